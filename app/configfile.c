@@ -1,0 +1,153 @@
+#include "app/configfile.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/text.h"
+
+#define BLANKS "\t\v\f\r "
+
+static bool is_blank(char c)
+{
+    return c != '\0' && strchr(BLANKS, c) != NULL;
+}
+
+static bool is_comment(char c)
+{
+    return c == ';' || c == '#';
+}
+
+static char *skip_blanks(char *p)
+{
+    return p + strspn(p, BLANKS);
+}
+
+/* Cuts the blanks off the end of start .. end. */
+static void cut_end(const char *start, char *end)
+{
+    while (end > start && is_blank(end[-1])) {
+        end--;
+    }
+    *end = '\0';
+}
+
+/* Reads a value in quotes in place; `p` is behind the first quote. */
+static int read_quoted(char *p, char **value, char *bad, size_t bad_size)
+{
+    char *out = *value = p;
+    for (; *p != '"'; p++) {
+        if (*p == '\\' && (p[1] == '"' || p[1] == '\\')) {
+            p++;
+        }
+        if (*p == '\0') {
+            return text_fail(bad, bad_size, "the closing quote is missing");
+        }
+        *out++ = *p;
+    }
+    char *rest = skip_blanks(p + 1);
+    *out = '\0';
+    if (*rest != '\0' && !is_comment(*rest)) {
+        char shown[TEXT_SHOWN_MAX];
+        return text_fail(bad, bad_size, "'%s' follows the closing quote", text_shown(rest, shown));
+    }
+    return 0;
+}
+
+/* A ';' without white space before it belongs to the value: URLs hold it. */
+static void read_bare(char *p, char **value)
+{
+    char *end = p;
+    while (*end != '\0' && !(is_comment(*end) && (end == p || is_blank(end[-1])))) {
+        end++;
+    }
+    cut_end(p, end);
+    *value = p;
+}
+
+static int read_line(char *line, configfile_entry *entry, void *context, char *bad, size_t bad_size)
+{
+    char shown[TEXT_SHOWN_MAX];
+    char *key = skip_blanks(line);
+    if (*key == '\0' || is_comment(*key)) {
+        return 0;
+    }
+    if (*key == '[') {
+        return strchr(key, ']') != NULL ? 0 : text_fail(bad, bad_size, "the section's ']' is missing");
+    }
+    char *equals = strchr(key, '=');
+    if (equals == NULL || equals == key) {
+        const char *what = equals == NULL ? "no '='" : "no key before '='";
+        return text_fail(bad, bad_size, "%s in '%s'", what, text_shown(key, shown));
+    }
+    cut_end(key, equals);
+    char *value = skip_blanks(equals + 1);
+    if (*value != '"') {
+        read_bare(value, &value);
+    } else if (read_quoted(value + 1, &value, bad, bad_size) != 0) {
+        return -1;
+    }
+    return entry(context, key, value, bad, bad_size);
+}
+
+enum configfile_result configfile_parse(const char *name, char *text, size_t size, configfile_entry *entry,
+                                        void *context, char *error, size_t error_size)
+{
+    char *end = text + size;
+    char *line = strncmp(text, "\xef\xbb\xbf", 3) == 0 ? text + 3 : text;
+    for (size_t number = 1; line < end; number++) {
+        char *newline = memchr(line, '\n', (size_t)(end - line));
+        char *stop = newline == NULL ? end : newline;
+        *stop = '\0';
+        char bad[512] = "a NUL byte"; /* would hide the rest of its line */
+        if (strlen(line) != (size_t)(stop - line) || read_line(line, entry, context, bad, sizeof bad) != 0) {
+            snprintf(error, error_size, "%s:%zu: %s", name, number, bad);
+            return CONFIGFILE_BAD;
+        }
+        line = stop + 1;
+    }
+    return CONFIGFILE_READ;
+}
+
+/* NULL with errno; EFBIG for a file that is longer than CONFIGFILE_MAX. */
+static char *read_all(FILE *file, size_t *size)
+{
+    /* One byte more than the limit tells a file that is too long, and one is for the NUL. */
+    char *text = malloc(CONFIGFILE_MAX + 2);
+    if (text == NULL) {
+        return NULL;
+    }
+    *size = fread(text, 1, CONFIGFILE_MAX + 1, file);
+    if (ferror(file) || *size > CONFIGFILE_MAX) {
+        int why = ferror(file) ? errno : EFBIG;
+        free(text);
+        errno = why;
+        return NULL;
+    }
+    text[*size] = '\0';
+    return text;
+}
+
+enum configfile_result configfile_read(const char *path, configfile_entry *entry, void *context, char *error,
+                                       size_t error_size)
+{
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        int why = errno;
+        snprintf(error, error_size, "%s: %s", path, strerror(why));
+        return why == ENOENT || why == ENOTDIR ? CONFIGFILE_MISSING : CONFIGFILE_BAD;
+    }
+    size_t size = 0;
+    char *text = read_all(file, &size);
+    if (text == NULL) {
+        snprintf(error, error_size, "%s: %s", path, strerror(errno));
+        fclose(file);
+        return CONFIGFILE_BAD;
+    }
+    fclose(file);
+    enum configfile_result result = configfile_parse(path, text, size, entry, context, error, error_size);
+    free(text);
+    return result;
+}

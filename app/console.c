@@ -1,0 +1,257 @@
+/* The console: a line typed is broadcast, a message received is printed with its sender; a line that begins
+ * with / is a command (kith(1), "CONSOLE"). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/front.h"
+
+static const char help[] =
+    "a line                   is sent to all special peers and some others\n"
+    "/send PEER TEXT          one peer; PEER as /peers shows it, in quotes, or <FULLBROADCAST>,\n"
+    "                         <RANDOMPEER>\n"
+    "/peers                   who is online\n"
+    "/status                  the node in numbers\n"
+    "/ban PEER|IP [SECONDS]   ends its connections and refuses new ones\n"
+    "/unban IP\n"
+    "/disconnect PEER\n"
+    "/special HOST:PORT ...   the peers to stay connected with, in place of those of -peers\n"
+    "/help\n"
+    "/quit\n";
+
+/* --- what is printed --- */
+
+/* Bytes from peers must not reach the terminal as control sequences. */
+static void print_safely(struct output *out, const char *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        unsigned char c = (unsigned char)text[i];
+
+        if (c < 0x20 || c == 0x7f)
+            output_printf(out, "\\x%02x", c);
+        else
+            output_add(out, &text[i], 1);
+    }
+}
+
+static void console_parcel(struct front *f, const struct kith_parcel *p)
+{
+    output_printf(f->out, "[%s] ", p->peer);
+    print_safely(f->out, p->bytes, p->size);
+    output_add(f->out, "\n", 1);
+}
+
+static void print_peers(struct front *f, const struct kith_event *e)
+{
+    if (e->count == 0)
+        output_printf(f->out, "nobody is online\n");
+    for (uint64_t i = 0; i < e->count; i++) {
+        const struct kith_peer *p = &e->peers[i];
+
+        output_printf(f->out, "\"%s\" %s%s v%u quality %d, in %llu parcels, out %llu, dropped %llu\n",
+                      p->hash, p->outgoing ? "outgoing" : "incoming", p->special ? " special" : "",
+                      p->version, p->quality, (unsigned long long)p->parcels_in,
+                      (unsigned long long)p->parcels_out, (unsigned long long)p->dropped);
+    }
+}
+
+static void print_counts(struct front *f, const char *title, const struct kith_count *c)
+{
+    for (; c->cause; c++)
+        if (c->count > 0)
+            output_printf(f->out, "%s: %llu %s\n", title, (unsigned long long)c->count, c->cause);
+}
+
+static void print_status(struct front *f, const struct kith_status *s)
+{
+    if (!s)
+        return;
+    output_printf(f->out, "network %s (%08x), %s, port %u, node %08llx, up %lld s\n", s->network,
+                  s->network_id, s->protocol, s->port, (unsigned long long)s->node_id,
+                  (long long)(s->uptime_ms / 1000));
+    output_printf(f->out, "%u outgoing, %u incoming, %u of them special; %u dials; %llu known, %llu banned\n",
+                  s->outgoing, s->incoming, s->special, s->dialing, (unsigned long long)s->known,
+                  (unsigned long long)s->banned);
+    output_printf(f->out, "queues: %u to the network, %u from it; %llu connections closed unanswered\n",
+                  s->to_network, s->from_network, (unsigned long long)s->shed);
+    print_counts(f, "parcels dropped", s->dropped);
+    print_counts(f, "connections ended", s->ended);
+}
+
+static void console_event(struct front *f, const struct kith_event *e)
+{
+    switch (e->type) {
+    case KITH_LISTENING:
+        output_printf(f->out, "* listening on %s\n", e->address);
+        break;
+    case KITH_ONLINE:
+        output_printf(f->out, "* online: %s, %s%s\n", e->peer->hash,
+                      e->peer->outgoing ? "outgoing" : "incoming", e->peer->special ? ", special" : "");
+        break;
+    case KITH_OFFLINE:
+        output_printf(f->out, "* offline: %s: %s\n", e->peer->hash, e->text);
+        break;
+    case KITH_SENT:
+        output_printf(f->out, "* sent to %llu peers\n", (unsigned long long)e->count);
+        break;
+    case KITH_DROPPED:
+        output_printf(f->out, "* %llu parcels for or from %s dropped: %s\n", (unsigned long long)e->count,
+                      e->peer->hash[0] ? e->peer->hash : "peers that have gone", e->text);
+        break;
+    case KITH_PEERS:
+        print_peers(f, e);
+        break;
+    case KITH_STATUS:
+        print_status(f, e->status);
+        break;
+    case KITH_DONE:
+    case KITH_FAILED:
+        output_printf(f->out, "* %s\n", e->text);
+        break;
+    case KITH_MISSED:
+        output_printf(f->out, "* %llu events were not shown\n", (unsigned long long)e->count);
+        break;
+    case KITH_ENDED:
+        break;
+    }
+}
+
+/* --- what is typed --- */
+
+/* Cuts the first word off *line: up to a space, or within double quotes. NULL at the end. */
+static char *word(char **line)
+{
+    char *from = *line + strspn(*line, " \t"), *to;
+    bool quoted = *from == '"';
+
+    from += quoted;
+    to = from + strcspn(from, quoted ? "\"" : " \t");
+    if (to == from && !*to)
+        return NULL;
+    *line = *to ? to + 1 : to;
+    *to = '\0';
+    return from;
+}
+
+static enum kith_result do_send(struct front *f, char *rest)
+{
+    char *peer = word(&rest);
+    char *text = rest + strspn(rest, " \t");
+
+    return peer && *text ? kith_send(f->node, peer, text, strlen(text), 1) : KITH_INVALID;
+}
+
+static enum kith_result do_ban(struct front *f, char *rest)
+{
+    char *peer = word(&rest), *seconds = word(&rest), *end = NULL;
+    long long n = seconds ? strtoll(seconds, &end, 10) : 0;
+
+    if (!peer || n < 0 || n > 10000000000 || (end && *end))
+        return KITH_INVALID;
+    return kith_ban(f->node, peer, n * 1000, 1);
+}
+
+static enum kith_result do_unban(struct front *f, char *rest)
+{
+    char *ip = word(&rest);
+
+    return ip ? kith_unban(f->node, ip, 1) : KITH_INVALID;
+}
+
+static enum kith_result do_disconnect(struct front *f, char *rest)
+{
+    char *peer = word(&rest);
+
+    return peer ? kith_disconnect(f->node, peer, 1) : KITH_INVALID;
+}
+
+static enum kith_result do_special(struct front *f, char *rest)
+{
+    return kith_set_special(f->node, rest, 1);
+}
+
+static enum kith_result do_peers(struct front *f, char *rest)
+{
+    (void)rest;
+    return kith_ask_peers(f->node, 1);
+}
+
+static enum kith_result do_status(struct front *f, char *rest)
+{
+    (void)rest;
+    return kith_ask_status(f->node, 1);
+}
+
+static enum kith_result do_help(struct front *f, char *rest)
+{
+    (void)rest;
+    output_add(f->out, help, sizeof help - 1);
+    return KITH_OK;
+}
+
+static const struct console_command {
+    const char *name;
+    enum kith_result (*run)(struct front *f, char *rest);
+} commands[] = {
+    {"send", do_send},   {"peers", do_peers},           {"status", do_status},   {"ban", do_ban},
+    {"unban", do_unban}, {"disconnect", do_disconnect}, {"special", do_special}, {"help", do_help},
+};
+
+static enum kith_result run_command(struct front *f, const char *name, char *rest)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        if (strcmp(name, commands[i].name) == 0)
+            return commands[i].run(f, rest);
+    return KITH_INVALID;
+}
+
+static enum front_result console_line(struct front *f, char *line, size_t size)
+{
+    enum kith_result r;
+    char *copy, *rest;
+    const char *name = "";
+
+    if (size == 0)
+        return FRONT_DONE;
+    if (line[0] != '/') {
+        r = kith_send(f->node, KITH_BROADCAST, line, size, 1);
+    } else {
+        copy = rest = strdup(line + 1); /* words are cut in place, and the line may have to be given again */
+        name = copy ? word(&rest) : NULL;
+        if (name && strcmp(name, "quit") == 0) {
+            free(copy);
+            return FRONT_QUIT;
+        }
+        r = name ? run_command(f, name, rest) : KITH_INVALID;
+        free(copy);
+    }
+    if (r == KITH_WOULD_BLOCK)
+        return FRONT_BUSY;
+    if (r == KITH_INVALID && line[0] == '/')
+        output_printf(f->out, "* no such command, or not so: %s (/help shows them)\n", line);
+    else if (r != KITH_OK)
+        output_printf(f->out, "* %s\n", kith_result_text(r));
+    return FRONT_DONE;
+}
+
+static void console_too_long(struct front *f)
+{
+    output_printf(f->out, "* line too long\n");
+}
+
+static void console_close(struct front *f)
+{
+    (void)f;
+}
+
+bool console_front(struct front *f, bool greet)
+{
+    f->line = console_line;
+    f->too_long = console_too_long;
+    f->parcel = console_parcel;
+    f->event = console_event;
+    f->close = console_close;
+    if (greet)
+        output_printf(f->out, "kith %s. A line you type is broadcast; /help shows the commands.\n",
+                      kith_version());
+    return true;
+}

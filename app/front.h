@@ -1,0 +1,32 @@
+/* The two faces of the program: a console for people, and JSON lines for programs. Main thread only. */
+#ifndef KITH_APP_FRONT_H
+#define KITH_APP_FRONT_H
+
+#include "app/kith.h"
+#include "app/output.h"
+
+enum front_result {
+    FRONT_DONE,
+    FRONT_BUSY, /* ToNetwork is full: the same line is to be given again when there is room */
+    FRONT_QUIT, /* the line asks the program to end */
+};
+
+struct front {
+    struct kith *node;
+    struct output *out;
+    const char *protocol;
+    void *state;
+
+    /* A line of input, NUL-terminated; it may be changed. */
+    enum front_result (*line)(struct front *f, char *line, size_t size);
+    void (*too_long)(struct front *f);
+    void (*parcel)(struct front *f, const struct kith_parcel *p);
+    void (*event)(struct front *f, const struct kith_event *e);
+    void (*close)(struct front *f);
+};
+
+/* False where memory is short. */
+bool console_front(struct front *f, bool prompt);
+bool json_front(struct front *f);
+
+#endif

@@ -1,0 +1,384 @@
+/* One JSON object a line on both sides (kith(1), "JSON"). */
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "app/front.h"
+
+/* A request that is not answered yet: our number for it, and the caller's "id". Answers come almost in the
+ * order of requests, so they are looked for from the oldest on. */
+struct request {
+    uint64_t number;
+    json_t *id; /* NULL for none */
+};
+
+struct json_state {
+    struct request *requests;
+    size_t first, end, capacity;
+    uint64_t last;
+};
+
+/* --- answers --- */
+
+static void write_object(struct front *f, json_t *object)
+{
+    char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+
+    if (text) {
+        output_add(f->out, text, strlen(text));
+        output_add(f->out, "\n", 1);
+    }
+    free(text);
+    json_decref(object);
+}
+
+/* Takes id, which may be NULL. */
+static void write_error(struct front *f, json_t *id, const char *message)
+{
+    json_t *o = json_pack("{ss ss}", "event", "error", "message", message);
+
+    if (id)
+        json_object_set_new(o, "id", id);
+    write_object(f, o);
+}
+
+static void compact(struct json_state *s)
+{
+    memmove(s->requests, s->requests + s->first, (s->end - s->first) * sizeof *s->requests);
+    s->end -= s->first;
+    s->first = 0;
+}
+
+/* A number for a request; 0 where memory is short. Keeps a reference to id. */
+static uint64_t remember(struct json_state *s, json_t *id)
+{
+    if (s->end == s->capacity && s->first > s->capacity / 2)
+        compact(s);
+    if (s->end == s->capacity) {
+        size_t capacity = s->capacity ? s->capacity * 2 : 64;
+        struct request *requests = realloc(s->requests, capacity * sizeof *requests);
+
+        if (!requests)
+            return 0;
+        s->requests = requests;
+        s->capacity = capacity;
+    }
+    s->requests[s->end++] = (struct request){.number = ++s->last, .id = id ? json_incref(id) : NULL};
+    return s->last;
+}
+
+/* The "id" of a request that is answered now; the caller's reference, or NULL. */
+static json_t *recall(struct json_state *s, uint64_t number)
+{
+    json_t *id;
+
+    for (size_t i = s->first; i < s->end; i++) {
+        if (s->requests[i].number != number)
+            continue;
+        id = s->requests[i].id;
+        s->requests[i] = (struct request){0};
+        while (s->first < s->end && s->requests[s->first].number == 0)
+            s->first++;
+        if (s->first == s->end)
+            s->first = s->end = 0;
+        return id;
+    }
+    return NULL;
+}
+
+static json_t *peer_object(const struct front *f, const struct kith_peer *p)
+{
+    return json_pack("{ss ss ss ss si sb}", "peer", p->hash, "address", p->address, "direction",
+                     p->outgoing ? "outgoing" : "incoming", "protocol", f->protocol, "version",
+                     (int)p->version, "special", (int)p->special);
+}
+
+static json_t *online_event(const struct front *f, const struct kith_event *e)
+{
+    json_t *o = json_pack("{ss}", "event", "online"), *p = peer_object(f, e->peer);
+
+    json_object_update(o, p);
+    json_decref(p);
+    return o;
+}
+
+static json_t *number(uint64_t n)
+{
+    return json_integer((json_int_t)n);
+}
+
+static json_t *peers_event(const struct front *f, const struct kith_event *e)
+{
+    json_t *list = json_array();
+
+    for (uint64_t i = 0; i < e->count; i++) {
+        const struct kith_peer *p = &e->peers[i];
+        json_t *o = peer_object(f, p);
+
+        json_object_set_new(o, "quality", json_integer(p->quality));
+        json_object_set_new(o, "online_ms", json_integer(p->online_ms));
+        json_object_set_new(o, "bytes_in", number(p->bytes_in));
+        json_object_set_new(o, "bytes_out", number(p->bytes_out));
+        json_object_set_new(o, "parcels_in", number(p->parcels_in));
+        json_object_set_new(o, "parcels_out", number(p->parcels_out));
+        json_object_set_new(o, "dropped", number(p->dropped));
+        json_array_append_new(list, o);
+    }
+    return json_pack("{ss so}", "event", "peers", "peers", list);
+}
+
+static json_t *counts(const struct kith_count *c)
+{
+    json_t *o = json_object();
+
+    for (; c->cause; c++)
+        json_object_set_new(o, c->cause, number(c->count));
+    return o;
+}
+
+static json_t *status_event(const struct kith_status *s)
+{
+    char node_id[17];
+    json_t *o;
+
+    if (!s)
+        return json_pack("{ss ss}", "event", "error", "message", "out of memory");
+    snprintf(node_id, sizeof node_id, "%08llx", (unsigned long long)s->node_id);
+    o = json_pack("{ss ss ss ss si}", "event", "status", "version", kith_version(), "network", s->network,
+                  "protocol", s->protocol, "port", (int)s->port);
+    json_object_set_new(o, "network_id", number(s->network_id));
+    json_object_set_new(o, "node_id", json_string(node_id));
+    json_object_set_new(o, "outgoing", number(s->outgoing));
+    json_object_set_new(o, "incoming", number(s->incoming));
+    json_object_set_new(o, "special", number(s->special));
+    json_object_set_new(o, "dialing", number(s->dialing));
+    json_object_set_new(o, "known", number(s->known));
+    json_object_set_new(o, "bans", number(s->banned));
+    json_object_set_new(o, "to_network", number(s->to_network));
+    json_object_set_new(o, "from_network", number(s->from_network));
+    json_object_set_new(o, "parcels_in", number(s->parcels_in));
+    json_object_set_new(o, "parcels_out", number(s->parcels_out));
+    json_object_set_new(o, "bytes_in", number(s->bytes_in));
+    json_object_set_new(o, "bytes_out", number(s->bytes_out));
+    json_object_set_new(o, "dropped", counts(s->dropped));
+    json_object_set_new(o, "ended", counts(s->ended));
+    json_object_set_new(o, "shed", number(s->shed));
+    json_object_set_new(o, "uptime_ms", json_integer(s->uptime_ms));
+    return o;
+}
+
+static json_t *event_object(const struct front *f, const struct kith_event *e)
+{
+    switch (e->type) {
+    case KITH_LISTENING:
+        return json_pack("{ss ss}", "event", "listening", "address", e->address);
+    case KITH_ONLINE:
+        return online_event(f, e);
+    case KITH_OFFLINE:
+        return json_pack("{ss ss ss ss}", "event", "offline", "peer", e->peer->hash, "reason", e->text,
+                         "direction", e->peer->outgoing ? "outgoing" : "incoming");
+    case KITH_SENT:
+        return json_pack("{ss sI}", "event", "sent", "peers", (json_int_t)e->count);
+    case KITH_DROPPED:
+        return json_pack("{ss ss ss sI}", "event", "dropped", "peer", e->peer->hash, "cause", e->text,
+                         "parcels", (json_int_t)e->count);
+    case KITH_PEERS:
+        return peers_event(f, e);
+    case KITH_STATUS:
+        return status_event(e->status);
+    case KITH_DONE:
+        return json_pack("{ss ss}", "event", "done", "message", e->text);
+    case KITH_FAILED:
+        return json_pack("{ss ss}", "event", "error", "message", e->text);
+    case KITH_MISSED:
+        return json_pack("{ss sI}", "event", "missed", "events", (json_int_t)e->count);
+    case KITH_ENDED:
+        return json_pack("{ss}", "event", "ended");
+    }
+    return NULL;
+}
+
+static void json_event(struct front *f, const struct kith_event *e)
+{
+    json_t *o = event_object(f, e), *id = e->id ? recall(f->state, e->id) : NULL;
+
+    if (id)
+        json_object_set_new(o, "id", id);
+    write_object(f, o);
+}
+
+static void json_parcel(struct front *f, const struct kith_parcel *p)
+{
+    size_t size = sodium_base64_encoded_len(p->size, sodium_base64_VARIANT_ORIGINAL);
+    char *base64 = malloc(size);
+    json_t *o, *text;
+
+    if (!base64) {
+        write_error(f, NULL, "out of memory: a parcel was not shown");
+        return;
+    }
+    sodium_bin2base64(base64, size, p->bytes, p->size, sodium_base64_VARIANT_ORIGINAL);
+    o = json_pack("{ss ss ss}", "event", "parcel", "peer", p->peer, "base64", base64);
+    text = json_stringn(p->bytes, p->size); /* NULL where it is not UTF-8 */
+    if (text)
+        json_object_set_new(o, "text", text);
+    free(base64);
+    write_object(f, o);
+}
+
+/* --- requests --- */
+
+/* The bytes that a send request carries; *buffer is what the caller must free. False with an error written.
+ */
+static const char *payload(json_t *o, size_t *size, void **buffer, const char **error)
+{
+    json_t *text = json_object_get(o, "text"), *base64 = json_object_get(o, "base64");
+
+    *buffer = NULL;
+    *error = "a send needs \"text\" or \"base64\", a string that is not empty";
+    if (!text == !base64)
+        return NULL;
+    if (text) {
+        *size = json_string_length(text);
+        return *size ? json_string_value(text) : NULL;
+    }
+    *size = json_string_length(base64);
+    if (*size == 0)
+        return NULL;
+    *error = "out of memory";
+    *buffer = malloc(*size);
+    if (!*buffer)
+        return NULL;
+    *error = "\"base64\" is not valid";
+    if (sodium_base642bin(*buffer, *size, json_string_value(base64), *size, NULL, size, NULL,
+                          sodium_base64_VARIANT_ORIGINAL) == 0 &&
+        *size > 0)
+        return *buffer;
+    return NULL;
+}
+
+static enum front_result request_send(struct front *f, json_t *o, json_t *id)
+{
+    const char *target = json_string_value(json_object_get(o, "send")), *error, *bytes;
+    enum kith_result r;
+    uint64_t request;
+    void *buffer;
+    size_t size;
+
+    bytes = payload(o, &size, &buffer, &error);
+    if (!target || !bytes) {
+        write_error(f, json_incref(id), target ? error : "\"send\" names no target");
+        free(buffer);
+        return FRONT_DONE;
+    }
+    request = remember(f->state, id);
+    r = kith_send(f->node, target, bytes, size, request);
+    free(buffer);
+    if (r == KITH_OK)
+        return FRONT_DONE;
+    json_decref(recall(f->state, request));
+    if (r == KITH_WOULD_BLOCK)
+        return FRONT_BUSY;
+    write_error(f, json_incref(id), kith_result_text(r));
+    return FRONT_DONE;
+}
+
+static enum kith_result run_ban(struct front *f, json_t *o, uint64_t request)
+{
+    json_t *peer = json_object_get(o, "peer"), *seconds = json_object_get(o, "seconds");
+    double s = seconds ? json_number_value(seconds) : 0;
+
+    if (!peer)
+        peer = json_object_get(o, "address");
+    if (!json_is_string(peer) || (seconds && !json_is_number(seconds)) || !(s >= 0 && s <= 1e10))
+        return KITH_INVALID;
+    return kith_ban(f->node, json_string_value(peer), (int64_t)(s * 1000), request);
+}
+
+static enum kith_result run_command(struct front *f, const char *name, json_t *o, uint64_t request)
+{
+    const char *peer = json_string_value(json_object_get(o, "peer"));
+    const char *address = json_string_value(json_object_get(o, "address"));
+    const char *peers = json_string_value(json_object_get(o, "peers"));
+
+    if (strcmp(name, "peers") == 0)
+        return kith_ask_peers(f->node, request);
+    if (strcmp(name, "status") == 0)
+        return kith_ask_status(f->node, request);
+    if (strcmp(name, "ban") == 0)
+        return run_ban(f, o, request);
+    if (strcmp(name, "unban") == 0 && address)
+        return kith_unban(f->node, address, request);
+    if (strcmp(name, "disconnect") == 0 && peer)
+        return kith_disconnect(f->node, peer, request);
+    if (strcmp(name, "special") == 0 && peers)
+        return kith_set_special(f->node, peers, request);
+    return KITH_INVALID;
+}
+
+static enum front_result request_command(struct front *f, json_t *o, json_t *id)
+{
+    const char *name = json_string_value(json_object_get(o, "command"));
+    enum kith_result r;
+    uint64_t request;
+
+    if (name && strcmp(name, "quit") == 0)
+        return FRONT_QUIT;
+    request = remember(f->state, id);
+    r = name ? run_command(f, name, o, request) : KITH_INVALID;
+    if (r == KITH_OK)
+        return FRONT_DONE;
+    json_decref(recall(f->state, request));
+    if (r == KITH_WOULD_BLOCK)
+        return FRONT_BUSY;
+    write_error(f, json_incref(id),
+                r == KITH_INVALID ? "no such command, or not with these fields" : kith_result_text(r));
+    return FRONT_DONE;
+}
+
+static enum front_result json_line(struct front *f, char *line, size_t size)
+{
+    enum front_result r = FRONT_DONE;
+    json_error_t error;
+    json_t *o = json_loadb(line, size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+    json_t *id = json_object_get(o, "id");
+
+    if (!json_is_object(o))
+        write_error(f, NULL, o ? "a request is a JSON object" : error.text);
+    else if (json_object_get(o, "send") && !json_object_get(o, "command"))
+        r = request_send(f, o, id);
+    else if (json_object_get(o, "command") && !json_object_get(o, "send"))
+        r = request_command(f, o, id);
+    else
+        write_error(f, json_incref(id), "a request has \"send\" or \"command\"");
+    json_decref(o);
+    return r;
+}
+
+static void json_too_long(struct front *f)
+{
+    write_error(f, NULL, "line too long");
+}
+
+static void json_close(struct front *f)
+{
+    struct json_state *s = f->state;
+
+    for (size_t i = s->first; i < s->end; i++)
+        json_decref(s->requests[i].id);
+    free(s->requests);
+    free(s);
+}
+
+bool json_front(struct front *f)
+{
+    f->state = calloc(1, sizeof(struct json_state));
+    f->line = json_line;
+    f->too_long = json_too_long;
+    f->parcel = json_parcel;
+    f->event = json_event;
+    f->close = json_close;
+    return f->state != NULL;
+}

@@ -1,0 +1,545 @@
+#include "app/kith.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include <sodium.h>
+
+#include "app/open.h"
+#include "app/options.h"
+#include "controller/actor.h"
+#include "queue/bell.h"
+#include "queue/clock.h"
+#include "seed/fetch.h"
+
+/* What the application calls a peer, by the place of its connection: kept by the receiving thread, from the
+ * events that it takes, so that a parcel costs no look-up. */
+struct name {
+    uint32_t generation;
+    char hash[PEER_HASH_MAX];
+};
+
+struct kith {
+    const struct options *options;
+    struct options own; /* what *options is, where the node was opened with a kith_config */
+    struct log_sink sink;
+    kith_log_function *log;
+    void *log_context;
+    struct actor *actor;
+
+    /* The receiving thread's. */
+    struct name *names;
+    uint32_t n_names;
+    struct parcel *current;
+    struct node_event *event;
+    struct kith_peer peer;
+    struct kith_peer *peers;
+    struct kith_status status;
+    struct kith_count dropped[DROP_CAUSE_COUNT + 1], ended[END_REASON_COUNT + 1];
+    char address[ENDPOINT_TEXT_MAX];
+};
+
+struct kith_config {
+    struct options options;
+};
+
+const char *kith_version(void)
+{
+    return KITH_VERSION;
+}
+
+/* --- configuration --- */
+
+struct kith_config *kith_config_new(void)
+{
+    struct kith_config *c = calloc(1, sizeof *c);
+
+    if (c)
+        options_init(&c->options);
+    return c;
+}
+
+void kith_config_free(struct kith_config *c)
+{
+    if (!c)
+        return;
+    options_free(&c->options);
+    free(c);
+}
+
+int kith_config_set(struct kith_config *c, const char *name, const char *value, char *error,
+                    size_t error_size)
+{
+    return options_set(&c->options, name, value, error, error_size);
+}
+
+int kith_config_load(struct kith_config *c, char *error, size_t error_size)
+{
+    return options_load(&c->options, error, error_size);
+}
+
+/* --- opening and closing --- */
+
+static void log_to_stderr(void *context, enum log_level level, const char *text)
+{
+    static const char *const names[] = {"", "error", "warning", "info", "debug"};
+    struct timespec now;
+    struct tm utc;
+
+    (void)context;
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &utc);
+    fprintf(stderr, "%02d:%02d:%02d.%03ld %s: %s\n", utc.tm_hour, utc.tm_min, utc.tm_sec,
+            now.tv_nsec / 1000000, names[level], text);
+}
+
+static void log_to_caller(void *context, enum log_level level, const char *text)
+{
+    const struct kith *node = context;
+
+    node->log(node->log_context, (enum kith_log_level)level, text);
+}
+
+static void node_free(struct kith *node)
+{
+    node_event_free(node->event);
+    parcel_release(node->current);
+    options_free(&node->own);
+    free(node->peers);
+    free(node->names);
+    free(node);
+}
+
+/* Makes the folder of the peers file, with those above it, for its owner alone. */
+static int make_folder(const char *file, char *error, size_t error_size)
+{
+    char path[CONFIG_PATH_MAX];
+
+    snprintf(path, sizeof path, "%s", file);
+    for (char *slash = strchr(path + 1, '/'); slash && *path; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(path, 0700) < 0 && errno != EEXIST) {
+            snprintf(error, error_size, "-peersFile: '%s' cannot be made: %s", path, strerror(errno));
+            return -1;
+        }
+        *slash = '/';
+    }
+    return 0;
+}
+
+static bool node_start(struct kith *node, const struct options *options, char *error, size_t error_size)
+{
+    if (sodium_init() < 0 || seed_fetch_global_init() < 0) {
+        snprintf(error, error_size, "libsodium or libcurl cannot be initialised");
+        return false;
+    }
+    node->options = options;
+    node->sink.level = options->config.log_level;
+    if (options->notice[0])
+        log_line(&node->sink, LOG_LEVEL_INFO, "%s", options->notice);
+    if (make_folder(options->config.peers_file, error, error_size) < 0)
+        return false;
+    node->actor = actor_start(&options->config, &node->sink, error, error_size);
+    return node->actor != NULL;
+}
+
+static struct kith *node_new(kith_log_function *log, void *log_context, char *error, size_t error_size)
+{
+    struct kith *node = calloc(1, sizeof *node);
+
+    if (!node) {
+        snprintf(error, error_size, "out of memory");
+        return NULL;
+    }
+    options_init(&node->own);
+    node->log = log;
+    node->log_context = log_context;
+    node->sink = (struct log_sink){.line = log ? log_to_caller : log_to_stderr, .context = node};
+    return node;
+}
+
+struct kith *kith_open_options(const struct options *options, kith_log_function *log, void *log_context,
+                               char *error, size_t error_size)
+{
+    struct kith *node = node_new(log, log_context, error, error_size);
+
+    if (node && node_start(node, options, error, error_size))
+        return node;
+    if (node)
+        node_free(node);
+    return NULL;
+}
+
+struct kith *kith_open(struct kith_config *config, kith_log_function *log, void *log_context, char *error,
+                       size_t error_size)
+{
+    struct kith *node = node_new(log, log_context, error, error_size);
+
+    if (!node)
+        return NULL;
+    node->own = config->options; /* moved: the config is all defaults from now on */
+    options_init(&config->options);
+    if (options_finish(&node->own, error, error_size) == 0 && node_start(node, &node->own, error, error_size))
+        return node;
+    node_free(node);
+    return NULL;
+}
+
+void kith_close(struct kith *node)
+{
+    if (!node)
+        return;
+    actor_free(node->actor);
+    node_free(node);
+}
+
+void kith_quit(struct kith *node)
+{
+    struct command *c = calloc(1, sizeof *c);
+
+    if (!c)
+        return;
+    c->type = COMMAND_QUIT;
+    if (actor_command(node->actor, c, 0) != SEND_QUEUED)
+        command_free(c);
+}
+
+/* --- sending --- */
+
+const char *kith_result_text(enum kith_result r)
+{
+    switch (r) {
+    case KITH_OK:
+        return "done";
+    case KITH_WOULD_BLOCK:
+        return "the queue is full";
+    case KITH_NO_PEER:
+        return "no such peer";
+    case KITH_CLOSED:
+        return "the node is ending";
+    case KITH_INVALID:
+        return "invalid";
+    case KITH_NO_MEMORY:
+        return "out of memory";
+    }
+    return "unknown";
+}
+
+static enum kith_result result(enum send_result r)
+{
+    switch (r) {
+    case SEND_QUEUED:
+        return KITH_OK;
+    case SEND_WOULD_BLOCK:
+        return KITH_WOULD_BLOCK;
+    case SEND_NO_PEER:
+        return KITH_NO_PEER;
+    case SEND_CLOSED:
+        break;
+    }
+    return KITH_CLOSED;
+}
+
+/* The scope that a target's text means. "<FULLBORADCAST>" is how the first implementation spelt it. */
+static enum scope scope_of(const char *target)
+{
+    if (strcmp(target, KITH_BROADCAST) == 0)
+        return SCOPE_BROADCAST;
+    if (strcmp(target, KITH_FULL_BROADCAST) == 0 || strcmp(target, "<FULLBORADCAST>") == 0)
+        return SCOPE_FULL;
+    if (strcmp(target, KITH_RANDOM_PEER) == 0)
+        return SCOPE_RANDOM;
+    return SCOPE_PEER;
+}
+
+static enum kith_result send_until(struct kith *node, const char *target, const void *bytes, size_t size,
+                                   uint64_t id, int64_t deadline)
+{
+    uint32_t kind = node->options->config.protocol->kinds[0].kind;
+    enum scope scope = scope_of(target);
+    struct peer_ref peer = PEER_NOBODY;
+    struct parcel *parcel;
+    enum send_result r;
+
+    if (size == 0 || size > node->options->config.terms.limits.parcel_bytes)
+        return KITH_INVALID;
+    if (scope == SCOPE_PEER && !actor_find(node->actor, target, &peer))
+        return KITH_NO_PEER;
+    parcel = parcel_new(bytes, size);
+    if (!parcel)
+        return KITH_NO_MEMORY;
+    while ((r = actor_send(node->actor, scope, peer, kind, parcel, id)) == SEND_WOULD_BLOCK) {
+        struct pollfd fd = {.fd = actor_room_fd(node->actor), .events = POLLIN};
+        int64_t left = deadline - clock_ms();
+
+        if (left <= 0)
+            break;
+        poll(&fd, 1, left > 60000 ? 60000 : (int)left);
+    }
+    if (r != SEND_QUEUED)
+        parcel_release(parcel);
+    return result(r);
+}
+
+enum kith_result kith_send(struct kith *node, const char *target, const void *bytes, size_t size, uint64_t id)
+{
+    return send_until(node, target, bytes, size, id, 0);
+}
+
+enum kith_result kith_send_wait(struct kith *node, const char *target, const void *bytes, size_t size,
+                                uint64_t id, int timeout_ms)
+{
+    return send_until(node, target, bytes, size, id, timeout_ms < 0 ? INT64_MAX : clock_ms() + timeout_ms);
+}
+
+int kith_room_fd(const struct kith *node)
+{
+    return actor_room_fd(node->actor);
+}
+
+/* --- receiving --- */
+
+static void set_name(struct kith *node, const struct node_peer *p)
+{
+    if (p->ref.index >= node->n_names) {
+        uint32_t n = p->ref.index * 2 + 64;
+        struct name *names = realloc(node->names, n * sizeof *names);
+
+        if (!names)
+            return;
+        memset(names + node->n_names, 0, (n - node->n_names) * sizeof *names);
+        node->names = names;
+        node->n_names = n;
+    }
+    node->names[p->ref.index].generation = p->ref.generation;
+    memcpy(node->names[p->ref.index].hash, p->hash, sizeof p->hash);
+}
+
+static const char *get_name(const struct kith *node, struct peer_ref peer)
+{
+    if (peer.index < node->n_names && node->names[peer.index].generation == peer.generation)
+        return node->names[peer.index].hash;
+    return "";
+}
+
+static void show_peer(struct kith_peer *to, const struct node_peer *from)
+{
+    memset(to, 0, sizeof *to);
+    memcpy(to->hash, from->hash, sizeof to->hash);
+    if (from->endpoint.port)
+        endpoint_format(&from->endpoint, to->address, sizeof to->address);
+    to->outgoing = from->direction == DIRECTION_OUTGOING;
+    to->special = from->special;
+    to->version = from->version;
+    to->quality = from->quality;
+    to->online_ms = from->since_ms;
+    to->bytes_in = from->bytes_in;
+    to->bytes_out = from->bytes_out;
+    to->parcels_in = from->parcels_in;
+    to->parcels_out = from->parcels_out;
+    to->dropped = from->dropped;
+}
+
+static void show_peers(struct kith *node, const struct node_event *from, struct kith_event *to)
+{
+    free(node->peers);
+    node->peers = calloc((size_t)from->count + 1, sizeof *node->peers);
+    to->count = node->peers && from->peers ? from->count : 0;
+    for (uint64_t i = 0; i < to->count; i++)
+        show_peer(&node->peers[i], &from->peers[i]);
+    to->peers = node->peers;
+}
+
+static const struct kith_status *show_status(struct kith *node, const struct node_status *from)
+{
+    struct kith_status *to = &node->status;
+
+    if (!from)
+        return NULL;
+    *to = (struct kith_status){
+        .network_id = from->network_id,
+        .node_id = from->node_id,
+        .port = from->port,
+        .outgoing = from->outgoing,
+        .incoming = from->incoming,
+        .special = from->special,
+        .dialing = from->dialing,
+        .known = from->known,
+        .banned = from->banned,
+        .to_network = from->to_network,
+        .from_network = from->from_network,
+        .parcels_in = from->parcels_in,
+        .parcels_out = from->parcels_out,
+        .bytes_in = from->bytes_in,
+        .bytes_out = from->bytes_out,
+        .shed = from->shed,
+        .uptime_ms = from->uptime_ms,
+        .dropped = node->dropped,
+        .ended = node->ended,
+    };
+    memcpy(to->network, from->network, sizeof to->network);
+    memcpy(to->protocol, from->protocol, sizeof to->protocol);
+    for (int i = 0; i < DROP_CAUSE_COUNT; i++)
+        node->dropped[i] = (struct kith_count){drop_cause_text((enum drop_cause)i), from->dropped[i]};
+    for (int i = 0; i < END_REASON_COUNT; i++)
+        node->ended[i] = (struct kith_count){end_reason_text((enum end_reason)i), from->ended[i]};
+    return to;
+}
+
+static void show_event(struct kith *node, const struct node_event *from, struct kith_event *to)
+{
+    static const enum kith_event_type types[] = {
+        [NODE_LISTENING] = KITH_LISTENING, [NODE_ONLINE] = KITH_ONLINE,   [NODE_OFFLINE] = KITH_OFFLINE,
+        [NODE_SENT] = KITH_SENT,           [NODE_DROPPED] = KITH_DROPPED, [NODE_PEERS] = KITH_PEERS,
+        [NODE_STATUS] = KITH_STATUS,       [NODE_DONE] = KITH_DONE,       [NODE_ERROR] = KITH_FAILED,
+        [NODE_MISSED] = KITH_MISSED,       [NODE_CLOSED] = KITH_ENDED,
+    };
+
+    *to = (struct kith_event){
+        .type = types[from->type], .id = from->id, .count = from->count, .text = from->text, .address = ""};
+    if (from->type == NODE_ONLINE)
+        set_name(node, &from->peer);
+    if (from->type == NODE_LISTENING)
+        to->address = endpoint_format(&from->endpoint, node->address, sizeof node->address);
+    if (from->type == NODE_PEERS)
+        show_peers(node, from, to);
+    if (from->type == NODE_STATUS)
+        to->status = show_status(node, from->status);
+    show_peer(&node->peer, &from->peer);
+    to->peer = &node->peer;
+}
+
+enum kith_receive kith_receive(struct kith *node, struct kith_item *item)
+{
+    struct taken t;
+
+    node_event_free(node->event);
+    parcel_release(node->current);
+    node->event = NULL;
+    node->current = NULL;
+    switch (actor_take(node->actor, &t)) {
+    case TAKE_NOTHING:
+        break;
+    case TAKE_PARCEL:
+        node->current = t.parcel;
+        item->parcel = (struct kith_parcel){.peer = get_name(node, t.peer),
+                                            .bytes = t.parcel->bytes,
+                                            .size = t.parcel->size,
+                                            .owner = t.parcel};
+        return KITH_PARCEL;
+    case TAKE_EVENT:
+        node->event = t.event;
+        show_event(node, t.event, &item->event);
+        return KITH_EVENT;
+    }
+    return KITH_NOTHING;
+}
+
+void kith_keep(struct kith *node, struct kith_parcel *parcel)
+{
+    if (node->current == parcel->owner)
+        node->current = NULL;
+}
+
+void kith_release(struct kith_parcel *parcel)
+{
+    parcel_release(parcel->owner);
+    parcel->owner = NULL;
+}
+
+int kith_fd(const struct kith *node)
+{
+    return actor_fd(node->actor);
+}
+
+/* --- commands --- */
+
+static enum kith_result run_command(struct kith *node, const struct command *command, uint64_t id)
+{
+    struct command *c = malloc(sizeof *c);
+    enum send_result r;
+
+    if (!c)
+        return KITH_NO_MEMORY;
+    *c = *command;
+    r = actor_command(node->actor, c, id);
+    if (r != SEND_QUEUED)
+        free(c);
+    return result(r);
+}
+
+enum kith_result kith_ask_peers(struct kith *node, uint64_t id)
+{
+    return run_command(node, &(struct command){.type = COMMAND_PEERS}, id);
+}
+
+enum kith_result kith_ask_status(struct kith *node, uint64_t id)
+{
+    return run_command(node, &(struct command){.type = COMMAND_STATUS}, id);
+}
+
+enum kith_result kith_ban(struct kith *node, const char *peer_or_ip, int64_t ms, uint64_t id)
+{
+    struct command c = {.type = COMMAND_BAN, .ms = ms};
+
+    if (ms < 0)
+        return KITH_INVALID;
+    if (!ip_parse(&c.ip, peer_or_ip) && !actor_find(node->actor, peer_or_ip, &c.peer))
+        return KITH_NO_PEER;
+    return run_command(node, &c, id);
+}
+
+enum kith_result kith_unban(struct kith *node, const char *ip, uint64_t id)
+{
+    struct command c = {.type = COMMAND_UNBAN};
+    struct endpoint e;
+
+    if (!ip_parse(&c.ip, ip)) {
+        if (!endpoint_parse(&e, ip))
+            return KITH_INVALID;
+        c.ip = e.ip;
+    }
+    return run_command(node, &c, id);
+}
+
+enum kith_result kith_disconnect(struct kith *node, const char *peer, uint64_t id)
+{
+    struct command c = {.type = COMMAND_DISCONNECT};
+
+    if (!actor_find(node->actor, peer, &c.peer))
+        return KITH_NO_PEER;
+    return run_command(node, &c, id);
+}
+
+static enum kith_result set_special(struct kith *node, struct command *c, uint64_t id)
+{
+    enum kith_result r = run_command(node, c, id);
+
+    if (r != KITH_OK)
+        address_list_free(&c->peers);
+    return r;
+}
+
+enum kith_result kith_set_special(struct kith *node, const char *peers, uint64_t id)
+{
+    struct command c = {.type = COMMAND_SPECIAL};
+    char bad[HOST_MAX + 32];
+
+    if (address_list_parse(&c.peers, peers, bad, sizeof bad) < 0)
+        return KITH_INVALID;
+    return set_special(node, &c, id);
+}
+
+enum kith_result kith_reload(struct kith *node, uint64_t id, char *error, size_t error_size)
+{
+    struct command c = {.type = COMMAND_RELOAD};
+
+    if (options_reload_special(node->options, &c.peers, error, error_size) < 0)
+        return KITH_INVALID;
+    return set_special(node, &c, id);
+}

@@ -1,0 +1,222 @@
+/* kith: a peer-to-peer node in your program.
+ *
+ *     struct kith_config *config = kith_config_new();
+ *     kith_config_set(config, "network", "LOCAL", error, sizeof error);
+ *     kith_config_set(config, "peers", "10.0.0.7:8110", error, sizeof error);
+ *     struct kith *node = kith_open(config, error, sizeof error);
+ *     kith_config_free(config);
+ *
+ *     kith_send(node, KITH_BROADCAST, "hello", 5, 0);
+ *     for (;;) {
+ *         struct kith_item item;
+ *         switch (kith_receive(node, &item)) { ... }
+ *     }
+ *
+ * The node runs on threads of its own. Messages go in through a queue (ToNetwork) and come out through
+ * another (FromNetwork); no function here waits for the network but kith_send_wait and kith_close. Several
+ * nodes may run in one process.
+ *
+ * Every queue is bounded. While its reader makes progress, the writer waits and nothing is lost; a reader
+ * that makes none for the stall time (option "stall", 500 ms) loses the oldest parcels of its own queue, and
+ * each is counted and reported. That holds for peers, and for this application: read FromNetwork, or raise
+ * "stall".
+ *
+ * This header is all that a program needs. All text is UTF-8 and ends with a NUL; times are milliseconds. */
+#ifndef KITH_H
+#define KITH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define KITH_API __attribute__((visibility("default")))
+#else
+#define KITH_API
+#endif
+
+#define KITH_ERROR_MAX 5120 /* bytes that no error text exceeds, its NUL included */
+
+KITH_API const char *kith_version(void); /* "0.1.0"; any thread */
+
+/* --- configuration: one thread at a time --- */
+
+struct kith_config;
+
+KITH_API struct kith_config *kith_config_new(void);         /* all defaults; NULL where memory is short */
+KITH_API void kith_config_free(struct kith_config *config); /* also after kith_open; NULL is allowed */
+
+/* Sets an option by the name of the program's flag without its dash: "network", "peers", "stall" (kith(1)
+ * lists them). 0; or -1 with `error` naming the option, and nothing changed. Does not block. */
+KITH_API int kith_config_set(struct kith_config *config, const char *name, const char *value, char *error,
+                             size_t error_size);
+
+/* Reads the configuration file that "config" names, or kith.conf in "home" if it exists. Blocks on the disk.
+ * 0 or -1. */
+KITH_API int kith_config_load(struct kith_config *config, char *error, size_t error_size);
+
+/* --- a node --- */
+
+struct kith;
+
+enum kith_log_level { KITH_LOG_ERROR = 1, KITH_LOG_WARNING, KITH_LOG_INFO, KITH_LOG_DEBUG };
+
+/* Called on any of the node's threads, several at once. */
+typedef void kith_log_function(void *context, enum kith_log_level level, const char *line);
+
+/* Any thread. Starts a node: reads its peers file, listens, starts its threads; blocks for the disk, not for
+ * peers. Takes the settings out of config, also on failure: it is all defaults afterwards, and still the
+ * caller's to free. `log` may be NULL: then lines of the level that "logLevel" allows go to stderr. NULL with
+ * `error`. */
+KITH_API struct kith *kith_open(struct kith_config *config, kith_log_function *log, void *log_context,
+                                char *error, size_t error_size);
+
+/* --- sending --- */
+
+#define KITH_BROADCAST      "<BROADCAST>" /* every special peer and some random others (option "broadcastnum") */
+#define KITH_FULL_BROADCAST "<FULLBROADCAST>" /* every peer */
+#define KITH_RANDOM_PEER    "<RANDOMPEER>"    /* one, chosen at random */
+
+enum kith_result {
+    KITH_OK,          /* done, or queued */
+    KITH_WOULD_BLOCK, /* ToNetwork is full; try again when kith_room_fd is readable */
+    KITH_NO_PEER,     /* nobody of that name is online */
+    KITH_CLOSED,      /* the node is ending */
+    KITH_INVALID,     /* empty or too long, or no such target, kind or option */
+    KITH_NO_MEMORY,
+};
+KITH_API const char *kith_result_text(enum kith_result r); /* any thread */
+
+/* Any thread; never blocks. Sends a copy of `size` bytes (1 .. option "maxParcel") to a target: one of the
+ * texts above, or a peer's hash, as events and received parcels give it. Where id is not 0, a KITH_SENT event
+ * with that id tells to how many peers the message went. KITH_OK: the node will send it; whatever keeps it
+ * from doing so is counted and reported by a KITH_DROPPED event. Messages of one thread keep their order. */
+KITH_API enum kith_result kith_send(struct kith *node, const char *target, const void *bytes, size_t size,
+                                    uint64_t id);
+
+/* Any thread. The same, but waits up to timeout_ms (-1: for ever) for room. */
+KITH_API enum kith_result kith_send_wait(struct kith *node, const char *target, const void *bytes,
+                                         size_t size, uint64_t id, int timeout_ms);
+
+/* Any thread. A descriptor that is readable, after KITH_WOULD_BLOCK, once there is room; for poll, not to be
+ * read or closed. */
+KITH_API int kith_room_fd(const struct kith *node);
+
+/* --- receiving: one thread at a time --- */
+
+enum kith_event_type {
+    KITH_LISTENING, /* address */
+    KITH_ONLINE,    /* peer: connected, and of our network */
+    KITH_OFFLINE,   /* peer, text: why */
+    KITH_SENT,      /* id, count: peers that the message went to */
+    KITH_DROPPED,   /* peer (hash "" where it has gone), text: the cause, count: parcels */
+    KITH_PEERS,     /* id, peers, count */
+    KITH_STATUS,    /* id, status */
+    KITH_DONE,      /* id, text: a command was carried out */
+    KITH_FAILED,    /* id, text: it could not be */
+    KITH_MISSED,    /* count: events that found no room because none were taken */
+    KITH_ENDED,     /* the node has ended; nothing follows */
+};
+
+struct kith_peer {
+    char hash[160];    /* its name; what kith_send takes */
+    char address[264]; /* where it can be dialed; "" for nowhere */
+    bool outgoing, special;
+    uint32_t version;
+    int32_t quality;
+    int64_t online_ms;
+    uint64_t bytes_in, bytes_out, parcels_in, parcels_out, dropped;
+};
+
+struct kith_count {
+    const char *cause;
+    uint64_t count;
+};
+
+struct kith_status {
+    char network[64], protocol[32];
+    uint32_t network_id;
+    uint64_t node_id;
+    uint16_t port;
+    uint32_t outgoing, incoming, special,
+        dialing;                       /* peers online by direction, the special ones among them; dials */
+    uint64_t known, banned;            /* endpoints known; IPs banned */
+    uint32_t to_network, from_network; /* parcels in the two queues */
+    uint64_t parcels_in, parcels_out, bytes_in, bytes_out; /* of the peers that are online */
+    uint64_t shed;                                         /* connections closed unanswered */
+    int64_t uptime_ms;
+    const struct kith_count *dropped; /* parcels, by cause; the last one's cause is NULL */
+    const struct kith_count *ended;   /* connections, by the reason why they ended; likewise */
+};
+
+struct kith_event {
+    enum kith_event_type type;
+    uint64_t id, count;
+    const char *text;                 /* "" for none */
+    const char *address;              /* KITH_LISTENING: "127.0.0.1:8110" */
+    const struct kith_peer *peer;     /* ONLINE, OFFLINE, DROPPED */
+    const struct kith_peer *peers;    /* PEERS */
+    const struct kith_status *status; /* STATUS; NULL where memory was short */
+};
+
+struct kith_parcel {
+    const char *peer; /* the sender's hash */
+    const void *bytes;
+    size_t size;
+    void *owner; /* the library's */
+};
+
+enum kith_receive { KITH_NOTHING, KITH_PARCEL, KITH_EVENT };
+
+struct kith_item {
+    struct kith_parcel parcel; /* KITH_PARCEL */
+    struct kith_event event;   /* KITH_EVENT */
+};
+
+/* Never blocks. The next parcel or event: a peer's ONLINE comes before its parcels and its OFFLINE after
+ * them. What the item points at is valid until the next call, but for a parcel's bytes after kith_keep. After
+ * KITH_NOTHING, kith_fd becomes readable when there is more. */
+KITH_API enum kith_receive kith_receive(struct kith *node, struct kith_item *item);
+
+/* The receiving thread. Keeps a parcel's bytes beyond the next call, until kith_release, which any thread may
+ * call. */
+KITH_API void kith_keep(struct kith *node, struct kith_parcel *parcel);
+KITH_API void kith_release(struct kith_parcel *parcel);
+
+/* Any thread. A descriptor to poll for readability; not to be read or closed. */
+KITH_API int kith_fd(const struct kith *node);
+
+/* --- commands: any thread; never block; answered by an event that carries the id --- */
+
+KITH_API enum kith_result kith_ask_peers(struct kith *node, uint64_t id);
+KITH_API enum kith_result kith_ask_status(struct kith *node, uint64_t id);
+
+/* Bans the IP address of a peer (its hash) or an IP address, for so long (0: option "ban"), and ends its
+ * connections. */
+KITH_API enum kith_result kith_ban(struct kith *node, const char *peer_or_ip, int64_t ms, uint64_t id);
+KITH_API enum kith_result kith_unban(struct kith *node, const char *ip, uint64_t id);
+KITH_API enum kith_result kith_disconnect(struct kith *node, const char *peer, uint64_t id);
+
+/* Replaces the special peers that were configured by "peers": "host:port host:port". KITH_INVALID where it
+ * does not parse. */
+KITH_API enum kith_result kith_set_special(struct kith *node, const char *peers, uint64_t id);
+
+/* Reads the special peers of the configuration file again. Blocks on the disk. KITH_INVALID with `error`. */
+KITH_API enum kith_result kith_reload(struct kith *node, uint64_t id, char *error, size_t error_size);
+
+/* Begins to end the node: what was sent goes out while the peers take it, the peers file is written.
+ * KITH_ENDED is the last event. */
+KITH_API void kith_quit(struct kith *node);
+
+/* Any thread, once, when no other call is under way. Ends the node, waiting up to two seconds for kith_quit's
+ * work, and frees it with everything received and not kept. NULL is allowed. */
+KITH_API void kith_close(struct kith *node);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

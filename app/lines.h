@@ -1,0 +1,31 @@
+/* Lines from standard input, of bounded length. Main thread only. */
+#ifndef KITH_APP_LINES_H
+#define KITH_APP_LINES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct lines {
+    int fd;
+    size_t longest; /* bytes of a line, the newline not counted */
+    char *text;
+    size_t start, end, capacity;
+    size_t looked; /* bytes from start that hold no newline */
+    bool skipping; /* in a line that was too long */
+    bool ended;
+};
+
+void lines_init(struct lines *l, int fd, size_t longest);
+void lines_fini(struct lines *l);
+
+/* One read; to be called when poll says so. */
+void lines_read(struct lines *l);
+
+enum lines_result { LINES_NONE, LINES_LINE, LINES_TOO_LONG };
+
+/* The next whole line, without its newline, NUL-terminated; valid until the next lines_read. A last line
+ * without a newline counts once input has ended. LINES_TOO_LONG once for each line over the limit, which is
+ * skipped. */
+enum lines_result lines_next(struct lines *l, char **line, size_t *size);
+
+#endif

@@ -1,0 +1,257 @@
+/* The program: options, signals, and one loop between standard input, standard output and the node. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "app/front.h"
+#include "app/lines.h"
+#include "app/open.h"
+#include "app/options.h"
+#include "queue/clock.h"
+
+enum {
+    ITEMS_AT_ONCE = 256,
+    END_MS = 1800,  /* after being asked to end, at the latest */
+    FLUSH_MS = 200, /* standard output has so long to take the last lines */
+    LINE_SLACK = 65536,
+};
+
+struct program {
+    struct front front;
+    struct kith *node;
+    struct output out;
+    struct lines in;
+    int signals;
+    bool stdin_open, ends_with_input;
+    char *pending; /* a line that must be given again when ToNetwork has room */
+    size_t pending_size;
+    bool quitting, ended;
+    int64_t quit_by;
+};
+
+static void quit(struct program *p)
+{
+    if (p->quitting)
+        return;
+    p->quitting = true;
+    p->quit_by = clock_ms() + END_MS;
+    kith_quit(p->node);
+}
+
+static void reload(struct program *p)
+{
+    char error[KITH_ERROR_MAX];
+
+    if (kith_reload(p->node, 0, error, sizeof error) == KITH_INVALID)
+        fprintf(stderr, "kith: %s; the special peers stay as they are\n", error);
+}
+
+static void take_signals(struct program *p)
+{
+    struct signalfd_siginfo s;
+
+    while (read(p->signals, &s, sizeof s) == sizeof s) {
+        if (s.ssi_signo == SIGHUP)
+            reload(p);
+        else
+            quit(p);
+    }
+}
+
+/* Gives a line to the front; false where it must be given again. */
+static bool give_line(struct program *p, char *line, size_t size)
+{
+    switch (p->front.line(&p->front, line, size)) {
+    case FRONT_DONE:
+        return true;
+    case FRONT_QUIT:
+        quit(p);
+        return true;
+    case FRONT_BUSY:
+        break;
+    }
+    p->pending = line;
+    p->pending_size = size;
+    return false;
+}
+
+static void take_lines(struct program *p)
+{
+    enum lines_result r;
+    char *line;
+    size_t size;
+
+    if (p->pending) {
+        line = p->pending;
+        p->pending = NULL;
+        if (!give_line(p, line, p->pending_size))
+            return;
+    }
+    while (!p->quitting && !output_is_full(&p->out) && (r = lines_next(&p->in, &line, &size)) != LINES_NONE) {
+        if (r == LINES_TOO_LONG)
+            p->front.too_long(&p->front);
+        else if (!give_line(p, line, size))
+            return;
+    }
+    if (p->in.ended && p->in.start == p->in.end && p->stdin_open) {
+        p->stdin_open = false;
+        if (p->ends_with_input)
+            quit(p);
+    }
+}
+
+/* True where there may be more. */
+static bool take_items(struct program *p)
+{
+    for (int i = 0; i < ITEMS_AT_ONCE && !output_is_full(&p->out); i++) {
+        struct kith_item item;
+
+        switch (kith_receive(p->node, &item)) {
+        case KITH_NOTHING:
+            return false;
+        case KITH_PARCEL:
+            p->front.parcel(&p->front, &item.parcel);
+            break;
+        case KITH_EVENT:
+            p->front.event(&p->front, &item.event);
+            p->ended |= item.event.type == KITH_ENDED;
+            break;
+        }
+    }
+    return !output_is_full(&p->out);
+}
+
+enum { FD_SIGNALS, FD_NODE, FD_ROOM, FD_IN, FD_OUT, FD_COUNT };
+
+static void wait(struct program *p, bool more)
+{
+    struct pollfd fds[FD_COUNT] = {
+        [FD_SIGNALS] = {.fd = p->signals, .events = POLLIN},
+        [FD_NODE] = {.fd = output_is_full(&p->out) ? -1 : kith_fd(p->node), .events = POLLIN},
+        [FD_ROOM] = {.fd = p->pending ? kith_room_fd(p->node) : -1, .events = POLLIN},
+        [FD_IN] = {.fd = -1, .events = POLLIN},
+        [FD_OUT] = {.fd = output_wants(&p->out) ? p->out.fd : -1, .events = POLLOUT},
+    };
+    int timeout = -1;
+
+    if (p->stdin_open && !p->in.ended && !p->pending && !p->quitting && !output_is_full(&p->out))
+        fds[FD_IN].fd = p->in.fd;
+    if (p->quitting) {
+        int64_t left = p->quit_by - clock_ms();
+
+        timeout = left > 0 ? (int)left : 0;
+    }
+    poll(fds, FD_COUNT, more ? 0 : timeout);
+    if (fds[FD_SIGNALS].revents)
+        take_signals(p);
+    if (fds[FD_IN].revents)
+        lines_read(&p->in);
+    if (fds[FD_OUT].revents)
+        output_write(&p->out);
+}
+
+static void flush(struct program *p)
+{
+    int64_t by = clock_ms() + FLUSH_MS, left;
+
+    while (output_wants(&p->out) && (left = by - clock_ms()) > 0) {
+        struct pollfd fd = {.fd = p->out.fd, .events = POLLOUT};
+
+        if (poll(&fd, 1, (int)left) > 0)
+            output_write(&p->out);
+    }
+}
+
+static void run(struct program *p)
+{
+    while (!p->ended && !(p->quitting && clock_ms() >= p->quit_by)) {
+        bool more = take_items(p);
+
+        take_lines(p);
+        if (p->out.broken && !p->quitting)
+            quit(p); /* nobody reads what we say */
+        if (!p->ended)
+            wait(p, more);
+    }
+    flush(p);
+}
+
+/* Input from a pipe that has closed means that the program at its other end has gone. A file or /dev/null
+ * just ends. */
+static bool input_is_alive(int fd)
+{
+    struct stat s;
+
+    return fstat(fd, &s) == 0 && (S_ISFIFO(s.st_mode) || S_ISSOCK(s.st_mode) || isatty(fd));
+}
+
+static bool prepare(struct program *p, const struct options *o)
+{
+    sigset_t signals;
+
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    p->signals = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+    p->stdin_open = true;
+    p->ends_with_input = o->json ? input_is_alive(STDIN_FILENO) : isatty(STDIN_FILENO);
+    lines_init(&p->in, STDIN_FILENO, 2 * o->config.terms.limits.parcel_bytes + LINE_SLACK);
+    p->front.node = p->node;
+    p->front.out = &p->out;
+    p->front.protocol = o->config.protocol->name;
+    return p->signals >= 0 &&
+           (o->json ? json_front(&p->front) : console_front(&p->front, isatty(STDOUT_FILENO)));
+}
+
+static int serve(struct options *o)
+{
+    struct program p = {.signals = -1};
+    char error[KITH_ERROR_MAX];
+    int status = EXIT_FAILURE;
+
+    output_init(&p.out, STDOUT_FILENO);
+    p.node = kith_open_options(o, NULL, NULL, error, sizeof error);
+    if (!p.node) {
+        fprintf(stderr, "kith: %s\n", error);
+        output_fini(&p.out);
+        return status;
+    }
+    if (prepare(&p, o)) {
+        run(&p);
+        p.front.close(&p.front);
+        status = EXIT_SUCCESS;
+    }
+    kith_close(p.node);
+    lines_fini(&p.in);
+    output_fini(&p.out);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    char error[OPTIONS_ERROR_MAX];
+    struct options o;
+    int status = EXIT_SUCCESS;
+
+    if (options_parse(&o, argc, argv, error, sizeof error) < 0) {
+        fprintf(stderr, "kith: %s\n", error);
+        return 2;
+    }
+    if (o.show_help)
+        options_help(&o, stdout);
+    else if (o.show_version)
+        printf("kith %s\n", kith_version());
+    else
+        status = serve(&o);
+    options_free(&o);
+    return status;
+}

@@ -1,0 +1,221 @@
+/* Every option. A new one is a row here, a place in struct options, and a line in docs/kith.1. */
+#include <string.h>
+
+#include "app/option.h"
+#include "app/text.h"
+#include "peers/book.h"
+#include "queue/parcel.h"
+#include "queue/ring.h"
+
+#define DAY       INT64_C(86400000)
+#define TIME_MAX  (3650 * DAY)
+#define KILO      INT64_C(1024)
+#define MEGA      (KILO * KILO)
+#define GIGA      (KILO * MEGA)
+#define MERIT_MAX 1000000
+
+static const struct option_choice network_choices[] = {
+    {"MAIN", NETWORK_MAIN, false},
+    {"TEST", NETWORK_TEST, false},
+    {"LOCAL", NETWORK_LOCAL, false},
+    {"CUSTOM", NETWORK_CUSTOM, false},
+    {NULL, 0, false},
+};
+
+/* The hidden ones are the levels of the programs whose configuration file kith shares. */
+static const struct option_choice level_choices[] = {
+    {"silent", LOG_LEVEL_SILENT, false},
+    {"error", LOG_LEVEL_ERROR, false},
+    {"warning", LOG_LEVEL_WARNING, false},
+    {"info", LOG_LEVEL_INFO, false},
+    {"debug", LOG_LEVEL_DEBUG, false},
+    {"none", LOG_LEVEL_SILENT, true},
+    {"emergency", LOG_LEVEL_ERROR, true},
+    {"alert", LOG_LEVEL_ERROR, true},
+    {"critical", LOG_LEVEL_ERROR, true},
+    {"notice", LOG_LEVEL_INFO, true},
+    {NULL, 0, false},
+};
+
+#define SIZE_OF(member) sizeof(((struct options *)0)->member)
+#define LENGTH(member)  ((int64_t)SIZE_OF(member) - 1) /* of text in there */
+
+/* A row begins with group, type, name and place; it ends with the default, the help and, by name, the rest.
+ */
+#define HEAD(g, t, n, member)                                                                                \
+    .group = (g), .type = (t), .name = (n), .place = offsetof(struct options, member), .size = SIZE_OF(member)
+#define TAIL(standard_text, ...) .standard = (standard_text), .help = __VA_ARGS__
+
+#define OTHER(g, t, n, member, ...)                                                                          \
+    {                                                                                                        \
+        HEAD(g, t, n, member), TAIL(__VA_ARGS__)                                                             \
+    }
+#define RANGE(g, t, n, member, low, high, ...)                                                               \
+    {                                                                                                        \
+        HEAD(g, t, n, member), .least = (low), .most = (high), TAIL(__VA_ARGS__)                             \
+    }
+#define SWITCH(g, n, member, ...)            OTHER(g, OPTION_SWITCH, n, member, __VA_ARGS__)
+#define NUMBER(g, n, member, low, high, ...) RANGE(g, OPTION_NUMBER, n, member, low, high, __VA_ARGS__)
+#define TEXT(g, t, n, member, low, ...)      RANGE(g, t, n, member, low, LENGTH(member), __VA_ARGS__)
+#define TIME(n, member, low, ...)                                                                            \
+    RANGE(GROUP_TIMES, OPTION_TIME, n, config.terms.timings.member, low, TIME_MAX, __VA_ARGS__)
+#define BYTES(n, member, low, high, ...)                                                                     \
+    RANGE(GROUP_LIMITS, OPTION_SIZE, n, config.terms.limits.member, low, high, __VA_ARGS__)
+#define LIMIT(n, member, low, high, ...)                                                                     \
+    NUMBER(GROUP_LIMITS, n, config.terms.limits.member, low, high, __VA_ARGS__)
+#define MERIT(n, member, low, high, ...) NUMBER(GROUP_MERITS, n, config.merits.member, low, high, __VA_ARGS__)
+
+static const struct option table[] = {
+    SWITCH(GROUP_GENERAL, "help", show_help, NULL, "print this and end", .marks = OPTION_FLAG_ONLY),
+    SWITCH(GROUP_GENERAL, "version", show_version, NULL, "print the version and end",
+           .marks = OPTION_FLAG_ONLY),
+    TEXT(GROUP_GENERAL, OPTION_PATH, "config", config_path, 1, "kith.conf in the home, if it exists",
+         "configuration file", .marks = OPTION_FLAG_ONLY | OPTION_TOLD),
+    TEXT(GROUP_GENERAL, OPTION_PATH, "home", home, 1, "$HOME/.kith",
+         "folder of the files that no full path is given for", .marks = OPTION_FLAG_ONLY | OPTION_TOLD,
+         .takes = "DIR"),
+    OTHER(GROUP_GENERAL, OPTION_CHOICE, "logLevel", config.log_level, "info",
+          "least important lines that go to the log on stderr", .choices = level_choices),
+    SWITCH(GROUP_GENERAL, "json", json, "false", "speak JSON on stdin and stdout, an object a line"),
+
+    OTHER(GROUP_NETWORK, OPTION_PROTOCOL, "protocol", config.protocol, "factom", "protocol to speak"),
+    NUMBER(GROUP_NETWORK, "protocolVersion", config.terms.version, 0, UINT32_MAX, NULL,
+           "version to prefer; 0 for the protocol's own choice"),
+    NUMBER(GROUP_NETWORK, "protocolVersionMinimum", config.terms.version_minimum, 0, UINT32_MAX, NULL,
+           "peers of a lower version are refused"),
+    OTHER(GROUP_NETWORK, OPTION_CHOICE, "network", network, "LOCAL",
+          "network to join; CUSTOM needs -customnet", .choices = network_choices),
+    TEXT(GROUP_NETWORK, OPTION_TEXT, "customnet", customnet, 1, NULL,
+         "name of the custom network to join; implies -network CUSTOM"),
+    NUMBER(GROUP_NETWORK, "networkPort", config.terms.listen_port, 0, UINT16_MAX, "the network's",
+           "port to listen on; 0 for any free one", .marks = OPTION_TOLD, .by_network = "NetworkPort"),
+    OTHER(GROUP_NETWORK, OPTION_IP, "bind", config.bind, "every address",
+          "the one IP address to listen on and dial from", .marks = OPTION_TOLD),
+    TEXT(GROUP_NETWORK, OPTION_URL, "seedURL", config.terms.network.seed_url, 0, "the network's",
+         "list of peers to start with: https, http or file; empty for none", .marks = OPTION_TOLD,
+         .by_network = "SeedURL"),
+    TEXT(GROUP_NETWORK, OPTION_TEXT, "nodeName", config.node_name, 0, NULL,
+         "the node's id is made from this name, and stays; else it is random"),
+
+    OTHER(GROUP_PEERS, OPTION_ADDRESSES, "peers", config.special_flags, NULL,
+          "special peers: dialed for ever, never shared; spaces or commas between them",
+          .by_network = "SpecialPeers"),
+    SWITCH(GROUP_PEERS, "exclusive", config.exclusive, "false", "dial special peers only"),
+    SWITCH(GROUP_PEERS, "exclusiveIn", config.exclusive_in, "false",
+           "accept special peers only, too; implies -exclusive"),
+    TEXT(GROUP_PEERS, OPTION_PATH, "peersFile", config.peers_file, 0, "peers-NETWORK.json in the home",
+         "where known peers are kept; empty for nowhere", .marks = OPTION_TOLD),
+    NUMBER(GROUP_PEERS, "outgoing", config.outgoing, 0, 10000, "8",
+           "outgoing connections to keep, special peers not counted"),
+    NUMBER(GROUP_PEERS, "incoming", config.incoming, 0, 100000, "200", "incoming connections to allow"),
+    NUMBER(GROUP_PEERS, "broadcastnum", config.broadcast, 0, 100000, "16",
+           "ordinary peers that a broadcast goes to, besides all special ones"),
+
+    TIME("dialTimeout", dial, 1, NULL, "for connecting, looking up the host name included"),
+    TIME("handshakeTimeout", handshake, 1, NULL, "from connected to the end of the handshake"),
+    TIME("redial", redial, 1, NULL, "between two dials of one ordinary peer"),
+    TIME("redialSpecial", redial_special, 1, NULL, "between two dials of one special peer"),
+    TIME("ping", ping, 1, NULL, "silence after which a peer is pinged; less than -silence"),
+    TIME("silence", silence, 1, NULL, "silence after which a peer is disconnected"),
+    TIME("peerRequest", request, 1, NULL, "between two requests to one peer for its peers"),
+    TIME("peerRequestLimit", request_limit, 0, NULL,
+         "least time between two such requests of one peer that are answered"),
+    TIME("reseed", reseed, 1, NULL, "between two fetches of the seed list"),
+    TIME("savePeers", save, 1, NULL, "between two writes of the peers file, when something has changed"),
+    TIME("forget", forget, 1, NULL, "a peer that is not heard from for so long is forgotten"),
+    TIME("decay", decay, 1, NULL, "each time, a peer's quality loses a tenth"),
+    TIME("ban", ban, 1, NULL, "a ban that names no length lasts so long"),
+    TIME("echo", echo, 0, NULL,
+         "a message is not sent to a peer that sent us the same within this time; 0 for any"),
+    TIME("cat", cat, 0, NULL, "between two rounds that drop random ordinary peers; 0 for no rounds"),
+    TIME("acceptInterval", accept, 0, NULL,
+         "least time between two connections accepted from one IP address; 0 for no limit"),
+    TIME("stall", stall, 1, NULL,
+         "a reader, peer or application, that takes nothing for so long loses its oldest parcels"),
+    TIME("assemble", assemble, 1, NULL, "the parts of one message must come within this time"),
+
+    LIMIT("perIP", per_ip, 0, 100000, NULL, "connections with one IP address; 0 for no limit"),
+    LIMIT("pending", pending, 1, 100000, NULL, "handshakes of incoming connections under way at once"),
+    LIMIT("giveUp", give_up, 1, 1000000, NULL,
+          "failed dials in a row after which an ordinary peer is not dialed again"),
+    LIMIT("share", share, 0, 1000, NULL, "addresses in an answer to a peer's request"),
+    LIMIT("fewPeers", few_peers, 0, 1000000, NULL,
+          "with fewer peers known, the seed list is fetched at the start"),
+    LIMIT("catKeep", cat_keep, 0, 100000, NULL, "a round of -cat drops down to so many peers"),
+    LIMIT("queue", queue_parcels, 1, RING_MOST, NULL, "parcels in each queue"),
+    BYTES("queueBytes", queue_bytes, 1, 1024 * GIGA, NULL, "payload in each queue; one parcel fits always"),
+    BYTES("maxParcel", parcel_bytes, 1, (int64_t)PARCEL_MAX, NULL, "longest payload to accept and to send"),
+    BYTES("maxHandshake", handshake_bytes, KILO, 16 * MEGA, NULL, "longest handshake to accept"),
+    BYTES("assembleBytes", assemble_bytes, 0, 1024 * GIGA, NULL,
+          "parts of unfinished messages kept for one connection"),
+    LIMIT("gobTypes", gob_types, 1, 4096, NULL, "types that a gob stream may define"),
+    LIMIT("gobDepth", gob_depth, 1, 256, NULL, "how deep values of a gob stream may nest"),
+    BYTES("gobDefinition", gob_definition, 64, MEGA, NULL, "longest type definition of a gob stream"),
+
+    MERIT("meritGood", good, 0, MERIT_MAX, NULL, "for a valid parcel"),
+    MERIT("meritBad", bad, -MERIT_MAX, 0, NULL, "for a bad parcel"),
+    MERIT("meritLost", lost, -MERIT_MAX, 0, NULL, "for a lost connection"),
+    MERIT("meritHandshake", handshake_failed, -MERIT_MAX, 0, NULL, "for a failed handshake"),
+    MERIT("refuseBelow", refuse_below, QUALITY_MIN, QUALITY_MAX, NULL,
+          "with a quality below this, a peer is neither dialed nor accepted"),
+    MERIT("shareAbove", share_above, QUALITY_MIN, QUALITY_MAX, NULL,
+          "with a quality above this, a peer is shared with others"),
+    MERIT("bannedQuality", banned, QUALITY_MIN, QUALITY_MAX, NULL,
+          "the quality of a banned peer; less than -refuseBelow"),
+};
+
+#define ROWS (sizeof table / sizeof table[0])
+_Static_assert(ROWS <= OPTIONS_MOST, "struct options has a place for every option");
+
+const struct option *option_at(size_t i)
+{
+    return i < ROWS ? &table[i] : NULL;
+}
+
+size_t option_index(const struct option *op)
+{
+    return (size_t)(op - table);
+}
+
+const struct option *option_find(const char *name)
+{
+    for (size_t i = 0; i < ROWS; i++) {
+        if (strcmp(name, table[i].name) == 0) {
+            return &table[i];
+        }
+    }
+    return NULL;
+}
+
+const struct option *option_find_any_case(const char *name)
+{
+    for (size_t i = 0; i < ROWS; i++) {
+        if (text_equal(name, table[i].name)) {
+            return &table[i];
+        }
+    }
+    return NULL;
+}
+
+const char *network_choice_name(enum network_choice network)
+{
+    return network_choices[network].name;
+}
+
+void option_defaults(struct options *o, const struct protocol *p)
+{
+    char bad[OPTION_VALUE_MAX + TEXT_SHOWN_MAX]; /* the tests see to it that every default can be read */
+    for (size_t i = 0; i < ROWS; i++) {
+        if (table[i].standard != NULL && (table[i].marks & OPTION_TOLD) == 0) {
+            option_read(&table[i], table[i].standard, (char *)o + table[i].place, bad, sizeof bad);
+        }
+    }
+    if (p != NULL) {
+        o->config.protocol = p;
+        o->config.merits = p->merits;
+        o->config.terms.timings = p->timings;
+        o->config.terms.limits = p->limits;
+        o->config.terms.version = p->version_default;
+        o->config.terms.version_minimum = p->version_lowest;
+    }
+}

@@ -1,0 +1,521 @@
+/* Collecting settings, and laying them over the defaults. */
+#include "app/options.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/configfile.h"
+#include "app/option.h"
+#include "app/text.h"
+
+#define BAD_MAX 384 /* what is wrong with one value */
+
+void options_init(struct options *o)
+{
+    *o = (struct options){.json = false};
+}
+
+void options_free(struct options *o)
+{
+    for (size_t i = 0; i < OPTIONS_MOST; i++) {
+        for (size_t j = 0; j < ORIGIN_COUNT; j++) {
+            free(o->given[i][j]);
+        }
+    }
+    address_list_free(&o->config.special_flags);
+    address_list_free(&o->config.special_file);
+    options_init(o);
+}
+
+/* --- collecting --- */
+
+/* `a` may be NULL; else a space comes between. NULL where memory is short. */
+static char *join(const char *a, const char *b)
+{
+    size_t na = a == NULL ? 0 : strlen(a) + 1;
+    size_t nb = strlen(b) + 1;
+    char *joined = malloc(na + nb);
+    if (joined == NULL) {
+        return NULL;
+    }
+    if (a != NULL) {
+        memcpy(joined, a, na);
+        joined[na - 1] = ' ';
+    }
+    memcpy(joined + na, b, nb);
+    return joined;
+}
+
+/* Checks a value and keeps its text. On failure the setting is as it was. */
+static int collect(struct options *o, const struct option *op, unsigned origin, const char *value, char *bad,
+                   size_t bad_size)
+{
+    char **place = &o->given[option_index(op)][origin];
+    char *text = join(op->type == OPTION_ADDRESSES ? *place : NULL, value);
+    if (text == NULL) {
+        return text_fail(bad, bad_size, "out of memory");
+    }
+    if (option_read(op, text, NULL, bad, bad_size) != 0) {
+        free(text);
+        return -1;
+    }
+    free(*place);
+    *place = text;
+    return 0;
+}
+
+int options_copy(struct options *to, const struct options *from, char *error, size_t error_size)
+{
+    options_init(to);
+    memcpy(to->notice, from->notice, sizeof to->notice);
+    for (size_t i = 0; i < OPTIONS_MOST; i++) {
+        for (size_t j = 0; j < ORIGIN_COUNT; j++) {
+            const char *text = from->given[i][j];
+            if (text != NULL && (to->given[i][j] = strdup(text)) == NULL) {
+                options_free(to);
+                return text_fail(error, error_size, "out of memory");
+            }
+        }
+    }
+    return 0;
+}
+
+int options_set(struct options *o, const char *name, const char *value, char *error, size_t error_size)
+{
+    char bad[BAD_MAX], shown[TEXT_SHOWN_MAX];
+    const struct option *op = option_find(name);
+    if (op == NULL) {
+        return text_fail(error, error_size, "%s: no such option", text_shown(name, shown));
+    }
+    if (collect(o, op, ORIGIN_FLAG, value, bad, sizeof bad) != 0) {
+        return text_fail(error, error_size, "%s: %s", name, bad);
+    }
+    return 0;
+}
+
+/* Takes the flag at argv[*i]; *i moves on to its last argument. argv ends with a NULL. */
+static int take_flag(struct options *o, char *const *argv, int *i, char *error, size_t error_size)
+{
+    char name[32], bad[BAD_MAX], shown[TEXT_SHOWN_MAX];
+    const char *flag = argv[*i] + (argv[*i][0] == '-');
+    flag += flag > argv[*i] && *flag == '-';
+    const char *equals = strchr(flag, '=');
+    size_t length = equals == NULL ? strlen(flag) : (size_t)(equals - flag);
+    if (flag == argv[*i] || length == 0) {
+        return text_fail(error, error_size, "'%s' is not a flag", text_shown(argv[*i], shown));
+    }
+    /* A name that does not fit is none of ours; cut, it would still have to be told from one. */
+    size_t kept = length < sizeof name ? length : 0;
+    memcpy(name, flag, kept);
+    name[kept] = '\0';
+    const struct option *op = option_find(name);
+    if (op == NULL) {
+        return text_fail(error, error_size, "%s: no such flag", text_shown(argv[*i], shown));
+    }
+    const char *value = equals != NULL ? equals + 1 : op->type == OPTION_SWITCH ? "true" : argv[++*i];
+    if (value == NULL) {
+        return text_fail(error, error_size, "-%s: its value is missing", name);
+    }
+    if (collect(o, op, ORIGIN_FLAG, value, bad, sizeof bad) != 0) {
+        return text_fail(error, error_size, "-%s: %s", name, bad);
+    }
+    return 0;
+}
+
+/* --- the configuration file --- */
+
+/* Which setting a key of the file is; NULL for none. "LocalSeedURL" is seedURL for one network. */
+static const struct option *find_key(const char *key, unsigned *origin)
+{
+    const struct option *op = option_find_any_case(key);
+    *origin = ORIGIN_FILE;
+    if (op != NULL) {
+        return (op->marks & OPTION_FLAG_ONLY) == 0 ? op : NULL;
+    }
+    for (unsigned n = 0; n < NETWORK_CHOICES; n++) {
+        const char *rest = text_after(key, network_choice_name((enum network_choice)n));
+        for (size_t i = 0; rest != NULL && (op = option_at(i)) != NULL; i++) {
+            if (op->by_network != NULL && text_equal(rest, op->by_network)) {
+                *origin = ORIGIN_FILE_NETWORK + n;
+                return op;
+            }
+        }
+    }
+    return NULL;
+}
+
+struct loading {
+    struct options *o;
+    const struct option *only; /* all other keys are left alone, unseen; NULL: every key counts */
+    size_t passed_over, named;
+};
+
+/* Names a key in the notice while there is room; what has no room is counted. */
+static void note_passed_over(struct loading *l, const char *key)
+{
+    char shown[TEXT_SHOWN_MAX];
+    char *notice = l->o->notice;
+    size_t used = strlen(notice);
+    l->passed_over++;
+    text_shown(key, shown);
+    if (l->named + 1 == l->passed_over &&
+        used + strlen(shown) + sizeof ", and 1000000 more" < OPTIONS_NOTICE_MAX) {
+        snprintf(notice + used, OPTIONS_NOTICE_MAX - used, "%s%s",
+                 l->named == 0 ? "keys that are not kith's are passed over: " : ", ", shown);
+        l->named++;
+    }
+}
+
+static int take_entry(void *context, const char *key, const char *value, char *bad, size_t bad_size)
+{
+    struct loading *l = context;
+    unsigned origin;
+    const struct option *op = find_key(key, &origin);
+    if (l->only != NULL && op != l->only) {
+        return 0;
+    }
+    if (op == NULL) {
+        note_passed_over(l, key);
+        return 0;
+    }
+    char what[BAD_MAX];
+    if (collect(l->o, op, origin, value, what, sizeof what) != 0) {
+        return text_fail(bad, bad_size, "%s: %s", key, what);
+    }
+    return 0;
+}
+
+/* "<home>/<name>" */
+static int path_in_home(const struct options *o, const char *name, char path[CONFIG_PATH_MAX], char *error,
+                        size_t error_size)
+{
+    size_t home = strlen(o->home);
+    size_t length = strlen(name);
+    if (home + 1 + length >= CONFIG_PATH_MAX) {
+        return text_fail(error, error_size, "-home: the path of a file in it would be too long");
+    }
+    memcpy(path, o->home, home);
+    path[home] = '/';
+    memcpy(path + home + 1, name, length + 1);
+    return 0;
+}
+
+/* What applies of an option's settings; NULL for none. */
+static const char *setting(const struct options *o, const struct option *op)
+{
+    char *const *given = o->given[option_index(op)];
+    if (given[ORIGIN_FLAG] != NULL) {
+        return given[ORIGIN_FLAG];
+    }
+    const char *by_network = given[ORIGIN_FILE_NETWORK + o->network];
+    return by_network != NULL ? by_network : given[ORIGIN_FILE];
+}
+
+static int apply(struct options *o, const char *name, char *error, size_t error_size)
+{
+    char bad[BAD_MAX];
+    const struct option *op = option_find(name);
+    const char *text = setting(o, op);
+    if (text != NULL && option_read(op, text, (char *)o + op->place, bad, sizeof bad) != 0) {
+        return text_fail(error, error_size, "-%s: %s", op->name, bad);
+    }
+    return 0;
+}
+
+static int settle_home(struct options *o, char *error, size_t error_size)
+{
+    const char *home = getenv("HOME");
+    bool known = home != NULL && *home != '\0';
+    if (known && strlen(home) + sizeof "/.kith" > sizeof o->home) {
+        return text_fail(error, error_size, "-home: the path in HOME is too long");
+    }
+    snprintf(o->home, sizeof o->home, "%s/.kith", known ? home : ".");
+    return apply(o, "home", error, error_size);
+}
+
+static int settle_config_path(struct options *o, char *error, size_t error_size)
+{
+    if (settle_home(o, error, error_size) != 0 ||
+        path_in_home(o, "kith.conf", o->config_path, error, error_size) != 0) {
+        return -1;
+    }
+    return apply(o, "config", error, error_size);
+}
+
+static bool config_is_given(const struct options *o)
+{
+    return setting(o, option_find("config")) != NULL;
+}
+
+static int read_config(const struct options *o, struct loading *l, char *error, size_t error_size)
+{
+    char what[OPTIONS_ERROR_MAX];
+    switch (configfile_read(o->config_path, take_entry, l, what, sizeof what)) {
+    case CONFIGFILE_READ:
+        return 0;
+    case CONFIGFILE_MISSING:
+        return config_is_given(o) ? text_fail(error, error_size, "-config: %s", what) : 0;
+    case CONFIGFILE_BAD:
+        break;
+    }
+    return text_fail(error, error_size, "%s", what);
+}
+
+int options_load(struct options *o, char *error, size_t error_size)
+{
+    struct loading l = {.o = o};
+    o->notice[0] = '\0';
+    if (settle_config_path(o, error, error_size) != 0 || read_config(o, &l, error, error_size) != 0) {
+        return -1;
+    }
+    size_t used = strlen(o->notice);
+    if (l.passed_over > l.named) {
+        snprintf(o->notice + used, sizeof o->notice - used, " and %zu more", l.passed_over - l.named);
+    }
+    return 0;
+}
+
+/* --- laying settings over defaults --- */
+
+/* A custom network's name settles the network, unless a network is named where a setting has more weight. */
+static int settle_network(struct options *o, char *error, size_t error_size)
+{
+    char *const *network = o->given[option_index(option_find("network"))];
+    char *const *custom = o->given[option_index(option_find("customnet"))];
+    if (apply(o, "network", error, error_size) != 0 || apply(o, "customnet", error, error_size) != 0) {
+        return -1;
+    }
+    enum option_origin named = network[ORIGIN_FLAG] != NULL ? ORIGIN_FLAG : ORIGIN_FILE;
+    bool is_named = network[named] != NULL;
+    bool has_custom = custom[ORIGIN_FLAG] != NULL || custom[ORIGIN_FILE] != NULL;
+    if (o->network == NETWORK_CUSTOM && !has_custom) {
+        return text_fail(error, error_size, "-network: CUSTOM needs the network's name, -customnet");
+    }
+    if (o->network == NETWORK_CUSTOM || !has_custom) {
+        return 0;
+    }
+    if (is_named && custom[named] != NULL) {
+        return text_fail(error, error_size, "-customnet: the network is %s, not CUSTOM",
+                         network_choice_name(o->network));
+    }
+    if (!is_named || custom[ORIGIN_FLAG] != NULL) {
+        o->network = NETWORK_CUSTOM;
+    }
+    return 0;
+}
+
+/* The network's terms. A custom network that is called like another one would share its peers file. */
+static int find_network(struct options *o, char *error, size_t error_size)
+{
+    const char *name = network_choice_name(o->network);
+    const char *custom = o->network == NETWORK_CUSTOM ? o->customnet : NULL;
+    for (unsigned n = 0; custom != NULL && n < NETWORK_CHOICES; n++) {
+        if (text_equal(custom, network_choice_name((enum network_choice)n))) {
+            return text_fail(error, error_size, "-customnet: %s is no name for a custom network", custom);
+        }
+    }
+    if (!protocol_network(o->config.protocol, name, custom, &o->config.terms.network)) {
+        return text_fail(error, error_size, "-network: protocol %s has no network %s",
+                         o->config.protocol->name, name);
+    }
+    o->config.terms.listen_port = o->config.terms.network.port;
+    return 0;
+}
+
+static int settle_versions(struct options *o, char *error, size_t error_size)
+{
+    const struct protocol *p = o->config.protocol;
+    struct node_terms *t = &o->config.terms;
+    t->version = t->version == 0 ? p->version_default : t->version;
+    t->version_minimum = t->version_minimum == 0 ? p->version_lowest : t->version_minimum;
+    const char *which = NULL;
+    uint32_t bad = 0;
+    if (t->version < p->version_lowest || t->version > p->version_highest) {
+        which = "protocolVersion";
+        bad = t->version;
+    } else if (t->version_minimum < p->version_lowest || t->version_minimum > p->version_highest) {
+        which = "protocolVersionMinimum";
+        bad = t->version_minimum;
+    }
+    if (which != NULL) {
+        return text_fail(error, error_size, "-%s: protocol %s has no version %u, but %u to %u", which,
+                         p->name, (unsigned)bad, (unsigned)p->version_lowest, (unsigned)p->version_highest);
+    }
+    return 0;
+}
+
+/* Values that must be in an order, small one first. */
+static int check_orders(const struct options *o, char *error, size_t error_size)
+{
+    static const struct {
+        const char *small, *large;
+        bool may_be_equal;
+    } orders[] = {
+        {"ping", "silence", false},
+        {"bannedQuality", "refuseBelow", false},
+        {"protocolVersionMinimum", "protocolVersion", true},
+    };
+    for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++) {
+        const struct option *small = option_find(orders[i].small);
+        const struct option *large = option_find(orders[i].large);
+        const char *a = (const char *)o + small->place;
+        const char *b = (const char *)o + large->place;
+        int64_t gap = option_integer(large, b) - option_integer(small, a);
+        if (gap < 0 || (gap == 0 && !orders[i].may_be_equal)) {
+            char x[OPTION_VALUE_MAX], y[OPTION_VALUE_MAX];
+            return text_fail(error, error_size, "-%s: %s is %s -%s, which is %s", small->name,
+                             option_format(small, a, x),
+                             orders[i].may_be_equal ? "more than" : "not less than", large->name,
+                             option_format(large, b, y));
+        }
+    }
+    return 0;
+}
+
+/* "peers-<network>.json"; bytes that have a meaning in paths are written as %2F. */
+static void name_peers_file(const char *network, char *name, size_t name_size)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    size_t n = (size_t)snprintf(name, name_size, "peers-");
+    for (const char *p = network; *p != '\0'; p++) {
+        bool is_plain = strchr(plain, *p) != NULL;
+        n += (size_t)(is_plain ? snprintf(name + n, name_size - n, "%c", *p)
+                               : snprintf(name + n, name_size - n, "%%%02X", (unsigned)(unsigned char)*p));
+    }
+    snprintf(name + n, name_size - n, ".json");
+}
+
+static int settle_peers_file(struct options *o, char *error, size_t error_size)
+{
+    char name[CONFIG_PATH_MAX];
+    const char *given = setting(o, option_find("peersFile"));
+    if (given != NULL && (given[0] == '/' || given[0] == '\0')) {
+        return 0;
+    }
+    if (given != NULL) {
+        memcpy(name, o->config.peers_file, sizeof name);
+    } else {
+        name_peers_file(o->config.terms.network.name, name, sizeof name);
+    }
+    return path_in_home(o, name, o->config.peers_file, error, error_size);
+}
+
+/* docs/protocols/factom.md: a node id of 32 bits, as custom networks have theirs. */
+static void settle_node_id(struct config *c)
+{
+    if (c->node_name[0] != '\0') {
+        uint8_t hash[crypto_hash_sha256_BYTES];
+        crypto_hash_sha256(hash, (const uint8_t *)c->node_name, strlen(c->node_name));
+        c->terms.node_id =
+            (uint64_t)hash[0] << 24 | (uint64_t)hash[1] << 16 | (uint64_t)hash[2] << 8 | hash[3];
+    }
+}
+
+/* The file's special peers: those for any network and those for this one. */
+static int list_file_peers(const struct options *o, struct address_list *list, char *bad, size_t bad_size)
+{
+    const struct option *op = option_find("peers");
+    char *const *given = o->given[option_index(op)];
+    const char *any = given[ORIGIN_FILE] == NULL ? "" : given[ORIGIN_FILE];
+    const char *ours = given[ORIGIN_FILE_NETWORK + o->network];
+    char *all = join(any, ours == NULL ? "" : ours);
+    if (all == NULL) {
+        return text_fail(bad, bad_size, "out of memory");
+    }
+    int result = option_read(op, all, list, bad, bad_size);
+    free(all);
+    return result;
+}
+
+static int list_peers(struct options *o, char *error, size_t error_size)
+{
+    char bad[BAD_MAX];
+    const struct option *op = option_find("peers");
+    const char *flags = o->given[option_index(op)][ORIGIN_FLAG];
+    if ((flags != NULL && option_read(op, flags, &o->config.special_flags, bad, sizeof bad) != 0) ||
+        list_file_peers(o, &o->config.special_file, bad, sizeof bad) != 0) {
+        return text_fail(error, error_size, "-peers: %s", bad);
+    }
+    return 0;
+}
+
+static int apply_all(struct options *o, char *error, size_t error_size)
+{
+    for (size_t i = 0; option_at(i) != NULL; i++) {
+        const struct option *op = option_at(i);
+        /* The lists of addresses add up, and the network was settled together with its name. */
+        bool apart = op->type == OPTION_ADDRESSES || op == option_find("network");
+        if (!apart && apply(o, op->name, error, error_size) != 0) {
+            return -1;
+        }
+    }
+    o->config.has_bind = setting(o, option_find("bind")) != NULL;
+    o->config.exclusive = o->config.exclusive || o->config.exclusive_in;
+    return list_peers(o, error, error_size);
+}
+
+int options_finish(struct options *o, char *error, size_t error_size)
+{
+    address_list_free(&o->config.special_flags);
+    address_list_free(&o->config.special_file);
+    o->config = (struct config){.protocol = NULL};
+    o->customnet[0] = '\0';
+    option_defaults(o, NULL);
+    if (apply(o, "protocol", error, error_size) != 0) {
+        return -1;
+    }
+    option_defaults(o, o->config.protocol);
+    if (settle_config_path(o, error, error_size) != 0 || settle_network(o, error, error_size) != 0 ||
+        find_network(o, error, error_size) != 0 || apply_all(o, error, error_size) != 0 ||
+        settle_versions(o, error, error_size) != 0 || check_orders(o, error, error_size) != 0 ||
+        settle_peers_file(o, error, error_size) != 0) {
+        return -1;
+    }
+    settle_node_id(&o->config);
+    return 0;
+}
+
+int options_reload_special(const struct options *o, struct address_list *list, char *error, size_t error_size)
+{
+    *list = (struct address_list){.n = 0};
+    struct options fresh;
+    options_init(&fresh);
+    fresh.network = o->network;
+    struct loading l = {.o = &fresh, .only = option_find("peers")};
+    char bad[BAD_MAX];
+    int result = read_config(o, &l, error, error_size);
+    if (result == 0 && list_file_peers(&fresh, list, bad, sizeof bad) != 0) {
+        result = text_fail(error, error_size, "%s: %s", o->config_path, bad);
+    }
+    options_free(&fresh);
+    return result;
+}
+
+/* The flags are read. */
+static int start(struct options *o, char *error, size_t error_size)
+{
+    if (apply(o, "help", error, error_size) != 0 || apply(o, "version", error, error_size) != 0) {
+        return -1;
+    }
+    if (o->show_help || o->show_version) {
+        return 0;
+    }
+    return options_load(o, error, error_size) != 0 ? -1 : options_finish(o, error, error_size);
+}
+
+int options_parse(struct options *o, int argc, char *const *argv, char *error, size_t error_size)
+{
+    options_init(o);
+    int result = 0;
+    for (int i = 1; i < argc && result == 0; i++) {
+        result = take_flag(o, argv, &i, error, error_size);
+    }
+    if (result == 0) {
+        result = start(o, error, error_size);
+    }
+    if (result != 0) {
+        options_free(o);
+    }
+    return result;
+}

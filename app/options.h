@@ -1,0 +1,88 @@
+/* The options of a node, from the command line, the configuration file, or a program that embeds the library.
+ *
+ * There are two steps, so that the order in which options come does not matter: settings are collected, each
+ * checked by itself when it comes; then options_finish lays them over the defaults of the protocol and of the
+ * network that were chosen, and checks them against each other. One table (app/option_table.c) drives the
+ * flags, the file's keys, the checks and the help; docs/kith.1 describes every option.
+ *
+ * One thread at a time uses a struct options. Where a function fails, `error` holds one line that names the
+ * option, or the file and line, without a newline and without the program's name. */
+#ifndef KITH_APP_OPTIONS_H
+#define KITH_APP_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "controller/config.h"
+
+#define OPTIONS_ERROR_MAX  (CONFIG_PATH_MAX + 512)
+#define OPTIONS_NOTICE_MAX 256
+#define OPTIONS_MOST       96 /* rows of the table */
+
+enum network_choice { NETWORK_MAIN, NETWORK_TEST, NETWORK_LOCAL, NETWORK_CUSTOM, NETWORK_CHOICES };
+
+/* Where a setting comes from. The flag wins over the file's key for the network (LocalNetworkPort), which
+ * wins over the file's key for any network (NetworkPort). */
+enum option_origin {
+    ORIGIN_FLAG,
+    ORIGIN_FILE,
+    ORIGIN_FILE_NETWORK, /* + enum network_choice */
+    ORIGIN_COUNT = ORIGIN_FILE_NETWORK + NETWORK_CHOICES
+};
+
+struct options {
+    struct config config; /* complete after options_finish, but for terms.nonce and, where no nodeName is set,
+                           * terms.node_id, which whoever opens the node draws */
+    bool json, show_version, show_help;
+    enum network_choice network;
+    char customnet[NETWORK_NAME_MAX];
+    char home[CONFIG_PATH_MAX]; /* known from options_load or options_finish on; nothing here creates it */
+    char config_path[CONFIG_PATH_MAX];
+    char notice[OPTIONS_NOTICE_MAX];         /* for the log: what options_load passed over; "" for nothing */
+    char *given[OPTIONS_MOST][ORIGIN_COUNT]; /* texts, from malloc; NULL where nothing was given */
+};
+
+/* The whole start of the program: flags, then the configuration file, then options_finish; blocks on the
+ * disk. Reads the environment (HOME). After -help or -version the flags alone are read and nothing else is
+ * filled. 0, and the caller calls options_free; or -1 with `error`, and *o holds nothing. */
+int options_parse(struct options *o, int argc, char *const *argv, char *error, size_t error_size);
+
+/* The same in steps, for a program that embeds the library: init; set, any number of times; load, where a
+ * configuration file is wanted; finish. */
+void options_init(struct options *o);
+
+/* Does not block. *to gets the settings and the notice of *from, as if they had been collected by it; it is
+ * in the state before options_finish. 0, and the caller frees it; or -1 without memory, and *to holds
+ * nothing. */
+int options_copy(struct options *to, const struct options *from, char *error, size_t error_size);
+
+/* Does not block. Sets the option of that name, spelt as the flag without its dash; the value is spelt as
+ * after the flag. What was set before is replaced; the addresses of "peers" add up. 0; or -1 with `error`,
+ * and *o as it was. */
+int options_set(struct options *o, const char *name, const char *value, char *error, size_t error_size);
+
+/* Blocks on the disk. Collects the configuration file's settings, once: of the file that "config" names,
+ * which must exist; else of kith.conf in the home, if it exists. Keys that are no option of kith's are passed
+ * over and named in o->notice. 0 or -1. */
+int options_load(struct options *o, char *error, size_t error_size);
+
+/* Does not block. Fills the rest of *o from what was collected; may be called again after further settings.
+ * o->config borrows its address lists from *o, which owns them until options_free or the next options_finish.
+ * 0 or -1. */
+int options_finish(struct options *o, char *error, size_t error_size);
+
+/* Blocks on the disk. Reads the configuration file of a finished *o again, and gives the special peers that
+ * it lists now for o's network; nothing else in it is looked at, and *o is only read: any thread. 0, and the
+ * caller frees the list; or -1 with an empty list: the node keeps the peers that it has. A file that need not
+ * exist and is gone lists none. */
+int options_reload_special(const struct options *o, struct address_list *list, char *error,
+                           size_t error_size);
+
+/* Prints every option, its default and its meaning at 80 columns. The defaults are those of the protocol that
+ * *o names. */
+void options_help(const struct options *o, FILE *out);
+
+void options_free(struct options *o); /* idempotent */
+
+#endif

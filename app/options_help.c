@@ -1,0 +1,115 @@
+/* What -help prints. */
+#include <string.h>
+
+#include "app/option.h"
+
+#define COLUMNS 80
+#define INDENT  8
+
+static const char *const group_titles[GROUP_COUNT] = {
+    [GROUP_GENERAL] = "General",
+    [GROUP_NETWORK] = "Network",
+    [GROUP_PEERS] = "Peers",
+    [GROUP_TIMES] = "Times (TIME: milliseconds, or a number with ms, s, m, h or d)",
+    [GROUP_LIMITS] = "Limits (SIZE: bytes, or a number with K, M or G)",
+    [GROUP_MERITS] = "Merits, added to the quality of an IP address",
+};
+
+static const char *takes(const struct option *op)
+{
+    if (op->takes != NULL) {
+        return op->takes;
+    }
+    switch (op->type) {
+    case OPTION_NUMBER:
+        return "N";
+    case OPTION_TIME:
+        return "TIME";
+    case OPTION_SIZE:
+        return "SIZE";
+    case OPTION_PATH:
+        return "FILE";
+    case OPTION_URL:
+        return "URL";
+    case OPTION_IP:
+        return "ADDRESS";
+    case OPTION_ADDRESSES:
+        return "\"HOST:PORT ...\"";
+    case OPTION_TEXT:
+    case OPTION_PROTOCOL:
+        return "NAME";
+    case OPTION_SWITCH:
+    case OPTION_CHOICE:
+        break;
+    }
+    return "";
+}
+
+static void print_flag(const struct option *op, FILE *out)
+{
+    fprintf(out, "  -%s", op->name);
+    const char *separator = " ";
+    for (const struct option_choice *c = op->choices; c != NULL && c->name != NULL; c++) {
+        if (!c->hidden) {
+            fprintf(out, "%s%s", separator, c->name);
+            separator = "|";
+        }
+    }
+    const char *value = takes(op);
+    fprintf(out, "%s%s\n", *value == '\0' ? "" : " ", value);
+}
+
+/* Prints words, indented, broken before the last column. */
+static void print_wrapped(const char *text, FILE *out)
+{
+    size_t column = 0;
+    for (const char *p = text; *p != '\0'; p += strspn(p, " ")) {
+        size_t word = strcspn(p, " ");
+        if (column != 0 && column + 1 + word >= COLUMNS) {
+            fputc('\n', out);
+            column = 0;
+        }
+        int blanks = column == 0 ? INDENT : 1;
+        fprintf(out, "%*s%.*s", blanks, "", (int)word, p);
+        column += (size_t)blanks + word;
+        p += word;
+    }
+    fputc('\n', out);
+}
+
+static void print_option(const struct option *op, const struct options *defaults, FILE *out)
+{
+    char text[512], value[OPTION_VALUE_MAX];
+    const char *standard = (op->marks & OPTION_TOLD) != 0
+                               ? op->standard
+                               : option_format(op, (const char *)defaults + op->place, value);
+    bool none = *standard == '\0' || (op->marks & OPTION_FLAG_ONLY && op->type == OPTION_SWITCH);
+    snprintf(text, sizeof text, none ? "%s" : "%s (default: %s)", op->help, standard);
+    print_flag(op, out);
+    print_wrapped(text, out);
+}
+
+void options_help(const struct options *o, FILE *out)
+{
+    struct options defaults;
+    options_init(&defaults);
+    option_defaults(&defaults, NULL);
+    const struct option *protocol = option_find("protocol");
+    const char *name = o->given[option_index(protocol)][ORIGIN_FLAG];
+    const struct protocol *p = name != NULL ? protocol_find(name) : defaults.config.protocol;
+    option_defaults(&defaults, p);
+
+    fputs("usage: kith [-flag value | -flag=value | -switch] ...\n"
+          "\n"
+          "A flag takes one dash or two. What is given by no flag comes from the\n"
+          "configuration file, whose keys are the flags' names. kith(1) tells more.\n",
+          out);
+    for (unsigned group = 0; group < GROUP_COUNT; group++) {
+        fprintf(out, "\n%s:\n", group_titles[group]);
+        for (size_t i = 0; option_at(i) != NULL; i++) {
+            if (option_at(i)->group == group) {
+                print_option(option_at(i), &defaults, out);
+            }
+        }
+    }
+}

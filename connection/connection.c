@@ -1,0 +1,324 @@
+#include "connection/connection.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "connection/private.h"
+#include "queue/thread.h"
+
+enum {
+    STACK_BYTES = 256 * 1024, /* touched as far as used; no frame of ours is large */
+    YIELDS = 16,    /* looks at its queues before it sleeps: waking an idle core costs more than they do */
+    LEAVE_MS = 700, /* a graceful end waits so long for the peer to take what is queued */
+    DRAIN_MS = 300, /* and so long for it to close its side */
+    OUTBOUND_CONTROLS = 8,
+    INBOUND_CONTROLS = 4,
+    INBOUND_PARCELS = 1024,
+    INBOUND_BYTES = 4 * 1024 * 1024,
+};
+
+void connection_end(struct connection *c, enum end_reason reason, const char *text)
+{
+    if (c->over)
+        return;
+    c->over = true;
+    c->ending.reason = reason;
+    snprintf(c->ending.text, sizeof c->ending.text, "%s", text && *text ? text : end_reason_text(reason));
+}
+
+bool connection_controls(struct connection *c, int64_t now)
+{
+    struct message m;
+    bool any = false;
+
+    while (mailbox_take_control(c->outbound, &m, 1) == 1) {
+        any = true;
+        c->ending.reason = (enum end_reason)m.tag;
+        c->leaving = true;
+        c->leave_by = m.id ? now : now + LEAVE_MS;
+    }
+    return any;
+}
+
+/* A graceful end: what the controller had queued goes first, while the peer takes it. */
+static void leave(struct connection *c, int64_t now)
+{
+    if (now < c->leave_by && c->ready && !c->mute && (!mailbox_empty(c->outbound) || outflow_blocked(c)))
+        return;
+    c->polite = now < c->leave_by;
+    connection_end(c, c->ending.reason, NULL);
+}
+
+static bool tick(struct connection *c, int64_t now)
+{
+    const struct protocol *p = c->terms.protocol;
+    struct session_event ev = {.type = SESSION_NOTHING};
+
+    if (now < p->session_deadline(c->session))
+        return false;
+    p->session_tick(c->session, now, c->deaf, &ev, &c->out);
+    c->deaf = false;
+    inflow_event(c, &ev);
+    return true;
+}
+
+static bool nothing_to_do(const struct connection *c)
+{
+    return mailbox_empty_control(c->outbound) &&
+           (!c->ready || c->mute || outflow_blocked(c) || mailbox_empty(c->outbound));
+}
+
+static int poll_timeout(const struct connection *c, int64_t now)
+{
+    int64_t deadline = c->terms.protocol->session_deadline(c->session);
+
+    if (c->leaving && c->leave_by < deadline)
+        deadline = c->leave_by;
+    if (deadline == INT64_MAX)
+        return -1;
+    if (deadline <= now)
+        return 0;
+    return deadline - now > INT_MAX ? INT_MAX : (int)(deadline - now);
+}
+
+/* Sleeps until the socket, the controller or a deadline has something. */
+static void rest(struct connection *c)
+{
+    struct pollfd fds[2] = {{.fd = c->fd}, {.fd = c->bell.fd, .events = POLLIN}};
+
+    inflow_rest(c);
+    if (!outflow_blocked(c))
+        buffer_trim(&c->out);
+    if (inflow_wants(c))
+        fds[0].events |= POLLIN;
+    if (outflow_blocked(c))
+        fds[0].events |= POLLOUT;
+    /* With neither wanted, a hang-up would make poll return at once, for ever: the socket is left out. */
+    if (!fds[0].events)
+        fds[0].fd = -1;
+    bell_lie_down(&c->bell);
+    if (!inflow_retry(c) && nothing_to_do(c))
+        poll(fds, 2, poll_timeout(c, clock_ms()));
+    bell_get_up(&c->bell);
+}
+
+static void converse(struct connection *c)
+{
+    int idle = YIELDS;
+
+    while (!c->over) {
+        int64_t now = clock_ms();
+        bool any = connection_controls(c, now);
+
+        any |= outflow_run(c, now);
+        if (!c->over)
+            any |= inflow_run(c, now);
+        if (!c->over)
+            any |= tick(c, now);
+        if (!c->over && c->leaving)
+            leave(c, now);
+        if (any) {
+            idle = 0;
+        } else if (idle < YIELDS) {
+            idle++;
+            sched_yield();
+        } else if (!c->over) {
+            rest(c);
+        }
+    }
+}
+
+/* The last bytes (a refusal, a goodbye, what was queued) go out, and what the peer still sends is read and
+ * thrown away until it closes too: closing a socket with unread bytes resets the connection, and the peer
+ * could lose what we sent. */
+static void part(struct connection *c)
+{
+    int64_t flush_by = clock_ms() + LEAVE_MS, now;
+    struct pollfd fd = {.fd = c->fd};
+    char waste[4096];
+
+    while (outflow_blocked(c) && c->polite && (now = clock_ms()) < flush_by) {
+        fd.events = POLLOUT;
+        poll(&fd, 1, (int)(flush_by - now));
+        outflow_flush(c);
+    }
+    if (!c->polite)
+        return;
+    shutdown(c->fd, SHUT_WR);
+    flush_by = clock_ms() + DRAIN_MS;
+    fd.events = POLLIN;
+    while ((now = clock_ms()) < flush_by && poll(&fd, 1, (int)(flush_by - now)) > 0)
+        if (recv(c->fd, waste, sizeof waste, 0) <= 0)
+            break;
+}
+
+static uint64_t random_number(void *context)
+{
+    uint64_t n;
+
+    (void)context;
+    randombytes_buf(&n, sizeof n);
+    return n;
+}
+
+static bool open_session(struct connection *c)
+{
+    const struct protocol *p = c->terms.protocol;
+    struct session_terms terms = {
+        .node = c->terms.node,
+        .direction = c->terms.fd >= 0 ? DIRECTION_INCOMING : DIRECTION_OUTGOING,
+        .remote = c->ending.remote,
+        .refuse = c->terms.refuse,
+        .alternatives = c->terms.alternatives,
+        .n_alternatives = c->terms.n_alternatives,
+        .random = random_number,
+    };
+
+    c->session = calloc(1, p->session_size);
+    if (c->session && p->session_open(c->session, &terms, clock_ms(), &c->out) == 0)
+        return true;
+    free(c->session);
+    c->session = NULL;
+    connection_end(c, END_RESOURCES, "no memory for a session");
+    return false;
+}
+
+/* The last message: after it the controller may free the connection as soon as the thread has returned. */
+static void post_ended(struct connection *c)
+{
+    struct message m = {.type = MSG_ENDED, .peer = c->terms.ref};
+    struct ending *body = malloc(sizeof *body);
+
+    if (body)
+        *body = c->ending;
+    m.body = body; /* NULL says the same, without the reason */
+    mailbox_post_control(c->inbound, &m);
+}
+
+/* What inbound had no room for still goes to the controller before the end does: nothing is lost on its
+ * account. */
+static void hand_over_held(struct connection *c)
+{
+    while (c->has_held) {
+        struct pollfd fd = {.fd = c->bell.fd, .events = POLLIN};
+
+        bell_lie_down(&c->bell);
+        if (mailbox_post(c->inbound, &c->held) == MAILBOX_OK)
+            c->has_held = false;
+        else
+            poll(&fd, 1, -1);
+        bell_get_up(&c->bell);
+    }
+    mailbox_wake(c->inbound);
+}
+
+static void *run(void *argument)
+{
+    struct connection *c = argument;
+
+    c->fd = c->terms.fd >= 0 ? c->terms.fd : connection_dial(c);
+    if (c->fd >= 0) {
+        connection_tune(c->fd);
+        if (open_session(c)) {
+            converse(c);
+            part(c);
+            c->terms.protocol->session_close(c->session);
+            sodium_memzero(c->session, c->terms.protocol->session_size);
+            free(c->session);
+        }
+        close(c->fd);
+    }
+    inflow_close(c);
+    outflow_close(c);
+    hand_over_held(c);
+    post_ended(c);
+    return NULL;
+}
+
+static bool make_mailboxes(struct connection *c)
+{
+    const struct limits *l = &c->terms.node->limits;
+    struct mailbox_terms out = {
+        .parcels = l->queue_parcels,
+        .bytes = l->queue_bytes,
+        .controls = OUTBOUND_CONTROLS,
+        .reader_bell = &c->bell,
+        .writer_bell = c->terms.controller_bell,
+    };
+    struct mailbox_terms in = {
+        .parcels = INBOUND_PARCELS,
+        .bytes = INBOUND_BYTES,
+        .controls = INBOUND_CONTROLS,
+        .reader_bell = c->terms.controller_bell,
+        .writer_bell = &c->bell,
+        .ready = c->terms.ready,
+        .name = c->terms.ref,
+    };
+
+    c->outbound = mailbox_new(&out);
+    c->inbound = mailbox_new(&in);
+    return c->outbound && c->inbound;
+}
+
+static void destroy(struct connection *c, void (*discard)(void *context, struct message *m), void *context)
+{
+    mailbox_free(c->outbound, discard, context);
+    mailbox_free(c->inbound, NULL, NULL);
+    bell_fini(&c->bell);
+    free(c);
+}
+
+struct connection *connection_start(const struct connection_terms *terms)
+{
+    struct connection *c = calloc(1, sizeof *c);
+
+    if (c) {
+        c->terms = *terms;
+        c->fd = -1;
+        c->bell.fd = -1;
+        c->ending.remote = terms->remote;
+        buffer_init(&c->out);
+        if (bell_init(&c->bell) == 0 && make_mailboxes(c) &&
+            thread_start(&c->thread, "kith-peer", STACK_BYTES, run, c) == 0)
+            return c;
+        destroy(c, NULL, NULL);
+    }
+    if (terms->fd >= 0)
+        close(terms->fd);
+    return NULL;
+}
+
+struct mailbox *connection_outbound(struct connection *c)
+{
+    return c->outbound;
+}
+
+struct mailbox *connection_inbound(struct connection *c)
+{
+    return c->inbound;
+}
+
+struct connection_counts connection_counts(const struct connection *c)
+{
+    return (struct connection_counts){
+        .bytes_in = atomic_load_explicit(&c->bytes_in, memory_order_relaxed),
+        .bytes_out = atomic_load_explicit(&c->bytes_out, memory_order_relaxed),
+        .parcels_in = atomic_load_explicit(&c->parcels_in, memory_order_relaxed),
+        .parcels_out = atomic_load_explicit(&c->parcels_out, memory_order_relaxed),
+    };
+}
+
+void connection_free(struct connection *c, void (*discard)(void *context, struct message *m), void *context)
+{
+    pthread_join(c->thread, NULL);
+    destroy(c, discard, context);
+}

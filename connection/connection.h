@@ -1,0 +1,62 @@
+/* A connection: the actor that speaks with one peer.
+ *
+ * Its thread dials (or takes an accepted socket), runs the protocol's session, and sleeps in poll(2) on the
+ * socket and on its bell. It has two mailboxes: *outbound*, which the controller writes and it reads, and
+ * *inbound*, which it writes and the controller reads. It owns the socket, the session and every buffer; it
+ * shares nothing else but a few counters.
+ *
+ * On inbound the connection posts, on the control lane, MSG_ONLINE once and MSG_ENDED as its very last
+ * message; on the data lane MSG_PEER, in the order of the wire, and MSG_CREDIT. All of them bear the
+ * connection's ref (connection/events.h). */
+#ifndef KITH_CONNECTION_CONNECTION_H
+#define KITH_CONNECTION_CONNECTION_H
+
+#include "connection/events.h"
+#include "peers/endpoint.h"
+#include "protocol/protocol.h"
+#include "queue/log.h"
+#include "queue/mailbox.h"
+
+/* What the controller may ask on outbound's control lane. */
+enum connection_control {
+    CONNECTION_CLOSE, /* tag: enum end_reason; id: 1 for at once, 0 for after what is queued has gone */
+};
+
+struct connection_terms {
+    struct peer_ref ref;
+    const struct protocol *protocol;
+    const struct node_terms *node; /* outlives the connection */
+    const struct ip *bind;         /* address to dial from; NULL for any */
+    struct address to;             /* where to dial; not used where fd >= 0 */
+    int fd;                        /* an accepted socket, or -1 to dial */
+    struct endpoint remote;        /* of the accepted socket */
+    bool refuse;
+    size_t n_alternatives;
+    struct endpoint alternatives[ALTERNATIVES_MAX];
+    struct bell *controller_bell; /* rung when inbound has something, and when outbound has room */
+    struct ready *ready;          /* where inbound lists itself */
+    const struct log_sink *log;   /* outlives the connection */
+};
+
+struct connection;
+
+/* Counted by the connection's thread, read by anybody. */
+struct connection_counts {
+    uint64_t bytes_in, bytes_out, parcels_in, parcels_out;
+};
+
+/* The controller's thread; does not block. Starts the thread. Takes terms->fd, also on failure. NULL where
+ * threads, descriptors or memory are short. */
+struct connection *connection_start(const struct connection_terms *terms);
+
+/* Any thread, between start and free. The mailboxes live as long as the connection. */
+struct mailbox *connection_outbound(struct connection *c);
+struct mailbox *connection_inbound(struct connection *c);
+struct connection_counts connection_counts(const struct connection *c);
+
+/* The controller's thread, after it has taken MSG_ENDED and everything else from inbound. Joins the thread,
+ * which is then past its last message, so that this returns at once; frees everything. Parcels left in
+ * outbound go to `discard`. */
+void connection_free(struct connection *c, void (*discard)(void *context, struct message *m), void *context);
+
+#endif

@@ -1,0 +1,43 @@
+/* What connections and the listener tell the controller. Bodies come from malloc and belong to the message.
+ */
+#ifndef KITH_CONNECTION_EVENTS_H
+#define KITH_CONNECTION_EVENTS_H
+
+#include "protocol/protocol.h"
+
+/*    type           lane      tag     id      body or parcel                                            */
+#define CONNECTION_MESSAGES(X)                                                                               \
+    X(MSG_ONLINE) /* control   -       -       struct peer_terms: the handshake is done */                   \
+    X(MSG_PEER)   /* data      kind    -       a message of the peer's, for the service */                   \
+    X(MSG_CREDIT) /* data      good    bad     none: parcels that the session dealt with itself */           \
+    X(MSG_LOST)   /* data      count   enum loss   none: parcels of or for that peer that were given up */   \
+    X(MSG_ENDED) /* control   -       -       struct ending: the socket is closed; MSG_PEER may still follow \
+                  */
+
+#define CONNECTION_MESSAGE_ENUM(name) name,
+enum connection_message { CONNECTION_MESSAGES(CONNECTION_MESSAGE_ENUM) CONNECTION_MESSAGE_COUNT };
+#undef CONNECTION_MESSAGE_ENUM
+
+/* Why a session gave parcels up. */
+enum loss {
+    LOSS_UNSAYABLE,  /* ours: its version has no way to say them */
+    LOSS_UNFINISHED, /* the peer's: a part never came, or went over the budget */
+};
+
+/* How a connection ended. */
+struct ending {
+    enum end_reason reason;
+    char text[REASON_MAX];  /* for the log and the application: says more than the reason alone */
+    struct endpoint remote; /* the other end, once a socket was connected; port 0 before */
+    uint32_t lost;          /* parcels that were taken from outbound and did not go to the socket whole */
+    size_t n_alternatives;  /* addresses that a refusing peer named */
+    struct endpoint alternatives[ALTERNATIVES_MAX];
+};
+
+/* A socket that the listener accepted, before anything was read from it. */
+struct accepted {
+    int fd;
+    struct endpoint remote;
+};
+
+#endif

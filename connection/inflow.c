@@ -1,0 +1,235 @@
+/* From the socket through the session to the inbound mailbox. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "connection/private.h"
+
+enum {
+    IN_SMALL = 64 * 1024, /* the receive buffer, while no parcel is larger */
+    OWED_MAX = 64 * 1024, /* unsent answers above which nothing more is read */
+    IN_SLACK = 64 * 1024, /* what a frame may be longer than its payload */
+};
+
+/* The most that may wait in the receive buffer: what one frame can need, before and after the handshake. */
+static size_t in_limit(const struct connection *c)
+{
+    const struct limits *l = &c->terms.node->limits;
+
+    return (size_t)(c->ready ? l->parcel_bytes : l->handshake_bytes) + IN_SLACK;
+}
+
+static bool resize(struct connection *c, size_t capacity)
+{
+    uint8_t *in = realloc(c->in, capacity);
+
+    if (!in) {
+        connection_end(c, END_RESOURCES, "no memory for what it sends");
+        return false;
+    }
+    c->in = in;
+    c->in_capacity = capacity;
+    return true;
+}
+
+/* Room to receive into. The buffer doubles only when it is full of bytes that really came, so that no length
+ * that a peer merely claims costs memory. */
+static bool make_room(struct connection *c)
+{
+    size_t limit = in_limit(c);
+    size_t held = c->in_end - c->in_start;
+
+    if (c->in_start > 0 && (c->in_end == c->in_capacity || held == 0)) {
+        memmove(c->in, c->in + c->in_start, held);
+        c->in_start = 0;
+        c->in_end = held;
+    }
+    if (c->in_end < c->in_capacity)
+        return true;
+    if (c->in_capacity == 0)
+        return resize(c, IN_SMALL);
+    if (c->in_capacity >= limit) {
+        connection_end(c, c->ready ? END_BAD_INPUT : END_HANDSHAKE, "frame longer than the limit");
+        return false;
+    }
+    return resize(c, c->in_capacity * 2 < limit ? c->in_capacity * 2 : limit);
+}
+
+/* True where bytes came. */
+static bool receive(struct connection *c)
+{
+    ssize_t n;
+
+    if (!make_room(c))
+        return false;
+    n = recv(c->fd, c->in + c->in_end, c->in_capacity - c->in_end, 0);
+    if (n > 0) {
+        c->in_end += (size_t)n;
+        atomic_fetch_add_explicit(&c->bytes_in, (uint64_t)n, memory_order_relaxed);
+        return true;
+    }
+    if (n == 0)
+        connection_end(c, END_CLOSED, NULL);
+    else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+        connection_end(c, errno == ECONNRESET ? END_CLOSED : END_ERROR, strerror(errno));
+    return false;
+}
+
+static void post(struct connection *c, const struct message *m)
+{
+    if (mailbox_post(c->inbound, m) == MAILBOX_OK)
+        return;
+    c->held = *m;
+    c->has_held = true;
+}
+
+static void post_online(struct connection *c, const struct peer_terms *peer)
+{
+    struct message m = {.type = MSG_ONLINE, .peer = c->terms.ref};
+    struct peer_terms *body = malloc(sizeof *body);
+
+    if (!body) {
+        connection_end(c, END_RESOURCES, "out of memory");
+        return;
+    }
+    *body = *peer;
+    m.body = body;
+    c->ready = true;
+    mailbox_post_control(c->inbound, &m);
+}
+
+static void end_from_event(struct connection *c, const struct session_event *ev)
+{
+    bool first = !c->over;
+
+    connection_end(c, ev->type == SESSION_REJECTED ? END_REJECTED : ev->end.reason, ev->end.text);
+    if (!first)
+        return;
+    c->polite = true;
+    c->ending.n_alternatives = ev->end.n_alternatives;
+    memcpy(c->ending.alternatives, ev->end.alternatives,
+           ev->end.n_alternatives * sizeof ev->end.alternatives[0]);
+}
+
+void inflow_event(struct connection *c, struct session_event *ev)
+{
+    struct message m = {.type = MSG_PEER, .peer = c->terms.ref};
+
+    c->good += ev->good;
+    c->bad += ev->bad;
+    c->unfinished += ev->dropped;
+    switch (ev->type) {
+    case SESSION_NOTHING:
+        break;
+    case SESSION_READY:
+        post_online(c, &ev->peer);
+        break;
+    case SESSION_MESSAGE:
+        m.tag = ev->message.kind;
+        m.parcel = ev->message.parcel;
+        atomic_fetch_add_explicit(&c->parcels_in, 1, memory_order_relaxed);
+        post(c, &m);
+        break;
+    case SESSION_REJECTED:
+    case SESSION_ENDED:
+        end_from_event(c, ev);
+        break;
+    }
+}
+
+static void decode(struct connection *c, int64_t now)
+{
+    struct session_event ev;
+    size_t used;
+
+    while (!c->over && inflow_wants(c)) {
+        struct bytes in = {.data = c->in + c->in_start, .size = c->in_end - c->in_start};
+        size_t before = c->out.total;
+
+        ev.type = SESSION_NOTHING;
+        ev.good = ev.bad = ev.dropped = 0;
+        used = c->terms.protocol->session_read(c->session, now, in, &ev, &c->out);
+        c->owed += c->out.total - before;
+        c->in_start += used;
+        inflow_event(c, &ev);
+        if (used == 0 && ev.type == SESSION_NOTHING)
+            return;
+    }
+    c->backlog = true; /* what is left in the buffer is read on before the socket is */
+}
+
+static void post_loss(struct connection *c, enum loss why, uint32_t *count)
+{
+    struct message m = {.type = MSG_LOST, .peer = c->terms.ref, .tag = *count, .id = why};
+
+    if (*count == 0 || c->has_held)
+        return;
+    *count = 0;
+    post(c, &m);
+}
+
+/* Tells the controller, in order with the messages, what the session dealt with itself. */
+static void post_credit(struct connection *c)
+{
+    struct message credit = {.type = MSG_CREDIT, .peer = c->terms.ref, .tag = c->good, .id = c->bad};
+
+    if ((c->good || c->bad) && !c->has_held) {
+        c->good = c->bad = 0;
+        post(c, &credit);
+    }
+    post_loss(c, LOSS_UNSAYABLE, &c->unsaid);
+    post_loss(c, LOSS_UNFINISHED, &c->unfinished);
+}
+
+bool inflow_retry(struct connection *c)
+{
+    if (!c->has_held || mailbox_post(c->inbound, &c->held) != MAILBOX_OK)
+        return false;
+    c->has_held = false;
+    mailbox_wake(c->inbound);
+    return true;
+}
+
+bool inflow_run(struct connection *c, int64_t now)
+{
+    bool any = inflow_retry(c);
+
+    if (c->has_held) {
+        c->deaf = true;
+        return false;
+    }
+    if (!inflow_wants(c))
+        return any;
+    if (c->backlog || receive(c)) {
+        c->backlog = false;
+        any = true;
+        decode(c, now);
+    }
+    post_credit(c);
+    if (any)
+        mailbox_wake(c->inbound);
+    return any;
+}
+
+bool inflow_wants(const struct connection *c)
+{
+    return !c->has_held && c->owed < OWED_MAX;
+}
+
+void inflow_rest(struct connection *c)
+{
+    if (c->in_start < c->in_end || !c->in)
+        return;
+    free(c->in);
+    c->in = NULL;
+    c->in_start = c->in_end = c->in_capacity = 0;
+}
+
+void inflow_close(struct connection *c)
+{
+    if (c->in)
+        free(c->in);
+    c->in = NULL;
+    c->in_start = c->in_end = c->in_capacity = 0;
+}

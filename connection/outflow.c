@@ -1,0 +1,126 @@
+/* From the outbound mailbox through the session to the socket. */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "connection/private.h"
+
+enum {
+    TAKE_AT_ONCE = 32,       /* messages taken from the mailbox at a time */
+    OUT_ENOUGH = 256 * 1024, /* bytes in the out buffer above which nothing more is taken */
+    IOVECS = 64,
+};
+
+static void done(struct connection *c, size_t n)
+{
+    uint64_t bytes = 0;
+
+    if (n == 0)
+        return;
+    for (size_t i = 0; i < n; i++)
+        bytes += c->flights[i].size;
+    memmove(c->flights, c->flights + n, (c->n_flights - n) * sizeof c->flights[0]);
+    c->n_flights -= n;
+    atomic_fetch_add_explicit(&c->parcels_out, n, memory_order_relaxed);
+    mailbox_done(c->outbound, (uint32_t)n, bytes);
+}
+
+/* Gives back the budget of the parcels that are through. The buffer starts anew from 0 once it is empty, so
+ * an empty buffer means all of them. */
+static void settle(struct connection *c)
+{
+    size_t n = 0;
+
+    if (buffer_left(&c->out) == 0)
+        n = c->n_flights;
+    else
+        while (n < c->n_flights && c->flights[n].end <= c->out.sent)
+            n++;
+    done(c, n);
+}
+
+bool outflow_flush(struct connection *c)
+{
+    struct iovec iov[IOVECS];
+    struct msghdr header = {.msg_iov = iov};
+    ssize_t n;
+
+    if (buffer_left(&c->out) == 0 || c->mute)
+        return false;
+    header.msg_iovlen = (size_t)buffer_iovec(&c->out, iov, IOVECS);
+    n = sendmsg(c->fd, &header, MSG_NOSIGNAL);
+    if (n < 0) {
+        if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
+            return false;
+        c->mute = true;
+        return false;
+    }
+    buffer_consume(&c->out, (size_t)n);
+    atomic_fetch_add_explicit(&c->bytes_out, (uint64_t)n, memory_order_relaxed);
+    if (c->n_flights > 0)
+        mailbox_getting_on(c->outbound);
+    if (buffer_left(&c->out) == 0)
+        c->owed = 0;
+    settle(c);
+    return true;
+}
+
+static void say(struct connection *c, int64_t now, struct message *m)
+{
+    uint32_t size = m->parcel ? m->parcel->size : 0;
+
+    if (c->terms.protocol->session_write(c->session, now, m, &c->out) == 0) {
+        c->flights[c->n_flights++] = (struct flight){.end = c->out.total, .size = size};
+    } else {
+        c->unsaid++;
+        mailbox_done(c->outbound, 1, size);
+    }
+    parcel_release(m->parcel);
+}
+
+static bool take(struct connection *c, int64_t now)
+{
+    struct message messages[TAKE_AT_ONCE];
+    bool any = false;
+
+    while (buffer_left(&c->out) < OUT_ENOUGH && c->n_flights + TAKE_AT_ONCE <= FLIGHT_MAX) {
+        size_t n = mailbox_take(c->outbound, messages, TAKE_AT_ONCE);
+
+        if (n == 0)
+            break;
+        any = true;
+        for (size_t i = 0; i < n; i++)
+            say(c, now, &messages[i]);
+    }
+    return any;
+}
+
+bool outflow_run(struct connection *c, int64_t now)
+{
+    bool any = false;
+
+    /* Only what the socket takes is taken from the mailbox: what stays there can still be dropped if the peer
+     * stalls. */
+    if (c->ready && !c->mute && buffer_left(&c->out) < OUT_ENOUGH)
+        any = take(c, now);
+    if (outflow_flush(c))
+        any = true;
+    return any;
+}
+
+bool outflow_blocked(const struct connection *c)
+{
+    return buffer_left(&c->out) > 0 && !c->mute;
+}
+
+void outflow_close(struct connection *c)
+{
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < c->n_flights; i++)
+        bytes += c->flights[i].size;
+    c->ending.lost += (uint32_t)c->n_flights;
+    mailbox_done(c->outbound, (uint32_t)c->n_flights, bytes);
+    c->n_flights = 0;
+    buffer_fini(&c->out);
+}

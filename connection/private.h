@@ -1,0 +1,76 @@
+/* What the files of the connection actor share. Everything here belongs to the connection's own thread, but
+ * for the mailboxes and the counters. */
+#ifndef KITH_CONNECTION_PRIVATE_H
+#define KITH_CONNECTION_PRIVATE_H
+
+#include <pthread.h>
+
+#include "connection/connection.h"
+#include "queue/clock.h"
+
+/* Parcels that are in the out buffer and not wholly written yet. */
+#define FLIGHT_MAX 512
+
+struct flight {
+    size_t end; /* where it ends in the stream of the out buffer */
+    uint32_t size;
+};
+
+struct connection {
+    struct connection_terms terms;
+    pthread_t thread;
+    struct bell bell;
+    struct mailbox *outbound, *inbound;
+    _Atomic uint64_t bytes_in, bytes_out, parcels_in, parcels_out;
+
+    int fd;
+    void *session;
+    bool ready;   /* the handshake is done */
+    bool over;    /* the session has ended: `ending` says how */
+    bool polite;  /* flush what is written before closing */
+    bool mute;    /* the peer takes nothing any more; what it sent before is still read */
+    bool leaving; /* asked to end after what is queued has gone */
+    int64_t leave_by;
+    struct ending ending;
+
+    uint8_t *in; /* received, not yet consumed: in[in_start .. in_end) */
+    size_t in_start, in_end, in_capacity;
+    bool has_held; /* a message that found inbound full; nothing is read from the socket meanwhile */
+    struct message held;
+    bool backlog; /* the buffer may hold whole messages that came behind a held one */
+    bool deaf;    /* bytes of the peer's were left unread since the last tick */
+    uint32_t good, bad, unsaid, unfinished; /* not yet told to the controller */
+    size_t owed; /* bytes in `out` that answer the peer's: one that asks and does not read is not read on */
+
+    struct buffer out;
+    struct flight flights[FLIGHT_MAX];
+    size_t n_flights;
+};
+
+/* Ends the session with that reason; text may be NULL. The first reason stays. */
+void connection_end(struct connection *c, enum end_reason reason, const char *text);
+
+/* Takes what the controller asks; true where it asked anything. */
+bool connection_controls(struct connection *c, int64_t now);
+
+/* dial.c: blocks in poll(2) up to the dial timeout. The connected socket, or -1 with c->ending set. */
+int connection_dial(struct connection *c);
+/* Makes an accepted or dialed socket fit for use. */
+void connection_tune(int fd);
+
+/* inflow.c: each returns true where it got something done. */
+bool inflow_run(struct connection *c, int64_t now); /* socket -> session -> inbound */
+/* Posts the held message if there is room now: to be tried once more between arming the bell and sleeping. */
+bool inflow_retry(struct connection *c);
+bool inflow_wants(const struct connection *c);                     /* it would read if there were bytes */
+void inflow_event(struct connection *c, struct session_event *ev); /* an event that a tick produced */
+void inflow_rest(struct connection *c); /* gives the receive buffer back while there is nothing in it */
+void inflow_close(struct connection *c);
+
+/* outflow.c */
+bool outflow_run(struct connection *c, int64_t now); /* outbound -> session -> socket */
+bool outflow_blocked(const struct connection *c);    /* bytes wait for the socket to take them */
+bool outflow_flush(struct connection *c);            /* one attempt to write what is in the out buffer */
+void outflow_close(struct connection *c);            /* counts what did not go */
+
+#endif

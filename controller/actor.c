@@ -1,0 +1,466 @@
+#include "controller/actor.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "controller/actor_private.h"
+#include "peers/file.h"
+#include "queue/clock.h"
+#include "queue/thread.h"
+
+enum {
+    YIELDS = 16, /* looks at its queues before it sleeps */
+    CONTROLS_AT_ONCE = 64,
+    APP_AT_ONCE = 256,
+    COMMANDS = 4096,     /* commands of the application that may wait */
+    ANSWERS = 16,        /* of the fetcher and the keeper, which give one at a time */
+    EVENTS = 16384,      /* events that may wait for the application */
+    QUIT_DRAIN_MS = 300, /* ToNetwork has so long to empty before the connections are told to end */
+    SEED_CONNECT_MS = 5000,
+    SEED_TOTAL_MS = 15000,
+    MISSED_RETRY_MS = 50, /* the application does not say when it has taken events */
+};
+
+#define NEVER_MS INT64_MAX
+
+struct moment actor_now(void)
+{
+    return (struct moment){.ms = clock_ms(), .wall_ms = clock_wall_ms()};
+}
+
+/* --- the loop --- */
+
+static bool hold_quit(struct actor *a, const struct message *m, struct moment now)
+{
+    struct command *command = m->body;
+
+    if (m->type != MSG_COMMAND || command->type != COMMAND_QUIT)
+        return false;
+    if (a->quit) {
+        command_free(command);
+        return true;
+    }
+    a->quit = command;
+    a->quit_id = m->id;
+    a->quit_by = now.ms + QUIT_DRAIN_MS;
+    return true;
+}
+
+static bool take_controls(struct actor *a, struct moment now)
+{
+    struct message messages[CONTROLS_AT_ONCE];
+    size_t n = mailbox_take_control(a->control, messages, CONTROLS_AT_ONCE);
+
+    if (n == 0)
+        n = mailbox_take_control(a->commands, messages, CONTROLS_AT_ONCE);
+    for (size_t i = 0; i < n; i++)
+        if (!hold_quit(a, &messages[i], now))
+            controller_handle(a->core, now, &messages[i]);
+    return n > 0;
+}
+
+/* A send asks for an event as often as not: while the application does not take those, nothing is sent for
+ * it. */
+static bool wants_app(const struct actor *a)
+{
+    return (controller_appetite(a->core) & APPETITE_APPLICATION) && a->missed == 0;
+}
+
+static bool take_app(struct actor *a, struct moment now)
+{
+    struct message m;
+    uint64_t bytes = 0;
+    uint32_t n = 0;
+
+    while (n < APP_AT_ONCE && wants_app(a) && mailbox_take(a->to_network, &m, 1) == 1) {
+        bytes += m.parcel->size;
+        n++;
+        controller_handle(a->core, now, &m);
+    }
+    if (n > 0)
+        mailbox_done(a->to_network, n, bytes);
+    return n > 0;
+}
+
+static void drain_to_network(struct actor *a)
+{
+    struct message m;
+
+    while (mailbox_drop_oldest(a->to_network, &m)) {
+        parcel_release(m.parcel);
+        controller_dropped(a->core, m.peer, DROP_SHUTDOWN, 1);
+    }
+}
+
+/* The application's last messages go before the connections are told to end. */
+static void try_quit(struct actor *a, struct moment now)
+{
+    struct message m = {.type = MSG_COMMAND, .id = a->quit_id, .body = a->quit};
+
+    if (!a->quit)
+        return;
+    if (now.ms < a->quit_by && !(mailbox_empty(a->to_network) && wants_app(a)))
+        return;
+    a->quit = NULL;
+    a->quit_by = NEVER_MS;
+    drain_to_network(a);
+    controller_handle(a->core, now, &m);
+}
+
+static bool tick(struct actor *a, struct moment now)
+{
+    bool any = false;
+
+    if (controller_deadline(a->core) <= now.ms) {
+        controller_tick(a->core, now);
+        any = true;
+    }
+    /* What waits for room is tried whenever we are up: the reader that made room has rung. */
+    if (controller_appetite(a->core) != (APPETITE_APPLICATION | APPETITE_PEERS)) {
+        unsigned before = controller_appetite(a->core);
+
+        a->retry_ms = NEVER_MS;
+        controller_retry(a->core, now);
+        any |= controller_appetite(a->core) != before;
+    }
+    if (a->missed > 0)
+        actor_missed(a);
+    return any;
+}
+
+static bool nothing_to_do(const struct actor *a)
+{
+    return links_idle(a) && mailbox_empty(a->control) && mailbox_empty(a->commands) &&
+           (!wants_app(a) || mailbox_empty(a->to_network));
+}
+
+static int poll_timeout(const struct actor *a)
+{
+    int64_t at = controller_deadline(a->core), now = actor_now().ms;
+
+    if (a->retry_ms < at)
+        at = a->retry_ms;
+    if (a->quit && a->quit_by < at)
+        at = a->quit_by;
+    if (a->missed > 0 && now + MISSED_RETRY_MS < at)
+        at = now + MISSED_RETRY_MS;
+    if (at == NEVER_MS)
+        return -1;
+    if (at <= now)
+        return 0;
+    return at - now > INT_MAX ? INT_MAX : (int)(at - now);
+}
+
+static void rest(struct actor *a)
+{
+    struct pollfd fd = {.fd = a->bell.fd, .events = POLLIN};
+
+    bell_lie_down(&a->bell);
+    /* The readers that we wait for may have made room just before the bell was armed: look once more. */
+    controller_retry(a->core, actor_now());
+    actor_flush(a);
+    if (nothing_to_do(a))
+        poll(&fd, 1, poll_timeout(a));
+    bell_get_up(&a->bell);
+}
+
+static void loop(struct actor *a)
+{
+    int idle = 0;
+
+    while (!a->over) {
+        struct moment now = actor_now();
+        bool any = take_controls(a, now);
+
+        any |= links_run(a);
+        any |= take_app(a, now);
+        any |= tick(a, now);
+        try_quit(a, now);
+        actor_flush(a);
+        if (a->over)
+            break;
+        if (any) {
+            idle = 0;
+        } else if (idle < YIELDS) {
+            idle++;
+            sched_yield();
+        } else {
+            rest(a);
+        }
+    }
+}
+
+static void tell_closed(struct actor *a)
+{
+    struct node_event *e = calloc(1, sizeof *e);
+
+    if (!e)
+        return;
+    e->type = NODE_CLOSED;
+    actor_actions.tell(a, e);
+    mailbox_wake(a->from_network);
+}
+
+static void *run(void *argument)
+{
+    struct actor *a = argument;
+
+    controller_start(a->core, actor_now());
+    loop(a);
+    tell_closed(a);
+    return NULL;
+}
+
+/* --- what the other actors call, on their threads --- */
+
+static bool on_accepted(void *context, struct accepted *accepted)
+{
+    struct actor *a = context;
+    struct message m = {.type = MSG_ACCEPTED, .body = accepted};
+
+    return mailbox_post_control(a->control, &m) == MAILBOX_OK;
+}
+
+static void on_seeds(void *context, struct seed_report *report)
+{
+    struct actor *a = context;
+    struct message m = {.type = MSG_SEEDS, .body = report};
+
+    if (mailbox_post_control(a->control, &m) != MAILBOX_OK)
+        free(report);
+}
+
+static void on_saved(void *context, bool failed)
+{
+    struct actor *a = context;
+    struct message m = {.type = MSG_SAVED, .tag = failed};
+
+    mailbox_post_control(a->control, &m);
+}
+
+/* --- start and end --- */
+
+static bool make_queues(struct actor *a)
+{
+    const struct limits *l = &a->config.terms.limits;
+    struct mailbox_terms control = {.parcels = 1,
+                                    .bytes = 1,
+                                    .controls = l->pending + ANSWERS,
+                                    .many_writers = true,
+                                    .reader_bell = &a->bell};
+    struct mailbox_terms commands = {
+        .parcels = 1, .bytes = 1, .controls = COMMANDS, .many_writers = true, .reader_bell = &a->bell};
+    struct mailbox_terms to = {.parcels = l->queue_parcels,
+                               .bytes = l->queue_bytes,
+                               .many_writers = true,
+                               .reader_bell = &a->bell,
+                               .writer_bell = &a->room_bell};
+    struct mailbox_terms from = {.parcels = l->queue_parcels,
+                                 .bytes = l->queue_bytes,
+                                 .controls = EVENTS,
+                                 .reader_bell = &a->app_bell,
+                                 .writer_bell = &a->bell};
+
+    if (bell_init(&a->bell) < 0 || bell_init(&a->app_bell) < 0 || bell_init(&a->room_bell) < 0)
+        return false;
+    a->most_links = controller_most_slots(&a->config);
+    a->links = calloc(a->most_links, sizeof *a->links);
+    a->control = mailbox_new(&control);
+    a->commands = mailbox_new(&commands);
+    a->to_network = mailbox_new(&to);
+    a->from_network = mailbox_new(&from);
+    a->from_outlet.mailbox = a->from_network;
+    a->ready = ready_new(2 * a->most_links); /* names of connections that have gone may still be listed */
+    a->roster = roster_new(a->most_links);
+    return a->links && a->control && a->commands && a->to_network && a->from_network && a->ready && a->roster;
+}
+
+static bool start_listener(struct actor *a, char *error, size_t error_size)
+{
+    const struct config *c = &a->config;
+    struct listener_terms terms = {
+        .bind = c->has_bind ? &c->bind : NULL,
+        .port = c->terms.listen_port,
+        .accept_ms = c->terms.timings.accept,
+        .pending = c->terms.limits.pending,
+        .accepted = on_accepted,
+        .context = a,
+        .log = a->sink,
+    };
+    struct message m = {.type = MSG_LISTENING, .body = malloc(sizeof(struct endpoint))};
+
+    if (m.body)
+        a->listener = listener_start(&terms, error, error_size);
+    if (!a->listener) {
+        free(m.body);
+        return false;
+    }
+    *(struct endpoint *)m.body = listener_endpoint(a->listener);
+    a->config.terms.listen_port = listener_endpoint(a->listener).port;
+    return mailbox_post_control(a->control, &m) == MAILBOX_OK;
+}
+
+static bool read_peers(struct actor *a, struct peers_file_start *found, char *error, size_t error_size)
+{
+    const struct network_terms *n = &a->config.terms.network;
+
+    if (!a->config.peers_file[0])
+        return true;
+    peers_file_start(found, a->config.peers_file, n->name, n->id, clock_wall_ms());
+    if (found->result == PEERS_FILE_UNREADABLE) {
+        snprintf(error, error_size, "-peersFile: %s", found->message);
+        return false;
+    }
+    if (found->message[0])
+        log_line(a->sink, found->result == PEERS_FILE_CORRUPT ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "%s",
+                 found->message);
+    return true;
+}
+
+static bool start_fetcher(struct actor *a)
+{
+    const struct network_terms *n = &a->config.terms.network;
+    struct address dns[DNS_SEEDS_MAX];
+    struct seed_fetcher_terms terms = {
+        .url = n->seed_url[0] ? n->seed_url : NULL,
+        .dns = dns,
+        .connect_timeout_ms = SEED_CONNECT_MS,
+        .total_timeout_ms = SEED_TOTAL_MS,
+        .backoff_percent = 100,
+        .found = on_seeds,
+        .context = a,
+        .log = *a->sink,
+    };
+
+    for (; terms.n_dns < DNS_SEEDS_MAX && n->dns_seeds[terms.n_dns]; terms.n_dns++) {
+        snprintf(dns[terms.n_dns].host, sizeof dns[0].host, "%s", n->dns_seeds[terms.n_dns]);
+        dns[terms.n_dns].port = n->port;
+    }
+    if (!terms.url && terms.n_dns == 0)
+        return true;
+    a->fetcher = seed_fetcher_start(&terms);
+    return a->fetcher != NULL;
+}
+
+static bool start_keeper(struct actor *a, const char *path)
+{
+    struct keeper_terms terms = {.path = path,
+                                 .network = a->config.terms.network.name,
+                                 .saved = on_saved,
+                                 .context = a,
+                                 .log = a->sink};
+
+    if (!path)
+        return true;
+    a->keeper = keeper_start(&terms);
+    return a->keeper != NULL;
+}
+
+static void discard_command(void *context, struct message *m)
+{
+    (void)context;
+    command_free(m->body);
+}
+
+static void destroy(struct actor *a)
+{
+    enum take_result r;
+    struct taken t;
+
+    while (a->from_network && (r = actor_take(a, &t)) != TAKE_NOTHING) {
+        if (r == TAKE_PARCEL)
+            parcel_release(t.parcel);
+        else
+            node_event_free(t.event);
+    }
+    controller_free(a->core);
+    mailbox_free(a->control, NULL, NULL);
+    mailbox_free(a->commands, discard_command, NULL);
+    mailbox_free(a->to_network, NULL, NULL);
+    mailbox_free(a->from_network, NULL, NULL);
+    ready_free(a->ready);
+    roster_free(a->roster);
+    bell_fini(&a->bell);
+    bell_fini(&a->app_bell);
+    bell_fini(&a->room_bell);
+    free(a->links);
+    free(a->run_queue.items);
+    free(a->dirty.items);
+    command_free(a->quit);
+    free(a);
+}
+
+/* Everything that runs beside the controller's thread; in the order in which nothing is told to what has
+ * ended. */
+static void stop_helpers(struct actor *a)
+{
+    listener_stop(a->listener);
+    if (a->fetcher) {
+        seed_fetcher_stop(a->fetcher);
+        seed_fetcher_join(a->fetcher);
+    }
+    if (a->keeper)
+        keeper_stop(a->keeper);
+}
+
+static void draw_identity(struct actor *a)
+{
+    if (a->config.terms.node_id == 0)
+        a->config.terms.node_id = randombytes_random() | 1u;
+    do
+        randombytes_buf(&a->config.terms.nonce, sizeof a->config.terms.nonce);
+    while (a->config.terms.nonce == 0);
+}
+
+static bool start_parts(struct actor *a, const struct peers_file_start *found, char *error, size_t error_size)
+{
+    a->core = controller_new(&a->config, &actor_actions, a, found->snapshot, actor_now());
+    return a->core && start_listener(a, error, error_size) && start_fetcher(a) &&
+           start_keeper(a, found->write_path) && thread_start(&a->thread, "kith-control", 0, run, a) == 0;
+}
+
+struct actor *actor_start(const struct config *config, const struct log_sink *sink, char *error,
+                          size_t error_size)
+{
+    struct actor *a = calloc(1, sizeof *a);
+    struct peers_file_start found = {0};
+    bool ok;
+
+    snprintf(error, error_size, "out of memory, threads or descriptors");
+    if (!a)
+        return NULL;
+    a->config = *config;
+    a->sink = sink;
+    a->retry_ms = a->quit_by = NEVER_MS;
+    a->bell.fd = a->app_bell.fd = a->room_bell.fd = -1;
+    draw_identity(a);
+    ok = make_queues(a) && read_peers(a, &found, error, error_size) &&
+         start_parts(a, &found, error, error_size);
+    peers_file_start_clear(&found);
+    if (ok)
+        return a;
+    stop_helpers(a);
+    destroy(a);
+    return NULL;
+}
+
+void actor_free(struct actor *a)
+{
+    struct command *quit = calloc(1, sizeof *quit);
+
+    if (quit)
+        quit->type = COMMAND_QUIT;
+    if (quit && actor_command(a, quit, 0) != SEND_QUEUED)
+        command_free(quit);
+    pthread_join(a->thread, NULL);
+    stop_helpers(a);
+    destroy(a);
+}

@@ -1,0 +1,155 @@
+/* The controller's end of the connections: takes what they sent, a share from each in turn. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "controller/actor_private.h"
+
+enum {
+    SHARE = 64, /* messages of one connection before the next one's turn */
+    NAMES = 64,
+};
+
+struct link *link_find(struct actor *a, struct peer_ref ref)
+{
+    struct link *l;
+
+    if (ref.index >= a->most_links)
+        return NULL;
+    l = &a->links[ref.index];
+    return l->connection && peer_ref_equal(l->ref, ref) ? l : NULL;
+}
+
+bool ref_list_add(struct ref_list *l, struct peer_ref ref)
+{
+    if (l->n == l->capacity) {
+        size_t capacity = l->capacity ? l->capacity * 2 : 64;
+        struct peer_ref *items = realloc(l->items, capacity * sizeof *items);
+
+        if (!items)
+            return false;
+        l->items = items;
+        l->capacity = capacity;
+    }
+    l->items[l->n++] = ref;
+    return true;
+}
+
+static void settle(struct actor *a, struct link *l)
+{
+    if (!l->unsettled)
+        return;
+    l->unsettled = false;
+    if (a->listener)
+        listener_settled(a->listener);
+}
+
+static void take_controls(struct actor *a, struct link *l)
+{
+    struct message m;
+
+    while (mailbox_take_control(connection_inbound(l->connection), &m, 1) == 1) {
+        settle(a, l);
+        if (m.type == MSG_ENDED) {
+            l->ended = true;
+            roster_remove(a->roster, l->ref);
+        }
+        controller_handle(a->core, actor_now(), &m);
+    }
+}
+
+/* True while the core wants more of it. */
+static bool take_messages(struct actor *a, struct link *l, struct moment now)
+{
+    struct mailbox *inbound = connection_inbound(l->connection);
+    struct message m;
+
+    for (int i = 0; i < SHARE; i++) {
+        uint32_t size;
+
+        if (!(controller_appetite(a->core) & APPETITE_PEERS))
+            return true;
+        if (mailbox_take(inbound, &m, 1) == 0)
+            return false;
+        /* Its MSG_ONLINE was posted before it, on the other lane: it is there by now. */
+        take_controls(a, l);
+        size = m.type == MSG_PEER && m.parcel ? m.parcel->size : 0;
+        controller_handle(a->core, now, &m);
+        mailbox_done(inbound, 1, size);
+    }
+    return true;
+}
+
+static void gone(struct actor *a, struct link *l)
+{
+    struct message m = {.type = MSG_GONE, .peer = l->ref};
+
+    link_free(a, l);
+    controller_handle(a->core, actor_now(), &m);
+}
+
+/* True where something of it is left. */
+static bool serve(struct actor *a, struct link *l, struct moment now)
+{
+    mailbox_unlist(connection_inbound(l->connection));
+    take_controls(a, l);
+    if (take_messages(a, l, now))
+        return true;
+    take_controls(a, l);
+    if (l->ended && mailbox_empty(connection_inbound(l->connection)))
+        gone(a, l);
+    return false;
+}
+
+static void collect(struct actor *a)
+{
+    struct peer_ref names[NAMES];
+    size_t n;
+
+    while ((n = ready_take(a->ready, names, NAMES)) > 0) {
+        for (size_t i = 0; i < n; i++) {
+            struct link *l = link_find(a, names[i]);
+
+            if (l && !l->queued)
+                l->queued = ref_list_add(&a->run_queue, names[i]);
+        }
+    }
+}
+
+bool links_run(struct actor *a)
+{
+    struct moment now = actor_now();
+    size_t n, left = 0;
+
+    collect(a);
+    n = a->run_queue.n;
+    for (size_t i = 0; i < n; i++) {
+        struct link *l = link_find(a, a->run_queue.items[i]);
+
+        if (!l)
+            continue;
+        if (serve(a, l, now))
+            a->run_queue.items[left++] = a->run_queue.items[i];
+        else
+            l->queued = false;
+    }
+    a->run_queue.n = left;
+    return n > 0 && (left == 0 || (controller_appetite(a->core) & APPETITE_PEERS));
+}
+
+bool links_idle(const struct actor *a)
+{
+    return ready_empty(a->ready) && (a->run_queue.n == 0 || !(controller_appetite(a->core) & APPETITE_PEERS));
+}
+
+void link_free(struct actor *a, struct link *l)
+{
+    struct mailbox *outbound = connection_outbound(l->connection);
+    struct message m;
+
+    while (mailbox_drop_oldest(outbound, &m))
+        actor_discard(a, &m);
+    connection_free(l->connection, NULL, NULL);
+    settle(a, l);
+    memset(l, 0, sizeof *l);
+    a->n_links--;
+}

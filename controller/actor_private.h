@@ -1,0 +1,87 @@
+/* What the files of the controller's actor share. */
+#ifndef KITH_CONTROLLER_ACTOR_PRIVATE_H
+#define KITH_CONTROLLER_ACTOR_PRIVATE_H
+
+#include <pthread.h>
+
+#include "connection/connection.h"
+#include "connection/listener.h"
+#include "controller/actor.h"
+#include "controller/controller.h"
+#include "controller/keeper.h"
+#include "controller/roster.h"
+#include "seed/fetcher.h"
+
+/* A connection, as the actor holds it. Its place in the table is the core's slot. */
+struct link {
+    struct connection *connection; /* NULL: the place is free */
+    struct peer_ref ref;
+    struct outlet outlet;
+    bool dirty;     /* posted to, and not woken yet */
+    bool queued;    /* in run_queue */
+    bool ended;     /* MSG_ENDED has come */
+    bool unsettled; /* an accepted socket whose handshake the listener still counts */
+};
+
+struct ref_list {
+    struct peer_ref *items;
+    size_t n, capacity;
+};
+
+struct actor {
+    struct config config; /* the caller's, with what only the start could settle: port, node id, nonce */
+    const struct log_sink *sink;
+    pthread_t thread;
+
+    /* Shared with other threads. */
+    struct bell bell;             /* wakes the controller */
+    struct mailbox *commands;     /* of the application */
+    struct mailbox *control;      /* commands, accepted sockets, seeds, saved */
+    struct mailbox *to_network;   /* from the application */
+    struct mailbox *from_network; /* to the application: parcels, and events on the control lane */
+    struct bell app_bell;         /* FromNetwork has something */
+    struct bell room_bell;        /* ToNetwork has room */
+    struct ready *ready;          /* connections whose inbound has something */
+    struct roster *roster;
+    _Atomic bool closing; /* no new messages from the application */
+    struct listener *listener;
+    struct seed_fetcher *fetcher;
+    struct keeper *keeper;
+
+    /* The controller thread's own. */
+    struct controller *core;
+    struct link *links;
+    uint32_t most_links, n_links;
+    struct ref_list run_queue; /* connections with messages to take */
+    struct ref_list dirty;
+    struct outlet from_outlet;
+    bool from_dirty;
+    int64_t retry_ms;     /* when the core must try again what waits for room */
+    uint64_t stamp;       /* order of what goes into FromNetwork */
+    uint64_t missed;      /* events that found no room */
+    struct command *quit; /* held back until ToNetwork is empty */
+    uint64_t quit_id;
+    int64_t quit_by;
+    bool over;
+
+    /* The application's side of FromNetwork: one thread at a time. */
+    struct message held_parcel, held_event;
+    bool has_parcel, has_event;
+};
+
+struct moment actor_now(void);
+bool ref_list_add(struct ref_list *l, struct peer_ref ref);
+
+/* actor_world.c */
+extern const struct controller_actions actor_actions;
+void actor_discard(void *actor, struct message *m); /* a parcel for a connection that has ended */
+void actor_flush(struct actor *a);                  /* wakes whom we have posted to */
+void actor_missed(struct actor *a);
+
+/* actor_links.c */
+struct link *link_find(struct actor *a, struct peer_ref ref);
+void link_free(struct actor *a, struct link *l);
+bool links_run(struct actor *a); /* takes what connections sent; true where there was anything */
+bool links_idle(const struct actor *a);
+
+#endif

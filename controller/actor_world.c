@@ -1,0 +1,299 @@
+/* What the core's actions do in a real node. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "controller/actor_private.h"
+
+static void dropped(struct actor *a, struct message *m, struct peer_ref peer, enum drop_cause cause)
+{
+    parcel_release(m->parcel);
+    controller_dropped(a->core, peer, cause, 1);
+}
+
+static void drop_stalled(void *context, struct message *m)
+{
+    dropped(context, m, m->peer, DROP_STALLED);
+}
+
+static void drop_application(void *context, struct message *m)
+{
+    dropped(context, m, m->peer, DROP_APPLICATION);
+}
+
+void actor_discard(void *context, struct message *m)
+{
+    dropped(context, m, m->peer, DROP_LOST);
+}
+
+/* --- connections --- */
+
+static bool start(struct actor *a, struct peer_ref slot, struct connection_terms *terms)
+{
+    struct link *l = &a->links[slot.index];
+
+    terms->ref = slot;
+    terms->protocol = a->config.protocol;
+    terms->node = &a->config.terms;
+    terms->bind = a->config.has_bind ? &a->config.bind : NULL;
+    terms->controller_bell = &a->bell;
+    terms->ready = a->ready;
+    terms->log = a->sink;
+    l->connection = connection_start(terms);
+    if (!l->connection)
+        return false;
+    l->ref = slot;
+    l->outlet = (struct outlet){.mailbox = connection_outbound(l->connection)};
+    a->n_links++;
+    return true;
+}
+
+static bool do_dial(void *world, struct peer_ref slot, const struct dial_terms *dial)
+{
+    struct connection_terms terms = {.fd = -1, .to = dial->to};
+
+    return start(world, slot, &terms);
+}
+
+static bool do_accept(void *world, struct peer_ref slot, struct accepted *accepted, bool refuse,
+                      const struct endpoint *alternatives, size_t n)
+{
+    struct actor *a = world;
+    struct connection_terms terms = {
+        .fd = accepted->fd, .remote = accepted->remote, .refuse = refuse, .n_alternatives = n};
+
+    if (n > 0)
+        memcpy(terms.alternatives, alternatives, n * sizeof *alternatives);
+    if (!start(a, slot, &terms)) {
+        if (a->listener)
+            listener_settled(a->listener);
+        return false;
+    }
+    a->links[slot.index].unsettled = true;
+    return true;
+}
+
+static void do_shed(void *world, struct accepted *accepted)
+{
+    struct actor *a = world;
+
+    close(accepted->fd);
+    if (a->listener)
+        listener_settled(a->listener);
+}
+
+static void note_wait(struct actor *a, const struct outlet *o)
+{
+    int64_t at = outlet_deadline(o, a->config.terms.timings.stall);
+
+    if (at < a->retry_ms)
+        a->retry_ms = at;
+}
+
+static enum outlet_result do_post(void *world, struct moment now, struct peer_ref to, const struct message *m)
+{
+    struct actor *a = world;
+    struct link *l = link_find(a, to);
+    enum outlet_result r;
+
+    if (!l) {
+        struct message gone = *m;
+
+        dropped(a, &gone, to, DROP_GONE);
+        return OUTLET_DROPPED;
+    }
+    r = outlet_post(&l->outlet, m, now.ms, a->config.terms.timings.stall, drop_stalled, a);
+    if (r == OUTLET_WAIT)
+        note_wait(a, &l->outlet);
+    if (!l->dirty)
+        l->dirty = ref_list_add(&a->dirty, to);
+    if (!l->dirty) /* no memory for the list: wake it at once */
+        mailbox_wake(l->outlet.mailbox);
+    return r;
+}
+
+static void do_close(void *world, struct peer_ref slot, enum end_reason why, bool at_once)
+{
+    struct link *l = link_find(world, slot);
+    struct message m = {.type = CONNECTION_CLOSE, .tag = (uint32_t)why, .id = at_once, .peer = slot};
+
+    if (l)
+        mailbox_post_control(l->outlet.mailbox, &m);
+}
+
+static void do_measure(void *world, struct peer_ref slot, struct node_peer *p)
+{
+    struct link *l = link_find(world, slot);
+    struct connection_counts n;
+
+    if (!l)
+        return;
+    n = connection_counts(l->connection);
+    p->bytes_in = n.bytes_in;
+    p->bytes_out = n.bytes_out;
+    p->parcels_in = n.parcels_in;
+    p->parcels_out = n.parcels_out;
+}
+
+/* --- the application --- */
+
+static enum outlet_result do_deliver(void *world, struct moment now, const struct message *m)
+{
+    struct actor *a = world;
+    struct message stamped = *m;
+    enum outlet_result r;
+
+    stamped.id = a->stamp;
+    r = outlet_post(&a->from_outlet, &stamped, now.ms, a->config.terms.timings.stall, drop_application, a);
+    if (r == OUTLET_WAIT)
+        note_wait(a, &a->from_outlet);
+    if (r == OUTLET_POSTED)
+        a->stamp++;
+    a->from_dirty = true;
+    return r;
+}
+
+static bool post_event(struct actor *a, struct node_event *e)
+{
+    struct message m = {.type = (uint32_t)e->type, .id = a->stamp, .body = e};
+
+    if (mailbox_post_control(a->from_network, &m) != MAILBOX_OK)
+        return false;
+    a->stamp++;
+    return true;
+}
+
+void actor_missed(struct actor *a)
+{
+    struct node_event *e = a->missed ? calloc(1, sizeof *e) : NULL;
+
+    if (!e)
+        return;
+    e->type = NODE_MISSED;
+    e->count = a->missed;
+    if (post_event(a, e))
+        a->missed = 0;
+    else
+        node_event_free(e);
+}
+
+static void do_tell(void *world, struct node_event *e)
+{
+    struct actor *a = world;
+
+    /* From here on the application may name the peer; before its first parcel can come. */
+    if (e->type == NODE_ONLINE)
+        roster_add(a->roster, e->peer.ref, e->peer.hash, e->peer.direction == DIRECTION_OUTGOING);
+    actor_missed(a);
+    if (a->missed == 0 && post_event(a, e))
+        return;
+    a->missed++;
+    node_event_free(e);
+}
+
+static void do_measure_node(void *world, struct node_status *s)
+{
+    struct actor *a = world;
+    uint64_t bytes;
+
+    mailbox_fill(a->to_network, &s->to_network, &bytes);
+    mailbox_fill(a->from_network, &s->from_network, &bytes);
+    for (uint32_t i = 0; i < a->most_links; i++) {
+        struct connection_counts n;
+
+        if (!a->links[i].connection)
+            continue;
+        n = connection_counts(a->links[i].connection);
+        s->bytes_in += n.bytes_in;
+        s->bytes_out += n.bytes_out;
+        s->parcels_in += n.parcels_in;
+        s->parcels_out += n.parcels_out;
+    }
+    if (a->listener) {
+        struct listener_counts n = listener_counts(a->listener);
+
+        s->shed += n.limited + n.capped;
+    }
+}
+
+/* --- the rest --- */
+
+static void do_fetch_seeds(void *world)
+{
+    struct actor *a = world;
+
+    if (a->fetcher)
+        seed_fetcher_ask(a->fetcher);
+}
+
+static void do_save_peers(void *world, struct book_snapshot *s)
+{
+    struct actor *a = world;
+    struct message saved = {.type = MSG_SAVED};
+
+    if (a->keeper && keeper_save(a->keeper, s)) /* only ever one at a time: the core waits for MSG_SAVED */
+        return;
+    if (!a->keeper)
+        book_snapshot_free(s);
+    mailbox_post_control(a->control, &saved);
+}
+
+static uint64_t do_random(void *world)
+{
+    uint64_t n;
+
+    (void)world;
+    randombytes_buf(&n, sizeof n);
+    return n;
+}
+
+static void do_log(void *world, enum log_level level, const char *line)
+{
+    struct actor *a = world;
+
+    log_line(a->sink, level, "%s", line);
+}
+
+static void do_ended(void *world)
+{
+    struct actor *a = world;
+
+    a->over = true;
+}
+
+void actor_flush(struct actor *a)
+{
+    for (size_t i = 0; i < a->dirty.n; i++) {
+        struct link *l = link_find(a, a->dirty.items[i]);
+
+        if (!l)
+            continue;
+        l->dirty = false;
+        mailbox_wake(l->outlet.mailbox);
+    }
+    a->dirty.n = 0;
+    if (a->from_dirty) {
+        a->from_dirty = false;
+        mailbox_wake(a->from_network);
+    }
+}
+
+const struct controller_actions actor_actions = {
+    .dial = do_dial,
+    .accept = do_accept,
+    .shed = do_shed,
+    .post = do_post,
+    .close = do_close,
+    .deliver = do_deliver,
+    .tell = do_tell,
+    .fetch_seeds = do_fetch_seeds,
+    .save_peers = do_save_peers,
+    .measure = do_measure,
+    .measure_node = do_measure_node,
+    .random = do_random,
+    .log = do_log,
+    .ended = do_ended,
+};

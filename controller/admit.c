@@ -1,0 +1,141 @@
+/* Who may stay: accepted sockets and finished handshakes. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "controller/private.h"
+
+enum { REFUSING_MAX = 32 }; /* full as we are, so many are told where else to go at once */
+
+static bool skip(void *context, const struct endpoint *e)
+{
+    return special_has_endpoint(context, e);
+}
+
+static uint64_t draw(void *context)
+{
+    struct controller *c = context;
+
+    return c->act->random(c->world);
+}
+
+static void refuse(struct controller *c, struct accepted *a)
+{
+    struct book_choice choice = {.skip = skip, .random = draw, .context = c};
+    struct endpoint alternatives[ALTERNATIVES_MAX];
+    size_t n = book_shareable(c->book, &choice, c->config->merits.share_above, alternatives, ALTERNATIVES_MAX,
+                              c->now.wall_ms);
+    struct slot *s = slot_take(c, SLOT_REFUSING, DIRECTION_INCOMING);
+
+    if (!s) {
+        c->shed++;
+        c->act->shed(c->world, a);
+        return;
+    }
+    s->remote = a->remote;
+    if (!c->act->accept(c->world, slot_ref(c, s), a, true, alternatives, n))
+        slot_free(c, s);
+}
+
+/* Why an accepted socket is closed at once; NULL where it is not. Whom we have banned learns nothing from us.
+ */
+static const char *unwanted(struct controller *c, const struct accepted *a)
+{
+    const struct limits *l = &c->config->terms.limits;
+
+    if (c->quitting)
+        return "shutting down";
+    if (book_refuses(c->book, &a->remote.ip, c->now.wall_ms))
+        return "banned, or of too low a quality";
+    if (c->config->exclusive_in && !special_has_ip(c, &a->remote.ip))
+        return "not a special peer";
+    if (l->per_ip && slots_of_ip(c, &a->remote.ip) >= l->per_ip)
+        return "too many connections of its IP";
+    return NULL;
+}
+
+void admit_accepted(struct controller *c, struct accepted *a)
+{
+    char text[ENDPOINT_TEXT_MAX];
+    const char *why = unwanted(c, a);
+    bool full = c->n_incoming + c->n_pending >= c->config->incoming;
+    struct slot *s;
+
+    if (!why && full && c->n_refusing >= REFUSING_MAX)
+        why = "full";
+    if (!why && full) {
+        refuse(c, a);
+        return;
+    }
+    s = why ? NULL : slot_take(c, SLOT_PENDING, DIRECTION_INCOMING);
+    if (!s) {
+        report_log(c, LOG_LEVEL_DEBUG, "%s closed unanswered: %s",
+                   endpoint_format(&a->remote, text, sizeof text), why ? why : "no slot");
+        c->shed++;
+        c->act->shed(c->world, a);
+        return;
+    }
+    s->remote = a->remote;
+    if (!c->act->accept(c->world, slot_ref(c, s), a, false, NULL, 0))
+        slot_free(c, s);
+}
+
+/* Only one connection for each peer and direction. The older one stays: whoever shares an IP with a peer can
+ * claim its port and node id, and must not be able to push it out. */
+static bool is_duplicate(struct controller *c, const struct slot *s)
+{
+    for (size_t i = 0; i < c->n_online; i++) {
+        const struct slot *other = &c->slots[c->online[i]];
+
+        if (other != s && other->direction == s->direction && strcmp(other->terms.hash, s->terms.hash) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void learn(struct controller *c, struct slot *s)
+{
+    const struct endpoint *e = &s->terms.endpoint;
+
+    if (s->direction == DIRECTION_OUTGOING)
+        dialing_online(c, s);
+    if (e->port == 0)
+        return;
+    if (!s->special)
+        s->special = special_has_endpoint(c, e);
+    if (!c->config->terms.network.open && !ip_is_routable(&e->ip))
+        return;
+    book_learn(c->book, e, SOURCE_INCOMING, c->now.wall_ms);
+    book_heard(c->book, e, c->now.wall_ms);
+}
+
+void admit_online(struct controller *c, struct slot *s, const struct peer_terms *terms)
+{
+    struct service_peer p;
+
+    s->terms = *terms;
+    if (s->direction == DIRECTION_OUTGOING && !s->remote.port)
+        s->remote = terms->endpoint;
+    if (s->closing)
+        return;
+    if (book_refuses(c->book, &s->remote.ip, c->now.wall_ms)) {
+        slot_close(c, s, END_BANNED, true);
+        return;
+    }
+    if (is_duplicate(c, s)) {
+        slot_close(c, s, END_DUPLICATE, true);
+        return;
+    }
+    s->service_state = calloc(1, c->config->protocol->peer_size ? c->config->protocol->peer_size : 1);
+    if (!s->service_state) {
+        slot_close(c, s, END_RESOURCES, true);
+        return;
+    }
+    learn(c, s);
+    s->online_ms = s->heard_ms = c->now.ms;
+    s->was_online = true;
+    slot_find_twin(c, s);
+    slot_state(c, s, SLOT_ONLINE);
+    report_online(c, s);
+    p = slot_service_peer(c, s);
+    c->config->protocol->service_online(c->service, c->now.ms, &p);
+}

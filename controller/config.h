@@ -1,0 +1,38 @@
+/* What a node is told at its start, and never changes while it runs, but for the special peers. Plain data:
+ * app/options.h fills it from flags and files; controller/ and connection/ read it. */
+#ifndef KITH_CONTROLLER_CONFIG_H
+#define KITH_CONTROLLER_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "peers/special.h"
+#include "protocol/protocol.h"
+#include "queue/log.h"
+
+#define CONFIG_PATH_MAX 4096
+
+struct config {
+    const struct protocol *protocol;
+    struct node_terms
+        terms; /* network, timings, limits, versions, ids; listen_port may be 0 for any free one */
+    struct merits merits;
+
+    uint32_t outgoing;  /* connections to keep, special ones not counted among them */
+    uint32_t incoming;  /* connections to accept at most */
+    uint32_t broadcast; /* ordinary peers that a broadcast goes to, besides all special ones */
+    bool exclusive;     /* dial special peers only */
+    bool exclusive_in;  /* accept special peers only (by IP address) */
+
+    bool has_bind; /* listen on, and dial from, bind alone; else listen on every address, IPv4 and IPv6 */
+    struct ip bind;
+
+    struct address_list special_flags; /* from the command line */
+    struct address_list special_file;  /* from the configuration file */
+
+    char peers_file[CONFIG_PATH_MAX]; /* "" to keep none */
+    char node_name[64];               /* "" for none; the node id comes from it where it is set */
+    enum log_level log_level;
+};
+
+#endif

@@ -1,0 +1,483 @@
+#include "controller/controller.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "controller/private.h"
+
+enum {
+    BOOK_ENDPOINTS = 10000,
+    BOOK_IPS = 20000,
+    BOOK_PER_IP = 256, /* one IP must not fill the book with its ports */
+    EXPIRE_MS = 60 * 1000,
+    REPORT_MS = 1000,
+    QUIT_MS = 1200,    /* connections that have not ended by then are ended at once */
+    SPARE_SLOTS = 256, /* for connections that have ended but are not yet drained, and for refusals */
+};
+
+static uint64_t draw(void *context)
+{
+    struct controller *c = context;
+
+    return c->act->random(c->world);
+}
+
+static struct book *make_book(const struct config *config)
+{
+    const struct node_terms *t = &config->terms;
+    struct book_terms terms = {
+        .most_endpoints = BOOK_ENDPOINTS,
+        .most_ips = BOOK_IPS,
+        .most_per_ip = BOOK_PER_IP,
+        .forget_ms = t->timings.forget,
+        .decay_ms = t->timings.decay,
+        .redial_ms = t->timings.redial,
+        .give_up = t->limits.give_up,
+        .quality_refuse = config->merits.refuse_below,
+        .quality_banned = config->merits.banned,
+    };
+
+    return book_new(&terms);
+}
+
+static bool open_parts(struct controller *c, const struct book_snapshot *restored)
+{
+    const struct config *config = c->config;
+    struct service_terms service = {
+        .node = &config->terms, .actions = &controller_service_actions, .world = c};
+
+    c->book = make_book(config);
+    if (!c->book)
+        return false;
+    if (restored)
+        book_restore(c->book, restored, c->now.wall_ms);
+    c->saved_version = book_version(c->book);
+    if (config->terms.timings.echo > 0) {
+        c->echo = echo_new(config->terms.timings.echo, draw, c);
+        if (!c->echo)
+            return false;
+    }
+    if (dialing_specials(c, &config->special_flags, &config->special_file) < 0)
+        return false;
+    c->service = calloc(1, config->protocol->service_size ? config->protocol->service_size : 1);
+    return c->service && config->protocol->service_open(c->service, &service, c->now.ms) == 0;
+}
+
+uint32_t controller_most_slots(const struct config *config)
+{
+    return config->outgoing + config->incoming + config->terms.limits.pending + 2 * SPECIAL_MAX + SPARE_SLOTS;
+}
+
+struct controller *controller_new(const struct config *config, const struct controller_actions *actions,
+                                  void *world, const struct book_snapshot *restored, struct moment now)
+{
+    struct controller *c = calloc(1, sizeof *c);
+
+    if (!c)
+        return NULL;
+    c->config = config;
+    c->act = actions;
+    c->world = world;
+    c->now = now;
+    c->most_slots = controller_most_slots(config);
+    c->started_ms = now.ms;
+    c->dial_ms = c->seed_ms = c->save_ms = c->expire_ms = c->report_ms = NEVER;
+    c->cat_ms = NEVER;
+    if (open_parts(c, restored))
+        return c;
+    controller_free(c);
+    return NULL;
+}
+
+static void schedule(struct controller *c)
+{
+    const struct timings *t = &c->config->terms.timings;
+
+    c->refill_ms = c->now.ms;
+    c->alone_ms = c->now.ms + ALONE_MS;
+    c->dial_wanted = true;
+    c->save_ms = c->now.ms + t->save;
+    c->expire_ms = c->now.ms + EXPIRE_MS;
+    c->report_ms = c->now.ms + REPORT_MS;
+    if (t->cat > 0)
+        c->cat_ms = c->now.ms + t->cat;
+    if (!c->config->exclusive)
+        c->seed_ms = c->now.ms + (book_count(c->book) < c->config->terms.limits.few_peers ? 0 : t->reseed);
+}
+
+void controller_start(struct controller *c, struct moment now)
+{
+    c->now = now;
+    schedule(c);
+    controller_tick(c, now);
+}
+
+/* --- messages --- */
+
+static void on_peer(struct controller *c, const struct message *m)
+{
+    struct slot *s = slot_find(c, m->peer);
+    struct service_peer p;
+
+    /* A connection that was refused as a duplicate, or is banned, may have sent more before it learned of it.
+     */
+    if (!s || !s->was_online) {
+        parcel_release(m->parcel);
+        controller_dropped(c, m->peer, DROP_GONE, 1);
+        return;
+    }
+    slot_credit(c, s, c->config->merits.good);
+    p = slot_service_peer(c, s);
+    c->config->protocol->service_message(c->service, c->now.ms, &p, m->tag, m->parcel);
+}
+
+static void on_credit(struct controller *c, const struct message *m)
+{
+    struct slot *s = slot_find(c, m->peer);
+
+    if (!s)
+        return;
+    if (m->tag)
+        slot_credit(c, s, (int32_t)m->tag * c->config->merits.good);
+    if (m->id)
+        slot_credit(c, s, (int32_t)m->id * c->config->merits.bad);
+}
+
+static int32_t merit_of(const struct controller *c, enum end_reason reason)
+{
+    const struct merits *m = &c->config->merits;
+
+    switch (end_reason_merit(reason)) {
+    case MERIT_HANDSHAKE:
+        return m->handshake_failed;
+    case MERIT_BAD:
+        return m->bad;
+    case MERIT_LOST:
+        return m->lost;
+    case MERIT_NONE:
+        break;
+    }
+    return 0;
+}
+
+static void log_ended(struct controller *c, struct slot *s, const struct ending *e)
+{
+    char text[ENDPOINT_TEXT_MAX] = "an unknown address";
+    const char *name = text;
+
+    if (s->was_online)
+        name = s->terms.hash;
+    else if (s->direction == DIRECTION_OUTGOING)
+        address_format(&s->to, text, sizeof text);
+    else if (s->remote.port)
+        endpoint_format(&s->remote, text, sizeof text);
+    report_log(c, LOG_LEVEL_INFO, "%s ended, %s: %s", name,
+               s->direction == DIRECTION_OUTGOING ? "outgoing" : "incoming", e->text);
+}
+
+/* The connection is over, but what it had read before may still be on its way: its place is freed by
+ * MSG_GONE. */
+static void on_ended(struct controller *c, const struct message *m)
+{
+    static const struct ending unknown = {.reason = END_RESOURCES, .text = "out of memory"};
+    struct slot *s = slot_find(c, m->peer);
+    const struct ending *e = m->body ? m->body : &unknown;
+
+    if (!s) {
+        free(m->body);
+        return;
+    }
+    s->ending = m->body;
+    c->ended[e->reason]++;
+    log_ended(c, s, e);
+    if (e->lost)
+        controller_dropped(c, m->peer, DROP_LOST, e->lost);
+    if (s->remote.port)
+        slot_credit(c, s, merit_of(c, e->reason));
+    slot_settle(c, s);
+    if (s->direction == DIRECTION_OUTGOING)
+        dialing_ended(c, s, e);
+    slot_state(c, s, SLOT_ENDED);
+    c->dial_wanted = true;
+}
+
+static void on_gone(struct controller *c, const struct message *m)
+{
+    struct slot *s = slot_find(c, m->peer);
+    struct service_peer p;
+
+    if (!s)
+        return;
+    report_slot_drops(c, s);
+    if (s->was_online) {
+        p = slot_service_peer(c, s);
+        c->config->protocol->service_offline(c->service, c->now.ms, &p);
+        report_offline(c, s);
+    }
+    slot_free(c, s);
+}
+
+/* A failed fetch is no empty list: the fetcher tries again by itself, and tells us when it has one. */
+static void on_seeds(struct controller *c, struct seed_report *r)
+{
+    if (r->error[0])
+        report_log(c, LOG_LEVEL_WARNING, "seeds: %s", r->error);
+    for (size_t i = 0; i < r->n; i++)
+        book_learn(c->book, &r->endpoints[i], SOURCE_SEED, c->now.wall_ms);
+    if (r->next_try_ms == 0) {
+        report_log(c, LOG_LEVEL_INFO, "seeds: %zu addresses, %zu bad lines, %zu names not found", r->n,
+                   r->bad_lines, r->unresolved);
+        c->seeding = false;
+        c->seed_ms = c->now.ms + c->config->terms.timings.reseed;
+    }
+    c->dial_wanted = true;
+    free(r);
+}
+
+static void on_saved(struct controller *c, bool failed)
+{
+    c->saving = false;
+    if (!failed)
+        c->saved_version = c->saving_version;
+}
+
+static void dispatch(struct controller *c, const struct message *m)
+{
+    struct slot *s;
+
+    switch (m->type) {
+    case MSG_ONLINE:
+        s = slot_find(c, m->peer);
+        if (s)
+            admit_online(c, s, m->body);
+        free(m->body);
+        break;
+    case MSG_PEER:
+        on_peer(c, m);
+        break;
+    case MSG_CREDIT:
+        on_credit(c, m);
+        break;
+    case MSG_LOST:
+        controller_dropped(c, m->peer, m->id == LOSS_UNSAYABLE ? DROP_UNSAYABLE : DROP_UNFINISHED, m->tag);
+        break;
+    case MSG_ENDED:
+        on_ended(c, m);
+        break;
+    case MSG_GONE:
+        on_gone(c, m);
+        break;
+    case MSG_SEND:
+        route_send(c, m);
+        break;
+    case MSG_COMMAND:
+        command_run(c, m->body, m->id);
+        break;
+    case MSG_ACCEPTED:
+        admit_accepted(c, m->body);
+        free(m->body);
+        break;
+    case MSG_LISTENING:
+        c->listening = *(struct endpoint *)m->body;
+        free(m->body);
+        report_listening(c);
+        break;
+    case MSG_SEEDS:
+        on_seeds(c, m->body);
+        break;
+    case MSG_SAVED:
+        on_saved(c, m->tag != 0);
+        break;
+    }
+}
+
+/* --- time --- */
+
+static void start_saving(struct controller *c)
+{
+    struct book_snapshot *s;
+
+    if (c->saving || book_version(c->book) == c->saved_version)
+        return;
+    for (size_t i = 0; i < c->n_online; i++)
+        slot_settle(c, &c->slots[c->online[i]]);
+    s = book_snapshot(c->book);
+    if (!s)
+        return;
+    c->saving = true;
+    c->saving_version = book_version(c->book);
+    c->act->save_peers(c->world, s);
+}
+
+/* Drops ordinary peers at random, down to cat_keep (docs/protocols/factom.md, "CAT rounds"). */
+static void cat_round(struct controller *c)
+{
+    size_t candidates = 0, most = c->config->terms.limits.cat_keep, ordinary = 0;
+
+    for (size_t i = 0; i < c->n_online; i++)
+        ordinary += !c->slots[c->online[i]].special && !c->slots[c->online[i]].closing;
+    if (ordinary <= most)
+        return;
+    candidates = ordinary;
+    for (size_t i = 0; i < c->n_online && ordinary > most; i++) {
+        struct slot *s = &c->slots[c->online[i]];
+
+        if (s->special || s->closing)
+            continue;
+        /* Each of the candidates left is as likely as any other to be among those still to drop. */
+        if (c->act->random(c->world) % candidates < ordinary - most) {
+            slot_close(c, s, END_CAT, false);
+            ordinary--;
+        }
+        candidates--;
+    }
+}
+
+static void quit_on(struct controller *c)
+{
+    if (c->done)
+        return;
+    if (c->n_busy > 0) {
+        if (c->hurried || c->now.ms < c->quit_ms + QUIT_MS)
+            return;
+        c->hurried = true;
+        for (uint32_t i = 0; i < c->n_slots; i++)
+            if (c->slots[i].state != SLOT_FREE)
+                slot_close(c, &c->slots[i], END_SHUTDOWN, true);
+        return;
+    }
+    if (c->saving)
+        return;
+    if (!c->saved_at_end) {
+        c->saved_at_end = true;
+        report_drops(c);
+        start_saving(c);
+    }
+    if (c->saving)
+        return;
+    c->done = true;
+    c->act->ended(c->world);
+}
+
+static void run_due(struct controller *c)
+{
+    const struct timings *t = &c->config->terms.timings;
+    const struct protocol *p = c->config->protocol;
+
+    if (p->service_deadline(c->service) <= c->now.ms)
+        p->service_tick(c->service, c->now.ms);
+    if (c->seed_ms <= c->now.ms && !c->seeding) {
+        c->seeding = true;
+        c->seed_ms = NEVER;
+        c->act->fetch_seeds(c->world);
+    }
+    if (c->save_ms <= c->now.ms) {
+        c->save_ms = c->now.ms + t->save;
+        start_saving(c);
+    }
+    if (c->expire_ms <= c->now.ms) {
+        c->expire_ms = c->now.ms + EXPIRE_MS;
+        book_expire(c->book, special_has_endpoint, c, c->now.wall_ms);
+        c->dial_wanted = true;
+    }
+    if (c->cat_ms <= c->now.ms) {
+        c->cat_ms = c->now.ms + t->cat;
+        cat_round(c);
+    }
+    if (c->drops_untold && c->report_ms <= c->now.ms) {
+        c->report_ms = c->now.ms + REPORT_MS;
+        report_drops(c);
+    }
+}
+
+void controller_tick(struct controller *c, struct moment now)
+{
+    c->now = now;
+    if (c->quitting)
+        quit_on(c);
+    else
+        run_due(c);
+    dialing_run(c);
+}
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t quit_deadline(const struct controller *c)
+{
+    if (c->n_busy > 0)
+        return c->hurried ? NEVER : c->quit_ms + QUIT_MS;
+    return c->saving ? NEVER : c->now.ms;
+}
+
+int64_t controller_deadline(const struct controller *c)
+{
+    int64_t at = c->config->protocol->service_deadline(c->service);
+
+    if (c->done)
+        return NEVER;
+    if (c->quitting)
+        return quit_deadline(c);
+    at = sooner(at, dialing_deadline(c));
+    at = sooner(at, c->seeding ? NEVER : c->seed_ms);
+    at = sooner(at, c->save_ms);
+    at = sooner(at, c->expire_ms);
+    at = sooner(at, c->cat_ms);
+    return sooner(at, c->drops_untold ? c->report_ms : NEVER);
+}
+
+/* --- */
+
+void controller_handle(struct controller *c, struct moment now, const struct message *m)
+{
+    c->now = now;
+    dispatch(c, m);
+}
+
+unsigned controller_appetite(const struct controller *c)
+{
+    return (c->sending.active ? 0u : APPETITE_APPLICATION) | (c->from_peers.n > 0 ? 0u : APPETITE_PEERS);
+}
+
+void controller_retry(struct controller *c, struct moment now)
+{
+    c->now = now;
+    route_retry(c);
+}
+
+void controller_dropped(struct controller *c, struct peer_ref peer, enum drop_cause cause, uint64_t parcels)
+{
+    struct slot *s = slot_find(c, peer);
+
+    c->dropped[cause] += parcels;
+    c->drops_untold = true;
+    if (s) {
+        s->dropped += parcels;
+        s->untold[cause] += parcels;
+    } else {
+        c->untold[cause] += parcels;
+    }
+}
+
+void controller_free(struct controller *c)
+{
+    if (!c)
+        return;
+    route_abandon(c);
+    for (uint32_t i = 0; i < c->n_slots; i++)
+        if (c->slots[i].state != SLOT_FREE)
+            slot_free(c, &c->slots[i]);
+    if (c->service)
+        c->config->protocol->service_close(c->service);
+    free(c->service);
+    free(c->slots);
+    free(c->online);
+    free(c->specials);
+    free(c->sending.left);
+    free(c->from_peers.items);
+    echo_free(c->echo);
+    book_free(c->book);
+    free(c);
+}

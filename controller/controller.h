@@ -1,0 +1,104 @@
+/* The controller's core: (state, now, message) -> actions.
+ *
+ * Single-threaded and pure: it opens no socket, starts no thread, reads no clock and draws no random number
+ * but through its table of actions. The same messages at the same times with the same random numbers give the
+ * same actions in the same order. controller/actor.c runs it on a thread; tests and simulations run many of
+ * it on one.
+ *
+ * It owns the peer book, the table of connections ("slots"), the special peers and the protocol's service. It
+ * decides whom to dial and accept, where each message goes, who is banned. */
+#ifndef KITH_CONTROLLER_CONTROLLER_H
+#define KITH_CONTROLLER_CONTROLLER_H
+
+#include "controller/config.h"
+#include "controller/events.h"
+#include "peers/book.h"
+#include "queue/mailbox.h"
+
+/* Time, as the core is given it. */
+struct moment {
+    int64_t ms;      /* monotonic */
+    int64_t wall_ms; /* since 1970: for the peer book, which outlives the process */
+};
+
+struct dial_terms {
+    struct address to; /* an IP address, or, of special peers, a host name */
+    bool special;
+};
+
+/* What the core does. `world` is what controller_new was given. None of these may block or call back into the
+ * core. */
+struct controller_actions {
+    /* Starts a connection that dials. From then on messages about `slot` come, the last one MSG_GONE. False
+     * where it could not be started (threads, memory, descriptors): then no message comes. */
+    bool (*dial)(void *world, struct peer_ref slot, const struct dial_terms *terms);
+
+    /* Starts a connection on an accepted socket; takes the socket, also on failure. With refuse it answers
+     * the handshake with that many alternatives, and ends. */
+    bool (*accept)(void *world, struct peer_ref slot, struct accepted *a, bool refuse,
+                   const struct endpoint *alternatives, size_t n);
+
+    /* Closes an accepted socket at once, unanswered. */
+    void (*shed)(void *world, struct accepted *a);
+
+    /* Posts m to a connection; m->parcel's reference is taken unless the result is OUTLET_WAIT. Parcels
+     * dropped to make room are reported through controller_dropped, within this call. */
+    enum outlet_result (*post)(void *world, struct moment now, struct peer_ref to, const struct message *m);
+
+    /* Asks a connection to end: after what is queued for it has gone or, where `now` is set, at once. */
+    void (*close)(void *world, struct peer_ref slot, enum end_reason why, bool at_once);
+
+    /* Hands a parcel to FromNetwork, under the same terms as post. */
+    enum outlet_result (*deliver)(void *world, struct moment now, const struct message *m);
+
+    void (*tell)(void *world, struct node_event *e); /* to the application; takes the event (from malloc) */
+    void (*fetch_seeds)(void *world);                /* answered by MSG_SEEDS */
+    void (*save_peers)(void *world, struct book_snapshot *s); /* takes the snapshot; answered by MSG_SAVED */
+
+    /* Counters of a connection that only its owner knows; leaves *p as it is where there is none. */
+    void (*measure)(void *world, struct peer_ref slot, struct node_peer *p);
+    void (*measure_node)(void *world, struct node_status *s);
+
+    uint64_t (*random)(void *world);
+    void (*log)(void *world, enum log_level level, const char *line);
+    void (*ended)(void *world); /* after COMMAND_QUIT: nothing is left to do */
+};
+
+struct controller;
+
+/* How many connections there may be at once, those included that have ended and are not drained yet: the
+ * index of every slot is below. */
+uint32_t controller_most_slots(const struct config *config);
+
+/* The caller's thread. Borrows config and actions for its life; copies `restored` (what the peers file held,
+ * NULL for none). NULL where memory is short. Call controller_start next. */
+struct controller *controller_new(const struct config *config, const struct controller_actions *actions,
+                                  void *world, const struct book_snapshot *restored, struct moment now);
+
+/* Begins to dial and to fetch seeds. Once. */
+void controller_start(struct controller *c, struct moment now);
+
+/* Something happened. Takes the message: its body or parcel belongs to the core afterwards. Must not be
+ * called with a MSG_SEND or MSG_PEER while controller_appetite denies that kind. */
+void controller_handle(struct controller *c, struct moment now, const struct message *m);
+
+/* Which messages the core would take now. It refuses application messages while one is waiting for room in a
+ * peer's mailbox, and peers' messages while one is waiting for room in FromNetwork: progress waits. */
+enum { APPETITE_APPLICATION = 1, APPETITE_PEERS = 2 };
+unsigned controller_appetite(const struct controller *c);
+
+/* Tries again what waits for room. To be called when a reader has made room, and by controller_tick. */
+void controller_retry(struct controller *c, struct moment now);
+
+/* Within act->post or act->deliver, or when a connection reports it: a parcel of or for that peer was
+ * dropped. */
+void controller_dropped(struct controller *c, struct peer_ref peer, enum drop_cause cause, uint64_t parcels);
+
+/* When controller_tick must run next; INT64_MAX for never. */
+int64_t controller_deadline(const struct controller *c);
+void controller_tick(struct controller *c, struct moment now);
+
+/* Frees everything. The world's connections must have ended. NULL is allowed. */
+void controller_free(struct controller *c);
+
+#endif

@@ -1,0 +1,130 @@
+/* What the controller is told, and what it tells: the types of its messages and their bodies.
+ *
+ * Everything that can happen to the controller is a struct message. The table gives its number, what its
+ * fields hold and which thread sends it. Bodies come from malloc and belong to the message. */
+#ifndef KITH_CONTROLLER_EVENTS_H
+#define KITH_CONTROLLER_EVENTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "connection/events.h"
+#include "peers/special.h"
+#include "seed/fetcher.h"
+
+/* What connections tell is in connection/events.h; these follow. */
+/*    type              from             tag        id            body or parcel */
+#define CONTROLLER_MESSAGES(X)                                                                               \
+    X(MSG_GONE) /* the actor        -          -             none: nothing of that connection follows */     \
+    X(MSG_SEND) /* application      scope+kind request or 0  the payload; peer where the scope is SCOPE_PEER \
+                 */                                                                                          \
+    X(MSG_COMMAND)   /* application      -          request or 0  struct command */                          \
+    X(MSG_ACCEPTED)  /* listener         -          -             struct accepted; answered by accept,       \
+                        refuse, shed */                                                                      \
+    X(MSG_LISTENING) /* the actor        -          -             struct endpoint */                         \
+    X(MSG_SEEDS)     /* seed fetcher     -          -             struct seed_report */                      \
+    X(MSG_SAVED)     /* keeper           1: failed  -             none */
+
+#define CONTROLLER_MESSAGE_ENUM(name) name,
+enum controller_message {
+    CONTROLLER_MESSAGE_FIRST = CONNECTION_MESSAGE_COUNT - 1,
+    CONTROLLER_MESSAGES(CONTROLLER_MESSAGE_ENUM) CONTROLLER_MESSAGE_COUNT
+};
+#undef CONTROLLER_MESSAGE_ENUM
+
+/* The tag of MSG_SEND, and of every application message on its way to a connection. */
+#define SEND_TAG(kind, scope) (((uint32_t)(kind) << 8) | (uint32_t)(scope))
+#define SEND_SCOPE(tag)       ((enum scope)((tag)&0xff))
+#define SEND_KIND(tag)        ((tag) >> 8)
+
+enum command_type {
+    COMMAND_PEERS,
+    COMMAND_STATUS,
+    COMMAND_BAN,        /* peer; or address where peer is nobody; ms, 0 for the default */
+    COMMAND_UNBAN,      /* address */
+    COMMAND_DISCONNECT, /* peer */
+    COMMAND_SPECIAL,    /* peers: becomes the list of those from the command line */
+    COMMAND_RELOAD,     /* peers: becomes the list of those from the configuration file */
+    COMMAND_QUIT,       /* send what is queued, save the peers, end */
+};
+
+struct command {
+    enum command_type type;
+    struct peer_ref peer;
+    struct ip ip;
+    int64_t ms;
+    struct address_list peers; /* the command's; taken from it by the controller */
+};
+void command_free(struct command *c); /* with its list; NULL is allowed */
+
+/* Why parcels were dropped. Each is counted by peer and cause. */
+#define DROP_CAUSES(X)                                                                                       \
+    X(DROP_STALLED, "peer stalled")            /* it took nothing for the stall time */                      \
+    X(DROP_APPLICATION, "application stalled") /* FromNetwork was not read for the stall time */             \
+    X(DROP_LOST, "connection lost")            /* queued for a connection that ended */                      \
+    X(DROP_GONE, "no such peer")               /* addressed to a peer that had gone */                       \
+    X(DROP_UNSAYABLE, "not possible in its protocol version")                                                \
+    X(DROP_UNFINISHED, "a part never came")                                                                  \
+    X(DROP_SHUTDOWN, "shutting down")
+
+#define DROP_CAUSE_ENUM(name, text) name,
+enum drop_cause { DROP_CAUSES(DROP_CAUSE_ENUM) DROP_CAUSE_COUNT };
+#undef DROP_CAUSE_ENUM
+const char *drop_cause_text(enum drop_cause c);
+
+/* --- what the controller tells the application --- */
+
+enum node_event_type {
+    NODE_LISTENING, /* endpoint */
+    NODE_ONLINE,    /* peer */
+    NODE_OFFLINE,   /* peer, text */
+    NODE_SENT,      /* id, count: how many peers a message went to */
+    NODE_DROPPED,   /* peer, text: the cause, count */
+    NODE_PEERS,     /* id, peers */
+    NODE_STATUS,    /* id, status */
+    NODE_DONE,      /* id: a command was carried out */
+    NODE_ERROR,     /* id, text: a command could not be carried out, or something went wrong */
+    NODE_MISSED,    /* count: so many events found no room, because the application took none */
+    NODE_CLOSED,    /* the node has ended; nothing follows */
+};
+
+struct node_peer {
+    struct peer_ref ref;
+    struct endpoint endpoint; /* where it can be dialed; port 0 for nowhere */
+    char hash[PEER_HASH_MAX];
+    enum direction direction;
+    bool special;
+    uint32_t version;
+    int32_t quality;
+    int64_t since_ms; /* how long it has been online */
+    uint64_t bytes_in, bytes_out, parcels_in, parcels_out, dropped;
+};
+
+struct node_status {
+    char network[NETWORK_NAME_MAX], protocol[32];
+    uint32_t network_id;
+    uint64_t node_id;
+    uint16_t port;
+    uint32_t outgoing, incoming, special, dialing; /* connections online; dials under way */
+    uint64_t known, banned;                        /* endpoints in the book, IPs banned */
+    uint32_t to_network, from_network;             /* parcels in the two queues */
+    uint64_t dropped[DROP_CAUSE_COUNT];
+    uint64_t ended[END_REASON_COUNT]; /* connections that ended, by reason */
+    uint64_t shed;                    /* accepted connections that were closed at once */
+    uint64_t parcels_in, parcels_out, bytes_in, bytes_out;
+    int64_t uptime_ms;
+};
+
+struct node_event {
+    enum node_event_type type;
+    uint64_t id; /* the request that it answers; 0 for none */
+    uint64_t count;
+    char text[REASON_MAX + 96];
+    struct endpoint endpoint;
+    struct node_peer peer;
+    struct node_peer *peers;    /* NODE_PEERS: from malloc, `count` of them */
+    struct node_status *status; /* NODE_STATUS: from malloc */
+};
+void node_event_free(struct node_event *e); /* with what it points at; NULL is allowed */
+
+#endif

@@ -1,0 +1,38 @@
+/* The keeper: the actor that writes the peers file, so that no other thread waits for the disk.
+ *
+ * Its thread sleeps until it is given a snapshot of the peer book, and writes it as peers/file.h says. */
+#ifndef KITH_CONTROLLER_KEEPER_H
+#define KITH_CONTROLLER_KEEPER_H
+
+#include <stdbool.h>
+
+#include "peers/book.h"
+#include "queue/log.h"
+
+struct keeper_terms {
+    const char *path;    /* of the peers file; copied */
+    const char *network; /* the network's name, which the file bears; copied */
+
+    /* On the keeper's thread, once for each snapshot that keeper_save took: it is on the disk, or, with
+     * `failed`, it is not, and peers_file_write says what the file holds then. Must not block. */
+    void (*saved)(void *context, bool failed);
+    void *context;
+    const struct log_sink *log; /* outlives the keeper; is told why a write failed */
+};
+
+struct keeper;
+
+/* Any thread, once sodium_init was called; does not block. NULL with errno where threads, descriptors or
+ * memory are short. */
+struct keeper *keeper_start(const struct keeper_terms *terms);
+
+/* One thread at a time; never blocks. Takes `s`, whatever it answers. While one snapshot is being written,
+ * one more may wait. False where one waits already: `s` is freed unwritten, `saved` is not called for it, and
+ * the caller makes a newer one once `saved` was called. */
+bool keeper_save(struct keeper *k, struct book_snapshot *s);
+
+/* The thread that saves; blocks on the disk. Writes the snapshots that were taken, then ends the thread and
+ * frees the keeper. `saved` is not called afterwards. NULL is allowed. */
+void keeper_stop(struct keeper *k);
+
+#endif

@@ -1,0 +1,157 @@
+/* The state of the controller's core, for its own files. */
+#ifndef KITH_CONTROLLER_PRIVATE_H
+#define KITH_CONTROLLER_PRIVATE_H
+
+#include "controller/controller.h"
+#include "controller/echo.h"
+
+enum slot_state {
+    SLOT_FREE,
+    SLOT_DIALING,  /* outgoing, until MSG_ONLINE or MSG_ENDED */
+    SLOT_PENDING,  /* incoming, the same */
+    SLOT_REFUSING, /* incoming, being told that we are full */
+    SLOT_ONLINE,
+    SLOT_ENDED, /* no connection any more, but messages of it may still follow */
+};
+
+/* One connection. */
+struct slot {
+    enum slot_state state;
+    uint32_t generation; /* of the connection that has, or had, the place */
+    enum direction direction;
+    bool special;
+    bool was_online;         /* the application has been told */
+    bool closing;            /* asked to end */
+    struct address to;       /* outgoing: what was dialed */
+    struct endpoint remote;  /* the other end; port 0 while it is not known */
+    struct peer_terms terms; /* once online */
+    void *service_state;
+    int64_t online_ms, heard_ms;
+    int32_t credit; /* merits not yet in the book */
+    uint64_t dropped;
+    uint64_t untold[DROP_CAUSE_COUNT]; /* drops that the application has not been told of */
+    struct ending *ending;
+    struct peer_ref twin; /* the connection with the same peer in the other direction; nobody for none */
+    size_t online_at;     /* its place in controller.online */
+};
+
+/* A peer that the operator pinned. */
+struct special {
+    struct address address;
+    bool from_flags, from_file;
+    struct peer_ref slot;  /* its outgoing connection or dial; nobody while there is none */
+    struct endpoint known; /* what its name stood for last; port 0 for not known */
+    int64_t dial_ms;       /* when it may be dialed next */
+};
+
+/* A message that waits for room. */
+struct waiting {
+    struct message message;
+    struct peer_ref to; /* nobody: for FromNetwork */
+};
+
+struct waiting_list {
+    struct waiting *items;
+    size_t n, capacity;
+};
+
+/* The application's message that is being sent: to whom it must still go. */
+struct sending {
+    bool active;
+    struct message message;
+    struct peer_ref *left;
+    size_t n_left, capacity;
+    uint64_t sent;
+};
+
+struct controller {
+    const struct config *config;
+    const struct controller_actions *act;
+    void *world;
+    struct moment now;
+    struct book *book;
+    struct echo *echo; /* NULL where no message is held back */
+    void *service;
+
+    struct slot *slots;
+    uint32_t n_slots, most_slots;
+    uint32_t *online; /* indexes of the slots that are online, in no order */
+    size_t n_online;
+    uint32_t n_dialing, n_outgoing, n_incoming, n_pending, n_refusing, n_busy; /* busy: not free */
+
+    struct special *specials;
+    size_t n_specials;
+
+    struct sending sending;
+    struct waiting_list from_peers; /* deliveries and answers that wait for room, in order */
+
+    struct endpoint listening;
+    bool dial_wanted, drops_untold, seeding, saving, quitting, saved_at_end, hurried, done;
+    uint64_t saved_version, saving_version;
+    int64_t started_ms, refill_ms, dial_ms, alone_ms, seed_ms, save_ms, expire_ms, cat_ms, report_ms, quit_ms;
+    uint64_t dropped[DROP_CAUSE_COUNT], ended[END_REASON_COUNT], shed;
+    uint64_t untold[DROP_CAUSE_COUNT]; /* drops for peers that have gone, not yet told */
+};
+
+#define NEVER INT64_MAX
+
+/* Without any peer, all that is known and the seed list are tried again so often. */
+#define ALONE_MS (15 * 60 * 1000)
+
+/* slots.c */
+struct slot *slot_find(struct controller *c, struct peer_ref ref); /* NULL where it has gone */
+struct peer_ref slot_ref(const struct controller *c, const struct slot *s);
+struct slot *slot_take(struct controller *c, enum slot_state state,
+                       enum direction direction); /* NULL: none free */
+void slot_free(struct controller *c, struct slot *s);
+void slot_state(struct controller *c, struct slot *s, enum slot_state state); /* keeps the counts */
+void slot_close(struct controller *c, struct slot *s, enum end_reason why, bool at_once);
+bool slot_same_ip(const struct slot *s, const struct ip *ip);
+uint32_t slots_of_ip(const struct controller *c, const struct ip *ip);
+void slot_find_twin(struct controller *c, struct slot *s);
+void slot_credit(struct controller *c, struct slot *s, int32_t merit);
+void slot_settle(struct controller *c, struct slot *s); /* puts its merits into the book */
+struct service_peer slot_service_peer(struct controller *c, struct slot *s);
+
+/* dialing.c */
+void dialing_run(struct controller *c); /* starts what may be started now */
+int64_t dialing_deadline(const struct controller *c);
+void dialing_online(struct controller *c, struct slot *s);
+void dialing_ended(struct controller *c, struct slot *s, const struct ending *e);
+int dialing_specials(struct controller *c, const struct address_list *flags, const struct address_list *file);
+bool special_has_ip(const struct controller *c, const struct ip *ip);
+bool special_has_endpoint(void *controller, const struct endpoint *e);
+
+/* admit.c */
+void admit_accepted(struct controller *c, struct accepted *a);
+void admit_online(struct controller *c, struct slot *s, const struct peer_terms *terms);
+
+/* route.c */
+void route_send(struct controller *c, const struct message *m);
+void route_retry(struct controller *c);
+void route_deliver(struct controller *c, struct peer_ref from, uint32_t kind, struct parcel *parcel);
+void route_post(struct controller *c, struct peer_ref to,
+                const struct message *m); /* waits in from_peers if need be */
+void route_abandon(struct controller *c); /* counts what still waits, for good */
+
+/* report.c */
+void report_event(struct controller *c, enum node_event_type type, uint64_t id, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+void report_sent(struct controller *c, uint64_t id, uint64_t peers);
+void report_online(struct controller *c, struct slot *s);
+void report_offline(struct controller *c, struct slot *s);
+void report_peers(struct controller *c, uint64_t id);
+void report_status(struct controller *c, uint64_t id);
+void report_listening(struct controller *c);
+void report_slot_drops(struct controller *c, struct slot *s);
+void report_drops(struct controller *c); /* tells the application of drops since the last time */
+void report_log(struct controller *c, enum log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* commands.c */
+void command_run(struct controller *c, struct command *command, uint64_t id);
+
+/* world.c: how the service acts */
+extern const struct service_actions controller_service_actions;
+
+#endif

@@ -1,0 +1,218 @@
+/* What the application and the log are told. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "controller/private.h"
+
+#define CAUSE_TEXT(name, text) [name] = text,
+static const char *const cause_texts[] = {DROP_CAUSES(CAUSE_TEXT)};
+
+const char *drop_cause_text(enum drop_cause c)
+{
+    return cause_texts[c];
+}
+
+void node_event_free(struct node_event *e)
+{
+    if (!e)
+        return;
+    free(e->peers);
+    free(e->status);
+    free(e);
+}
+
+void report_log(struct controller *c, enum log_level level, const char *format, ...)
+{
+    char line[512];
+    va_list arguments;
+
+    if (level > c->config->log_level)
+        return;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    c->act->log(c->world, level, line);
+}
+
+static struct node_event *event(enum node_event_type type, uint64_t id)
+{
+    struct node_event *e = calloc(1, sizeof *e);
+
+    if (!e)
+        return NULL;
+    e->type = type;
+    e->id = id;
+    return e;
+}
+
+/* Without memory for an event the application is not told; it would be told of nothing else either. */
+static void tell(struct controller *c, struct node_event *e)
+{
+    if (e)
+        c->act->tell(c->world, e);
+}
+
+void report_event(struct controller *c, enum node_event_type type, uint64_t id, const char *format, ...)
+{
+    struct node_event *e = event(type, id);
+    va_list arguments;
+
+    if (!e)
+        return;
+    va_start(arguments, format);
+    vsnprintf(e->text, sizeof e->text, format, arguments);
+    va_end(arguments);
+    tell(c, e);
+}
+
+void report_sent(struct controller *c, uint64_t id, uint64_t peers)
+{
+    struct node_event *e = event(NODE_SENT, id);
+
+    if (e)
+        e->count = peers;
+    tell(c, e);
+}
+
+void report_listening(struct controller *c)
+{
+    struct node_event *e = event(NODE_LISTENING, 0);
+
+    if (e)
+        e->endpoint = c->listening;
+    tell(c, e);
+}
+
+static void describe(struct controller *c, struct slot *s, struct node_peer *p)
+{
+    p->ref = slot_ref(c, s);
+    p->endpoint = s->terms.endpoint;
+    memcpy(p->hash, s->terms.hash, sizeof p->hash);
+    p->direction = s->direction;
+    p->special = s->special;
+    p->version = s->terms.version;
+    p->since_ms = c->now.ms - s->online_ms;
+    p->dropped = s->dropped;
+    if (s->remote.port)
+        p->quality = book_quality(c->book, &s->remote.ip, c->now.wall_ms);
+}
+
+void report_online(struct controller *c, struct slot *s)
+{
+    struct node_event *e = event(NODE_ONLINE, 0);
+    char text[ENDPOINT_TEXT_MAX];
+
+    report_log(c, LOG_LEVEL_INFO, "%s online, %s, version %u, from %s", s->terms.hash,
+               s->direction == DIRECTION_OUTGOING ? "outgoing" : "incoming", s->terms.version,
+               endpoint_format(&s->remote, text, sizeof text));
+    if (e)
+        describe(c, s, &e->peer);
+    tell(c, e);
+}
+
+void report_offline(struct controller *c, struct slot *s)
+{
+    struct node_event *e = event(NODE_OFFLINE, 0);
+
+    if (!e)
+        return;
+    describe(c, s, &e->peer);
+    snprintf(e->text, sizeof e->text, "%s", s->ending ? s->ending->text : "ended");
+    tell(c, e);
+}
+
+void report_peers(struct controller *c, uint64_t id)
+{
+    struct node_event *e = event(NODE_PEERS, id);
+
+    if (!e)
+        return;
+    e->peers = calloc(c->n_online + 1, sizeof *e->peers);
+    for (size_t i = 0; e->peers && i < c->n_online; i++) {
+        struct slot *s = &c->slots[c->online[i]];
+
+        slot_settle(c, s);
+        describe(c, s, &e->peers[e->count]);
+        c->act->measure(c->world, slot_ref(c, s), &e->peers[e->count]);
+        e->count++;
+    }
+    tell(c, e);
+}
+
+static uint32_t specials_online(const struct controller *c)
+{
+    uint32_t n = 0;
+
+    for (size_t i = 0; i < c->n_online; i++)
+        n += c->slots[c->online[i]].special;
+    return n;
+}
+
+void report_status(struct controller *c, uint64_t id)
+{
+    const struct node_terms *terms = &c->config->terms;
+    struct node_event *e = event(NODE_STATUS, id);
+    struct node_status *s;
+
+    if (!e)
+        return;
+    s = e->status = calloc(1, sizeof *s);
+    if (s) {
+        snprintf(s->network, sizeof s->network, "%s", terms->network.name);
+        snprintf(s->protocol, sizeof s->protocol, "%s", c->config->protocol->name);
+        s->network_id = terms->network.id;
+        s->node_id = terms->node_id;
+        s->port = c->listening.port;
+        s->outgoing = c->n_outgoing;
+        s->incoming = c->n_incoming;
+        s->special = specials_online(c);
+        s->dialing = c->n_dialing;
+        s->known = book_count(c->book);
+        s->banned = book_ban_count(c->book, c->now.wall_ms);
+        memcpy(s->dropped, c->dropped, sizeof s->dropped);
+        memcpy(s->ended, c->ended, sizeof s->ended);
+        s->shed = c->shed;
+        s->uptime_ms = c->now.ms - c->started_ms;
+        c->act->measure_node(c->world, s);
+    }
+    tell(c, e);
+}
+
+static void tell_drops(struct controller *c, struct slot *s, uint64_t *untold)
+{
+    for (int cause = 0; cause < DROP_CAUSE_COUNT; cause++) {
+        struct node_event *e;
+
+        if (untold[cause] == 0)
+            continue;
+        e = event(NODE_DROPPED, 0);
+        if (!e)
+            return;
+        if (s)
+            describe(c, s, &e->peer);
+        e->count = untold[cause];
+        snprintf(e->text, sizeof e->text, "%s", drop_cause_text((enum drop_cause)cause));
+        report_log(c, LOG_LEVEL_WARNING, "%s: %llu parcels dropped: %s", s ? s->terms.hash : "gone peers",
+                   (unsigned long long)untold[cause], e->text);
+        untold[cause] = 0;
+        tell(c, e);
+    }
+}
+
+void report_slot_drops(struct controller *c, struct slot *s)
+{
+    if (s->untold[DROP_STALLED] && s->state == SLOT_ONLINE)
+        slot_credit(c, s, c->config->merits.lost);
+    tell_drops(c, s, s->untold);
+}
+
+void report_drops(struct controller *c)
+{
+    for (uint32_t i = 0; i < c->n_slots; i++)
+        if (c->slots[i].state != SLOT_FREE)
+            report_slot_drops(c, &c->slots[i]);
+    tell_drops(c, NULL, c->untold);
+    c->drops_untold = false;
+}

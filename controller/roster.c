@@ -1,0 +1,93 @@
+#include "controller/roster.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+/* A place holds a digest of the hash, 0 for empty, and whose it is. The digest is written last and read first
+ * and last: a reader that saw the same digest before and after it read the name has read a name that belongs
+ * to it. Without the second look it could pair an old digest with the name of the place's next owner. */
+struct place {
+    _Atomic uint64_t digest;
+    _Atomic uint64_t name; /* generation, PREFERRED or not, index */
+};
+
+struct roster {
+    uint32_t places;
+    _Atomic uint32_t used; /* places that were ever used: readers look no further */
+    uint8_t key[crypto_shorthash_KEYBYTES];
+    struct place items[];
+};
+
+#define PREFERRED ((uint64_t)1 << 31)
+
+struct roster *roster_new(uint32_t places)
+{
+    struct roster *r = calloc(1, sizeof *r + places * sizeof r->items[0]);
+
+    if (!r)
+        return NULL;
+    r->places = places;
+    randombytes_buf(r->key, sizeof r->key);
+    return r;
+}
+
+void roster_free(struct roster *r)
+{
+    free(r);
+}
+
+static uint64_t digest(const struct roster *r, const char *hash)
+{
+    uint64_t d;
+
+    crypto_shorthash((unsigned char *)&d, (const unsigned char *)hash, strlen(hash), r->key);
+    return d ? d : 1;
+}
+
+void roster_add(struct roster *r, struct peer_ref peer, const char *hash, bool preferred)
+{
+    struct place *p = &r->items[peer.index];
+    uint64_t name = (uint64_t)peer.generation << 32 | peer.index | (preferred ? PREFERRED : 0);
+
+    atomic_store_explicit(&p->name, name, memory_order_relaxed);
+    /* Release: whoever sees the digest sees the name that goes with it. */
+    atomic_store_explicit(&p->digest, digest(r, hash), memory_order_release);
+    if (peer.index >= atomic_load_explicit(&r->used, memory_order_relaxed))
+        atomic_store_explicit(&r->used, peer.index + 1, memory_order_release);
+}
+
+void roster_remove(struct roster *r, struct peer_ref peer)
+{
+    /* Sequentially consistent, as the next owner's name must not become visible before this. */
+    atomic_store(&r->items[peer.index].digest, 0);
+}
+
+static bool read_place(const struct place *p, uint64_t wanted, uint64_t *name)
+{
+    if (atomic_load_explicit(&p->digest, memory_order_acquire) != wanted)
+        return false;
+    /* Acquire: the second look at the digest must not come before this. */
+    *name = atomic_load_explicit(&p->name, memory_order_acquire);
+    return atomic_load_explicit(&p->digest, memory_order_relaxed) == wanted;
+}
+
+bool roster_find(const struct roster *r, const char *hash, struct peer_ref *peer)
+{
+    uint64_t wanted = digest(r, hash), name;
+    uint32_t used = atomic_load_explicit(&r->used, memory_order_acquire);
+    bool found = false;
+
+    for (uint32_t i = 0; i < used; i++) {
+        if (!read_place(&r->items[i], wanted, &name))
+            continue;
+        *peer =
+            (struct peer_ref){.index = (uint32_t)(name & ~PREFERRED), .generation = (uint32_t)(name >> 32)};
+        found = true;
+        if (name & PREFERRED)
+            break;
+    }
+    return found;
+}

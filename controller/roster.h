@@ -1,0 +1,26 @@
+/* Who is online, for threads that are not the controller's: finds a connection by its peer's hash without a
+ * lock.
+ *
+ * The controller writes, anybody reads. A reader may see the state of a moment ago; the generation in what it
+ * finds lets the controller notice. */
+#ifndef KITH_CONTROLLER_ROSTER_H
+#define KITH_CONTROLLER_ROSTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "queue/message.h"
+
+struct roster;
+
+struct roster *roster_new(uint32_t places); /* NULL where memory is short */
+void roster_free(struct roster *r);
+
+/* The controller's thread. Index of peer below `places`. */
+void roster_add(struct roster *r, struct peer_ref peer, const char *hash, bool preferred);
+void roster_remove(struct roster *r, struct peer_ref peer);
+
+/* Any thread; never blocks. A preferred connection is found before another of the same hash. */
+bool roster_find(const struct roster *r, const char *hash, struct peer_ref *peer);
+
+#endif

@@ -1,0 +1,114 @@
+/* How the protocol's service acts on the node. `world` is the core. */
+#include "controller/private.h"
+
+static void do_send(void *world, struct peer_ref to, uint32_t kind, struct parcel *parcel)
+{
+    struct message m = {.type = kind, .tag = SCOPE_NONE, .peer = to, .parcel = parcel};
+
+    route_post(world, to, &m);
+}
+
+static void do_deliver(void *world, struct peer_ref from, uint32_t kind, struct parcel *parcel)
+{
+    route_deliver(world, from, kind, parcel);
+}
+
+struct sharing {
+    struct controller *c;
+    const struct slot *asker;
+};
+
+static bool skip_share(void *context, const struct endpoint *e)
+{
+    const struct sharing *s = context;
+
+    return special_has_endpoint(s->c, e) || endpoint_equal(e, &s->asker->terms.endpoint);
+}
+
+static uint64_t draw(void *context)
+{
+    const struct sharing *s = context;
+
+    return s->c->act->random(s->c->world);
+}
+
+/* Merits earned since the last look count: they decide who is shared. */
+static void settle_all(struct controller *c)
+{
+    for (size_t i = 0; i < c->n_online; i++)
+        slot_settle(c, &c->slots[c->online[i]]);
+}
+
+static size_t do_share(void *world, struct peer_ref asker, struct endpoint *out, size_t most)
+{
+    struct controller *c = world;
+    struct sharing s = {.c = c, .asker = slot_find(c, asker)};
+    struct book_choice choice = {.skip = skip_share, .random = draw, .context = &s};
+
+    if (!s.asker)
+        return 0;
+    settle_all(c);
+    return book_shareable(c->book, &choice, c->config->merits.share_above, out, most, c->now.wall_ms);
+}
+
+static void do_learn(void *world, struct peer_ref from, const struct endpoint *endpoints, size_t n)
+{
+    struct controller *c = world;
+
+    (void)from;
+    for (size_t i = 0; i < n; i++)
+        if (c->config->terms.network.open || ip_is_routable(&endpoints[i].ip))
+            book_learn(c->book, &endpoints[i], SOURCE_PEER, c->now.wall_ms);
+    c->dial_wanted = true;
+}
+
+static void do_merit(void *world, struct peer_ref about, int32_t merit)
+{
+    struct controller *c = world;
+    struct slot *s = slot_find(c, about);
+
+    if (s)
+        slot_credit(c, s, merit);
+}
+
+static void do_disconnect(void *world, struct peer_ref p, enum end_reason why, const char *text)
+{
+    struct controller *c = world;
+    struct slot *s = slot_find(c, p);
+
+    if (!s)
+        return;
+    report_log(c, LOG_LEVEL_INFO, "%s: %s", s->terms.hash, text);
+    slot_close(c, s, why, false);
+}
+
+static bool do_next_peer(void *world, struct peer_ref after, struct service_peer *next)
+{
+    struct controller *c = world;
+
+    for (uint32_t i = after.generation ? after.index + 1 : 0; i < c->n_slots; i++) {
+        if (c->slots[i].state != SLOT_ONLINE)
+            continue;
+        *next = slot_service_peer(c, &c->slots[i]);
+        return true;
+    }
+    return false;
+}
+
+static uint64_t do_random(void *world)
+{
+    struct controller *c = world;
+
+    return c->act->random(c->world);
+}
+
+const struct service_actions controller_service_actions = {
+    .send = do_send,
+    .deliver = do_deliver,
+    .share = do_share,
+    .learn = do_learn,
+    .merit = do_merit,
+    .disconnect = do_disconnect,
+    .next_peer = do_next_peer,
+    .random = do_random,
+};

@@ -1,0 +1,302 @@
+#include "peers/book.h"
+
+#include <stdlib.h>
+
+#include "peers/book_state.h"
+
+struct book *book_new(const struct book_terms *terms)
+{
+    struct book *b = calloc(1, sizeof *b);
+    if (b == NULL) {
+        return NULL;
+    }
+    b->terms = *terms;
+    table_init(&b->entries, sizeof(struct book_entry), sizeof(struct endpoint), sizeof(struct ip));
+    table_init(&b->scores, sizeof(struct book_score), sizeof(struct ip), sizeof(struct ip));
+    return b;
+}
+
+void book_free(struct book *b)
+{
+    if (b != NULL) {
+        table_clear(&b->entries);
+        table_clear(&b->scores);
+        free(b);
+    }
+}
+
+bool book_entry_is_given_up(const struct book *b, const struct book_entry *e)
+{
+    return b->terms.give_up != 0 && e->failures >= b->terms.give_up;
+}
+
+bool book_entry_is_proven(const struct book *b, const struct book_entry *e)
+{
+    return e->self || (e->heard_ms != 0 && !book_entry_is_given_up(b, e));
+}
+
+/* An entry's content changes only between these two, so that the count of the unproven stays right. */
+static struct book_entry *open_entry(struct book *b, const struct endpoint *key)
+{
+    struct book_entry *e = table_find(&b->entries, key);
+    if (e != NULL && !book_entry_is_proven(b, e)) {
+        b->unproven--;
+    }
+    return e;
+}
+
+static void close_entry(struct book *b, const struct book_entry *e)
+{
+    if (!book_entry_is_proven(b, e)) {
+        b->unproven++;
+    }
+}
+
+struct book_entry *book_add_entry(struct book *b, const struct book_entry *e)
+{
+    struct book_entry *row = table_add(&b->entries, &e->endpoint);
+    if (row != NULL) {
+        *row = *e;
+        close_entry(b, row);
+        b->version++;
+    }
+    return row;
+}
+
+void book_remove_entry(struct book *b, size_t row)
+{
+    const struct book_entry *e = table_row(&b->entries, row);
+    if (!book_entry_is_proven(b, e)) {
+        b->unproven--;
+    }
+    table_remove(&b->entries, row);
+    b->version++;
+}
+
+void book_rank_entry(const struct book *b, const struct book_entry *e, struct table_rank *r, int64_t now_ms)
+{
+    bool proven = book_entry_is_proven(b, e);
+    int32_t quality = book_quality(b, &e->endpoint.ip, now_ms);
+    /* What other ports of the same IP have earned is no reason to keep one that never answered. */
+    r->worth[0] = proven;
+    r->worth[1] = !proven && quality > 0 ? 0 : quality;
+    r->worth[2] = book_last_sign(e);
+}
+
+/* Takes the unproven or, where `any` allows it and there are none, the worst of the others. */
+static bool make_room(struct book *b, bool any, int64_t now_ms)
+{
+    if (b->entries.n < b->terms.most_endpoints) {
+        return true;
+    }
+    bool proven = b->unproven == 0;
+    if (b->entries.n == 0 || (proven && !any)) {
+        return false;
+    }
+    struct table_rank *ranks = calloc(b->entries.n, sizeof *ranks);
+    if (ranks == NULL) {
+        return false;
+    }
+    size_t n = 0;
+    for (size_t i = 0; i < b->entries.n; i++) {
+        const struct book_entry *e = table_row(&b->entries, i);
+        if (book_entry_is_proven(b, e) == proven) {
+            book_rank_entry(b, e, &ranks[n], now_ms);
+            ranks[n++].row = (uint32_t)i;
+        }
+    }
+    size_t count = proven ? 1 : book_batch(b->entries.n);
+    count = count < n ? count : n;
+    table_evict(&b->entries, ranks, n, count);
+    b->unproven -= proven ? 0 : count;
+    b->losses.endpoints_evicted += count;
+    free(ranks);
+    return true;
+}
+
+bool book_ip_is_full(const struct book *b, const struct ip *ip)
+{
+    size_t n = 0;
+    for (uint32_t i = table_chain_first(&b->entries, ip); i != TABLE_NONE;
+         i = table_chain_next(&b->entries, i)) {
+        const struct book_entry *e = table_row(&b->entries, i);
+        n += ip_equal(&e->endpoint.ip, ip);
+    }
+    return b->terms.most_per_ip != 0 && n >= b->terms.most_per_ip;
+}
+
+/* The same among the endpoints of one IP address. */
+static bool make_room_in_ip(struct book *b, const struct ip *ip)
+{
+    if (!book_ip_is_full(b, ip)) {
+        return true;
+    }
+    const struct book_entry *worst = NULL;
+    for (uint32_t i = table_chain_first(&b->entries, ip); i != TABLE_NONE;
+         i = table_chain_next(&b->entries, i)) {
+        const struct book_entry *e = table_row(&b->entries, i);
+        if (!ip_equal(&e->endpoint.ip, ip) || book_entry_is_proven(b, e)) {
+            continue;
+        }
+        int64_t older = worst == NULL ? -1 : book_last_sign(e) - book_last_sign(worst);
+        /* The chain's order depends on the hash key; the port settles what is equal. */
+        if (older < 0 || (older == 0 && e->endpoint.port < worst->endpoint.port)) {
+            worst = e;
+        }
+    }
+    if (worst == NULL) {
+        return false;
+    }
+    book_remove_entry(b, table_index(&b->entries, worst));
+    b->losses.endpoints_evicted++;
+    return true;
+}
+
+/* Heard of again: one dial more, not a whole run of them, because others go on sharing what is long dead. */
+static void learn_again(struct book *b, struct book_entry *e, enum endpoint_source source)
+{
+    bool revived = book_entry_is_given_up(b, e);
+    if (revived) {
+        e->failures = b->terms.give_up - 1;
+    }
+    b->version += revived || e->source != source;
+    e->source = (uint8_t)source;
+}
+
+bool book_learn(struct book *b, const struct endpoint *e, enum endpoint_source source, int64_t now_ms)
+{
+    if (e->port == 0) {
+        return false;
+    }
+    struct book_entry *known = open_entry(b, e);
+    if (known != NULL) {
+        learn_again(b, known, source);
+        close_entry(b, known);
+        return true;
+    }
+    bool full = b->entries.n >= b->terms.most_endpoints;
+    bool unwelcome = full && book_quality(b, &e->ip, now_ms) < 0;
+    struct book_entry entry = {.endpoint = *e, .learned_ms = now_ms, .source = (uint8_t)source};
+    if (unwelcome || !make_room_in_ip(b, &e->ip) || !make_room(b, false, now_ms) ||
+        book_add_entry(b, &entry) == NULL) {
+        b->losses.endpoints_refused++;
+        return false;
+    }
+    return true;
+}
+
+void book_second_chance(struct book *b)
+{
+    for (size_t i = 0; i < b->entries.n; i++) {
+        const struct book_entry *row = table_row(&b->entries, i);
+        struct book_entry *e = open_entry(b, &row->endpoint);
+        learn_again(b, e, (enum endpoint_source)e->source);
+        close_entry(b, e);
+    }
+}
+
+void book_dialed(struct book *b, const struct endpoint *key, int64_t now_ms)
+{
+    struct book_entry *e = open_entry(b, key);
+    if (e != NULL) {
+        e->dialed_ms = now_ms;
+        close_entry(b, e);
+        b->version++;
+    }
+}
+
+void book_failed(struct book *b, const struct endpoint *key, int64_t now_ms)
+{
+    (void)now_ms;
+    struct book_entry *e = open_entry(b, key);
+    if (e != NULL) {
+        e->failures += e->failures < UINT32_MAX;
+        close_entry(b, e);
+        b->version++;
+    }
+}
+
+void book_heard(struct book *b, const struct endpoint *key, int64_t now_ms)
+{
+    struct book_entry *e = open_entry(b, key);
+    if (e != NULL) {
+        e->heard_ms = now_ms;
+        e->failures = 0;
+        close_entry(b, e);
+        b->version++;
+    }
+}
+
+void book_self(struct book *b, const struct endpoint *key, int64_t now_ms)
+{
+    struct book_entry *e = open_entry(b, key);
+    if (e != NULL) {
+        e->self = true;
+        close_entry(b, e);
+        b->version++;
+        return;
+    }
+    struct book_entry entry = {
+        .endpoint = *key, .learned_ms = now_ms, .source = SOURCE_INCOMING, .self = true};
+    if (!make_room(b, true, now_ms) || book_add_entry(b, &entry) == NULL) {
+        b->losses.endpoints_refused++;
+    }
+}
+
+bool book_is_self(const struct book *b, const struct endpoint *key)
+{
+    const struct book_entry *e = book_find(b, key);
+    return e != NULL && e->self;
+}
+
+void book_forget(struct book *b, const struct endpoint *key)
+{
+    const struct book_entry *e = book_find(b, key);
+    if (e != NULL) {
+        book_remove_entry(b, table_index(&b->entries, e));
+    }
+}
+
+const struct book_entry *book_find(const struct book *b, const struct endpoint *key)
+{
+    return table_find(&b->entries, key);
+}
+
+size_t book_count(const struct book *b)
+{
+    return b->entries.n;
+}
+
+static bool is_too_old(const struct book *b, const struct book_entry *e, int64_t now_ms)
+{
+    return b->terms.forget_ms > 0 && now_ms - book_last_sign(e) > b->terms.forget_ms;
+}
+
+void book_expire(struct book *b, bool (*keep)(void *context, const struct endpoint *e), void *context,
+                 int64_t now_ms)
+{
+    /* Downward: the row that fills a gap has been looked at. */
+    for (size_t i = b->entries.n; i-- > 0;) {
+        const struct book_entry *e = table_row(&b->entries, i);
+        if (is_too_old(b, e, now_ms) && (keep == NULL || !keep(context, &e->endpoint))) {
+            book_remove_entry(b, i);
+        }
+    }
+    for (size_t i = b->scores.n; i-- > 0;) {
+        struct book_score now = book_score_now(b, table_row(&b->scores, i), now_ms);
+        if (book_score_is_nothing(&now)) {
+            table_remove(&b->scores, i);
+            b->version++;
+        }
+    }
+}
+
+struct book_losses book_losses(const struct book *b)
+{
+    return b->losses;
+}
+
+uint64_t book_version(const struct book *b)
+{
+    return b->version;
+}

@@ -1,0 +1,186 @@
+/* The peer book: every endpoint that the node knows, what it thinks of each IP address, and whom it has
+ * banned.
+ *
+ * Single-threaded: its owner (the controller's core) alone touches it. It reads no clock (now_ms is
+ * wall-clock time in milliseconds since 1970, because it is kept across restarts), draws no random number but
+ * through the function that it is given, and does no I/O. The one exception is the secret key of its hash
+ * tables, which influences nothing that can be seen from outside. Every table is bounded. Rules:
+ * docs/protocols/factom.md, "Behaviour and defaults". */
+#ifndef KITH_PEERS_BOOK_H
+#define KITH_PEERS_BOOK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "peers/endpoint.h"
+
+#define QUALITY_MIN (-2147483000)
+#define QUALITY_MAX 2147483000
+
+struct book;
+
+struct book_terms {
+    size_t most_endpoints; /* at most so many are kept; the worst make room */
+    size_t most_ips;       /* the same for the table of scores and bans */
+    size_t most_per_ip;    /* endpoints of one IP address, so that nobody fills the book with ports; 0 for no
+                              limit (256) */
+    int64_t forget_ms; /* an endpoint not heard from for so long is forgotten, unless special; 0 for never (7
+                          days) */
+    int64_t
+        decay_ms; /* scores lose a tenth, toward zero, each time so much has gone by; 0 for never (1 hour) */
+    int64_t redial_ms; /* an endpoint is not a candidate again before (2 minutes) */
+    uint32_t give_up;  /* failures in a row after which it is not dialed until it is heard of again; 0 for
+                          never (5) */
+    int32_t quality_refuse; /* below this, an IP is neither dialed nor accepted (-200) */
+    int32_t quality_banned; /* what a banned IP's quality reads as (-2147000000) */
+};
+
+enum endpoint_source {
+    SOURCE_FILE,     /* the peers file */
+    SOURCE_SEED,     /* a seed list or DNS seed */
+    SOURCE_PEER,     /* shared by a peer */
+    SOURCE_INCOMING, /* it connected to us */
+};
+
+/* One endpoint, as the peers file keeps it. Times are wall-clock milliseconds, 0 for never. */
+struct book_entry {
+    struct endpoint endpoint;
+    int64_t heard_ms;   /* a handshake with it, or a parcel from it */
+    int64_t learned_ms; /* when it came into the book */
+    int64_t dialed_ms;  /* the last dial */
+    uint32_t failures;  /* dials that failed since one succeeded */
+    uint8_t source;     /* enum endpoint_source */
+    bool self;          /* it is ourselves: never dialed, never shared */
+};
+
+/* What is thought of one IP address. */
+struct book_score {
+    struct ip ip;
+    int32_t quality;      /* as it was at quality_ms */
+    int64_t quality_ms;   /* when it last decayed */
+    int64_t banned_until; /* wall-clock ms; 0 for not banned */
+};
+
+/* NULL where memory is short. Copies *terms. `now_ms` everywhere is wall-clock. sodium_init must have been
+ * called. */
+struct book *book_new(const struct book_terms *terms);
+void book_free(struct book *b); /* NULL is allowed */
+
+/* --- endpoints --- */
+
+/* Learns an endpoint, or refreshes its source where it is known; one that was given up gets one more dial.
+ * Does not say that the endpoint was heard from.
+ *
+ * In a full book, endpoints that were never heard from, or are given up, make room: those of negative quality
+ * first, then those that have been silent longest. In a large book the worst sixty-fourth of all goes at
+ * once, so that a flood of addresses is cheap. An endpoint that was heard from never makes room for one that
+ * was not. The same holds among the endpoints of one IP address, where only one makes room. False where it
+ * was refused: port 0, nothing that could make room, a full book for an IP of negative quality, no memory. */
+bool book_learn(struct book *b, const struct endpoint *e, enum endpoint_source source, int64_t now_ms);
+
+/* A dial begins; it failed; a handshake succeeded or a parcel came (which also ends the run of failures); it
+ * is ourselves. All are ignored for an endpoint that is not in the book, but book_self, which enters it: in a
+ * full book the worst of all endpoints makes room for it. */
+void book_dialed(struct book *b, const struct endpoint *e, int64_t now_ms);
+void book_failed(struct book *b, const struct endpoint *e, int64_t now_ms);
+void book_heard(struct book *b, const struct endpoint *e, int64_t now_ms);
+void book_self(struct book *b, const struct endpoint *e, int64_t now_ms);
+bool book_is_self(const struct book *b, const struct endpoint *e);
+void book_forget(struct book *b, const struct endpoint *e);
+
+/* NULL where it is not known. Valid until the next call that changes the book. */
+const struct book_entry *book_find(const struct book *b, const struct endpoint *e);
+size_t book_count(const struct book *b);
+
+/* Chooses up to `most` endpoints to dial, best first: not ourselves, not banned, quality not below
+ * quality_refuse, not dialed within redial_ms, not given up, and not refused by `skip` (which says true for
+ * an endpoint that the caller does not want: connected already, being dialed, special; NULL for none).
+ * Endpoints of network groups with the fewest connections come first: those that exist, as `group_use` says
+ * (NULL for none), and those chosen in this call; among them the higher quality; equals in random order. The
+ * functions must not change the book. 0 also where memory is short. */
+struct book_choice {
+    bool (*skip)(void *context, const struct endpoint *e);
+    uint32_t (*group_use)(void *context, uint64_t group);
+    uint64_t (*random)(void *context);
+    void *context;
+};
+size_t book_candidates(const struct book *b, const struct book_choice *choice, struct endpoint *out,
+                       size_t most, int64_t now_ms);
+
+/* Everything that was given up may be dialed once more: for a node that was cut off so long that it gave up
+ * on all it knew. Looks at every endpoint. */
+void book_second_chance(struct book *b);
+
+/* Earliest time at which an endpoint that is out of the running now because it was dialed lately comes back
+ * into it; INT64_MAX for none. Looks at every endpoint. */
+int64_t book_next_candidate(const struct book *b, int64_t now_ms);
+
+/* Chooses up to `most` endpoints to share, at random among those of quality above `quality_above`: heard
+ * from, not ourselves, not banned, not refused by choice->skip (special peers, the asker). group_use is not
+ * used. 0 also where memory is short. */
+size_t book_shareable(const struct book *b, const struct book_choice *choice, int32_t quality_above,
+                      struct endpoint *out, size_t most, int64_t now_ms);
+
+/* --- scores and bans, per IP --- */
+
+/* Adds merit (or, negative, demerit) after the decay that is due; clamped to QUALITY_MIN .. QUALITY_MAX.
+ * Nothing is added while the IP is banned. In a full table the scores nearest to zero make room (a
+ * sixty-fourth at once, as above); bans stay until they end, unless there is nothing but bans: then the one
+ * that ends first makes room. */
+void book_merit(struct book *b, const struct ip *ip, int32_t merit, int64_t now_ms);
+int32_t book_quality(const struct book *b, const struct ip *ip, int64_t now_ms); /* decayed; 0 for unknown */
+
+/* Sets a ban's end, whatever it was before; ignored where until_ms is not after now_ms. When it ends, the
+ * quality starts again at 0. */
+void book_ban(struct book *b, const struct ip *ip, int64_t until_ms, int64_t now_ms);
+bool book_unban(struct book *b,
+                const struct ip *ip); /* false where it was not banned; its quality starts at 0 */
+bool book_is_banned(const struct book *b, const struct ip *ip, int64_t now_ms);
+size_t book_ban_count(const struct book *b, int64_t now_ms);
+
+/* True where the node neither dials nor accepts that IP: banned, or of too low a quality. */
+bool book_refuses(const struct book *b, const struct ip *ip, int64_t now_ms);
+
+/* --- upkeep and the peers file --- */
+
+/* Forgets what is too old (endpoints unheard for forget_ms, scores that have decayed to nothing, ended bans).
+ * Cheap enough to be called once a minute. `keep` says true for an endpoint that must stay (special); NULL
+ * for none. */
+void book_expire(struct book *b, bool (*keep)(void *context, const struct endpoint *e), void *context,
+                 int64_t now_ms);
+
+/* What the bounds have cost since book_new. */
+struct book_losses {
+    uint64_t
+        endpoints_refused; /* book_learn said false for want of room or memory, or book_self found none */
+    uint64_t endpoints_evicted; /* made room for others */
+    uint64_t scores_evicted;    /* the same, bans included */
+    uint64_t scores_refused;    /* merits and bans that found neither room nor memory */
+};
+struct book_losses book_losses(const struct book *b);
+
+/* Changes by every call that changed something worth writing. */
+uint64_t book_version(const struct book *b);
+
+/* A copy of everything, for the keeper's thread; the caller frees it with book_snapshot_free. NULL where
+ * memory is short. Endpoints that are ourselves are in it, so that they are not dialed again after a restart.
+ */
+struct book_snapshot {
+    size_t n_entries, n_scores;
+    struct book_entry *entries; /* from malloc */
+    struct book_score *scores;
+};
+struct book_snapshot *book_snapshot(const struct book *b);
+
+/* An empty one with room for so many; any thread. NULL where memory is short. */
+struct book_snapshot *book_snapshot_new(size_t most_entries, size_t most_scores);
+void book_snapshot_free(struct book_snapshot *s); /* NULL is allowed */
+
+/* Puts a snapshot's content into the book (read back at start). Entries are validated as hostile: what is out
+ * of range, or in the book already, is left out; times in the future count as now. Where there is not room
+ * for all, those that would make room for others last are kept. Returns how many entries and scores were left
+ * out. */
+size_t book_restore(struct book *b, const struct book_snapshot *s, int64_t now_ms);
+
+#endif

@@ -1,0 +1,48 @@
+/* What the files of the peer book share: book.c (endpoints), score.c (scores and bans), choose.c (choices),
+ * snapshot.c (the way to and from the peers file). For nobody else. */
+#ifndef KITH_PEERS_BOOK_STATE_H
+#define KITH_PEERS_BOOK_STATE_H
+
+#include "peers/book.h"
+#include "peers/table.h"
+
+struct book {
+    struct book_terms terms;
+    struct table entries; /* struct book_entry; all ports of an IP share a chain */
+    struct table scores;  /* struct book_score */
+    size_t unproven;      /* entries for which book_entry_is_proven is false */
+    uint64_t version;
+    struct book_losses losses;
+};
+
+/* Heard from and not given up since; ourselves count as proven, lest they be dialed again. */
+bool book_entry_is_proven(const struct book *b, const struct book_entry *e);
+
+/* Given up: not dialed until it is heard of again. */
+bool book_entry_is_given_up(const struct book *b, const struct book_entry *e);
+
+/* The lower, the sooner it makes room; r->row is left as it is. */
+void book_rank_entry(const struct book *b, const struct book_entry *e, struct table_rank *r, int64_t now_ms);
+
+/* Adds one, or removes one, without asking whether there is room or need. NULL where memory is short. */
+struct book_entry *book_add_entry(struct book *b, const struct book_entry *e);
+void book_remove_entry(struct book *b, size_t row);
+bool book_ip_is_full(const struct book *b, const struct ip *ip);
+
+/* When it was last heard from or, failing that, heard of. */
+static inline int64_t book_last_sign(const struct book_entry *e)
+{
+    return e->heard_ms > e->learned_ms ? e->heard_ms : e->learned_ms;
+}
+
+/* The score that there is now, after decay and the end of bans; quality_ms moves by whole decay periods. */
+struct book_score book_score_now(const struct book *b, const struct book_score *s, int64_t now_ms);
+bool book_score_is_nothing(const struct book_score *now);
+
+/* How many rows go at once when a table of `n` is full. */
+static inline size_t book_batch(size_t n)
+{
+    return n < 128 ? 1 : n / 64;
+}
+
+#endif

@@ -1,0 +1,301 @@
+#include "peers/endpoint.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LABEL_MAX 63
+
+static const uint8_t mapped_prefix[12] = {[10] = 0xff, [11] = 0xff};
+
+struct range {
+    uint8_t bytes[16];
+    unsigned bits; /* how many leading bits count */
+};
+
+/* docs/protocols/mintlayer.md, section 8. */
+static const struct range unroutable_v4[] = {
+    {{0}, 8},         {{10}, 8},       {{100, 64}, 10},      {{127}, 8},
+    {{169, 254}, 16}, {{172, 16}, 12}, {{192, 0, 0}, 24},    {{192, 0, 2}, 24},
+    {{192, 168}, 16}, {{198, 18}, 15}, {{198, 51, 100}, 24}, {{203, 0, 113}, 24},
+    {{224}, 3},
+};
+static const struct range unroutable_v6[] = {
+    {{0}, 128},         {{[15] = 1}, 128}, {{0xfc}, 7},
+    {{0xfe, 0x80}, 10}, {{0xff}, 8},       {{0x20, 0x01, 0x0d, 0xb8}, 32},
+};
+
+static bool in_range(const uint8_t *bytes, const struct range *r)
+{
+    size_t whole = r->bits / 8;
+    unsigned rest = r->bits % 8;
+    if (memcmp(bytes, r->bytes, whole) != 0) {
+        return false;
+    }
+    return rest == 0 || ((bytes[whole] ^ r->bytes[whole]) >> (8 - rest)) == 0;
+}
+
+static bool in_any(const uint8_t *bytes, const struct range *ranges, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (in_range(bytes, &ranges[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool ip_parse(struct ip *ip, const char *text)
+{
+    struct in_addr v4;
+    if (inet_pton(AF_INET, text, &v4) == 1) {
+        memcpy(ip->bytes, mapped_prefix, sizeof mapped_prefix);
+        memcpy(ip->bytes + sizeof mapped_prefix, &v4, sizeof v4);
+        return true;
+    }
+    struct in6_addr v6;
+    if (inet_pton(AF_INET6, text, &v6) != 1) {
+        return false;
+    }
+    memcpy(ip->bytes, &v6, sizeof v6);
+    return true;
+}
+
+bool ip_is_v4(const struct ip *ip)
+{
+    return memcmp(ip->bytes, mapped_prefix, sizeof mapped_prefix) == 0;
+}
+
+bool ip_equal(const struct ip *a, const struct ip *b)
+{
+    return memcmp(a, b, sizeof *a) == 0;
+}
+
+const char *ip_format(const struct ip *ip, char *buf, size_t size)
+{
+    bool v4 = ip_is_v4(ip);
+    const uint8_t *bytes = v4 ? ip->bytes + sizeof mapped_prefix : ip->bytes;
+    if (inet_ntop(v4 ? AF_INET : AF_INET6, bytes, buf, (socklen_t)size) == NULL && size > 0) {
+        buf[0] = '\0';
+    }
+    return buf;
+}
+
+bool ip_is_routable(const struct ip *ip)
+{
+    if (ip_is_v4(ip)) {
+        return !in_any(ip->bytes + sizeof mapped_prefix, unroutable_v4,
+                       sizeof unroutable_v4 / sizeof unroutable_v4[0]);
+    }
+    return !in_any(ip->bytes, unroutable_v6, sizeof unroutable_v6 / sizeof unroutable_v6[0]);
+}
+
+bool ip_is_loopback(const struct ip *ip)
+{
+    static const struct ip one = {{[15] = 1}};
+    return ip_is_v4(ip) ? ip->bytes[sizeof mapped_prefix] == 127 : ip_equal(ip, &one);
+}
+
+uint64_t ip_group(const struct ip *ip)
+{
+    const uint8_t *p = ip->bytes;
+    if (ip_is_v4(ip)) {
+        p += sizeof mapped_prefix;
+        return UINT64_C(4) << 32 | (uint64_t)p[0] << 8 | p[1];
+    }
+    return UINT64_C(6) << 32 | (uint64_t)p[0] << 24 | (uint64_t)p[1] << 16 | (uint64_t)p[2] << 8 | p[3];
+}
+
+bool endpoint_parse(struct endpoint *e, const char *text)
+{
+    struct address a;
+    return address_parse(&a, text, strlen(text)) && address_is_ip(&a, e);
+}
+
+const char *endpoint_format(const struct endpoint *e, char *buf, size_t size)
+{
+    char ip[IP_TEXT_MAX];
+    const char *form = ip_is_v4(&e->ip) ? "" : "[";
+    snprintf(buf, size, "%s%s%s:%u", form, ip_format(&e->ip, ip, sizeof ip), *form == '\0' ? "" : "]",
+             (unsigned)e->port);
+    return buf;
+}
+
+bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
+{
+    return memcmp(a, b, sizeof *a) == 0;
+}
+
+bool endpoint_from_sockaddr(struct endpoint *e, const struct sockaddr *from)
+{
+    if (from->sa_family == AF_INET) {
+        struct sockaddr_in v4;
+        memcpy(&v4, from, sizeof v4);
+        memcpy(e->ip.bytes, mapped_prefix, sizeof mapped_prefix);
+        memcpy(e->ip.bytes + sizeof mapped_prefix, &v4.sin_addr, sizeof v4.sin_addr);
+        e->port = ntohs(v4.sin_port);
+        return true;
+    }
+    if (from->sa_family == AF_INET6) {
+        struct sockaddr_in6 v6;
+        memcpy(&v6, from, sizeof v6);
+        memcpy(e->ip.bytes, &v6.sin6_addr, sizeof v6.sin6_addr);
+        e->port = ntohs(v6.sin6_port);
+        return true;
+    }
+    return false;
+}
+
+socklen_t endpoint_to_sockaddr(const struct endpoint *e, struct sockaddr_storage *to)
+{
+    memset(to, 0, sizeof *to);
+    if (ip_is_v4(&e->ip)) {
+        struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(e->port)};
+        memcpy(&v4.sin_addr, e->ip.bytes + sizeof mapped_prefix, sizeof v4.sin_addr);
+        memcpy(to, &v4, sizeof v4);
+        return sizeof v4;
+    }
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(e->port)};
+    memcpy(&v6.sin6_addr, e->ip.bytes, sizeof v6.sin6_addr);
+    memcpy(to, &v6, sizeof v6);
+    return sizeof v6;
+}
+
+/* The C library's own tests depend on the locale. */
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+static bool is_host_byte(char c)
+{
+    char l = lower(c);
+    return is_digit(c) || (l >= 'a' && l <= 'z') || c == '-' || c == '_';
+}
+
+static bool port_parse(uint16_t *port, const char *text, size_t length)
+{
+    if (length < 1 || length > 5) {
+        return false;
+    }
+    unsigned value = 0;
+    for (size_t i = 0; i < length; i++) {
+        if (!is_digit(text[i])) {
+            return false;
+        }
+        value = value * 10 + (unsigned)(text[i] - '0');
+    }
+    *port = (uint16_t)value;
+    return value >= 1 && value <= UINT16_MAX;
+}
+
+/* Digits, or "0x" and hex digits: what inet_aton takes for a number. */
+static bool label_is_number(const char *label, size_t length)
+{
+    bool hex = length >= 2 && label[0] == '0' && lower(label[1]) == 'x';
+    for (size_t i = hex ? 2 : 0; i < length; i++) {
+        char l = lower(label[i]);
+        if (!is_digit(l) && !(hex && l >= 'a' && l <= 'f')) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool host_name_is_good(const char *host, size_t length)
+{
+    size_t start = 0; /* of the label at hand */
+    for (size_t i = 0; i < length; i++) {
+        if (host[i] == '.') {
+            if (i == start) {
+                return false;
+            }
+            start = i + 1;
+        } else if (!is_host_byte(host[i]) || i - start >= LABEL_MAX) {
+            return false;
+        }
+    }
+    return length > start && !label_is_number(host + start, length - start);
+}
+
+bool address_from_parts(struct address *a, const char *host, size_t host_length, const char *port,
+                        size_t port_length)
+{
+    struct address read = {.port = 0};
+    /* A NUL inside would hide what follows it from ip_parse. */
+    if (host_length < 1 || host_length > HOST_MAX || memchr(host, '\0', host_length) != NULL ||
+        !port_parse(&read.port, port, port_length)) {
+        return false;
+    }
+    memcpy(read.host, host, host_length);
+    struct ip ip;
+    if (!ip_parse(&ip, read.host) && !host_name_is_good(host, host_length)) {
+        return false;
+    }
+    *a = read;
+    return true;
+}
+
+bool address_parse(struct address *a, const char *text, size_t length)
+{
+    const char *colon = memrchr(text, ':', length);
+    if (colon == NULL) {
+        return false;
+    }
+    size_t host_length = (size_t)(colon - text);
+    bool bracketed = host_length >= 2 && text[0] == '[' && text[host_length - 1] == ']';
+    if (bracketed) {
+        text++;
+        host_length -= 2;
+    }
+    /* Brackets go round IPv6 and nothing else; without them "::1:80" would have two readings. */
+    bool has_colon = memchr(text, ':', host_length) != NULL;
+    if (bracketed != has_colon) {
+        return false;
+    }
+    const char *port = colon + 1;
+    return address_from_parts(a, text, host_length, port, length - host_length - (bracketed ? 3 : 1));
+}
+
+const char *address_format(const struct address *a, char *buf, size_t size)
+{
+    bool v6 = strchr(a->host, ':') != NULL;
+    snprintf(buf, size, "%s%s%s:%u", v6 ? "[" : "", a->host, v6 ? "]" : "", (unsigned)a->port);
+    return buf;
+}
+
+bool address_is_ip(const struct address *a, struct endpoint *e)
+{
+    if (!ip_parse(&e->ip, a->host)) {
+        return false;
+    }
+    e->port = a->port;
+    return true;
+}
+
+static bool host_equal(const char *a, const char *b)
+{
+    for (; lower(*a) == lower(*b); a++, b++) {
+        if (*a == '\0') {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool address_equal(const struct address *a, const struct address *b)
+{
+    struct endpoint x, y;
+    bool a_is_ip = address_is_ip(a, &x);
+    bool b_is_ip = address_is_ip(b, &y);
+    if (a_is_ip && b_is_ip) {
+        return endpoint_equal(&x, &y);
+    }
+    return a_is_ip == b_is_ip && a->port == b->port && host_equal(a->host, b->host);
+}

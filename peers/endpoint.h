@@ -1,0 +1,87 @@
+/* Where a node can be reached: an IP address with a port, or, where an operator wrote it, a host name with a
+ * port. */
+#ifndef KITH_PEERS_ENDPOINT_H
+#define KITH_PEERS_ENDPOINT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+/* An IP address: IPv6, or IPv4 in its mapped form ::ffff:a.b.c.d. Compared with memcmp. */
+struct ip {
+    uint8_t bytes[16];
+};
+
+struct endpoint {
+    struct ip ip;
+    uint16_t port; /* 1 .. 65535, host order */
+};
+
+/* Endpoints are hashed and ordered as plain bytes. */
+_Static_assert(sizeof(struct endpoint) == 18, "struct endpoint must have no padding");
+
+#define HOST_MAX          253                /* bytes of a host name, without the NUL */
+#define ENDPOINT_TEXT_MAX (HOST_MAX + 2 + 7) /* "[host]:65535" with its NUL */
+
+/* What an operator writes: an IP address or a host name, with a port. Host names are looked up at each dial.
+ */
+struct address {
+    char host[HOST_MAX + 1]; /* without brackets */
+    uint16_t port;
+};
+
+/* None of these functions blocks or allocates; any thread may call them. */
+
+/* Reads "1.2.3.4", "::1" (no brackets, no zone). False where the text is neither. */
+bool ip_parse(struct ip *ip, const char *text);
+bool ip_is_v4(const struct ip *ip);
+bool ip_equal(const struct ip *a, const struct ip *b);
+
+/* Writes the text form: "1.2.3.4" or "2001:db8::1". Returns buf; size at least IP_TEXT_MAX. */
+#define IP_TEXT_MAX 46
+const char *ip_format(const struct ip *ip, char *buf, size_t size);
+
+/* True for an address that anybody on the internet could dial: global unicast, none of the ranges that
+ * docs/protocols/mintlayer.md lists in its section 8. */
+bool ip_is_routable(const struct ip *ip);
+bool ip_is_loopback(const struct ip *ip);
+
+/* Two addresses are of one network group where their first 16 bits (IPv4) or 32 bits (IPv6) are equal. */
+uint64_t ip_group(const struct ip *ip);
+
+/* Reads "1.2.3.4:8108" or "[::1]:8108". False for anything else, a host name or port 0 included. */
+bool endpoint_parse(struct endpoint *e, const char *text);
+
+/* Writes "1.2.3.4:8108" or "[::1]:8108". Returns buf; size at least ENDPOINT_TEXT_MAX. */
+const char *endpoint_format(const struct endpoint *e, char *buf, size_t size);
+bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);
+
+/* From and to what the socket calls take. endpoint_from_sockaddr is false for a family that is not IP; the
+ * port may be 0. An IPv6 scope is not kept. */
+bool endpoint_from_sockaddr(struct endpoint *e, const struct sockaddr *from);
+socklen_t endpoint_to_sockaddr(const struct endpoint *e, struct sockaddr_storage *to);
+
+/* Reads "host:port", "1.2.3.4:port", "[ipv6]:port" from exactly `length` bytes (no NUL needed). A host name
+ * has 1 to 253 bytes: labels of 1 to 63 letters, digits, '-' and '_', with dots between them; the last label
+ * does not read as a number, because lookups take such a name for an IPv4 address in one of its odd forms
+ * ("1.2.3", "0x7f000001"). The port is 1 to 5 digits. False for anything else, port 0 included; *a is then
+ * untouched. */
+bool address_parse(struct address *a, const char *text, size_t length);
+
+/* The same, in its two parts, as share payloads carry them: an IPv6 host has no brackets, `port` is decimal
+ * text. */
+bool address_from_parts(struct address *a, const char *host, size_t host_length, const char *port,
+                        size_t port_length);
+
+/* Writes "host:port", with brackets round IPv6. Returns buf; size at least ENDPOINT_TEXT_MAX. */
+const char *address_format(const struct address *a, char *buf, size_t size);
+
+/* True, with the endpoint, where the host is an IP address already. */
+bool address_is_ip(const struct address *a, struct endpoint *e);
+
+/* Equal as an operator would say: the same IP address and port, or the same name, letters' case aside, and
+ * port. */
+bool address_equal(const struct address *a, const struct address *b);
+
+#endif

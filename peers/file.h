@@ -1,0 +1,57 @@
+/* The peers file: the peer book on disk, as JSON. docs/peers-file.md describes the format.
+ *
+ * Writing is atomic: a temporary file in the same folder, fsync, rename, fsync of the folder. Whoever reads
+ * sees the old version or the new one, whole, whatever moment the process dies at. One process at a time may
+ * write a peers file. These functions block on the disk: they belong to the keeper's thread, or to the start
+ * of the program. */
+#ifndef KITH_PEERS_FILE_H
+#define KITH_PEERS_FILE_H
+
+#include "peers/book.h"
+
+#define PEERS_FILE_MESSAGE_MAX 1024
+
+enum peers_file_result {
+    PEERS_FILE_READ,     /* kith's own format */
+    PEERS_FILE_IMPORTED, /* one of the two older formats; the file itself is never written to */
+    PEERS_FILE_MISSING,  /* there is none: a first start */
+    PEERS_FILE_CORRUPT,  /* it made no sense; it was renamed to NAME.corrupt-TIME (UTC, 20260131T235959Z, with
+                          * -2, -3
+                          * ... where that exists), which the message names */
+    PEERS_FILE_UNREADABLE, /* neither read nor set aside, the message says why; it must not be overwritten */
+};
+
+/* What a node finds at its start. */
+struct peers_file_start {
+    enum peers_file_result result;
+    struct book_snapshot *snapshot;       /* what to restore; NULL for nothing */
+    char *write_path;                     /* where the book is kept from now on; NULL for UNREADABLE */
+    char message[PEERS_FILE_MESSAGE_MAX]; /* for the log: what was imported, set aside or left out; "" for
+                                             nothing */
+};
+
+/* Blocks. Finds the book that belongs to `path`, reads it and settles where it is written from now on. That
+ * is `path`, but where `path` holds an older format, or "<path>.kith" exists and `path` does not hold kith's
+ * own, it is "<path>.kith", which is then also read in preference. Where "<path>.kith" was corrupt, the older
+ * file is imported once more (result CORRUPT, with a snapshot). `network` and `network_id` as below. Clear
+ * the result with peers_file_start_clear. */
+void peers_file_start(struct peers_file_start *start, const char *path, const char *network,
+                      uint32_t network_id, int64_t now_ms);
+void peers_file_start_clear(struct peers_file_start *start); /* frees what was not taken out (set to NULL) */
+
+/* Blocks. Reads that one file. *s is set for READ and IMPORTED (the caller frees it), else NULL. `message`
+ * (NUL-terminated, at most message_size) is as above. `network` is the network's name and `network_id` its
+ * number: entries of another network in a generation-1 file are left out; a file of kith's own that names
+ * another network, or a newer version of the format, is UNREADABLE, as is anything above 64 MiB. Removes what
+ * a killed writer left behind. */
+enum peers_file_result peers_file_read(const char *path, const char *network, uint32_t network_id,
+                                       struct book_snapshot **s, char *message, size_t message_size,
+                                       int64_t now_ms);
+
+/* Blocks. Writes the snapshot to `path` (mode 0600; a symbolic link is replaced, not followed). 0, or -1 with
+ * errno; then the file is as it was, whole, and the temporary file is gone; only where the folder could not
+ * be synced the new version is in place already. Removes what a killed writer left behind. sodium_init must
+ * have been called. */
+int peers_file_write(const char *path, const char *network, const struct book_snapshot *s, int64_t now_ms);
+
+#endif

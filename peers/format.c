@@ -1,0 +1,175 @@
+#include "peers/format.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "peers/time_text.h"
+
+#define VERSION     1
+#define VERSION_KEY "kith_peers"
+
+static const char *const source_names[] = {
+    [SOURCE_FILE] = "file",
+    [SOURCE_SEED] = "seed",
+    [SOURCE_PEER] = "peer",
+    [SOURCE_INCOMING] = "incoming",
+};
+#define N_SOURCES (sizeof source_names / sizeof source_names[0])
+
+static json_t *encode_entry(const struct book_entry *e)
+{
+    char address[ENDPOINT_TEXT_MAX];
+    endpoint_format(&e->endpoint, address, sizeof address);
+    const char *source = source_names[e->source < N_SOURCES ? e->source : SOURCE_FILE];
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:s, s:b}", "address", address, "heard",
+                     (json_int_t)e->heard_ms, "learned", (json_int_t)e->learned_ms, "dialed",
+                     (json_int_t)e->dialed_ms, "failures", (json_int_t)e->failures, "source", source, "self",
+                     (int)e->self);
+}
+
+static json_t *encode_score(const struct book_score *s)
+{
+    char ip[IP_TEXT_MAX];
+    return json_pack("{s:s, s:i, s:I, s:I}", "ip", ip_format(&s->ip, ip, sizeof ip), "quality",
+                     (int)s->quality, "at", (json_int_t)s->quality_ms, "banned_until",
+                     (json_int_t)s->banned_until);
+}
+
+json_t *format_encode(const char *network, const struct book_snapshot *s, int64_t now_ms)
+{
+    char written[TIME_TEXT_MAX];
+    json_t *peers = json_array();
+    json_t *scores = json_array();
+    bool good = peers != NULL && scores != NULL;
+    for (size_t i = 0; good && i < s->n_entries; i++) {
+        good = json_array_append_new(peers, encode_entry(&s->entries[i])) == 0;
+    }
+    for (size_t i = 0; good && i < s->n_scores; i++) {
+        good = json_array_append_new(scores, encode_score(&s->scores[i])) == 0;
+    }
+    if (!good) {
+        json_decref(peers);
+        json_decref(scores);
+        return NULL;
+    }
+    /* json_pack owns both arrays from here on, also where it fails. */
+    return json_pack("{s:i, s:s, s:s, s:o, s:o}", VERSION_KEY, VERSION, "network", network, "written",
+                     time_format(now_ms, written), "peers", peers, "scores", scores);
+}
+
+bool format_is_own(const json_t *root)
+{
+    return json_object_get(root, VERSION_KEY) != NULL;
+}
+
+/* A number within bounds; `missing` where there is no such member. */
+static bool get_number(const json_t *object, const char *key, int64_t low, int64_t high, int64_t missing,
+                       int64_t *value)
+{
+    const json_t *member = json_object_get(object, key);
+    *value = member == NULL ? missing : (int64_t)json_integer_value(member);
+    return (member == NULL || json_is_integer(member)) && *value >= low && *value <= high;
+}
+
+/* A name that this version does not know is no reason to lose a peer. */
+static uint8_t source_of(const json_t *object)
+{
+    const char *name = json_string_value(json_object_get(object, "source"));
+    for (uint8_t i = 0; name != NULL && i < N_SOURCES; i++) {
+        if (strcmp(name, source_names[i]) == 0) {
+            return i;
+        }
+    }
+    return SOURCE_FILE;
+}
+
+static bool decode_entry(const json_t *object, struct book_entry *e)
+{
+    const char *address = json_string_value(json_object_get(object, "address"));
+    int64_t failures;
+    *e = (struct book_entry){.source = source_of(object),
+                             .self = json_is_true(json_object_get(object, "self"))};
+    if (address == NULL || !endpoint_parse(&e->endpoint, address) ||
+        !get_number(object, "heard", 0, INT64_MAX, 0, &e->heard_ms) ||
+        !get_number(object, "learned", 0, INT64_MAX, 0, &e->learned_ms) ||
+        !get_number(object, "dialed", 0, INT64_MAX, 0, &e->dialed_ms) ||
+        !get_number(object, "failures", 0, UINT32_MAX, 0, &failures)) {
+        return false;
+    }
+    e->failures = (uint32_t)failures;
+    return true;
+}
+
+static bool decode_score(const json_t *object, struct book_score *s)
+{
+    const char *ip = json_string_value(json_object_get(object, "ip"));
+    int64_t quality;
+    *s = (struct book_score){.quality = 0};
+    if (ip == NULL || !ip_parse(&s->ip, ip) ||
+        !get_number(object, "quality", QUALITY_MIN, QUALITY_MAX, 0, &quality) ||
+        !get_number(object, "at", 0, INT64_MAX, 0, &s->quality_ms) ||
+        !get_number(object, "banned_until", 0, INT64_MAX, 0, &s->banned_until)) {
+        return false;
+    }
+    s->quality = (int32_t)quality;
+    return true;
+}
+
+/* What is around the entries. READ where all of it fits. */
+static enum peers_file_result check_frame(const json_t *root, const char *network, char *message,
+                                          size_t message_size)
+{
+    const json_t *version = json_object_get(root, VERSION_KEY);
+    if (!json_is_integer(version) || json_integer_value(version) < 1) {
+        snprintf(message, message_size, "its \"" VERSION_KEY "\" is no version number");
+        return PEERS_FILE_CORRUPT;
+    }
+    if (json_integer_value(version) > VERSION) {
+        snprintf(message, message_size,
+                 "it has version %lld of the format, and this program knows only up to %d",
+                 (long long)json_integer_value(version), VERSION);
+        return PEERS_FILE_UNREADABLE;
+    }
+    const char *name = json_string_value(json_object_get(root, "network"));
+    if (name == NULL || !json_is_array(json_object_get(root, "peers")) ||
+        !json_is_array(json_object_get(root, "scores"))) {
+        snprintf(message, message_size, "it lacks \"network\", \"peers\" or \"scores\"");
+        return PEERS_FILE_CORRUPT;
+    }
+    if (strcmp(name, network) != 0) {
+        snprintf(message, message_size, "it belongs to network \"%.64s\", not to \"%.64s\"", name, network);
+        return PEERS_FILE_UNREADABLE;
+    }
+    return PEERS_FILE_READ;
+}
+
+enum peers_file_result format_decode(const json_t *root, const char *network, struct book_snapshot **s,
+                                     char *message, size_t message_size)
+{
+    *s = NULL;
+    enum peers_file_result result = check_frame(root, network, message, message_size);
+    if (result != PEERS_FILE_READ) {
+        return result;
+    }
+    const json_t *peers = json_object_get(root, "peers");
+    const json_t *scores = json_object_get(root, "scores");
+    *s = book_snapshot_new(json_array_size(peers), json_array_size(scores));
+    if (*s == NULL) {
+        snprintf(message, message_size, "out of memory");
+        return PEERS_FILE_UNREADABLE;
+    }
+    size_t left_out = 0;
+    for (size_t i = 0; i < json_array_size(peers); i++) {
+        bool good = decode_entry(json_array_get(peers, i), &(*s)->entries[(*s)->n_entries]);
+        *(good ? &(*s)->n_entries : &left_out) += 1;
+    }
+    for (size_t i = 0; i < json_array_size(scores); i++) {
+        bool good = decode_score(json_array_get(scores, i), &(*s)->scores[(*s)->n_scores]);
+        *(good ? &(*s)->n_scores : &left_out) += 1;
+    }
+    message[0] = '\0';
+    if (left_out > 0) {
+        snprintf(message, message_size, "left out %zu malformed entries", left_out);
+    }
+    return PEERS_FILE_READ;
+}

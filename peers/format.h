@@ -1,0 +1,25 @@
+/* The JSON of the peers files, kith's own and the older ones, to and from snapshots. For peers/file.c; no
+ * I/O.
+ *
+ * Decoders give one of peers_file_result: READ or IMPORTED with *s set (the caller frees it), CORRUPT where
+ * the shape is wrong, UNREADABLE where the file must be left alone; else *s is NULL. Single entries that make
+ * no sense are left out and counted in `message`, which is always set. */
+#ifndef KITH_PEERS_FORMAT_H
+#define KITH_PEERS_FORMAT_H
+
+#include <jansson.h>
+
+#include "peers/file.h"
+
+/* A new reference; NULL where memory is short. */
+json_t *format_encode(const char *network, const struct book_snapshot *s, int64_t now_ms);
+
+bool format_is_own(const json_t *root);
+enum peers_file_result format_decode(const json_t *root, const char *network, struct book_snapshot **s,
+                                     char *message, size_t message_size);
+
+/* Generation 1 or 2, whichever it is. */
+enum peers_file_result import_decode(json_t *root, uint32_t network_id, struct book_snapshot **s,
+                                     char *message, size_t message_size, int64_t now_ms);
+
+#endif

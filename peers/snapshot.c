@@ -1,0 +1,146 @@
+#include <stdlib.h>
+
+#include "peers/book_state.h"
+
+struct book_snapshot *book_snapshot_new(size_t most_entries, size_t most_scores)
+{
+    struct book_snapshot *s = calloc(1, sizeof *s);
+    if (s == NULL) {
+        return NULL;
+    }
+    /* calloc(0) may give NULL without being out of memory. */
+    s->entries = calloc(most_entries == 0 ? 1 : most_entries, sizeof *s->entries);
+    s->scores = calloc(most_scores == 0 ? 1 : most_scores, sizeof *s->scores);
+    if (s->entries == NULL || s->scores == NULL) {
+        book_snapshot_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+void book_snapshot_free(struct book_snapshot *s)
+{
+    if (s != NULL) {
+        free(s->entries);
+        free(s->scores);
+        free(s);
+    }
+}
+
+struct book_snapshot *book_snapshot(const struct book *b)
+{
+    struct book_snapshot *s = book_snapshot_new(b->entries.n, b->scores.n);
+    if (s == NULL) {
+        return NULL;
+    }
+    for (size_t i = 0; i < b->entries.n; i++) {
+        s->entries[s->n_entries++] = *(const struct book_entry *)table_row(&b->entries, i);
+    }
+    for (size_t i = 0; i < b->scores.n; i++) {
+        s->scores[s->n_scores++] = *(const struct book_score *)table_row(&b->scores, i);
+    }
+    return s;
+}
+
+static int64_t no_later(int64_t ms, int64_t now_ms)
+{
+    return ms < now_ms ? ms : now_ms;
+}
+
+static bool score_is_good(const struct book_score *s)
+{
+    return s->quality >= QUALITY_MIN && s->quality <= QUALITY_MAX && s->quality_ms >= 0 &&
+           s->banned_until >= 0;
+}
+
+static bool restore_score(struct book *b, const struct book_score *from, int64_t now_ms)
+{
+    if (b->scores.n >= b->terms.most_ips || table_find(&b->scores, &from->ip) != NULL) {
+        return false;
+    }
+    struct book_score *s = table_add(&b->scores, &from->ip);
+    if (s == NULL) {
+        return false;
+    }
+    *s = *from;
+    s->quality_ms = no_later(from->quality_ms, now_ms);
+    return true;
+}
+
+static bool restore_entry(struct book *b, const struct book_entry *from, int64_t now_ms)
+{
+    bool good = from->endpoint.port != 0 && from->heard_ms >= 0 && from->learned_ms >= 0 &&
+                from->dialed_ms >= 0 && from->source <= SOURCE_INCOMING;
+    if (!good || b->entries.n >= b->terms.most_endpoints || book_find(b, &from->endpoint) != NULL ||
+        book_ip_is_full(b, &from->endpoint.ip)) {
+        return false;
+    }
+    struct book_entry e = *from;
+    e.heard_ms = no_later(e.heard_ms, now_ms);
+    e.dialed_ms = no_later(e.dialed_ms, now_ms);
+    /* Unknown where an older file was imported; 0 would be forgotten at once. */
+    e.learned_ms = e.learned_ms == 0 ? now_ms : no_later(e.learned_ms, now_ms);
+    return book_add_entry(b, &e) != NULL;
+}
+
+/* The best first; equals as they lie in the snapshot. */
+static int compare_worths(const void *a, const void *b)
+{
+    const struct table_rank *x = a, *y = b;
+    for (size_t i = 0; i < sizeof x->worth / sizeof x->worth[0]; i++) {
+        if (x->worth[i] != y->worth[i]) {
+            return x->worth[i] > y->worth[i] ? -1 : 1;
+        }
+    }
+    return x->row < y->row ? -1 : x->row > y->row ? 1 : 0;
+}
+
+static size_t restore_scores(struct book *b, const struct book_snapshot *s, struct table_rank *ranks,
+                             int64_t now_ms)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->n_scores; i++) {
+        if (score_is_good(&s->scores[i])) {
+            struct book_score now = book_score_now(b, &s->scores[i], now_ms);
+            /* Bans first, then by the distance from zero. */
+            ranks[n++] =
+                (struct table_rank){.worth = {now.banned_until, llabs(now.quality)}, .row = (uint32_t)i};
+        }
+    }
+    qsort(ranks, n, sizeof *ranks, compare_worths);
+    size_t left_out = s->n_scores - n;
+    for (size_t i = 0; i < n; i++) {
+        left_out += !restore_score(b, &s->scores[ranks[i].row], now_ms);
+    }
+    return left_out;
+}
+
+static size_t restore_entries(struct book *b, const struct book_snapshot *s, struct table_rank *ranks,
+                              int64_t now_ms)
+{
+    size_t left_out = 0;
+    for (size_t i = 0; i < s->n_entries; i++) {
+        ranks[i] = (struct table_rank){.row = (uint32_t)i};
+        book_rank_entry(b, &s->entries[i], &ranks[i], now_ms);
+    }
+    qsort(ranks, s->n_entries, sizeof *ranks, compare_worths);
+    for (size_t i = 0; i < s->n_entries; i++) {
+        left_out += !restore_entry(b, &s->entries[ranks[i].row], now_ms);
+    }
+    return left_out;
+}
+
+size_t book_restore(struct book *b, const struct book_snapshot *s, int64_t now_ms)
+{
+    size_t most = s->n_entries > s->n_scores ? s->n_entries : s->n_scores;
+    struct table_rank *ranks = most == 0 || most >= TABLE_NONE ? NULL : calloc(most, sizeof *ranks);
+    if (ranks == NULL) {
+        return s->n_entries + s->n_scores;
+    }
+    /* Scores first: they decide which endpoints are worth keeping. */
+    size_t left_out = restore_scores(b, s, ranks, now_ms);
+    left_out += restore_entries(b, s, ranks, now_ms);
+    free(ranks);
+    b->version++;
+    return left_out;
+}

@@ -1,0 +1,80 @@
+#include "peers/special.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SEPARATORS " \t,"
+
+/* Names a bad entry for the log, where its control bytes have no business. */
+static void tell_bad_entry(const char *entry, size_t length, char *bad, size_t bad_size)
+{
+    char shown[80];
+    size_t n = length < sizeof shown - 1 ? length : sizeof shown - 1;
+    for (size_t i = 0; i < n; i++) {
+        shown[i] = entry[i] >= 0x20 && entry[i] < 0x7f ? entry[i] : '?';
+    }
+    shown[n] = '\0';
+    snprintf(bad, bad_size, "\"%s%s\" is not host:port", shown, n < length ? "..." : "");
+}
+
+/* `room` is how many items there is memory for. */
+static int append(struct address_list *list, size_t *room, const struct address *a, char *bad,
+                  size_t bad_size)
+{
+    if (address_list_has(list, a)) {
+        return 0;
+    }
+    if (list->n == SPECIAL_MAX) {
+        snprintf(bad, bad_size, "more than %d addresses", SPECIAL_MAX);
+        return -1;
+    }
+    if (list->n == *room) {
+        size_t more = *room == 0 ? 8 : *room * 2;
+        struct address *items = realloc(list->items, more * sizeof *items);
+        if (items == NULL) {
+            snprintf(bad, bad_size, "out of memory");
+            return -1;
+        }
+        list->items = items;
+        *room = more;
+    }
+    list->items[list->n++] = *a;
+    return 0;
+}
+
+int address_list_parse(struct address_list *list, const char *text, char *bad, size_t bad_size)
+{
+    *list = (struct address_list){.n = 0};
+    size_t room = 0;
+    for (const char *p = text + strspn(text, SEPARATORS); *p != '\0'; p += strspn(p, SEPARATORS)) {
+        size_t length = strcspn(p, SEPARATORS);
+        struct address a;
+        bool good = address_parse(&a, p, length);
+        if (!good) {
+            tell_bad_entry(p, length, bad, bad_size);
+        }
+        if (!good || append(list, &room, &a, bad, bad_size) != 0) {
+            address_list_free(list);
+            return -1;
+        }
+        p += length;
+    }
+    return 0;
+}
+
+void address_list_free(struct address_list *list)
+{
+    free(list->items);
+    *list = (struct address_list){.n = 0};
+}
+
+bool address_list_has(const struct address_list *list, const struct address *a)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        if (address_equal(&list->items[i], a)) {
+            return true;
+        }
+    }
+    return false;
+}

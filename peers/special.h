@@ -1,0 +1,27 @@
+/* Special peers: those that the operator pinned. They are dialed for ever and never shared. Those from the
+ * command line and those from the configuration file are kept in two lists, so that reading the file again
+ * (SIGHUP) leaves the former. */
+#ifndef KITH_PEERS_SPECIAL_H
+#define KITH_PEERS_SPECIAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "peers/endpoint.h"
+
+#define SPECIAL_MAX 1024 /* of each origin */
+
+struct address_list {
+    size_t n;
+    struct address *items; /* from malloc; NULL where n is 0 */
+};
+
+/* Any thread; does not block. Reads "host:port host:port" or "host:port,host:port" (any mix of spaces, tabs
+ * and commas); an address that comes twice is kept once. 0; or -1 with `bad` (NUL-terminated, at most
+ * bad_size) saying what is wrong: the entry that is no address, more than SPECIAL_MAX of them, or no memory.
+ * On failure the list is empty. On success the caller frees it with address_list_free. */
+int address_list_parse(struct address_list *list, const char *text, char *bad, size_t bad_size);
+void address_list_free(struct address_list *list); /* idempotent */
+bool address_list_has(const struct address_list *list, const struct address *a);
+
+#endif

@@ -1,0 +1,97 @@
+#include "protocol/factom/factom.h"
+
+#include <sodium.h>
+#include <string.h>
+
+#include "protocol/factom/parcel_type.h"
+#include "protocol/factom/service.h"
+#include "protocol/factom/session.h"
+
+#define SECOND 1000
+#define MINUTE (60 * SECOND)
+#define HOUR   (60 * MINUTE)
+#define DAY    (24 * (int64_t)HOUR)
+
+#define SEED_FOLDER "https://raw.githubusercontent.com/FactomProject/factomproject.github.io/master/seed/"
+
+static const struct network_terms networks[] = {
+    {.name = "MAIN", .id = 0xfeedbeef, .port = 8108, .seed_url = SEED_FOLDER "mainseed.txt"},
+    {.name = "TEST", .id = 0xdeadbeef, .port = 8109, .seed_url = SEED_FOLDER "testseed.txt"},
+    {.name = "LOCAL", .id = 0x00beaded, .port = 8110, .open = true, .seed_url = SEED_FOLDER "localseed.txt"},
+    {.name = ""},
+};
+
+static const struct protocol_kind kinds[] = {{FACTOM_MESSAGE, "Message"}, {0, NULL}};
+
+static uint32_t custom_id(const char *name)
+{
+    uint8_t h[crypto_hash_sha256_BYTES];
+    crypto_hash_sha256(h, (const unsigned char *)name, strlen(name));
+    return (uint32_t)h[0] << 24 | (uint32_t)h[1] << 16 | (uint32_t)h[2] << 8 | h[3];
+}
+
+const struct protocol factom_protocol = {
+    .name = "factom",
+    .networks = networks,
+    .custom_port = 8110,
+    .custom_id = custom_id,
+    .timings = {.dial = 5 * SECOND,
+                .handshake = 5 * SECOND,
+                .redial = 2 * MINUTE,
+                .redial_special = 20 * SECOND,
+                .ping = 15 * SECOND,
+                .silence = 60 * SECOND,
+                .request = 180 * SECOND,
+                .request_limit = 5 * SECOND,
+                .reseed = 4 * HOUR,
+                .save = 30 * SECOND,
+                .forget = 7 * DAY,
+                .decay = HOUR,
+                .ban = 7 * DAY,
+                .echo = 60 * SECOND,
+                .cat = 0,
+                .accept = SECOND,
+                .stall = 500,
+                .assemble = 10 * MINUTE},
+    .merits = {.good = 1,
+               .bad = -5,
+               .lost = -1,
+               .handshake_failed = -10,
+               .refuse_below = -200,
+               .share_above = 20,
+               .banned = -2147000000},
+    .limits = {.give_up = 5,
+               .share = 32,
+               .per_ip = 0,
+               .pending = 64,
+               .few_peers = 8,
+               .cat_keep = 30,
+               .queue_parcels = 5000,
+               .queue_bytes = 64U << 20,
+               .parcel_bytes = FRAME_MAX - FRAME_OVERHEAD,
+               .handshake_bytes = 64U << 10,
+               .assemble_bytes = 32U << 20,
+               .gob_types = 64,
+               .gob_depth = 32,
+               .gob_definition = 4U << 10},
+    .version_default = 10,
+    .version_lowest = 9,
+    .version_highest = 11,
+    .kinds = kinds,
+    .session_size = sizeof(struct session),
+    .service_size = sizeof(struct service),
+    .peer_size = sizeof(struct service_peer_state),
+    .session_open = factom_session_open,
+    .session_read = factom_session_read,
+    .session_write = factom_session_write,
+    .session_deadline = factom_session_deadline,
+    .session_tick = factom_session_tick,
+    .session_close = factom_session_close,
+    .service_open = factom_service_open,
+    .service_online = factom_service_online,
+    .service_message = factom_service_message,
+    .service_offline = factom_service_offline,
+    .service_deadline = factom_service_deadline,
+    .service_tick = factom_service_tick,
+    .service_close = factom_service_close,
+};

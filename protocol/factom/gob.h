@@ -1,0 +1,186 @@
+/* Go's gob encoding, as far as parcels need it.
+ *
+ * Reading is general: a stream defines its own types under ids of its own choice, so values are read by the
+ * names of their fields, and what is not wanted is skipped by walking its definition. Writing is for the
+ * structs of gob_write.c's caller alone.
+ *
+ * Nothing here blocks; one thread owns a stream. */
+#ifndef KITH_PROTOCOL_FACTOM_GOB_H
+#define KITH_PROTOCOL_FACTOM_GOB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "protocol/protocol.h"
+
+/* --- primitives --- */
+
+/* Where reading has come to. A failure is sticky: from then on everything reads as 0 or empty, so that a
+ * reader checks once, at its end. */
+struct gob_cursor {
+    const uint8_t *at, *end; /* of the message at hand */
+    const uint8_t *start;    /* of the first message of the value */
+    const uint8_t *come;     /* end of all bytes that have come */
+    uint64_t most;           /* bytes that the value's messages may have together */
+    bool failed;
+    size_t missing; /* not 0: it failed only because so many bytes more must come */
+};
+
+static inline size_t gob_left(const struct gob_cursor *c)
+{
+    return (size_t)(c->end - c->at);
+}
+
+void gob_fail(struct gob_cursor *c);
+uint64_t gob_uint(struct gob_cursor *c);
+int64_t gob_int(struct gob_cursor *c);
+
+/* A string or byte slice, as a view into the cursor's bytes. */
+struct bytes gob_bytes(struct gob_cursor *c);
+
+/* --- frames --- */
+
+enum gob_frame_result {
+    GOB_MORE,  /* the message is not whole yet */
+    GOB_BAD,   /* no message, or longer than allowed */
+    GOB_WHOLE, /* frame is filled */
+};
+
+struct gob_frame {
+    size_t size;            /* bytes of the whole message, its length included */
+    int32_t id;             /* what follows: the value of type id, or the definition of type -id */
+    struct gob_cursor body; /* what follows the id */
+};
+
+/* A value that holds an interface can go on in the next message (gob_read.c). What stands before the last
+ * such joint is read anew each time, so it is limited. */
+#define GOB_JOINT_MAX ((size_t)64 << 10)
+
+/* Looks at the first message of `in`. A length above `most`, or for a definition above `most_definition`, is
+ * bad as soon as it can be read, whether or not the bytes have come. */
+enum gob_frame_result gob_frame(struct bytes in, uint64_t most, uint64_t most_definition,
+                                struct gob_frame *frame);
+
+/* --- types --- */
+
+enum gob_basic {
+    GOB_BOOL = 1,
+    GOB_INT = 2,
+    GOB_UINT = 3,
+    GOB_FLOAT = 4,
+    GOB_BYTES = 5,
+    GOB_STRING = 6,
+    GOB_COMPLEX = 7,
+    GOB_INTERFACE = 8,
+    GOB_FIRST_ID = 64, /* ids of definitions start here */
+};
+
+#define GOB_OTHER UINT8_MAX /* the name of a field that nobody asked for */
+
+struct gob_field {
+    int32_t type;
+    uint8_t name; /* its place in the stream's list of names, or GOB_OTHER */
+};
+
+enum gob_form { GOB_ARRAY, GOB_SLICE, GOB_STRUCT, GOB_MAP, GOB_OPAQUE };
+
+struct gob_type {
+    int32_t id;
+    size_t serial; /* how many the stream had defined before */
+    enum gob_form form;
+    int32_t key, element; /* of maps; of maps, arrays and slices */
+    uint64_t length;      /* of arrays */
+    size_t n_fields;      /* of structs */
+    struct gob_field fields[];
+};
+
+struct gob_limits {
+    uint32_t types, depth, definition;
+};
+
+/* The definitions that one stream has made so far. */
+struct gob_types {
+    struct gob_type **list; /* by id; each stays where it is, since readers hold on to it */
+    size_t n, capacity;
+    struct gob_limits limits;
+    const char *const *names; /* of the fields that are wanted; up to a NULL */
+};
+
+void gob_types_init(struct gob_types *t, const struct gob_limits *limits, const char *const *names);
+void gob_types_fini(struct gob_types *t); /* idempotent */
+
+/* Reads the definition of type `id`. False where it is not one, the id is taken, a limit is met or memory is
+ * short. */
+bool gob_define(struct gob_types *t, int32_t id, struct gob_cursor *c);
+
+/* Takes back all definitions but the first n. */
+void gob_types_cut(struct gob_types *t, size_t n);
+
+/* NULL for an id that the stream has not defined. */
+const struct gob_type *gob_find(const struct gob_types *t, int32_t id);
+
+/* --- values --- */
+
+/* Goes through the fields of one struct value. */
+struct gob_walk {
+    struct gob_types *types;
+    struct gob_cursor *cursor;
+    const struct gob_type *type;
+    size_t next;    /* the field after the last one */
+    uint32_t depth; /* of the struct's fields */
+};
+
+/* Starts on a value of type `id`; `depth` is 0 for a message's own value. The cursor fails where that is no
+ * struct. */
+struct gob_walk gob_walk(struct gob_types *t, struct gob_cursor *c, int32_t id, uint32_t depth);
+
+/* The next field that the value holds; NULL at its end or where the cursor has failed. The caller then reads
+ * the field's value by one of the functions below. */
+const struct gob_field *gob_next(struct gob_walk *w);
+
+/* The value of the field that gob_next gave. The cursor fails where it is of another type or above `most`. */
+uint64_t gob_field_uint(struct gob_walk *w, const struct gob_field *f, uint64_t most);
+struct bytes gob_field_string(struct gob_walk *w, const struct gob_field *f);
+struct bytes gob_field_bytes(struct gob_walk *w, const struct gob_field *f);
+struct gob_walk gob_field_struct(struct gob_walk *w, const struct gob_field *f);
+void gob_field_skip(struct gob_walk *w, const struct gob_field *f);
+
+/* --- writing --- */
+
+/* A message being written, all but a large payload. What does not fit fails, which is sticky. */
+struct gob_writer {
+    uint8_t data[640];
+    size_t used;
+    bool failed;
+};
+
+void gob_put_uint(struct gob_writer *w, uint64_t value);
+void gob_put_int(struct gob_writer *w, int64_t value);
+void gob_put_bytes(struct gob_writer *w, const void *bytes, size_t n);
+
+/* The fields of a struct in their order. A zero value is not written: it makes the next field's step longer.
+ */
+struct gob_struct_writer {
+    struct gob_writer *w;
+    uint32_t step; /* from the last field that was written to the next */
+};
+
+void gob_put_field_uint(struct gob_struct_writer *s, uint64_t value);
+void gob_put_field_string(struct gob_struct_writer *s, const char *text);
+void gob_put_field_step(struct gob_struct_writer *s); /* the caller writes the value */
+void gob_put_end(struct gob_writer *w);
+
+struct gob_field_definition {
+    const char *name;
+    int32_t type;
+};
+
+/* Appends the message that defines struct type `id`; `fields` end with a NULL name. */
+void gob_write_definition(struct buffer *out, int32_t id, const char *name,
+                          const struct gob_field_definition *fields);
+
+/* Appends a message's length and what w holds; `more` bytes of the message are to follow. */
+void gob_write_message(struct buffer *out, const struct gob_writer *w, size_t more);
+
+#endif

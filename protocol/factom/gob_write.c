@@ -1,0 +1,126 @@
+/* Writing gob. */
+#include <string.h>
+
+#include "protocol/factom/gob.h"
+
+#define UINT_BYTES_MAX 9
+
+static size_t encode_uint(uint8_t to[UINT_BYTES_MAX], uint64_t value)
+{
+    if (value < 0x80) {
+        to[0] = (uint8_t)value;
+        return 1;
+    }
+    size_t n = (64 - (size_t)__builtin_clzll(value) + 7) / 8;
+    to[0] = (uint8_t)(0x100 - n);
+    for (size_t i = 0; i < n; i++) {
+        to[1 + i] = (uint8_t)(value >> (8 * (n - 1 - i)));
+    }
+    return 1 + n;
+}
+
+static void put(struct gob_writer *w, const void *bytes, size_t n)
+{
+    if (w->failed || n > sizeof w->data - w->used) {
+        w->failed = true;
+        return;
+    }
+    memcpy(w->data + w->used, bytes, n);
+    w->used += n;
+}
+
+void gob_put_uint(struct gob_writer *w, uint64_t value)
+{
+    uint8_t encoded[UINT_BYTES_MAX];
+    put(w, encoded, encode_uint(encoded, value));
+}
+
+void gob_put_int(struct gob_writer *w, int64_t value)
+{
+    uint64_t bits = (uint64_t)value << 1;
+    gob_put_uint(w, value < 0 ? ~bits : bits);
+}
+
+void gob_put_bytes(struct gob_writer *w, const void *bytes, size_t n)
+{
+    gob_put_uint(w, n);
+    put(w, bytes, n);
+}
+
+void gob_put_field_step(struct gob_struct_writer *s)
+{
+    gob_put_uint(s->w, s->step + 1);
+    s->step = 0;
+}
+
+void gob_put_field_uint(struct gob_struct_writer *s, uint64_t value)
+{
+    if (value == 0) {
+        s->step++;
+        return;
+    }
+    gob_put_field_step(s);
+    gob_put_uint(s->w, value);
+}
+
+void gob_put_field_string(struct gob_struct_writer *s, const char *text)
+{
+    if (text[0] == '\0') {
+        s->step++;
+        return;
+    }
+    gob_put_field_step(s);
+    gob_put_bytes(s->w, text, strlen(text));
+}
+
+void gob_put_end(struct gob_writer *w)
+{
+    gob_put_uint(w, 0);
+}
+
+/* A name and a type id: how both a definition and each of its fields begin. */
+static void put_name_and_id(struct gob_writer *w, const char *name, int32_t id)
+{
+    struct gob_struct_writer s = {.w = w};
+    gob_put_field_string(&s, name);
+    gob_put_field_step(&s);
+    gob_put_int(w, id);
+    gob_put_end(w);
+}
+
+#define WIRE_STRUCT 2 /* the field of Go's wireType that a struct's definition is in */
+
+void gob_write_definition(struct buffer *out, int32_t id, const char *name,
+                          const struct gob_field_definition *fields)
+{
+    struct gob_writer w = {.used = 0};
+    size_t n = 0;
+    while (fields[n].name != NULL) {
+        n++;
+    }
+    gob_put_int(&w, -(int64_t)id);
+    struct gob_struct_writer wire = {.w = &w, .step = WIRE_STRUCT};
+    gob_put_field_step(&wire);
+    struct gob_struct_writer type = {.w = &w};
+    gob_put_field_step(&type);
+    put_name_and_id(&w, name, id);
+    gob_put_field_step(&type);
+    gob_put_uint(&w, n);
+    for (size_t i = 0; i < n; i++) {
+        put_name_and_id(&w, fields[i].name, fields[i].type);
+    }
+    gob_put_end(&w);
+    gob_put_end(&w);
+    gob_write_message(out, &w, 0);
+}
+
+void gob_write_message(struct buffer *out, const struct gob_writer *w, size_t more)
+{
+    if (w->failed) {
+        out->failed = true;
+        return;
+    }
+    uint8_t length[UINT_BYTES_MAX];
+    buffer_add(out, length, encode_uint(length, w->used + more));
+    buffer_add(out, w->data, w->used);
+}

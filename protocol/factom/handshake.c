@@ -1,0 +1,150 @@
+#include "protocol/factom/handshake.h"
+
+#include <endian.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "protocol/factom/v11.h"
+
+uint16_t handshake_port(const void *text, size_t size)
+{
+    /* A port has the same rules in a handshake as in an address. */
+    struct address a;
+    return address_from_parts(&a, "0.0.0.0", 7, text, size) ? a.port : 0;
+}
+
+void handshake_harvested(struct handshake *h, const struct harvest *harvest, enum share_result result)
+{
+    h->alternatives_are_bad = result != SHARE_OK;
+    h->n_alternatives = result == SHARE_OK ? harvest->n : 0;
+    h->n_left_out = result == SHARE_OK ? harvest->left_out : 0;
+}
+
+/* Generation 2 sends eight zero bytes where it has no alternatives. */
+static void read_alternatives(struct handshake *h, struct bytes payload)
+{
+    static const uint8_t none[8];
+    if (payload.size == sizeof none && memcmp(payload.data, none, sizeof none) == 0) {
+        return;
+    }
+    struct harvest harvest = {.to = h->alternatives, .most = ALTERNATIVES_MAX};
+    enum share_result result = share_json_read_v10(payload, &harvest);
+    handshake_harvested(h, &harvest, result);
+}
+
+static void read_nonce(struct handshake *h, struct bytes payload)
+{
+    uint64_t nonce;
+    if (payload.size == sizeof nonce) {
+        memcpy(&nonce, payload.data, sizeof nonce);
+        h->nonce = le64toh(nonce);
+        h->has_nonce = true;
+    }
+}
+
+const char *handshake_from_gob(struct handshake *h, const struct v9_parcel *p)
+{
+    *h = (struct handshake){
+        .network = p->network, .version = p->version, .type = p->type, .node_id = p->node_id};
+    h->port = handshake_port(p->peer_port.data, p->peer_port.size);
+    if (!v9_is_intact(p)) {
+        return "handshake with a wrong length or checksum";
+    }
+    switch (p->type) {
+    case TYPE_REJECT:
+        read_alternatives(h, p->payload);
+        return NULL;
+    case TYPE_HANDSHAKE:
+        read_nonce(h, p->payload);
+        return h->has_nonce ? NULL : "handshake without a nonce";
+    case TYPE_PEER_REQUEST:
+        read_nonce(h, p->payload);
+        return NULL;
+    default:
+        return "first parcel is no handshake";
+    }
+}
+
+enum end_reason handshake_check(const struct handshake *h, const struct node_terms *node, bool is_gob,
+                                char *text, size_t size)
+{
+    if (h->network != node->network.id) {
+        snprintf(text, size, "network %08" PRIx32 ", ours is %08" PRIx32, h->network, node->network.id);
+        return END_NETWORK;
+    }
+    if (h->version < node->version_minimum) {
+        snprintf(text, size, "version %" PRIu32 ", at least %" PRIu32 " is wanted", h->version,
+                 node->version_minimum);
+        return END_VERSION;
+    }
+    if (is_gob && h->version != 9 && h->version != 10) {
+        snprintf(text, size, "version %" PRIu32 " in a gob handshake", h->version);
+        return END_HANDSHAKE;
+    }
+    if (h->port == 0) {
+        snprintf(text, size, "bad listen port");
+        return END_HANDSHAKE;
+    }
+    if (h->alternatives_are_bad) {
+        snprintf(text, size, "bad alternatives");
+        return END_HANDSHAKE;
+    }
+    if (h->has_nonce && h->nonce == node->nonce) {
+        snprintf(text, size, "the handshake is our own");
+        return END_LOOPBACK;
+    }
+    return END_NONE;
+}
+
+void handshake_peer(const struct handshake *h, const struct endpoint *remote, struct peer_terms *peer)
+{
+    char name[ENDPOINT_TEXT_MAX];
+    peer->endpoint = (struct endpoint){.ip = remote->ip, .port = h->port};
+    peer->node_id = h->node_id;
+    endpoint_format(&peer->endpoint, name, sizeof name);
+    /* An IP and a port take far less than an address with a host name. */
+    snprintf(peer->hash, sizeof peer->hash, "%.64s %08" PRIx64, name, h->node_id);
+}
+
+static void write_gob(struct buffer *out, uint32_t version, enum parcel_type type,
+                      const struct node_terms *node, const struct load *load)
+{
+    struct v9_header header = {.network = node->network.id,
+                               .version = (uint16_t)version,
+                               .type = (uint16_t)type,
+                               .target = "",
+                               .node_id = node->node_id,
+                               .peer_port = node->listen_port};
+    v9_write_definitions(out);
+    v9_write(out, &header, load);
+}
+
+void handshake_write(struct buffer *out, uint32_t version, const struct node_terms *node)
+{
+    if (version >= 11) {
+        v11_write_handshake(out, TYPE_HANDSHAKE, node, NULL, 0);
+        return;
+    }
+    uint64_t nonce = htole64(node->nonce);
+    struct load load = {.bytes = &nonce, .size = sizeof nonce};
+    write_gob(out, version, version == 9 ? TYPE_PEER_REQUEST : TYPE_HANDSHAKE, node, &load);
+}
+
+void handshake_write_reject(struct buffer *out, uint32_t version, const struct node_terms *node,
+                            const struct endpoint *alternatives, size_t n)
+{
+    if (version >= 11) {
+        v11_write_handshake(out, TYPE_REJECT, node, alternatives, n);
+        return;
+    }
+    struct buffer list = {0};
+    share_json_write_v10(&list, alternatives, n);
+    struct load load = {.bytes = list.data, .size = list.used};
+    if (list.failed) {
+        out->failed = true;
+    } else {
+        write_gob(out, version, TYPE_REJECT, node, &load);
+    }
+    buffer_fini(&list);
+}

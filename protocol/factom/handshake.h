@@ -1,0 +1,41 @@
+/* The handshake, whatever its version: reading, checking, writing. */
+#ifndef KITH_PROTOCOL_FACTOM_HANDSHAKE_H
+#define KITH_PROTOCOL_FACTOM_HANDSHAKE_H
+
+#include "protocol/factom/share.h"
+#include "protocol/factom/v9.h"
+#include "protocol/protocol.h"
+
+/* What a peer's handshake says. */
+struct handshake {
+    uint32_t network, version, type;
+    uint64_t node_id;
+    uint16_t port;  /* 0 where it was not 1 to 65535 */
+    bool has_nonce; /* a peer request of generation 1 has none */
+    uint64_t nonce;
+    bool alternatives_are_bad;
+    size_t n_alternatives, n_left_out;
+    struct endpoint alternatives[ALTERNATIVES_MAX];
+};
+
+/* Reads a gob handshake out of its parcel. NULL, or what is wrong with it. */
+const char *handshake_from_gob(struct handshake *h, const struct v9_parcel *p);
+
+/* The checks after decoding, in the protocol's order. END_NONE, or why the connection ends, with its text. */
+enum end_reason handshake_check(const struct handshake *h, const struct node_terms *node, bool is_gob,
+                                char *text, size_t size);
+
+/* Where the peer listens, and its name for the application. */
+void handshake_peer(const struct handshake *h, const struct endpoint *remote, struct peer_terms *peer);
+
+uint16_t handshake_port(const void *text, size_t size); /* 0 where the text is no port */
+void handshake_harvested(struct handshake *h, const struct harvest *harvest, enum share_result result);
+
+/* A handshake of ours. V9's is a peer request as well, V10's and V11's are not. */
+void handshake_write(struct buffer *out, uint32_t version, const struct node_terms *node);
+
+/* A refusal, in the version of the handshake that it answers. */
+void handshake_write_reject(struct buffer *out, uint32_t version, const struct node_terms *node,
+                            const struct endpoint *alternatives, size_t n);
+
+#endif

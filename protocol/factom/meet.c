@@ -1,0 +1,87 @@
+/* Two nodes meet: which version the connection speaks, and whether there is one at all. */
+#include <stdio.h>
+#include <string.h>
+
+#include "protocol/factom/session.h"
+
+/* The definitions and the magic are part of a handshake. */
+static void note_sent(struct session *s, uint32_t version)
+{
+    s->v9_defined = s->v9_defined || version < 11;
+    s->magic_sent = s->magic_sent || version >= 11;
+}
+
+void session_say_hello(struct session *s, uint32_t version, struct buffer *out)
+{
+    handshake_write(out, version, s->terms.node);
+    note_sent(s, version);
+    s->peer.asked = version == 9;
+}
+
+/* The version of a listener's reply: the request's, but for a node set to 9. */
+static uint32_t reply_version(const struct session *s, uint32_t asked)
+{
+    return asked == 10 && s->terms.node->version == 9 ? 9 : asked;
+}
+
+static void rejected(struct session *s, const struct handshake *h, struct session_event *ev)
+{
+    session_end(s, ev, END_REJECTED, "peer is full, names %zu others and %zu that are not used",
+                h->n_alternatives, h->n_left_out);
+    ev->type = SESSION_REJECTED;
+    ev->end.n_alternatives = h->n_alternatives;
+    memcpy(ev->end.alternatives, h->alternatives, h->n_alternatives * sizeof h->alternatives[0]);
+}
+
+static void refuse(struct session *s, uint32_t version, struct session_event *ev, struct buffer *out)
+{
+    size_t n = s->terms.n_alternatives < ALTERNATIVES_MAX ? s->terms.n_alternatives : ALTERNATIVES_MAX;
+    handshake_write_reject(out, version, s->terms.node, s->terms.alternatives, n);
+    session_end(s, ev, END_REFUSED, "refused, with %zu others named", n);
+}
+
+static void be_ready(struct session *s, int64_t now_ms, const struct handshake *h, struct session_event *ev)
+{
+    handshake_peer(h, &s->terms.remote, &s->peer);
+    s->peer.version = s->version;
+    s->stage = STAGE_OPEN;
+    s->heard_ms = now_ms;
+    s->pinged_ms = now_ms;
+    s->must_answer = h->type == TYPE_PEER_REQUEST;
+    ev->type = SESSION_READY;
+    ev->peer = s->peer;
+}
+
+void session_meet(struct session *s, int64_t now_ms, const struct handshake *h, struct session_event *ev,
+                  struct buffer *out)
+{
+    char text[REASON_MAX];
+    bool is_gob = s->encoding == ENCODING_GOB;
+    bool replies = s->terms.direction == DIRECTION_INCOMING && h->type != TYPE_REJECT;
+    uint32_t version = is_gob ? h->version : 11;
+    if (replies) {
+        version = reply_version(s, version);
+    }
+    enum end_reason fault = handshake_check(h, s->terms.node, is_gob, text, sizeof text);
+    if (fault == END_LOOPBACK && replies) {
+        /* The dialer is ourselves. Only if it gets to read its own nonce does it learn which address that
+         * was. */
+        session_say_hello(s, version, out);
+    }
+    if (fault != END_NONE) {
+        session_end(s, ev, fault, "%s", text);
+    } else if (h->type == TYPE_REJECT) {
+        rejected(s, h, ev);
+    } else if (replies && s->terms.refuse) {
+        refuse(s, version, ev, out);
+    } else {
+        if (replies) {
+            session_say_hello(s, version, out);
+        }
+        s->version = version;
+        be_ready(s, now_ms, h, ev);
+    }
+    if (out->failed) {
+        session_end(s, ev, END_RESOURCES, "no memory for a handshake");
+    }
+}

@@ -1,0 +1,52 @@
+/* What all versions share: the types of parcels, and what a parcel about to be sent carries. */
+#ifndef KITH_PROTOCOL_FACTOM_PARCEL_TYPE_H
+#define KITH_PROTOCOL_FACTOM_PARCEL_TYPE_H
+
+#include <string.h>
+
+#include "protocol/buffer.h"
+
+enum parcel_type {
+    TYPE_HEARTBEAT,
+    TYPE_PING,
+    TYPE_PONG,
+    TYPE_PEER_REQUEST,
+    TYPE_PEER_RESPONSE,
+    TYPE_ALERT,
+    TYPE_MESSAGE,
+    TYPE_MESSAGE_PART,
+    TYPE_HANDSHAKE,
+    TYPE_REJECT,
+};
+
+/* The longest message on the wire, length prefix aside, and how much of it may be anything but payload. */
+#define FRAME_MAX      ((uint64_t)128 << 20)
+#define FRAME_OVERHEAD 4096
+
+/* A payload about to be sent: bytes, and the parcel that they are where they are one's. */
+struct load {
+    const void *bytes;
+    size_t size;
+    struct parcel *parcel;
+};
+
+static inline struct load load_text(const char *text)
+{
+    return (struct load){.bytes = text, .size = strlen(text)};
+}
+
+static inline struct load load_parcel(struct parcel *p)
+{
+    return (struct load){.bytes = p->bytes, .size = p->size, .parcel = p};
+}
+
+static inline void load_add(struct buffer *out, const struct load *load)
+{
+    if (load->parcel != NULL) {
+        buffer_add_parcel(out, load->parcel);
+    } else {
+        buffer_add(out, load->bytes, load->size);
+    }
+}
+
+#endif

@@ -1,0 +1,220 @@
+#include "protocol/factom/parts.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Messages under way at once. Looking for one goes through them all. */
+#define UNFINISHED_MAX 256
+
+#define NAME_BYTES 32 /* names are kept as digests: a peer chooses how long they are */
+
+struct piece {
+    uint32_t no, size;
+    uint8_t bytes[];
+};
+
+struct unfinished {
+    struct unfinished *older, *newer;
+    int64_t since_ms;
+    uint32_t total, n, capacity;
+    uint64_t payload; /* bytes of all pieces */
+    uint64_t charged; /* bytes of memory */
+    uint8_t name[NAME_BYTES];
+    struct piece **pieces; /* as they came */
+    uint8_t seen[];        /* a bit for each part */
+};
+
+void parts_init(struct parts *p, uint64_t budget, uint64_t message_most, int64_t span_ms)
+{
+    *p = (struct parts){.budget = budget, .message_most = message_most, .span_ms = span_ms};
+}
+
+static void charge(struct parts *p, struct unfinished *u, size_t bytes)
+{
+    u->charged += bytes;
+    p->used += bytes;
+}
+
+static void remove_message(struct parts *p, struct unfinished *u)
+{
+    *(u->older != NULL ? &u->older->newer : &p->oldest) = u->newer;
+    *(u->newer != NULL ? &u->newer->older : &p->newest) = u->older;
+    p->used -= u->charged;
+    p->n--;
+    for (uint32_t i = 0; i < u->n; i++) {
+        free(u->pieces[i]);
+    }
+    free(u->pieces);
+    free(u);
+}
+
+void parts_fini(struct parts *p)
+{
+    while (p->oldest != NULL) {
+        remove_message(p, p->oldest);
+    }
+}
+
+static struct unfinished *find(const struct parts *p, const uint8_t name[NAME_BYTES])
+{
+    struct unfinished *u = p->newest;
+    while (u != NULL && memcmp(u->name, name, NAME_BYTES) != 0) {
+        u = u->older;
+    }
+    return u;
+}
+
+static struct unfinished *start(struct parts *p, int64_t now_ms, const uint8_t name[NAME_BYTES],
+                                uint32_t total)
+{
+    size_t size = sizeof(struct unfinished) + (total + 7) / 8;
+    struct unfinished *u = calloc(1, size);
+    if (u == NULL) {
+        return NULL;
+    }
+    u->since_ms = now_ms;
+    u->total = total;
+    memcpy(u->name, name, NAME_BYTES);
+    u->older = p->newest;
+    *(p->newest != NULL ? &p->newest->newer : &p->oldest) = u;
+    p->newest = u;
+    p->n++;
+    charge(p, u, size);
+    return u;
+}
+
+static bool room_for_piece(struct parts *p, struct unfinished *u)
+{
+    if (u->n < u->capacity) {
+        return true;
+    }
+    uint32_t capacity = u->capacity == 0 ? 4 : u->capacity * 2;
+    struct piece **pieces = reallocarray(u->pieces, capacity, sizeof(struct piece *));
+    if (pieces == NULL) {
+        return false;
+    }
+    charge(p, u, (capacity - u->capacity) * sizeof(struct piece *));
+    u->pieces = pieces;
+    u->capacity = capacity;
+    return true;
+}
+
+static bool add_piece(struct parts *p, struct unfinished *u, const struct part *part)
+{
+    size_t size = sizeof(struct piece) + part->payload.size;
+    struct piece *piece = room_for_piece(p, u) ? malloc(size) : NULL;
+    if (piece == NULL) {
+        return false;
+    }
+    piece->no = part->no;
+    piece->size = (uint32_t)part->payload.size;
+    memcpy(piece->bytes, part->payload.data, part->payload.size);
+    u->pieces[u->n++] = piece;
+    u->payload += part->payload.size;
+    u->seen[part->no / 8] |= (uint8_t)(1U << part->no % 8);
+    charge(p, u, size);
+    return true;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    const struct piece *const *x = a;
+    const struct piece *const *y = b;
+    return ((*x)->no > (*y)->no) - ((*x)->no < (*y)->no);
+}
+
+static struct parcel *put_together(struct unfinished *u)
+{
+    struct parcel *whole = parcel_new(NULL, (size_t)u->payload);
+    if (whole == NULL) {
+        return NULL;
+    }
+    qsort(u->pieces, u->n, sizeof(struct piece *), by_number);
+    size_t at = 0;
+    for (uint32_t i = 0; i < u->n; i++) {
+        memcpy(whole->bytes + at, u->pieces[i]->bytes, u->pieces[i]->size);
+        at += u->pieces[i]->size;
+    }
+    return whole;
+}
+
+/* Pushes out the oldest messages until the rest fits; u itself where it alone is over the budget. Without u
+ * the rest did fit, so u is not looked at again once it is gone. */
+static uint32_t make_room(struct parts *p, struct unfinished *u)
+{
+    uint32_t dropped = 0;
+    while (p->n > UNFINISHED_MAX || p->used > p->budget) {
+        remove_message(p, u->charged > p->budget ? u : p->oldest);
+        dropped++;
+    }
+    return dropped;
+}
+
+static enum parts_result finish(struct parts *p, struct unfinished *u, struct parcel **whole)
+{
+    *whole = put_together(u);
+    remove_message(p, u);
+    return *whole != NULL ? PARTS_WHOLE : PARTS_NO_MEMORY;
+}
+
+static enum parts_result keep(struct parts *p, int64_t now_ms, const struct part *part, struct parcel **whole,
+                              uint32_t *dropped)
+{
+    uint8_t name[NAME_BYTES];
+    crypto_generichash(name, sizeof name, part->name.data, part->name.size, NULL, 0);
+    struct unfinished *u = find(p, name);
+    if (u == NULL) {
+        u = start(p, now_ms, name, part->total);
+    }
+    if (u == NULL) {
+        return PARTS_NO_MEMORY;
+    }
+    if (u->total != part->total) {
+        return PARTS_INVALID;
+    }
+    if ((u->seen[part->no / 8] >> part->no % 8 & 1) != 0) {
+        return PARTS_KEPT;
+    }
+    if (!add_piece(p, u, part)) {
+        return PARTS_NO_MEMORY;
+    }
+    if (u->payload > p->message_most) {
+        remove_message(p, u);
+        (*dropped)++;
+        return PARTS_KEPT;
+    }
+    if (u->n == u->total) {
+        return finish(p, u, whole);
+    }
+    *dropped += make_room(p, u);
+    return PARTS_KEPT;
+}
+
+enum parts_result parts_add(struct parts *p, int64_t now_ms, const struct part *part, struct parcel **whole,
+                            uint32_t *dropped)
+{
+    if (part->no >= part->total) {
+        return PARTS_INVALID;
+    }
+    if (part->total > 1) {
+        return keep(p, now_ms, part, whole, dropped);
+    }
+    *whole = parcel_new(part->payload.data, part->payload.size);
+    return *whole != NULL ? PARTS_WHOLE : PARTS_NO_MEMORY;
+}
+
+int64_t parts_deadline(const struct parts *p)
+{
+    return p->oldest != NULL ? p->oldest->since_ms + p->span_ms : INT64_MAX;
+}
+
+uint32_t parts_expire(struct parts *p, int64_t now_ms)
+{
+    uint32_t n = 0;
+    while (parts_deadline(p) <= now_ms) {
+        remove_message(p, p->oldest);
+        n++;
+    }
+    return n;
+}

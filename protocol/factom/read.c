@@ -1,0 +1,253 @@
+/* From bytes to parcels. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "protocol/factom/session.h"
+#include "protocol/factom/v10.h"
+#include "protocol/factom/v11.h"
+#include "protocol/factom/v9.h"
+
+/* A message that trickles in is a sign of life only every so many bytes: a peer that sends one byte now and
+ * then is as good as silent. */
+#define PROGRESS_BYTES ((size_t)16 << 10)
+
+#define LENGTH_BYTES 4 /* before each V11 message */
+
+static enum end_reason fault_of(const struct session *s)
+{
+    return s->stage == STAGE_HANDSHAKE ? END_HANDSHAKE : END_BAD_INPUT;
+}
+
+/* How long the next message may be, its length prefix aside. */
+static uint64_t frame_most(const struct session *s)
+{
+    const struct limits *l = &s->terms.node->limits;
+    if (s->stage == STAGE_HANDSHAKE) {
+        return l->handshake_bytes > s->handshake_used ? l->handshake_bytes - s->handshake_used : 0;
+    }
+    uint64_t most = l->parcel_bytes + FRAME_OVERHEAD;
+    return most < FRAME_MAX ? most : FRAME_MAX;
+}
+
+static size_t wait_for_more(struct session *s, int64_t now_ms, size_t have)
+{
+    if (have >= s->partial + PROGRESS_BYTES) {
+        s->partial = have;
+        s->heard_ms = now_ms;
+    }
+    return 0;
+}
+
+static size_t consumed(struct session *s, size_t size)
+{
+    if (s->stage == STAGE_HANDSHAKE) {
+        s->handshake_used += size;
+    }
+    s->partial = 0;
+    s->need = 0;
+    return size;
+}
+
+/* --- gob --- */
+
+/* Where only bytes are missing, nothing is wrong: the value is read anew once they are there. */
+static void unreadable(struct session *s, const struct gob_frame *frame, struct session_event *ev)
+{
+    if (frame->body.missing == 0) {
+        session_end(s, ev, fault_of(s), "%s can't be read",
+                    s->stage == STAGE_HANDSHAKE ? "handshake" : "parcel");
+    }
+}
+
+static void gob_handshake(struct session *s, int64_t now_ms, struct gob_frame *frame,
+                          struct session_event *ev, struct buffer *out)
+{
+    struct v9_parcel p;
+    struct handshake h;
+    if (!v9_read(&s->types, frame, &p)) {
+        unreadable(s, frame, ev);
+        return;
+    }
+    const char *fault = handshake_from_gob(&h, &p);
+    if (fault != NULL) {
+        session_end(s, ev, END_HANDSHAKE, "%s", fault);
+    } else {
+        session_meet(s, now_ms, &h, ev, out);
+    }
+}
+
+static bool v9_fault(struct session *s, const struct v9_parcel *p, struct session_event *ev)
+{
+    if (p->network != s->terms.node->network.id) {
+        session_end(s, ev, END_BAD_INPUT, "parcel of network %08" PRIx32, p->network);
+    } else if (p->version != 9) {
+        session_end(s, ev, END_BAD_INPUT, "parcel of version %u", (unsigned)p->version);
+    } else if (!v9_is_intact(p)) {
+        session_end(s, ev, END_BAD_INPUT, "parcel with a wrong length or checksum");
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static void v9_parcel(struct session *s, int64_t now_ms, struct gob_frame *frame, struct session_event *ev,
+                      struct buffer *out)
+{
+    struct v9_parcel p;
+    if (!v9_read(&s->types, frame, &p)) {
+        unreadable(s, frame, ev);
+        return;
+    }
+    if (v9_fault(s, &p, ev)) {
+        return;
+    }
+    struct arrival a = {
+        .type = p.type,
+        .payload = p.payload,
+        .has_part = true,
+        .part = {.name = p.app_hash, .no = p.part_no, .total = p.parts_total, .payload = p.payload}};
+    session_receive(s, now_ms, &a, ev, out);
+}
+
+static void v10_parcel(struct session *s, int64_t now_ms, struct gob_frame *frame, struct session_event *ev,
+                       struct buffer *out)
+{
+    struct v10_parcel p;
+    if (!v10_read(&s->types, frame, &p)) {
+        unreadable(s, frame, ev);
+        return;
+    }
+    struct arrival a = {.type = p.type, .payload = p.payload};
+    session_receive(s, now_ms, &a, ev, out);
+}
+
+static void gob_value(struct session *s, int64_t now_ms, struct gob_frame *frame, struct session_event *ev,
+                      struct buffer *out)
+{
+    if (s->stage == STAGE_HANDSHAKE) {
+        gob_handshake(s, now_ms, frame, ev, out);
+    } else if (s->version == 9) {
+        v9_parcel(s, now_ms, frame, ev, out);
+    } else {
+        v10_parcel(s, now_ms, frame, ev, out);
+    }
+}
+
+static void gob_definition(struct session *s, struct gob_frame *frame, struct session_event *ev)
+{
+    if (!gob_define(&s->types, -frame->id, &frame->body) || gob_left(&frame->body) > 0) {
+        session_end(s, ev, fault_of(s), "type definition can't be read");
+    }
+}
+
+static size_t read_gob(struct session *s, int64_t now_ms, struct bytes in, struct session_event *ev,
+                       struct buffer *out)
+{
+    struct gob_frame frame;
+    switch (gob_frame(in, frame_most(s), s->terms.node->limits.gob_definition, &frame)) {
+    case GOB_MORE:
+        return wait_for_more(s, now_ms, in.size);
+    case GOB_BAD:
+        session_end(s, ev, fault_of(s), "message of a bad length or type");
+        return 0;
+    case GOB_WHOLE:
+        break;
+    }
+    size_t defined = s->types.n;
+    if (frame.id < 0) {
+        gob_definition(s, &frame, ev);
+        return consumed(s, frame.size);
+    }
+    gob_value(s, now_ms, &frame, ev, out);
+    if (frame.body.missing > 0) {
+        gob_types_cut(&s->types, defined);
+        s->need = in.size + frame.body.missing;
+        return wait_for_more(s, now_ms, in.size);
+    }
+    return consumed(s, (size_t)(frame.body.end - in.data));
+}
+
+/* --- protobuf --- */
+
+static void protobuf_message(struct session *s, int64_t now_ms, struct bytes message,
+                             struct session_event *ev, struct buffer *out)
+{
+    if (s->stage == STAGE_HANDSHAKE) {
+        struct handshake h;
+        const char *fault = v11_read_handshake(message, &h);
+        if (fault != NULL) {
+            session_end(s, ev, END_HANDSHAKE, "%s", fault);
+        } else {
+            session_meet(s, now_ms, &h, ev, out);
+        }
+        return;
+    }
+    struct arrival a = {.type = 0};
+    if (v11_read_msg(message, &a.type, &a.payload)) {
+        session_receive(s, now_ms, &a, ev, out);
+    } else {
+        session_end(s, ev, END_BAD_INPUT, "parcel can't be read");
+    }
+}
+
+static size_t read_protobuf(struct session *s, int64_t now_ms, struct bytes in, struct session_event *ev,
+                            struct buffer *out)
+{
+    if (in.size < LENGTH_BYTES) {
+        return wait_for_more(s, now_ms, in.size);
+    }
+    const uint8_t *b = in.data;
+    uint64_t length = (uint64_t)b[0] << 24 | (uint64_t)b[1] << 16 | (uint64_t)b[2] << 8 | b[3];
+    if (length > frame_most(s)) {
+        session_end(s, ev, fault_of(s), "message of %" PRIu64 " bytes", length);
+        return 0;
+    }
+    if (length > in.size - LENGTH_BYTES) {
+        return wait_for_more(s, now_ms, in.size);
+    }
+    struct bytes message = {.data = in.data + LENGTH_BYTES, .size = (size_t)length};
+    protobuf_message(s, now_ms, message, ev, out);
+    return consumed(s, LENGTH_BYTES + message.size);
+}
+
+/* --- either --- */
+
+/* Returns how many bytes the choice took. */
+static size_t choose_encoding(struct session *s, struct bytes in)
+{
+    size_t magic = strlen(V11_MAGIC);
+    size_t n = in.size < magic ? in.size : magic;
+    if (n == 0) {
+        return 0;
+    }
+    if (memcmp(in.data, V11_MAGIC, n) != 0) {
+        s->encoding = ENCODING_GOB;
+    } else if (n == magic) {
+        s->encoding = ENCODING_PROTOBUF;
+        return magic;
+    }
+    return 0;
+}
+
+size_t session_read_bytes(struct session *s, int64_t now_ms, struct bytes in, struct session_event *ev,
+                          struct buffer *out)
+{
+    size_t taken = 0;
+    if (s->encoding == ENCODING_UNKNOWN) {
+        taken = choose_encoding(s, in);
+        in.data += taken;
+        in.size -= taken;
+    }
+    if (in.size == 0 || in.size < s->need) {
+        return taken + wait_for_more(s, now_ms, in.size);
+    }
+    switch (s->encoding) {
+    case ENCODING_GOB:
+        return taken + read_gob(s, now_ms, in, ev, out);
+    case ENCODING_PROTOBUF:
+        return taken + read_protobuf(s, now_ms, in, ev, out);
+    case ENCODING_UNKNOWN:
+        break;
+    }
+    return 0;
+}

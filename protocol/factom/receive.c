@@ -1,0 +1,115 @@
+/* What is done about each type of parcel. */
+#include <inttypes.h>
+
+#include "protocol/factom/factom.h"
+#include "protocol/factom/session.h"
+#include "protocol/factom/share.h"
+
+static void no_memory(struct session *s, struct session_event *ev)
+{
+    session_end(s, ev, END_RESOURCES, "no memory for a parcel");
+}
+
+static void give(struct session_event *ev, uint32_t kind, struct parcel *parcel)
+{
+    ev->type = SESSION_MESSAGE;
+    ev->message.kind = kind;
+    ev->message.parcel = parcel;
+}
+
+static void receive_message(struct session *s, struct bytes payload, struct session_event *ev)
+{
+    struct parcel *p = parcel_new(payload.data, payload.size);
+    if (p == NULL) {
+        no_memory(s, ev);
+    } else {
+        give(ev, FACTOM_MESSAGE, p);
+    }
+}
+
+static void receive_part(struct session *s, int64_t now_ms, const struct arrival *a, struct session_event *ev)
+{
+    /* V10 and V11 have nowhere to put a part's number: what comes is the message. */
+    if (!a->has_part) {
+        receive_message(s, a->payload, ev);
+        return;
+    }
+    struct parcel *whole;
+    switch (parts_add(&s->parts, now_ms, &a->part, &whole, &ev->dropped)) {
+    case PARTS_KEPT:
+        ev->good = 1;
+        break;
+    case PARTS_WHOLE:
+        give(ev, FACTOM_MESSAGE, whole);
+        break;
+    case PARTS_INVALID:
+        session_end(s, ev, END_BAD_INPUT, "part %" PRIu32 " of %" PRIu32 " does not fit", a->part.no,
+                    a->part.total);
+        break;
+    case PARTS_NO_MEMORY:
+        no_memory(s, ev);
+        break;
+    }
+}
+
+static void receive_share(struct session *s, struct bytes payload, struct session_event *ev)
+{
+    struct parcel *endpoints;
+    switch (share_read(s->version, s->terms.node->network.id, payload, &endpoints)) {
+    case SHARE_OK:
+        give(ev, FACTOM_PEER_SHARE, endpoints);
+        break;
+    case SHARE_INVALID:
+        ev->bad = 1;
+        break;
+    case SHARE_NO_MEMORY:
+        no_memory(s, ev);
+        break;
+    }
+}
+
+static void receive_ping(struct session *s, struct session_event *ev, struct buffer *out)
+{
+    struct load pong = load_text("Pong");
+    if (session_send(s, TYPE_PONG, "", &pong, out)) {
+        ev->good = 1;
+    } else {
+        no_memory(s, ev);
+    }
+}
+
+void session_receive(struct session *s, int64_t now_ms, const struct arrival *a, struct session_event *ev,
+                     struct buffer *out)
+{
+    if (a->payload.size == 0 || a->payload.size > s->terms.node->limits.parcel_bytes) {
+        session_end(s, ev, END_BAD_INPUT, "payload of %zu bytes", a->payload.size);
+        return;
+    }
+    s->heard_ms = now_ms;
+    switch (a->type) {
+    case TYPE_HEARTBEAT:
+    case TYPE_ALERT:
+    case TYPE_PONG:
+        ev->good = 1;
+        break;
+    case TYPE_PING:
+        receive_ping(s, ev, out);
+        break;
+    case TYPE_PEER_REQUEST:
+        give(ev, FACTOM_PEER_REQUEST, NULL);
+        break;
+    case TYPE_PEER_RESPONSE:
+        receive_share(s, a->payload, ev);
+        break;
+    case TYPE_MESSAGE:
+        receive_message(s, a->payload, ev);
+        break;
+    case TYPE_MESSAGE_PART:
+        receive_part(s, now_ms, a, ev);
+        break;
+    default:
+        /* Handshakes and refusals come first or not at all: a later one contradicts what was agreed. */
+        session_end(s, ev, END_BAD_INPUT, "parcel of type %" PRIu32, a->type);
+        break;
+    }
+}

@@ -1,0 +1,120 @@
+/* A session's life: opening, deadlines, closing. */
+#include "protocol/factom/session.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "protocol/factom/factom.h"
+#include "protocol/factom/v9.h"
+
+void session_end(struct session *s, struct session_event *ev, enum end_reason reason, const char *format, ...)
+{
+    s->stage = STAGE_OVER;
+    ev->type = SESSION_ENDED;
+    ev->end.reason = reason;
+    ev->end.n_alternatives = 0;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(ev->end.text, sizeof ev->end.text, format, arguments);
+    va_end(arguments);
+}
+
+static void nothing(struct session_event *ev)
+{
+    ev->type = SESSION_NOTHING;
+    ev->good = ev->bad = ev->dropped = 0;
+}
+
+int factom_session_open(void *session, const struct session_terms *terms, int64_t now_ms, struct buffer *out)
+{
+    struct session *s = session;
+    const struct limits *l = &terms->node->limits;
+    struct gob_limits gob = {.types = l->gob_types, .depth = l->gob_depth, .definition = l->gob_definition};
+    *s = (struct session){.terms = *terms, .version = terms->node->version, .opened_ms = now_ms};
+    gob_types_init(&s->types, &gob, v9_names);
+    parts_init(&s->parts, l->assemble_bytes, l->parcel_bytes, terms->node->timings.assemble);
+    if (terms->direction == DIRECTION_OUTGOING) {
+        session_say_hello(s, s->version, out);
+    }
+    return out->failed ? -1 : 0;
+}
+
+size_t factom_session_read(void *session, int64_t now_ms, struct bytes in, struct session_event *ev,
+                           struct buffer *out)
+{
+    struct session *s = session;
+    nothing(ev);
+    if (s->stage == STAGE_OVER) {
+        return 0;
+    }
+    if (s->must_answer) {
+        s->must_answer = false;
+        ev->type = SESSION_MESSAGE;
+        ev->message.kind = FACTOM_PEER_REQUEST;
+        ev->message.parcel = NULL;
+        return 0;
+    }
+    return session_read_bytes(s, now_ms, in, ev, out);
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* While the peer stays silent we ping it again and again. */
+static int64_t next_ping(const struct session *s)
+{
+    int64_t last = s->pinged_ms > s->heard_ms ? s->pinged_ms : s->heard_ms;
+    return last + s->terms.node->timings.ping;
+}
+
+int64_t factom_session_deadline(const void *session)
+{
+    const struct session *s = session;
+    const struct timings *t = &s->terms.node->timings;
+    switch (s->stage) {
+    case STAGE_HANDSHAKE:
+        return s->opened_ms + t->handshake;
+    case STAGE_OPEN:
+        return earlier(earlier(s->heard_ms + t->silence, next_ping(s)), parts_deadline(&s->parts));
+    case STAGE_OVER:
+        break;
+    }
+    return INT64_MAX;
+}
+
+void factom_session_tick(void *session, int64_t now_ms, bool deaf, struct session_event *ev,
+                         struct buffer *out)
+{
+    struct session *s = session;
+    const struct timings *t = &s->terms.node->timings;
+    nothing(ev);
+    if (s->stage == STAGE_HANDSHAKE && now_ms - s->opened_ms >= t->handshake) {
+        session_end(s, ev, END_HANDSHAKE_TIMEOUT, "no handshake within %lld ms", (long long)t->handshake);
+    }
+    if (s->stage != STAGE_OPEN) {
+        return;
+    }
+    if (deaf) {
+        s->heard_ms = now_ms;
+    }
+    ev->dropped = parts_expire(&s->parts, now_ms);
+    if (now_ms - s->heard_ms >= t->silence) {
+        session_end(s, ev, END_SILENT, "nothing came for %lld ms", (long long)(now_ms - s->heard_ms));
+    } else if (now_ms >= next_ping(s)) {
+        struct load ping = load_text("Ping");
+        s->pinged_ms = now_ms;
+        if (!session_send(s, TYPE_PING, "", &ping, out)) {
+            session_end(s, ev, END_RESOURCES, "no memory for a ping");
+        }
+    }
+}
+
+void factom_session_close(void *session)
+{
+    struct session *s = session;
+    gob_types_fini(&s->types);
+    parts_fini(&s->parts);
+    s->stage = STAGE_OVER;
+}

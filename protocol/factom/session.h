@@ -1,0 +1,73 @@
+/* The insides of a Factom session, shared by the files that make it up. */
+#ifndef KITH_PROTOCOL_FACTOM_SESSION_H
+#define KITH_PROTOCOL_FACTOM_SESSION_H
+
+#include "protocol/factom/gob.h"
+#include "protocol/factom/handshake.h"
+#include "protocol/factom/parts.h"
+#include "protocol/protocol.h"
+
+enum stage { STAGE_HANDSHAKE, STAGE_OPEN, STAGE_OVER };
+
+/* The encoding of the bytes that come. */
+enum encoding { ENCODING_UNKNOWN, ENCODING_GOB, ENCODING_PROTOBUF };
+
+struct session {
+    struct session_terms terms;
+    enum stage stage;
+    enum encoding encoding;
+    uint32_t version; /* that it speaks; before it is open, the one that we prefer */
+    struct peer_terms peer;
+
+    struct gob_types types;       /* the peer's */
+    uint64_t handshake_used;      /* bytes of the peer's before its handshake was whole */
+    bool v9_defined, v10_defined; /* of our own types: sent already */
+    bool magic_sent;
+    bool must_answer; /* the peer's handshake was a peer request, and the service does not know yet */
+
+    int64_t opened_ms, heard_ms, pinged_ms;
+    size_t partial; /* bytes of an unfinished message that counted as a sign of life */
+    size_t need;    /* before so many bytes are there, reading again is of no use */
+    struct parts parts;
+};
+
+/* What a parcel says, whatever its version. */
+struct arrival {
+    uint32_t type;
+    struct bytes payload;
+    bool has_part; /* a part, as V9 has them */
+    struct part part;
+};
+
+/* session.c */
+__attribute__((format(printf, 4, 5))) void session_end(struct session *s, struct session_event *ev,
+                                                       enum end_reason reason, const char *format, ...);
+
+/* meet.c: the peer's handshake has come; answers it and fills *ev. */
+void session_meet(struct session *s, int64_t now_ms, const struct handshake *h, struct session_event *ev,
+                  struct buffer *out);
+void session_say_hello(struct session *s, uint32_t version, struct buffer *out);
+
+/* read.c */
+size_t session_read_bytes(struct session *s, int64_t now_ms, struct bytes in, struct session_event *ev,
+                          struct buffer *out);
+
+/* receive.c: one parcel has come. */
+void session_receive(struct session *s, int64_t now_ms, const struct arrival *a, struct session_event *ev,
+                     struct buffer *out);
+
+/* send.c: appends one parcel in the session's version. False, with nothing appended, where memory is short or
+ * the payload is empty or too long. */
+bool session_send(struct session *s, uint32_t type, const char *target, const struct load *load,
+                  struct buffer *out);
+
+/* The functions of struct protocol. */
+int factom_session_open(void *s, const struct session_terms *terms, int64_t now_ms, struct buffer *out);
+size_t factom_session_read(void *s, int64_t now_ms, struct bytes in, struct session_event *ev,
+                           struct buffer *out);
+int factom_session_write(void *s, int64_t now_ms, const struct message *m, struct buffer *out);
+int64_t factom_session_deadline(const void *s);
+void factom_session_tick(void *s, int64_t now_ms, bool deaf, struct session_event *ev, struct buffer *out);
+void factom_session_close(void *s);
+
+#endif

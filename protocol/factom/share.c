@@ -1,0 +1,74 @@
+#include "protocol/factom/share.h"
+
+#include <stdlib.h>
+
+#include "protocol/factom/v11.h"
+
+/* The fewest bytes that an address takes in any version: in protobuf, tag and length three times, "::" and a
+ * digit. */
+#define ENTRY_BYTES_MIN 9
+
+bool harvest_add(struct harvest *h, const char *host, size_t host_length, const char *port,
+                 size_t port_length)
+{
+    struct address a;
+    if (!address_from_parts(&a, host, host_length, port, port_length)) {
+        return false;
+    }
+    if (h->n < h->most && address_is_ip(&a, &h->to[h->n])) {
+        h->n++;
+    } else {
+        h->left_out++;
+    }
+    return true;
+}
+
+static enum share_result read_into(uint32_t version, uint32_t network, struct bytes payload,
+                                   struct harvest *h)
+{
+    switch (version) {
+    case 9:
+        return share_json_read_v9(payload, network, h);
+    case 10:
+        return share_json_read_v10(payload, h);
+    default:
+        return v11_read_share(payload, h);
+    }
+}
+
+enum share_result share_read(uint32_t version, uint32_t network, struct bytes payload,
+                             struct parcel **endpoints)
+{
+    *endpoints = NULL;
+    if (payload.size > SHARE_BYTES_MAX) {
+        return SHARE_INVALID;
+    }
+    struct harvest h = {.most = payload.size / ENTRY_BYTES_MIN};
+    h.to = calloc(h.most + 1, sizeof *h.to);
+    if (h.to == NULL) {
+        return SHARE_NO_MEMORY;
+    }
+    enum share_result result = read_into(version, network, payload, &h);
+    if (result == SHARE_OK) {
+        *endpoints = parcel_new(h.to, h.n * sizeof *h.to);
+        result = *endpoints != NULL ? SHARE_OK : SHARE_NO_MEMORY;
+    }
+    free(h.to);
+    return result;
+}
+
+void share_write(uint32_t version, uint32_t network, const struct endpoint *endpoints, size_t n,
+                 struct buffer *out)
+{
+    switch (version) {
+    case 9:
+        share_json_write_v9(out, network, endpoints, n);
+        break;
+    case 10:
+        share_json_write_v10(out, endpoints, n);
+        break;
+    default:
+        v11_write_share(out, endpoints, n);
+        break;
+    }
+}

@@ -1,0 +1,40 @@
+/* Lists of addresses in payloads: peer shares, and the alternatives of a refusal. */
+#ifndef KITH_PROTOCOL_FACTOM_SHARE_H
+#define KITH_PROTOCOL_FACTOM_SHARE_H
+
+#include "protocol/buffer.h"
+#include "protocol/protocol.h"
+
+/* A longer share is invalid: parsed, JSON and protobuf take many times the memory of their bytes. */
+#define SHARE_BYTES_MAX ((size_t)256 << 10)
+
+/* Where addresses go as they are read. Those past `most` are counted only. A host name is a valid address,
+ * but it is not taken: looking up whatever names strangers tell us would make us their tool. */
+struct harvest {
+    struct endpoint *to;
+    size_t most, n;
+    size_t left_out;
+};
+
+/* False where the two do not make an address. */
+bool harvest_add(struct harvest *h, const char *host, size_t host_length, const char *port,
+                 size_t port_length);
+
+enum share_result { SHARE_OK, SHARE_INVALID, SHARE_NO_MEMORY };
+
+/* Reads a payload of `version` into a parcel of endpoints. V9's entries of other networks are skipped. */
+enum share_result share_read(uint32_t version, uint32_t network, struct bytes payload,
+                             struct parcel **endpoints);
+
+/* Appends the payload that says those endpoints in `version`. V9 leaves IPv6 out: generation 1 would not know
+ * what to do with it. */
+void share_write(uint32_t version, uint32_t network, const struct endpoint *endpoints, size_t n,
+                 struct buffer *out);
+
+/* The JSON array of V10, which is also that of alternatives, and the one of V9. */
+enum share_result share_json_read_v10(struct bytes text, struct harvest *h);
+enum share_result share_json_read_v9(struct bytes text, uint32_t network, struct harvest *h);
+void share_json_write_v10(struct buffer *out, const struct endpoint *endpoints, size_t n);
+void share_json_write_v9(struct buffer *out, uint32_t network, const struct endpoint *endpoints, size_t n);
+
+#endif

@@ -1,0 +1,231 @@
+#include "protocol/factom/v11.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "protocol/factom/wire.pb-c.h"
+
+static bool add_endpoints(struct harvest *h, FactomWire__Endpoint *const *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const FactomWire__Endpoint *e = list[i];
+        /* protobuf-c leaves the pointer of an empty field NULL. */
+        if (e->host.len == 0 || e->port.len == 0 ||
+            !harvest_add(h, (const char *)e->host.data, e->host.len, (const char *)e->port.data,
+                         e->port.len)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+const char *v11_read_handshake(struct bytes message, struct handshake *h)
+{
+    FactomWire__Handshake *w = factom_wire__handshake__unpack(NULL, message.size, message.data);
+    if (w == NULL) {
+        return "handshake can't be read";
+    }
+    *h = (struct handshake){.network = w->network,
+                            .version = w->version,
+                            .type = w->type,
+                            .node_id = w->node_id,
+                            .has_nonce = w->type == TYPE_HANDSHAKE,
+                            .nonce = w->loopback};
+    h->port = w->listen_port.len > 0 ? handshake_port(w->listen_port.data, w->listen_port.len) : 0;
+    struct harvest harvest = {.to = h->alternatives, .most = ALTERNATIVES_MAX};
+    bool good = add_endpoints(&harvest, w->alternatives, w->n_alternatives);
+    handshake_harvested(h, &harvest, good ? SHARE_OK : SHARE_INVALID);
+    factom_wire__handshake__free_unpacked(w, NULL);
+    return h->type == TYPE_HANDSHAKE || h->type == TYPE_REJECT ? NULL : "first message is no handshake";
+}
+
+enum share_result v11_read_share(struct bytes message, struct harvest *h)
+{
+    FactomWire__Share *w = factom_wire__share__unpack(NULL, message.size, message.data);
+    if (w == NULL) {
+        return SHARE_INVALID;
+    }
+    bool good = add_endpoints(h, w->share, w->n_share);
+    factom_wire__share__free_unpacked(w, NULL);
+    return good ? SHARE_OK : SHARE_INVALID;
+}
+
+/* --- Msg, by hand --- */
+
+enum wire_type { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2, WIRE_FIXED32 = 5 };
+
+#define VARINT_BYTES_MAX 10
+#define TAG_BYTES_MAX    5
+
+/* Advances *at past a varint of at most `most` bytes. False where it does not end in time. */
+static bool read_varint(struct bytes m, size_t *at, size_t most, uint64_t *value)
+{
+    *value = 0;
+    for (size_t i = 0; i < most && *at < m.size; i++) {
+        uint8_t b = m.data[(*at)++];
+        *value |= i < VARINT_BYTES_MAX - 1 || b <= 1 ? (uint64_t)(b & 0x7f) << (7 * i) : 0;
+        if (b < 0x80) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool read_bytes(struct bytes m, size_t *at, uint64_t n, struct bytes *value)
+{
+    if (n > m.size - *at) {
+        return false;
+    }
+    *value = (struct bytes){.data = m.data + *at, .size = (size_t)n};
+    *at += (size_t)n;
+    return true;
+}
+
+/* Reads one field's value; number is set for varints, bytes for the others. */
+static bool read_value(struct bytes m, size_t *at, unsigned wire, uint64_t *number, struct bytes *bytes)
+{
+    switch (wire) {
+    case WIRE_VARINT:
+        return read_varint(m, at, VARINT_BYTES_MAX, number);
+    case WIRE_FIXED64:
+        return read_bytes(m, at, 8, bytes);
+    case WIRE_BYTES:
+        return read_varint(m, at, TAG_BYTES_MAX, number) && read_bytes(m, at, *number, bytes);
+    case WIRE_FIXED32:
+        return read_bytes(m, at, 4, bytes);
+    default:
+        return false; /* groups, which proto3 does not have */
+    }
+}
+
+enum { FIELD_TYPE = 1, FIELD_PAYLOAD = 2 };
+
+bool v11_read_msg(struct bytes m, uint32_t *type, struct bytes *payload)
+{
+    *type = 0;
+    *payload = (struct bytes){.data = m.data};
+    for (size_t at = 0; at < m.size;) {
+        uint64_t tag, number = 0;
+        struct bytes bytes = {.size = 0};
+        if (!read_varint(m, &at, TAG_BYTES_MAX, &tag) ||
+            !read_value(m, &at, (unsigned)(tag & 7), &number, &bytes)) {
+            return false;
+        }
+        uint32_t field = (uint32_t)(tag >> 3);
+        unsigned wire = (unsigned)(tag & 7);
+        if (field == FIELD_TYPE && wire == WIRE_VARINT) {
+            *type = (uint32_t)number;
+        } else if (field == FIELD_PAYLOAD && wire == WIRE_BYTES) {
+            *payload = bytes;
+        } else if (field == FIELD_TYPE || field == FIELD_PAYLOAD) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static size_t put_varint(uint8_t *to, uint64_t value)
+{
+    size_t n = 0;
+    for (; value >= 0x80; value >>= 7) {
+        to[n++] = (uint8_t)(value | 0x80);
+    }
+    to[n++] = (uint8_t)value;
+    return n;
+}
+
+static void put_length(struct buffer *out, size_t length)
+{
+    uint8_t b[4] = {(uint8_t)(length >> 24), (uint8_t)(length >> 16), (uint8_t)(length >> 8),
+                    (uint8_t)length};
+    buffer_add(out, b, sizeof b);
+}
+
+void v11_write_msg(struct buffer *out, enum parcel_type type, const struct load *load)
+{
+    uint8_t head[2 + 2 * VARINT_BYTES_MAX];
+    size_t n = 0;
+    if (type != 0) {
+        head[n++] = FIELD_TYPE << 3 | WIRE_VARINT;
+        n += put_varint(head + n, type);
+    }
+    head[n++] = FIELD_PAYLOAD << 3 | WIRE_BYTES;
+    n += put_varint(head + n, load->size);
+    put_length(out, n + load->size);
+    buffer_add(out, head, n);
+    load_add(out, load);
+}
+
+/* --- what protobuf-c writes --- */
+
+static void put_message(struct buffer *out, const ProtobufCMessage *message, bool with_length)
+{
+    size_t size = protobuf_c_message_get_packed_size(message);
+    if (with_length) {
+        put_length(out, size);
+    }
+    uint8_t *to = buffer_reserve(out, size);
+    if (to != NULL) {
+        buffer_commit(out, protobuf_c_message_pack(message, to));
+    }
+}
+
+/* Endpoints as protobuf-c wants them: a list of pointers, and texts that live elsewhere. */
+struct packed {
+    FactomWire__Endpoint *list[ALTERNATIVES_MAX];
+    FactomWire__Endpoint items[ALTERNATIVES_MAX];
+    char hosts[ALTERNATIVES_MAX][IP_TEXT_MAX];
+    char ports[ALTERNATIVES_MAX][8];
+};
+
+static ProtobufCBinaryData text_data(char *text)
+{
+    return (ProtobufCBinaryData){.len = strlen(text), .data = (uint8_t *)text};
+}
+
+static size_t pack(struct packed *p, const struct endpoint *endpoints, size_t n)
+{
+    n = n < ALTERNATIVES_MAX ? n : ALTERNATIVES_MAX;
+    for (size_t i = 0; i < n; i++) {
+        ip_format(&endpoints[i].ip, p->hosts[i], sizeof p->hosts[i]);
+        snprintf(p->ports[i], sizeof p->ports[i], "%u", (unsigned)endpoints[i].port);
+        factom_wire__endpoint__init(&p->items[i]);
+        p->items[i].host = text_data(p->hosts[i]);
+        p->items[i].port = text_data(p->ports[i]);
+        p->list[i] = &p->items[i];
+    }
+    return n;
+}
+
+void v11_write_handshake(struct buffer *out, enum parcel_type type, const struct node_terms *node,
+                         const struct endpoint *alternatives, size_t n)
+{
+    struct packed p;
+    char port[8];
+    snprintf(port, sizeof port, "%u", (unsigned)node->listen_port);
+    FactomWire__Handshake h = FACTOM_WIRE__HANDSHAKE__INIT;
+    h.type = type;
+    h.network = node->network.id;
+    h.version = 11;
+    h.node_id = (uint32_t)node->node_id;
+    h.listen_port = text_data(port);
+    h.loopback = type == TYPE_HANDSHAKE ? node->nonce : 0;
+    h.n_alternatives = pack(&p, alternatives, n);
+    h.alternatives = p.list;
+    buffer_add(out, V11_MAGIC, strlen(V11_MAGIC));
+    put_message(out, &h.base, true);
+}
+
+/* A repeated field may come in pieces, so a long list is written a piece at a time. */
+void v11_write_share(struct buffer *out, const struct endpoint *endpoints, size_t n)
+{
+    struct packed p;
+    for (size_t done = 0; done < n;) {
+        FactomWire__Share s = FACTOM_WIRE__SHARE__INIT;
+        s.n_share = pack(&p, endpoints + done, n - done);
+        s.share = p.list;
+        put_message(out, &s.base, false);
+        done += s.n_share;
+    }
+}

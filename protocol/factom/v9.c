@@ -1,0 +1,145 @@
+#include "protocol/factom/v9.h"
+
+#include <stdio.h>
+
+#include "protocol/factom/crc32k.h"
+
+const char *const v9_names[] = {
+    [NAME_HEADER] = "Header",   [NAME_PAYLOAD] = "Payload",    [NAME_NETWORK] = "Network",
+    [NAME_VERSION] = "Version", [NAME_TYPE] = "Type",          [NAME_LENGTH] = "Length",
+    [NAME_CRC32] = "Crc32",     [NAME_PART_NO] = "PartNo",     [NAME_PARTS_TOTAL] = "PartsTotal",
+    [NAME_NODE_ID] = "NodeID",  [NAME_PEER_PORT] = "PeerPort", [NAME_APP_HASH] = "AppHash",
+    [NAME_APP_HASH + 1] = NULL,
+};
+
+static void read_header_field(struct gob_walk *w, const struct gob_field *f, struct v9_parcel *p)
+{
+    switch (f->name) {
+    case NAME_NETWORK:
+        p->network = (uint32_t)gob_field_uint(w, f, UINT32_MAX);
+        break;
+    case NAME_VERSION:
+        p->version = (uint16_t)gob_field_uint(w, f, UINT16_MAX);
+        break;
+    case NAME_TYPE:
+        p->type = (uint16_t)gob_field_uint(w, f, UINT16_MAX);
+        break;
+    case NAME_LENGTH:
+        p->length = (uint32_t)gob_field_uint(w, f, UINT32_MAX);
+        break;
+    case NAME_CRC32:
+        p->crc32 = (uint32_t)gob_field_uint(w, f, UINT32_MAX);
+        break;
+    case NAME_PART_NO:
+        p->part_no = (uint16_t)gob_field_uint(w, f, UINT16_MAX);
+        break;
+    case NAME_PARTS_TOTAL:
+        p->parts_total = (uint16_t)gob_field_uint(w, f, UINT16_MAX);
+        break;
+    case NAME_NODE_ID:
+        p->node_id = gob_field_uint(w, f, UINT64_MAX);
+        break;
+    case NAME_PEER_PORT:
+        p->peer_port = gob_field_string(w, f);
+        break;
+    case NAME_APP_HASH:
+        p->app_hash = gob_field_string(w, f);
+        break;
+    default:
+        gob_field_skip(w, f);
+        break;
+    }
+}
+
+static void read_header(struct gob_walk *outer, const struct gob_field *header, struct v9_parcel *p)
+{
+    struct gob_walk w = gob_field_struct(outer, header);
+    const struct gob_field *f;
+    while ((f = gob_next(&w)) != NULL) {
+        read_header_field(&w, f, p);
+    }
+}
+
+bool v9_read(struct gob_types *types, struct gob_frame *frame, struct v9_parcel *p)
+{
+    *p = (struct v9_parcel){.network = 0};
+    struct gob_walk w = gob_walk(types, &frame->body, frame->id, 0);
+    const struct gob_field *f;
+    while ((f = gob_next(&w)) != NULL) {
+        if (f->name == NAME_HEADER) {
+            read_header(&w, f, p);
+        } else if (f->name == NAME_PAYLOAD) {
+            p->payload = gob_field_bytes(&w, f);
+        } else {
+            gob_field_skip(&w, f);
+        }
+    }
+    return !frame->body.failed && gob_left(&frame->body) == 0;
+}
+
+bool v9_is_intact(const struct v9_parcel *p)
+{
+    return p->payload.size > 0 && p->length == p->payload.size &&
+           p->crc32 == crc32k(p->payload.data, p->payload.size);
+}
+
+/* Our own ids. */
+#define ID_MESSAGE (GOB_FIRST_ID + 1)
+#define ID_HEADER  (GOB_FIRST_ID + 2)
+
+static const struct gob_field_definition message_fields[] = {
+    {"Header", ID_HEADER},
+    {"Payload", GOB_BYTES},
+    {NULL, 0},
+};
+
+static const struct gob_field_definition header_fields[] = {
+    {"Network", GOB_UINT},      {"Version", GOB_UINT},
+    {"Type", GOB_UINT},         {"Length", GOB_UINT},
+    {"TargetPeer", GOB_STRING}, {"Crc32", GOB_UINT},
+    {"PartNo", GOB_UINT},       {"PartsTotal", GOB_UINT},
+    {"NodeID", GOB_UINT},       {"PeerAddress", GOB_STRING},
+    {"PeerPort", GOB_STRING},   {"AppHash", GOB_STRING},
+    {"AppType", GOB_STRING},    {NULL, 0},
+};
+
+void v9_write_definitions(struct buffer *out)
+{
+    gob_write_definition(out, ID_MESSAGE, "V9Msg", message_fields);
+    gob_write_definition(out, ID_HEADER, "V9Header", header_fields);
+}
+
+static void put_header(struct gob_writer *w, const struct v9_header *h, const struct load *load)
+{
+    char port[6];
+    snprintf(port, sizeof port, "%u", (unsigned)h->peer_port);
+    struct gob_struct_writer s = {.w = w};
+    gob_put_field_uint(&s, h->network);
+    gob_put_field_uint(&s, h->version);
+    gob_put_field_uint(&s, h->type);
+    gob_put_field_uint(&s, load->size);
+    gob_put_field_string(&s, h->target);
+    gob_put_field_uint(&s, crc32k(load->bytes, load->size));
+    gob_put_field_uint(&s, 0); /* PartNo */
+    gob_put_field_uint(&s, 0); /* PartsTotal */
+    gob_put_field_uint(&s, h->node_id);
+    gob_put_field_string(&s, ""); /* PeerAddress */
+    gob_put_field_string(&s, port);
+    gob_put_field_string(&s, "NetworkMessage");
+    gob_put_field_string(&s, "Network");
+    gob_put_end(w);
+}
+
+void v9_write(struct buffer *out, const struct v9_header *h, const struct load *load)
+{
+    struct gob_writer w = {.used = 0};
+    gob_put_int(&w, ID_MESSAGE);
+    struct gob_struct_writer s = {.w = &w};
+    gob_put_field_step(&s);
+    put_header(&w, h, load);
+    gob_put_field_step(&s);
+    gob_put_uint(&w, load->size);
+    gob_write_message(out, &w, load->size + 1);
+    load_add(out, load);
+    buffer_add(out, "", 1); /* the end of the struct */
+}

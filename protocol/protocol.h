@@ -1,0 +1,193 @@
+/* What every protocol promises.
+ *
+ * A protocol is a *session* (one per connection, run by that connection's thread) and a *service* (one per
+ * node, run by the controller). Both are plain state machines: no I/O, no clock, no globals, no threads. The
+ * caller owns their memory (session_size, service_size, peer_size; zeroed before open) and passes the time,
+ * so that they can be fuzzed, replayed from recorded bytes and simulated. `now_ms` is monotonic. No function
+ * blocks.
+ *
+ * The session turns bytes into events and messages into bytes. Its messages are neutral: what the service
+ * sees does not depend on the version that a connection speaks, so a share of addresses is an array of struct
+ * endpoint in a parcel, whichever JSON or protobuf it came in.
+ *
+ * A session that wraps another (an encrypted stream below a codec) is a session as well: it hands the
+ * decrypted bytes to the inner one's read and encrypts what that writes.
+ *
+ * Adding a protocol is adding a folder and a line in protocol/table.c. */
+#ifndef KITH_PROTOCOL_PROTOCOL_H
+#define KITH_PROTOCOL_PROTOCOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "protocol/buffer.h"
+#include "protocol/terms.h"
+#include "queue/message.h"
+
+struct bytes {
+    const uint8_t *data;
+    size_t size;
+};
+
+/* --- the session --- */
+
+struct session_terms {
+    const struct node_terms *node; /* outlives the session */
+    enum direction direction;
+    struct endpoint remote; /* the other end of the TCP connection */
+    bool refuse; /* answer the peer's handshake with a refusal that carries `alternatives`, then end */
+    const struct endpoint *alternatives;
+    size_t n_alternatives; /* up to ALTERNATIVES_MAX; the array outlives the session */
+    uint64_t (*random)(void *context);
+    void *context;
+};
+
+enum session_event_type {
+    SESSION_NOTHING,  /* bytes were consumed, or nothing is due; the counts below may say more */
+    SESSION_READY,    /* the handshake is done: peer */
+    SESSION_MESSAGE,  /* message, for the service: application kinds and control kinds alike */
+    SESSION_REJECTED, /* the peer refused us, with alternatives; the connection is to be closed */
+    SESSION_ENDED,    /* the connection is to be closed: reason and text (a goodbye, a timeout, bad input) */
+};
+
+/* What a handshake told about a peer. */
+struct peer_terms {
+    struct endpoint endpoint; /* where it listens: its IP with the port that it claims; port 0 for nowhere */
+    uint64_t node_id;
+    uint32_t version;
+    bool asked; /* our handshake itself has asked for its addresses: the next share is an answer */
+    char hash[PEER_HASH_MAX]; /* its name for the application */
+};
+
+struct session_event {
+    enum session_event_type type;
+    /* What was dealt with inside the session since the last event, a SESSION_MESSAGE of this event not
+     * included. */
+    uint32_t good;    /* valid parcels: each is worth merits.good */
+    uint32_t bad;     /* faults that do not end the session: each costs merits.bad */
+    uint32_t dropped; /* messages given up: a part of theirs never came, or went over the budget */
+    union {
+        struct peer_terms peer; /* SESSION_READY */
+        struct {
+            uint32_t kind;
+            struct parcel *parcel; /* the taker owns the reference */
+        } message;                 /* SESSION_MESSAGE */
+        struct {
+            enum end_reason reason;
+            char text[REASON_MAX];
+            size_t n_alternatives;
+            struct endpoint alternatives[ALTERNATIVES_MAX];
+        } end; /* SESSION_REJECTED, SESSION_ENDED */
+    };
+};
+
+/* --- the service --- */
+
+/* One peer, as the service sees it between online and offline. */
+struct service_peer {
+    struct peer_ref ref;
+    enum direction direction;
+    bool special;
+    const struct peer_terms *terms;
+    void *state; /* peer_size bytes of the service's own, zeroed before online */
+};
+
+/* How the service acts. All are called from within a service function, on the controller's thread; none
+ * blocks. */
+struct service_actions {
+    /* Posts a message of `kind` to a peer; takes the parcel's reference. Dropped and counted where the peer
+     * is stalled. */
+    void (*send)(void *world, struct peer_ref to, uint32_t kind, struct parcel *parcel);
+    /* Hands an application message on to FromNetwork; takes the reference. Nothing is lost: where FromNetwork
+     * is full the controller takes no further messages from peers until it has room. */
+    void (*deliver)(void *world, struct peer_ref from, uint32_t kind, struct parcel *parcel);
+    /* Up to `most` addresses that may be told to that peer: good ones, never special ones or the asker's own.
+     */
+    size_t (*share)(void *world, struct peer_ref asker, struct endpoint *out, size_t most);
+    /* Addresses that a peer told us. */
+    void (*learn)(void *world, struct peer_ref from, const struct endpoint *endpoints, size_t n);
+    void (*merit)(void *world, struct peer_ref about, int32_t merit);
+    void (*disconnect)(void *world, struct peer_ref p, enum end_reason why, const char *text);
+    /* The next peer that is online, after `after` (PEER_NOBODY for the first); false at the end. */
+    bool (*next_peer)(void *world, struct peer_ref after, struct service_peer *next);
+    uint64_t (*random)(void *world);
+};
+
+struct service_terms {
+    const struct node_terms *node; /* outlives the service */
+    const struct service_actions *actions;
+    void *world;
+};
+
+/* --- a message kind --- */
+
+struct protocol_kind {
+    uint32_t kind;    /* its number in messages */
+    const char *name; /* what the application and the console call it */
+};
+
+struct protocol {
+    const char *name;                        /* what -protocol says */
+    const struct network_terms *networks;    /* up to an entry with an empty name */
+    uint16_t custom_port;                    /* listening port of a custom network */
+    uint32_t (*custom_id)(const char *name); /* the number of a custom network */
+    struct timings timings;                  /* defaults */
+    struct merits merits;
+    struct limits limits;
+    uint32_t version_default, version_lowest, version_highest;
+
+    /* The kinds that an application may send and will be given, the first being the default; up to a NULL
+     * name. */
+    const struct protocol_kind *kinds;
+
+    size_t session_size, service_size, peer_size;
+
+    /* Starts a session; a dialer's first bytes go to out. 0, or -1 where memory is short. */
+    int (*session_open)(void *s, const struct session_terms *terms, int64_t now_ms, struct buffer *out);
+
+    /* Consumes bytes up to and including one event, fills *ev, and appends to out what the protocol owes in
+     * answer (a handshake, a pong). Returns how many bytes were consumed. `in` holds everything that has come
+     * and was not consumed, from the same first byte at each call. One stretch of bytes may hold several
+     * events, so the caller calls again, with an empty `in` too, until it gets SESSION_NOTHING and 0: more
+     * bytes must come first. After SESSION_REJECTED or SESSION_ENDED the caller flushes out, closes, and does
+     * not call again but session_close. */
+    size_t (*session_read)(void *s, int64_t now_ms, struct bytes in, struct session_event *ev,
+                           struct buffer *out);
+
+    /* Appends one message to out; the parcel stays the caller's. m->type is the kind, m->tag the enum scope
+     * that it was routed by. 0; -1 where this session can't say it (a kind that the version does not know, a
+     * payload over its limit, no memory), with nothing appended. Only after SESSION_READY. */
+    int (*session_write)(void *s, int64_t now_ms, const struct message *m, struct buffer *out);
+
+    /* When session_tick must run next; INT64_MAX for never. */
+    int64_t (*session_deadline)(const void *s);
+
+    /* Does what is due: pings, timeouts. `deaf`: since the last call we left bytes of the peer's unread
+     * ourselves, so its silence is not its fault. Never gives a SESSION_MESSAGE. */
+    void (*session_tick)(void *s, int64_t now_ms, bool deaf, struct session_event *ev, struct buffer *out);
+
+    void (*session_close)(void *s); /* frees what the session holds and wipes its keys */
+
+    int (*service_open)(void *v, const struct service_terms *terms,
+                        int64_t now_ms); /* 0, or -1 without memory */
+    void (*service_online)(void *v, int64_t now_ms, const struct service_peer *p);
+    void (*service_message)(void *v, int64_t now_ms, const struct service_peer *p, uint32_t kind,
+                            struct parcel *parcel); /* takes the reference */
+    void (*service_offline)(void *v, int64_t now_ms, const struct service_peer *p);
+    int64_t (*service_deadline)(const void *v);
+    void (*service_tick)(void *v, int64_t now_ms);
+    void (*service_close)(void *v);
+};
+
+/* NULL for a name that no protocol of this build has. protocol_at(i) is NULL past the last. Any thread. */
+const struct protocol *protocol_find(const char *name);
+const struct protocol *protocol_at(size_t i);
+
+/* Fills *terms for MAIN, TEST, LOCAL, or, where custom is not NULL, for that custom network. False where the
+ * protocol has no network of that name. */
+bool protocol_network(const struct protocol *p, const char *name, const char *custom,
+                      struct network_terms *terms);
+
+#endif

@@ -1,0 +1,50 @@
+#include <string.h>
+#include <strings.h>
+
+#include "protocol/factom/factom.h"
+#include "protocol/protocol.h"
+
+static const struct protocol *const protocols[] = {&factom_protocol};
+
+#define PROTOCOLS (sizeof protocols / sizeof protocols[0])
+
+const struct protocol *protocol_at(size_t i)
+{
+    return i < PROTOCOLS ? protocols[i] : NULL;
+}
+
+const struct protocol *protocol_find(const char *name)
+{
+    for (size_t i = 0; i < PROTOCOLS; i++) {
+        if (strcmp(protocols[i]->name, name) == 0) {
+            return protocols[i];
+        }
+    }
+    return NULL;
+}
+
+static bool custom_network(const struct protocol *p, const char *custom, struct network_terms *terms)
+{
+    size_t length = strlen(custom);
+    if (p->custom_id == NULL || length >= sizeof terms->name) {
+        return false;
+    }
+    *terms = (struct network_terms){.id = p->custom_id(custom), .port = p->custom_port, .open = true};
+    memcpy(terms->name, custom, length);
+    return true;
+}
+
+bool protocol_network(const struct protocol *p, const char *name, const char *custom,
+                      struct network_terms *terms)
+{
+    if (custom != NULL) {
+        return custom_network(p, custom, terms);
+    }
+    for (const struct network_terms *n = p->networks; n->name[0] != '\0'; n++) {
+        if (strcasecmp(n->name, name) == 0) {
+            *terms = *n;
+            return true;
+        }
+    }
+    return false;
+}

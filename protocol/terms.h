@@ -1,0 +1,126 @@
+/* What the parts of a node agree on: the network's terms, the node's terms, why connections end. Plain data.
+ */
+#ifndef KITH_PROTOCOL_TERMS_H
+#define KITH_PROTOCOL_TERMS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "peers/endpoint.h"
+
+#define NETWORK_NAME_MAX 64
+#define SEED_URL_MAX     1024
+#define DNS_SEEDS_MAX    8
+#define PEER_HASH_MAX    160 /* text that names a peer, with its NUL: the longest is 128 hex digits */
+#define REASON_MAX       160 /* text of an end reason, with its NUL */
+#define ALTERNATIVES_MAX 32  /* addresses that a refusal carries */
+
+struct network_terms {
+    char name[NETWORK_NAME_MAX]; /* MAIN, TEST, LOCAL, or what -customnet says */
+    uint32_t id;                 /* the number that tells networks apart on the wire */
+    uint16_t port;               /* default listening port */
+    bool open; /* addresses that are not routable may be learned and dialed (LOCAL, custom networks) */
+    char seed_url[SEED_URL_MAX];          /* "" for none */
+    const char *dns_seeds[DNS_SEEDS_MAX]; /* up to the first NULL */
+};
+
+/* Every time span of a node, in milliseconds. Each protocol has its defaults; flags override them. */
+struct timings {
+    int64_t dial;           /* a TCP connect, the look-up of the host name included */
+    int64_t handshake;      /* from connected to ready */
+    int64_t redial;         /* between two dials of one ordinary endpoint */
+    int64_t redial_special; /* between two dials of a special peer */
+    int64_t ping;           /* silence after which we ping */
+    int64_t silence;        /* silence after which the peer is given up */
+    int64_t request;        /* between two peer requests of ours to one peer */
+    int64_t request_limit;  /* least time between two peer requests of one peer that we answer */
+    int64_t reseed;         /* between two fetches of the seed list */
+    int64_t save;           /* between two writes of the peers file, when something changed */
+    int64_t forget;         /* a peer not heard from for so long is forgotten */
+    int64_t decay;          /* quality loses a tenth toward zero */
+    int64_t ban;            /* default length of a ban */
+    int64_t echo;     /* a message is not sent to a peer that sent us the same bytes within; 0: never mind */
+    int64_t cat;      /* between two rounds that drop peers at random; 0: off */
+    int64_t accept;   /* least time between two accepted connections from one IP; 0: no limit */
+    int64_t stall;    /* a reader that made no progress for so long is stalled */
+    int64_t assemble; /* parts of one message must come within */
+};
+
+struct merits {
+    int32_t good, bad, lost, handshake_failed; /* what each event adds to an IP's quality */
+    int32_t refuse_below;                      /* neither dialed nor accepted */
+    int32_t share_above;                       /* shared with others */
+    int32_t banned;                            /* what a banned IP's quality reads as */
+};
+
+struct limits {
+    uint32_t give_up;         /* failed dials in a row of an ordinary endpoint */
+    uint32_t share;           /* addresses per answer */
+    uint32_t per_ip;          /* connections of one IP, both directions; 0: no limit */
+    uint32_t pending;         /* incoming handshakes under way at once */
+    uint32_t few_peers;       /* with fewer known the seed list is fetched at start */
+    uint32_t cat_keep;        /* a CAT round drops down to so many */
+    uint32_t queue_parcels;   /* each queue: parcels */
+    uint64_t queue_bytes;     /* each queue: payload bytes */
+    uint64_t parcel_bytes;    /* longest payload accepted or sent, up to PARCEL_MAX */
+    uint64_t handshake_bytes; /* longest handshake */
+    uint64_t assemble_bytes;  /* unfinished messages of parts, per connection */
+    uint32_t gob_types, gob_depth,
+        gob_definition; /* docs/protocols/factom.md, "Gob, as much of it as is needed" */
+};
+
+/* What every session of a node reads and nobody writes once the node runs. */
+struct node_terms {
+    struct network_terms network;
+    struct timings timings;
+    struct limits limits;
+    uint64_t node_id;         /* what we call ourselves in handshakes */
+    uint64_t nonce;           /* random, one for the node's life: a handshake that carries it is our own */
+    uint16_t listen_port;     /* what we tell peers to dial */
+    uint32_t version;         /* preferred protocol version; the protocol's own default where 0 was given */
+    uint32_t version_minimum; /* peers below are refused */
+};
+
+enum direction { DIRECTION_OUTGOING, DIRECTION_INCOMING };
+
+/* How the node chose whom a message goes to. Some protocols tell the receiver. */
+enum scope {
+    SCOPE_NONE,      /* not the application's: the node's own answer to this peer */
+    SCOPE_BROADCAST, /* special peers and some others */
+    SCOPE_FULL,      /* everyone */
+    SCOPE_RANDOM,    /* one peer, chosen by the node */
+    SCOPE_PEER,      /* one peer, named by the application */
+};
+
+/* Why a connection ended: name, what the log says, and which merit of struct merits it costs. */
+#define END_REASONS(X)                                                                                       \
+    X(END_NONE, "none", MERIT_NONE)                                                                          \
+    X(END_DIAL_FAILED, "dial failed", MERIT_NONE) /* counted by the book as a failure instead */             \
+    X(END_HANDSHAKE, "bad handshake", MERIT_HANDSHAKE)                                                       \
+    X(END_HANDSHAKE_TIMEOUT, "handshake timed out", MERIT_HANDSHAKE)                                         \
+    X(END_NETWORK, "wrong network", MERIT_HANDSHAKE)                                                         \
+    X(END_VERSION, "version too low", MERIT_HANDSHAKE)                                                       \
+    X(END_LOOPBACK, "connected to ourselves", MERIT_NONE)                                                    \
+    X(END_REJECTED, "peer is full", MERIT_NONE)                                                              \
+    X(END_BAD_INPUT, "bad parcel", MERIT_BAD)                                                                \
+    X(END_SILENT, "silent too long", MERIT_LOST)                                                             \
+    X(END_CLOSED, "closed by peer", MERIT_LOST)                                                              \
+    X(END_ERROR, "connection error", MERIT_LOST)                                                             \
+    X(END_DUPLICATE, "already connected", MERIT_NONE)                                                        \
+    X(END_REFUSED, "refused: full", MERIT_NONE)                                                              \
+    X(END_BANNED, "banned", MERIT_NONE)                                                                      \
+    X(END_DISCONNECT, "disconnected on request", MERIT_NONE)                                                 \
+    X(END_CAT, "dropped in a CAT round", MERIT_NONE)                                                         \
+    X(END_RESOURCES, "out of memory, threads or descriptors", MERIT_NONE)                                    \
+    X(END_SHUTDOWN, "shutting down", MERIT_NONE)
+
+enum end_merit { MERIT_NONE, MERIT_HANDSHAKE, MERIT_BAD, MERIT_LOST };
+
+#define END_REASON_ENUM(name, text, merit) name,
+enum end_reason { END_REASONS(END_REASON_ENUM) END_REASON_COUNT };
+#undef END_REASON_ENUM
+
+const char *end_reason_text(enum end_reason r); /* "bad parcel"; never NULL */
+enum end_merit end_reason_merit(enum end_reason r);
+
+#endif

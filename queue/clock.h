@@ -1,0 +1,28 @@
+/* The two clocks. Only actors read them; sessions, services and the controller's core are given the time. */
+#ifndef KITH_QUEUE_CLOCK_H
+#define KITH_QUEUE_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+static inline int64_t clock_read(clockid_t clock)
+{
+    struct timespec t;
+
+    clock_gettime(clock, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Milliseconds of a clock that never goes back: for deadlines. */
+static inline int64_t clock_ms(void)
+{
+    return clock_read(CLOCK_MONOTONIC);
+}
+
+/* Milliseconds since 1970: for what outlives the process. */
+static inline int64_t clock_wall_ms(void)
+{
+    return clock_read(CLOCK_REALTIME);
+}
+
+#endif

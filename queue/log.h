@@ -1,0 +1,19 @@
+/* Where log lines go. The library prints nothing itself: whoever starts an actor says where its lines go. */
+#ifndef KITH_QUEUE_LOG_H
+#define KITH_QUEUE_LOG_H
+
+enum log_level { LOG_LEVEL_SILENT, LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+/* `line` is called on any of the node's threads, several at once; it must not block for long. */
+struct log_sink {
+    void (*line)(void *context, enum log_level level, const char *text);
+    void *context;
+    enum log_level level; /* lines above it are not even made */
+};
+
+/* Formats one line and hands it to the sink, where its level is wanted; longer than 511 bytes it is cut. Any
+ * thread. */
+void log_line(const struct log_sink *sink, enum log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,36 @@
+#include "queue/parcel.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct parcel *parcel_new(const void *bytes, size_t size)
+{
+    if (size > PARCEL_MAX)
+        return NULL;
+    struct parcel *p = malloc(sizeof *p + size);
+    if (p == NULL)
+        return NULL;
+    atomic_init(&p->references, 1);
+    p->size = (uint32_t)size;
+    if (bytes != NULL && size > 0)
+        memcpy(p->bytes, bytes, size);
+    return p;
+}
+
+struct parcel *parcel_hold(struct parcel *p)
+{
+    /* Relaxed: the caller's own reference keeps the parcel alive, and whoever gets the new one gets it
+     * through a queue, which orders everything that was done before. */
+    atomic_fetch_add_explicit(&p->references, 1, memory_order_relaxed);
+    return p;
+}
+
+void parcel_release(struct parcel *p)
+{
+    if (p == NULL)
+        return;
+    /* Release: without it a read of the payload by this thread could slip behind the free of another one.
+     * Acquire: without it the free here could slip before the reads of those that released earlier. */
+    if (atomic_fetch_sub_explicit(&p->references, 1, memory_order_acq_rel) == 1)
+        free(p);
+}

@@ -1,0 +1,136 @@
+#include "queue/ring.h"
+
+#include <ck_ring.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#ifdef KITH_TSAN
+void __tsan_acquire(void *address);
+void __tsan_release(void *address);
+#define HANDOVER_GIVE(r) __tsan_release(r)
+#define HANDOVER_TAKE(r) __tsan_acquire(r)
+#else
+#define HANDOVER_GIVE(r) ((void)(r))
+#define HANDOVER_TAKE(r) ((void)(r))
+#endif
+
+/* How often a writer looks for its turn before it gives its time away: about as long as a slot takes to be
+ * copied by a writer that runs. */
+#define TURN_LOOKS 64
+
+struct ring {
+    _Alignas(CK_MD_CACHELINE) ck_ring_t ck; /* the writers' and the readers' counts have their own lines */
+    bool many_writers;
+    void *slots;
+};
+
+CK_RING_PROTOTYPE(message, message)
+CK_RING_PROTOTYPE(name, peer_ref)
+
+struct ring *ring_new(enum ring_kind kind, uint32_t most, bool many_writers)
+{
+    if (most == 0 || most > RING_MOST)
+        return NULL;
+    /* CK wants a power of two, of which it leaves one slot empty. */
+    uint32_t slots = 2;
+    while (slots - 1 < most)
+        slots *= 2;
+    size_t slot_size = kind == RING_OF_NAMES ? sizeof(struct peer_ref) : sizeof(struct message);
+    struct ring *r = aligned_alloc(_Alignof(struct ring), sizeof *r);
+    if (r == NULL)
+        return NULL;
+    ck_ring_init(&r->ck, slots);
+    r->many_writers = many_writers;
+    /* Not calloc: no slot is read before it is written, so the pages of an idle ring need not exist. */
+    r->slots = malloc(slots * slot_size);
+    if (r->slots == NULL) {
+        free(r);
+        return NULL;
+    }
+    return r;
+}
+
+void ring_free(struct ring *r)
+{
+    if (r == NULL)
+        return;
+    free(r->slots);
+    free(r);
+}
+
+/* CK publishes slots in the order in which they were reserved, and spins until the earlier ones are. Where
+ * one of those writers is not running, spinning would last until the end of this thread's time slice. */
+static void publish_in_turn(struct ring *r, unsigned int ticket)
+{
+    for (unsigned int looks = 0; ck_pr_load_uint(&r->ck.p_tail) != ticket; looks++) {
+        if (looks < TURN_LOOKS)
+            ck_pr_stall();
+        else
+            sched_yield();
+    }
+    HANDOVER_GIVE(r);
+    ck_ring_enqueue_commit_mpmc(&r->ck, ticket);
+}
+
+static bool put_message_among_many(struct ring *r, const struct message *message)
+{
+    unsigned int ticket;
+    struct message *slot = ck_ring_enqueue_reserve_mpmc_message(&r->ck, r->slots, &ticket);
+    if (slot == NULL)
+        return false;
+    *slot = *message;
+    publish_in_turn(r, ticket);
+    return true;
+}
+
+bool ring_put_message(struct ring *r, const struct message *message)
+{
+    if (r->many_writers)
+        return put_message_among_many(r, message);
+    struct message *slot = ck_ring_enqueue_reserve_spmc_message(&r->ck, r->slots);
+    if (slot == NULL)
+        return false;
+    *slot = *message;
+    HANDOVER_GIVE(r);
+    ck_ring_enqueue_commit_spmc(&r->ck);
+    return true;
+}
+
+bool ring_put_name(struct ring *r, struct peer_ref name)
+{
+    unsigned int ticket;
+    struct peer_ref *slot = ck_ring_enqueue_reserve_mpmc_name(&r->ck, r->slots, &ticket);
+    if (slot == NULL)
+        return false;
+    *slot = name;
+    publish_in_turn(r, ticket);
+    return true;
+}
+
+/* Always CK's take for many consumers: a writer that drops the oldest message takes it as the reader does. */
+bool ring_take_message(struct ring *r, struct message *message)
+{
+    if (!ck_ring_dequeue_mpmc_message(&r->ck, r->slots, message))
+        return false;
+    HANDOVER_TAKE(r);
+    return true;
+}
+
+bool ring_take_name(struct ring *r, struct peer_ref *name)
+{
+    if (!ck_ring_dequeue_mpmc_name(&r->ck, r->slots, name))
+        return false;
+    HANDOVER_TAKE(r);
+    return true;
+}
+
+bool ring_empty(const struct ring *r)
+{
+    return ck_ring_size(&r->ck) == 0;
+}
+
+void ring_fence(void)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+}

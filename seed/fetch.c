@@ -1,0 +1,248 @@
+#include "seed/fetch.h"
+
+#include <curl/curl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "seed/list.h"
+#include "seed/lookup.h"
+
+#define STOP_LOOK_MS  100 /* how often the stop flag is looked at */
+#define REDIRECTS_MAX 5L
+#define BODY_ROOM_MIN ((size_t)4096)
+
+struct body {
+    char *bytes;
+    size_t size;
+    size_t room;
+    bool too_long;
+};
+
+/* One transfer, with what libcurl writes into while it runs. */
+struct transfer {
+    CURLM *multi;
+    CURL *easy;
+    struct body body;
+    char error[CURL_ERROR_SIZE];
+};
+
+int seed_fetch_global_init(void)
+{
+    static bool done;
+
+    if (done)
+        return 0;
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return -1;
+    done = true;
+    return 0;
+}
+
+/* libcurl takes any answer but `size * count` as an error. */
+static size_t receive(char *bytes, size_t size, size_t count, void *context)
+{
+    struct body *b = context;
+    size_t n = size * count; /* libcurl never hands over more than CURL_MAX_WRITE_SIZE */
+
+    if (n > SEED_BODY_MAX - b->size) {
+        b->too_long = true;
+        return 0;
+    }
+    if (n > b->room - b->size) {
+        size_t room = (b->size + n) * 2 > BODY_ROOM_MIN ? (b->size + n) * 2 : BODY_ROOM_MIN;
+        char *more = realloc(b->bytes, room);
+        if (!more)
+            return 0;
+        b->bytes = more;
+        b->room = room;
+    }
+    if (n > 0)
+        memcpy(b->bytes + b->size, bytes, n);
+    b->size += n;
+    return n;
+}
+
+static bool allow_schemes(CURL *easy)
+{
+#if LIBCURL_VERSION_NUM >= 0x075500
+    return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https,file") == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https") == CURLE_OK;
+#else
+    const long web = CURLPROTO_HTTP | CURLPROTO_HTTPS;
+    return curl_easy_setopt(easy, CURLOPT_PROTOCOLS, web | CURLPROTO_FILE) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS, web) == CURLE_OK;
+#endif
+}
+
+/* Without it libcurl waits for its resolver's thread when a transfer is given up: neither stopping nor the
+ * timeout would be kept. Older versions do wait. */
+static bool leave_resolver(CURL *easy)
+{
+#if LIBCURL_VERSION_NUM >= 0x075700
+    return curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK;
+#else
+    (void)easy;
+    return true;
+#endif
+}
+
+/* To libcurl 0 means its own default, or for ever. */
+static long timeout_of(int64_t ms)
+{
+    return ms < 1 ? 1L : ms > INT_MAX ? (long)INT_MAX : (long)ms;
+}
+
+static bool set_options(struct transfer *t, const char *url, const struct seed_terms *terms)
+{
+    CURL *easy = t->easy;
+    return curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->error) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 1L) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_MAXREDIRS, REDIRECTS_MAX) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_USERAGENT, "kith") == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, timeout_of(terms->connect_timeout_ms)) ==
+               CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_of(terms->total_timeout_ms)) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, receive) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_WRITEDATA, &t->body) == CURLE_OK && allow_schemes(easy) &&
+           leave_resolver(easy);
+}
+
+static CURLcode outcome(CURLM *multi)
+{
+    int left;
+    CURLMsg *m = curl_multi_info_read(multi, &left);
+    return m && m->msg == CURLMSG_DONE ? m->data.result : CURLE_RECV_ERROR;
+}
+
+/* The multi interface, because the easy one calls back only once a second while nothing arrives: too seldom
+ * to stop. */
+static CURLcode perform(struct transfer *t, const struct seed_terms *terms)
+{
+    int running = 1;
+
+    while (!seed_stopped(terms)) {
+        if (curl_multi_perform(t->multi, &running) != CURLM_OK)
+            return CURLE_OUT_OF_MEMORY;
+        if (running == 0)
+            return outcome(t->multi);
+        if (curl_multi_poll(t->multi, NULL, 0, STOP_LOOK_MS, NULL) != CURLM_OK)
+            return CURLE_OUT_OF_MEMORY;
+    }
+    return CURLE_ABORTED_BY_CALLBACK;
+}
+
+/* For http libcurl itself knows a body that was cut short. A folder, of no known length, and a file that ends
+ * before its length it takes for whole. */
+static int check_file(const struct transfer *t, struct seed_result *result)
+{
+    curl_off_t promised = -1;
+
+    if (curl_easy_getinfo(t->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &promised) != CURLE_OK || promised < 0)
+        return seed_result_fail(result, "not a file");
+    if (promised > (curl_off_t)t->body.size)
+        return seed_result_fail(result, "the file was cut short");
+    return 0;
+}
+
+static int check_answer(const struct transfer *t, struct seed_result *result)
+{
+    long status = 0;
+    const char *scheme = NULL;
+
+    if (curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK ||
+        curl_easy_getinfo(t->easy, CURLINFO_SCHEME, &scheme) != CURLE_OK)
+        return seed_result_fail(result, "the answer has no status");
+    if (scheme && strcasecmp(scheme, "file") == 0)
+        return check_file(t, result);
+    if (status != 200)
+        return seed_result_fail(result, "HTTP status %ld", status);
+    return 0;
+}
+
+static int run(struct transfer *t, const char *url, const struct seed_terms *terms,
+               struct seed_result *result)
+{
+    if (!t->multi || !t->easy || !set_options(t, url, terms) ||
+        curl_multi_add_handle(t->multi, t->easy) != CURLM_OK)
+        return seed_result_fail(result, "libcurl could not be set up");
+    CURLcode code = perform(t, terms);
+    if (seed_stopped(terms))
+        return seed_result_fail(result, "stopped");
+    if (t->body.too_long)
+        return seed_result_fail(result, "longer than %zu bytes", SEED_BODY_MAX);
+    if (code != CURLE_OK)
+        return seed_result_fail(result, "%s", t->error[0] ? t->error : curl_easy_strerror(code));
+    return check_answer(t, result);
+}
+
+/* On success body->bytes, which may be NULL where it is empty, is the caller's to free. */
+static int fetch_body(const char *url, const struct seed_terms *terms, struct body *body,
+                      struct seed_result *result)
+{
+    struct transfer t = {.multi = curl_multi_init(), .easy = curl_easy_init()};
+    int failed = run(&t, url, terms, result);
+
+    /* The easy handle goes first: it may still use the other. */
+    if (t.multi && t.easy)
+        curl_multi_remove_handle(t.multi, t.easy);
+    curl_easy_cleanup(t.easy);
+    curl_multi_cleanup(t.multi);
+    if (failed) {
+        free(t.body.bytes);
+        return -1;
+    }
+    *body = t.body;
+    return 0;
+}
+
+struct bad_lines {
+    const struct seed_terms *terms;
+    struct seed_result *result;
+};
+
+static void bad_line(void *context, size_t line, const char *why)
+{
+    struct bad_lines *b = context;
+
+    if (b->result->bad_lines++ < SEED_BAD_LINES_LOGGED)
+        log_line(b->terms->log, LOG_LEVEL_WARNING, "seed: line %zu: %s", line, why);
+}
+
+static int read_list(const struct body *body, const struct seed_terms *terms, struct seed_result *result)
+{
+    struct bad_lines bad = {.terms = terms, .result = result};
+    struct address_list list;
+
+    if (seed_list_parse(&list, body->bytes, body->size, bad_line, &bad) < 0)
+        return seed_result_fail(result, "memory is short");
+    if (result->bad_lines > SEED_BAD_LINES_LOGGED)
+        log_line(terms->log, LOG_LEVEL_WARNING, "seed: %zu more bad lines",
+                 result->bad_lines - SEED_BAD_LINES_LOGGED);
+    size_t n = list.n;
+    int failed = seed_lookup(list.items, n, terms, result);
+    address_list_free(&list);
+    if (failed)
+        return -1;
+    if (n == 0 && result->bad_lines > 0)
+        return seed_result_fail(result, "no seed list: not one of %zu lines is host:port", result->bad_lines);
+    if (n > 0 && result->n == 0)
+        return seed_result_fail(result, "not one of %zu host names could be looked up", n);
+    return 0;
+}
+
+int seed_fetch(const char *url, const struct seed_terms *terms, struct seed_result *result)
+{
+    struct body body;
+
+    if (fetch_body(url, terms, &body, result) < 0)
+        return -1;
+    int failed = read_list(&body, terms, result);
+    free(body.bytes);
+    return failed;
+}

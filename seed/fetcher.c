@@ -1,0 +1,276 @@
+#include "seed/fetcher.h"
+
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sodium.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "queue/clock.h"
+#include "queue/mailbox.h"
+#include "queue/thread.h"
+#include "seed/backoff.h"
+#include "seed/fetch.h"
+#include "seed/lookup.h"
+
+#define MESSAGE_ASK 1
+
+struct seed_fetcher {
+    pthread_t thread;
+    struct mailbox *mailbox;
+    struct bell bell;
+    _Atomic bool stop;
+
+    /* Written before the thread starts, and read-only from then on. */
+    char *url;
+    struct address *dns;
+    size_t n_dns;
+    struct seed_terms terms;
+    struct log_sink log;
+    uint32_t backoff_percent;
+    void (*found)(void *context, struct seed_report *report);
+    void *context;
+
+    /* The thread's own. */
+    uint32_t failures; /* fetches that failed since one succeeded */
+    int64_t retry_at;  /* on the clock of clock_ms; INT64_MAX: only when asked */
+};
+
+/* What the two sources gave. */
+struct harvest {
+    struct seed_result url;
+    struct seed_result dns;
+    bool failed;
+};
+
+/* Empties the mailbox. True where somebody asked. */
+static bool take_asks(struct seed_fetcher *f)
+{
+    struct message asks[8];
+    bool any = false;
+
+    while (mailbox_take_control(f->mailbox, asks, sizeof asks / sizeof asks[0]) > 0)
+        any = true;
+    return any;
+}
+
+static void sleep_until(struct seed_fetcher *f, int64_t when)
+{
+    int64_t left = when - clock_ms();
+    int timeout = when == INT64_MAX ? -1 : left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+    struct pollfd bell = {.fd = f->bell.fd, .events = POLLIN};
+
+    /* Both are looked at once more between lying down and polling: what came before the bell knew that we
+     * sleep did not ring it, and without this look we would sleep on it. */
+    bell_lie_down(&f->bell);
+    if (mailbox_empty(f->mailbox) && !seed_stopped(&f->terms))
+        poll(&bell, 1, timeout);
+    bell_get_up(&f->bell);
+}
+
+/* False where it is to stop. */
+static bool wait_for_work(struct seed_fetcher *f)
+{
+    while (!seed_stopped(&f->terms)) {
+        if (take_asks(f) || clock_ms() >= f->retry_at)
+            return true;
+        sleep_until(f, f->retry_at);
+    }
+    return false;
+}
+
+static void look_up_seeds(struct seed_fetcher *f, struct seed_result *result)
+{
+    if (seed_lookup(f->dns, f->n_dns, &f->terms, result) == 0 && result->n == 0)
+        seed_result_fail(result, "not one of %zu names could be looked up", f->n_dns);
+}
+
+static void gather(struct seed_fetcher *f, struct harvest *h)
+{
+    bool url_failed = f->url && seed_fetch(f->url, &f->terms, &h->url) < 0;
+    if (f->n_dns > 0)
+        look_up_seeds(f, &h->dns);
+    /* An empty list is a success, a name without an address is not. */
+    h->failed = h->dns.n == 0 && (f->url ? url_failed : f->n_dns > 0);
+}
+
+static void tell_errors(const struct harvest *h, char *out, size_t size)
+{
+    const char *url = h->url.error;
+    const char *dns = h->dns.error;
+    snprintf(out, size, "%s%s%s%s%s", *url ? "seed URL: " : "", url, *url && *dns ? "; " : "",
+             *dns ? "DNS seeds: " : "", dns);
+}
+
+static void put_endpoints(struct seed_report *report, const struct seed_result *from)
+{
+    if (from->n > 0)
+        memcpy(report->endpoints + report->n, from->endpoints, from->n * sizeof *from->endpoints);
+    report->n += from->n;
+}
+
+/* NULL where memory is short. */
+static struct seed_report *make_report(const struct harvest *h)
+{
+    struct seed_report *report =
+        calloc(1, sizeof *report + (h->url.n + h->dns.n) * sizeof report->endpoints[0]);
+    if (!report)
+        return NULL;
+    put_endpoints(report, &h->url);
+    put_endpoints(report, &h->dns);
+    report->bad_lines = h->url.bad_lines;
+    report->unresolved = h->url.unresolved + h->dns.unresolved;
+    tell_errors(h, report->error, sizeof report->error);
+    return report;
+}
+
+/* How long until the next try; at least 1. */
+static int64_t plan_retry(struct seed_fetcher *f)
+{
+    uint64_t random;
+
+    if (f->failures < UINT32_MAX)
+        f->failures++;
+    randombytes_buf(&random, sizeof random);
+    int64_t wait = seed_backoff_ms(f->failures, random) * f->backoff_percent / 100;
+    if (wait < 1)
+        wait = 1;
+    f->retry_at = clock_ms() + wait;
+    return wait;
+}
+
+static void settle(struct seed_fetcher *f, const struct harvest *h)
+{
+    struct seed_report *report = make_report(h);
+
+    /* What was asked for meanwhile is answered by this report: so these go before it is given. */
+    take_asks(f);
+    int64_t wait = 0;
+    if (h->failed || !report) {
+        wait = plan_retry(f);
+    } else {
+        f->failures = 0;
+        f->retry_at = INT64_MAX;
+    }
+    if (!report) {
+        log_line(&f->log, LOG_LEVEL_ERROR,
+                 "seed: memory is short; what was found is lost, next try in %lld ms", (long long)wait);
+        return;
+    }
+    report->next_try_ms = wait;
+    f->found(f->context, report);
+}
+
+static void *run(void *argument)
+{
+    struct seed_fetcher *f = argument;
+
+    while (wait_for_work(f)) {
+        struct harvest h = {0};
+        gather(f, &h);
+        if (!seed_stopped(&f->terms))
+            settle(f, &h);
+        seed_result_free(&h.url);
+        seed_result_free(&h.dns);
+    }
+    return NULL;
+}
+
+static void free_fetcher(struct seed_fetcher *f)
+{
+    mailbox_free(f->mailbox, NULL, NULL);
+    bell_fini(&f->bell);
+    free(f->dns);
+    free(f->url);
+    free(f);
+}
+
+/* False where memory is short. */
+static bool copy_sources(struct seed_fetcher *f, const struct seed_fetcher_terms *terms)
+{
+    if (terms->url) {
+        f->url = strdup(terms->url);
+        if (!f->url)
+            return false;
+    }
+    if (terms->n_dns > 0) {
+        f->dns = calloc(terms->n_dns, sizeof *f->dns);
+        if (!f->dns)
+            return false;
+        memcpy(f->dns, terms->dns, terms->n_dns * sizeof *f->dns);
+        f->n_dns = terms->n_dns;
+    }
+    return true;
+}
+
+static bool open_mailbox(struct seed_fetcher *f)
+{
+    /* One place for asks is enough: two that wait are the same as one. No parcel ever comes. */
+    const struct mailbox_terms terms = {.parcels = 1, .bytes = 1, .controls = 1, .reader_bell = &f->bell};
+    f->mailbox = mailbox_new(&terms);
+    return f->mailbox != NULL;
+}
+
+static struct seed_fetcher *new_fetcher(const struct seed_fetcher_terms *terms)
+{
+    /* The bell wants a cache line of its own, which calloc does not promise. */
+    struct seed_fetcher *f = aligned_alloc(_Alignof(struct seed_fetcher), sizeof *f);
+    if (!f)
+        return NULL;
+    *f = (struct seed_fetcher){
+        .backoff_percent = terms->backoff_percent,
+        .found = terms->found,
+        .context = terms->context,
+        .log = terms->log,
+        .retry_at = INT64_MAX,
+        .terms = {.connect_timeout_ms = terms->connect_timeout_ms,
+                  .total_timeout_ms = terms->total_timeout_ms},
+    };
+    atomic_init(&f->stop, false);
+    f->terms.stop = &f->stop;
+    f->terms.log = &f->log;
+    if (bell_init(&f->bell) < 0 || !open_mailbox(f) || !copy_sources(f, terms)) {
+        free_fetcher(f);
+        return NULL;
+    }
+    return f;
+}
+
+struct seed_fetcher *seed_fetcher_start(const struct seed_fetcher_terms *terms)
+{
+    if (terms->n_dns > SEED_NAMES_MAX)
+        return NULL;
+    struct seed_fetcher *f = new_fetcher(terms);
+    /* thread_start blocks SIGPIPE too, which libcurl leaves to us (CURLOPT_NOSIGNAL): else a server that
+     * hangs up within a TLS record could end the process. */
+    if (f && thread_start(&f->thread, "kith-seed", 0, run, f) != 0) {
+        free_fetcher(f);
+        return NULL;
+    }
+    return f;
+}
+
+void seed_fetcher_ask(struct seed_fetcher *f)
+{
+    static const struct message ask = {.type = MESSAGE_ASK};
+
+    /* A full lane holds an ask that the thread has not taken yet: this one is the same. */
+    (void)mailbox_post_control(f->mailbox, &ask);
+}
+
+void seed_fetcher_stop(struct seed_fetcher *f)
+{
+    /* Relaxed: the flag alone counts, and the bell's fence keeps it before the look whether the thread
+     * sleeps. Without that order the thread could go to sleep on a flag that it has not seen. */
+    atomic_store_explicit(&f->stop, true, memory_order_relaxed);
+    bell_ring(&f->bell);
+}
+
+void seed_fetcher_join(struct seed_fetcher *f)
+{
+    pthread_join(f->thread, NULL);
+    free_fetcher(f);
+}

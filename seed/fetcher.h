@@ -1,0 +1,58 @@
+/* The seed fetcher: an actor that finds the first endpoints, from a seed list's URL and from DNS seeds.
+ *
+ * It sleeps until it is asked. Then it fetches the URL and looks the DNS seeds up; where both give nothing it
+ * tries again by itself, later and later (seed/backoff.h), until it succeeds. */
+#ifndef KITH_SEED_FETCHER_H
+#define KITH_SEED_FETCHER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "peers/endpoint.h"
+#include "queue/log.h"
+
+struct seed_fetcher;
+
+/* What one fetch came to. One block from malloc, freed with free. */
+struct seed_report {
+    int64_t next_try_ms; /* it failed, and is tried again in so many milliseconds; 0: it succeeded */
+    size_t bad_lines;    /* lines of the list that were reported as bad */
+    size_t unresolved;   /* host names that gave nothing */
+    char error[544]; /* what went wrong, printable; also where only the URL or only DNS failed; "" for nothing
+                      */
+    size_t n;
+    struct endpoint endpoints[]; /* may name one endpoint twice */
+};
+
+struct seed_fetcher_terms {
+    const char *url;           /* copied; NULL: none */
+    const struct address *dns; /* copied; the DNS seeds, each with the port of the nodes behind it */
+    size_t n_dns;              /* up to SEED_NAMES_MAX (seed/lookup.h) */
+    int64_t connect_timeout_ms;
+    int64_t total_timeout_ms; /* of the transfer, of the look-ups in its list and of the DNS seeds: of each */
+    uint32_t backoff_percent; /* how much of seed_backoff_ms is waited: 100, and less in tests */
+
+    /* Called on the fetcher's thread, which waits meanwhile; must not block. The callee owns the report. */
+    void (*found)(void *context, struct seed_report *report);
+    void *context;
+    struct log_sink log; /* copied; called on the fetcher's thread */
+};
+
+/* Any thread, once seed_fetch_global_init and sodium_init have been called. Does not block. Starts the
+ * thread, which does nothing before it is asked. Without a URL and DNS seeds a fetch finds nothing and
+ * succeeds. NULL where memory, threads or descriptors are short, or n_dns is too large. */
+struct seed_fetcher *seed_fetcher_start(const struct seed_fetcher_terms *terms);
+
+/* One thread at a time; never blocks. Fetch now, also while it waits for its next try. Every ask is followed
+ * by a report, unless the fetcher is stopped or memory is short (which is logged, and tried again): asks made
+ * while a fetch runs are answered by that fetch's report. */
+void seed_fetcher_ask(struct seed_fetcher *f);
+
+/* Any thread; never blocks. What is under way ends within 200 ms, without a report. `found` may still be
+ * called until seed_fetcher_join returns. May be called again. */
+void seed_fetcher_stop(struct seed_fetcher *f);
+
+/* One thread, once, after seed_fetcher_stop. Blocks until the thread has ended; then f is gone. */
+void seed_fetcher_join(struct seed_fetcher *f);
+
+#endif

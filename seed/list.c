@@ -1,0 +1,121 @@
+#include "seed/list.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "seed/text.h"
+
+#define WHY_MAX   128
+#define SHOWN_MAX 80 /* bytes of a bad line that are shown */
+
+struct parse {
+    struct address_list *list;
+    size_t room; /* items that there is memory for */
+    size_t line;
+    void (*bad)(void *context, size_t line, const char *why);
+    void *context;
+};
+
+static bool is_space(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static void trim(const char **text, size_t *size)
+{
+    while (*size > 0 && is_space(**text)) {
+        ++*text;
+        --*size;
+    }
+    while (*size > 0 && is_space((*text)[*size - 1]))
+        --*size;
+}
+
+static void tell(const struct parse *p, const char *why)
+{
+    if (p->bad)
+        p->bad(p->context, p->line, why);
+}
+
+static void tell_bad(const struct parse *p, const char *text, size_t size)
+{
+    char shown[SHOWN_MAX + 1];
+    char why[WHY_MAX];
+    size_t n = size < SHOWN_MAX ? size : SHOWN_MAX;
+
+    for (size_t i = 0; i < n; i++)
+        shown[i] = text[i] ? text[i] : '?'; /* a NUL would hide the rest */
+    shown[n] = '\0';
+    seed_make_printable(shown);
+    snprintf(why, sizeof why, "\"%s%s\" is not host:port", shown, n < size ? "..." : "");
+    tell(p, why);
+}
+
+/* Room grows with the entries that are really there: a list is not believed to be long before it is. */
+static bool append(struct parse *p, const struct address *a)
+{
+    if (p->list->n == p->room) {
+        size_t room = p->room ? p->room * 2 : 16;
+        struct address *items = realloc(p->list->items, room * sizeof *items);
+        if (!items)
+            return false;
+        p->list->items = items;
+        p->room = room;
+    }
+    p->list->items[p->list->n++] = *a;
+    return true;
+}
+
+enum line_result { LINE_READ, LINE_FULL, LINE_NO_MEMORY };
+
+static enum line_result read_line(struct parse *p, const char *text, size_t size)
+{
+    struct address a;
+
+    trim(&text, &size);
+    if (size == 0)
+        return LINE_READ;
+    if (!address_parse(&a, text, size)) {
+        tell_bad(p, text, size);
+        return LINE_READ;
+    }
+    if (p->list->n == SEED_LIST_MAX_ENTRIES) {
+        char why[WHY_MAX];
+        snprintf(why, sizeof why, "more than %d entries: this one and the lines after it are left",
+                 SEED_LIST_MAX_ENTRIES);
+        tell(p, why);
+        return LINE_FULL;
+    }
+    return append(p, &a) ? LINE_READ : LINE_NO_MEMORY;
+}
+
+int seed_list_parse(struct address_list *list, const char *text, size_t size,
+                    void (*bad)(void *context, size_t line, const char *why), void *context)
+{
+    static const char mark[] = "\xef\xbb\xbf";
+    struct parse p = {.list = list, .bad = bad, .context = context};
+
+    *list = (struct address_list){0};
+    if (size >= sizeof mark - 1 && memcmp(text, mark, sizeof mark - 1) == 0) {
+        text += sizeof mark - 1;
+        size -= sizeof mark - 1;
+    }
+    while (size > 0) {
+        const char *end = memchr(text, '\n', size);
+        size_t length = end ? (size_t)(end - text) : size;
+        p.line++;
+        enum line_result result = read_line(&p, text, length);
+        if (result == LINE_NO_MEMORY) {
+            address_list_free(list);
+            return -1;
+        }
+        if (result == LINE_FULL)
+            break;
+        size_t step = end ? length + 1 : length;
+        text += step;
+        size -= step;
+    }
+    return 0;
+}

@@ -1,0 +1,51 @@
+#include "seed/result.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "seed/text.h"
+
+int seed_result_add(struct seed_result *result, const struct endpoint *endpoints, size_t n)
+{
+    if (n == 0)
+        return 0;
+    if (n > result->room - result->n) {
+        size_t room = (result->n + n) * 2;
+        struct endpoint *more = realloc(result->endpoints, room * sizeof *more);
+        if (!more)
+            return -1;
+        result->endpoints = more;
+        result->room = room;
+    }
+    memcpy(result->endpoints + result->n, endpoints, n * sizeof *endpoints);
+    result->n += n;
+    return 0;
+}
+
+int seed_result_fail(struct seed_result *result, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(result->error, sizeof result->error, format, arguments);
+    va_end(arguments);
+    seed_make_printable(result->error);
+    seed_result_free(result);
+    return -1;
+}
+
+void seed_result_free(struct seed_result *result)
+{
+    free(result->endpoints);
+    result->endpoints = NULL;
+    result->n = 0;
+    result->room = 0;
+}
+
+bool seed_stopped(const struct seed_terms *terms)
+{
+    /* Relaxed: the flag says "stop" and nothing else; no other memory is read because of it. */
+    return terms->stop && atomic_load_explicit(terms->stop, memory_order_relaxed);
+}

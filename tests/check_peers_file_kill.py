@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+"""Kills a writer of the peers file at 200 random moments and looks at the file after each: it must be whole, and hold
+every peer that a finished version held before.
+
+usage: check_peers_file_kill.py PATH-OF-peers_file_kill [SEED]
+"""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+
+KILLS = 200
+LONGEST = 0.06  # seconds that a writer lives: reading, then several writes
+
+
+def endpoint(n):
+    return "10.%d.%d.%d:8108" % (n >> 16 & 255, n >> 8 & 255, n & 255)
+
+
+def run_and_kill(helper, path, seconds):
+    """How many peers the last finished version held, 0 where none was finished."""
+    with subprocess.Popen([helper, path], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as writer:
+        time.sleep(seconds)
+        writer.kill()
+        output, errors = writer.communicate()
+    if writer.returncode != -9 or errors:
+        raise AssertionError("the writer ended by itself: %s" % errors.decode(errors="replace"))
+    # A line without its end was not printed whole.
+    lines = output.split(b"\n")[:-1]
+    return int(lines[-1]) if lines else 0
+
+
+def look(path, least):
+    """Checks the folder; returns how many peers the file holds and what writes that were cut off left behind."""
+    names = os.listdir(os.path.dirname(path))
+    if any(".corrupt-" in name for name in names):
+        raise AssertionError("a corrupt file was set aside: %s" % names)
+    leftovers = [name for name in names if ".tmp-" in name]
+    if len(leftovers) > 1:
+        raise AssertionError("temporary files pile up: %s" % leftovers)
+    if least == 0 and not os.path.exists(path):
+        return 0, leftovers
+    with open(path, encoding="utf-8") as f:
+        root = json.load(f)
+    held = {peer["address"] for peer in root["peers"]}
+    lost = [n for n in range(least) if endpoint(n) not in held]
+    if lost:
+        raise AssertionError("%d peers are lost, the first is %s" % (len(lost), endpoint(lost[0])))
+    return len(held), leftovers
+
+
+def main():
+    helper = os.path.abspath(sys.argv[1])
+    seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.SystemRandom().getrandbits(32)
+    moments = random.Random(seed)
+    least = kills = 0
+    cut_off = set()
+    verdict = "good"
+    with tempfile.TemporaryDirectory(prefix="kith-peers-kill-") as folder:
+        path = os.path.join(folder, "peers.json")
+        try:
+            for kills in range(1, KILLS + 1):
+                finished = run_and_kill(helper, path, moments.uniform(0.0, LONGEST))
+                held, leftovers = look(path, max(least, finished))
+                least = held
+                cut_off.update(leftovers)
+            if not cut_off or least == 0:
+                verdict = "BAD: no kill hit a write, so nothing was tested"
+        except (AssertionError, OSError, ValueError, KeyError) as e:
+            verdict = "BAD: %s" % e
+    print("seed %d: %d kills, %d of them in the middle of a write, %d peers: %s"
+          % (seed, kills, len(cut_off), least, verdict))
+    return 0 if verdict == "good" else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

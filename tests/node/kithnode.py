@@ -1,0 +1,360 @@
+"""Runs kith processes: what the tests in this folder and scripts/demo are made of.
+
+Every node has a loopback address of its own and listens on the port of the network LOCAL. It ends when this program
+does, whatever ends it: its standard input is a pipe that closes then.
+"""
+import itertools
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+SLOW = float(os.environ.get("KITH_TEST_SLOW", "1"))  # under sanitizers, how much longer all may take
+PORT = 8110
+TICKS = os.sysconf("SC_CLK_TCK")
+FAULTS = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|Assertion .* failed")
+
+
+class Failure(Exception):
+    """What a test expected has not happened."""
+
+
+def check(condition, message):
+    if not condition:
+        raise Failure(message)
+
+
+def few(count):
+    """A count of messages or connections, made smaller where all is slower."""
+    return max(1, int(count / SLOW))
+
+
+def until(condition, seconds, what):
+    """Waits until condition() is true and returns what it gave; `what` may be a function that makes the text."""
+    by = time.monotonic() + seconds * SLOW
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > by:
+            raise Failure(f"not within {seconds * SLOW:g} s: {what() if callable(what) else what}")
+        time.sleep(0.02)
+
+
+def loopback_addresses():
+    """Addresses that no other process of the tests uses at the same time: the process id chooses the block."""
+    pid = os.getpid()
+    first = 16 + pid % 224
+    block = pid // 224 % 64 * 4
+    return (f"127.{first}.{block + i // 254}.{1 + i % 254}" for i in range(4 * 254))
+
+
+class Node:
+    """One kith process that speaks JSON. May be started again, at the same address and with the same home."""
+
+    def __init__(self, kith, address, home, flags=()):
+        self.kith, self.address, self.home, self.flags = kith, address, home, list(flags)
+        self.endpoint = f"{address}:{PORT}"
+        self.stderr_path = os.path.join(home, "stderr")
+        self.raw = None  # is given each line first, as bytes; true where it has dealt with it
+        self.process = None
+        self.ids = itertools.count(1)
+        os.makedirs(home, exist_ok=True)
+
+    def __repr__(self):
+        return self.endpoint
+
+    def command_line(self):
+        return [self.kith, "-json", "-network", "LOCAL", "-bind", self.address, "-networkPort", str(PORT),
+                "-home", self.home, "-seedURL=", *self.flags]
+
+    def start(self, wait=True):
+        self.events, self.online = [], {}
+        self.news, self.closed = threading.Condition(), False
+        with open(self.stderr_path, "ab") as stderr:
+            self.process = subprocess.Popen(self.command_line(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                            stderr=stderr)
+        self.reader = threading.Thread(target=self._read, args=(self.process.stdout,), daemon=True)
+        self.reader.start()
+        if wait:
+            self.wait("listening")
+        return self
+
+    def _read(self, stdout):
+        for line in stdout:
+            if self.raw and self.raw(line):
+                continue
+            try:
+                event = json.loads(line)
+            except ValueError:
+                event = {"event": "not JSON", "line": line}
+            with self.news:
+                self._note(event)
+                self.news.notify_all()
+        with self.news:
+            self.closed = True
+            self.news.notify_all()
+
+    def _note(self, event):
+        self.events.append(event)
+        key = event.get("peer"), event.get("direction")
+        if event["event"] == "online":
+            self.online[key] = event
+        elif event["event"] == "offline":
+            self.online.pop(key, None)
+
+    # --- what it says ---
+
+    def mark(self):
+        return len(self.events)
+
+    def all(self, name, since=0):
+        with self.news:
+            return [e for e in self.events[since:] if e["event"] == name]
+
+    def wait(self, name, seconds=5, since=0, where=None, **fields):
+        """The first event of that name, from `since` on, that has these fields."""
+        by = time.monotonic() + seconds * SLOW
+        with self.news:
+            while True:
+                while since < len(self.events):
+                    event = self.events[since]
+                    since += 1
+                    if event["event"] == name and all(event.get(k) == v for k, v in fields.items()) \
+                            and (where is None or where(event)):
+                        return event
+                left = by - time.monotonic()
+                if self.closed or left <= 0:
+                    how = "it has ended" if self.closed else f"not within {seconds * SLOW:g} s"
+                    raise Failure(f"{self}: no event {name} {fields or ''}: {how}")
+                self.news.wait(left)
+
+    def wait_online(self, other, seconds=10, since=0, **fields):
+        """`other` is a Node, or "address:port"."""
+        where = str(other)
+        return self.wait("online", seconds, since, where=lambda e: e["address"] == where, **fields)
+
+    def count(self, direction):
+        with self.news:
+            return sum(1 for _, d in self.online if d == direction)
+
+    def peers(self):
+        """The hashes of its peers: each once, though there may be a connection each way."""
+        with self.news:
+            return {peer for peer, _ in self.online}
+
+    # --- what it is told ---
+
+    def write(self, data):
+        self.process.stdin.write(data)
+        self.process.stdin.flush()
+
+    def request(self, **request):
+        self.write(json.dumps(request).encode() + b"\n")
+
+    def send(self, target, text, **fields):
+        """Answers with the event "sent", or "error"."""
+        return self.ask(send=target, text=text, **fields)
+
+    def ask(self, within=5, **request):
+        """The event that answers the request."""
+        number, since = next(self.ids), self.mark()
+        self.request(id=number, **request)
+        by = time.monotonic() + within * SLOW
+        with self.news:
+            while True:
+                for event in self.events[since:]:
+                    if event.get("id") == number:
+                        return event
+                left = by - time.monotonic()
+                if self.closed or left <= 0:
+                    raise Failure(f"{self}: no answer to {request}")
+                self.news.wait(left)
+
+    def command(self, command, **fields):
+        return self.ask(command=command, **fields)
+
+    def status(self):
+        return self.command("status")
+
+    # --- how it is ---
+
+    def _proc(self, name):
+        with open(f"/proc/{self.process.pid}/{name}", encoding="ascii") as file:
+            return file.read()
+
+    def memory(self, key="VmHWM"):
+        """MiB; VmHWM is the most that it ever had, VmRSS what it has."""
+        return int(re.search(key + r":\s+(\d+) kB", self._proc("status")).group(1)) / 1024
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def threads(self):
+        return int(re.search(r"Threads:\s+(\d+)", self._proc("status")).group(1))
+
+    def cpu(self):
+        """Seconds of processor time so far."""
+        fields = self._proc("stat").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def alive(self):
+        return self.process is not None and self.process.poll() is None
+
+    def stderr(self):
+        with open(self.stderr_path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    # --- its end ---
+
+    def send_signal(self, number):
+        self.process.send_signal(number)
+
+    def end(self, number=signal.SIGTERM):
+        """Ends it; returns how long that took. It must end well."""
+        before = time.monotonic()
+        if number:
+            self.send_signal(number)
+        self.join()
+        seconds = time.monotonic() - before
+        check(self.process.returncode == 0, f"{self}: exit status {self.process.returncode}")
+        return seconds
+
+    def join(self, seconds=5):
+        try:
+            self.process.wait(seconds * SLOW)
+        except subprocess.TimeoutExpired:
+            raise Failure(f"{self}: did not end") from None
+        self.reader.join(seconds * SLOW)
+
+    def kill(self):
+        if self.process is None:
+            return
+        if self.alive():
+            self.process.kill()
+        self.process.wait()
+        self.reader.join(5)
+        for pipe in (self.process.stdin, self.process.stdout):
+            try:
+                pipe.close()
+            except OSError:
+                pass  # what was not written any more has nobody to go to
+
+
+class SeedServer:
+    """A seed list over HTTP. `lines` may be changed at any time."""
+
+    def __init__(self, lines=()):
+        self.lines, self.fetches = list(lines), 0
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                body = "".join(f"{line}\n" for line in server.lines).encode()
+                server.fetches += 1
+                self.send_response(200)
+                self.send_header("Content-Type", "text/plain")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.http.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.http.server_address[1]}/seeds.txt"
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.http.shutdown()
+        self.http.server_close()
+
+
+class Lab:
+    """The nodes and servers of one test, ended with it."""
+
+    def __init__(self, kith, addresses):
+        self.kith, self.addresses = kith, addresses
+        self.home = tempfile.mkdtemp(prefix="kith-test-")
+        self.nodes, self.closers = [], []
+
+    def address(self):
+        return next(self.addresses)
+
+    def node(self, *flags, address=None, start=True, kith=None):
+        home = os.path.join(self.home, f"n{len(self.nodes)}")
+        node = Node(kith or self.kith, address or self.address(), home, flags)
+        self.nodes.append(node)
+        return node.start() if start else node
+
+    def pair(self, *flags):
+        """Two nodes and the one connection between them: the second has dialed the first."""
+        a = self.node("-exclusive", *flags)
+        b = self.node("-exclusive", "-peers", a.endpoint, *flags)
+        return a, b, b.wait_online(a)["peer"], a.wait_online(b)["peer"]
+
+    def seeds(self, lines=()):
+        server = SeedServer(lines)
+        self.closers.append(server.close)
+        return server
+
+    def faults(self):
+        """What sanitizers and asserts wrote."""
+        return [f"{n}: {m.group(0)}" for n in self.nodes if n.process for m in FAULTS.finditer(n.stderr())]
+
+    def close(self):
+        for node in self.nodes:
+            node.kill()
+        for closer in self.closers:
+            closer()
+
+    def explain(self):
+        print(f"  files are left in {self.home}")
+        for node in filter(lambda n: n.process, self.nodes):
+            print(f"  --- {node} -> {node.process.returncode}, the end of its log:")
+            for line in node.stderr().splitlines()[-25:]:
+                print(f"  | {line}")
+            for event in node.events[-8:]:
+                print(f"  > {str(event)[:300]}")
+
+
+def run_one(kith, test, addresses):
+    lab, before, problem = Lab(kith, addresses), time.monotonic(), None
+    try:
+        said = test(lab)
+    except Failure as failure:
+        problem, said = str(failure), None
+    except Exception:
+        problem, said = traceback.format_exc(), None
+    lab.close()
+    if problem is None and lab.faults():
+        problem = "; ".join(lab.faults())
+    name = test.__name__.replace("_", " ")
+    print(f"{'ok' if problem is None else 'FAILED':6} {name} ({time.monotonic() - before:.1f} s)"
+          + (f": {said}" if said else ""), flush=True)
+    if problem is None:
+        shutil.rmtree(lab.home, ignore_errors=True)
+    else:
+        print(f"  {problem}")
+        lab.explain()
+    return problem is None
+
+
+def run(tests):
+    """usage: test_x.py KITH [word of a test's name]..."""
+    if len(sys.argv) < 2:
+        sys.exit(run.__doc__)
+    kith, words = os.path.abspath(sys.argv[1]), sys.argv[2:]
+    chosen = [t for t in tests if not words or any(w in t.__name__ for w in words)]
+    addresses = loopback_addresses()
+    results = [run_one(kith, test, addresses) for test in chosen]
+    sys.exit(0 if chosen and all(results) else 1)

@@ -1,0 +1,248 @@
+/* What the tests of the Factom protocol share: recorded streams, and sessions that talk in memory. */
+#ifndef KITH_TESTS_FACTOM_KIT_H
+#define KITH_TESTS_FACTOM_KIT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "protocol/factom/factom.h"
+#include "protocol/factom/session.h"
+
+/* --- recorded bytes --- */
+
+static inline json_t *load_vectors(void)
+{
+    json_error_t error;
+    json_t *root = json_load_file(KITH_VECTORS_DIR "/factom.json", 0, &error);
+    if (root == NULL) {
+        fail_msg("factom.json: %s", error.text);
+    }
+    return root;
+}
+
+static inline json_t *frames_of(json_t *root, const char *stream)
+{
+    json_t *streams = json_object_get(root, "streams");
+    for (size_t i = 0; i < json_array_size(streams); i++) {
+        json_t *s = json_array_get(streams, i);
+        if (strcmp(json_string_value(json_object_get(s, "name")), stream) == 0) {
+            return json_object_get(s, "frames");
+        }
+    }
+    fail_msg("no stream %s", stream);
+    return NULL;
+}
+
+static inline unsigned nibble(char c)
+{
+    return c <= '9' ? (unsigned)(c - '0') : (unsigned)(c - 'a' + 10);
+}
+
+/* Appends the bytes that a hex string says. */
+static inline void add_hex(struct buffer *b, const char *hex)
+{
+    for (; hex[0] != '\0'; hex += 2) {
+        uint8_t byte = (uint8_t)(nibble(hex[0]) << 4 | nibble(hex[1]));
+        buffer_add(b, &byte, 1);
+    }
+}
+
+static inline void add_frame(struct buffer *b, json_t *frames, size_t i)
+{
+    add_hex(b, json_string_value(json_object_get(json_array_get(frames, i), "hex")));
+}
+
+static inline struct bytes bytes_of(const struct buffer *b)
+{
+    assert_false(b->failed);
+    return (struct bytes){.data = b->data, .size = b->used};
+}
+
+/* Everything that a buffer holds, in one piece. Freed by the caller. */
+static inline uint8_t *flatten(const struct buffer *b, size_t *size)
+{
+    struct iovec iov[64];
+    int n = buffer_iovec(b, iov, 64);
+    uint8_t *flat = malloc(buffer_left(b) + 1);
+    *size = 0;
+    for (int i = 0; i < n; i++) {
+        memcpy(flat + *size, iov[i].iov_base, iov[i].iov_len);
+        *size += iov[i].iov_len;
+    }
+    assert_int_equal(*size, buffer_left(b));
+    return flat;
+}
+
+/* --- a session with all that belongs to it --- */
+
+struct side {
+    struct node_terms node;
+    struct session session;
+    struct buffer in, out;
+    struct session_event last; /* the last event that was not SESSION_NOTHING */
+    uint32_t ready, good, bad, dropped, requests, shares, messages;
+    struct parcel *message, *share; /* the last ones */
+    struct peer_terms peer;
+    int64_t now_ms;
+    bool over;
+};
+
+static inline struct node_terms test_node(uint32_t version)
+{
+    struct node_terms node = {.timings = factom_protocol.timings,
+                              .limits = factom_protocol.limits,
+                              .node_id = 0x1a2b3,
+                              .nonce = 0x1122334455667788,
+                              .listen_port = 8110,
+                              .version = version,
+                              .version_minimum = 9};
+    assert_true(protocol_network(&factom_protocol, "LOCAL", NULL, &node.network));
+    return node;
+}
+
+static inline struct session_terms test_terms(struct side *s, enum direction direction)
+{
+    struct session_terms terms = {.node = &s->node, .direction = direction};
+    assert_true(endpoint_parse(&terms.remote, "10.0.0.7:40123"));
+    return terms;
+}
+
+static inline void side_open(struct side *s, const struct session_terms *terms)
+{
+    assert_int_equal(factom_protocol.session_open(&s->session, terms, s->now_ms, &s->out), 0);
+}
+
+static inline void side_start(struct side *s, uint32_t version, enum direction direction, uint64_t nonce)
+{
+    *s = (struct side){.node = test_node(version), .now_ms = 1000};
+    s->node.nonce = nonce;
+    struct session_terms terms = test_terms(s, direction);
+    side_open(s, &terms);
+}
+
+static inline void side_close(struct side *s)
+{
+    factom_protocol.session_close(&s->session);
+    buffer_fini(&s->in);
+    buffer_fini(&s->out);
+    parcel_release(s->message);
+    parcel_release(s->share);
+}
+
+static inline void replace_parcel(struct parcel **old, struct parcel *new)
+{
+    parcel_release(*old);
+    *old = new;
+}
+
+static inline void side_event(struct side *s, struct session_event *ev)
+{
+    s->good += ev->good;
+    s->bad += ev->bad;
+    s->dropped += ev->dropped;
+    switch (ev->type) {
+    case SESSION_NOTHING:
+        return;
+    case SESSION_READY:
+        s->ready++;
+        s->peer = ev->peer;
+        break;
+    case SESSION_MESSAGE:
+        if (ev->message.kind == FACTOM_MESSAGE) {
+            s->messages++;
+            replace_parcel(&s->message, ev->message.parcel);
+        } else if (ev->message.kind == FACTOM_PEER_SHARE) {
+            s->shares++;
+            replace_parcel(&s->share, ev->message.parcel);
+        } else {
+            assert_int_equal(ev->message.kind, FACTOM_PEER_REQUEST);
+            assert_null(ev->message.parcel);
+            s->requests++;
+        }
+        break;
+    case SESSION_REJECTED:
+    case SESSION_ENDED:
+        s->over = true;
+        break;
+    }
+    s->last = *ev;
+}
+
+/* Lets the session read what s->in holds, as a connection does. */
+static inline void side_read(struct side *s)
+{
+    while (!s->over) {
+        struct session_event ev;
+        struct bytes in = {.data = s->in.data + s->in.data_sent, .size = buffer_left(&s->in)};
+        size_t used = factom_protocol.session_read(&s->session, s->now_ms, in, &ev, &s->out);
+        assert_true(used <= in.size);
+        buffer_consume(&s->in, used);
+        side_event(s, &ev);
+        if (used == 0 && ev.type == SESSION_NOTHING) {
+            return;
+        }
+    }
+}
+
+static inline void side_feed(struct side *s, const void *bytes, size_t n)
+{
+    buffer_add(&s->in, bytes, n);
+    side_read(s);
+}
+
+/* Each byte on its own. */
+static inline void side_dribble(struct side *s, const uint8_t *bytes, size_t n)
+{
+    for (size_t i = 0; i < n && !s->over; i++) {
+        side_feed(s, bytes + i, 1);
+    }
+}
+
+static inline void side_feed_frame(struct side *s, json_t *frames, size_t i)
+{
+    struct buffer b = {0};
+    add_frame(&b, frames, i);
+    side_feed(s, b.data, b.used);
+    buffer_fini(&b);
+}
+
+static inline void side_tick(struct side *s, bool deaf)
+{
+    struct session_event ev;
+    factom_protocol.session_tick(&s->session, s->now_ms, deaf, &ev, &s->out);
+    side_event(s, &ev);
+}
+
+static inline int side_say(struct side *s, uint32_t kind, enum scope scope, struct parcel *parcel)
+{
+    struct message m = {.type = kind, .tag = scope, .parcel = parcel};
+    return factom_protocol.session_write(&s->session, s->now_ms, &m, &s->out);
+}
+
+/* Moves up to `most` bytes of what one side wrote to the other. */
+static inline bool carry(struct side *from, struct side *to, size_t most)
+{
+    size_t size;
+    uint8_t *flat = flatten(&from->out, &size);
+    size_t n = size < most ? size : most;
+    side_feed(to, flat, n);
+    buffer_consume(&from->out, n);
+    free(flat);
+    return n > 0;
+}
+
+static inline void converse(struct side *a, struct side *b, size_t most)
+{
+    while (carry(a, b, most) || carry(b, a, most)) {
+    }
+}
+
+#endif

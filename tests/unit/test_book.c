@@ -1,0 +1,887 @@
+#include <setjmp.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "peers/book.h"
+
+#define NOW    INT64_C(1767225600000) /* 2026-01-01 */
+#define SECOND INT64_C(1000)
+#define MINUTE (60 * SECOND)
+#define HOUR   (60 * MINUTE)
+#define DAY    (24 * HOUR)
+
+static const struct book_terms usual = {
+    .most_endpoints = 10000,
+    .most_ips = 10000,
+    .most_per_ip = 256,
+    .forget_ms = 7 * DAY,
+    .decay_ms = HOUR,
+    .redial_ms = 2 * MINUTE,
+    .give_up = 5,
+    .quality_refuse = -200,
+    .quality_banned = -2147000000,
+};
+
+static struct book *book_with(size_t most_endpoints, size_t most_ips)
+{
+    struct book_terms terms = usual;
+    terms.most_endpoints = most_endpoints;
+    terms.most_ips = most_ips;
+    struct book *b = book_new(&terms);
+    assert_non_null(b);
+    return b;
+}
+
+static struct endpoint at(const char *text)
+{
+    struct endpoint e;
+    assert_true(endpoint_parse(&e, text));
+    return e;
+}
+
+static struct ip ip_of(const char *text)
+{
+    struct ip ip;
+    assert_true(ip_parse(&ip, text));
+    return ip;
+}
+
+/* The n-th of many endpoints, 250 to a network group. */
+static struct endpoint nth(unsigned n)
+{
+    char text[ENDPOINT_TEXT_MAX];
+    snprintf(text, sizeof text, "%u.%u.0.%u:8108", 1 + n / 250 / 250, n / 250 % 250, 1 + n % 250);
+    return at(text);
+}
+
+static bool learn(struct book *b, const char *text, int64_t now)
+{
+    struct endpoint e = at(text);
+    return book_learn(b, &e, SOURCE_PEER, now);
+}
+
+static void hear(struct book *b, const char *text, int64_t now)
+{
+    struct endpoint e = at(text);
+    book_heard(b, &e, now);
+}
+
+static bool knows(const struct book *b, const char *text)
+{
+    struct endpoint e = at(text);
+    return book_find(b, &e) != NULL;
+}
+
+static void merit(struct book *b, const char *ip, int32_t by, int64_t now)
+{
+    struct ip i = ip_of(ip);
+    book_merit(b, &i, by, now);
+}
+
+static int32_t quality(const struct book *b, const char *ip, int64_t now)
+{
+    struct ip i = ip_of(ip);
+    return book_quality(b, &i, now);
+}
+
+static void ban(struct book *b, const char *ip, int64_t until, int64_t now)
+{
+    struct ip i = ip_of(ip);
+    book_ban(b, &i, until, now);
+}
+
+static bool is_banned(const struct book *b, const char *ip, int64_t now)
+{
+    struct ip i = ip_of(ip);
+    return book_is_banned(b, &i, now);
+}
+
+/* splitmix64: the same seed gives the same choices. */
+struct world {
+    uint64_t seed;
+    const char *skip;
+    uint64_t used_group;
+    uint32_t uses;
+};
+
+static uint64_t draw(void *context)
+{
+    struct world *w = context;
+    uint64_t z = w->seed += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+static bool is_skipped(void *context, const struct endpoint *e)
+{
+    const struct world *w = context;
+    struct endpoint unwanted;
+    return w->skip != NULL && endpoint_parse(&unwanted, w->skip) && endpoint_equal(&unwanted, e);
+}
+
+static uint32_t group_use(void *context, uint64_t group)
+{
+    const struct world *w = context;
+    return group == w->used_group ? w->uses : 0;
+}
+
+static struct book_choice choice_of(struct world *w)
+{
+    return (struct book_choice){.skip = is_skipped, .group_use = group_use, .random = draw, .context = w};
+}
+
+static size_t candidates(const struct book *b, struct endpoint *out, size_t most, int64_t now)
+{
+    struct world w = {.seed = 1};
+    struct book_choice c = choice_of(&w);
+    return book_candidates(b, &c, out, most, now);
+}
+
+static void assert_endpoint(const struct endpoint *e, const char *text)
+{
+    char buf[ENDPOINT_TEXT_MAX];
+    assert_string_equal(endpoint_format(e, buf, sizeof buf), text);
+}
+
+static void test_learn_and_forget(void **state)
+{
+    (void)state;
+    struct book *b = book_with(100, 100);
+    assert_true(learn(b, "1.2.3.4:80", NOW));
+    assert_true(learn(b, "1.2.3.4:81", NOW));
+    struct endpoint e = at("1.2.3.4:80");
+    uint64_t version = book_version(b);
+    assert_true(book_learn(b, &e, SOURCE_PEER, NOW + 1));
+    assert_int_equal(book_version(b), version);
+    assert_true(book_learn(b, &e, SOURCE_SEED, NOW + 1));
+    assert_int_not_equal(book_version(b), version);
+    assert_int_equal(book_count(b), 2);
+    const struct book_entry *entry = book_find(b, &e);
+    assert_non_null(entry);
+    assert_int_equal(entry->source, SOURCE_SEED);
+    assert_int_equal(entry->learned_ms, NOW);
+    assert_int_equal(entry->heard_ms, 0);
+
+    struct endpoint no_port = {.ip = e.ip, .port = 0};
+    assert_false(book_learn(b, &no_port, SOURCE_PEER, NOW));
+    book_forget(b, &e);
+    book_forget(b, &e);
+    assert_int_equal(book_count(b), 1);
+    assert_true(knows(b, "1.2.3.4:81") && !knows(b, "1.2.3.4:80"));
+    book_free(b);
+    book_free(NULL);
+}
+
+static void test_unknown_is_ignored(void **state)
+{
+    (void)state;
+    struct book *b = book_with(100, 100);
+    struct endpoint e = at("1.2.3.4:80");
+    book_dialed(b, &e, NOW);
+    book_failed(b, &e, NOW);
+    book_heard(b, &e, NOW);
+    assert_int_equal(book_count(b), 0);
+    assert_int_equal(book_version(b), 0);
+    book_self(b, &e, NOW);
+    assert_true(book_is_self(b, &e));
+    assert_int_equal(book_count(b), 1);
+    book_free(b);
+}
+
+static void test_many_come_and_go(void **state)
+{
+    (void)state;
+    struct book *b = book_with(5000, 100);
+    for (unsigned i = 0; i < 5000; i++) {
+        struct endpoint e = nth(i);
+        assert_true(book_learn(b, &e, SOURCE_PEER, NOW));
+    }
+    for (unsigned i = 0; i < 5000; i += 3) {
+        struct endpoint e = nth(i);
+        book_forget(b, &e);
+    }
+    for (unsigned i = 0; i < 5000; i++) {
+        struct endpoint e = nth(i);
+        const struct book_entry *entry = book_find(b, &e);
+        assert_int_equal(entry != NULL, i % 3 != 0);
+        assert_true(entry == NULL || endpoint_equal(&entry->endpoint, &e));
+    }
+    assert_int_equal(book_count(b), 5000 - 1667);
+    book_free(b);
+}
+
+static void test_dial_rules(void **state)
+{
+    (void)state;
+    struct book *b = book_with(100, 100);
+    struct endpoint e = at("1.2.3.4:80"), out[4];
+    assert_int_equal(candidates(b, out, 4, NOW), 0);
+    learn(b, "1.2.3.4:80", NOW);
+    assert_int_equal(candidates(b, out, 4, NOW), 1);
+    assert_true(endpoint_equal(&out[0], &e));
+    assert_int_equal(candidates(b, out, 0, NOW), 0);
+
+    int64_t now = NOW;
+    assert_int_equal(book_next_candidate(b, now), INT64_MAX);
+    for (int i = 0; i < 5; i++) {
+        book_dialed(b, &e, now);
+        assert_int_equal(candidates(b, out, 4, now + 2 * MINUTE - 1), 0);
+        assert_int_equal(book_next_candidate(b, now + 1), now + 2 * MINUTE);
+        now += 2 * MINUTE;
+        assert_int_equal(candidates(b, out, 4, now), 1);
+        book_failed(b, &e, now);
+    }
+    assert_int_equal(candidates(b, out, 4, now + DAY), 0);
+    assert_int_equal(book_next_candidate(b, now - 1), INT64_MAX);
+
+    /* Heard of again: one more try. Heard from: a whole new run. */
+    learn(b, "1.2.3.4:80", now);
+    assert_int_equal(candidates(b, out, 4, now), 1);
+    book_failed(b, &e, now);
+    assert_int_equal(candidates(b, out, 4, now), 0);
+    book_heard(b, &e, now);
+    assert_int_equal(book_find(b, &e)->failures, 0);
+    assert_int_equal(candidates(b, out, 4, now), 1);
+    book_free(b);
+}
+
+static void test_who_is_no_candidate(void **state)
+{
+    (void)state;
+    struct book *b = book_with(100, 100);
+    learn(b, "1.0.0.1:80", NOW);
+    learn(b, "2.0.0.1:80", NOW);
+    learn(b, "3.0.0.1:80", NOW);
+    learn(b, "4.0.0.1:80", NOW);
+    learn(b, "5.0.0.1:80", NOW);
+    struct endpoint self = at("1.0.0.1:80"), out[8];
+    book_self(b, &self, NOW);
+    ban(b, "2.0.0.1", NOW + DAY, NOW);
+    merit(b, "3.0.0.1", -201, NOW);
+    merit(b, "4.0.0.1", -200, NOW);
+    struct world w = {.seed = 1, .skip = "5.0.0.1:80"};
+    struct book_choice c = choice_of(&w);
+    assert_int_equal(book_candidates(b, &c, out, 8, NOW), 1);
+    assert_endpoint(&out[0], "4.0.0.1:80");
+    c.skip = NULL;
+    c.group_use = NULL;
+    assert_int_equal(book_candidates(b, &c, out, 8, NOW), 2);
+    assert_endpoint(&out[0], "5.0.0.1:80");
+    assert_endpoint(&out[1], "4.0.0.1:80");
+    assert_int_equal(book_candidates(b, &c, out, 8, NOW + DAY), 4);
+    book_free(b);
+}
+
+static void test_dial_after_clock_was_set_back(void **state)
+{
+    (void)state;
+    struct book *b = book_with(100, 100);
+    struct endpoint e = at("1.2.3.4:80"), out[1];
+    learn(b, "1.2.3.4:80", NOW);
+    book_dialed(b, &e, NOW);
+    assert_int_equal(candidates(b, out, 1, NOW - DAY), 1);
+    merit(b, "1.2.3.4", 50, NOW);
+    assert_int_equal(quality(b, "1.2.3.4", NOW - DAY), 50);
+    merit(b, "1.2.3.4", 50, NOW - DAY);
+    assert_int_equal(quality(b, "1.2.3.4", NOW - DAY + HOUR), 90);
+    book_free(b);
+}
+
+static void test_groups_are_spread(void **state)
+{
+    (void)state;
+    struct book *b = book_with(100, 100);
+    learn(b, "1.1.0.1:80", NOW); /* group A, quality 30 */
+    learn(b, "1.1.0.2:80", NOW); /* group A, quality 20 */
+    learn(b, "1.1.0.3:80", NOW); /* group A, quality 10 */
+    learn(b, "2.2.0.1:80", NOW); /* group B, quality 5 */
+    learn(b, "2.2.0.2:80", NOW); /* group B, quality -5 */
+    learn(b, "3.3.0.1:80", NOW); /* group C, has a connection */
+    merit(b, "1.1.0.1", 30, NOW);
+    merit(b, "1.1.0.2", 20, NOW);
+    merit(b, "1.1.0.3", 10, NOW);
+    merit(b, "2.2.0.1", 5, NOW);
+    merit(b, "2.2.0.2", -5, NOW);
+    merit(b, "3.3.0.1", 1000, NOW);
+    struct ip c_ip = ip_of("3.3.0.1");
+    struct world w = {.seed = 1, .used_group = ip_group(&c_ip), .uses = 1};
+    struct book_choice c = choice_of(&w);
+    static const char *const order[] = {"1.1.0.1:80", "2.2.0.1:80", "3.3.0.1:80",
+                                        "1.1.0.2:80", "2.2.0.2:80", "1.1.0.3:80"};
+    struct endpoint out[8];
+    assert_int_equal(book_candidates(b, &c, out, 8, NOW), 6);
+    for (size_t i = 0; i < 6; i++) {
+        assert_endpoint(&out[i], order[i]);
+    }
+    assert_int_equal(book_candidates(b, &c, out, 2, NOW), 2);
+    assert_endpoint(&out[1], "2.2.0.1:80");
+    book_free(b);
+}
+
+static void test_same_seed_same_choice(void **state)
+{
+    (void)state;
+    /* Two books, the same endpoints in another order: hash keys and order of learning must not show. */
+    struct book *forth = book_with(1000, 100), *back = book_with(1000, 100);
+    for (unsigned i = 0; i < 600; i++) {
+        struct endpoint a = nth(i), z = nth(599 - i);
+        book_learn(forth, &a, SOURCE_PEER, NOW);
+        book_heard(forth, &a, NOW);
+        book_learn(back, &z, SOURCE_PEER, NOW);
+        book_heard(back, &z, NOW);
+    }
+    struct endpoint x[64], y[64], z[64];
+    for (int share = 0; share < 2; share++) {
+        struct world w1 = {.seed = 7}, w2 = {.seed = 7}, w3 = {.seed = 8};
+        struct book_choice c1 = choice_of(&w1), c2 = choice_of(&w2), c3 = choice_of(&w3);
+        if (share) {
+            assert_int_equal(book_shareable(forth, &c1, -1, x, 64, NOW), 64);
+            assert_int_equal(book_shareable(back, &c2, -1, y, 64, NOW), 64);
+            assert_int_equal(book_shareable(back, &c3, -1, z, 64, NOW), 64);
+        } else {
+            assert_int_equal(book_candidates(forth, &c1, x, 64, NOW), 64);
+            assert_int_equal(book_candidates(back, &c2, y, 64, NOW), 64);
+            assert_int_equal(book_candidates(back, &c3, z, 64, NOW), 64);
+        }
+        assert_memory_equal(x, y, sizeof x);
+        assert_memory_not_equal(x, z, sizeof x);
+    }
+    book_free(forth);
+    book_free(back);
+}
+
+static void test_equals_are_all_chosen(void **state)
+{
+    (void)state;
+    struct book *b = book_with(100, 100);
+    unsigned seen[16] = {0};
+    for (unsigned i = 0; i < 16; i++) {
+        struct endpoint e = nth(i);
+        book_learn(b, &e, SOURCE_PEER, NOW);
+    }
+    struct world w = {.seed = 3};
+    struct book_choice c = choice_of(&w);
+    for (int round = 0; round < 1600; round++) {
+        struct endpoint out;
+        assert_int_equal(book_candidates(b, &c, &out, 1, NOW), 1);
+        seen[out.ip.bytes[15] - 1]++;
+    }
+    /* 100 each on average; the odds against leaving these bounds are astronomic, and the seed is fixed. */
+    for (unsigned i = 0; i < 16; i++) {
+        assert_in_range(seen[i], 50, 160);
+    }
+    book_free(b);
+}
+
+static void test_shareable(void **state)
+{
+    (void)state;
+    struct book *b = book_with(100, 100);
+    static const char *const all[] = {"1.0.0.1:80", "2.0.0.1:80", "3.0.0.1:80",
+                                      "4.0.0.1:80", "5.0.0.1:80", "6.0.0.1:80"};
+    for (size_t i = 0; i < 6; i++) {
+        learn(b, all[i], NOW);
+        if (i != 0) {
+            hear(b, all[i], NOW);
+        }
+        struct endpoint e = at(all[i]);
+        book_merit(b, &e.ip, i == 1 ? 20 : 21, NOW);
+    }
+    struct endpoint self = at("3.0.0.1:80"), out[8];
+    book_self(b, &self, NOW);
+    ban(b, "4.0.0.1", NOW + DAY, NOW);
+    struct world w = {.seed = 1, .skip = "5.0.0.1:80"};
+    struct book_choice c = choice_of(&w);
+    assert_int_equal(book_shareable(b, &c, 20, out, 8, NOW), 1);
+    assert_endpoint(&out[0], "6.0.0.1:80");
+    /* Not even where everybody's quality would do is a banned one shared. */
+    assert_int_equal(book_shareable(b, &c, INT32_MIN, out, 8, NOW), 2);
+    book_free(b);
+}
+
+static void test_merits_decay(void **state)
+{
+    (void)state;
+    struct book *b = book_with(100, 100);
+    assert_int_equal(quality(b, "1.2.3.4", NOW), 0);
+    merit(b, "1.2.3.4", 1000, NOW);
+    assert_int_equal(quality(b, "1.2.3.4", NOW + HOUR - 1), 1000);
+    assert_int_equal(quality(b, "1.2.3.4", NOW + HOUR), 900);
+    assert_int_equal(quality(b, "1.2.3.4", NOW + 2 * HOUR), 810);
+    /* A demerit bites at once, and the part of an hour that is over still counts. */
+    merit(b, "1.2.3.4", -10, NOW + HOUR + 59 * MINUTE);
+    assert_int_equal(quality(b, "1.2.3.4", NOW + HOUR + 59 * MINUTE), 890);
+    assert_int_equal(quality(b, "1.2.3.4", NOW + 2 * HOUR), 801);
+
+    merit(b, "5.6.7.8", -15, NOW);
+    assert_int_equal(quality(b, "5.6.7.8", NOW + HOUR), -13);
+    for (int64_t h = 2; h < 30; h++) {
+        assert_true(quality(b, "5.6.7.8", NOW + h * HOUR) <= 0);
+    }
+    assert_int_equal(quality(b, "5.6.7.8", NOW + 30 * HOUR), 0);
+    assert_int_equal(quality(b, "1.2.3.4", NOW + 100000 * HOUR), 0);
+    book_free(b);
+}
+
+static void test_merits_are_clamped(void **state)
+{
+    (void)state;
+    struct book *b = book_with(100, 100);
+    merit(b, "1.2.3.4", INT32_MAX, NOW);
+    merit(b, "1.2.3.4", INT32_MAX, NOW);
+    assert_int_equal(quality(b, "1.2.3.4", NOW), QUALITY_MAX);
+    merit(b, "5.6.7.8", INT32_MIN, NOW);
+    merit(b, "5.6.7.8", INT32_MIN, NOW);
+    assert_int_equal(quality(b, "5.6.7.8", NOW), QUALITY_MIN);
+    assert_int_equal(quality(b, "5.6.7.8", NOW + HOUR), QUALITY_MIN / 10 * 9);
+    uint64_t version = book_version(b);
+    merit(b, "9.9.9.9", 0, NOW);
+    assert_int_equal(book_version(b), version);
+    book_free(b);
+}
+
+static void test_refusal(void **state)
+{
+    (void)state;
+    struct book *b = book_with(100, 100);
+    struct ip ip = ip_of("1.2.3.4");
+    book_merit(b, &ip, -200, NOW);
+    assert_false(book_refuses(b, &ip, NOW));
+    book_merit(b, &ip, -1, NOW);
+    assert_true(book_refuses(b, &ip, NOW));
+    assert_false(book_refuses(b, &ip, NOW + HOUR));
+    book_ban(b, &ip, NOW + DAY, NOW);
+    assert_true(book_refuses(b, &ip, NOW + HOUR));
+    assert_false(book_refuses(b, &ip, NOW + DAY));
+    book_free(b);
+}
+
+static void test_bans(void **state)
+{
+    (void)state;
+    struct book *b = book_with(100, 100);
+    merit(b, "1.2.3.4", 500, NOW);
+    ban(b, "1.2.3.4", NOW, NOW);
+    assert_false(is_banned(b, "1.2.3.4", NOW));
+    ban(b, "1.2.3.4", NOW + DAY, NOW);
+    assert_true(is_banned(b, "1.2.3.4", NOW + DAY - 1));
+    assert_int_equal(quality(b, "1.2.3.4", NOW + DAY - 1), -2147000000);
+    assert_int_equal(book_ban_count(b, NOW), 1);
+    /* Nothing is earned while banned; afterwards it starts again at 0. */
+    merit(b, "1.2.3.4", 700, NOW + HOUR);
+    assert_int_equal(quality(b, "1.2.3.4", NOW + DAY), 0);
+    assert_false(is_banned(b, "1.2.3.4", NOW + DAY));
+    assert_int_equal(book_ban_count(b, NOW + DAY), 0);
+    merit(b, "1.2.3.4", 7, NOW + DAY);
+    assert_int_equal(quality(b, "1.2.3.4", NOW + DAY), 7);
+
+    struct ip ip = ip_of("1.2.3.4");
+    assert_false(book_unban(b, &ip));
+    book_ban(b, &ip, NOW + 9 * DAY, NOW + DAY);
+    assert_true(book_unban(b, &ip));
+    assert_int_equal(book_quality(b, &ip, NOW + DAY), 0);
+    assert_false(book_unban(b, &ip));
+    book_free(b);
+}
+
+static void test_full_book_drops_the_worst(void **state)
+{
+    (void)state;
+    struct book *b = book_with(4, 100);
+    learn(b, "1.0.0.1:80", NOW);
+    learn(b, "2.0.0.1:80", NOW + 1);
+    learn(b, "3.0.0.1:80", NOW + 2);
+    learn(b, "4.0.0.1:80", NOW + 3);
+    hear(b, "1.0.0.1:80", NOW + 4);
+    merit(b, "3.0.0.1", -1, NOW + 4);
+    merit(b, "2.0.0.1", 50, NOW + 4);
+    assert_true(learn(b, "5.0.0.1:80", NOW + 5)); /* 3 has a negative quality */
+    assert_false(knows(b, "3.0.0.1:80"));
+    assert_true(
+        learn(b, "6.0.0.1:80", NOW + 6)); /* 2 is the oldest of the unheard, whatever its IP has earned */
+    assert_false(knows(b, "2.0.0.1:80"));
+    assert_true(knows(b, "1.0.0.1:80") && knows(b, "4.0.0.1:80") && knows(b, "5.0.0.1:80"));
+    merit(b, "7.0.0.1", -1, NOW + 7);
+    assert_false(learn(b, "7.0.0.1:80", NOW + 7));
+    hear(b, "4.0.0.1:80", NOW + 7);
+    hear(b, "5.0.0.1:80", NOW + 7);
+    hear(b, "6.0.0.1:80", NOW + 7);
+    assert_false(learn(b, "8.0.0.1:80", NOW + 8)); /* all were heard from */
+    assert_int_equal(book_count(b), 4);
+
+    /* One that is given up is worth no more than an unheard one. */
+    struct endpoint dead = at("5.0.0.1:80");
+    for (int i = 0; i < 5; i++) {
+        assert_false(learn(b, "8.0.0.1:80", NOW + 8));
+        book_failed(b, &dead, NOW + 8);
+    }
+    assert_true(learn(b, "8.0.0.1:80", NOW + 8));
+    assert_false(knows(b, "5.0.0.1:80"));
+    struct book_losses l = book_losses(b);
+    assert_int_equal(l.endpoints_evicted, 3);
+    assert_int_equal(l.endpoints_refused, 7);
+    book_free(b);
+}
+
+static void test_several_make_room_at_once(void **state)
+{
+    (void)state;
+    struct book *b = book_with(192, 100);
+    /* Those that go are the last that came, so that each gap is filled by none, or by another that has to go.
+     */
+    for (unsigned i = 0; i < 192; i++) {
+        struct endpoint e = nth(i);
+        assert_true(book_learn(b, &e, SOURCE_PEER, NOW + i));
+        if (i < 188) {
+            book_heard(b, &e, NOW + i);
+        }
+    }
+    struct endpoint newcomer = nth(500);
+    assert_true(book_learn(b, &newcomer, SOURCE_PEER, NOW + 200));
+    assert_int_equal(book_count(b), 190);
+    assert_non_null(book_find(b, &newcomer));
+    for (unsigned i = 0; i < 192; i++) {
+        struct endpoint e = nth(i);
+        const struct book_entry *entry = book_find(b, &e);
+        assert_int_equal(entry != NULL, i < 188 || i == 191);
+        assert_true(entry == NULL || entry->learned_ms == NOW + i);
+    }
+    book_free(b);
+}
+
+static void test_self_enters_a_full_book(void **state)
+{
+    (void)state;
+    struct book *b = book_with(2, 100);
+    struct endpoint self = at("9.0.0.1:80");
+    learn(b, "1.0.0.1:80", NOW);
+    learn(b, "2.0.0.1:80", NOW);
+    hear(b, "1.0.0.1:80", NOW + 2);
+    hear(b, "2.0.0.1:80", NOW + 1);
+    book_self(b, &self, NOW + 3);
+    assert_true(book_is_self(b, &self));
+    assert_false(knows(b, "2.0.0.1:80"));
+    /* It stays when a flood comes. */
+    struct endpoint gone = at("1.0.0.1:80");
+    book_forget(b, &gone);
+    for (unsigned i = 0; i < 100; i++) {
+        struct endpoint e = nth(i);
+        assert_true(book_learn(b, &e, SOURCE_PEER, NOW + 4));
+    }
+    assert_true(book_is_self(b, &self));
+    book_free(b);
+}
+
+static void test_one_ip_cannot_fill_the_book(void **state)
+{
+    (void)state;
+    struct book_terms terms = usual;
+    terms.most_per_ip = 3;
+    struct book *b = book_new(&terms);
+    assert_non_null(b);
+    learn(b, "1.0.0.1:1", NOW + 1);
+    learn(b, "1.0.0.1:2", NOW);
+    learn(b, "1.0.0.1:3", NOW);
+    learn(b, "2.0.0.1:1", NOW - 9);
+    hear(b, "1.0.0.1:2", NOW);
+    assert_true(learn(b, "1.0.0.1:4", NOW + 2));
+    assert_false(knows(b, "1.0.0.1:3"));
+    hear(b, "1.0.0.1:1", NOW + 2);
+    hear(b, "1.0.0.1:4", NOW + 2);
+    assert_false(learn(b, "1.0.0.1:5", NOW + 3));
+    assert_int_equal(book_count(b), 4);
+    book_free(b);
+}
+
+static void test_flood_is_cheap_and_bounded(void **state)
+{
+    (void)state;
+    struct book *b = book_with(10000, 10000);
+    for (unsigned i = 0; i < 100; i++) {
+        struct endpoint e = nth(i);
+        book_learn(b, &e, SOURCE_SEED, NOW);
+        book_heard(b, &e, NOW);
+    }
+    for (unsigned i = 100; i < 60000; i++) {
+        struct endpoint e = nth(i);
+        assert_true(book_learn(b, &e, SOURCE_PEER, NOW + i));
+        book_merit(b, &e.ip, 1, NOW + i);
+        assert_true(book_count(b) <= 10000);
+    }
+    for (unsigned i = 0; i < 100; i++) {
+        struct endpoint e = nth(i);
+        assert_non_null(book_find(b, &e));
+    }
+    /* Every one of them came, and is either here or counted. */
+    struct book_losses l = book_losses(b);
+    assert_int_equal(book_count(b) + l.endpoints_evicted, 60000);
+    struct book_snapshot *s = book_snapshot(b);
+    assert_non_null(s);
+    assert_true(s->n_scores <= 10000);
+    assert_int_equal(s->n_scores + l.scores_evicted, 59900);
+    book_snapshot_free(s);
+    book_free(b);
+}
+
+static void test_full_scores_drop_those_nearest_zero(void **state)
+{
+    (void)state;
+    struct book *b = book_with(100, 3);
+    merit(b, "1.0.0.1", -500, NOW);
+    merit(b, "2.0.0.1", 40, NOW);
+    ban(b, "3.0.0.1", NOW + 2 * DAY, NOW);
+    merit(b, "4.0.0.1", 1, NOW);
+    assert_int_equal(quality(b, "2.0.0.1", NOW), 0);
+    assert_int_equal(quality(b, "1.0.0.1", NOW), -500);
+    ban(b, "4.0.0.1", NOW + DAY, NOW);
+    ban(b, "5.0.0.1", NOW + 3 * DAY, NOW);
+    assert_int_equal(quality(b, "1.0.0.1", NOW), 0);
+    /* Nothing but bans is left: the one that ends first goes. */
+    ban(b, "6.0.0.1", NOW + 4 * DAY, NOW);
+    assert_true(is_banned(b, "3.0.0.1", NOW) && is_banned(b, "5.0.0.1", NOW) && is_banned(b, "6.0.0.1", NOW));
+    assert_false(is_banned(b, "4.0.0.1", NOW));
+    assert_int_equal(book_losses(b).scores_evicted, 3);
+    /* A ban that has ended is a score of zero. */
+    merit(b, "7.0.0.1", 1, NOW + 2 * DAY);
+    assert_int_equal(quality(b, "7.0.0.1", NOW + 2 * DAY), 1);
+    assert_int_equal(book_ban_count(b, NOW + 2 * DAY), 2);
+    book_free(b);
+}
+
+static void test_no_room_at_all(void **state)
+{
+    (void)state;
+    struct book *b = book_with(0, 0);
+    struct endpoint e = at("1.0.0.1:80");
+    assert_false(learn(b, "1.0.0.1:80", NOW));
+    book_self(b, &e, NOW);
+    merit(b, "1.0.0.1", 5, NOW);
+    ban(b, "1.0.0.1", NOW + DAY, NOW);
+    assert_int_equal(book_count(b), 0);
+    assert_int_equal(book_losses(b).endpoints_refused, 2);
+    assert_int_equal(book_losses(b).scores_refused, 2);
+    book_free(b);
+}
+
+static bool keep_special(void *context, const struct endpoint *e)
+{
+    struct endpoint special = at("3.0.0.1:80");
+    (*(unsigned *)context)++;
+    return endpoint_equal(&special, e);
+}
+
+static void test_expiry(void **state)
+{
+    (void)state;
+    struct book *b = book_with(100, 100);
+    learn(b, "1.0.0.1:80", NOW);
+    learn(b, "2.0.0.1:80", NOW);
+    learn(b, "3.0.0.1:80", NOW);
+    learn(b, "4.0.0.1:80", NOW + HOUR);
+    hear(b, "2.0.0.1:80", NOW + DAY);
+    merit(b, "1.0.0.1", 5, NOW);
+    merit(b, "2.0.0.1", 100000, NOW);
+    ban(b, "3.0.0.1", NOW + DAY, NOW);
+    ban(b, "4.0.0.1", NOW + 30 * DAY, NOW);
+    unsigned asked = 0;
+    uint64_t version = book_version(b);
+    book_expire(b, keep_special, &asked, NOW + HOUR);
+    assert_int_equal(book_version(b), version);
+    book_expire(b, keep_special, &asked, NOW + 7 * DAY);
+    assert_int_equal(book_count(b), 4);
+    book_expire(b, keep_special, &asked, NOW + 7 * DAY + 1);
+    assert_false(knows(b, "1.0.0.1:80"));
+    assert_int_equal(book_count(b), 3);
+    assert_int_equal(asked, 2);
+    assert_int_not_equal(book_version(b), version);
+    struct book_snapshot *s = book_snapshot(b);
+    assert_non_null(s);
+    assert_int_equal(s->n_scores, 1);
+    book_snapshot_free(s);
+    book_expire(b, NULL, NULL, NOW + 9 * DAY);
+    assert_int_equal(book_count(b), 0);
+    book_free(b);
+}
+
+static void test_snapshot_round_trip(void **state)
+{
+    (void)state;
+    struct book *b = book_with(100, 100);
+    struct endpoint e = at("1.0.0.1:80"), self = at("[2a00::1]:81");
+    book_learn(b, &e, SOURCE_SEED, NOW);
+    book_dialed(b, &e, NOW + 1);
+    book_heard(b, &e, NOW + 2);
+    book_failed(b, &e, NOW + 3);
+    book_self(b, &self, NOW);
+    merit(b, "1.0.0.1", 100, NOW);
+    ban(b, "3.0.0.1", NOW + DAY, NOW);
+    struct book_snapshot *s = book_snapshot(b);
+    assert_non_null(s);
+    book_free(b);
+
+    b = book_with(100, 100);
+    assert_int_equal(book_restore(b, s, NOW + 4), 0);
+    assert_int_equal(book_restore(b, s, NOW + 4), 4); /* known already */
+    const struct book_entry *entry = book_find(b, &e);
+    assert_non_null(entry);
+    assert_int_equal(entry->heard_ms, NOW + 2);
+    assert_int_equal(entry->dialed_ms, NOW + 1);
+    assert_int_equal(entry->learned_ms, NOW);
+    assert_int_equal(entry->failures, 1);
+    assert_int_equal(entry->source, SOURCE_SEED);
+    assert_true(book_is_self(b, &self));
+    assert_int_equal(quality(b, "1.0.0.1", NOW + HOUR), 90);
+    assert_true(is_banned(b, "3.0.0.1", NOW));
+    book_snapshot_free(s);
+    book_snapshot_free(NULL);
+    book_free(b);
+}
+
+static void test_restore_trusts_nothing(void **state)
+{
+    (void)state;
+    struct book_entry entries[] = {
+        {.endpoint = {.port = 0}},
+        {.endpoint = at("1.0.0.1:80"), .heard_ms = -1},
+        {.endpoint = at("1.0.0.1:80"), .learned_ms = INT64_MIN},
+        {.endpoint = at("1.0.0.1:80"), .dialed_ms = -1},
+        {.endpoint = at("1.0.0.1:80"), .source = SOURCE_INCOMING + 1},
+        {.endpoint = at("2.0.0.1:80"),
+         .heard_ms = INT64_MAX,
+         .learned_ms = INT64_MAX,
+         .dialed_ms = INT64_MAX},
+        {.endpoint = at("3.0.0.1:80"), .failures = UINT32_MAX},
+    };
+    struct book_score scores[] = {
+        {.ip = ip_of("1.0.0.1"), .quality = INT32_MAX},
+        {.ip = ip_of("1.0.0.1"), .quality = INT32_MIN, .quality_ms = 5},
+        {.ip = ip_of("1.0.0.1"), .quality_ms = INT64_MIN},
+        {.ip = ip_of("1.0.0.1"), .banned_until = -1},
+        {.ip = ip_of("2.0.0.1"), .quality = 50, .quality_ms = INT64_MAX},
+        {.ip = ip_of("3.0.0.1"), .banned_until = INT64_MAX},
+        {.ip = ip_of("4.0.0.1"), .quality = 50, .quality_ms = NOW, .banned_until = NOW + 1},
+    };
+    struct book_snapshot s = {.n_entries = 7, .entries = entries, .n_scores = 7, .scores = scores};
+    struct book *b = book_with(100, 100);
+    assert_int_equal(book_restore(b, &s, NOW), 9);
+    assert_int_equal(book_count(b), 2);
+    struct endpoint e = at("2.0.0.1:80");
+    const struct book_entry *entry = book_find(b, &e);
+    assert_non_null(entry);
+    assert_int_equal(entry->heard_ms, NOW);
+    assert_int_equal(entry->learned_ms, NOW);
+    assert_int_equal(entry->dialed_ms, NOW);
+    assert_int_equal(quality(b, "2.0.0.1", NOW + HOUR), 45);
+    assert_true(is_banned(b, "3.0.0.1", NOW + 1000 * DAY));
+    assert_int_equal(quality(b, "4.0.0.1", NOW + 1), 0);
+    e = at("3.0.0.1:80");
+    book_failed(b, &e, NOW);
+    entry = book_find(b, &e);
+    assert_int_equal(entry->failures, UINT32_MAX);
+    assert_int_equal(entry->learned_ms, NOW);
+    struct book_snapshot none = {.n_entries = 0};
+    assert_int_equal(book_restore(b, &none, NOW), 0);
+    book_free(b);
+}
+
+static void test_restore_keeps_the_best(void **state)
+{
+    (void)state;
+    struct book *b = book_with(100, 100);
+    for (unsigned i = 0; i < 100; i++) {
+        struct endpoint e = nth(i);
+        book_learn(b, &e, SOURCE_PEER, NOW);
+        book_merit(b, &e.ip, (int32_t)i + 1, NOW);
+        if (i >= 95) {
+            book_heard(b, &e, NOW);
+        }
+    }
+    struct endpoint e = nth(3);
+    book_ban(b, &e.ip, NOW + DAY, NOW);
+    struct book_snapshot *s = book_snapshot(b);
+    assert_non_null(s);
+    book_free(b);
+    b = book_with(5, 3);
+    assert_int_equal(book_restore(b, s, NOW), 95 + 97);
+    for (unsigned i = 95; i < 100; i++) {
+        e = nth(i);
+        assert_non_null(book_find(b, &e));
+    }
+    e = nth(3);
+    assert_true(book_is_banned(b, &e.ip, NOW));
+    e = nth(99);
+    assert_int_equal(book_quality(b, &e.ip, NOW), 100);
+    e = nth(98);
+    assert_int_equal(book_quality(b, &e.ip, NOW), 99);
+    book_snapshot_free(s);
+    book_free(b);
+}
+
+static int64_t milliseconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void test_ten_thousand_are_chosen_from_quickly(void **state)
+{
+    (void)state;
+    struct book *b = book_with(10000, 10000);
+    for (unsigned i = 0; i < 10000; i++) {
+        struct endpoint e = nth(i);
+        assert_true(book_learn(b, &e, SOURCE_PEER, NOW));
+        book_merit(b, &e.ip, (int32_t)(i % 37) - 18, NOW);
+        book_heard(b, &e, NOW);
+    }
+    struct endpoint out[32];
+    int64_t best = INT64_MAX;
+    for (int i = 0; i < 5; i++) {
+        int64_t start = milliseconds();
+        assert_int_equal(candidates(b, out, 32, NOW + HOUR), 32);
+        int64_t took = milliseconds() - start;
+        best = took < best ? took : best;
+    }
+    assert_true(best < 20);
+    book_free(b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_learn_and_forget),
+        cmocka_unit_test(test_unknown_is_ignored),
+        cmocka_unit_test(test_many_come_and_go),
+        cmocka_unit_test(test_dial_rules),
+        cmocka_unit_test(test_who_is_no_candidate),
+        cmocka_unit_test(test_dial_after_clock_was_set_back),
+        cmocka_unit_test(test_groups_are_spread),
+        cmocka_unit_test(test_same_seed_same_choice),
+        cmocka_unit_test(test_equals_are_all_chosen),
+        cmocka_unit_test(test_shareable),
+        cmocka_unit_test(test_merits_decay),
+        cmocka_unit_test(test_merits_are_clamped),
+        cmocka_unit_test(test_refusal),
+        cmocka_unit_test(test_bans),
+        cmocka_unit_test(test_full_book_drops_the_worst),
+        cmocka_unit_test(test_several_make_room_at_once),
+        cmocka_unit_test(test_self_enters_a_full_book),
+        cmocka_unit_test(test_one_ip_cannot_fill_the_book),
+        cmocka_unit_test(test_flood_is_cheap_and_bounded),
+        cmocka_unit_test(test_full_scores_drop_those_nearest_zero),
+        cmocka_unit_test(test_no_room_at_all),
+        cmocka_unit_test(test_expiry),
+        cmocka_unit_test(test_snapshot_round_trip),
+        cmocka_unit_test(test_restore_trusts_nothing),
+        cmocka_unit_test(test_restore_keeps_the_best),
+        cmocka_unit_test(test_ten_thousand_are_chosen_from_quickly),
+    };
+    return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,320 @@
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "peers/endpoint.h"
+#include "peers/special.h"
+
+static struct ip ip_of(const char *text)
+{
+    struct ip ip;
+    assert_true(ip_parse(&ip, text));
+    return ip;
+}
+
+static void test_ip_text(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *canonical;
+        bool v4;
+    } good[] = {
+        {"1.2.3.4", "1.2.3.4", true},
+        {"255.255.255.255", "255.255.255.255", true},
+        {"::ffff:1.2.3.4", "1.2.3.4", true},
+        {"::ffff:102:304", "1.2.3.4", true},
+        {"::1", "::1", false},
+        {"2001:DB8:0:0::0001", "2001:db8::1", false},
+        {"ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", false},
+    };
+    char text[IP_TEXT_MAX];
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        struct ip ip = ip_of(good[i].text);
+        assert_string_equal(ip_format(&ip, text, sizeof text), good[i].canonical);
+        assert_int_equal(ip_is_v4(&ip), good[i].v4);
+    }
+    static const char *const bad[] = {"",         "1.2.3",    "1.2.3.4.5", "1.2.3.256", "01.2.3.4x",
+                                      " 1.2.3.4", "1.2.3.4 ", "[::1]",     "::1%lo",    "localhost",
+                                      ":::",      "0x7f.1",   "12345::"};
+    struct ip ip;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_false(ip_parse(&ip, bad[i]));
+    }
+}
+
+static void test_routable(void **state)
+{
+    (void)state;
+    static const char *const no[] = {
+        "0.0.0.0",     "0.255.255.255", "10.0.0.1",    "100.64.0.0",       "100.127.255.255",
+        "127.0.0.1",   "169.254.1.1",   "172.16.0.0",  "172.31.255.255",   "192.0.0.1",
+        "192.0.2.255", "192.168.0.1",   "198.18.0.0",  "198.19.255.255",   "198.51.100.7",
+        "203.0.113.9", "224.0.0.1",     "239.1.1.1",   "240.0.0.1",        "255.255.255.255",
+        "::",          "::1",           "fc00::1",     "fdff::1",          "fe80::1",
+        "febf::1",     "ff02::1",       "2001:db8::1", "2001:db8:ffff::1", "::ffff:10.0.0.1",
+    };
+    static const char *const yes[] = {
+        "1.0.0.0",     "9.255.255.255", "11.0.0.0",    "100.63.255.255", "100.128.0.0",
+        "126.1.1.1",   "128.0.0.1",     "169.253.1.1", "172.15.1.1",     "172.32.0.0",
+        "192.0.1.1",   "192.0.3.1",     "192.167.1.1", "192.169.0.1",    "198.17.1.1",
+        "198.20.0.0",  "198.51.99.1",   "203.0.114.1", "223.1.1.1",      "2a00::1",
+        "2001:db7::1", "2001:db9::1",   "fbff::1",     "fec0::1",        "::2",
+    };
+    for (size_t i = 0; i < sizeof no / sizeof no[0]; i++) {
+        struct ip ip = ip_of(no[i]);
+        assert_false(ip_is_routable(&ip));
+    }
+    for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++) {
+        struct ip ip = ip_of(yes[i]);
+        assert_true(ip_is_routable(&ip));
+    }
+}
+
+static void test_loopback_and_groups(void **state)
+{
+    (void)state;
+    struct ip loopback4 = ip_of("127.9.9.9"), loopback6 = ip_of("::1"), other = ip_of("::2"),
+              v4 = ip_of("128.0.0.1");
+    assert_true(ip_is_loopback(&loopback4) && ip_is_loopback(&loopback6));
+    assert_false(ip_is_loopback(&other) || ip_is_loopback(&v4));
+
+    static const struct {
+        const char *a, *b;
+        bool same;
+    } pairs[] = {
+        {"1.2.3.4", "1.2.200.1", true},        {"1.2.3.4", "1.3.3.4", false},
+        {"1.2.3.4", "2.2.3.4", false},         {"2001:db8:1::1", "2001:db8:2::1", true},
+        {"2001:db8::1", "2001:db9::1", false}, {"2001:db8::1", "2002:db8::1", false},
+        {"0.1.0.0", "0:1::", false},           {"::ffff:1.2.3.4", "1.2.0.0", true},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        struct ip a = ip_of(pairs[i].a), b = ip_of(pairs[i].b);
+        assert_int_equal(ip_group(&a) == ip_group(&b), pairs[i].same);
+    }
+}
+
+static void test_endpoint_text(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"1.2.3.4:1", "255.1.2.3:65535", "[::1]:8108", "[2001:db8::1]:80"};
+    char text[ENDPOINT_TEXT_MAX];
+    struct endpoint e;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_true(endpoint_parse(&e, good[i]));
+        assert_string_equal(endpoint_format(&e, text, sizeof text), good[i]);
+    }
+    static const char *const bad[] = {
+        "",           "1.2.3.4",     "1.2.3.4:",    "1.2.3.4:0",      "1.2.3.4:65536", "1.2.3.4:-1",
+        "::1:80",     "[::1]",       "[::1]80",     "[::1]:",         "[1.2.3.4]:80",  "host:80",
+        "1.2.3.4:+1", "1.2.3.4: 80", "1.2.3.4:80 ", "1.2.3.4:000080", "[]:80",         ":80",
+        "1.2.3.4:8a", "[::1%lo]:80", "[[::1]]:80"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_false(endpoint_parse(&e, bad[i]));
+    }
+}
+
+static void test_sockaddr(void **state)
+{
+    (void)state;
+    struct sockaddr_storage to;
+    struct endpoint e, back;
+    assert_true(endpoint_parse(&e, "1.2.3.4:258"));
+    assert_int_equal(endpoint_to_sockaddr(&e, &to), sizeof(struct sockaddr_in));
+    struct sockaddr_in v4;
+    memcpy(&v4, &to, sizeof v4);
+    assert_int_equal(v4.sin_family, AF_INET);
+    assert_int_equal(v4.sin_port, htons(258));
+    assert_int_equal(v4.sin_addr.s_addr, htonl(0x01020304));
+    assert_true(endpoint_from_sockaddr(&back, (const struct sockaddr *)&to));
+    assert_true(endpoint_equal(&e, &back));
+
+    assert_true(endpoint_parse(&e, "[2001:db8::7]:8108"));
+    assert_int_equal(endpoint_to_sockaddr(&e, &to), sizeof(struct sockaddr_in6));
+    assert_int_equal(to.ss_family, AF_INET6);
+    assert_true(endpoint_from_sockaddr(&back, (const struct sockaddr *)&to));
+    assert_true(endpoint_equal(&e, &back));
+
+    to.ss_family = AF_UNIX;
+    assert_false(endpoint_from_sockaddr(&back, (const struct sockaddr *)&to));
+}
+
+static bool parses(struct address *a, const char *text)
+{
+    return address_parse(a, text, strlen(text));
+}
+
+static void test_address_text(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"localhost:1",   "a.b-c.D_e:65535", "1.2.3.4:80", "[::1]:80",
+                                       "seed.1.com:80", "1a:80",           "0xg:80",     "x:08108"};
+    struct address a;
+    char text[ENDPOINT_TEXT_MAX];
+    for (size_t i = 0; i < sizeof good / sizeof good[0] - 1; i++) {
+        assert_true(parses(&a, good[i]));
+        assert_string_equal(address_format(&a, text, sizeof text), good[i]);
+    }
+    assert_true(parses(&a, "x:08108"));
+    assert_int_equal(a.port, 8108);
+    static const char *const bad[] = {
+        "",           ":80",       "host",         "host:",         "host:0",
+        "host:99999", "a..b:80",   ".a:80",        "a.:80",         "a b:80",
+        "a/b:80",     "1.2.3:80",  "1.2.3.256:80", "0x7f000001:80", "2130706433:80",
+        "x.0XAF:80",  "[host]:80", "h\xc3\xb6:80", "::1:80"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_false(parses(&a, bad[i]));
+    }
+    assert_int_equal(a.port, 8108);
+}
+
+static void test_address_length_is_believed(void **state)
+{
+    (void)state;
+    struct address a;
+    /* Exactly as many bytes as the heap block has, so that a sanitizer sees any step beyond. */
+    char *bytes = malloc(6);
+    assert_non_null(bytes);
+    memcpy(bytes, "ab:809", 6);
+    assert_true(address_parse(&a, bytes, 5));
+    assert_int_equal(a.port, 80);
+    assert_true(address_parse(&a, bytes, 6));
+    assert_int_equal(a.port, 809);
+    assert_false(address_parse(&a, bytes, 3));
+    assert_false(address_parse(&a, bytes, 0));
+    free(bytes);
+    assert_false(address_parse(&a, "1.2.3.4\0x:80", 12));
+    assert_false(address_parse(&a, "[::1\0]:80", 9));
+    assert_false(address_parse(&a, "ab\0:80", 6));
+    assert_false(address_parse(&a, "ab:8\0", 5));
+}
+
+static void test_address_limits(void **state)
+{
+    (void)state;
+    struct address a;
+    char name[HOST_MAX + 8];
+    char text[ENDPOINT_TEXT_MAX];
+    for (size_t i = 0; i < sizeof name; i++) {
+        name[i] = i % 64 == 63 ? '.' : 'x';
+    }
+    memcpy(name + HOST_MAX, ":65535", 7);
+    assert_true(parses(&a, name));
+    assert_string_equal(address_format(&a, text, sizeof text), name);
+    assert_true(address_from_parts(&a, name, HOST_MAX, "1", 1));
+    name[HOST_MAX] = 'x';
+    assert_false(address_from_parts(&a, name, HOST_MAX + 1, "1", 1));
+    memset(name, 'x', 64);
+    assert_true(address_from_parts(&a, name, 63, "1", 1));
+    assert_false(address_from_parts(&a, name, 64, "1", 1));
+}
+
+static void test_address_parts(void **state)
+{
+    (void)state;
+    struct address a;
+    struct endpoint e;
+    assert_true(address_from_parts(&a, "::1", 3, "8108", 4));
+    assert_true(address_is_ip(&a, &e));
+    assert_int_equal(e.port, 8108);
+    assert_true(address_from_parts(&a, "host", 4, "8108", 4));
+    assert_false(address_is_ip(&a, &e));
+    assert_false(address_from_parts(&a, "[::1]", 5, "8108", 4));
+    assert_false(address_from_parts(&a, "", 0, "8108", 4));
+    assert_false(address_from_parts(&a, "host", 4, "", 0));
+    assert_false(address_from_parts(&a, "host", 4, "000001", 6));
+}
+
+static void test_address_equal(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *a, *b;
+        bool same;
+    } pairs[] = {
+        {"Host.Example:80", "hOST.example:80", true},
+        {"host:80", "host:81", false},
+        {"host:80", "hosts:80", false},
+        {"1.2.3.4:80", "[::ffff:1.2.3.4]:80", true},
+        {"[::1]:80", "[0:0::1]:80", true},
+        {"[::1]:80", "[::1]:81", false},
+        {"1.2.3.4:80", "host:80", false},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        struct address a, b;
+        assert_true(parses(&a, pairs[i].a) && parses(&b, pairs[i].b));
+        assert_int_equal(address_equal(&a, &b), pairs[i].same);
+        assert_int_equal(address_equal(&b, &a), pairs[i].same);
+    }
+}
+
+static void test_list(void **state)
+{
+    (void)state;
+    struct address_list list;
+    struct address a;
+    char bad[128];
+    assert_int_equal(address_list_parse(&list, ", 1.2.3.4:80,,host:81\t [::1]:82 HOST:81,", bad, sizeof bad),
+                     0);
+    assert_int_equal(list.n, 3);
+    assert_string_equal(list.items[1].host, "host");
+    assert_true(parses(&a, "Host:81") && address_list_has(&list, &a));
+    assert_true(parses(&a, "host:82") && !address_list_has(&list, &a));
+    address_list_free(&list);
+    assert_int_equal(list.n, 0);
+    address_list_free(&list);
+
+    assert_int_equal(address_list_parse(&list, " ,\t", bad, sizeof bad), 0);
+    assert_int_equal(list.n, 0);
+    assert_null(list.items);
+
+    assert_int_equal(address_list_parse(&list, "1.2.3.4:80 ho\nst:1 x:2", bad, sizeof bad), -1);
+    assert_string_equal(bad, "\"ho?st:1\" is not host:port");
+    assert_int_equal(list.n, 0);
+    assert_null(list.items);
+}
+
+static void test_list_limit(void **state)
+{
+    (void)state;
+    struct address_list list;
+    char bad[128];
+    char *text = calloc(SPECIAL_MAX + 1, 8);
+    assert_non_null(text);
+    size_t used = 0;
+    for (int i = 1; i <= SPECIAL_MAX; i++) {
+        used += (size_t)sprintf(text + used, "x:%d,", i);
+    }
+    assert_int_equal(address_list_parse(&list, text, bad, sizeof bad), 0);
+    assert_int_equal(list.n, SPECIAL_MAX);
+    address_list_free(&list);
+    sprintf(text + used, "y:1");
+    assert_int_equal(address_list_parse(&list, text, bad, sizeof bad), -1);
+    assert_string_equal(bad, "more than 1024 addresses");
+    assert_int_equal(list.n, 0);
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ip_text),
+        cmocka_unit_test(test_routable),
+        cmocka_unit_test(test_loopback_and_groups),
+        cmocka_unit_test(test_endpoint_text),
+        cmocka_unit_test(test_sockaddr),
+        cmocka_unit_test(test_address_text),
+        cmocka_unit_test(test_address_length_is_believed),
+        cmocka_unit_test(test_address_limits),
+        cmocka_unit_test(test_address_parts),
+        cmocka_unit_test(test_address_equal),
+        cmocka_unit_test(test_list),
+        cmocka_unit_test(test_list_limit),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,250 @@
+/* The embedding API: several nodes in one process, several threads on one node. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "app/kith.h"
+
+enum { WAIT_MS = 20000, SENDERS = 4, EACH = 2000 };
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void quiet(void *context, enum kith_log_level level, const char *line)
+{
+    (void)context;
+    if (level <= KITH_LOG_WARNING)
+        fprintf(stderr, "%s\n", line);
+}
+
+static struct kith *open_node(const char *bind, const char *peers)
+{
+    struct kith_config *c = kith_config_new();
+    const char *settings[][2] = {{"network", "LOCAL"},   {"bind", bind},     {"networkPort", "0"},
+                                 {"peersFile", ""},      {"seedURL", ""},    {"redialSpecial", "200"},
+                                 {"acceptInterval", "0"}, {"exclusive", "true"}, {"stall", "10000"}};
+    char error[KITH_ERROR_MAX];
+    struct kith *node;
+
+    assert_non_null(c);
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
+        if (kith_config_set(c, settings[i][0], settings[i][1], error, sizeof error) < 0)
+            fail_msg("%s", error);
+    if (peers && kith_config_set(c, "peers", peers, error, sizeof error) < 0)
+        fail_msg("%s", error);
+    node = kith_open(c, quiet, NULL, error, sizeof error);
+    if (!node)
+        fail_msg("%s", error);
+    kith_config_free(c);
+    return node;
+}
+
+/* The next item, or a failed test. */
+static enum kith_receive next(struct kith *node, struct kith_item *item)
+{
+    int64_t by = now_ms() + WAIT_MS;
+    enum kith_receive r;
+
+    while ((r = kith_receive(node, item)) == KITH_NOTHING) {
+        struct pollfd fd = {.fd = kith_fd(node), .events = POLLIN};
+
+        assert_true(now_ms() < by);
+        assert_true(poll(&fd, 1, WAIT_MS) > 0); /* a wake that was lost shows here */
+    }
+    return r;
+}
+
+static void next_event(struct kith *node, enum kith_event_type type, struct kith_item *item)
+{
+    do
+        assert_int_equal(next(node, item), KITH_EVENT);
+    while (item->event.type != type);
+}
+
+/* Two nodes that see each other; a names b. */
+static void open_pair(struct kith **a, struct kith **b, char *name_of_b, size_t size)
+{
+    struct kith_item item;
+    char address[300];
+
+    *b = open_node("127.0.77.2", NULL);
+    next_event(*b, KITH_LISTENING, &item);
+    snprintf(address, sizeof address, "%s", item.event.address);
+    *a = open_node("127.0.77.1", address);
+    next_event(*a, KITH_ONLINE, &item);
+    assert_true(item.event.peer->special);
+    snprintf(name_of_b, size, "%s", item.event.peer->hash);
+    next_event(*b, KITH_ONLINE, &item);
+}
+
+static void messages_go_both_ways(void **state)
+{
+    struct kith *a, *b;
+    struct kith_item item;
+    char name[200];
+
+    (void)state;
+    open_pair(&a, &b, name, sizeof name);
+    assert_int_equal(kith_send(a, name, "ping?", 5, 7), KITH_OK);
+    next_event(a, KITH_SENT, &item);
+    assert_int_equal(item.event.id, 7);
+    assert_int_equal(item.event.count, 1);
+    assert_int_equal(next(b, &item), KITH_PARCEL);
+    assert_int_equal(item.parcel.size, 5);
+    assert_memory_equal(item.parcel.bytes, "ping?", 5);
+    assert_int_equal(kith_send(b, item.parcel.peer, "pong!", 5, 0), KITH_OK); /* its sender's name is a target */
+    assert_int_equal(next(a, &item), KITH_PARCEL);
+    assert_string_equal(item.parcel.peer, name);
+    kith_keep(a, &item.parcel);
+    assert_int_equal(kith_send(a, "10.9.9.9:1 00000001", "x", 1, 0), KITH_NO_PEER);
+    assert_int_equal(kith_send(a, name, "", 0, 0), KITH_INVALID);
+    kith_close(a);
+    kith_close(b);
+    assert_memory_equal(item.parcel.bytes, "pong!", 5); /* kept beyond the node's life */
+    kith_release(&item.parcel);
+}
+
+struct sender {
+    struct kith *node;
+    const char *peer;
+    uint8_t number;
+};
+
+static void *send_many(void *argument)
+{
+    const struct sender *s = argument;
+
+    for (uint32_t i = 0; i < EACH; i++) {
+        uint8_t bytes[64] = {s->number};
+
+        memcpy(bytes + 1, &i, sizeof i);
+        if (kith_send_wait(s->node, s->peer, bytes, sizeof bytes, 0, WAIT_MS) != KITH_OK)
+            return NULL;
+        if (i % 500 == 0)
+            kith_ask_peers(s->node, 1000 + i);
+    }
+    return argument;
+}
+
+static void many_threads_send_through_one_node(void **state)
+{
+    pthread_t threads[SENDERS];
+    struct sender senders[SENDERS];
+    uint32_t expected[SENDERS] = {0};
+    struct kith *a, *b;
+    struct kith_item item;
+    char name[200];
+    void *done;
+
+    (void)state;
+    open_pair(&a, &b, name, sizeof name);
+    for (uint8_t i = 0; i < SENDERS; i++) {
+        senders[i] = (struct sender){a, name, i};
+        assert_int_equal(pthread_create(&threads[i], NULL, send_many, &senders[i]), 0);
+    }
+    for (int got = 0; got < SENDERS * EACH;) {
+        const uint8_t *bytes;
+        uint32_t number;
+
+        if (next(b, &item) != KITH_PARCEL)
+            continue;
+        bytes = item.parcel.bytes;
+        assert_true(bytes[0] < SENDERS);
+        memcpy(&number, bytes + 1, sizeof number);
+        assert_int_equal(number, expected[bytes[0]]++); /* each thread's in its order, none lost */
+        got++;
+    }
+    for (int i = 0; i < SENDERS; i++) {
+        pthread_join(threads[i], &done);
+        assert_non_null(done);
+    }
+    kith_close(b);
+    kith_close(a);
+}
+
+/* What was sent before the close still arrives. */
+static void closing_sends_what_is_queued(void **state)
+{
+    struct kith *a, *b;
+    struct kith_item item;
+    char name[200];
+    int64_t begun;
+    uint32_t got = 0;
+
+    (void)state;
+    open_pair(&a, &b, name, sizeof name);
+    for (uint32_t i = 0; i < 1000; i++)
+        assert_int_equal(kith_send(a, name, &i, sizeof i, 0), KITH_OK);
+    begun = now_ms();
+    kith_close(a);
+    assert_true(now_ms() - begun < 2500);
+    for (;;) {
+        enum kith_receive r = next(b, &item);
+
+        if (r == KITH_EVENT && item.event.type == KITH_OFFLINE)
+            break; /* and offline comes after the last parcel */
+        if (r == KITH_PARCEL)
+            got++;
+    }
+    assert_int_equal(got, 1000);
+    kith_close(b);
+}
+
+static void quitting_ends_with_an_event(void **state)
+{
+    struct kith *a = open_node("127.0.77.1", NULL);
+    struct kith_item item;
+
+    (void)state;
+    assert_int_equal(kith_ask_status(a, 5), KITH_OK);
+    next_event(a, KITH_STATUS, &item);
+    assert_int_equal(item.event.id, 5);
+    assert_non_null(item.event.status);
+    assert_string_equal(item.event.status->network, "LOCAL");
+    kith_quit(a);
+    next_event(a, KITH_ENDED, &item);
+    assert_int_equal(kith_send(a, KITH_BROADCAST, "x", 1, 0), KITH_CLOSED);
+    kith_close(a);
+}
+
+static void errors_name_the_option(void **state)
+{
+    struct kith_config *c = kith_config_new();
+    char error[KITH_ERROR_MAX];
+
+    (void)state;
+    assert_non_null(c);
+    assert_int_equal(kith_config_set(c, "networkPort", "70000", error, sizeof error), -1);
+    assert_non_null(strstr(error, "networkPort"));
+    assert_int_equal(kith_config_set(c, "bind", "127.0.77.3", error, sizeof error), 0);
+    assert_int_equal(kith_config_set(c, "peersFile", "", error, sizeof error), 0);
+    assert_int_equal(kith_config_set(c, "customnet", "", error, sizeof error), -1);
+    kith_config_free(c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(messages_go_both_ways),      cmocka_unit_test(many_threads_send_through_one_node),
+        cmocka_unit_test(closing_sends_what_is_queued), cmocka_unit_test(quitting_ends_with_an_event),
+        cmocka_unit_test(errors_name_the_option),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,757 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/option.h"
+#include "app/options.h"
+
+#define ARGUMENTS_MAX 16
+
+/* A folder that serves as HOME, so that no file of whoever runs the tests is read. */
+static char folder[] = "/tmp/kith-options-XXXXXX";
+static char config_path[64];
+
+static int set_up(void **state)
+{
+    (void)state;
+    strcpy(folder + sizeof folder - 7, "XXXXXX");
+    if (mkdtemp(folder) == NULL || setenv("HOME", folder, 1) != 0) {
+        return -1;
+    }
+    snprintf(config_path, sizeof config_path, "%s/kith.conf", folder);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    unlink(config_path);
+    return rmdir(folder);
+}
+
+static void write_config(const char *text)
+{
+    FILE *f = fopen(config_path, "w");
+    assert_non_null(f);
+    assert_true(fputs(text, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+}
+
+/* `line` is the command line, its words apart by '~'. Flags that a case adds come after -home FOLDER. */
+static int parse(struct options *o, const char *line, char *error, size_t error_size)
+{
+    char words[1024], home[] = "-home", name[] = "kith";
+    char *argv[ARGUMENTS_MAX] = {name, home, folder};
+    int argc = 3;
+    snprintf(words, sizeof words, "%s", line);
+    char *rest = words;
+    for (char *word; *line != '\0' && (word = strsep(&rest, "~")) != NULL;) {
+        argv[argc++] = word;
+    }
+    argv[argc] = NULL;
+    error[0] = '\0';
+    return options_parse(o, argc, argv, error, error_size);
+}
+
+static void parse_good(struct options *o, const char *line)
+{
+    char error[OPTIONS_ERROR_MAX];
+    int result = parse(o, line, error, sizeof error);
+    assert_string_equal(error, "");
+    assert_int_equal(result, 0);
+}
+
+static void assert_error(const char *line, const char *message)
+{
+    struct options o;
+    char error[OPTIONS_ERROR_MAX];
+    assert_int_equal(parse(&o, line, error, sizeof error), -1);
+    assert_string_equal(error, message);
+    assert_null(o.config.special_flags.items);
+}
+
+static void assert_in_folder(const char *path, const char *name)
+{
+    char wanted[128];
+    snprintf(wanted, sizeof wanted, "%s/%s", folder, name);
+    assert_string_equal(path, wanted);
+}
+
+static void assert_peers(const struct address_list *list, const char *const *wanted, size_t n)
+{
+    assert_int_equal(list->n, n);
+    for (size_t i = 0; i < n; i++) {
+        char text[ENDPOINT_TEXT_MAX];
+        assert_string_equal(address_format(&list->items[i], text, sizeof text), wanted[i]);
+    }
+}
+
+#define ASSERT_PEERS(list, ...)                                                                              \
+    do {                                                                                                     \
+        static const char *const wanted[] = {__VA_ARGS__};                                                   \
+        assert_peers(list, wanted, sizeof wanted / sizeof wanted[0]);                                        \
+    } while (0)
+
+/* --- the table --- */
+
+static bool is_text(const struct option *op)
+{
+    return op->type == OPTION_TEXT || op->type == OPTION_PATH || op->type == OPTION_URL;
+}
+
+static bool is_integer(const struct option *op)
+{
+    return op->type == OPTION_NUMBER || op->type == OPTION_TIME || op->type == OPTION_SIZE;
+}
+
+/* The range of an option fits its place, and what it may hold comes back as it went in. */
+static void assert_range_fits(const struct option *op)
+{
+    static struct options o;
+    const int64_t ends[] = {op->least, op->most};
+    for (size_t i = 0; i < 2; i++) {
+        char text[32], bad[256];
+        snprintf(text, sizeof text, "%lld", (long long)ends[i]);
+        assert_int_equal(option_read(op, text, (char *)&o + op->place, bad, sizeof bad), 0);
+        assert_int_equal(option_integer(op, (char *)&o + op->place), ends[i]);
+        snprintf(text, sizeof text, "%lld", (long long)(i == 0 ? ends[i] - 1 : ends[i] + 1));
+        assert_int_equal(option_read(op, text, NULL, bad, sizeof bad), -1);
+    }
+}
+
+static void table_is_sound(void **state)
+{
+    (void)state;
+    for (size_t i = 0; option_at(i) != NULL; i++) {
+        const struct option *op = option_at(i);
+        char bad[256];
+        assert_ptr_equal(option_find(op->name), op);
+        assert_ptr_equal(option_find_any_case(op->name), op);
+        assert_int_equal(option_index(op), i);
+        assert_true(strlen(op->name) < 32 && op->help[0] != '\0');
+        assert_true(op->place + op->size <= sizeof(struct options));
+        assert_int_equal(op->choices != NULL, op->type == OPTION_CHOICE);
+        if (op->standard != NULL && (op->marks & OPTION_TOLD) == 0) {
+            assert_int_equal(option_read(op, op->standard, NULL, bad, sizeof bad), 0);
+        }
+        if (is_text(op)) {
+            assert_true(op->most > 0 && (size_t)op->most < op->size);
+        }
+        if (is_integer(op)) {
+            assert_true(op->least < op->most);
+            assert_range_fits(op);
+        }
+    }
+}
+
+/* Two options that share a place would overwrite each other. */
+static void places_are_apart(void **state)
+{
+    (void)state;
+    for (size_t i = 0; option_at(i) != NULL; i++) {
+        for (size_t j = 0; j < i; j++) {
+            const struct option *a = option_at(i), *b = option_at(j);
+            assert_true(a->place + a->size <= b->place || b->place + b->size <= a->place);
+        }
+    }
+}
+
+static void protocol_defaults_pass(void **state)
+{
+    (void)state;
+    for (size_t i = 0; protocol_at(i) != NULL; i++) {
+        struct options o;
+        char line[64];
+        snprintf(line, sizeof line, "-protocol~%s", protocol_at(i)->name);
+        parse_good(&o, line);
+        assert_ptr_equal(o.config.protocol, protocol_at(i));
+        for (size_t j = 0; option_at(j) != NULL; j++) {
+            const struct option *op = option_at(j);
+            int64_t n = is_integer(op) ? option_integer(op, (char *)&o + op->place) : op->least;
+            assert_true(!is_integer(op) || (n >= op->least && n <= op->most));
+        }
+        options_free(&o);
+    }
+}
+
+/* --- values --- */
+
+static void assert_reads(const char *name, const char *text, int64_t wanted, const char *shown)
+{
+    static struct options o;
+    const struct option *op = option_find(name);
+    char bad[256] = "", buf[OPTION_VALUE_MAX];
+    void *place = (char *)&o + op->place;
+    assert_int_equal(option_read(op, text, place, bad, sizeof bad), 0);
+    assert_int_equal(option_integer(op, place), wanted);
+    assert_string_equal(option_format(op, place, buf), shown);
+}
+
+static void assert_refuses(const char *name, const char *text, const char *message)
+{
+    char bad[256] = "";
+    assert_int_equal(option_read(option_find(name), text, NULL, bad, sizeof bad), -1);
+    assert_string_equal(bad, message);
+}
+
+static void numbers(void **state)
+{
+    (void)state;
+    assert_reads("networkPort", "0", 0, "0");
+    assert_reads("networkPort", "65535", 65535, "65535");
+    assert_reads("outgoing", "007", 7, "7");
+    assert_reads("protocolVersion", "4294967295", UINT32_MAX, "4294967295");
+    assert_reads("refuseBelow", "-200", -200, "-200");
+    assert_refuses("networkPort", "70000", "'70000' is not a number from 0 to 65535");
+    assert_refuses("networkPort", "-1", "'-1' is not a number from 0 to 65535");
+    assert_refuses("networkPort", "", "'' is not a number from 0 to 65535");
+    assert_refuses("networkPort", " 1", "' 1' is not a number from 0 to 65535");
+    assert_refuses("networkPort", "1 ", "'1 ' is not a number from 0 to 65535");
+    assert_refuses("networkPort", "+1", "'+1' is not a number from 0 to 65535");
+    assert_refuses("networkPort", "0x10", "'0x10' is not a number from 0 to 65535");
+    assert_refuses("networkPort", "1K", "'1K' is not a number from 0 to 65535");
+    assert_refuses("networkPort", "18446744073709551617",
+                   "'18446744073709551617' is not a number from 0 to 65535");
+    assert_refuses("refuseBelow", "-", "'-' is not a number from -2147483000 to 2147483000");
+    assert_refuses("refuseBelow", "--1", "'--1' is not a number from -2147483000 to 2147483000");
+}
+
+static void times_and_sizes(void **state)
+{
+    (void)state;
+    assert_reads("ping", "250", 250, "250ms");
+    assert_reads("ping", "250ms", 250, "250ms");
+    assert_reads("ping", "1000", 1000, "1s");
+    assert_reads("ping", "90s", 90000, "90s");
+    assert_reads("ping", "2m", 120000, "2m");
+    assert_reads("ping", "24h", 86400000, "1d");
+    assert_reads("cat", "0", 0, "0");
+    assert_reads("queueBytes", "1000", 1000, "1000");
+    assert_reads("queueBytes", "64k", 65536, "64K");
+    assert_reads("queueBytes", "3M", 3 << 20, "3M");
+    assert_reads("queueBytes", "5G", INT64_C(5) << 30, "5G");
+    assert_refuses("ping", "0", "'0' is not a time from 1ms to 3650d");
+    assert_refuses("ping", "1.5s", "'1.5s' is not a time from 1ms to 3650d");
+    assert_refuses("ping", "s", "'s' is not a time from 1ms to 3650d");
+    assert_refuses("ping", "1 s", "'1 s' is not a time from 1ms to 3650d");
+    assert_refuses("ping", "9223372036854775807d", "'9223372036854775807d' is not a time from 1ms to 3650d");
+    /* 2^54 + 1 days are one day modulo 2^64 ms. */
+    assert_refuses("ping", "18014398509481985d", "'18014398509481985d' is not a time from 1ms to 3650d");
+    assert_refuses("maxParcel", "129M", "'129M' is not a size from 1 to 128M");
+    assert_refuses("maxParcel", "1MB", "'1MB' is not a size from 1 to 128M");
+}
+
+static void texts(void **state)
+{
+    (void)state;
+    char long_name[80];
+    memset(long_name, 'n', sizeof long_name);
+    long_name[64] = '\0';
+    assert_refuses("customnet", "", "'' does not have 1 to 63 bytes");
+    assert_refuses("customnet", "a\nb", "'a?b' holds control characters");
+    char bad[256];
+    assert_int_equal(option_read(option_find("customnet"), long_name, NULL, bad, sizeof bad), -1);
+    long_name[63] = '\0';
+    assert_int_equal(option_read(option_find("customnet"), long_name, NULL, bad, sizeof bad), 0);
+    assert_refuses("seedURL", "ftp://x/", "'ftp://x/' is not a https, http or file URL");
+    assert_refuses("seedURL", "https://", "'https://' is not a https, http or file URL");
+    assert_refuses("seedURL", "https://a b", "'https://a b' is not a https, http or file URL");
+    static const char *const good[] = {"", "https://a/b", "HTTP://a:80/b", "file:///a"};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_int_equal(option_read(option_find("seedURL"), good[i], NULL, bad, sizeof bad), 0);
+    }
+    assert_refuses("bind", "localhost", "'localhost' is not an IP address");
+    assert_int_equal(option_read(option_find("protocol"), "nonsense", NULL, bad, sizeof bad), -1);
+    assert_memory_equal(bad, "'nonsense' is not a protocol of this build: factom", 50);
+    assert_refuses("network", "MAINE", "'MAINE' is none of MAIN, TEST, LOCAL, CUSTOM");
+    assert_refuses("logLevel", "loud", "'loud' is none of silent, error, warning, info, debug");
+    assert_refuses("exclusive", "1", "'1' is neither true nor false");
+    assert_refuses("peers", "a:1 b", "\"b\" is not host:port");
+}
+
+/* --- flags --- */
+
+static void unconfigured(void **state)
+{
+    (void)state;
+    struct options o;
+    parse_good(&o, "");
+    const struct config *c = &o.config;
+    assert_string_equal(c->protocol->name, "factom");
+    assert_string_equal(c->terms.network.name, "LOCAL");
+    assert_int_equal(c->terms.network.id, 0x00beaded);
+    assert_int_equal(c->terms.listen_port, 8110);
+    assert_int_equal(c->terms.version, 10);
+    assert_int_equal(c->terms.version_minimum, 9);
+    assert_int_equal(c->terms.timings.ping, 15000);
+    assert_int_equal(c->terms.timings.forget, INT64_C(604800000));
+    assert_int_equal(c->merits.bad, -5);
+    assert_int_equal(c->terms.limits.queue_parcels, 5000);
+    assert_int_equal(c->outgoing, 8);
+    assert_int_equal(c->incoming, 200);
+    assert_int_equal(c->broadcast, 16);
+    assert_false(c->exclusive || c->exclusive_in || c->has_bind || o.json);
+    assert_int_equal(c->log_level, LOG_LEVEL_INFO);
+    assert_int_equal(c->terms.node_id, 0);
+    assert_int_equal(c->special_flags.n + c->special_file.n, 0);
+    assert_in_folder(c->peers_file, "peers-LOCAL.json");
+    assert_in_folder(o.config_path, "kith.conf");
+    assert_string_equal(o.notice, "");
+    options_free(&o);
+    options_free(&o);
+}
+
+static void home_from_environment(void **state)
+{
+    (void)state;
+    struct options o;
+    char name[] = "kith", error[OPTIONS_ERROR_MAX];
+    char *argv[] = {name, NULL};
+    assert_int_equal(options_parse(&o, 1, argv, error, sizeof error), 0);
+    assert_in_folder(o.home, ".kith");
+    assert_in_folder(o.config.peers_file, ".kith/peers-LOCAL.json");
+    options_free(&o);
+    unsetenv("HOME");
+    assert_int_equal(options_parse(&o, 1, argv, error, sizeof error), 0);
+    assert_string_equal(o.home, "./.kith");
+    options_free(&o);
+    char *long_home = malloc(CONFIG_PATH_MAX);
+    assert_non_null(long_home);
+    memset(long_home, 'h', CONFIG_PATH_MAX - 1);
+    long_home[CONFIG_PATH_MAX - 7] = '\0';
+    setenv("HOME", long_home, 1);
+    assert_int_equal(options_parse(&o, 1, argv, error, sizeof error), -1);
+    assert_memory_equal(error, "-home: ", 7);
+    free(long_home);
+    setenv("HOME", folder, 1);
+}
+
+static void flag_forms(void **state)
+{
+    (void)state;
+    struct options o;
+    parse_good(&o, "-outgoing~3~--incoming~4~-broadcastnum=5~--networkPort=0~-exclusive~-json=false");
+    assert_int_equal(o.config.outgoing, 3);
+    assert_int_equal(o.config.incoming, 4);
+    assert_int_equal(o.config.broadcast, 5);
+    assert_int_equal(o.config.terms.listen_port, 0);
+    assert_true(o.config.exclusive);
+    assert_false(o.config.exclusive_in || o.json);
+    options_free(&o);
+    parse_good(&o, "-outgoing~3~-outgoing~4~-refuseBelow~-7~-seedURL=~-bind~::1~-exclusiveIn");
+    assert_int_equal(o.config.outgoing, 4);
+    assert_int_equal(o.config.merits.refuse_below, -7);
+    assert_string_equal(o.config.terms.network.seed_url, "");
+    assert_true(o.config.has_bind && o.config.bind.bytes[15] == 1);
+    assert_true(o.config.exclusive && o.config.exclusive_in);
+    options_free(&o);
+    parse_good(&o, "-seedURL=file:///a?b=c");
+    assert_string_equal(o.config.terms.network.seed_url, "file:///a?b=c");
+    options_free(&o);
+}
+
+static void flag_errors(void **state)
+{
+    (void)state;
+    assert_error("-networkPort~70000", "-networkPort: '70000' is not a number from 0 to 65535");
+    assert_error("--networkPort=x", "-networkPort: 'x' is not a number from 0 to 65535");
+    assert_error("-nonsense", "-nonsense: no such flag");
+    assert_error("--nonsense=1", "--nonsense=1: no such flag");
+    assert_error("---ping=1", "---ping=1: no such flag");
+    assert_error("-Ping=1", "-Ping=1: no such flag");
+    assert_error("-aNameThatIsLongerThanAnyFlagOfKithAtAll",
+                 "-aNameThatIsLongerThanAnyFlagOfKithAtAll: no such flag");
+    assert_error("-exclusive~true", "'true' is not a flag");
+    assert_error("-", "'-' is not a flag");
+    assert_error("--", "'--' is not a flag");
+    assert_error("-=1", "'-=1' is not a flag");
+    assert_error("-json~-ping", "-ping: its value is missing");
+    assert_error("-config~/nowhere/at/all", "-config: /nowhere/at/all: No such file or directory");
+    assert_error("-peers~a:1~-peers~b", "-peers: \"b\" is not host:port");
+}
+
+static void help_and_version_come_first(void **state)
+{
+    (void)state;
+    struct options o;
+    parse_good(&o, "-config~/nowhere/at/all~-help");
+    assert_true(o.show_help && !o.show_version);
+    options_free(&o);
+    parse_good(&o, "-version~-network~CUSTOM");
+    assert_true(o.show_version);
+    options_free(&o);
+    parse_good(&o, "-version=false");
+    assert_int_equal(o.config.terms.listen_port, 8110);
+    options_free(&o);
+}
+
+static void assert_network(const char *line, const char *name, uint32_t id, uint16_t port)
+{
+    struct options o;
+    parse_good(&o, line);
+    assert_string_equal(o.config.terms.network.name, name);
+    assert_int_equal(o.config.terms.network.id, id);
+    assert_int_equal(o.config.terms.listen_port, port);
+    options_free(&o);
+}
+
+static void networks(void **state)
+{
+    (void)state;
+    assert_network("-network~MAIN", "MAIN", 0xfeedbeef, 8108);
+    assert_network("-network~test", "TEST", 0xdeadbeef, 8109);
+    assert_network("-customnet~myNetwork", "myNetwork", 0x29cb7175, 8110);
+    assert_network("-network~CUSTOM~-customnet~myNetwork", "myNetwork", 0x29cb7175, 8110);
+    assert_network("-networkPort~1~-network~MAIN", "MAIN", 0xfeedbeef, 1);
+    assert_error("-network~CUSTOM", "-network: CUSTOM needs the network's name, -customnet");
+    assert_error("-customnet~x~-network~MAIN", "-customnet: the network is MAIN, not CUSTOM");
+    assert_error("-customnet~main", "-customnet: main is no name for a custom network");
+    struct options o;
+    parse_good(&o, "-customnet~../a%b");
+    assert_in_folder(o.config.peers_file, "peers-..%2Fa%25b.json");
+    options_free(&o);
+}
+
+static void cross_checks(void **state)
+{
+    (void)state;
+    assert_error("-ping~1m", "-ping: 1m is not less than -silence, which is 1m");
+    assert_error("-silence~15s", "-ping: 15s is not less than -silence, which is 15s");
+    assert_error("-bannedQuality~-200", "-bannedQuality: -200 is not less than -refuseBelow, which is -200");
+    assert_error("-protocolVersion~12", "-protocolVersion: protocol factom has no version 12, but 9 to 11");
+    assert_error("-protocolVersionMinimum~8",
+                 "-protocolVersionMinimum: protocol factom has no version 8, but 9 to 11");
+    assert_error("-protocolVersion~9~-protocolVersionMinimum~10",
+                 "-protocolVersionMinimum: 10 is more than -protocolVersion, which is 9");
+    struct options o;
+    parse_good(&o, "-protocolVersion~11~-protocolVersionMinimum~11");
+    options_free(&o);
+    parse_good(&o, "-ping~90s~-protocolVersion~0~-silence~91s~-protocol~factom");
+    assert_int_equal(o.config.terms.timings.ping, 90000);
+    assert_int_equal(o.config.terms.version, 10);
+    options_free(&o);
+}
+
+static void node_name(void **state)
+{
+    (void)state;
+    struct options o;
+    parse_good(&o, "-nodeName~myNetwork");
+    assert_int_equal(o.config.terms.node_id, 0x29cb7175);
+    assert_string_equal(o.config.node_name, "myNetwork");
+    options_free(&o);
+}
+
+static void peers_add_up(void **state)
+{
+    (void)state;
+    struct options o;
+    parse_good(&o, "-peers~a.example:1, 1.2.3.4:5~-peers=[::1]:6 a.example:1");
+    ASSERT_PEERS(&o.config.special_flags, "a.example:1", "1.2.3.4:5", "[::1]:6");
+    options_free(&o);
+}
+
+static void peers_file(void **state)
+{
+    (void)state;
+    struct options o;
+    parse_good(&o, "-peersFile~book.json");
+    assert_in_folder(o.config.peers_file, "book.json");
+    options_free(&o);
+    parse_good(&o, "-peersFile~/tmp/book.json");
+    assert_string_equal(o.config.peers_file, "/tmp/book.json");
+    options_free(&o);
+    parse_good(&o, "-peersFile=");
+    assert_string_equal(o.config.peers_file, "");
+    options_free(&o);
+}
+
+/* --- the configuration file --- */
+
+/* docs/seeds/factom.md, "Config file", with something in it. */
+static const char seed_config[] = "; --------------- Network: MAIN | TEST | LOCAL\n"
+                                  "Network                               = TEST\n"
+                                  "PeersFile            = \"peers.json\"\n"
+                                  "MainNetworkPort      = 8108\n"
+                                  "MainSeedURL          = \"https://main.example/seed.txt\"\n"
+                                  "MainSpecialPeers     = \"1.1.1.1:1\"\n"
+                                  "TestNetworkPort      = 9109\n"
+                                  "TestSeedURL          = \"https://test.example/seed.txt\"\n"
+                                  "TestSpecialPeers     = \"2.2.2.2:2 3.3.3.3:3\"\n"
+                                  "LocalNetworkPort     = 8110\n"
+                                  "LocalSeedURL         = \"\"\n"
+                                  "LocalSpecialPeers    = \"\"\n"
+                                  "CustomNetworkPort    = 7777\n";
+
+static void seed_document_config(void **state)
+{
+    (void)state;
+    struct options o;
+    write_config(seed_config);
+    parse_good(&o, "");
+    assert_string_equal(o.config.terms.network.name, "TEST");
+    assert_int_equal(o.config.terms.listen_port, 9109);
+    assert_string_equal(o.config.terms.network.seed_url, "https://test.example/seed.txt");
+    ASSERT_PEERS(&o.config.special_file, "2.2.2.2:2", "3.3.3.3:3");
+    assert_in_folder(o.config.peers_file, "peers.json");
+    options_free(&o);
+    parse_good(&o, "-network~MAIN~-networkPort~5~-peers~4.4.4.4:4");
+    assert_int_equal(o.config.terms.listen_port, 5);
+    assert_string_equal(o.config.terms.network.seed_url, "https://main.example/seed.txt");
+    ASSERT_PEERS(&o.config.special_file, "1.1.1.1:1");
+    ASSERT_PEERS(&o.config.special_flags, "4.4.4.4:4");
+    options_free(&o);
+    parse_good(&o, "-network~LOCAL");
+    assert_string_equal(o.config.terms.network.seed_url, "");
+    options_free(&o);
+    assert_network("-customnet~x", "x", 0x2d711642, 7777);
+}
+
+static void keys_of_flags(void **state)
+{
+    (void)state;
+    struct options o;
+    write_config("[peer]\nOUTGOING = 3\nping = 2s ; fast\nExclusiveIn=true\nnetworkport = 1\n"
+                 "localnetworkport = 2\npeers = 1.1.1.1:1\nLocalSpecialPeers = 2.2.2.2:2\n"
+                 "PEERS = 3.3.3.3:3\nlogLevel = none\nNodeName = n\nincoming = 7\n");
+    parse_good(&o, "-incoming~9");
+    assert_int_equal(o.config.outgoing, 3);
+    assert_int_equal(o.config.incoming, 9);
+    assert_int_equal(o.config.terms.timings.ping, 2000);
+    assert_true(o.config.exclusive_in);
+    assert_int_equal(o.config.terms.listen_port, 2);
+    assert_int_equal(o.config.log_level, LOG_LEVEL_SILENT);
+    assert_string_equal(o.config.node_name, "n");
+    ASSERT_PEERS(&o.config.special_file, "1.1.1.1:1", "3.3.3.3:3", "2.2.2.2:2");
+    assert_string_equal(o.notice, "");
+    options_free(&o);
+    assert_network("-network~MAIN", "MAIN", 0xfeedbeef, 1);
+}
+
+static void network_of_file_and_flags(void **state)
+{
+    (void)state;
+    write_config("CustomNet = myNetwork\n");
+    assert_network("", "myNetwork", 0x29cb7175, 8110);
+    assert_network("-network~CUSTOM", "myNetwork", 0x29cb7175, 8110);
+    assert_network("-network~MAIN", "MAIN", 0xfeedbeef, 8108);
+    write_config("Network = MAIN\n");
+    assert_network("-customnet~myNetwork", "myNetwork", 0x29cb7175, 8110);
+    write_config("Network = MAIN\nCustomNet = myNetwork\n");
+    assert_error("", "-customnet: the network is MAIN, not CUSTOM");
+    assert_network("-network~TEST", "TEST", 0xdeadbeef, 8109);
+}
+
+static void assert_file_error(const char *text, const char *message)
+{
+    char wanted[512];
+    write_config(text);
+    snprintf(wanted, sizeof wanted, "%s:%s", config_path, message);
+    assert_error("", wanted);
+}
+
+static void file_errors(void **state)
+{
+    (void)state;
+    assert_file_error("\nTestNetworkPort = 70000\n",
+                      "2: TestNetworkPort: '70000' is not a number from 0 to 65535");
+    assert_file_error("ping = soon\n", "1: ping: 'soon' is not a time from 1ms to 3650d");
+    assert_file_error("exclusive\n", "1: no '=' in 'exclusive'");
+    assert_file_error("MainSpecialPeers = \"1.2.3.4\"\n",
+                      "1: MainSpecialPeers: \"1.2.3.4\" is not host:port");
+}
+
+static void keys_of_others(void **state)
+{
+    (void)state;
+    struct options o;
+    write_config("HomeDir = x\nOtherNetworkPort = 99999\noutgoing = 2\nhome = y\n");
+    parse_good(&o, "");
+    assert_string_equal(o.notice,
+                        "keys that are not kith's are passed over: HomeDir, OtherNetworkPort, home");
+    assert_int_equal(o.config.outgoing, 2);
+    options_free(&o);
+    char text[8192] = "";
+    for (unsigned i = 0; i < 300; i++) {
+        size_t n = strlen(text);
+        snprintf(text + n, sizeof text - n, "SomebodyElsesKey%u=\n", i);
+    }
+    write_config(text);
+    parse_good(&o, "");
+    unsigned more = 0;
+    const char *last = strstr(o.notice, " and ");
+    assert_non_null(last);
+    assert_int_equal(sscanf(last, " and %u more", &more), 1);
+    unsigned commas = 0;
+    for (const char *p = o.notice; *p != '\0'; p++) {
+        commas += *p == ',';
+    }
+    assert_int_equal(commas + 1 + more, 300);
+    options_free(&o);
+}
+
+static void given_config(void **state)
+{
+    (void)state;
+    struct options o;
+    char line[128];
+    write_config("outgoing = 5\n");
+    snprintf(line, sizeof line, "-home~/nowhere~-config~%s", config_path);
+    parse_good(&o, line);
+    assert_int_equal(o.config.outgoing, 5);
+    assert_string_equal(o.config.peers_file, "/nowhere/peers-LOCAL.json");
+    options_free(&o);
+    snprintf(line, sizeof line, "-config~%s", folder);
+    char wanted[128];
+    snprintf(wanted, sizeof wanted, "%s: Is a directory", folder);
+    assert_error(line, wanted);
+}
+
+static void reload(void **state)
+{
+    (void)state;
+    struct options o;
+    struct address_list list;
+    char error[OPTIONS_ERROR_MAX];
+    write_config("LocalSpecialPeers = 1.1.1.1:1\n");
+    parse_good(&o, "-peers~9.9.9.9:9");
+    write_config(
+        "LocalSpecialPeers = 2.2.2.2:2\nMainSpecialPeers = 3.3.3.3:3\nPeers = 4.4.4.4:4\nping = bad\n");
+    assert_int_equal(options_reload_special(&o, &list, error, sizeof error), 0);
+    ASSERT_PEERS(&list, "4.4.4.4:4", "2.2.2.2:2");
+    address_list_free(&list);
+    ASSERT_PEERS(&o.config.special_file, "1.1.1.1:1");
+    write_config("LocalSpecialPeers = oops\n");
+    assert_int_equal(options_reload_special(&o, &list, error, sizeof error), -1);
+    assert_non_null(strstr(error, "kith.conf:1: LocalSpecialPeers: \"oops\" is not host:port"));
+    assert_int_equal(list.n, 0);
+    unlink(config_path);
+    assert_int_equal(options_reload_special(&o, &list, error, sizeof error), 0);
+    assert_int_equal(list.n, 0);
+    options_free(&o);
+
+    char line[128];
+    write_config("");
+    snprintf(line, sizeof line, "-config~%s", config_path);
+    parse_good(&o, line);
+    unlink(config_path);
+    assert_int_equal(options_reload_special(&o, &list, error, sizeof error), -1);
+    options_free(&o);
+}
+
+/* --- an embedding program --- */
+
+static void embedding(void **state)
+{
+    (void)state;
+    struct options o;
+    char error[OPTIONS_ERROR_MAX] = "";
+    options_init(&o);
+    assert_int_equal(options_set(&o, "home", folder, error, sizeof error), 0);
+    assert_int_equal(options_set(&o, "ping", "10s", error, sizeof error), 0);
+    assert_int_equal(options_set(&o, "ping", "never", error, sizeof error), -1);
+    assert_string_equal(error, "ping: 'never' is not a time from 1ms to 3650d");
+    assert_int_equal(options_set(&o, "pong", "1s", error, sizeof error), -1);
+    assert_string_equal(error, "pong: no such option");
+    assert_int_equal(options_set(&o, "peers", "1.1.1.1:1", error, sizeof error), 0);
+    assert_int_equal(options_finish(&o, error, sizeof error), 0);
+    assert_int_equal(o.config.terms.timings.ping, 10000);
+    assert_int_equal(options_set(&o, "peers", "2.2.2.2:2", error, sizeof error), 0);
+    assert_int_equal(options_set(&o, "network", "MAIN", error, sizeof error), 0);
+    assert_int_equal(options_finish(&o, error, sizeof error), 0);
+    ASSERT_PEERS(&o.config.special_flags, "1.1.1.1:1", "2.2.2.2:2");
+    assert_int_equal(o.config.terms.listen_port, 8108);
+    options_free(&o);
+}
+
+/* What was collected from a file goes along, and either may be freed first. */
+static void copies(void **state)
+{
+    (void)state;
+    struct options o, copy;
+    char error[OPTIONS_ERROR_MAX] = "";
+    write_config("HomeDir = x\nLocalSpecialPeers = 1.1.1.1:1\n");
+    options_init(&o);
+    assert_int_equal(options_set(&o, "home", folder, error, sizeof error), 0);
+    assert_int_equal(options_set(&o, "outgoing", "3", error, sizeof error), 0);
+    assert_int_equal(options_load(&o, error, sizeof error), 0);
+    assert_int_equal(options_finish(&o, error, sizeof error), 0);
+    assert_int_equal(options_copy(&copy, &o, error, sizeof error), 0);
+    options_free(&o);
+    assert_int_equal(options_finish(&copy, error, sizeof error), 0);
+    assert_int_equal(copy.config.outgoing, 3);
+    assert_string_equal(copy.notice, "keys that are not kith's are passed over: HomeDir");
+    ASSERT_PEERS(&copy.config.special_file, "1.1.1.1:1");
+    options_free(&copy);
+}
+
+/* --- the help --- */
+
+static void help(void **state)
+{
+    (void)state;
+    struct options o;
+    char *text = NULL;
+    size_t size = 0;
+    options_init(&o);
+    FILE *out = open_memstream(&text, &size);
+    assert_non_null(out);
+    options_help(&o, out);
+    assert_int_equal(fclose(out), 0);
+    for (size_t i = 0; option_at(i) != NULL; i++) {
+        char flag[64];
+        snprintf(flag, sizeof flag, "\n  -%s", option_at(i)->name);
+        assert_non_null(strstr(text, flag));
+    }
+    assert_non_null(strstr(text, "(default: 8)"));
+    assert_non_null(strstr(text, "(default: 15s)"));
+    assert_null(strstr(text, "emergency"));
+    for (char *line = text; line != NULL && *line != '\0';) {
+        size_t length = strcspn(line, "\n");
+        assert_true(length < 80);
+        line += length + (line[length] == '\n');
+    }
+    free(text);
+    options_free(&o);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(table_is_sound),
+        cmocka_unit_test(places_are_apart),
+        cmocka_unit_test(numbers),
+        cmocka_unit_test(times_and_sizes),
+        cmocka_unit_test(texts),
+        cmocka_unit_test(help),
+        cmocka_unit_test_setup_teardown(protocol_defaults_pass, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(unconfigured, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(home_from_environment, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(flag_forms, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(flag_errors, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(help_and_version_come_first, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(networks, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(cross_checks, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(node_name, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(peers_add_up, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(peers_file, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(seed_document_config, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(keys_of_flags, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(network_of_file_and_flags, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(file_errors, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(keys_of_others, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(given_config, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(reload, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(embedding, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(copies, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,599 @@
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "peers/file.h"
+#include "peers/time_text.h"
+
+#define NOW   INT64_C(1767225600000) /* 2026-01-01T00:00:00Z */
+#define DAY   INT64_C(86400000)
+#define LOCAL UINT32_C(0x00beaded)
+
+/* Each test works in a folder of its own. */
+struct place {
+    char folder[64];
+    char path[96];
+    char own[112]; /* "<path>.kith" */
+};
+
+static int set_up(void **state)
+{
+    struct place *p = calloc(1, sizeof *p);
+    assert_non_null(p);
+    strcpy(p->folder, "/tmp/kith-peers-XXXXXX");
+    assert_non_null(mkdtemp(p->folder));
+    snprintf(p->path, sizeof p->path, "%s/peers.json", p->folder);
+    snprintf(p->own, sizeof p->own, "%s.kith", p->path);
+    *state = p;
+    return 0;
+}
+
+/* Calls `see` for each name in the folder. */
+static void list(const struct place *p, void (*see)(const struct place *p, const char *name, void *context),
+                 void *context)
+{
+    DIR *d = opendir(p->folder);
+    assert_non_null(d);
+    for (const struct dirent *e = readdir(d); e != NULL; e = readdir(d)) {
+        if (e->d_name[0] != '.') {
+            see(p, e->d_name, context);
+        }
+    }
+    closedir(d);
+}
+
+static void remove_one(const struct place *p, const char *name, void *context)
+{
+    (void)context;
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", p->folder, name);
+    remove(path);
+}
+
+static void count_one(const struct place *p, const char *name, void *context)
+{
+    (void)p, (void)name;
+    (*(size_t *)context)++;
+}
+
+static size_t files(const struct place *p)
+{
+    size_t n = 0;
+    list(p, count_one, &n);
+    return n;
+}
+
+static int tear_down(void **state)
+{
+    struct place *p = *state;
+    list(p, remove_one, NULL);
+    assert_int_equal(rmdir(p->folder), 0);
+    free(p);
+    return 0;
+}
+
+static void put(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_int_equal(fwrite(text, 1, strlen(text), f), strlen(text));
+    assert_int_equal(fclose(f), 0);
+}
+
+static bool exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+static void assert_content(const char *path, const char *text)
+{
+    char buf[4096];
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    size_t n = fread(buf, 1, sizeof buf - 1, f);
+    fclose(f);
+    buf[n] = '\0';
+    assert_string_equal(buf, text);
+}
+
+static struct endpoint at(const char *text)
+{
+    struct endpoint e;
+    assert_true(endpoint_parse(&e, text));
+    return e;
+}
+
+static struct ip ip_of(const char *text)
+{
+    struct ip ip;
+    assert_true(ip_parse(&ip, text));
+    return ip;
+}
+
+/* What a read gave. */
+struct got {
+    enum peers_file_result result;
+    struct book_snapshot *s;
+    char message[PEERS_FILE_MESSAGE_MAX];
+};
+
+static struct got get(const char *path)
+{
+    struct got g;
+    g.result = peers_file_read(path, "LOCAL", LOCAL, &g.s, g.message, sizeof g.message, NOW);
+    assert_int_equal(g.s != NULL, g.result == PEERS_FILE_READ || g.result == PEERS_FILE_IMPORTED);
+    return g;
+}
+
+/* A read that must give nothing. */
+static void assert_refused(const char *path, enum peers_file_result result, const char *in_message)
+{
+    struct got g = get(path);
+    assert_int_equal(g.result, result);
+    if (strstr(g.message, in_message) == NULL) {
+        fail_msg("\"%s\" does not say \"%s\"", g.message, in_message);
+    }
+}
+
+static struct book_snapshot *two_peers(void)
+{
+    struct book_snapshot *s = book_snapshot_new(2, 2);
+    assert_non_null(s);
+    s->entries[s->n_entries++] = (struct book_entry){.endpoint = at("1.2.3.4:8108"),
+                                                     .heard_ms = NOW - 1,
+                                                     .learned_ms = NOW - 2,
+                                                     .dialed_ms = NOW - 3,
+                                                     .failures = UINT32_MAX,
+                                                     .source = SOURCE_INCOMING};
+    s->entries[s->n_entries++] = (struct book_entry){
+        .endpoint = at("[2a00::1]:1"), .learned_ms = 7, .source = SOURCE_SEED, .self = true};
+    s->scores[s->n_scores++] =
+        (struct book_score){.ip = ip_of("1.2.3.4"), .quality = QUALITY_MIN, .quality_ms = NOW - 4};
+    s->scores[s->n_scores++] = (struct book_score){.ip = ip_of("::5"), .banned_until = INT64_MAX};
+    return s;
+}
+
+static void test_round_trip(void **state)
+{
+    const struct place *p = *state;
+    struct book_snapshot *s = two_peers();
+    assert_int_equal(peers_file_write(p->path, "LOCAL", s, NOW), 0);
+    assert_int_equal(peers_file_write(p->path, "LOCAL", s, NOW), 0);
+    assert_int_equal(files(p), 1);
+    struct stat st;
+    assert_int_equal(stat(p->path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+
+    struct got g = get(p->path);
+    assert_int_equal(g.result, PEERS_FILE_READ);
+    assert_string_equal(g.message, "");
+    assert_int_equal(g.s->n_entries, 2);
+    assert_int_equal(g.s->n_scores, 2);
+    for (size_t i = 0; i < 2; i++) {
+        const struct book_entry *a = &s->entries[i], *b = &g.s->entries[i];
+        assert_true(endpoint_equal(&a->endpoint, &b->endpoint));
+        assert_int_equal(a->heard_ms, b->heard_ms);
+        assert_int_equal(a->learned_ms, b->learned_ms);
+        assert_int_equal(a->dialed_ms, b->dialed_ms);
+        assert_int_equal(a->failures, b->failures);
+        assert_int_equal(a->source, b->source);
+        assert_int_equal(a->self, b->self);
+        const struct book_score *x = &s->scores[i], *y = &g.s->scores[i];
+        assert_true(ip_equal(&x->ip, &y->ip));
+        assert_int_equal(x->quality, y->quality);
+        assert_int_equal(x->quality_ms, y->quality_ms);
+        assert_int_equal(x->banned_until, y->banned_until);
+    }
+    book_snapshot_free(s);
+    book_snapshot_free(g.s);
+}
+
+static void test_missing(void **state)
+{
+    const struct place *p = *state;
+    assert_refused(p->path, PEERS_FILE_MISSING, "");
+    assert_refused("/nowhere/at/all/peers.json", PEERS_FILE_MISSING, "");
+    assert_int_equal(files(p), 0);
+}
+
+#define FRAME(peers, scores)                                                                                 \
+    "{\"kith_peers\":1,\"network\":\"LOCAL\",\"peers\":[" peers "],\"scores\":[" scores "]}"
+
+static void test_tolerance(void **state)
+{
+    const struct place *p = *state;
+    put(p->path,
+        FRAME("{\"address\":\"1.2.3.4:1\"},"
+              "{\"address\":\"1.2.3.4:2\",\"new\":[{}],\"source\":\"magic\",\"heard\":5},"
+              "{\"address\":\"1.2.3.4:0\"},{\"address\":\"host:1\"},{\"address\":7},{},7,null,"
+              "{\"address\":\"1.2.3.4:3\",\"heard\":-1},{\"address\":\"1.2.3.4:3\",\"heard\":1.5},"
+              "{\"address\":\"1.2.3.4:3\",\"failures\":4294967296},{\"address\":\"1.2.3.4:3\",\"dialed\":"
+              "\"1\"},"
+              "{\"address\":\"1.2.3.4:3\",\"learned\":null}",
+              "{\"ip\":\"1.2.3.4\",\"quality\":-7,\"future\":0},{\"ip\":\"1.2.3\"},{\"ip\":null},[],"
+              "{\"ip\":\"::1\",\"quality\":2147483001},{\"ip\":\"::1\",\"quality\":-9223372036854775808},"
+              "{\"ip\":\"::1\",\"banned_until\":-1},{\"ip\":\"::1\",\"at\":true}"));
+    struct got g = get(p->path);
+    assert_int_equal(g.result, PEERS_FILE_READ);
+    assert_int_equal(g.s->n_entries, 2);
+    assert_int_equal(g.s->entries[1].heard_ms, 5);
+    assert_int_equal(g.s->entries[1].source, SOURCE_FILE);
+    assert_int_equal(g.s->n_scores, 1);
+    assert_int_equal(g.s->scores[0].quality, -7);
+    assert_non_null(strstr(g.message, "left out 18 malformed entries"));
+    book_snapshot_free(g.s);
+}
+
+static void test_not_to_be_touched(void **state)
+{
+    const struct place *p = *state;
+    static const struct {
+        const char *text, *why;
+    } cases[] = {
+        {"{\"kith_peers\":2,\"peers\":{}}", "version 2"},
+        {"{\"kith_peers\":1,\"network\":\"MAIN\",\"peers\":[],\"scores\":[]}", "\"MAIN\""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        put(p->path, cases[i].text);
+        assert_refused(p->path, PEERS_FILE_UNREADABLE, cases[i].why);
+        assert_content(p->path, cases[i].text);
+        assert_int_equal(files(p), 1);
+    }
+    assert_refused(p->folder, PEERS_FILE_UNREADABLE, "Not a regular file");
+    char slash[80];
+    snprintf(slash, sizeof slash, "%s/", p->folder);
+    assert_refused(slash, PEERS_FILE_UNREADABLE, "directory");
+    assert_int_equal(remove(p->path), 0);
+    assert_int_equal(mkfifo(p->path, 0600), 0);
+    assert_refused(p->path, PEERS_FILE_UNREADABLE, "Not a regular file");
+    assert_int_equal(remove(p->path), 0);
+    assert_int_equal(symlink("peers.json", p->path), 0);
+    assert_refused(p->path, PEERS_FILE_UNREADABLE, "symbolic links");
+}
+
+static void test_too_long(void **state)
+{
+    const struct place *p = *state;
+    /* Sixty-four MiB of white space after a value that is good, and one byte. */
+    int fd = open(p->path, O_WRONLY | O_CREAT, 0600);
+    assert_true(fd >= 0);
+    char blank[1 << 16];
+    memset(blank, ' ', sizeof blank);
+    for (int i = 0; i < 1024; i++) {
+        assert_int_equal(write(fd, blank, sizeof blank), sizeof blank);
+    }
+    assert_int_equal(pwrite(fd, "{}", 2, 0), 2);
+    struct got g = get(p->path);
+    assert_int_equal(g.result, PEERS_FILE_IMPORTED);
+    book_snapshot_free(g.s);
+    assert_int_equal(write(fd, " ", 1), 1);
+    close(fd);
+    assert_refused(p->path, PEERS_FILE_UNREADABLE, "too large");
+    assert_true(exists(p->path));
+}
+
+static void test_corrupt_is_set_aside(void **state)
+{
+    const struct place *p = *state;
+    static const char *const cases[] = {
+        "",
+        "{\"kith_peers\":1,\"network\":\"LOCAL\",\"peers\":[{\"addr",
+        "[]",
+        "7",
+        "{\"kith_peers\":\"1\"}",
+        "{\"kith_peers\":0,\"network\":\"LOCAL\",\"peers\":[],\"scores\":[]}",
+        "{\"kith_peers\":1,\"network\":\"LOCAL\",\"peers\":{},\"scores\":[]}",
+        "{\"kith_peers\":1,\"network\":\"LOCAL\",\"peers\":[]}",
+        "{\"kith_peers\":1,\"peers\":[],\"scores\":[]}",
+        "{\"bans\":[]}",
+        "{\"peers\":7}",
+        "{\"1.2.3.4:8108\":{\"Address\":7}}",
+        "{} x",
+        "{\"a\":\"\xff\"}",
+    };
+    size_t n = sizeof cases / sizeof cases[0];
+    char name[256];
+    for (size_t i = 0; i < n; i++) {
+        put(p->path, cases[i]);
+        snprintf(name, sizeof name, "renamed to peers.json.corrupt-20260101T000000Z");
+        if (i > 0) {
+            snprintf(name, sizeof name, "renamed to peers.json.corrupt-20260101T000000Z-%zu", i + 1);
+        }
+        assert_refused(p->path, PEERS_FILE_CORRUPT, name);
+        assert_false(exists(p->path));
+        snprintf(name, sizeof name, "%s.corrupt-20260101T000000Z%c%zu", p->path, '-', i + 1);
+        name[i == 0 ? strlen(name) - 2 : strlen(name)] = '\0';
+        assert_content(name, cases[i]);
+    }
+    assert_int_equal(files(p), n);
+}
+
+static void test_generation_1(void **state)
+{
+    const struct place *p = *state;
+    static const char text[] = "{\"1.2.3.4:8108\":{\"QualityScore\":20,\"Address\":\"1.2.3.4\",\"Port\":"
+                               "\"8108\",\"NodeID\":1,\"Hash\":\"1.2.3.4\","
+                               "\"Location\":16909060,\"Network\":12496365,\"Type\":0,\"Connections\":1,"
+                               "\"LastContact\":\"2025-12-31T23:59:58.123456789+01:00\",\"Source\":{}},"
+                               "\"1.2.3.4:8109\":{\"QualityScore\":-300,\"Address\":\"1.2.3.4\",\"Port\":"
+                               "\"8109\",\"Network\":12496365,"
+                               "\"LastContact\":\"0001-01-01T00:00:00Z\"},"
+                               "\"1.2.3.4:8110\":{\"QualityScore\":-9999999999,\"Address\":\"5.6.7.8\","
+                               "\"Port\":\"8110\",\"Network\":12496365},"
+                               "\"a\":{\"Address\":\"9.9.9.9\",\"Port\":\"1\",\"Network\":4276993775},"
+                               "\"b\":{\"Address\":\"host\",\"Port\":\"1\",\"Network\":12496365},"
+                               "\"c\":{\"Address\":\"9.9.9.9\",\"Port\":\"0\",\"Network\":12496365},"
+                               "\"d\":{\"Address\":\"9.9.9.9\",\"Port\":1,\"Network\":12496365},"
+                               "\"e\":{\"Address\":\"9.9.9.9\",\"Port\":\"1\"},\"f\":[]}";
+    put(p->path, text);
+    struct got g = get(p->path);
+    assert_int_equal(g.result, PEERS_FILE_IMPORTED);
+    assert_content(p->path, text);
+    assert_int_equal(g.s->n_entries, 3);
+    struct endpoint first = at("1.2.3.4:8108");
+    bool found = false;
+    for (size_t i = 0; i < 3; i++) {
+        const struct book_entry *e = &g.s->entries[i];
+        bool is_first = endpoint_equal(&e->endpoint, &first);
+        found = found || is_first;
+        assert_int_equal(e->heard_ms, is_first ? NOW - 3600000 - 2000 + 123 : 0);
+        assert_int_equal(e->learned_ms, NOW);
+    }
+    assert_true(found);
+    assert_int_equal(g.s->n_scores, 2);
+    assert_int_equal(g.s->scores[0].quality, -300);
+    assert_int_equal(g.s->scores[1].quality, QUALITY_MIN);
+    assert_int_equal(g.s->scores[0].quality_ms, NOW);
+    assert_non_null(strstr(g.message,
+                           "imported 3 peers and 2 scores or bans from a file of generation 1; left out: "
+                           "1 of another network, 1 host names, 4 malformed"));
+    book_snapshot_free(g.s);
+}
+
+static void test_generation_2(void **state)
+{
+    const struct place *p = *state;
+    put(p->path, "{\"bans\":{\"1.1.1.1\":\"2026-01-02T00:00:00Z\",\"2.2.2.2:8108\":\"2026-01-03T00:00:00Z\","
+                 "\"::7\":\"2025-12-31T23:59:59Z\",\"x\":\"2026-01-02T00:00:00Z\",\"3.3.3.3\":7,\"4.4.4.4\":"
+                 "\"never\"},"
+                 "\"peers\":[{\"ip\":\"1.2.3.4\",\"port\":\"8108\"},{\"ip\":\"::9\",\"port\":\"1\"},"
+                 "{\"ip\":\"some.host\",\"port\":\"1\"},{\"ip\":\"1.2.3.4\",\"port\":\"65536\"},{},null]}");
+    struct got g = get(p->path);
+    assert_int_equal(g.result, PEERS_FILE_IMPORTED);
+    assert_int_equal(g.s->n_entries, 2);
+    struct endpoint second = at("[::9]:1");
+    assert_true(endpoint_equal(&g.s->entries[1].endpoint, &second));
+    assert_int_equal(g.s->entries[1].learned_ms, NOW);
+    assert_int_equal(g.s->n_scores, 2);
+    int64_t sum = 0;
+    for (size_t i = 0; i < 2; i++) {
+        sum += g.s->scores[i].banned_until - NOW;
+    }
+    assert_int_equal(sum, 3 * DAY);
+    assert_non_null(
+        strstr(g.message, "generation 2; left out: 0 of another network, 1 host names, 6 malformed"));
+    book_snapshot_free(g.s);
+
+    put(p->path, "{\"bans\":null,\"peers\":null}");
+    g = get(p->path);
+    assert_int_equal(g.result, PEERS_FILE_IMPORTED);
+    assert_int_equal(g.s->n_entries, 0);
+    book_snapshot_free(g.s);
+}
+
+static struct peers_file_start start_at(const struct place *p)
+{
+    struct peers_file_start start;
+    peers_file_start(&start, p->path, "LOCAL", LOCAL, NOW);
+    return start;
+}
+
+static void assert_start(const struct place *p, enum peers_file_result result, const char *write_path,
+                         size_t n_peers)
+{
+    struct peers_file_start start = start_at(p);
+    assert_int_equal(start.result, result);
+    if (write_path == NULL) {
+        assert_null(start.write_path);
+    } else {
+        assert_string_equal(start.write_path, write_path);
+    }
+    assert_int_equal(start.snapshot == NULL ? 0 : start.snapshot->n_entries, n_peers);
+    peers_file_start_clear(&start);
+    assert_null(start.snapshot);
+    assert_null(start.write_path);
+}
+
+#define OLDER "{\"bans\":{},\"peers\":[{\"ip\":\"1.2.3.4\",\"port\":\"1\"}]}"
+#define OWN   FRAME("{\"address\":\"1.2.3.4:1\"},{\"address\":\"1.2.3.4:2\"}", "")
+
+static void test_start_without_older_file(void **state)
+{
+    const struct place *p = *state;
+    assert_start(p, PEERS_FILE_MISSING, p->path, 0);
+    put(p->path, OWN);
+    assert_start(p, PEERS_FILE_READ, p->path, 2);
+    put(p->path, "nonsense");
+    assert_start(p, PEERS_FILE_CORRUPT, p->path, 0);
+    put(p->path, "{\"kith_peers\":9}");
+    assert_start(p, PEERS_FILE_UNREADABLE, NULL, 0);
+}
+
+static void test_start_with_older_file(void **state)
+{
+    const struct place *p = *state;
+    put(p->path, OLDER);
+    assert_start(p, PEERS_FILE_IMPORTED, p->own, 1);
+    put(p->own, OWN);
+    assert_start(p, PEERS_FILE_READ, p->own, 2);
+    put(p->own, "nonsense");
+    assert_start(p, PEERS_FILE_CORRUPT, p->own, 1);
+    assert_false(exists(p->own));
+    put(p->own, "{\"kith_peers\":9}");
+    assert_start(p, PEERS_FILE_UNREADABLE, NULL, 0);
+    put(p->own, OLDER);
+    assert_start(p, PEERS_FILE_UNREADABLE, NULL, 0);
+    assert_content(p->path, OLDER);
+}
+
+static void test_start_when_older_file_has_gone(void **state)
+{
+    const struct place *p = *state;
+    put(p->own, OWN);
+    assert_start(p, PEERS_FILE_READ, p->own, 2);
+    put(p->path, "nonsense");
+    struct peers_file_start start = start_at(p);
+    assert_int_equal(start.result, PEERS_FILE_READ);
+    assert_non_null(strstr(start.message, "is corrupt"));
+    assert_string_equal(start.write_path, p->own);
+    peers_file_start_clear(&start);
+    /* kith's own in the place itself goes before the other. */
+    put(p->path, FRAME("", ""));
+    assert_start(p, PEERS_FILE_READ, p->path, 0);
+}
+
+static void test_stale_files_are_removed(void **state)
+{
+    const struct place *p = *state;
+    static const char *const names[] = {
+        "peers.json.tmp-0123456789abcdef",  "peers.json.tmp-0123456789abcde",
+        "peers.json.tmp-0123456789abcdefg", "peers.json.tmp-0123456789abcdeF",
+        "others.json.tmp-0123456789abcdef", "peers.json.corrupt-0123456789abcd",
+    };
+    char path[256];
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < 6; i++) {
+            snprintf(path, sizeof path, "%s/%s", p->folder, names[i]);
+            put(path, "x");
+        }
+        if (round == 0) {
+            assert_refused(p->path, PEERS_FILE_MISSING, "");
+        } else {
+            struct book_snapshot none = {.n_entries = 0};
+            assert_int_equal(peers_file_write(p->path, "LOCAL", &none, NOW), 0);
+        }
+        for (size_t i = 0; i < 6; i++) {
+            snprintf(path, sizeof path, "%s/%s", p->folder, names[i]);
+            assert_int_equal(exists(path), i != 0);
+        }
+    }
+}
+
+static void test_failed_write_leaves_the_old(void **state)
+{
+    const struct place *p = *state;
+    struct book_snapshot *s = two_peers();
+    assert_int_equal(peers_file_write(p->path, "LOCAL", s, NOW), 0);
+    struct book_snapshot *larger = book_snapshot_new(1000, 0);
+    assert_non_null(larger);
+    for (; larger->n_entries < 1000; larger->n_entries++) {
+        larger->entries[larger->n_entries].endpoint = at("1.2.3.4:1");
+    }
+    /* A full disk, as far as this process can make one; SIGXFSZ would end it. */
+    struct rlimit old, small;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    small = (struct rlimit){.rlim_cur = 4096, .rlim_max = old.rlim_max};
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    int result = peers_file_write(p->path, "LOCAL", larger, NOW);
+    int why = errno;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    assert_int_equal(result, -1);
+    assert_int_equal(why, EFBIG);
+    assert_int_equal(files(p), 1);
+    struct got g = get(p->path);
+    assert_int_equal(g.result, PEERS_FILE_READ);
+    assert_int_equal(g.s->n_entries, 2);
+    book_snapshot_free(g.s);
+
+    assert_int_equal(peers_file_write("/nowhere/at/all/peers.json", "LOCAL", s, NOW), -1);
+    assert_int_equal(errno, ENOENT);
+    assert_int_equal(peers_file_write(p->folder, "LOCAL", s, NOW), -1);
+    assert_int_equal(errno, EISDIR);
+    book_snapshot_free(larger);
+    book_snapshot_free(s);
+}
+
+static void test_times(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t ms;
+    } good[] = {
+        {"1970-01-01T00:00:00Z", 0},
+        {"1970-01-01t00:00:00.5z", 500},
+        {"1970-01-01T00:00:00.0019999Z", 1},
+        {"1970-01-01T01:30:00+01:30", 0},
+        {"1969-12-31T23:00:00-01:00", 0},
+        {"2024-02-29T00:00:00Z", 1709164800000},
+        {"2016-12-31T23:59:60Z", 1483228800000},
+        {"0001-01-01T00:00:00Z", -62135596800000},
+        {"9999-12-31T23:59:59Z", 253402300799000},
+    };
+    int64_t ms;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_true(time_parse(&ms, good[i].text));
+        assert_int_equal(ms, good[i].ms);
+    }
+    static const char *const bad[] = {"",
+                                      "2026",
+                                      "2026-01-01",
+                                      "2026-01-01T00:00:00",
+                                      "2026-01-01T00:00:00ZZ",
+                                      "2026-13-01T00:00:00Z",
+                                      "2026-02-29T00:00:00Z",
+                                      "2026-01-00T00:00:00Z",
+                                      "2026-01-01T24:00:00Z",
+                                      "2026-01-01T00:60:00Z",
+                                      "2026-01-01T00:00:61Z",
+                                      "2026-01-01T00:00:00.Z",
+                                      "2026-01-01T00:00:00+1:00",
+                                      "2026-01-01T00:00:00+24:00",
+                                      "-026-01-01T00:00:00Z",
+                                      "2026-1-01T00:00:00Z"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_false(time_parse(&ms, bad[i]));
+    }
+    char text[TIME_TEXT_MAX];
+    assert_string_equal(time_format(NOW + 1999, text), "2026-01-01T00:00:01Z");
+    assert_string_equal(time_format(-1, text), "1970-01-01T00:00:00Z");
+    assert_string_equal(time_format(INT64_MAX, text), "9999-12-31T23:59:59Z");
+    assert_string_equal(time_format_name(NOW, text), "20260101T000000Z");
+}
+
+/* A test that has a folder. */
+#define FOLDER_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FOLDER_TEST(test_round_trip),
+        FOLDER_TEST(test_missing),
+        FOLDER_TEST(test_tolerance),
+        FOLDER_TEST(test_not_to_be_touched),
+        FOLDER_TEST(test_too_long),
+        FOLDER_TEST(test_corrupt_is_set_aside),
+        FOLDER_TEST(test_generation_1),
+        FOLDER_TEST(test_generation_2),
+        FOLDER_TEST(test_start_without_older_file),
+        FOLDER_TEST(test_start_with_older_file),
+        FOLDER_TEST(test_start_when_older_file_has_gone),
+        FOLDER_TEST(test_stale_files_are_removed),
+        FOLDER_TEST(test_failed_write_leaves_the_old),
+        cmocka_unit_test(test_times),
+    };
+    return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,882 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <sodium.h>
+
+#include "queue/clock.h"
+#include "seed/backoff.h"
+#include "seed/fetch.h"
+#include "seed/fetcher.h"
+#include "seed/lookup.h"
+#include "tests/unit/fake_names.h"
+#include "tests/unit/seed_server.h"
+
+#define PATIENCE     5000 /* ms; reached by failures only */
+#define STOP_MS      300  /* a stop takes at most so long, on a busy machine */
+#define LENGTH(list) (sizeof(list) / sizeof(list)[0])
+
+static void ignore_line(void *context, enum log_level level, const char *text)
+{
+    (void)context;
+    (void)level;
+    (void)text;
+}
+
+static void count_line(void *context, enum log_level level, const char *text)
+{
+    unsigned *lines = context;
+    (void)level;
+    (void)text;
+    ++*lines;
+}
+
+static const struct log_sink silence = {.line = ignore_line, .level = LOG_LEVEL_DEBUG};
+
+static const struct seed_terms usual = {
+    .connect_timeout_ms = 2000, .total_timeout_ms = PATIENCE, .log = &silence};
+
+static void assert_endpoint(const struct endpoint *e, const char *text)
+{
+    struct endpoint wanted;
+    assert_true(endpoint_parse(&wanted, text));
+    assert_memory_equal(e->ip.bytes, wanted.ip.bytes, sizeof wanted.ip.bytes);
+    assert_int_equal(e->port, wanted.port);
+}
+
+/* Fetches once from a server that has one answer for everybody. */
+static int fetch_answer(const struct seed_answer *a, const struct seed_terms *terms,
+                        struct seed_result *result)
+{
+    struct seed_server *server = seed_server_start(a, 1);
+    *result = (struct seed_result){0};
+    int failed = seed_fetch(seed_server_url(server), terms, result);
+    seed_server_stop(server);
+    return failed;
+}
+
+static void assert_fails(const struct seed_answer *a, const char *why)
+{
+    struct seed_result result;
+    assert_int_equal(fetch_answer(a, &usual, &result), -1);
+    assert_int_equal(result.n, 0);
+    assert_null(result.endpoints);
+    if (!strstr(result.error, why))
+        fail_msg("\"%s\" does not say \"%s\"", result.error, why);
+    seed_result_free(&result);
+}
+
+static void a_list_is_fetched(void **state)
+{
+    (void)state;
+    const struct seed_answer a = {.head = SEED_OK, .body = "1.2.3.4:8108\r\n\r\n [2001:db8::1]:8109 \r\n"};
+    struct seed_result result;
+
+    assert_int_equal(fetch_answer(&a, &usual, &result), 0);
+    assert_string_equal(result.error, "");
+    assert_int_equal(result.n, 2);
+    assert_endpoint(&result.endpoints[0], "1.2.3.4:8108");
+    assert_endpoint(&result.endpoints[1], "[2001:db8::1]:8109");
+    assert_int_equal(result.bad_lines, 0);
+    seed_result_free(&result);
+    seed_result_free(&result);
+}
+
+static void bad_lines_do_not_spoil_the_rest(void **state)
+{
+    (void)state;
+    const struct seed_answer a = {.head = SEED_OK, .body = "rubbish\n1.2.3.4:8108\n# no\n1.2.3.5:8108"};
+    struct seed_result result;
+    unsigned lines = 0;
+    const struct log_sink count = {.line = count_line, .context = &lines, .level = LOG_LEVEL_WARNING};
+    struct seed_terms terms = usual;
+
+    terms.log = &count;
+    assert_int_equal(fetch_answer(&a, &terms, &result), 0);
+    assert_int_equal(result.n, 2);
+    assert_int_equal(result.bad_lines, 2);
+    assert_int_equal(lines, 2);
+    seed_result_free(&result);
+}
+
+static void bad_lines_do_not_flood_the_log(void **state)
+{
+    (void)state;
+    const struct seed_answer a = {.head = SEED_OK, .body = "1.2.3.4:8108\nx\n", .repeat = 1000};
+    struct seed_result result;
+    unsigned lines = 0;
+    const struct log_sink count = {.line = count_line, .context = &lines, .level = LOG_LEVEL_WARNING};
+    struct seed_terms terms = usual;
+
+    terms.log = &count;
+    assert_int_equal(fetch_answer(&a, &terms, &result), 0);
+    assert_int_equal(result.bad_lines, 1000);
+    assert_int_equal(lines, SEED_BAD_LINES_LOGGED + 1);
+    seed_result_free(&result);
+}
+
+static void an_empty_body_is_an_empty_list(void **state)
+{
+    (void)state;
+    const struct seed_answer answers[] = {{.head = SEED_OK}, {.head = SEED_OK, .body = "\r\n\n  \n"}};
+    for (size_t i = 0; i < LENGTH(answers); i++) {
+        struct seed_result result;
+        assert_int_equal(fetch_answer(&answers[i], &usual, &result), 0);
+        assert_int_equal(result.n, 0);
+        seed_result_free(&result);
+    }
+}
+
+static void any_status_but_200_fails(void **state)
+{
+    (void)state;
+    const struct {
+        const char *head, *why;
+    } cases[] = {
+        {"HTTP/1.1 404 Not Found\r\nConnection: close", "404"},
+        {"HTTP/1.1 500 Broken\r\nConnection: close", "500"},
+        {"HTTP/1.1 203 Changed\r\nConnection: close", "203"},
+        {"HTTP/1.1 302 Nowhere\r\nConnection: close", "302"},
+    };
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        const struct seed_answer a = {.head = cases[i].head, .body = "1.2.3.4:8108\n"};
+        assert_fails(&a, cases[i].why);
+    }
+}
+
+static void an_error_page_is_no_list(void **state)
+{
+    (void)state;
+    const struct seed_answer a = {.head = SEED_OK, .body = "<html>\n<h1>Sign in</h1>\n</html>\n"};
+    assert_fails(&a, "not one of 3 lines");
+}
+
+static void an_oversized_body_fails(void **state)
+{
+    (void)state;
+    const struct seed_answer fits = {
+        .head = SEED_OK, .body = "1.2.3.4:8108   \n", .repeat = SEED_BODY_MAX / 16};
+    const struct seed_answer over = {
+        .head = SEED_OK, .body = "1.2.3.4:8108   \n", .repeat = SEED_BODY_MAX / 16 + 1};
+    struct seed_result result;
+
+    assert_int_equal(fetch_answer(&fits, &usual, &result), 0);
+    assert_int_equal(result.n, 10000);
+    seed_result_free(&result);
+    assert_fails(&over, "longer than 1048576 bytes");
+}
+
+static void a_body_cut_short_fails(void **state)
+{
+    (void)state;
+    const struct seed_answer by_length = {.head = "HTTP/1.1 200 OK\r\nContent-Length: 100",
+                                          .body = "1.2.3.4:8108\n"};
+    const struct seed_answer by_chunk = {.head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked",
+                                         .body = "d\r\n1.2.3.4:8108\n\r\n"};
+    assert_fails(&by_length, "");
+    assert_fails(&by_chunk, "");
+}
+
+static void redirects_are_followed(void **state)
+{
+    (void)state;
+    const struct seed_answer answers[] = {
+        {.head = "HTTP/1.1 302 Found\r\nConnection: close\r\nLocation: /elsewhere"},
+        {.head = SEED_OK, .body = "1.2.3.4:8108\n"},
+    };
+    struct seed_server *server = seed_server_start(answers, LENGTH(answers));
+    struct seed_result result = {0};
+
+    assert_int_equal(seed_fetch(seed_server_url(server), &usual, &result), 0);
+    assert_int_equal(result.n, 1);
+    assert_int_equal(seed_server_requests(server), 2);
+    seed_result_free(&result);
+    seed_server_stop(server);
+}
+
+static void redirects_end(void **state)
+{
+    (void)state;
+    const struct seed_answer a = {.head = "HTTP/1.1 302 Found\r\nConnection: close\r\nLocation: /again"};
+    struct seed_server *server = seed_server_start(&a, 1);
+    struct seed_result result = {0};
+
+    assert_int_equal(seed_fetch(seed_server_url(server), &usual, &result), -1);
+    assert_int_equal(seed_server_requests(server), 6);
+    seed_server_stop(server);
+}
+
+/* A file with a good list, gone with close_list. */
+struct list_file {
+    char path[64];
+    char url[80];
+};
+
+static void open_list(struct list_file *file, const char *text)
+{
+    strcpy(file->path, "/tmp/kith-seed-XXXXXX");
+    int fd = mkstemp(file->path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+    snprintf(file->url, sizeof file->url, "file://%s", file->path);
+}
+
+static void a_redirect_to_a_file_is_refused(void **state)
+{
+    (void)state;
+    struct list_file file;
+    char head[160];
+
+    open_list(&file, "1.2.3.4:8108\n");
+    snprintf(head, sizeof head, "HTTP/1.1 302 Found\r\nConnection: close\r\nLocation: %s", file.url);
+    const struct seed_answer a = {.head = head};
+    assert_fails(&a, "rotocol");
+    unlink(file.path);
+}
+
+static void assert_url_fails(const char *url, const char *why)
+{
+    struct seed_result result = {0};
+    assert_int_equal(seed_fetch(url, &usual, &result), -1);
+    assert_string_not_equal(result.error, "");
+    if (!strstr(result.error, why))
+        fail_msg("%s: \"%s\" does not say \"%s\"", url, result.error, why);
+}
+
+static void files_are_read(void **state)
+{
+    (void)state;
+    struct list_file file;
+    struct seed_result result = {0};
+
+    open_list(&file, "1.2.3.4:8108\nx\n");
+    assert_int_equal(seed_fetch(file.url, &usual, &result), 0);
+    assert_int_equal(result.n, 1);
+    assert_int_equal(result.bad_lines, 1);
+    seed_result_free(&result);
+    unlink(file.path);
+    assert_url_fails(file.url, "");
+}
+
+static void a_folder_is_no_empty_list(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/kith-seed-XXXXXX";
+    char url[64];
+
+    assert_non_null(mkdtemp(folder));
+    snprintf(url, sizeof url, "file://%s", folder);
+    assert_url_fails(url, "not a file");
+    rmdir(folder);
+}
+
+/* The kernel promises a page for such a file and has four bytes. */
+static void a_file_that_ends_too_early_fails(void **state)
+{
+    (void)state;
+    if (access("/sys/kernel/uevent_seqnum", R_OK) != 0)
+        skip();
+    assert_url_fails("file:///sys/kernel/uevent_seqnum", "cut short");
+}
+
+static void other_schemes_are_refused(void **state)
+{
+    (void)state;
+    assert_url_fails("ftp://127.0.0.1/seed.txt", "rotocol");
+    assert_url_fails("gopher://127.0.0.1/1", "rotocol");
+    assert_url_fails("dict://127.0.0.1/x", "rotocol");
+    assert_url_fails("", "");
+    assert_url_fails("://", "");
+}
+
+static void a_refused_connection_fails(void **state)
+{
+    (void)state;
+    const struct seed_answer a = {.head = SEED_OK};
+    struct seed_server *server = seed_server_start(&a, 1);
+    char url[64];
+    struct seed_result result = {0};
+
+    snprintf(url, sizeof url, "%s", seed_server_url(server));
+    seed_server_stop(server);
+    assert_int_equal(seed_fetch(url, &usual, &result), -1);
+    assert_string_not_equal(result.error, "");
+}
+
+static void a_silent_server_is_given_up(void **state)
+{
+    (void)state;
+    const struct seed_answer silent = {.head = NULL};
+    struct seed_terms terms = usual;
+    struct seed_result result;
+
+    terms.total_timeout_ms = 300;
+    int64_t start = clock_ms();
+    assert_int_equal(fetch_answer(&silent, &terms, &result), -1);
+    int64_t took = clock_ms() - start;
+    assert_true(took >= 290);
+    assert_true(took < 1500);
+    assert_string_not_equal(result.error, "");
+}
+
+/* Sets a flag a little later. */
+struct late_stop {
+    pthread_t thread;
+    _Atomic bool flag;
+    _Atomic int64_t at;
+};
+
+static void *stop_later(void *argument)
+{
+    struct late_stop *s = argument;
+    usleep(150000);
+    atomic_store(&s->at, clock_ms());
+    atomic_store(&s->flag, true);
+    return NULL;
+}
+
+static void start_late_stop(struct late_stop *s)
+{
+    atomic_init(&s->flag, false);
+    atomic_init(&s->at, INT64_MAX);
+    assert_int_equal(pthread_create(&s->thread, NULL, stop_later, s), 0);
+}
+
+static void assert_stopped(struct late_stop *s, const struct seed_result *result)
+{
+    int64_t now = clock_ms();
+    pthread_join(s->thread, NULL);
+    assert_true(now >= atomic_load(&s->at));
+    assert_true(now - atomic_load(&s->at) <= STOP_MS);
+    assert_string_equal(result->error, "stopped");
+    assert_int_equal(result->n, 0);
+}
+
+static void a_transfer_is_stopped(void **state)
+{
+    (void)state;
+    const struct seed_answer silent = {.head = NULL};
+    struct seed_server *server = seed_server_start(&silent, 1);
+    struct seed_terms terms = usual;
+    struct seed_result result = {0};
+    struct late_stop stop;
+
+    start_late_stop(&stop);
+    terms.stop = &stop.flag;
+    assert_int_equal(seed_fetch(seed_server_url(server), &terms, &result), -1);
+    assert_stopped(&stop, &result);
+    seed_server_stop(server);
+}
+
+/* libcurl's own look-up of the server's name. */
+static void a_look_up_of_the_server_is_stopped(void **state)
+{
+    (void)state;
+    struct seed_terms terms = usual;
+    struct seed_result result = {0};
+    struct late_stop stop;
+
+    start_late_stop(&stop);
+    terms.stop = &stop.flag;
+    assert_int_equal(seed_fetch("http://slow.test/seed.txt", &terms, &result), -1);
+    assert_stopped(&stop, &result);
+    fake_names_release();
+}
+
+static void host_names_in_a_list_are_looked_up(void **state)
+{
+    (void)state;
+    const struct seed_answer a = {.head = SEED_OK, .body = "one.test:8108\nnone.test:8108\n1.2.3.4:8109\n"};
+    struct seed_result result;
+
+    assert_int_equal(fetch_answer(&a, &usual, &result), 0);
+    assert_int_equal(result.n, 3);
+    assert_int_equal(result.unresolved, 1);
+    assert_endpoint(&result.endpoints[0], "1.2.3.4:8109");
+    assert_endpoint(&result.endpoints[1], "192.0.2.1:8108");
+    assert_endpoint(&result.endpoints[2], "[2001:db8::1]:8108");
+    seed_result_free(&result);
+}
+
+static void a_list_of_dead_names_is_not_an_empty_list(void **state)
+{
+    (void)state;
+    const struct seed_answer a = {.head = SEED_OK, .body = "none.test:8108\nnone.test:8109\n"};
+    assert_fails(&a, "not one of 2 host names");
+}
+
+static struct address name(const char *text)
+{
+    struct address a;
+    assert_true(address_parse(&a, text, strlen(text)));
+    return a;
+}
+
+static void look_ups_are_bounded(void **state)
+{
+    (void)state;
+    const unsigned more = 5;
+    struct address names[SEED_NAMES_MAX + 5];
+    struct seed_result result = {0};
+    unsigned before = fake_names_asked();
+
+    for (size_t i = 0; i < LENGTH(names); i++)
+        names[i] = name("one.test:8108");
+    assert_int_equal(seed_lookup(names, LENGTH(names), &usual, &result), 0);
+    assert_int_equal(result.n, 2 * SEED_NAMES_MAX);
+    assert_int_equal(result.unresolved, more);
+    assert_int_equal(fake_names_asked() - before, SEED_NAMES_MAX);
+    seed_result_free(&result);
+}
+
+static void a_slow_name_does_not_hold_up_the_others(void **state)
+{
+    (void)state;
+    const struct address names[] = {name("slow.test:1"), name("one.test:2"), name("slow.test:3")};
+    struct seed_terms terms = usual;
+    struct seed_result result = {0};
+
+    terms.total_timeout_ms = 200;
+    assert_int_equal(seed_lookup(names, LENGTH(names), &terms, &result), 0);
+    assert_int_equal(result.n, 2);
+    assert_int_equal(result.unresolved, 2);
+    seed_result_free(&result);
+    fake_names_release();
+}
+
+static void look_ups_are_stopped(void **state)
+{
+    (void)state;
+    const struct address names[] = {name("slow.test:1"), name("1.2.3.4:2")};
+    struct seed_terms terms = usual;
+    struct seed_result result = {0};
+    struct late_stop stop;
+
+    start_late_stop(&stop);
+    terms.stop = &stop.flag;
+    assert_int_equal(seed_lookup(names, LENGTH(names), &terms, &result), -1);
+    assert_stopped(&stop, &result);
+    fake_names_release();
+}
+
+static void errors_are_printable(void **state)
+{
+    (void)state;
+    struct seed_result result = {0};
+    assert_int_equal(seed_result_fail(&result, "a\x1b[2J%s", "\xff\n"), -1);
+    assert_string_equal(result.error, "a?[2J??");
+}
+
+static void back_off_grows_to_its_end(void **state)
+{
+    (void)state;
+    assert_int_equal(seed_backoff_ms(0, 12345), 0);
+    int64_t middle = 2000;
+    for (uint32_t failures = 1; failures < 40; failures++) {
+        int64_t tenth = middle / 10;
+        assert_int_equal(seed_backoff_ms(failures, 0), middle - tenth);
+        assert_int_equal(seed_backoff_ms(failures, (uint64_t)tenth), middle);
+        assert_int_equal(seed_backoff_ms(failures, (uint64_t)(2 * tenth)), middle + tenth);
+        for (unsigned i = 0; i < 100; i++) {
+            uint64_t random;
+            randombytes_buf(&random, sizeof random);
+            int64_t wait = seed_backoff_ms(failures, random);
+            assert_true(wait >= middle - tenth && wait <= middle + tenth);
+        }
+        middle = middle * 2 < 600000 ? middle * 2 : 600000;
+    }
+    assert_int_equal(seed_backoff_ms(UINT32_MAX, 0), 540000);
+}
+
+/* --- the actor --- */
+
+/* Reports come out of a pipe, as pointers. */
+static int reports[2];
+
+static void pass_on(void *context, struct seed_report *report)
+{
+    (void)context;
+    if (write(reports[1], &report, sizeof report) != sizeof report)
+        abort();
+}
+
+/* NULL where none comes in that time. */
+static struct seed_report *next_report(int timeout_ms)
+{
+    struct pollfd p = {.fd = reports[0], .events = POLLIN};
+    struct seed_report *report;
+
+    if (poll(&p, 1, timeout_ms) != 1)
+        return NULL;
+    assert_int_equal(read(reports[0], &report, sizeof report), sizeof report);
+    return report;
+}
+
+static struct seed_report *wait_report(void)
+{
+    struct seed_report *report = next_report(PATIENCE);
+    assert_non_null(report);
+    return report;
+}
+
+static int open_reports(void **state)
+{
+    (void)state;
+    return pipe2(reports, O_CLOEXEC);
+}
+
+/* A test has taken every report that it expects: one that is left over is one too many. */
+static int close_reports(void **state)
+{
+    (void)state;
+    struct seed_report *report = next_report(0);
+    free(report);
+    close(reports[0]);
+    close(reports[1]);
+    return report ? -1 : 0;
+}
+
+static struct seed_fetcher *start_with(const char *url, const struct address *dns, size_t n_dns,
+                                       uint32_t percent)
+{
+    const struct seed_fetcher_terms terms = {
+        .url = url,
+        .dns = dns,
+        .n_dns = n_dns,
+        .connect_timeout_ms = 2000,
+        .total_timeout_ms = PATIENCE,
+        .backoff_percent = percent,
+        .found = pass_on,
+        .log = silence,
+    };
+    struct seed_fetcher *f = seed_fetcher_start(&terms);
+    assert_non_null(f);
+    return f;
+}
+
+static void end(struct seed_fetcher *f)
+{
+    int64_t start = clock_ms();
+    seed_fetcher_stop(f);
+    assert_true(clock_ms() - start < 100);
+    seed_fetcher_join(f);
+    assert_true(clock_ms() - start <= STOP_MS);
+}
+
+static void wait_requests(const struct seed_server *server, unsigned n)
+{
+    for (unsigned i = 0; i < PATIENCE && seed_server_requests(server) < n; i++)
+        usleep(1000);
+    assert_int_equal(seed_server_requests(server), n);
+}
+
+static void it_does_nothing_unasked(void **state)
+{
+    (void)state;
+    const struct seed_answer a = {.head = SEED_OK};
+    struct seed_server *server = seed_server_start(&a, 1);
+    struct seed_fetcher *f = start_with(seed_server_url(server), NULL, 0, 1);
+
+    assert_null(next_report(100));
+    assert_int_equal(seed_server_requests(server), 0);
+    end(f);
+    seed_server_stop(server);
+}
+
+static void it_reports_both_sources(void **state)
+{
+    (void)state;
+    const struct seed_answer a = {.head = SEED_OK, .body = "1.2.3.4:8108\nrubbish\n"};
+    const struct address dns[] = {name("one.test:8109"), name("none.test:8109")};
+    struct seed_server *server = seed_server_start(&a, 1);
+    struct seed_fetcher *f = start_with(seed_server_url(server), dns, LENGTH(dns), 100);
+
+    seed_fetcher_ask(f);
+    struct seed_report *report = wait_report();
+    assert_int_equal(report->n, 3);
+    assert_endpoint(&report->endpoints[0], "1.2.3.4:8108");
+    assert_endpoint(&report->endpoints[1], "192.0.2.1:8109");
+    assert_endpoint(&report->endpoints[2], "[2001:db8::1]:8109");
+    assert_int_equal(report->bad_lines, 1);
+    assert_int_equal(report->unresolved, 1);
+    assert_int_equal(report->next_try_ms, 0);
+    assert_string_equal(report->error, "");
+    free(report);
+    end(f);
+    seed_server_stop(server);
+}
+
+static void it_retries_until_it_succeeds(void **state)
+{
+    (void)state;
+    const struct seed_answer answers[] = {
+        {.head = "HTTP/1.1 404 Not Found\r\nConnection: close"},
+        {.head = SEED_OK, .body = "<html>\n"},
+        {.head = SEED_OK, .body = "1.2.3.4:8108\n"},
+    };
+    struct seed_server *server = seed_server_start(answers, LENGTH(answers));
+    struct seed_fetcher *f = start_with(seed_server_url(server), NULL, 0, 1);
+    int64_t last = 0;
+
+    seed_fetcher_ask(f);
+    for (unsigned i = 0; i < 2; i++) {
+        struct seed_report *report = wait_report();
+        assert_int_equal(report->n, 0);
+        assert_true(report->next_try_ms > last);
+        assert_string_not_equal(report->error, "");
+        last = report->next_try_ms;
+        free(report);
+    }
+    struct seed_report *report = wait_report();
+    assert_int_equal(report->n, 1);
+    assert_int_equal(report->next_try_ms, 0);
+    free(report);
+    assert_null(next_report(200));
+    assert_int_equal(seed_server_requests(server), 3);
+    end(f);
+    seed_server_stop(server);
+}
+
+static void it_backs_off_from_the_start_after_a_success(void **state)
+{
+    (void)state;
+    const struct seed_answer answers[] = {
+        {.head = "HTTP/1.1 404 Not Found\r\nConnection: close"},
+        {.head = "HTTP/1.1 404 Not Found\r\nConnection: close"},
+        {.head = SEED_OK},
+        {.head = "HTTP/1.1 404 Not Found\r\nConnection: close"},
+        {.head = SEED_OK},
+    };
+    struct seed_server *server = seed_server_start(answers, LENGTH(answers));
+    struct seed_fetcher *f = start_with(seed_server_url(server), NULL, 0, 1);
+    int64_t waits[LENGTH(answers)];
+
+    for (size_t i = 0; i < LENGTH(answers); i++) {
+        if (i == 0 || i == 3)
+            seed_fetcher_ask(f);
+        struct seed_report *report = wait_report();
+        waits[i] = report->next_try_ms;
+        free(report);
+    }
+    assert_in_range(waits[0], 18, 22);
+    assert_in_range(waits[1], 36, 44);
+    assert_int_equal(waits[2], 0);
+    assert_in_range(waits[3], 18, 22);
+    assert_int_equal(waits[4], 0);
+    end(f);
+    seed_server_stop(server);
+}
+
+static void an_ask_ends_the_back_off(void **state)
+{
+    (void)state;
+    const struct seed_answer answers[] = {
+        {.head = "HTTP/1.1 404 Not Found\r\nConnection: close"},
+        {.head = SEED_OK, .body = "1.2.3.4:8108\n"},
+    };
+    struct seed_server *server = seed_server_start(answers, LENGTH(answers));
+    struct seed_fetcher *f = start_with(seed_server_url(server), NULL, 0, 100);
+
+    seed_fetcher_ask(f);
+    struct seed_report *report = wait_report();
+    assert_in_range(report->next_try_ms, 1800, 2200);
+    free(report);
+    seed_fetcher_ask(f);
+    report = next_report(1000);
+    assert_non_null(report);
+    assert_int_equal(report->n, 1);
+    free(report);
+    end(f);
+    seed_server_stop(server);
+}
+
+static void asks_while_it_fetches_are_one(void **state)
+{
+    (void)state;
+    const struct seed_answer slow = {.head = SEED_OK, .body = "1.2.3.4:8108\n", .after_ms = 200};
+    struct seed_server *server = seed_server_start(&slow, 1);
+    struct seed_fetcher *f = start_with(seed_server_url(server), NULL, 0, 1);
+
+    seed_fetcher_ask(f);
+    wait_requests(server, 1);
+    for (unsigned i = 0; i < 20; i++)
+        seed_fetcher_ask(f);
+    free(wait_report());
+    assert_null(next_report(400));
+    assert_int_equal(seed_server_requests(server), 1);
+
+    seed_fetcher_ask(f);
+    free(wait_report());
+    assert_int_equal(seed_server_requests(server), 2);
+    end(f);
+    seed_server_stop(server);
+}
+
+/* A lost wake-up shows as a report that never comes. */
+static void every_ask_is_answered(void **state)
+{
+    (void)state;
+    struct seed_fetcher *f = start_with(NULL, NULL, 0, 1);
+
+    for (unsigned i = 0; i < 20000; i++) {
+        /* Waits a little longer each time, so that asks fall on every step of its going to sleep. */
+        for (volatile unsigned spin = 0; spin < i % 1000; spin++)
+            ;
+        seed_fetcher_ask(f);
+        struct seed_report *report = wait_report();
+        assert_int_equal(report->n, 0);
+        assert_int_equal(report->next_try_ms, 0);
+        assert_string_equal(report->error, "");
+        free(report);
+    }
+    end(f);
+}
+
+static void dns_alone_is_enough(void **state)
+{
+    (void)state;
+    const struct seed_answer a = {.head = "HTTP/1.1 404 Not Found\r\nConnection: close"};
+    const struct address dns = name("one.test:8109");
+    struct seed_server *server = seed_server_start(&a, 1);
+    struct seed_fetcher *f = start_with(seed_server_url(server), &dns, 1, 100);
+
+    seed_fetcher_ask(f);
+    struct seed_report *report = wait_report();
+    assert_int_equal(report->n, 2);
+    assert_int_equal(report->next_try_ms, 0);
+    assert_non_null(strstr(report->error, "seed URL: HTTP status 404"));
+    free(report);
+    end(f);
+    seed_server_stop(server);
+}
+
+static void dead_names_are_a_failure(void **state)
+{
+    (void)state;
+    const struct address dns[] = {name("none.test:8109"), name("none.test:8110")};
+    struct seed_fetcher *f = start_with("http://127.0.0.1:1/", dns, LENGTH(dns), 100);
+
+    seed_fetcher_ask(f);
+    struct seed_report *report = wait_report();
+    assert_int_equal(report->n, 0);
+    assert_int_equal(report->unresolved, 2);
+    assert_in_range(report->next_try_ms, 1800, 2200);
+    assert_non_null(strstr(report->error, "seed URL: "));
+    assert_non_null(strstr(report->error, "DNS seeds: not one of 2 names"));
+    free(report);
+    end(f);
+}
+
+static void it_stops_while_it_sleeps(void **state)
+{
+    (void)state;
+    end(start_with(NULL, NULL, 0, 100));
+    struct seed_fetcher *f = start_with("http://127.0.0.1:1/", NULL, 0, 100);
+    seed_fetcher_ask(f);
+    free(wait_report());
+    end(f);
+}
+
+static void it_stops_during_a_transfer(void **state)
+{
+    (void)state;
+    const struct seed_answer silent = {.head = NULL};
+    struct seed_server *server = seed_server_start(&silent, 1);
+    struct seed_fetcher *f = start_with(seed_server_url(server), NULL, 0, 100);
+
+    seed_fetcher_ask(f);
+    wait_requests(server, 1);
+    end(f);
+    seed_server_stop(server);
+}
+
+static void it_stops_during_a_look_up(void **state)
+{
+    (void)state;
+    const struct address dns = name("slow.test:8109");
+    unsigned before = fake_names_asked();
+    struct seed_fetcher *f = start_with(NULL, &dns, 1, 100);
+
+    seed_fetcher_ask(f);
+    for (unsigned i = 0; i < PATIENCE && fake_names_asked() == before; i++)
+        usleep(1000);
+    end(f);
+    fake_names_release();
+}
+
+static void too_many_dns_seeds_are_refused(void **state)
+{
+    (void)state;
+    struct address dns[SEED_NAMES_MAX + 1];
+    const struct seed_fetcher_terms terms = {
+        .dns = dns, .n_dns = LENGTH(dns), .found = pass_on, .log = silence, .backoff_percent = 100};
+
+    for (size_t i = 0; i < LENGTH(dns); i++)
+        dns[i] = name("one.test:8109");
+    assert_null(seed_fetcher_start(&terms));
+}
+
+/* What a test's own thread needs that is not the fetcher's: no SIGPIPE, and no proxy between it and its
+ * server. */
+static int set_up(void **state)
+{
+    (void)state;
+    signal(SIGPIPE, SIG_IGN);
+    setenv("no_proxy", "*", 1);
+    if (seed_fetch_global_init() < 0 || seed_fetch_global_init() < 0)
+        return -1;
+    return sodium_init() < 0 ? -1 : 0;
+}
+
+int main(void)
+{
+#define ACTOR(name) cmocka_unit_test_setup_teardown(name, open_reports, close_reports)
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_list_is_fetched),
+        cmocka_unit_test(bad_lines_do_not_spoil_the_rest),
+        cmocka_unit_test(bad_lines_do_not_flood_the_log),
+        cmocka_unit_test(an_empty_body_is_an_empty_list),
+        cmocka_unit_test(any_status_but_200_fails),
+        cmocka_unit_test(an_error_page_is_no_list),
+        cmocka_unit_test(an_oversized_body_fails),
+        cmocka_unit_test(a_body_cut_short_fails),
+        cmocka_unit_test(redirects_are_followed),
+        cmocka_unit_test(redirects_end),
+        cmocka_unit_test(a_redirect_to_a_file_is_refused),
+        cmocka_unit_test(files_are_read),
+        cmocka_unit_test(a_folder_is_no_empty_list),
+        cmocka_unit_test(a_file_that_ends_too_early_fails),
+        cmocka_unit_test(other_schemes_are_refused),
+        cmocka_unit_test(a_refused_connection_fails),
+        cmocka_unit_test(a_silent_server_is_given_up),
+        cmocka_unit_test(a_transfer_is_stopped),
+        cmocka_unit_test(a_look_up_of_the_server_is_stopped),
+        cmocka_unit_test(host_names_in_a_list_are_looked_up),
+        cmocka_unit_test(a_list_of_dead_names_is_not_an_empty_list),
+        cmocka_unit_test(look_ups_are_bounded),
+        cmocka_unit_test(a_slow_name_does_not_hold_up_the_others),
+        cmocka_unit_test(look_ups_are_stopped),
+        cmocka_unit_test(errors_are_printable),
+        cmocka_unit_test(back_off_grows_to_its_end),
+        ACTOR(it_does_nothing_unasked),
+        ACTOR(it_reports_both_sources),
+        ACTOR(it_retries_until_it_succeeds),
+        ACTOR(it_backs_off_from_the_start_after_a_success),
+        ACTOR(an_ask_ends_the_back_off),
+        ACTOR(asks_while_it_fetches_are_one),
+        ACTOR(every_ask_is_answered),
+        ACTOR(dns_alone_is_enough),
+        ACTOR(dead_names_are_a_failure),
+        ACTOR(it_stops_while_it_sleeps),
+        ACTOR(it_stops_during_a_transfer),
+        ACTOR(it_stops_during_a_look_up),
+        ACTOR(too_many_dns_seeds_are_refused),
+    };
+    return cmocka_run_group_tests_name("seed fetch", tests, set_up, NULL);
+}
