@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+"""What two nodes say to each other: every version on each side, payloads of every size, IPv6 and host names.
+
+Usage: test_payloads.py PATH-OF-KITH
+"""
+import base64
+import itertools
+import os
+import random
+
+from kithnode import PORT, SLOW, check, run
+
+SIZES = (1, 2, 127, 128, 255, 256, 4095, 4096, 4097, 65535, 65536, 1 << 20, (16 << 20) - 1, 16 << 20)
+
+
+def pair_of_versions(lab, dialer, listener):
+    a = lab.node("-exclusive", "-protocolVersion", str(listener))
+    b = lab.node("-exclusive", "-protocolVersion", str(dialer), "-peers", a.endpoint)
+    return a, b, b.wait_online(a), a.wait_online(b)
+
+
+def versions(lab):
+    """The connection continues in the version of the reply: that of the request, but a node set to 9 answers 10 with 9."""
+    seen = []
+    for dialer, listener in itertools.product((9, 10, 11), repeat=2):
+        a, b, of_a, of_b = pair_of_versions(lab, dialer, listener)
+        wanted = 9 if (dialer, listener) == (10, 9) else dialer
+        check(of_a["version"] == of_b["version"] == wanted, f"{dialer} dials {listener}: {of_a['version']}, {of_b['version']}")
+        for sender, receiver, name in ((a, b, of_b["peer"]), (b, a, of_a["peer"])):
+            text = f"from {sender} to {receiver}"
+            check(sender.send(name, text)["event"] == "sent", "not sent")
+            receiver.wait("parcel", text=text)
+        seen.append(f"{dialer}>{listener}={wanted}")
+        a.end()
+        b.end()
+    return " ".join(seen)
+
+
+def too_low(lab):
+    a = lab.node("-exclusive", "-protocolVersionMinimum", "10")
+    b = lab.node("-exclusive", "-protocolVersion", "9", "-peers", a.endpoint, "-redialSpecial", "60s")
+    until_refused = "version 9, at least 10 is wanted"
+    for _ in range(100):
+        if until_refused in a.stderr():
+            break
+        b.command("status")
+    check(until_refused in a.stderr(), f"no reason in the log: {a.stderr()}")
+    check(not a.online and not b.online, "a version that is too low got through")
+
+
+def sizes(lab):
+    """Payloads from one byte to 16 MiB, both ways, compared byte by byte, in each version."""
+    total = 0
+    for version in (9, 10, 11):
+        a, b, of_a, of_b = pair_of_versions(lab, version, version)
+        for size in SIZES:
+            payload = random.randbytes(size)
+            text = base64.b64encode(payload).decode()
+            for sender, receiver, name in ((a, b, of_b["peer"]), (b, a, of_a["peer"])):
+                since = receiver.mark()
+                sender.request(send=name, base64=text)
+                got = receiver.wait("parcel", seconds=20, since=since)
+                check(got["base64"] == text, f"version {version}: {size} bytes came back changed")
+                total += size
+        a.end()
+        b.end()
+    return f"{total >> 20} MiB"
+
+
+def ipv6(lab):
+    a = lab.node("-exclusive", "-bind", "::1", "-networkPort", "0")
+    endpoint = a.wait("listening")["address"]
+    check(endpoint.startswith("[::1]:"), endpoint)
+    b = lab.node("-exclusive", "-bind", "::1", "-networkPort", "0", "-peers", endpoint)
+    name = b.wait_online(endpoint)["peer"]
+    check(name.startswith(endpoint + " "), name)
+    b.send(name, "over IPv6")
+    a.wait("parcel", text="over IPv6")
+
+
+def host_names(lab):
+    a = lab.node("-exclusive", address="127.0.0.1", start=False)
+    a.flags += ["-networkPort", "0"]
+    a.start()
+    port = a.wait("listening")["address"].rpartition(":")[2]
+    b = lab.node("-exclusive", "-peers", f"localhost:{port}", address="127.0.0.1", start=False)
+    b.flags += ["-networkPort", "0"]
+    b.start()
+    check(b.wait_online(f"127.0.0.1:{port}")["special"], "not special")
+    check(a.status()["incoming"] == 1, "not one incoming connection")
+
+
+def every_address(lab):
+    """Without -bind a node is reached by IPv4 and IPv6."""
+    a = lab.node("-exclusive", start=False)
+    a.command_line = lambda: [a.kith, "-json", "-network", "LOCAL", "-networkPort", "0", "-exclusive", "-home", a.home,
+                              "-seedURL=", "-acceptInterval", "0"]
+    a.start()
+    port = a.wait("listening")["address"].rpartition(":")[2]
+    b = lab.node("-exclusive", "-peers", f"127.0.0.1:{port}")
+    c = lab.node("-exclusive", "-bind", "::1", "-networkPort", "0", "-peers", f"[::1]:{port}")
+    b.wait_online(f"127.0.0.1:{port}")
+    c.wait_online(f"[::1]:{port}")
+
+
+if __name__ == "__main__":
+    if SLOW > 1:
+        SIZES = SIZES[:-2]  # a sanitizer would spend minutes on them
+    run([versions, too_low, sizes, ipv6, host_names, every_address])
