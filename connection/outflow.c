@@ -70,7 +70,8 @@ static void say(struct connection *c, int64_t now, struct message *m)
     uint32_t size = m->parcel ? m->parcel->size : 0;
 
     if (c->terms.protocol->session_write(c->session, now, m, &c->out) == 0) {
-        c->flights[c->n_flights++] = (struct flight){.end = c->out.total, .size = size};
+        c->flights[c->n_flights++] =
+            (struct flight){.end = c->out.total, .size = size, .counts = m->tag != SCOPE_NONE};
     } else {
         c->unsaid++;
         mailbox_done(c->outbound, 1, size);
@@ -117,9 +118,10 @@ void outflow_close(struct connection *c)
 {
     uint64_t bytes = 0;
 
-    for (size_t i = 0; i < c->n_flights; i++)
+    for (size_t i = 0; i < c->n_flights; i++) {
         bytes += c->flights[i].size;
-    c->ending.lost += (uint32_t)c->n_flights;
+        c->ending.lost += c->flights[i].counts;
+    }
     mailbox_done(c->outbound, (uint32_t)c->n_flights, bytes);
     c->n_flights = 0;
     buffer_fini(&c->out);

@@ -14,6 +14,7 @@
 struct flight {
     size_t end; /* where it ends in the stream of the out buffer */
     uint32_t size;
+    bool counts; /* the application's: it is missed if it does not go */
 };
 
 struct connection {

@@ -305,7 +305,8 @@ static bool start_listener(struct actor *a, char *error, size_t error_size)
     }
     *(struct endpoint *)m.body = listener_endpoint(a->listener);
     a->config.terms.listen_port = listener_endpoint(a->listener).port;
-    return mailbox_post_control(a->control, &m) == MAILBOX_OK;
+    mailbox_post_control(a->control, &m); /* the first message of all: there is room */
+    return true;
 }
 
 static bool read_peers(struct actor *a, struct peers_file_start *found, char *error, size_t error_size)
@@ -370,6 +371,14 @@ static void discard_command(void *context, struct message *m)
     command_free(m->body);
 }
 
+static void discard_control(void *context, struct message *m)
+{
+    (void)context;
+    if (m->type == MSG_ACCEPTED)
+        close(((struct accepted *)m->body)->fd);
+    free(m->body);
+}
+
 static void destroy(struct actor *a)
 {
     enum take_result r;
@@ -382,7 +391,7 @@ static void destroy(struct actor *a)
             node_event_free(t.event);
     }
     controller_free(a->core);
-    mailbox_free(a->control, NULL, NULL);
+    mailbox_free(a->control, discard_control, NULL);
     mailbox_free(a->commands, discard_command, NULL);
     mailbox_free(a->to_network, NULL, NULL);
     mailbox_free(a->from_network, NULL, NULL);

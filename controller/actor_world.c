@@ -14,9 +14,18 @@ static void dropped(struct actor *a, struct message *m, struct peer_ref peer, en
     controller_dropped(a->core, peer, cause, 1);
 }
 
+/* For a peer: only what the application sent is missed; the node's own requests and answers are made anew. */
+static void dropped_for_peer(struct actor *a, struct message *m, enum drop_cause cause)
+{
+    if (m->tag == SCOPE_NONE)
+        parcel_release(m->parcel);
+    else
+        dropped(a, m, m->peer, cause);
+}
+
 static void drop_stalled(void *context, struct message *m)
 {
-    dropped(context, m, m->peer, DROP_STALLED);
+    dropped_for_peer(context, m, DROP_STALLED);
 }
 
 static void drop_application(void *context, struct message *m)
@@ -26,7 +35,7 @@ static void drop_application(void *context, struct message *m)
 
 void actor_discard(void *context, struct message *m)
 {
-    dropped(context, m, m->peer, DROP_LOST);
+    dropped_for_peer(context, m, DROP_LOST);
 }
 
 /* --- connections --- */

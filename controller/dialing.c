@@ -83,9 +83,23 @@ static int specials_merge(struct controller *c, const struct address_list *list,
     return 0;
 }
 
+/* A peer that we have dialed already, as an ordinary one, needs no second connection. */
+static void special_adopt(struct controller *c, struct special *p)
+{
+    for (uint32_t i = 0; i < c->n_slots && !p->slot.generation; i++) {
+        const struct slot *s = &c->slots[i];
+
+        if ((s->state == SLOT_DIALING || s->state == SLOT_ONLINE) && s->direction == DIRECTION_OUTGOING &&
+            (address_equal(&s->to, &p->address) || (s->remote.port && special_is(p, &s->remote))))
+            p->slot = slot_ref(c, s);
+    }
+}
+
 /* What is special is said of connections that stand already, too. */
 static void specials_mark(struct controller *c)
 {
+    for (size_t i = 0; i < c->n_specials; i++)
+        special_adopt(c, &c->specials[i]);
     for (uint32_t i = 0; i < c->n_slots; i++) {
         struct slot *s = &c->slots[i];
 

@@ -28,8 +28,7 @@ static bool attempt(struct controller *c, struct peer_ref to, const struct messa
         return c->act->deliver(c->world, c->now, m) != OUTLET_WAIT;
     if (slot_find(c, to) && slot_find(c, to)->state == SLOT_ONLINE)
         return c->act->post(c->world, c->now, to, m) != OUTLET_WAIT;
-    parcel_release(m->parcel);
-    controller_dropped(c, to, DROP_GONE, 1);
+    parcel_release(m->parcel); /* the service's own: it asks anew whoever comes next */
     return true;
 }
 
@@ -39,10 +38,11 @@ static void offer(struct controller *c, struct peer_ref to, const struct message
 {
     if (c->from_peers.n == 0 && attempt(c, to, m))
         return;
-    if (c->quitting || !waiting_add(&c->from_peers, m, to)) {
-        parcel_release(m->parcel);
-        controller_dropped(c, to.generation ? to : m->peer, DROP_SHUTDOWN, 1);
-    }
+    if (!c->quitting && waiting_add(&c->from_peers, m, to))
+        return;
+    parcel_release(m->parcel);
+    if (!to.generation)
+        controller_dropped(c, m->peer, DROP_SHUTDOWN, 1);
 }
 
 void route_deliver(struct controller *c, struct peer_ref from, uint32_t kind, struct parcel *parcel)
@@ -231,7 +231,8 @@ void route_abandon(struct controller *c)
         const struct waiting *w = &c->from_peers.items[i];
 
         parcel_release(w->message.parcel);
-        controller_dropped(c, w->to.generation ? w->to : w->message.peer, DROP_SHUTDOWN, 1);
+        if (!w->to.generation)
+            controller_dropped(c, w->message.peer, DROP_SHUTDOWN, 1);
     }
     c->from_peers.n = 0;
     if (!c->sending.active)

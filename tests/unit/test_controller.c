@@ -634,6 +634,32 @@ static void special_lists_are_kept_apart(void **state)
     world_free(w);
 }
 
+static void a_dialed_peer_that_becomes_special_is_not_dialed_again(void **state)
+{
+    struct world *w = world_new();
+    struct seed_report *r = calloc(1, sizeof *r + sizeof r->endpoints[0]);
+    struct command *c = command(COMMAND_SPECIAL);
+    char bad[300];
+
+    (void)state;
+    assert_non_null(r);
+    world_open(w);
+    r->n = 1;
+    r->endpoints[0] = endpoint_of("10.1.0.1:8110");
+    handle(w, MSG_SEEDS, PEER_NOBODY, r);
+    pass(w, 1000);
+    assert_int_equal(w->n_dialed, 1);
+    online(w, w->dialed[0], "10.1.0.1:8110", 1);
+    assert_int_equal(address_list_parse(&c->peers, "10.1.0.1:8110", bad, sizeof bad), 0);
+    handle(w, MSG_COMMAND, PEER_NOBODY, c);
+    pass(w, 60 * 1000);
+    assert_int_equal(w->n_dialed, 1);
+    ended(w, w->dialed[0], END_CLOSED);
+    pass(w, 20 * 1000);
+    assert_int_equal(w->n_dialed, 2); /* from now on it is redialed as a special one */
+    world_free(w);
+}
+
 static void oneself_is_dialed_once(void **state)
 {
     struct world *w = world_new();
@@ -746,6 +772,7 @@ int main(void)
         cmocka_unit_test(exclusive_in_accepts_special_peers_only),
         cmocka_unit_test(special_peers_are_dialed_for_ever),
         cmocka_unit_test(special_lists_are_kept_apart),
+        cmocka_unit_test(a_dialed_peer_that_becomes_special_is_not_dialed_again),
         cmocka_unit_test(oneself_is_dialed_once),
         cmocka_unit_test(an_ordinary_peer_is_given_up_after_five_failures),
         cmocka_unit_test(cat_rounds_drop_ordinary_peers),
