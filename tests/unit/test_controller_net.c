@@ -20,7 +20,7 @@ enum {
     SEEDS = 6,
     OUTGOING = 8,
     LINKS = 8192,
-    DELAY_MS = 10, /* of the virtual network, one way */
+    DELAY_MS = 10,       /* of the virtual network, one way */
     PING_MS = 15 * 1000, /* idle connections ping; each ping and pong is a valid parcel */
     LIMIT_MS = 20 * 60 * 1000,
 };

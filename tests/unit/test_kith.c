@@ -36,8 +36,8 @@ static void quiet(void *context, enum kith_log_level level, const char *line)
 static struct kith *open_node(const char *bind, const char *peers)
 {
     struct kith_config *c = kith_config_new();
-    const char *settings[][2] = {{"network", "LOCAL"},   {"bind", bind},     {"networkPort", "0"},
-                                 {"peersFile", ""},      {"seedURL", ""},    {"redialSpecial", "200"},
+    const char *settings[][2] = {{"network", "LOCAL"},    {"bind", bind},        {"networkPort", "0"},
+                                 {"peersFile", ""},       {"seedURL", ""},       {"redialSpecial", "200"},
                                  {"acceptInterval", "0"}, {"exclusive", "true"}, {"stall", "10000"}};
     char error[KITH_ERROR_MAX];
     struct kith *node;
@@ -108,7 +108,8 @@ static void messages_go_both_ways(void **state)
     assert_int_equal(next(b, &item), KITH_PARCEL);
     assert_int_equal(item.parcel.size, 5);
     assert_memory_equal(item.parcel.bytes, "ping?", 5);
-    assert_int_equal(kith_send(b, item.parcel.peer, "pong!", 5, 0), KITH_OK); /* its sender's name is a target */
+    assert_int_equal(kith_send(b, item.parcel.peer, "pong!", 5, 0),
+                     KITH_OK); /* its sender's name is a target */
     assert_int_equal(next(a, &item), KITH_PARCEL);
     assert_string_equal(item.parcel.peer, name);
     kith_keep(a, &item.parcel);
@@ -241,7 +242,7 @@ static void errors_name_the_option(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(messages_go_both_ways),      cmocka_unit_test(many_threads_send_through_one_node),
+        cmocka_unit_test(messages_go_both_ways),        cmocka_unit_test(many_threads_send_through_one_node),
         cmocka_unit_test(closing_sends_what_is_queued), cmocka_unit_test(quitting_ends_with_an_event),
         cmocka_unit_test(errors_name_the_option),
     };
