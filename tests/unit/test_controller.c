@@ -278,6 +278,17 @@ static void ended(struct world *w, struct peer_ref slot, enum end_reason reason)
     handle(w, MSG_GONE, slot, NULL);
 }
 
+/* A seed list of one. */
+static void seed(struct world *w, const char *text)
+{
+    struct seed_report *r = calloc(1, sizeof *r + sizeof r->endpoints[0]);
+
+    assert_non_null(r);
+    r->n = 1;
+    r->endpoints[0] = endpoint_of(text);
+    handle(w, MSG_SEEDS, PEER_NOBODY, r);
+}
+
 /* A socket from that address; the slot it was given, or nobody. */
 static struct peer_ref knock(struct world *w, const char *from)
 {
@@ -637,16 +648,12 @@ static void special_lists_are_kept_apart(void **state)
 static void a_dialed_peer_that_becomes_special_is_not_dialed_again(void **state)
 {
     struct world *w = world_new();
-    struct seed_report *r = calloc(1, sizeof *r + sizeof r->endpoints[0]);
     struct command *c = command(COMMAND_SPECIAL);
     char bad[300];
 
     (void)state;
-    assert_non_null(r);
     world_open(w);
-    r->n = 1;
-    r->endpoints[0] = endpoint_of("10.1.0.1:8110");
-    handle(w, MSG_SEEDS, PEER_NOBODY, r);
+    seed(w, "10.1.0.1:8110");
     pass(w, 1000);
     assert_int_equal(w->n_dialed, 1);
     online(w, w->dialed[0], "10.1.0.1:8110", 1);
@@ -663,14 +670,10 @@ static void a_dialed_peer_that_becomes_special_is_not_dialed_again(void **state)
 static void oneself_is_dialed_once(void **state)
 {
     struct world *w = world_new();
-    struct seed_report *r = calloc(1, sizeof *r + sizeof r->endpoints[0]);
 
     (void)state;
-    assert_non_null(r);
     world_open(w);
-    r->n = 1;
-    r->endpoints[0] = endpoint_of("10.1.0.1:8110");
-    handle(w, MSG_SEEDS, PEER_NOBODY, r);
+    seed(w, "10.1.0.1:8110");
     pass(w, 1000);
     assert_int_equal(w->n_dialed, 1);
     ended(w, w->dialed[0], END_LOOPBACK);
@@ -683,14 +686,10 @@ static void oneself_is_dialed_once(void **state)
 static void an_ordinary_peer_is_given_up_after_five_failures(void **state)
 {
     struct world *w = world_new();
-    struct seed_report *r = calloc(1, sizeof *r + sizeof r->endpoints[0]);
 
     (void)state;
-    assert_non_null(r);
     world_open(w);
-    r->n = 1;
-    r->endpoints[0] = endpoint_of("10.1.0.1:8110");
-    handle(w, MSG_SEEDS, PEER_NOBODY, r);
+    seed(w, "10.1.0.1:8110");
     for (size_t dials = 1; dials <= 5; dials++) {
         pass(w, 1000);
         assert_int_equal(w->n_dialed, dials);
