@@ -293,11 +293,11 @@ static void dispatch(struct controller *c, const struct message *m)
 
 /* --- time --- */
 
-static void start_saving(struct controller *c)
+static void start_saving(struct controller *c, bool unchanged_too)
 {
     struct book_snapshot *s;
 
-    if (c->saving || book_version(c->book) == c->saved_version)
+    if (c->saving || (!unchanged_too && book_version(c->book) == c->saved_version))
         return;
     for (size_t i = 0; i < c->n_online; i++)
         slot_settle(c, &c->slots[c->online[i]]);
@@ -351,7 +351,7 @@ static void quit_on(struct controller *c)
     if (!c->saved_at_end) {
         c->saved_at_end = true;
         report_drops(c);
-        start_saving(c);
+        start_saving(c, true);
     }
     if (c->saving)
         return;
@@ -373,7 +373,7 @@ static void run_due(struct controller *c)
     }
     if (c->save_ms <= c->now.ms) {
         c->save_ms = c->now.ms + t->save;
-        start_saving(c);
+        start_saving(c, false);
     }
     if (c->expire_ms <= c->now.ms) {
         c->expire_ms = c->now.ms + EXPIRE_MS;
