@@ -217,9 +217,6 @@ static size_t choose_encoding(struct session *s, struct bytes in)
 {
     size_t magic = strlen(V11_MAGIC);
     size_t n = in.size < magic ? in.size : magic;
-    if (n == 0) {
-        return 0;
-    }
     if (memcmp(in.data, V11_MAGIC, n) != 0) {
         s->encoding = ENCODING_GOB;
     } else if (n == magic) {
@@ -233,17 +230,17 @@ size_t session_read_bytes(struct session *s, int64_t now_ms, struct bytes in, st
                           struct buffer *out)
 {
     size_t taken = 0;
+    if (in.size == 0 || in.size < s->need) {
+        return wait_for_more(s, now_ms, in.size);
+    }
     if (s->encoding == ENCODING_UNKNOWN) {
         taken = choose_encoding(s, in);
         in.data += taken;
         in.size -= taken;
     }
-    if (in.size == 0 || in.size < s->need) {
-        return taken + wait_for_more(s, now_ms, in.size);
-    }
     switch (s->encoding) {
     case ENCODING_GOB:
-        return taken + read_gob(s, now_ms, in, ev, out);
+        return read_gob(s, now_ms, in, ev, out);
     case ENCODING_PROTOBUF:
         return taken + read_protobuf(s, now_ms, in, ev, out);
     case ENCODING_UNKNOWN:

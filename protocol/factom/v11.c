@@ -118,8 +118,8 @@ bool v11_read_msg(struct bytes m, uint32_t *type, struct bytes *payload)
             *type = (uint32_t)number;
         } else if (field == FIELD_PAYLOAD && wire == WIRE_BYTES) {
             *payload = bytes;
-        } else if (field == FIELD_TYPE || field == FIELD_PAYLOAD) {
-            return false;
+        } else if (field <= FIELD_PAYLOAD) {
+            return false; /* of another wire type, or no field at all */
         }
     }
     return true;

@@ -181,7 +181,10 @@ static inline void side_read(struct side *s)
 {
     while (!s->over) {
         struct session_event ev;
-        struct bytes in = {.data = s->in.data + s->in.data_sent, .size = buffer_left(&s->in)};
+        struct bytes in = {.size = buffer_left(&s->in)};
+        if (in.size > 0) {
+            in.data = s->in.data + s->in.data_sent;
+        }
         size_t used = factom_protocol.session_read(&s->session, s->now_ms, in, &ev, &s->out);
         assert_true(used <= in.size);
         buffer_consume(&s->in, used);
