@@ -20,13 +20,18 @@ static const char help[] =
 
 /* --- what is printed --- */
 
-/* Bytes from peers must not reach the terminal as control sequences. */
+/* Bytes from peers must not reach the terminal as control sequences: neither as control bytes nor, in UTF-8,
+ * as the control characters U+0080 to U+009F, one of which begins a sequence as ESC [ does. */
 static void print_safely(struct output *out, const char *text, size_t size)
 {
+    unsigned char before = 0;
+
     for (size_t i = 0; i < size; i++) {
         unsigned char c = (unsigned char)text[i];
+        bool later = c >= 0x80 && c < 0xa0 && (before < 0x80 || before == 0xc2);
 
-        if (c < 0x20 || c == 0x7f)
+        before = c;
+        if (c < 0x20 || c == 0x7f || later)
             output_printf(out, "\\x%02x", c);
         else
             output_add(out, &text[i], 1);

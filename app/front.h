@@ -1,4 +1,5 @@
-/* The two faces of the program: a console for people, and JSON lines for programs. Main thread only. */
+/* The two faces of the program: a console for people, and JSON lines for programs. Main thread only. Nothing
+ * blocks, but for a line that has the configuration file read again. What is passed stays the caller's. */
 #ifndef KITH_APP_FRONT_H
 #define KITH_APP_FRONT_H
 
@@ -25,7 +26,7 @@ struct front {
     void (*close)(struct front *f);
 };
 
-/* False where memory is short. */
+/* Fills the rest of *f, whose node, out and protocol are set and outlive it. False where memory is short. */
 bool console_front(struct front *f, bool prompt);
 bool json_front(struct front *f);
 

@@ -200,13 +200,7 @@ void kith_close(struct kith *node)
 
 void kith_quit(struct kith *node)
 {
-    struct command *c = calloc(1, sizeof *c);
-
-    if (!c)
-        return;
-    c->type = COMMAND_QUIT;
-    if (actor_command(node->actor, c, 0) != SEND_QUEUED)
-        command_free(c);
+    actor_quit(node->actor);
 }
 
 /* --- sending --- */

@@ -65,13 +65,14 @@ struct kith;
 
 enum kith_log_level { KITH_LOG_ERROR = 1, KITH_LOG_WARNING, KITH_LOG_INFO, KITH_LOG_DEBUG };
 
-/* Called on any of the node's threads, several at once. */
+/* Called on any of the node's threads, several at once, until kith_close has returned; must not block for
+ * long. `line` has no newline and is gone when it returns. */
 typedef void kith_log_function(void *context, enum kith_log_level level, const char *line);
 
 /* Any thread. Starts a node: reads its peers file, listens, starts its threads; blocks for the disk, not for
- * peers. Takes the settings out of config, also on failure: it is all defaults afterwards, and still the
- * caller's to free. `log` may be NULL: then lines of the level that "logLevel" allows go to stderr. NULL with
- * `error`. */
+ * peers. Takes the settings out of config, also on failure (unless memory is short at once): it is all
+ * defaults afterwards, and still the caller's to free. `log` may be NULL: then lines of the level that
+ * "logLevel" allows go to stderr. NULL with `error`. */
 KITH_API struct kith *kith_open(struct kith_config *config, kith_log_function *log, void *log_context,
                                 char *error, size_t error_size);
 
@@ -83,10 +84,11 @@ KITH_API struct kith *kith_open(struct kith_config *config, kith_log_function *l
 
 enum kith_result {
     KITH_OK,          /* done, or queued */
-    KITH_WOULD_BLOCK, /* ToNetwork is full; try again when kith_room_fd is readable */
+    KITH_WOULD_BLOCK, /* ToNetwork is full, or too many commands wait; try again when kith_room_fd is
+                         readable */
     KITH_NO_PEER,     /* nobody of that name is online */
     KITH_CLOSED,      /* the node is ending */
-    KITH_INVALID,     /* empty or too long, or no such target, kind or option */
+    KITH_INVALID,     /* empty or too long, a time below 0, or text that does not parse */
     KITH_NO_MEMORY,
 };
 KITH_API const char *kith_result_text(enum kith_result r); /* any thread */
@@ -98,7 +100,7 @@ KITH_API const char *kith_result_text(enum kith_result r); /* any thread */
 KITH_API enum kith_result kith_send(struct kith *node, const char *target, const void *bytes, size_t size,
                                     uint64_t id);
 
-/* Any thread. The same, but waits up to timeout_ms (-1: for ever) for room. */
+/* Any thread; blocks. The same, but waits up to timeout_ms (-1: for ever) for room. */
 KITH_API enum kith_result kith_send_wait(struct kith *node, const char *target, const void *bytes,
                                          size_t size, uint64_t id, int timeout_ms);
 
@@ -127,8 +129,9 @@ struct kith_peer {
     char address[264]; /* where it can be dialed; "" for nowhere */
     bool outgoing, special;
     uint32_t version;
-    int32_t quality;
-    int64_t online_ms;
+    int32_t quality;   /* of its IP address, in points */
+    int64_t online_ms; /* how long */
+    /* The first four in KITH_PEERS alone, 0 elsewhere. `dropped` counts parcels. */
     uint64_t bytes_in, bytes_out, parcels_in, parcels_out, dropped;
 };
 
@@ -146,7 +149,7 @@ struct kith_status {
         dialing;                       /* peers online by direction, the special ones among them; dials */
     uint64_t known, banned;            /* endpoints known; IPs banned */
     uint32_t to_network, from_network; /* parcels in the two queues */
-    uint64_t parcels_in, parcels_out, bytes_in, bytes_out; /* of the peers that are online */
+    uint64_t parcels_in, parcels_out, bytes_in, bytes_out; /* of the connections there are now */
     uint64_t shed;                                         /* connections closed unanswered */
     int64_t uptime_ms;
     const struct kith_count *dropped; /* parcels, by cause; the last one's cause is NULL */
@@ -164,7 +167,7 @@ struct kith_event {
 };
 
 struct kith_parcel {
-    const char *peer; /* the sender's hash */
+    const char *peer; /* the sender's hash; "" where memory was short */
     const void *bytes;
     size_t size;
     void *owner; /* the library's */
@@ -182,15 +185,18 @@ struct kith_item {
  * KITH_NOTHING, kith_fd becomes readable when there is more. */
 KITH_API enum kith_receive kith_receive(struct kith *node, struct kith_item *item);
 
-/* The receiving thread. Keeps a parcel's bytes beyond the next call, until kith_release, which any thread may
- * call. */
+/* The receiving thread; never blocks or fails. Keeps the bytes of the parcel that came last, but not `peer`,
+ * beyond the next call, until kith_release, which any thread may call, also after kith_close. */
 KITH_API void kith_keep(struct kith *node, struct kith_parcel *parcel);
 KITH_API void kith_release(struct kith_parcel *parcel);
 
 /* Any thread. A descriptor to poll for readability; not to be read or closed. */
 KITH_API int kith_fd(const struct kith *node);
 
-/* --- commands: any thread; never block; answered by an event that carries the id --- */
+/* --- commands: any thread; never block, but for kith_reload ---
+ *
+ * KITH_OK: an event that carries the id answers, unless the node ends before. Texts are copied. KITH_NO_PEER
+ * where a peer is named that is not online. */
 
 KITH_API enum kith_result kith_ask_peers(struct kith *node, uint64_t id);
 KITH_API enum kith_result kith_ask_status(struct kith *node, uint64_t id);
@@ -198,7 +204,11 @@ KITH_API enum kith_result kith_ask_status(struct kith *node, uint64_t id);
 /* Bans the IP address of a peer (its hash) or an IP address, for so long (0: option "ban"), and ends its
  * connections. */
 KITH_API enum kith_result kith_ban(struct kith *node, const char *peer_or_ip, int64_t ms, uint64_t id);
+
+/* Takes an IP address, or one with a port, which is not looked at; KITH_INVALID for anything else. */
 KITH_API enum kith_result kith_unban(struct kith *node, const char *ip, uint64_t id);
+
+/* Ends a peer's connection (its hash) after what is queued for it has gone. */
 KITH_API enum kith_result kith_disconnect(struct kith *node, const char *peer, uint64_t id);
 
 /* Replaces the special peers that were configured by "peers": "host:port host:port". KITH_INVALID where it
@@ -209,7 +219,7 @@ KITH_API enum kith_result kith_set_special(struct kith *node, const char *peers,
 KITH_API enum kith_result kith_reload(struct kith *node, uint64_t id, char *error, size_t error_size);
 
 /* Begins to end the node: what was sent goes out while the peers take it, the peers file is written.
- * KITH_ENDED is the last event. */
+ * KITH_ENDED is the last event. Never fails; may be called again. */
 KITH_API void kith_quit(struct kith *node);
 
 /* Any thread, once, when no other call is under way. Ends the node, waiting up to two seconds for kith_quit's

@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 struct lines {
-    int fd;
+    int fd;         /* the caller's */
     size_t longest; /* bytes of a line, the newline not counted */
     char *text;
     size_t start, end, capacity;
@@ -18,7 +18,8 @@ struct lines {
 void lines_init(struct lines *l, int fd, size_t longest);
 void lines_fini(struct lines *l);
 
-/* One read; to be called when poll says so. */
+/* One read; to be called when poll says so, and then does not block. Where memory is short or reading fails,
+ * input has ended. */
 void lines_read(struct lines *l);
 
 enum lines_result { LINES_NONE, LINES_LINE, LINES_TOO_LONG };

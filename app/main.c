@@ -1,5 +1,6 @@
 /* The program: options, signals, and one loop between standard input, standard output and the node. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -31,6 +32,7 @@ struct program {
     bool stdin_open, ends_with_input;
     char *pending; /* a line that must be given again when ToNetwork has room */
     size_t pending_size;
+    size_t said; /* bytes that lines have caused to be written since standard output was last not full */
     bool quitting, ended;
     int64_t quit_by;
 };
@@ -81,8 +83,18 @@ static bool give_line(struct program *p, char *line, size_t size)
     return false;
 }
 
+/* Lines are taken while standard output is full, too: else a node that receives faster than its output is
+ * read could not send any more. Only what the lines themselves cause to be written is bounded. */
+static bool wants_lines(struct program *p)
+{
+    if (!output_is_full(&p->out))
+        p->said = 0;
+    return !p->quitting && p->said < OUTPUT_ENOUGH;
+}
+
 static void take_lines(struct program *p)
 {
+    size_t before = output_size(&p->out);
     enum lines_result r;
     char *line;
     size_t size;
@@ -93,11 +105,13 @@ static void take_lines(struct program *p)
         if (!give_line(p, line, p->pending_size))
             return;
     }
-    while (!p->quitting && !output_is_full(&p->out) && (r = lines_next(&p->in, &line, &size)) != LINES_NONE) {
+    while (wants_lines(p) && (r = lines_next(&p->in, &line, &size)) != LINES_NONE) {
         if (r == LINES_TOO_LONG)
             p->front.too_long(&p->front);
         else if (!give_line(p, line, size))
             return;
+        p->said += output_size(&p->out) - before;
+        before = output_size(&p->out);
     }
     if (p->in.ended && p->in.start == p->in.end && p->stdin_open) {
         p->stdin_open = false;
@@ -140,7 +154,7 @@ static void wait(struct program *p, bool more)
     };
     int timeout = -1;
 
-    if (p->stdin_open && !p->in.ended && !p->pending && !p->quitting && !output_is_full(&p->out))
+    if (p->stdin_open && !p->in.ended && !p->pending && wants_lines(p))
         fds[FD_IN].fd = p->in.fd;
     if (p->quitting) {
         int64_t left = p->quit_by - clock_ms();
@@ -236,12 +250,26 @@ static int serve(struct options *o)
     return status;
 }
 
+/* Started with one of the standard descriptors closed, the node's first file or socket would take its number,
+ * and what is meant for the terminal would be written into that. */
+static bool open_standard_descriptors(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    return fd >= 0 && close(fd) == 0;
+}
+
 int main(int argc, char **argv)
 {
     char error[OPTIONS_ERROR_MAX];
     struct options o;
     int status = EXIT_SUCCESS;
 
+    if (!open_standard_descriptors())
+        return EXIT_FAILURE;
     if (options_parse(&o, argc, argv, error, sizeof error) < 0) {
         fprintf(stderr, "kith: %s\n", error);
         return 2;

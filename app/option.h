@@ -1,4 +1,5 @@
-/* One option: a row of the table, and its value's way from text to its place and back. */
+/* One option: a row of the table, and its value's way from text to its place and back. Any thread; nothing
+ * blocks. Rows and their names are constant. */
 #ifndef KITH_APP_OPTION_H
 #define KITH_APP_OPTION_H
 

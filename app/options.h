@@ -79,8 +79,8 @@ int options_finish(struct options *o, char *error, size_t error_size);
 int options_reload_special(const struct options *o, struct address_list *list, char *error,
                            size_t error_size);
 
-/* Prints every option, its default and its meaning at 80 columns. The defaults are those of the protocol that
- * *o names. */
+/* Blocks as long as `out` does. Prints every option, its default and its meaning at 80 columns. The defaults
+ * are those of the protocol that *o names. */
 void options_help(const struct options *o, FILE *out);
 
 void options_free(struct options *o); /* idempotent */

@@ -73,9 +73,14 @@ void output_printf(struct output *o, const char *format, ...)
         output_add(o, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
 }
 
+size_t output_size(const struct output *o)
+{
+    return o->end - o->start;
+}
+
 bool output_is_full(const struct output *o)
 {
-    return o->end - o->start >= OUTPUT_ENOUGH;
+    return !o->broken && output_size(o) >= OUTPUT_ENOUGH;
 }
 
 bool output_wants(const struct output *o)

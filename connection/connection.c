@@ -204,19 +204,20 @@ static void post_ended(struct connection *c)
     mailbox_post_control(c->inbound, &m);
 }
 
-/* What inbound had no room for still goes to the controller before the end does: nothing is lost on its
- * account. */
-static void hand_over_held(struct connection *c)
+/* What inbound had no room for, and what is not yet accounted for, still goes to the controller before the
+ * end does: nothing is lost on its account. */
+static void hand_over(struct connection *c)
 {
+    inflow_account(c);
+    mailbox_wake(c->inbound);
     while (c->has_held) {
         struct pollfd fd = {.fd = c->bell.fd, .events = POLLIN};
 
         bell_lie_down(&c->bell);
-        if (mailbox_post(c->inbound, &c->held) == MAILBOX_OK)
-            c->has_held = false;
-        else
+        if (!inflow_retry(c))
             poll(&fd, 1, -1);
         bell_get_up(&c->bell);
+        inflow_account(c);
     }
     mailbox_wake(c->inbound);
 }
@@ -239,7 +240,7 @@ static void *run(void *argument)
     }
     inflow_close(c);
     outflow_close(c);
-    hand_over_held(c);
+    hand_over(c);
     post_ended(c);
     return NULL;
 }
@@ -279,13 +280,10 @@ static void destroy(struct connection *c, void (*discard)(void *context, struct 
 
 struct connection *connection_start(const struct connection_terms *terms)
 {
-    struct connection *c = calloc(1, sizeof *c);
+    struct connection *c = aligned_alloc(_Alignof(struct connection), sizeof *c);
 
     if (c) {
-        c->terms = *terms;
-        c->fd = -1;
-        c->bell.fd = -1;
-        c->ending.remote = terms->remote;
+        *c = (struct connection){.terms = *terms, .fd = -1, .bell.fd = -1, .ending.remote = terms->remote};
         buffer_init(&c->out);
         if (bell_init(&c->bell) == 0 && make_mailboxes(c) &&
             thread_start(&c->thread, "kith-peer", STACK_BYTES, run, c) == 0)

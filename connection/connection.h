@@ -6,8 +6,9 @@
  * shares nothing else but a few counters.
  *
  * On inbound the connection posts, on the control lane, MSG_ONLINE once and MSG_ENDED as its very last
- * message; on the data lane MSG_PEER, in the order of the wire, and MSG_CREDIT. All of them bear the
- * connection's ref (connection/events.h). */
+ * message; on the data lane MSG_PEER, in the order of the wire, MSG_CREDIT and MSG_LOST. The control lane is
+ * read ahead of the data lane, so MSG_ENDED may be taken before a MSG_PEER that was posted earlier. All of
+ * them bear the connection's ref (connection/events.h). */
 #ifndef KITH_CONNECTION_CONNECTION_H
 #define KITH_CONNECTION_CONNECTION_H
 
@@ -26,15 +27,16 @@ struct connection_terms {
     struct peer_ref ref;
     const struct protocol *protocol;
     const struct node_terms *node; /* outlives the connection */
-    const struct ip *bind;         /* address to dial from; NULL for any */
+    const struct ip *bind;         /* address to dial from, outlives the connection; NULL for any */
     struct address to;             /* where to dial; not used where fd >= 0 */
     int fd;                        /* an accepted socket, or -1 to dial */
     struct endpoint remote;        /* of the accepted socket */
-    bool refuse;
-    size_t n_alternatives;
+    bool refuse;           /* answer the handshake with a refusal that carries alternatives, and end */
+    size_t n_alternatives; /* up to ALTERNATIVES_MAX */
     struct endpoint alternatives[ALTERNATIVES_MAX];
-    struct bell *controller_bell; /* rung when inbound has something, and when outbound has room */
-    struct ready *ready;          /* where inbound lists itself */
+    struct bell *controller_bell; /* rung when inbound has something, and when outbound has room; outlives
+                                     the connection */
+    struct ready *ready;          /* where inbound lists itself; outlives the connection */
     const struct log_sink *log;   /* outlives the connection */
 };
 
@@ -45,18 +47,18 @@ struct connection_counts {
     uint64_t bytes_in, bytes_out, parcels_in, parcels_out;
 };
 
-/* The controller's thread; does not block. Starts the thread. Takes terms->fd, also on failure. NULL where
- * threads, descriptors or memory are short. */
+/* The controller's thread; does not block. Copies *terms and starts the thread. Takes terms->fd, also on
+ * failure. NULL where threads, descriptors or memory are short. */
 struct connection *connection_start(const struct connection_terms *terms);
 
-/* Any thread, between start and free. The mailboxes live as long as the connection. */
+/* Any thread, between start and free; none blocks. The mailboxes live as long as the connection. */
 struct mailbox *connection_outbound(struct connection *c);
 struct mailbox *connection_inbound(struct connection *c);
 struct connection_counts connection_counts(const struct connection *c);
 
 /* The controller's thread, after it has taken MSG_ENDED and everything else from inbound. Joins the thread,
- * which is then past its last message, so that this returns at once; frees everything. Parcels left in
- * outbound go to `discard`. */
+ * which is then past its last message, so that this returns at once; frees everything. Messages left in
+ * outbound go to `discard`; NULL frees them. */
 void connection_free(struct connection *c, void (*discard)(void *context, struct message *m), void *context);
 
 #endif

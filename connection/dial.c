@@ -37,7 +37,7 @@ static bool wait_for(struct connection *c, int fd, short events, int64_t deadlin
         bell_get_up(&c->bell);
         connection_controls(c, clock_ms());
         if (c->leaving)
-            connection_end(c, END_SHUTDOWN, NULL);
+            connection_end(c, c->ending.reason, NULL);
         if (!c->over && fds[0].revents)
             return true;
     }

@@ -11,8 +11,7 @@
     X(MSG_PEER)   /* data      kind    -       a message of the peer's, for the service */                   \
     X(MSG_CREDIT) /* data      good    bad     none: parcels that the session dealt with itself */           \
     X(MSG_LOST)   /* data      count   enum loss   none: parcels of or for that peer that were given up */   \
-    X(MSG_ENDED) /* control   -       -       struct ending: the socket is closed; MSG_PEER may still follow \
-                  */
+    X(MSG_ENDED)  /* control   -       -       struct ending, NULL without memory; MSG_PEER may follow */
 
 #define CONNECTION_MESSAGE_ENUM(name) name,
 enum connection_message { CONNECTION_MESSAGES(CONNECTION_MESSAGE_ENUM) CONNECTION_MESSAGE_COUNT };
@@ -29,12 +28,13 @@ struct ending {
     enum end_reason reason;
     char text[REASON_MAX];  /* for the log and the application: says more than the reason alone */
     struct endpoint remote; /* the other end, once a socket was connected; port 0 before */
-    uint32_t lost;          /* parcels that were taken from outbound and did not go to the socket whole */
+    uint32_t lost;          /* the application's parcels that were taken from outbound and did not go whole */
     size_t n_alternatives;  /* addresses that a refusing peer named */
     struct endpoint alternatives[ALTERNATIVES_MAX];
 };
 
-/* A socket that the listener accepted, before anything was read from it. */
+/* A socket that the listener accepted, before anything was read from it. Whoever takes it closes fd, and
+ * frees the struct. */
 struct accepted {
     int fd;
     struct endpoint remote;

@@ -144,13 +144,16 @@ static void decode(struct connection *c, int64_t now)
     size_t used;
 
     while (!c->over && inflow_wants(c)) {
-        struct bytes in = {.data = c->in + c->in_start, .size = c->in_end - c->in_start};
+        struct bytes in = {.data = c->in ? c->in + c->in_start : NULL, .size = c->in_end - c->in_start};
         size_t before = c->out.total;
 
         ev.type = SESSION_NOTHING;
         ev.good = ev.bad = ev.dropped = 0;
         used = c->terms.protocol->session_read(c->session, now, in, &ev, &c->out);
-        c->owed += c->out.total - before;
+        if (c->out.total > before) {
+            c->owed += c->out.total - before;
+            c->owed_end = c->out.total;
+        }
         c->in_start += used;
         inflow_event(c, &ev);
         if (used == 0 && ev.type == SESSION_NOTHING)
@@ -169,10 +172,10 @@ static void post_loss(struct connection *c, enum loss why, uint32_t *count)
     post(c, &m);
 }
 
-/* Tells the controller, in order with the messages, what the session dealt with itself. */
-static void post_credit(struct connection *c)
+bool inflow_account(struct connection *c)
 {
     struct message credit = {.type = MSG_CREDIT, .peer = c->terms.ref, .tag = c->good, .id = c->bad};
+    bool any = c->good || c->bad || c->unsaid || c->unfinished;
 
     if ((c->good || c->bad) && !c->has_held) {
         c->good = c->bad = 0;
@@ -180,6 +183,7 @@ static void post_credit(struct connection *c)
     }
     post_loss(c, LOSS_UNSAYABLE, &c->unsaid);
     post_loss(c, LOSS_UNFINISHED, &c->unfinished);
+    return any;
 }
 
 bool inflow_retry(struct connection *c)
@@ -206,7 +210,7 @@ bool inflow_run(struct connection *c, int64_t now)
         any = true;
         decode(c, now);
     }
-    post_credit(c);
+    any |= inflow_account(c);
     if (any)
         mailbox_wake(c->inbound);
     return any;

@@ -1,6 +1,6 @@
 /* The limit per IP: how soon after one accepted connection an IP address may have the next.
  *
- * A bounded memory of addresses and of when each was last accepted. Owned by one thread; does no I/O and
+ * A bounded memory of addresses and of when each was last accepted. Owned by one thread; never blocks and
  * reads no clock. */
 #ifndef KITH_CONNECTION_IP_LIMIT_H
 #define KITH_CONNECTION_IP_LIMIT_H
@@ -18,8 +18,9 @@ struct ip_limit {
     struct table seen;
 };
 
-/* gap_ms: least time between two connections of one IP; 0: no limit, and nothing is remembered. `most` (at
- * least 1): addresses that are remembered; beyond it the oldest quarter is forgotten. */
+/* Once sodium_init was called. gap_ms: least time between two connections of one IP; 0: no limit, and nothing
+ * is remembered. `most` (at least 1): addresses that are remembered; beyond it the oldest quarter is
+ * forgotten. */
 void ip_limit_init(struct ip_limit *l, int64_t gap_ms, size_t most);
 void ip_limit_clear(struct ip_limit *l); /* frees the memory */
 

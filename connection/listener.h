@@ -29,8 +29,9 @@ struct listener_terms {
 
 struct listener;
 
-/* Any thread; blocks for no longer than bind(2) does. Opens the sockets, so that a port that is taken fails
- * here, and starts the thread. NULL with `error` filled (NUL-terminated, 160 bytes hold every text). */
+/* Any thread, once sodium_init was called; blocks for no longer than bind(2) does. Opens the sockets, so that
+ * a port that is taken fails here, and starts the thread. Copies *terms. NULL with `error` filled
+ * (NUL-terminated, 160 bytes hold every text). */
 struct listener *listener_start(const struct listener_terms *terms, char *error, size_t error_size);
 
 /* Any thread. The endpoint that it listens on: bind's address, or 0.0.0.0, with the real port. */

@@ -59,7 +59,7 @@ bool outflow_flush(struct connection *c)
     atomic_fetch_add_explicit(&c->bytes_out, (uint64_t)n, memory_order_relaxed);
     if (c->n_flights > 0)
         mailbox_getting_on(c->outbound);
-    if (buffer_left(&c->out) == 0)
+    if (buffer_left(&c->out) == 0 || c->out.sent >= c->owed_end)
         c->owed = 0;
     settle(c);
     return true;

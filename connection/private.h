@@ -1,5 +1,6 @@
 /* What the files of the connection actor share. Everything here belongs to the connection's own thread, but
- * for the mailboxes and the counters. */
+ * for the mailboxes and the counters. No function blocks, save connection_dial. `now` and what ends in _by
+ * are milliseconds of clock_ms. */
 #ifndef KITH_CONNECTION_PRIVATE_H
 #define KITH_CONNECTION_PRIVATE_H
 
@@ -42,6 +43,7 @@ struct connection {
     bool deaf;    /* bytes of the peer's were left unread since the last tick */
     uint32_t good, bad, unsaid, unfinished; /* not yet told to the controller */
     size_t owed; /* bytes in `out` that answer the peer's: one that asks and does not read is not read on */
+    size_t owed_end; /* where the last of them ends in the stream of the out buffer */
 
     struct buffer out;
     struct flight flights[FLIGHT_MAX];
@@ -65,6 +67,9 @@ bool inflow_run(struct connection *c, int64_t now); /* socket -> session -> inbo
 bool inflow_retry(struct connection *c);
 bool inflow_wants(const struct connection *c);                     /* it would read if there were bytes */
 void inflow_event(struct connection *c, struct session_event *ev); /* an event that a tick produced */
+/* Tells the controller, in order with the messages, what the session dealt with itself; true where there was
+ * any. What finds inbound full is held, and the rest stays for the next call. */
+bool inflow_account(struct connection *c);
 void inflow_rest(struct connection *c); /* gives the receive buffer back while there is nothing in it */
 void inflow_close(struct connection *c);
 

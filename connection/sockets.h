@@ -19,6 +19,6 @@ struct sockets {
  * [::], the latter only where the system has IPv6. Port 0: one that is free for every socket. False, with
  * `error` filled and nothing left open, where a port is taken or an address is not the system's. */
 bool sockets_open(struct sockets *s, const struct ip *bind, uint16_t port, char *error, size_t error_size);
-void sockets_close(struct sockets *s); /* idempotent */
+void sockets_close(struct sockets *s); /* any thread; idempotent */
 
 #endif

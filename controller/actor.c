@@ -38,32 +38,13 @@ struct moment actor_now(void)
 
 /* --- the loop --- */
 
-static bool hold_quit(struct actor *a, const struct message *m, struct moment now)
-{
-    struct command *command = m->body;
-
-    if (m->type != MSG_COMMAND || command->type != COMMAND_QUIT)
-        return false;
-    if (a->quit) {
-        command_free(command);
-        return true;
-    }
-    a->quit = command;
-    a->quit_id = m->id;
-    a->quit_by = now.ms + QUIT_DRAIN_MS;
-    return true;
-}
-
-static bool take_controls(struct actor *a, struct moment now)
+static bool take_controls(struct actor *a, struct mailbox *from, struct moment now)
 {
     struct message messages[CONTROLS_AT_ONCE];
-    size_t n = mailbox_take_control(a->control, messages, CONTROLS_AT_ONCE);
+    size_t n = mailbox_take_control(from, messages, CONTROLS_AT_ONCE);
 
-    if (n == 0)
-        n = mailbox_take_control(a->commands, messages, CONTROLS_AT_ONCE);
     for (size_t i = 0; i < n; i++)
-        if (!hold_quit(a, &messages[i], now))
-            controller_handle(a->core, now, &messages[i]);
+        controller_handle(a->core, now, &messages[i]);
     return n > 0;
 }
 
@@ -100,19 +81,44 @@ static void drain_to_network(struct actor *a)
     }
 }
 
-/* The application's last messages go before the connections are told to end. */
+/* Relaxed: the fence in bell_ring, and the one that the thread makes before it looks again, see to it that
+ * either the thread reads the flag or the bell wakes it. */
+static bool asked_to_end(const struct actor *a)
+{
+    return atomic_load_explicit(&a->closing, memory_order_relaxed);
+}
+
+/* The application's last messages and commands go before the connections are told to end. */
 static void try_quit(struct actor *a, struct moment now)
 {
-    struct message m = {.type = MSG_COMMAND, .id = a->quit_id, .body = a->quit};
+    struct message m = {.type = MSG_COMMAND};
+    struct command *quit;
 
-    if (!a->quit)
+    if (!asked_to_end(a) || a->quit_told)
         return;
-    if (now.ms < a->quit_by && !(mailbox_empty(a->to_network) && wants_app(a)))
+    if (!a->quitting)
+        a->quit_by = now.ms + QUIT_DRAIN_MS;
+    a->quitting = true;
+    if (now.ms < a->quit_by && !(mailbox_empty(a->to_network) && mailbox_empty(a->commands) && wants_app(a)))
         return;
-    a->quit = NULL;
-    a->quit_by = NEVER_MS;
+    quit = calloc(1, sizeof *quit);
+    if (!quit) {
+        a->quit_by = now.ms + QUIT_DRAIN_MS;
+        return;
+    }
+    quit->type = COMMAND_QUIT;
+    m.body = quit;
+    a->quit_told = true;
     drain_to_network(a);
     controller_handle(a->core, now, &m);
+}
+
+/* Tries again what waits for room. A deadline that the last try has left would, once nothing waits any more,
+ * lie in the past for ever, and the thread would never sleep again. */
+static void retry(struct actor *a, struct moment now)
+{
+    a->retry_ms = NEVER_MS;
+    controller_retry(a->core, now);
 }
 
 static bool tick(struct actor *a, struct moment now)
@@ -124,11 +130,10 @@ static bool tick(struct actor *a, struct moment now)
         any = true;
     }
     /* What waits for room is tried whenever we are up: the reader that made room has rung. */
-    if (controller_appetite(a->core) != (APPETITE_APPLICATION | APPETITE_PEERS)) {
+    if (controller_waits(a->core)) {
         unsigned before = controller_appetite(a->core);
 
-        a->retry_ms = NEVER_MS;
-        controller_retry(a->core, now);
+        retry(a, now);
         any |= controller_appetite(a->core) != before;
     }
     if (a->missed > 0)
@@ -139,7 +144,7 @@ static bool tick(struct actor *a, struct moment now)
 static bool nothing_to_do(const struct actor *a)
 {
     return links_idle(a) && mailbox_empty(a->control) && mailbox_empty(a->commands) &&
-           (!wants_app(a) || mailbox_empty(a->to_network));
+           (!wants_app(a) || mailbox_empty(a->to_network)) && (a->quitting || !asked_to_end(a));
 }
 
 static int poll_timeout(const struct actor *a)
@@ -148,7 +153,7 @@ static int poll_timeout(const struct actor *a)
 
     if (a->retry_ms < at)
         at = a->retry_ms;
-    if (a->quit && a->quit_by < at)
+    if (a->quitting && !a->quit_told && a->quit_by < at)
         at = a->quit_by;
     if (a->missed > 0 && now + MISSED_RETRY_MS < at)
         at = now + MISSED_RETRY_MS;
@@ -165,7 +170,7 @@ static void rest(struct actor *a)
 
     bell_lie_down(&a->bell);
     /* The readers that we wait for may have made room just before the bell was armed: look once more. */
-    controller_retry(a->core, actor_now());
+    retry(a, actor_now());
     actor_flush(a);
     if (nothing_to_do(a))
         poll(&fd, 1, poll_timeout(a));
@@ -178,8 +183,9 @@ static void loop(struct actor *a)
 
     while (!a->over) {
         struct moment now = actor_now();
-        bool any = take_controls(a, now);
+        bool any = take_controls(a, a->control, now);
 
+        any |= take_controls(a, a->commands, now);
         any |= links_run(a);
         any |= take_app(a, now);
         any |= tick(a, now);
@@ -198,24 +204,16 @@ static void loop(struct actor *a)
     }
 }
 
-static void tell_closed(struct actor *a)
-{
-    struct node_event *e = calloc(1, sizeof *e);
-
-    if (!e)
-        return;
-    e->type = NODE_CLOSED;
-    actor_actions.tell(a, e);
-    mailbox_wake(a->from_network);
-}
-
 static void *run(void *argument)
 {
     struct actor *a = argument;
 
     controller_start(a->core, actor_now());
     loop(a);
-    tell_closed(a);
+    /* Release: whoever sees the flag sees everything that was posted before, and may read `missed`. With a
+     * relaxed store the application could take the end for the next event while others are still to come. */
+    atomic_store_explicit(&a->ended, true, memory_order_release);
+    bell_ring(&a->app_bell);
     return NULL;
 }
 
@@ -226,7 +224,7 @@ static bool on_accepted(void *context, struct accepted *accepted)
     struct actor *a = context;
     struct message m = {.type = MSG_ACCEPTED, .body = accepted};
 
-    return mailbox_post_control(a->control, &m) == MAILBOX_OK;
+    return !asked_to_end(a) && mailbox_post_control(a->control, &m) == MAILBOX_OK;
 }
 
 static void on_seeds(void *context, struct seed_report *report)
@@ -256,8 +254,12 @@ static bool make_queues(struct actor *a)
                                     .controls = l->pending + ANSWERS,
                                     .many_writers = true,
                                     .reader_bell = &a->bell};
-    struct mailbox_terms commands = {
-        .parcels = 1, .bytes = 1, .controls = COMMANDS, .many_writers = true, .reader_bell = &a->bell};
+    struct mailbox_terms commands = {.parcels = 1,
+                                     .bytes = 1,
+                                     .controls = COMMANDS,
+                                     .many_writers = true,
+                                     .reader_bell = &a->bell,
+                                     .writer_bell = &a->room_bell};
     struct mailbox_terms to = {.parcels = l->queue_parcels,
                                .bytes = l->queue_bytes,
                                .many_writers = true,
@@ -280,7 +282,11 @@ static bool make_queues(struct actor *a)
     a->from_outlet.mailbox = a->from_network;
     a->ready = ready_new(2 * a->most_links); /* names of connections that have gone may still be listed */
     a->roster = roster_new(a->most_links);
-    return a->links && a->control && a->commands && a->to_network && a->from_network && a->ready && a->roster;
+    a->last_event = calloc(1, sizeof *a->last_event);
+    if (a->last_event)
+        a->last_event->type = NODE_CLOSED;
+    return a->links && a->control && a->commands && a->to_network && a->from_network && a->ready &&
+           a->roster && a->last_event;
 }
 
 static bool start_listener(struct actor *a, char *error, size_t error_size)
@@ -403,7 +409,7 @@ static void destroy(struct actor *a)
     free(a->links);
     free(a->run_queue.items);
     free(a->dirty.items);
-    command_free(a->quit);
+    node_event_free(a->last_event);
     free(a);
 }
 
@@ -439,17 +445,19 @@ static bool start_parts(struct actor *a, const struct peers_file_start *found, c
 struct actor *actor_start(const struct config *config, const struct log_sink *sink, char *error,
                           size_t error_size)
 {
-    struct actor *a = calloc(1, sizeof *a);
+    struct actor *a = aligned_alloc(_Alignof(struct actor), sizeof *a);
     struct peers_file_start found = {0};
     bool ok;
 
     snprintf(error, error_size, "out of memory, threads or descriptors");
     if (!a)
         return NULL;
-    a->config = *config;
-    a->sink = sink;
-    a->retry_ms = a->quit_by = NEVER_MS;
-    a->bell.fd = a->app_bell.fd = a->room_bell.fd = -1;
+    *a = (struct actor){.config = *config,
+                        .sink = sink,
+                        .retry_ms = NEVER_MS,
+                        .bell.fd = -1,
+                        .app_bell.fd = -1,
+                        .room_bell.fd = -1};
     draw_identity(a);
     ok = make_queues(a) && read_peers(a, &found, error, error_size) &&
          start_parts(a, &found, error, error_size);
@@ -463,12 +471,7 @@ struct actor *actor_start(const struct config *config, const struct log_sink *si
 
 void actor_free(struct actor *a)
 {
-    struct command *quit = calloc(1, sizeof *quit);
-
-    if (quit)
-        quit->type = COMMAND_QUIT;
-    if (quit && actor_command(a, quit, 0) != SEND_QUEUED)
-        command_free(quit);
+    actor_quit(a);
     pthread_join(a->thread, NULL);
     stop_helpers(a);
     destroy(a);

@@ -14,23 +14,27 @@
 
 struct actor;
 
-/* Any thread. Reads the peers file, opens the listening sockets and starts the threads; blocks for that, not
- * for the network. Borrows config and sink until actor_free. NULL with `error` filled: the port is taken, the
- * peers file must not be overwritten, no threads, no memory. */
+/* Any thread, once seed_fetch_global_init and sodium_init have been called. Reads the peers file, opens the
+ * listening sockets and starts the threads; blocks for that, not for the network. Borrows config and sink
+ * until actor_free. NULL with `error` filled: the port is taken, the peers file must not be overwritten, no
+ * threads, no memory. */
 struct actor *actor_start(const struct config *config, const struct log_sink *sink, char *error,
                           size_t error_size);
 
 /* --- ToNetwork --- */
 
+/* What is not queued is still the caller's. */
 enum send_result {
-    SEND_QUEUED,      /* the node owns the message */
-    SEND_WOULD_BLOCK, /* ToNetwork is full: still the caller's; actor_room_fd tells when to try again */
-    SEND_NO_PEER,     /* nobody of that name is online: still the caller's */
-    SEND_CLOSED,      /* the node is ending: still the caller's */
+    SEND_QUEUED,      /* the node owns the message, or the command */
+    SEND_WOULD_BLOCK, /* the queue is full; actor_room_fd tells when to try again */
+    SEND_NO_PEER,     /* nobody of that name is online; for callers of actor_find to say */
+    SEND_CLOSED,      /* the node is ending */
 };
 
-/* Any thread; never blocks. Queues a message of `kind` for a scope, and for SCOPE_PEER for `peer`. Takes the
- * parcel's reference where it returns SEND_QUEUED. Where id is not 0, a NODE_SENT event with it follows. */
+/* Any thread; never blocks. Queues a message of `kind` (below 2^24) for a scope, and for SCOPE_PEER for
+ * `peer`. The parcel is not NULL; its reference is taken where it returns SEND_QUEUED. A peer that has gone
+ * is no failure here: the parcel is then dropped and counted. Where id is not 0, a NODE_SENT event with it
+ * follows. */
 enum send_result actor_send(struct actor *a, enum scope scope, struct peer_ref peer, uint32_t kind,
                             struct parcel *parcel, uint64_t id);
 
@@ -38,11 +42,12 @@ enum send_result actor_send(struct actor *a, enum scope scope, struct peer_ref p
  * online. */
 bool actor_find(struct actor *a, const char *hash, struct peer_ref *peer);
 
-/* Any thread. Readable once ToNetwork has room again after SEND_WOULD_BLOCK; for poll only. */
+/* Any thread; never blocks. Readable once there is room again after SEND_WOULD_BLOCK; for poll only. */
 int actor_room_fd(const struct actor *a);
 
-/* Any thread; never blocks. Takes the command (malloc) where it returns SEND_QUEUED. Answered by an event
- * with the id. */
+/* Any thread; never blocks. Takes the command (malloc; any but COMMAND_QUIT) where it returns SEND_QUEUED.
+ * Answered by an event with the id, unless memory for that is short; NODE_MISSED counts one that found no
+ * room. */
 enum send_result actor_command(struct actor *a, struct command *command, uint64_t id);
 
 /* --- FromNetwork: one thread at a time --- */
@@ -56,16 +61,19 @@ struct taken {
     struct node_event *event; /* TAKE_EVENT: the caller's, node_event_free */
 };
 
-/* Never blocks. The next parcel or event, in the order in which the controller gave them: a peer's ONLINE
- * comes before its parcels and its OFFLINE after them. After TAKE_NOTHING, actor_fd becomes readable when
- * there is more. */
+/* Never blocks. actor_fd may be called on any thread. The next parcel or event, in the order in which the
+ * controller gave them: a peer's ONLINE comes before its parcels and its OFFLINE after them. After
+ * TAKE_NOTHING, actor_fd becomes readable when there is more. */
 enum take_result actor_take(struct actor *a, struct taken *taken);
 int actor_fd(const struct actor *a);
 
 /* --- the end --- */
 
+/* Any thread; never blocks, never fails. The node begins to end; NODE_CLOSED is the last event. */
+void actor_quit(struct actor *a);
+
 /* Any thread, after NODE_CLOSED was taken or when the rest does not matter; no other call may be under way or
- * follow. Blocks until every thread has ended: up to about two seconds where COMMAND_QUIT was not given
+ * follow. Blocks until every thread has ended: up to about two seconds where actor_quit was not called
  * before. Frees everything. */
 void actor_free(struct actor *a);
 

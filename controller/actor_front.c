@@ -4,17 +4,20 @@
 
 #include "controller/actor_private.h"
 
-/* --- ToNetwork --- */
+/* --- ToNetwork and commands --- */
 
-/* A writer that finds ToNetwork full arms room_bell and tries once more. Whoever gets in afterwards passes
+typedef enum mailbox_result post_function(struct mailbox *m, const struct message *message);
+
+/* A writer that finds its queue full arms room_bell and tries once more. Whoever gets in afterwards passes
  * the wake on, as several threads may wait on the one descriptor and only one ring comes. */
-static enum mailbox_result post_or_arm(struct actor *a, const struct message *m)
+static enum mailbox_result post_or_arm(struct actor *a, post_function *post, struct mailbox *to,
+                                       const struct message *m)
 {
-    if (mailbox_post(a->to_network, m) == MAILBOX_OK)
+    if (post(to, m) == MAILBOX_OK)
         return MAILBOX_OK;
     bell_get_up(&a->room_bell);
     bell_lie_down(&a->room_bell);
-    if (mailbox_post(a->to_network, m) == MAILBOX_FULL)
+    if (post(to, m) == MAILBOX_FULL)
         return MAILBOX_FULL;
     bell_ring(&a->room_bell);
     return MAILBOX_OK;
@@ -28,7 +31,7 @@ enum send_result actor_send(struct actor *a, enum scope scope, struct peer_ref p
 
     if (atomic_load_explicit(&a->closing, memory_order_relaxed))
         return SEND_CLOSED;
-    if (post_or_arm(a, &m) == MAILBOX_FULL)
+    if (post_or_arm(a, mailbox_post, a->to_network, &m) == MAILBOX_FULL)
         return SEND_WOULD_BLOCK;
     mailbox_wake(a->to_network);
     return SEND_QUEUED;
@@ -48,20 +51,38 @@ enum send_result actor_command(struct actor *a, struct command *command, uint64_
 {
     struct message m = {.type = MSG_COMMAND, .id = id, .body = command};
 
-    if (command->type == COMMAND_QUIT)
-        atomic_store_explicit(&a->closing, true, memory_order_relaxed);
-    return mailbox_post_control(a->commands, &m) == MAILBOX_OK ? SEND_QUEUED : SEND_WOULD_BLOCK;
+    if (atomic_load_explicit(&a->closing, memory_order_relaxed))
+        return SEND_CLOSED;
+    if (post_or_arm(a, mailbox_post_control, a->commands, &m) == MAILBOX_FULL)
+        return SEND_WOULD_BLOCK;
+    return SEND_QUEUED;
+}
+
+void actor_quit(struct actor *a)
+{
+    /* Relaxed: see asked_to_end in actor.c. */
+    atomic_store_explicit(&a->closing, true, memory_order_relaxed);
+    bell_ring(&a->bell);
 }
 
 /* --- FromNetwork --- */
 
-static void fill_held(struct actor *a)
+static void hold_parcel(struct actor *a)
 {
     if (!a->has_parcel)
         a->has_parcel = mailbox_take(a->from_network, &a->held_parcel, 1) == 1;
+}
+
+static void fill_held(struct actor *a)
+{
+    hold_parcel(a);
+    if (a->has_event)
+        return;
     /* Events second: whatever was posted before that parcel is seen now. */
-    if (!a->has_event)
-        a->has_event = mailbox_take_control(a->from_network, &a->held_event, 1) == 1;
+    a->has_event = mailbox_take_control(a->from_network, &a->held_event, 1) == 1;
+    /* And parcels once more: where there was none yet, one may have come before that event. Without this
+     * look a peer's OFFLINE could overtake its last parcel. */
+    hold_parcel(a);
 }
 
 /* The order of the two lanes is the order of their stamps. */
@@ -82,14 +103,37 @@ static enum take_result give(struct actor *a, struct taken *t)
     return TAKE_PARCEL;
 }
 
+/* After everything else: what found no room at the end, and the end itself. They are not posted, since a
+ * queue that the application has let fill up would have no room for them, and it would wait for ever. */
+static enum take_result give_last(struct actor *a, struct taken *t)
+{
+    if (!a->last_event)
+        return TAKE_NOTHING;
+    if (a->missed > 0)
+        t->event = actor_missed_event(a);
+    else
+        t->event = NULL;
+    if (!t->event) {
+        t->event = a->last_event;
+        a->last_event = NULL;
+    }
+    return TAKE_EVENT;
+}
+
 enum take_result actor_take(struct actor *a, struct taken *t)
 {
+    bool ended;
+
     fill_held(a);
-    if (!a->has_parcel && !a->has_event) {
-        bell_get_up(&a->app_bell);
-        bell_lie_down(&a->app_bell);
-        fill_held(a); /* once more: what came before the bell was armed did not ring it */
-    }
+    if (a->has_parcel || a->has_event)
+        return give(a, t);
+    bell_get_up(&a->app_bell);
+    bell_lie_down(&a->app_bell);
+    /* Acquire, and before the queue is looked at again: what was posted last is found there first. */
+    ended = atomic_load_explicit(&a->ended, memory_order_acquire);
+    fill_held(a); /* once more: what came before the bell was armed did not ring it */
+    if (ended && !a->has_parcel && !a->has_event)
+        return give_last(a, t);
     return give(a, t);
 }
 

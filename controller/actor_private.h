@@ -1,4 +1,5 @@
-/* What the files of the controller's actor share. */
+/* What the files of the controller's actor share. Its functions are for the controller's thread, unless they
+ * say otherwise; none blocks. Times are in milliseconds of clock_ms. */
 #ifndef KITH_CONTROLLER_ACTOR_PRIVATE_H
 #define KITH_CONTROLLER_ACTOR_PRIVATE_H
 
@@ -36,14 +37,15 @@ struct actor {
     /* Shared with other threads. */
     struct bell bell;             /* wakes the controller */
     struct mailbox *commands;     /* of the application */
-    struct mailbox *control;      /* commands, accepted sockets, seeds, saved */
+    struct mailbox *control;      /* accepted sockets, seeds, saved */
     struct mailbox *to_network;   /* from the application */
     struct mailbox *from_network; /* to the application: parcels, and events on the control lane */
     struct bell app_bell;         /* FromNetwork has something */
-    struct bell room_bell;        /* ToNetwork has room */
+    struct bell room_bell;        /* ToNetwork, or the queue of commands, has room */
     struct ready *ready;          /* connections whose inbound has something */
     struct roster *roster;
-    _Atomic bool closing; /* no new messages from the application */
+    _Atomic bool closing; /* asked to end: nothing new is taken from the application or the listener */
+    _Atomic bool ended;   /* the thread has posted its last and touches nothing any more */
     struct listener *listener;
     struct seed_fetcher *fetcher;
     struct keeper *keeper;
@@ -56,17 +58,19 @@ struct actor {
     struct ref_list dirty;
     struct outlet from_outlet;
     bool from_dirty;
-    int64_t retry_ms;     /* when the core must try again what waits for room */
-    uint64_t stamp;       /* order of what goes into FromNetwork */
-    uint64_t missed;      /* events that found no room */
-    struct command *quit; /* held back until ToNetwork is empty */
-    uint64_t quit_id;
+    int64_t retry_ms; /* when the core must try again what waits for room */
+    uint64_t stamp;   /* order of what goes into FromNetwork */
+    uint64_t missed;  /* events that found no room */
+    bool quitting;    /* asked to end; the core is told once ToNetwork is empty */
+    bool quit_told;
     int64_t quit_by;
     bool over;
 
     /* The application's side of FromNetwork: one thread at a time. */
     struct message held_parcel, held_event;
     bool has_parcel, has_event;
+    struct node_event
+        *last_event; /* NODE_CLOSED, until it is taken: made at the start, so that it can't fail */
 };
 
 struct moment actor_now(void);
@@ -74,9 +78,12 @@ bool ref_list_add(struct ref_list *l, struct peer_ref ref);
 
 /* actor_world.c */
 extern const struct controller_actions actor_actions;
-void actor_discard(void *actor, struct message *m); /* a parcel for a connection that has ended */
+void actor_discard(void *actor, struct message *m); /* takes a parcel for a connection that has ended */
 void actor_flush(struct actor *a);                  /* wakes whom we have posted to */
-void actor_missed(struct actor *a);
+void actor_missed(struct actor *a); /* tells of events that found no room, if there is room now */
+/* The event that tells of them, which are then told; NULL without memory. By the controller's thread, and by
+ * the application's once that has ended. */
+struct node_event *actor_missed_event(struct actor *a);
 
 /* actor_links.c */
 struct link *link_find(struct actor *a, struct peer_ref ref);

@@ -175,18 +175,26 @@ static bool post_event(struct actor *a, struct node_event *e)
     return true;
 }
 
-void actor_missed(struct actor *a)
+struct node_event *actor_missed_event(struct actor *a)
 {
-    struct node_event *e = a->missed ? calloc(1, sizeof *e) : NULL;
+    struct node_event *e = calloc(1, sizeof *e);
 
     if (!e)
-        return;
+        return NULL;
     e->type = NODE_MISSED;
     e->count = a->missed;
-    if (post_event(a, e))
-        a->missed = 0;
-    else
-        node_event_free(e);
+    a->missed = 0;
+    return e;
+}
+
+void actor_missed(struct actor *a)
+{
+    struct node_event *e = a->missed ? actor_missed_event(a) : NULL;
+
+    if (!e || post_event(a, e))
+        return;
+    a->missed = e->count;
+    node_event_free(e);
 }
 
 static void do_tell(void *world, struct node_event *e)

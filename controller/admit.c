@@ -18,6 +18,17 @@ static uint64_t draw(void *context)
     return c->act->random(c->world);
 }
 
+static void start(struct controller *c, struct slot *s, struct accepted *a, bool refuse,
+                  const struct endpoint *alternatives, size_t n)
+{
+    if (c->act->accept(c->world, slot_ref(c, s), a, refuse, alternatives, n))
+        return;
+    report_log(c, LOG_LEVEL_WARNING, "a connection was closed unanswered: %s",
+               end_reason_text(END_RESOURCES));
+    c->shed++;
+    slot_free(c, s);
+}
+
 static void refuse(struct controller *c, struct accepted *a)
 {
     struct book_choice choice = {.skip = skip, .random = draw, .context = c};
@@ -32,8 +43,7 @@ static void refuse(struct controller *c, struct accepted *a)
         return;
     }
     s->remote = a->remote;
-    if (!c->act->accept(c->world, slot_ref(c, s), a, true, alternatives, n))
-        slot_free(c, s);
+    start(c, s, a, true, alternatives, n);
 }
 
 /* Why an accepted socket is closed at once; NULL where it is not. Whom we have banned learns nothing from us.
@@ -75,8 +85,7 @@ void admit_accepted(struct controller *c, struct accepted *a)
         return;
     }
     s->remote = a->remote;
-    if (!c->act->accept(c->world, slot_ref(c, s), a, false, NULL, 0))
-        slot_free(c, s);
+    start(c, s, a, false, NULL, 0);
 }
 
 /* Only one connection for each peer and direction. The older one stays: whoever shares an IP with a peer can

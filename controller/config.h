@@ -18,6 +18,7 @@ struct config {
         terms; /* network, timings, limits, versions, ids; listen_port may be 0 for any free one */
     struct merits merits;
 
+    /* Numbers of connections and peers. */
     uint32_t outgoing;  /* connections to keep, special ones not counted among them */
     uint32_t incoming;  /* connections to accept at most */
     uint32_t broadcast; /* ordinary peers that a broadcast goes to, besides all special ones */

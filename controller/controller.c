@@ -138,9 +138,9 @@ static void on_credit(struct controller *c, const struct message *m)
     if (!s)
         return;
     if (m->tag)
-        slot_credit(c, s, (int32_t)m->tag * c->config->merits.good);
+        slot_credit(c, s, (int64_t)m->tag * c->config->merits.good);
     if (m->id)
-        slot_credit(c, s, (int32_t)m->id * c->config->merits.bad);
+        slot_credit(c, s, (int64_t)m->id * c->config->merits.bad);
 }
 
 static int32_t merit_of(const struct controller *c, enum end_reason reason)
@@ -438,7 +438,12 @@ void controller_handle(struct controller *c, struct moment now, const struct mes
 
 unsigned controller_appetite(const struct controller *c)
 {
-    return (c->sending.active ? 0u : APPETITE_APPLICATION) | (c->from_peers.n > 0 ? 0u : APPETITE_PEERS);
+    return (c->sending.active ? 0u : APPETITE_APPLICATION) | (c->deliveries.n > 0 ? 0u : APPETITE_PEERS);
+}
+
+bool controller_waits(const struct controller *c)
+{
+    return c->sending.active || c->deliveries.n > 0 || c->answers.n > 0;
 }
 
 void controller_retry(struct controller *c, struct moment now)
@@ -476,7 +481,8 @@ void controller_free(struct controller *c)
     free(c->online);
     free(c->specials);
     free(c->sending.left);
-    free(c->from_peers.items);
+    free(c->deliveries.items);
+    free(c->answers.items);
     echo_free(c->echo);
     book_free(c->book);
     free(c);

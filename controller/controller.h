@@ -5,8 +5,9 @@
  * same actions in the same order. controller/actor.c runs it on a thread; tests and simulations run many of
  * it on one.
  *
- * It owns the peer book, the table of connections ("slots"), the special peers and the protocol's service. It
- * decides whom to dial and accept, where each message goes, who is banned. */
+ * One thread at a time runs a core; no function blocks. It owns the peer book, the table of connections
+ * ("slots"), the special peers and the protocol's service. It decides whom to dial and accept, where each
+ * message goes, who is banned. */
 #ifndef KITH_CONTROLLER_CONTROLLER_H
 #define KITH_CONTROLLER_CONTROLLER_H
 
@@ -26,42 +27,46 @@ struct dial_terms {
     bool special;
 };
 
-/* What the core does. `world` is what controller_new was given. None of these may block or call back into the
- * core. */
+/* What the core does, on its own thread, from within its functions, controller_free included. `world` is what
+ * controller_new was given. None of these may block, or call back into the core but for controller_dropped.
+ * What they are given by pointer is valid for the call and stays the core's, unless it is said to be taken.
+ */
 struct controller_actions {
     /* Starts a connection that dials. From then on messages about `slot` come, the last one MSG_GONE. False
      * where it could not be started (threads, memory, descriptors): then no message comes. */
     bool (*dial)(void *world, struct peer_ref slot, const struct dial_terms *terms);
 
-    /* Starts a connection on an accepted socket; takes the socket, also on failure. With refuse it answers
-     * the handshake with that many alternatives, and ends. */
+    /* Starts a connection on an accepted socket; takes the socket, also on failure, but not *a. False as
+     * above. With refuse it answers the handshake with that many alternatives, and ends. */
     bool (*accept)(void *world, struct peer_ref slot, struct accepted *a, bool refuse,
                    const struct endpoint *alternatives, size_t n);
 
-    /* Closes an accepted socket at once, unanswered. */
+    /* Takes an accepted socket, but not *a, and closes it at once, unanswered. */
     void (*shed)(void *world, struct accepted *a);
 
-    /* Posts m to a connection; m->parcel's reference is taken unless the result is OUTLET_WAIT. Parcels
-     * dropped to make room are reported through controller_dropped, within this call. */
+    /* Posts m to a connection; m->parcel's reference is taken unless the result is OUTLET_WAIT. Of the
+     * parcels dropped to make room the application's are reported through controller_dropped, within this
+     * call. */
     enum outlet_result (*post)(void *world, struct moment now, struct peer_ref to, const struct message *m);
 
-    /* Asks a connection to end: after what is queued for it has gone or, where `now` is set, at once. */
+    /* Asks a connection to end: after what is queued for it has gone or, where `at_once` is set, at once. */
     void (*close)(void *world, struct peer_ref slot, enum end_reason why, bool at_once);
 
     /* Hands a parcel to FromNetwork, under the same terms as post. */
     enum outlet_result (*deliver)(void *world, struct moment now, const struct message *m);
 
     void (*tell)(void *world, struct node_event *e); /* to the application; takes the event (from malloc) */
-    void (*fetch_seeds)(void *world);                /* answered by MSG_SEEDS */
+    void (*fetch_seeds)(void *world); /* answered by MSG_SEEDS, if there is anywhere to fetch from */
     void (*save_peers)(void *world, struct book_snapshot *s); /* takes the snapshot; answered by MSG_SAVED */
 
     /* Counters of a connection that only its owner knows; leaves *p as it is where there is none. */
     void (*measure)(void *world, struct peer_ref slot, struct node_peer *p);
+    /* Adds to *s the queues, the traffic, and what was closed before the core heard of it. */
     void (*measure_node)(void *world, struct node_status *s);
 
     uint64_t (*random)(void *world);
-    void (*log)(void *world, enum log_level level, const char *line);
-    void (*ended)(void *world); /* after COMMAND_QUIT: nothing is left to do */
+    void (*log)(void *world, enum log_level level, const char *line); /* without a newline */
+    void (*ended)(void *world); /* after COMMAND_QUIT, once: nothing is left to do */
 };
 
 struct controller;
@@ -70,8 +75,9 @@ struct controller;
  * index of every slot is below. */
 uint32_t controller_most_slots(const struct config *config);
 
-/* The caller's thread. Borrows config and actions for its life; copies `restored` (what the peers file held,
- * NULL for none). NULL where memory is short. Call controller_start next. */
+/* Any thread, once sodium_init was called. Borrows config and actions for its life; copies `restored` (what
+ * the peers file held, NULL for none). NULL where memory is short. May draw random numbers. Call
+ * controller_start next. */
 struct controller *controller_new(const struct config *config, const struct controller_actions *actions,
                                   void *world, const struct book_snapshot *restored, struct moment now);
 
@@ -87,18 +93,23 @@ void controller_handle(struct controller *c, struct moment now, const struct mes
 enum { APPETITE_APPLICATION = 1, APPETITE_PEERS = 2 };
 unsigned controller_appetite(const struct controller *c);
 
-/* Tries again what waits for room. To be called when a reader has made room, and by controller_tick. */
+/* True while anything waits for room: those messages, or what the service says to a peer. */
+bool controller_waits(const struct controller *c);
+
+/* Tries again what waits for room. To be called when a reader has made room, and at the outlet_deadline of
+ * what waits, which controller_deadline does not count in. */
 void controller_retry(struct controller *c, struct moment now);
 
-/* Within act->post or act->deliver, or when a connection reports it: a parcel of or for that peer was
- * dropped. */
+/* Within act->post or act->deliver, or between calls: so many parcels of or for that peer were dropped. The
+ * caller has released them. */
 void controller_dropped(struct controller *c, struct peer_ref peer, enum drop_cause cause, uint64_t parcels);
 
 /* When controller_tick must run next; INT64_MAX for never. */
 int64_t controller_deadline(const struct controller *c);
 void controller_tick(struct controller *c, struct moment now);
 
-/* Frees everything. The world's connections must have ended. NULL is allowed. */
+/* Frees everything, and counts what still waited as dropped. The world's connections must have ended. NULL is
+ * allowed. */
 void controller_free(struct controller *c);
 
 #endif

@@ -396,7 +396,7 @@ void dialing_ended(struct controller *c, struct slot *s, const struct ending *e)
         special_ended(c, p, e);
     if (e->reason == END_LOOPBACK)
         book_self(c->book, &s->remote, c->now.wall_ms);
-    else if (!s->was_online && s->remote.port)
+    else if (!s->was_online && s->remote.port && e->reason != END_DUPLICATE) /* that one answers */
         book_failed(c->book, &s->remote, c->now.wall_ms);
     learn_alternatives(c, e);
     c->dial_wanted = true;

@@ -3,7 +3,8 @@
  *
  * Bounded in entries: past the bound the oldest of a handful make room, and a message may be sent back once
  * too often, which harms nobody. Entries are keyed digests, so that a peer can't choose bytes that pass for
- * another's. One owner. */
+ * another's. One thread owns it; nothing blocks. Times are
+ * in milliseconds of a clock that never goes back. */
 #ifndef KITH_CONTROLLER_ECHO_H
 #define KITH_CONTROLLER_ECHO_H
 

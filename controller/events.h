@@ -40,8 +40,8 @@ enum controller_message {
 enum command_type {
     COMMAND_PEERS,
     COMMAND_STATUS,
-    COMMAND_BAN,        /* peer; or address where peer is nobody; ms, 0 for the default */
-    COMMAND_UNBAN,      /* address */
+    COMMAND_BAN,        /* peer; or ip where peer is nobody; ms, 0 for the default */
+    COMMAND_UNBAN,      /* ip */
     COMMAND_DISCONNECT, /* peer */
     COMMAND_SPECIAL,    /* peers: becomes the list of those from the command line */
     COMMAND_RELOAD,     /* peers: becomes the list of those from the configuration file */
@@ -52,17 +52,17 @@ struct command {
     enum command_type type;
     struct peer_ref peer;
     struct ip ip;
-    int64_t ms;
-    struct address_list peers; /* the command's; taken from it by the controller */
+    int64_t ms;                /* how long */
+    struct address_list peers; /* the command's; freed with it */
 };
-void command_free(struct command *c); /* with its list; NULL is allowed */
+void command_free(struct command *c); /* with its list; NULL is allowed; any thread */
 
 /* Why parcels were dropped. Each is counted by peer and cause. */
 #define DROP_CAUSES(X)                                                                                       \
     X(DROP_STALLED, "peer stalled")            /* it took nothing for the stall time */                      \
     X(DROP_APPLICATION, "application stalled") /* FromNetwork was not read for the stall time */             \
     X(DROP_LOST, "connection lost")            /* queued for a connection that ended */                      \
-    X(DROP_GONE, "no such peer")               /* addressed to a peer that had gone */                       \
+    X(DROP_GONE, "no such peer") /* for a peer that had gone, or of one that never came online */            \
     X(DROP_UNSAYABLE, "not possible in its protocol version")                                                \
     X(DROP_UNFINISHED, "a part never came")                                                                  \
     X(DROP_SHUTDOWN, "shutting down")
@@ -70,19 +70,22 @@ void command_free(struct command *c); /* with its list; NULL is allowed */
 #define DROP_CAUSE_ENUM(name, text) name,
 enum drop_cause { DROP_CAUSES(DROP_CAUSE_ENUM) DROP_CAUSE_COUNT };
 #undef DROP_CAUSE_ENUM
-const char *drop_cause_text(enum drop_cause c);
+const char *drop_cause_text(enum drop_cause c); /* a literal; any thread */
 
-/* --- what the controller tells the application --- */
+/* --- what the controller tells the application ---
+ *
+ * Where memory for an event is short it is not told at all; where there is no room for it, NODE_MISSED counts
+ * it. */
 
 enum node_event_type {
     NODE_LISTENING, /* endpoint */
     NODE_ONLINE,    /* peer */
     NODE_OFFLINE,   /* peer, text */
     NODE_SENT,      /* id, count: how many peers a message went to */
-    NODE_DROPPED,   /* peer, text: the cause, count */
+    NODE_DROPPED,   /* peer (all zero for those that have gone), text: the cause, count */
     NODE_PEERS,     /* id, peers */
     NODE_STATUS,    /* id, status */
-    NODE_DONE,      /* id: a command was carried out */
+    NODE_DONE,      /* id, text: a command was carried out */
     NODE_ERROR,     /* id, text: a command could not be carried out, or something went wrong */
     NODE_MISSED,    /* count: so many events found no room, because the application took none */
     NODE_CLOSED,    /* the node has ended; nothing follows */
@@ -95,8 +98,9 @@ struct node_peer {
     enum direction direction;
     bool special;
     uint32_t version;
-    int32_t quality;
+    int32_t quality;  /* of its IP, in points */
     int64_t since_ms; /* how long it has been online */
+    /* The first four in NODE_PEERS alone, 0 elsewhere. `dropped` counts parcels. */
     uint64_t bytes_in, bytes_out, parcels_in, parcels_out, dropped;
 };
 
@@ -105,13 +109,13 @@ struct node_status {
     uint32_t network_id;
     uint64_t node_id;
     uint16_t port;
-    uint32_t outgoing, incoming, special, dialing; /* connections online; dials under way */
-    uint64_t known, banned;                        /* endpoints in the book, IPs banned */
-    uint32_t to_network, from_network;             /* parcels in the two queues */
-    uint64_t dropped[DROP_CAUSE_COUNT];
-    uint64_t ended[END_REASON_COUNT]; /* connections that ended, by reason */
-    uint64_t shed;                    /* accepted connections that were closed at once */
-    uint64_t parcels_in, parcels_out, bytes_in, bytes_out;
+    uint32_t outgoing, incoming, special, dialing;         /* connections online; dials under way */
+    uint64_t known, banned;                                /* endpoints in the book, IPs banned */
+    uint32_t to_network, from_network;                     /* parcels in the two queues */
+    uint64_t dropped[DROP_CAUSE_COUNT];                    /* parcels since the start */
+    uint64_t ended[END_REASON_COUNT];                      /* connections that ended, by reason */
+    uint64_t shed;                                         /* accepted connections that were closed at once */
+    uint64_t parcels_in, parcels_out, bytes_in, bytes_out; /* of the connections that there are now */
     int64_t uptime_ms;
 };
 
@@ -122,9 +126,9 @@ struct node_event {
     char text[REASON_MAX + 96];
     struct endpoint endpoint;
     struct node_peer peer;
-    struct node_peer *peers;    /* NODE_PEERS: from malloc, `count` of them */
-    struct node_status *status; /* NODE_STATUS: from malloc */
+    struct node_peer *peers;    /* NODE_PEERS: from malloc, `count` of them; NULL where memory was short */
+    struct node_status *status; /* NODE_STATUS: from malloc; NULL where memory was short */
 };
-void node_event_free(struct node_event *e); /* with what it points at; NULL is allowed */
+void node_event_free(struct node_event *e); /* with what it points at; NULL is allowed; any thread */
 
 #endif

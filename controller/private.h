@@ -1,4 +1,6 @@
-/* The state of the controller's core, for its own files. */
+/* The state of the controller's core, for its own files. Its functions run on the core's thread, and none
+ * blocks. Fields that end in _ms are times of moment.ms. What is passed by pointer stays the caller's, but
+ * for the messages, parcels and commands that are said to be taken. */
 #ifndef KITH_CONTROLLER_PRIVATE_H
 #define KITH_CONTROLLER_PRIVATE_H
 
@@ -25,14 +27,16 @@ struct slot {
     struct address to;       /* outgoing: what was dialed */
     struct endpoint remote;  /* the other end; port 0 while it is not known */
     struct peer_terms terms; /* once online */
-    void *service_state;
+    void *service_state;     /* protocol->peer_size bytes, from malloc; NULL before it was online */
     int64_t online_ms, heard_ms;
-    int32_t credit; /* merits not yet in the book */
-    uint64_t dropped;
+    int32_t credit;                    /* merits not yet in the book */
+    uint64_t dropped;                  /* parcels */
     uint64_t untold[DROP_CAUSE_COUNT]; /* drops that the application has not been told of */
-    struct ending *ending;
+    struct ending *ending;             /* from malloc; NULL before MSG_ENDED, or without memory for it */
     struct peer_ref twin; /* the connection with the same peer in the other direction; nobody for none */
     size_t online_at;     /* its place in controller.online */
+    uint32_t n_answers;   /* how many of controller.answers are for it */
+    bool answers_wait;    /* while they are tried: one of them still finds no room */
 };
 
 /* A peer that the operator pinned. */
@@ -44,14 +48,9 @@ struct special {
     int64_t dial_ms;       /* when it may be dialed next */
 };
 
-/* A message that waits for room. */
-struct waiting {
-    struct message message;
-    struct peer_ref to; /* nobody: for FromNetwork */
-};
-
+/* Messages that wait for room. */
 struct waiting_list {
-    struct waiting *items;
+    struct message *items;
     size_t n, capacity;
 };
 
@@ -61,7 +60,7 @@ struct sending {
     struct message message;
     struct peer_ref *left;
     size_t n_left, capacity;
-    uint64_t sent;
+    uint64_t sent; /* peers that have it */
 };
 
 struct controller {
@@ -83,7 +82,8 @@ struct controller {
     size_t n_specials;
 
     struct sending sending;
-    struct waiting_list from_peers; /* deliveries and answers that wait for room, in order */
+    struct waiting_list deliveries; /* to the application */
+    struct waiting_list answers;    /* of the service, to peers */
 
     struct endpoint listening;
     bool dial_wanted, drops_untold, seeding, saving, quitting, saved_at_end, hurried, done;
@@ -109,8 +109,8 @@ void slot_close(struct controller *c, struct slot *s, enum end_reason why, bool 
 bool slot_same_ip(const struct slot *s, const struct ip *ip);
 uint32_t slots_of_ip(const struct controller *c, const struct ip *ip);
 void slot_find_twin(struct controller *c, struct slot *s);
-void slot_credit(struct controller *c, struct slot *s, int32_t merit);
-void slot_settle(struct controller *c, struct slot *s); /* puts its merits into the book */
+void slot_credit(struct controller *c, struct slot *s, int64_t merit); /* clamped like a quality */
+void slot_settle(struct controller *c, struct slot *s);                /* puts its merits into the book */
 struct service_peer slot_service_peer(struct controller *c, struct slot *s);
 
 /* dialing.c */
@@ -118,23 +118,24 @@ void dialing_run(struct controller *c); /* starts what may be started now */
 int64_t dialing_deadline(const struct controller *c);
 void dialing_online(struct controller *c, struct slot *s);
 void dialing_ended(struct controller *c, struct slot *s, const struct ending *e);
+/* Replaces the lists that are given; NULL leaves one as it is. 0; or -1 where memory is short, with the lists
+ * merged in part. */
 int dialing_specials(struct controller *c, const struct address_list *flags, const struct address_list *file);
 bool special_has_ip(const struct controller *c, const struct ip *ip);
 bool special_has_endpoint(void *controller, const struct endpoint *e);
 
-/* admit.c */
+/* admit.c: takes the socket of `a`, not *a */
 void admit_accepted(struct controller *c, struct accepted *a);
 void admit_online(struct controller *c, struct slot *s, const struct peer_terms *terms);
 
-/* route.c */
+/* route.c: takes the messages and parcels */
 void route_send(struct controller *c, const struct message *m);
 void route_retry(struct controller *c);
 void route_deliver(struct controller *c, struct peer_ref from, uint32_t kind, struct parcel *parcel);
-void route_post(struct controller *c, struct peer_ref to,
-                const struct message *m); /* waits in from_peers if need be */
-void route_abandon(struct controller *c); /* counts what still waits, for good */
+void route_post(struct controller *c, const struct message *m); /* to m->peer; the service's own */
+void route_abandon(struct controller *c);                       /* counts what still waits, for good */
 
-/* report.c */
+/* report.c: text is cut to its room; without memory for an event it is left out */
 void report_event(struct controller *c, enum node_event_type type, uint64_t id, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 void report_sent(struct controller *c, uint64_t id, uint64_t peers);
@@ -148,7 +149,7 @@ void report_drops(struct controller *c); /* tells the application of drops since
 void report_log(struct controller *c, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* commands.c */
+/* commands.c: takes the command */
 void command_run(struct controller *c, struct command *command, uint64_t id);
 
 /* world.c: how the service acts */

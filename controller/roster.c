@@ -52,7 +52,10 @@ void roster_add(struct roster *r, struct peer_ref peer, const char *hash, bool p
     struct place *p = &r->items[peer.index];
     uint64_t name = (uint64_t)peer.generation << 32 | peer.index | (preferred ? PREFERRED : 0);
 
-    atomic_store_explicit(&p->name, name, memory_order_relaxed);
+    /* Release: whoever reads this name sees that the last owner's digest has gone (roster_remove). With a
+     * relaxed store a reader could find that digest before and after it, and take the name for the last
+     * owner's. */
+    atomic_store_explicit(&p->name, name, memory_order_release);
     /* Release: whoever sees the digest sees the name that goes with it. */
     atomic_store_explicit(&p->digest, digest(r, hash), memory_order_release);
     if (peer.index >= atomic_load_explicit(&r->used, memory_order_relaxed))
@@ -61,8 +64,8 @@ void roster_add(struct roster *r, struct peer_ref peer, const char *hash, bool p
 
 void roster_remove(struct roster *r, struct peer_ref peer)
 {
-    /* Sequentially consistent, as the next owner's name must not become visible before this. */
-    atomic_store(&r->items[peer.index].digest, 0);
+    /* Relaxed: the next owner's name, which must not become visible before this, is stored with a release. */
+    atomic_store_explicit(&r->items[peer.index].digest, 0, memory_order_relaxed);
 }
 
 static bool read_place(const struct place *p, uint64_t wanted, uint64_t *name)

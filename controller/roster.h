@@ -13,10 +13,12 @@
 
 struct roster;
 
-struct roster *roster_new(uint32_t places); /* NULL where memory is short */
-void roster_free(struct roster *r);
+/* Any thread, once sodium_init was called; does not block. NULL where memory is short. */
+struct roster *roster_new(uint32_t places);
+void roster_free(struct roster *r); /* when no thread uses it any more; NULL is allowed */
 
-/* The controller's thread. Index of peer below `places`. */
+/* The controller's thread; never blocks. Nothing of `hash` is kept but a digest. Index of peer below
+ * `places`. */
 void roster_add(struct roster *r, struct peer_ref peer, const char *hash, bool preferred);
 void roster_remove(struct roster *r, struct peer_ref peer);
 

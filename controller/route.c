@@ -4,45 +4,35 @@
 
 #include "controller/private.h"
 
+enum { ANSWERS_MOST = 16 }; /* of one peer that may wait: one that asks on without reading gets no more */
+
 /* --- from peers: deliveries to the application, answers of the service --- */
 
-static bool waiting_add(struct waiting_list *l, const struct message *m, struct peer_ref to)
+static bool waiting_add(struct waiting_list *l, const struct message *m)
 {
     if (l->n == l->capacity) {
         size_t capacity = l->capacity ? l->capacity * 2 : 16;
-        struct waiting *items = realloc(l->items, capacity * sizeof *items);
+        struct message *items = realloc(l->items, capacity * sizeof *items);
 
         if (!items)
             return false;
         l->items = items;
         l->capacity = capacity;
     }
-    l->items[l->n++] = (struct waiting){.message = *m, .to = to};
+    l->items[l->n++] = *m;
     return true;
 }
 
-/* True where the message is dealt with; false where it must wait. */
-static bool attempt(struct controller *c, struct peer_ref to, const struct message *m)
+/* Deliveries stay in order; while one waits, the peers' next messages are not taken (appetite), so the list
+ * holds no more than what one message can cause. */
+static void deliver(struct controller *c, const struct message *m)
 {
-    if (!to.generation)
-        return c->act->deliver(c->world, c->now, m) != OUTLET_WAIT;
-    if (slot_find(c, to) && slot_find(c, to)->state == SLOT_ONLINE)
-        return c->act->post(c->world, c->now, to, m) != OUTLET_WAIT;
-    parcel_release(m->parcel); /* the service's own: it asks anew whoever comes next */
-    return true;
-}
-
-/* Everything that waits stays in order; while anything does, the peers' next messages are not taken
- * (appetite), so the list holds no more than what one message can cause. */
-static void offer(struct controller *c, struct peer_ref to, const struct message *m)
-{
-    if (c->from_peers.n == 0 && attempt(c, to, m))
+    if (c->deliveries.n == 0 && c->act->deliver(c->world, c->now, m) != OUTLET_WAIT)
         return;
-    if (!c->quitting && waiting_add(&c->from_peers, m, to))
+    if (!c->quitting && waiting_add(&c->deliveries, m))
         return;
     parcel_release(m->parcel);
-    if (!to.generation)
-        controller_dropped(c, m->peer, DROP_SHUTDOWN, 1);
+    controller_dropped(c, m->peer, DROP_SHUTDOWN, 1);
 }
 
 void route_deliver(struct controller *c, struct peer_ref from, uint32_t kind, struct parcel *parcel)
@@ -51,34 +41,82 @@ void route_deliver(struct controller *c, struct peer_ref from, uint32_t kind, st
 
     if (c->echo)
         echo_note(c->echo, from, echo_digest(c->echo, parcel), c->now.ms);
-    offer(c, PEER_NOBODY, &m);
+    deliver(c, &m);
 }
 
-void route_post(struct controller *c, struct peer_ref to, const struct message *m)
+static void retry_deliveries(struct controller *c)
 {
-    offer(c, to, m);
-}
-
-static void retry_from_peers(struct controller *c)
-{
-    struct waiting_list *l = &c->from_peers;
+    struct waiting_list *l = &c->deliveries;
     size_t i = 0;
 
-    while (i < l->n && attempt(c, l->items[i].to, &l->items[i].message))
+    while (i < l->n && c->act->deliver(c->world, c->now, &l->items[i]) != OUTLET_WAIT)
         i++;
+    if (i == 0)
+        return;
     memmove(l->items, l->items + i, (l->n - i) * sizeof *l->items);
     l->n -= i;
 }
 
+/* What the service says to a peer whose mailbox is full waits beside the others' messages and keeps none of
+ * them back: two nodes that flood each other would else each wait for the other to read, and a peer that
+ * reads slowly would keep back everybody. */
+void route_post(struct controller *c, const struct message *m)
+{
+    struct slot *s = slot_find(c, m->peer);
+
+    if (s && s->state == SLOT_ONLINE) {
+        if (s->n_answers == 0 && c->act->post(c->world, c->now, m->peer, m) != OUTLET_WAIT)
+            return;
+        if (!c->quitting && s->n_answers < ANSWERS_MOST && waiting_add(&c->answers, m)) {
+            s->n_answers++;
+            return;
+        }
+    }
+    parcel_release(m->parcel); /* the service's own: it asks anew whoever comes next */
+}
+
+/* True where the answer is dealt with. */
+static bool retry_answer(struct controller *c, const struct message *m)
+{
+    struct slot *s = slot_find(c, m->peer);
+
+    if (!s || s->state != SLOT_ONLINE) {
+        parcel_release(m->parcel);
+        return true;
+    }
+    /* Once one has to wait, so have those behind it: they stay in order. */
+    s->answers_wait = s->answers_wait || c->act->post(c->world, c->now, m->peer, m) == OUTLET_WAIT;
+    s->n_answers -= !s->answers_wait;
+    return !s->answers_wait;
+}
+
+static void retry_answers(struct controller *c)
+{
+    struct waiting_list *l = &c->answers;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < l->n; i++)
+        if (!retry_answer(c, &l->items[i]))
+            l->items[kept++] = l->items[i];
+    l->n = kept;
+    for (size_t i = 0; i < kept; i++)
+        slot_find(c, l->items[i].peer)->answers_wait = false;
+}
+
 /* --- from the application --- */
+
+/* By either connection, where it has one each way. */
+static bool sent_it_to_us(struct controller *c, const struct slot *s, uint64_t digest)
+{
+    return echo_has(c->echo, slot_ref(c, s), digest, c->now.ms) ||
+           (s->twin.generation && echo_has(c->echo, s->twin, digest, c->now.ms));
+}
 
 static bool is_target(struct controller *c, const struct slot *s, bool has_digest, uint64_t digest)
 {
     const struct slot *twin;
 
-    if (s->closing)
-        return false;
-    if (has_digest && echo_has(c->echo, slot_ref(c, s), digest, c->now.ms))
+    if (s->closing || (has_digest && sent_it_to_us(c, s, digest)))
         return false;
     /* A peer with a connection each way gets one copy, by the one that we dialed. */
     twin = s->direction == DIRECTION_INCOMING ? slot_find(c, s->twin) : NULL;
@@ -219,22 +257,21 @@ void route_send(struct controller *c, const struct message *m)
 
 void route_retry(struct controller *c)
 {
-    if (c->from_peers.n > 0)
-        retry_from_peers(c);
+    retry_deliveries(c);
+    retry_answers(c);
     if (c->sending.active)
         send_on(c);
 }
 
 void route_abandon(struct controller *c)
 {
-    for (size_t i = 0; i < c->from_peers.n; i++) {
-        const struct waiting *w = &c->from_peers.items[i];
-
-        parcel_release(w->message.parcel);
-        if (!w->to.generation)
-            controller_dropped(c, w->message.peer, DROP_SHUTDOWN, 1);
+    for (size_t i = 0; i < c->deliveries.n; i++) {
+        parcel_release(c->deliveries.items[i].parcel);
+        controller_dropped(c, c->deliveries.items[i].peer, DROP_SHUTDOWN, 1);
     }
-    c->from_peers.n = 0;
+    for (size_t i = 0; i < c->answers.n; i++)
+        parcel_release(c->answers.items[i].parcel);
+    c->deliveries.n = c->answers.n = 0;
     if (!c->sending.active)
         return;
     for (size_t i = 0; i < c->sending.n_left; i++)

@@ -154,12 +154,13 @@ void slot_find_twin(struct controller *c, struct slot *s)
     }
 }
 
-void slot_credit(struct controller *c, struct slot *s, int32_t merit)
+void slot_credit(struct controller *c, struct slot *s, int64_t merit)
 {
-    enum { HEARD_MS = 60 * 1000 };
+    enum { HEARD_MS = 60 * 1000, CREDIT_MOST = 1000000 };
+    int64_t sum = s->credit + merit;
 
-    s->credit += merit;
-    if (merit < 0 || s->credit > 1000000)
+    s->credit = (int32_t)(sum > QUALITY_MAX ? QUALITY_MAX : sum < QUALITY_MIN ? QUALITY_MIN : sum);
+    if (merit < 0 || s->credit > CREDIT_MOST)
         slot_settle(c, s);
     if (merit > 0 && c->now.ms - s->heard_ms >= HEARD_MS) {
         s->heard_ms = c->now.ms;

@@ -5,7 +5,7 @@ static void do_send(void *world, struct peer_ref to, uint32_t kind, struct parce
 {
     struct message m = {.type = kind, .tag = SCOPE_NONE, .peer = to, .parcel = parcel};
 
-    route_post(world, to, &m);
+    route_post(world, &m);
 }
 
 static void do_deliver(void *world, struct peer_ref from, uint32_t kind, struct parcel *parcel)

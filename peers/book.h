@@ -3,9 +3,10 @@
  *
  * Single-threaded: its owner (the controller's core) alone touches it. It reads no clock (now_ms is
  * wall-clock time in milliseconds since 1970, because it is kept across restarts), draws no random number but
- * through the function that it is given, and does no I/O. The one exception is the secret key of its hash
- * tables, which influences nothing that can be seen from outside. Every table is bounded. Rules:
- * docs/protocols/factom.md, "Behaviour and defaults". */
+ * through the function that it is given, does no I/O and never blocks. The one exception is the
+ * secret key of its hash tables, which influences nothing that can be seen from outside. Endpoints, IPs and
+ * arrays that are passed stay the caller's. Every table is bounded. Rules: docs/protocols/factom.md,
+ * "Behaviour and defaults". */
 #ifndef KITH_PEERS_BOOK_H
 #define KITH_PEERS_BOOK_H
 
@@ -163,8 +164,9 @@ struct book_losses book_losses(const struct book *b);
 /* Changes by every call that changed something worth writing. */
 uint64_t book_version(const struct book *b);
 
-/* A copy of everything, for the keeper's thread; the caller frees it with book_snapshot_free. NULL where
- * memory is short. Endpoints that are ourselves are in it, so that they are not dialed again after a restart.
+/* A copy of everything, for the keeper's thread; the caller frees it with book_snapshot_free, on any thread,
+ * also after the book is gone. NULL where memory is short. Endpoints that are ourselves are in it, so that
+ * they are not dialed again after a restart.
  */
 struct book_snapshot {
     size_t n_entries, n_scores;
@@ -179,8 +181,8 @@ void book_snapshot_free(struct book_snapshot *s); /* NULL is allowed */
 
 /* Puts a snapshot's content into the book (read back at start). Entries are validated as hostile: what is out
  * of range, or in the book already, is left out; times in the future count as now. Where there is not room
- * for all, those that would make room for others last are kept. Returns how many entries and scores were left
- * out. */
+ * for all, those that would make room for others last are kept. The snapshot stays the caller's. Returns how
+ * many entries and scores were left out. */
 size_t book_restore(struct book *b, const struct book_snapshot *s, int64_t now_ms);
 
 #endif

@@ -37,7 +37,9 @@ struct peers_file_start {
  * the result with peers_file_start_clear. */
 void peers_file_start(struct peers_file_start *start, const char *path, const char *network,
                       uint32_t network_id, int64_t now_ms);
-void peers_file_start_clear(struct peers_file_start *start); /* frees what was not taken out (set to NULL) */
+
+/* Any thread; does not block. Frees what was not taken out (set to NULL). Idempotent. */
+void peers_file_start_clear(struct peers_file_start *start);
 
 /* Blocks. Reads that one file. *s is set for READ and IMPORTED (the caller frees it), else NULL. `message`
  * (NUL-terminated, at most message_size) is as above. `network` is the network's name and `network_id` its

@@ -1,5 +1,5 @@
-/* The JSON of the peers files, kith's own and the older ones, to and from snapshots. For peers/file.c; no
- * I/O.
+/* The JSON of the peers files, kith's own and the older ones, to and from snapshots. For peers/file.c, on its
+ * caller's thread; no I/O. What is passed stays the caller's.
  *
  * Decoders give one of peers_file_result: READ or IMPORTED with *s set (the caller frees it), CORRUPT where
  * the shape is wrong, UNREADABLE where the file must be left alone; else *s is NULL. Single entries that make

@@ -21,7 +21,9 @@ struct address_list {
  * bad_size) saying what is wrong: the entry that is no address, more than SPECIAL_MAX of them, or no memory.
  * On failure the list is empty. On success the caller frees it with address_list_free. */
 int address_list_parse(struct address_list *list, const char *text, char *bad, size_t bad_size);
-void address_list_free(struct address_list *list); /* idempotent */
+
+/* Any thread; neither blocks. address_list_free is idempotent. */
+void address_list_free(struct address_list *list);
 bool address_list_has(const struct address_list *list, const struct address *a);
 
 #endif

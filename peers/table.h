@@ -2,7 +2,8 @@
  * with.
  *
  * The hash is keyed with random bytes, because the keys are addresses that strangers choose. The order of
- * rows depends on the calls alone, never on the hash. Owned by one thread; does no I/O. */
+ * rows depends on the calls alone, never on the hash. Owned by one thread; none of the functions blocks or
+ * does I/O. What is passed is copied. */
 #ifndef KITH_PEERS_TABLE_H
 #define KITH_PEERS_TABLE_H
 
@@ -25,7 +26,7 @@ struct table {
     uint32_t *buckets; /* the first row of each chain */
 };
 
-/* An empty table without memory of its own. */
+/* An empty table without memory of its own. sodium_init must have been called. */
 void table_init(struct table *t, size_t row_size, size_t key_size, size_t hash_size);
 void table_clear(struct table *t); /* frees the memory; the table is empty then */
 

@@ -36,11 +36,13 @@ struct buffer {
 void buffer_init(struct buffer *b); /* all zero is a valid empty buffer too */
 void buffer_fini(struct buffer *b); /* releases everything; idempotent */
 
-/* Makes room for n more bytes and returns where they go; NULL where memory is short (then failed is set).
- * What was written becomes part of the stream by buffer_commit. */
+/* Makes room for n more bytes and returns where they go, until the next call that changes the buffer; NULL
+ * where memory is short (then failed is set) or failed was set before. What was written becomes part of the
+ * stream by buffer_commit, which may commit less than n. */
 uint8_t *buffer_reserve(struct buffer *b, size_t n);
 void buffer_commit(struct buffer *b, size_t n);
 
+/* Adds a copy. */
 void buffer_add(struct buffer *b, const void *bytes, size_t n);
 
 /* Adds a parcel's whole payload: a copy below BUFFER_INLINE_MAX, else with a new reference of its own; the
@@ -58,11 +60,12 @@ static inline size_t buffer_left(const struct buffer *b)
     return b->total - b->sent;
 }
 
-/* Describes the first unconsumed bytes for writev: fills up to `most` entries, returns how many. */
+/* Describes the first unconsumed bytes for writev: fills up to `most` entries, returns how many.
+ * They point into the buffer, until the next call that changes it. */
 int buffer_iovec(const struct buffer *b, struct iovec *iov, int most);
 
-/* The first n unconsumed bytes have gone; parcels that are through are released. Once everything is consumed
- * the buffer starts anew from 0, its memory kept. */
+/* The first n unconsumed bytes (n <= buffer_left) have gone; parcels that are through are released. Once
+ * everything is consumed the buffer starts anew from 0, its memory kept. */
 void buffer_consume(struct buffer *b, size_t n);
 
 /* Gives memory back where the buffer is empty. */

@@ -3,8 +3,10 @@
  * A protocol is a *session* (one per connection, run by that connection's thread) and a *service* (one per
  * node, run by the controller). Both are plain state machines: no I/O, no clock, no globals, no threads. The
  * caller owns their memory (session_size, service_size, peer_size; zeroed before open) and passes the time,
- * so that they can be fuzzed, replayed from recorded bytes and simulated. `now_ms` is monotonic. No function
- * blocks.
+ * so that they can be fuzzed, replayed from recorded bytes and simulated. One thread at a time runs a
+ * session, or a service. `now_ms` is in milliseconds of a clock that never goes back; deadlines are on the
+ * same clock. No function blocks. What a function is given by pointer is valid for that call alone and stays
+ * the caller's, unless it is said to be taken or to outlive something.
  *
  * The session turns bytes into events and messages into bytes. Its messages are neutral: what the service
  * sees does not depend on the version that a connection speaks, so a share of addresses is an array of struct
@@ -33,6 +35,7 @@ struct bytes {
 
 /* --- the session --- */
 
+/* Copied by session_open. */
 struct session_terms {
     const struct node_terms *node; /* outlives the session */
     enum direction direction;
@@ -72,7 +75,7 @@ struct session_event {
         struct peer_terms peer; /* SESSION_READY */
         struct {
             uint32_t kind;
-            struct parcel *parcel; /* the taker owns the reference */
+            struct parcel *parcel; /* the taker owns the reference; NULL for a kind without payload */
         } message;                 /* SESSION_MESSAGE */
         struct {
             enum end_reason reason;
@@ -85,7 +88,8 @@ struct session_event {
 
 /* --- the service --- */
 
-/* One peer, as the service sees it between online and offline. */
+/* One peer, as the service sees it between online and offline. `terms` is valid for one call, `state` until
+ * service_offline returns. */
 struct service_peer {
     struct peer_ref ref;
     enum direction direction;
@@ -97,27 +101,33 @@ struct service_peer {
 /* How the service acts. All are called from within a service function, on the controller's thread; none
  * blocks. */
 struct service_actions {
-    /* Posts a message of `kind` to a peer; takes the parcel's reference. Dropped and counted where the peer
-     * is stalled. */
+    /* Posts a message of `kind` to a peer; takes the parcel's reference (NULL for a kind without payload).
+     * Where the peer's mailbox is full it waits, in order, and keeps nothing else back. Dropped where the
+     * peer is stalled or has gone, or has so much waiting already that it must have stopped reading; not
+     * counted, as the service asks or is asked again. */
     void (*send)(void *world, struct peer_ref to, uint32_t kind, struct parcel *parcel);
-    /* Hands an application message on to FromNetwork; takes the reference. Nothing is lost: where FromNetwork
-     * is full the controller takes no further messages from peers until it has room. */
+    /* Hands an application message on to FromNetwork; takes the reference. Where FromNetwork is full the
+     * controller takes no further messages from peers until it has room; what a stalled application loses is
+     * counted. */
     void (*deliver)(void *world, struct peer_ref from, uint32_t kind, struct parcel *parcel);
     /* Up to `most` addresses that may be told to that peer: good ones, never special ones or the asker's own.
      */
     size_t (*share)(void *world, struct peer_ref asker, struct endpoint *out, size_t most);
-    /* Addresses that a peer told us. */
+    /* Addresses that a peer told us; copied, save those that the network does not allow. */
     void (*learn)(void *world, struct peer_ref from, const struct endpoint *endpoints, size_t n);
+    /* Adds to the quality of that peer's IP; nothing where the peer has gone. */
     void (*merit)(void *world, struct peer_ref about, int32_t merit);
+    /* Ends the connection after what is queued for it has gone; `text` is for the log. */
     void (*disconnect)(void *world, struct peer_ref p, enum end_reason why, const char *text);
     /* The next peer that is online, after `after` (PEER_NOBODY for the first); false at the end. */
     bool (*next_peer)(void *world, struct peer_ref after, struct service_peer *next);
     uint64_t (*random)(void *world);
 };
 
+/* Copied by service_open. */
 struct service_terms {
-    const struct node_terms *node; /* outlives the service */
-    const struct service_actions *actions;
+    const struct node_terms *node;         /* outlives the service */
+    const struct service_actions *actions; /* outlives the service */
     void *world;
 };
 
@@ -144,7 +154,8 @@ struct protocol {
 
     size_t session_size, service_size, peer_size;
 
-    /* Starts a session; a dialer's first bytes go to out. 0, or -1 where memory is short. */
+    /* Starts a session; a dialer's first bytes go to out. 0, or -1 where memory is short: then it holds
+     * nothing, and no further call is made. */
     int (*session_open)(void *s, const struct session_terms *terms, int64_t now_ms, struct buffer *out);
 
     /* Consumes bytes up to and including one event, fills *ev, and appends to out what the protocol owes in
@@ -170,23 +181,31 @@ struct protocol {
 
     void (*session_close)(void *s); /* frees what the session holds and wipes its keys */
 
-    int (*service_open)(void *v, const struct service_terms *terms,
-                        int64_t now_ms); /* 0, or -1 without memory */
+    /* 0, or -1 where memory is short; then service_close alone is called. */
+    int (*service_open)(void *v, const struct service_terms *terms, int64_t now_ms);
+
+    /* A peer is there; it told us something of a kind, maybe without payload (parcel NULL); it has gone. */
     void (*service_online)(void *v, int64_t now_ms, const struct service_peer *p);
     void (*service_message)(void *v, int64_t now_ms, const struct service_peer *p, uint32_t kind,
                             struct parcel *parcel); /* takes the reference */
     void (*service_offline)(void *v, int64_t now_ms, const struct service_peer *p);
+
+    /* When service_tick must run next, INT64_MAX for never; and what is due then. */
     int64_t (*service_deadline)(const void *v);
     void (*service_tick)(void *v, int64_t now_ms);
+
+    /* Frees what the service holds; peers that are online then are not taken offline before. */
     void (*service_close)(void *v);
 };
 
-/* NULL for a name that no protocol of this build has. protocol_at(i) is NULL past the last. Any thread. */
+/* NULL for a name that no protocol of this build has. protocol_at(i) is NULL past the last. Any thread; what
+ * they return is constant. */
 const struct protocol *protocol_find(const char *name);
 const struct protocol *protocol_at(size_t i);
 
 /* Fills *terms for MAIN, TEST, LOCAL, or, where custom is not NULL, for that custom network. False where the
- * protocol has no network of that name. */
+ * protocol has no network of that name, has no custom ones, or `custom` does not fit; *terms is then
+ * untouched. Any thread. */
 bool protocol_network(const struct protocol *p, const char *name, const char *custom,
                       struct network_terms *terms);
 

@@ -21,7 +21,7 @@ struct network_terms {
     uint16_t port;               /* default listening port */
     bool open; /* addresses that are not routable may be learned and dialed (LOCAL, custom networks) */
     char seed_url[SEED_URL_MAX];          /* "" for none */
-    const char *dns_seeds[DNS_SEEDS_MAX]; /* up to the first NULL */
+    const char *dns_seeds[DNS_SEEDS_MAX]; /* up to the first NULL; literals of the protocol's */
 };
 
 /* Every time span of a node, in milliseconds. Each protocol has its defaults; flags override them. */
@@ -46,6 +46,7 @@ struct timings {
     int64_t assemble; /* parts of one message must come within */
 };
 
+/* In points of quality. */
 struct merits {
     int32_t good, bad, lost, handshake_failed; /* what each event adds to an IP's quality */
     int32_t refuse_below;                      /* neither dialed nor accepted */
@@ -53,20 +54,22 @@ struct merits {
     int32_t banned;                            /* what a banned IP's quality reads as */
 };
 
+/* Numbers of what each says; those named ..._bytes in bytes. */
 struct limits {
-    uint32_t give_up;         /* failed dials in a row of an ordinary endpoint */
-    uint32_t share;           /* addresses per answer */
-    uint32_t per_ip;          /* connections of one IP, both directions; 0: no limit */
-    uint32_t pending;         /* incoming handshakes under way at once */
-    uint32_t few_peers;       /* with fewer known the seed list is fetched at start */
-    uint32_t cat_keep;        /* a CAT round drops down to so many */
-    uint32_t queue_parcels;   /* each queue: parcels */
-    uint64_t queue_bytes;     /* each queue: payload bytes */
-    uint64_t parcel_bytes;    /* longest payload accepted or sent, up to PARCEL_MAX */
-    uint64_t handshake_bytes; /* longest handshake */
-    uint64_t assemble_bytes;  /* unfinished messages of parts, per connection */
-    uint32_t gob_types, gob_depth,
-        gob_definition; /* docs/protocols/factom.md, "Gob, as much of it as is needed" */
+    uint32_t give_up;              /* failed dials in a row of an ordinary endpoint */
+    uint32_t share;                /* addresses per answer */
+    uint32_t per_ip;               /* connections of one IP, both directions; 0: no limit */
+    uint32_t pending;              /* incoming handshakes under way at once */
+    uint32_t few_peers;            /* with fewer known the seed list is fetched at start */
+    uint32_t cat_keep;             /* a CAT round drops down to so many */
+    uint32_t queue_parcels;        /* each queue: parcels */
+    uint64_t queue_bytes;          /* each queue: payload bytes */
+    uint64_t parcel_bytes;         /* longest payload accepted or sent, up to PARCEL_MAX */
+    uint64_t handshake_bytes;      /* longest handshake */
+    uint64_t assemble_bytes;       /* unfinished messages of parts, per connection */
+    uint32_t gob_types, gob_depth, /* types of one stream; levels of nesting */
+        gob_definition; /* bytes of a type's definition; docs/protocols/factom.md, "Gob, as much of it as is
+                           needed" */
 };
 
 /* What every session of a node reads and nobody writes once the node runs. */
@@ -120,6 +123,7 @@ enum end_merit { MERIT_NONE, MERIT_HANDSHAKE, MERIT_BAD, MERIT_LOST };
 enum end_reason { END_REASONS(END_REASON_ENUM) END_REASON_COUNT };
 #undef END_REASON_ENUM
 
+/* Any thread; neither blocks. The text is a literal. */
 const char *end_reason_text(enum end_reason r); /* "bad parcel"; never NULL */
 enum end_merit end_reason_merit(enum end_reason r);
 

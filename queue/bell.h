@@ -24,7 +24,8 @@ struct bell {
     int fd;
 };
 
-/* The thread that makes the bell. 0, or -1 with errno where no descriptor is to be had. */
+/* The thread that makes the bell, before any other knows it; does not block. 0, or -1 with errno where no
+ * descriptor is to be had. */
 int bell_init(struct bell *b);
 
 /* After the last use by any thread. Idempotent once bell_init was called, whether that succeeded or not. */

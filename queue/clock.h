@@ -1,4 +1,5 @@
-/* The two clocks. Only actors read them; sessions, services and the controller's core are given the time. */
+/* The two clocks. Any thread; nothing blocks. Actors and the program read them; sessions, services and the
+ * controller's core are given the time. */
 #ifndef KITH_QUEUE_CLOCK_H
 #define KITH_QUEUE_CLOCK_H
 

@@ -1,5 +1,6 @@
 /* One lane of a mailbox: a ring of messages, the budget that bounds it, and the wake of a writer that waits
- * for room. Internal to the mailbox, whose header says which thread may do what.
+ * for room. Internal to the mailbox, whose header says which thread may do what. None of these functions
+ * blocks.
  *
  * The budget is two counters, each written by one side: what was put in, less what writers took out again,
  * and what the reader is done with. The difference is what the lane is charged for. */
@@ -15,10 +16,10 @@
 #include "queue/ring.h"
 
 struct lane_terms {
-    uint32_t parcels; /* 1 .. RING_MOST */
-    uint64_t bytes;   /* up to LANE_BYTES_MAX */
-    bool many_writers;
-    struct bell *writer_bell; /* NULL for none */
+    uint32_t parcels;         /* 1 .. RING_MOST */
+    uint64_t bytes;           /* of payload, up to LANE_BYTES_MAX */
+    bool many_writers;        /* several threads may post at once */
+    struct bell *writer_bell; /* outlives the lane; NULL for none */
 };
 
 #define LANE_BYTES_MAX ((uint64_t)1 << 37)
@@ -31,16 +32,18 @@ struct lane {
     _Atomic bool wants_room;            /* beside `done`: the reader looks at it each time it writes that */
 };
 
-/* Any thread. False where memory is short or the terms are out of their limits; then there is nothing to
- * undo. */
+/* Any thread, while no other uses the lane. Copies *terms. False where memory is short or the terms are out
+ * of their limits; then there is nothing to undo. */
 bool lane_init(struct lane *l, const struct lane_terms *terms);
 void lane_fini(struct lane *l); /* does not look at messages that are still inside */
 
-/* A writer. `bytes` is the message's payload, at most PARCEL_MAX. False where there is no room: the message
- * is still the caller's, and the writer's bell rings later. An empty lane has room for any message. */
+/* A writer. `bytes` is the message's payload, at most PARCEL_MAX. True: the lane owns the message. False
+ * where there is no room: it is still the caller's, and the writer's bell rings later. An empty lane has room
+ * for any message. */
 bool lane_post(struct lane *l, const struct message *message, uint32_t bytes);
 
-/* The reader, or a writer that goes on to lane_take_back. Takes the oldest; false where none is left. */
+/* The reader, or a writer that goes on to lane_take_back. Takes the oldest, which the caller owns then; false
+ * where none is left. */
 bool lane_take(struct lane *l, struct message *message);
 
 /* A writer: the message of so many bytes, which it took with lane_take, no longer counts. */

@@ -4,7 +4,8 @@
 
 enum log_level { LOG_LEVEL_SILENT, LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
-/* `line` is called on any of the node's threads, several at once; it must not block for long. */
+/* `line` is called on any of the node's threads, several at once; it must not block for long. `text` has no
+ * newline at its end and is gone when it returns. */
 struct log_sink {
     void (*line)(void *context, enum log_level level, const char *text);
     void *context;
@@ -12,7 +13,7 @@ struct log_sink {
 };
 
 /* Formats one line and hands it to the sink, where its level is wanted; longer than 511 bytes it is cut. Any
- * thread. */
+ * thread; blocks only as long as the sink does. */
 void log_line(const struct log_sink *sink, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -47,11 +47,12 @@ enum mailbox_result {
     MAILBOX_FULL, /* the message is still the caller's; writer_bell rings when there is room again */
 };
 
-/* Any thread. NULL where memory is short or the terms are out of their limits. */
+/* Any thread; does not block. Copies *terms; the bells and the ready list in it outlive the mailbox. NULL
+ * where memory is short or the terms are out of their limits. */
 struct mailbox *mailbox_new(const struct mailbox_terms *terms);
 
-/* When no thread uses it any more. Every message still inside goes to `discard` (which may be NULL: parcels
- * are released, control bodies freed with free). NULL is allowed. */
+/* One thread, when no other uses it any more; does not block. Every message still inside goes to `discard`
+ * (which may be NULL: parcels are released, control bodies freed with free). NULL is allowed. */
 void mailbox_free(struct mailbox *m, void (*discard)(void *context, struct message *message), void *context);
 
 /* --- writers --- */
@@ -66,19 +67,21 @@ enum mailbox_result mailbox_post_control(struct mailbox *m, const struct message
 /* A writer's thread; never blocks. Lists the mailbox as ready and wakes its reader if that sleeps. */
 void mailbox_wake(struct mailbox *m);
 
-/* A writer's thread. Takes the oldest message out of the data lane, as the reader would, and gives its budget
- * back. False where nothing is left in it (the reader may still hold some). */
+/* A writer's thread; never blocks. Takes the oldest message out of the data lane, as the reader would, and
+ * gives its budget back. The caller owns the message. False where nothing is left in it (the reader may still
+ * hold some). */
 bool mailbox_drop_oldest(struct mailbox *m, struct message *oldest);
 
-/* Any thread: how much of the data lane's budget is used now. A snapshot: it may be out of date when it is
- * returned, but it is never above the terms (save for the bytes of one parcel larger than all of them). */
+/* Any thread; never blocks. How much of the data lane's budget is used now. A snapshot: it may be out of date
+ * when it is returned, but it is never above the terms (save for the bytes of one parcel larger than all of
+ * them). */
 void mailbox_fill(const struct mailbox *m, uint32_t *parcels, uint64_t *bytes);
 
-/* Any thread. A number, never 0, that changes whenever the reader makes progress: with mailbox_done and
- * mailbox_getting_on, not with mailbox_take, and not when a writer drops. */
+/* Any thread; never blocks. A number, never 0, that changes whenever the reader makes progress: with
+ * mailbox_done and mailbox_getting_on, not with mailbox_take, and not when a writer drops. */
 uint64_t mailbox_progress(const struct mailbox *m);
 
-/* --- the reader --- */
+/* --- the reader: none of its functions blocks --- */
 
 /* The reader's thread; none blocks. Takes up to `most` messages of that lane, oldest first; returns how many.
  * The caller owns them. What is taken from the data lane counts until mailbox_done; the control lane's count
@@ -106,7 +109,7 @@ bool mailbox_empty_control(const struct mailbox *m);
 /* `most` (1 .. MAILBOX_MOST): how many names the list holds at least. Each mailbox lists itself at most once,
  * so a list made for all of them never overflows; the name of a mailbox that was freed while listed counts
  * until it is taken. On a list that is full all the same a mailbox stays unlisted until its next
- * mailbox_wake. NULL where memory is short or `most` is out of its limits. */
+ * mailbox_wake. Any thread; does not block. NULL where memory is short or `most` is out of its limits. */
 struct ready *ready_new(uint32_t most);
 void ready_free(struct ready *r); /* when no mailbox uses it any more; NULL is allowed */
 
@@ -144,7 +147,8 @@ enum outlet_result outlet_post(struct outlet *o, const struct message *message, 
                                int64_t stall_ms, void (*dropped)(void *context, struct message *message),
                                void *context);
 
-/* When a writer that was told to wait must try again at the latest; INT64_MAX where it was not. */
+/* The single writer's thread; never blocks. When a writer that was told to wait must try again at the latest;
+ * INT64_MAX where it was not. */
 int64_t outlet_deadline(const struct outlet *o, int64_t stall_ms);
 
 #endif

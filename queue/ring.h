@@ -22,15 +22,15 @@ enum ring_kind {
     RING_OF_NAMES, /* any number of threads may put */
 };
 
-/* Any thread. A ring that holds at least `most` (1 .. RING_MOST) slots of that kind. Its memory is not
- * touched before it is used. many_writers: whether several threads may put at once. NULL where memory is
- * short or `most` is out of its limits. */
+/* Any thread; does not block. A ring that holds at least `most` (1 .. RING_MOST) slots of that kind. Its
+ * memory is not touched before it is used. many_writers: whether several threads may put at once. NULL where
+ * memory is short or `most` is out of its limits. */
 struct ring *ring_new(enum ring_kind kind, uint32_t most, bool many_writers);
 void ring_free(struct ring *r); /* when no thread uses it any more; NULL is allowed */
 
-/* A writer's thread. False where the ring is full. Everything that the thread did before is visible to the
- * one that takes the slot. With many writers, one that was put to sleep between its two steps holds up the
- * others; they give their time away until it has run. */
+/* A writer's thread. Copies the slot in; false where the ring is full. Everything that the thread did before
+ * is visible to the one that takes the slot. With many writers, one that was put to sleep between its two
+ * steps holds up the others; they give their time away until it has run. */
 bool ring_put_message(struct ring *r, const struct message *message);
 bool ring_put_name(struct ring *r, struct peer_ref name);
 

@@ -5,9 +5,9 @@
 #include <pthread.h>
 #include <stddef.h>
 
-/* Any thread; does not block. Starts a joinable thread of that name (at most 15 bytes) with every signal
- * blocked, so that the application's handlers run on the application's own threads. stack_bytes is the size
- * of its stack, 0 for the system's default. 0, or an error number, as pthread_create. */
+/* Any thread; does not block. Starts a joinable thread of that name (copied; at most 15 bytes) with every
+ * signal blocked, so that the application's handlers run on the application's own threads. stack_bytes is the
+ * size of its stack, 0 for the system's default. 0, or an error number, as pthread_create. */
 int thread_start(pthread_t *thread, const char *name, size_t stack_bytes, void *(*run)(void *argument),
                  void *argument);
 

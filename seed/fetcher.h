@@ -39,8 +39,8 @@ struct seed_fetcher_terms {
 };
 
 /* Any thread, once seed_fetch_global_init and sodium_init have been called. Does not block. Starts the
- * thread, which does nothing before it is asked. Without a URL and DNS seeds a fetch finds nothing and
- * succeeds. NULL where memory, threads or descriptors are short, or n_dns is too large. */
+ * thread, which does nothing before it is asked. Copies *terms. Without a URL and DNS seeds a fetch
+ * finds nothing and succeeds. NULL where memory, threads or descriptors are short, or n_dns is too large. */
 struct seed_fetcher *seed_fetcher_start(const struct seed_fetcher_terms *terms);
 
 /* One thread at a time; never blocks. Fetch now, also while it waits for its next try. Every ask is followed

@@ -35,9 +35,10 @@ int seed_result_add(struct seed_result *result, const struct endpoint *endpoints
 int seed_result_fail(struct seed_result *result, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-void seed_result_free(struct seed_result *result); /* idempotent */
+/* Any thread; does not block. Idempotent. */
+void seed_result_free(struct seed_result *result);
 
-/* True where the fetch is to end now. */
+/* Any thread; does not block. True where the fetch is to end now. */
 bool seed_stopped(const struct seed_terms *terms);
 
 #endif

@@ -2,7 +2,9 @@
 #ifndef KITH_SEED_TEXT_H
 #define KITH_SEED_TEXT_H
 
-/* A terminal or a log reader would obey control bytes: each byte that is not printable ASCII becomes '?'. */
+/* Any thread. A terminal or a log reader would obey control bytes: each byte that is not printable ASCII
+ * becomes
+ * '?'. */
 static inline void seed_make_printable(char *text)
 {
     for (; *text; text++) {

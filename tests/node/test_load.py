@@ -203,5 +203,32 @@ def a_stalled_application(lab):
     return f"{len(numbers)} came and {lost} were counted as lost"
 
 
+def floods_that_meet(lab):
+    """Each of two nodes sends as fast as it can, and asks the other for its peers: both get on, neither loses any."""
+    a, b, name_of_a, name_of_b = lab.pair("-queue", "200", "-stall", "5000", "-peerRequest", "100",
+                                          "-peerRequestLimit", "0")
+    stop = time.monotonic() + 3 * SLOW
+    for node in (a, b):
+        node.raw = lambda line: line.startswith((PARCEL, b'{"event":"sent"'))
+
+    def flood(node, target):
+        lines = (json.dumps({"send": target, "text": "x" * 20000}) + "\n").encode() * 50
+        while time.monotonic() < stop and node.alive():
+            node.write(lines)
+
+    threads = [threading.Thread(target=flood, args=pair, daemon=True) for pair in ((a, name_of_b), (b, name_of_a))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30 * SLOW)
+        check(not thread.is_alive(), "a node takes no more input")
+    until(lambda: a.status()["to_network"] == b.status()["to_network"] == 0, 20, "ToNetwork is empty")
+    one, other = a.status()["parcels_in"], b.status()["parcels_in"]
+    check(min(one, other) * 10 > max(one, other), f"{one} messages one way, {other} the other")
+    check(dropped(a) == 0 and dropped(b) == 0, f"dropped: {a.status()['dropped']}, {b.status()['dropped']}")
+    return f"{one} messages one way, {other} the other"
+
+
 if __name__ == "__main__":
-    run([a_hundred_thousand_messages, a_reader_that_naps, a_peer_that_stops_reading, a_stalled_application])
+    run([a_hundred_thousand_messages, a_reader_that_naps, a_peer_that_stops_reading, a_stalled_application,
+         floods_that_meet])

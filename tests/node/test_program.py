@@ -394,6 +394,21 @@ class Console:
         self.node.process.wait()
 
 
+def closed_standard_descriptors(lab):
+    """What it writes to standard output must not go into the first socket or file that it opens."""
+    node = lab.node("-json=false", start=False)
+    with open(node.stderr_path, "wb") as stderr:
+        process = subprocess.Popen(["sh", "-c", 'exec "$@" <&- >&-', "sh", *node.command_line()], stderr=stderr)
+    try:
+        lab.node("-exclusive", "-peers", node.endpoint, "-redialSpecial", "100").wait_online(node)
+        for fd in (0, 1):
+            target = os.readlink(f"/proc/{process.pid}/fd/{fd}")
+            check(target == "/dev/null", f"descriptor {fd} is {target}")
+    finally:
+        process.terminate()
+        process.wait(5 * SLOW)
+
+
 def console(lab):
     other = lab.node("-exclusive")
     node = lab.node("-exclusive", "-peers", other.endpoint, start=False)
@@ -444,4 +459,4 @@ if __name__ == "__main__":
          configuration_file, sighup_reads_the_special_peers_again, signals_end_it, quit_and_the_end_of_input,
          garbage_on_stdin, a_line_that_is_too_long, messages_both_ways, kinds_of_targets, send_to_nobody, ids_come_back,
          ban_and_unban, disconnect_and_special, status_and_peers, versions_of_the_protocol, recorded_streams,
-         nobody_reads_its_output, console, console_ends_with_its_input])
+         nobody_reads_its_output, closed_standard_descriptors, console, console_ends_with_its_input])

@@ -30,9 +30,9 @@ struct world {
     size_t n_accepted, n_shed;
 
     struct peer_ref posted[MOST]; /* application messages only */
-    size_t n_posted;
-    struct peer_ref full; /* posting to it says wait */
-    bool from_full;       /* delivering says wait */
+    size_t n_posted, n_asked;     /* asked: what the service itself has posted */
+    struct peer_ref full;         /* posting to it says wait */
+    bool from_full;               /* delivering says wait */
     size_t n_delivered;
 
     struct peer_ref closed[MOST];
@@ -94,6 +94,8 @@ static enum outlet_result w_post(void *world, struct moment at, struct peer_ref 
     if (m->type == w->config.protocol->kinds[0].kind) {
         assert_true(w->n_posted < MOST);
         w->posted[w->n_posted++] = to;
+    } else {
+        w->n_asked++;
     }
     parcel_release(m->parcel);
     return OUTLET_POSTED;
@@ -448,6 +450,58 @@ static void a_full_application_waits_too(void **state)
     world_free(w);
 }
 
+/* Two nodes that flood each other and ask each other something would else both wait, each for the other to
+ * read. */
+static void what_the_service_says_keeps_nobody_back(void **state)
+{
+    struct world *w = world_new();
+    struct peer_ref a, b;
+
+    (void)state;
+    world_open(w);
+    a = incoming(w, 1);
+    b = incoming(w, 2);
+    w->full = a;
+    w->n_asked = 0;
+    pass(w, w->config.terms.timings.request);
+    assert_int_equal(w->n_asked, 1); /* b is asked for its peers; the request to a waits */
+    assert_true(controller_waits(w->core));
+    assert_int_equal(controller_appetite(w->core), APPETITE_PEERS | APPETITE_APPLICATION);
+    receive(w, b, "hello");
+    assert_int_equal(w->n_delivered, 1);
+    w->full = PEER_NOBODY;
+    controller_retry(w->core, now(w));
+    assert_int_equal(w->n_asked, 2);
+    assert_false(controller_waits(w->core));
+    world_free(w);
+}
+
+/* A peer that takes nothing can't make the node keep requests and answers for it without end. */
+static void what_waits_for_one_peer_is_bounded(void **state)
+{
+    struct world *w = world_new();
+    struct peer_ref a;
+
+    (void)state;
+    world_open(w);
+    a = incoming(w, 1);
+    w->full = a;
+    for (int i = 0; i < 100; i++)
+        pass(w, w->config.terms.timings.request);
+    w->full = PEER_NOBODY;
+    w->n_asked = 0;
+    controller_retry(w->core, now(w));
+    assert_true(w->n_asked > 0 && w->n_asked <= 16);
+    w->full = a;
+    pass(w, w->config.terms.timings.request);
+    assert_true(controller_waits(w->core));
+    ended(w, a, END_CLOSED);
+    controller_retry(w->core, now(w));
+    assert_false(controller_waits(w->core));
+    assert_int_equal(w->dropped, 0); /* the node's own: the application misses nothing */
+    world_free(w);
+}
+
 static void to_a_peer_that_has_gone_is_counted(void **state)
 {
     struct world *w = world_new();
@@ -481,6 +535,9 @@ static void a_peer_connected_both_ways_gets_one_copy(void **state)
     say(w, SCOPE_FULL, PEER_NOBODY, "hello", 1);
     assert_int_equal(w->n_posted, 1);
     assert_true(peer_ref_equal(w->posted[0], out));
+    receive(w, in, "what it has"); /* is not sent back by its other connection either */
+    say(w, SCOPE_FULL, PEER_NOBODY, "what it has", 3);
+    assert_int_equal(w->n_posted, 0);
     ended(w, out, END_CLOSED);
     say(w, SCOPE_FULL, PEER_NOBODY, "hello again", 2);
     assert_int_equal(w->n_posted, 1);
@@ -762,6 +819,8 @@ int main(void)
         cmocka_unit_test(a_message_is_not_sent_back),
         cmocka_unit_test(a_full_mailbox_waits_without_keeping_others),
         cmocka_unit_test(a_full_application_waits_too),
+        cmocka_unit_test(what_the_service_says_keeps_nobody_back),
+        cmocka_unit_test(what_waits_for_one_peer_is_bounded),
         cmocka_unit_test(to_a_peer_that_has_gone_is_counted),
         cmocka_unit_test(a_peer_connected_both_ways_gets_one_copy),
         cmocka_unit_test(the_older_of_two_connections_stays),

@@ -8,6 +8,7 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +16,10 @@
 #include <unistd.h>
 
 #include "app/kith.h"
+#include "controller/actor_private.h"
+#include "queue/parcel.h"
 
-enum { WAIT_MS = 20000, SENDERS = 4, EACH = 2000 };
+enum { WAIT_MS = 20000, SENDERS = 4, EACH = 2000, COMMANDS = 20000, PAIRS = 300000 };
 
 static int64_t now_ms(void)
 {
@@ -224,6 +227,92 @@ static void quitting_ends_with_an_event(void **state)
     kith_close(a);
 }
 
+/* More events than there is room for, and none taken: the end is told all the same. */
+static void the_end_is_told_when_events_were_missed(void **state)
+{
+    struct kith *a = open_node("127.0.77.1", NULL);
+    struct pollfd room = {.fd = kith_room_fd(a), .events = POLLIN};
+    struct kith_item item;
+    uint64_t told = 0, missed = 0;
+
+    (void)state;
+    for (uint64_t i = 1; i <= COMMANDS; i++) {
+        enum kith_result r;
+
+        while ((r = kith_ask_peers(a, i)) == KITH_WOULD_BLOCK)
+            assert_int_equal(poll(&room, 1, WAIT_MS), 1); /* it tells of room for commands, too */
+        assert_int_equal(r, KITH_OK);
+    }
+    kith_quit(a);
+    assert_int_equal(kith_ask_peers(a, 1), KITH_CLOSED);
+    do {
+        assert_int_equal(next(a, &item), KITH_EVENT);
+        told += item.event.type == KITH_PEERS;
+        missed += item.event.type == KITH_MISSED ? item.event.count : 0;
+    } while (item.event.type != KITH_ENDED);
+    assert_int_equal(told + missed, COMMANDS);
+    assert_true(missed > 0);
+    assert_int_equal(kith_receive(a, &item), KITH_NOTHING);
+    kith_close(a);
+}
+
+/* A parcel and then an event, again and again, as the controller posts a peer's last parcel and its OFFLINE.
+ */
+static void *post_pairs(void *argument)
+{
+    struct actor *a = argument;
+
+    for (uint64_t i = 0; i < PAIRS; i++) {
+        struct message parcel = {.id = 2 * i, .parcel = parcel_new("x", 1)};
+        struct message event = {.id = 2 * i + 1, .body = calloc(1, sizeof(struct node_event))};
+        struct node_event *e = event.body;
+
+        if (!parcel.parcel || !e)
+            return NULL;
+        e->id = event.id;
+        parcel.tag = (uint32_t)parcel.id;
+        while (mailbox_post(a->from_network, &parcel) == MAILBOX_FULL)
+            sched_yield();
+        while (mailbox_post_control(a->from_network, &event) == MAILBOX_FULL)
+            sched_yield();
+    }
+    return argument;
+}
+
+static void no_event_overtakes_a_parcel(void **state)
+{
+    struct actor *a = aligned_alloc(_Alignof(struct actor), sizeof *a);
+    struct mailbox_terms terms = {.parcels = 64, .bytes = 64, .controls = 64};
+    pthread_t thread;
+    void *done;
+
+    (void)state;
+    assert_non_null(a);
+    memset(a, 0, sizeof *a);
+    assert_int_equal(bell_init(&a->app_bell), 0);
+    terms.reader_bell = &a->app_bell;
+    a->from_network = mailbox_new(&terms);
+    assert_non_null(a->from_network);
+    assert_int_equal(pthread_create(&thread, NULL, post_pairs, a), 0);
+    for (uint64_t expected = 0; expected < 2 * PAIRS;) {
+        struct taken t;
+        enum take_result r = actor_take(a, &t);
+
+        if (r == TAKE_NOTHING)
+            continue;
+        assert_int_equal(r == TAKE_PARCEL ? t.kind : t.event->id, expected++);
+        if (r == TAKE_PARCEL)
+            parcel_release(t.parcel);
+        else
+            node_event_free(t.event);
+    }
+    pthread_join(thread, &done);
+    assert_non_null(done);
+    mailbox_free(a->from_network, NULL, NULL);
+    bell_fini(&a->app_bell);
+    free(a);
+}
+
 static void errors_name_the_option(void **state)
 {
     struct kith_config *c = kith_config_new();
@@ -242,8 +331,12 @@ static void errors_name_the_option(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(messages_go_both_ways),        cmocka_unit_test(many_threads_send_through_one_node),
-        cmocka_unit_test(closing_sends_what_is_queued), cmocka_unit_test(quitting_ends_with_an_event),
+        cmocka_unit_test(messages_go_both_ways),
+        cmocka_unit_test(many_threads_send_through_one_node),
+        cmocka_unit_test(closing_sends_what_is_queued),
+        cmocka_unit_test(quitting_ends_with_an_event),
+        cmocka_unit_test(the_end_is_told_when_events_were_missed),
+        cmocka_unit_test(no_event_overtakes_a_parcel),
         cmocka_unit_test(errors_name_the_option),
     };
 
