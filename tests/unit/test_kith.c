@@ -19,7 +19,7 @@
 #include "controller/actor_private.h"
 #include "queue/parcel.h"
 
-enum { WAIT_MS = 20000, SENDERS = 4, EACH = 2000, COMMANDS = 20000, PAIRS = 300000 };
+enum { WAIT_MS = 20000, SENDERS = 4, EACH = 2000, COMMANDS = 24000, PAIRS = 300000 };
 
 static int64_t now_ms(void)
 {

@@ -1,0 +1,464 @@
+#!/usr/bin/env python3
+"""kith and the second-generation Go implementation of the Factom protocol, in one network.
+
+Usage: KITH_GO_NODE=PATH-OF-GO-NODE test_interop.py PATH-OF-KITH [word of a test's name]...
+
+With KITH_INTEROP_FULL=1 there are more messages. The script "run" builds the Go node and then runs this.
+"""
+import base64
+import itertools
+import json
+import os
+import queue
+import random
+import sys
+import threading
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "node"))
+from kithnode import PORT, SLOW, Failure, Node, check, few, run, until  # noqa: E402
+
+GO_NODE = os.environ.get("KITH_GO_NODE", "")
+FULL = os.environ.get("KITH_INTEROP_FULL") == "1"
+VERSIONS = (9, 10, 11)
+EVERYONE = "<FULLBORADCAST>"  # as the Go node spells it; kith takes it too
+QUICK = ("-redial", "1s", "-redialSpecial", "1s", "-acceptInterval", "0")
+LONELY = ("-exclusive", *QUICK)  # dials nobody but its special peers
+# The Go node drops what finds more than 1000 parcels waiting for its application or for a peer.
+WINDOW_PARCELS, WINDOW_BYTES = 200, 40 << 20
+
+
+class GoNode(Node):
+    """The same for the Go node. Its flags are in main.go; "sent" tells no count, "offline" no reason."""
+
+    def command_line(self):
+        return [self.kith, "-bind", self.address, "-networkPort", str(PORT), *self.flags]
+
+    def end(self, number=None):
+        self.request(command="quit")
+        return super().end(number)
+
+
+def go_node(lab, *flags, start=True):
+    node = GoNode(GO_NODE, lab.address(), os.path.join(lab.home, f"go{len(lab.nodes)}"), flags)
+    lab.nodes.append(node)
+    return node.start() if start else node
+
+
+def versions(preferred, minimum=None):
+    least = () if minimum is None else ("-protocolVersionMinimum", str(minimum))
+    return ("-protocolVersion", str(preferred), *least)
+
+
+def dials(node):
+    return ("-peers", node.endpoint)
+
+
+class Pair:
+    """A kith and a Go node; `dialer` is "kith" or "go". Flags come on top of those that make the connection."""
+
+    def __init__(self, lab, dialer, kith_flags=(), go_flags=(), connected=True):
+        if dialer == "kith":
+            self.go = go_node(lab, *go_flags)
+            self.kith = lab.node(*LONELY, *kith_flags, *dials(self.go))
+        else:
+            self.kith = lab.node(*LONELY, *kith_flags)
+            self.go = go_node(lab, *go_flags, *dials(self.kith))
+        if connected:
+            self.in_kith = self.kith.wait_online(self.go)  # what kith says of the Go node
+            self.in_go = self.go.wait_online(self.kith)
+
+    def directions(self):
+        """(sender, what it calls the receiver, receiver, what that calls the sender)"""
+        yield self.kith, self.in_kith["peer"], self.go, self.in_go["peer"]
+        yield self.go, self.in_go["peer"], self.kith, self.in_kith["peer"]
+
+    def talk(self):
+        """A message each way, directed, arrives unchanged under the right name."""
+        for sender, target, receiver, name in self.directions():
+            text, since = base64.b64encode(random.randbytes(100)).decode(), receiver.mark()
+            sender.request(send=target, base64=text)
+            receiver.wait("parcel", since=since, base64=text, peer=name)
+
+    def stays(self):
+        check(not self.kith.all("offline"), f"{self.kith}: {self.kith.all('offline')}")
+        check(not self.go.all("offline"), f"{self.go}: {self.go.all('offline')}")
+
+    def kill(self):
+        self.go.end()
+        self.kith.end()
+
+
+def ended(node, cause):
+    return node.status()["ended"][cause]
+
+
+def logged(node, text, seconds=10):
+    until(lambda: text in node.stderr(), seconds, f"{node}: \"{text}\" in the log")
+
+
+def agreed(dialer, listener):
+    """The version of a connection between nodes that prefer these."""
+    return 9 if (dialer, listener) == (10, 9) else dialer
+
+
+def every_version_prefers_each(lab):
+    seen = []
+    for who, of_dialer, of_listener in itertools.product(("kith", "go"), VERSIONS, VERSIONS):
+        of_kith, of_go = (of_dialer, of_listener) if who == "kith" else (of_listener, of_dialer)
+        pair = Pair(lab, who, versions(of_kith), versions(of_go))
+        wanted = agreed(of_dialer, of_listener)
+        said = pair.in_kith["version"], pair.in_go["version"]
+        check(said == (wanted, wanted), f"{who} with {of_dialer} dials {of_listener}: {said}")
+        check(pair.in_kith["address"] == pair.go.endpoint, f"{pair.in_kith}")
+        pair.talk()
+        pair.stays()
+        pair.kill()
+        seen.append(f"{who} {of_dialer}>{of_listener}={wanted}")
+    return ", ".join(seen)
+
+
+def both_dial_each_other(lab):
+    """The Go node keeps the latest connection of a peer, kith one of each direction: that comes to rest."""
+    pairs = []
+    for version in VERSIONS:
+        kith = lab.node(*LONELY, *versions(version), start=False)
+        go = go_node(lab, *versions(version), *dials(kith), start=False)
+        kith.flags += dials(go)
+        go.start(wait=False)
+        kith.start(wait=False)
+        pairs.append((kith, go))
+    for kith, go in pairs:
+        kith.wait_online(go)
+        go.wait_online(kith)
+    time.sleep(2.5)  # in which either dials again what the other has closed
+    marks = [(kith.mark(), go.mark()) for kith, go in pairs]
+    time.sleep(2)
+    for (kith, go), (of_kith, of_go) in zip(pairs, marks):
+        check(len(kith.online) == 1 and len(go.online) == 1, f"{kith.online}, {go.online}")
+        check(not kith.all("offline", of_kith) and not go.all("offline", of_go), "the connections change for ever")
+        for sender, receiver in ((kith, go), (go, kith)):
+            sender.request(send=sender.peers().pop(), text="hello")
+            receiver.wait("parcel", text="hello", peer=receiver.peers().pop())
+
+
+# --- many messages ---
+
+def payloads(count):
+    """Mostly small; each power of two's neighbourhood up to 64 KiB, some of MiBs, and two as long as 16 MiB."""
+    edges = [n for power in (1, 7, 8, 12, 15, 16) for n in ((1 << power) - 1, 1 << power, (1 << power) + 1)]
+    large = [1 << 20, (1 << 20) + 1, 5 << 20, (16 << 20) - 1, 16 << 20]
+    if SLOW > 1:
+        large = large[:2]  # a sanitizer would spend minutes on the others
+    sizes = edges + large + [random.randint(1, 3000) for _ in range(count - len(edges) - len(large))]
+    random.shuffle(sizes)
+    # Each is another message, or it would be held back as an echo.
+    return (random.randbytes(size) for size in sizes)
+
+
+def divert(node):
+    """The node's parcels go to a queue from now on, and what it answers to a send nowhere."""
+    parcels = queue.Queue()
+
+    def take(line):
+        event = json.loads(line)
+        if event["event"] == "parcel":
+            parcels.put(event)
+        return event["event"] in ("parcel", "sent")
+
+    node.raw = take
+    return parcels
+
+
+def expect(parcels, name, text):
+    """The next parcel is this one."""
+    try:
+        event = parcels.get(timeout=20 * SLOW)
+    except queue.Empty:
+        raise Failure(f"a message of {len(text) * 3 // 4} bytes has not come") from None
+    check(event["peer"] == name, f"the sender is {event['peer']}, not {name}")
+    check(event["base64"] == text, f"instead of {len(text) * 3 // 4} bytes {len(event['base64']) * 3 // 4} others came")
+
+
+def stream(sender, target, parcels, name, count):
+    """Sends with a window; all arrive, in order. Returns how many bytes went."""
+    waiting, inside, total = [], 0, 0
+    for payload in payloads(count):
+        text = base64.b64encode(payload).decode()
+        while waiting and (len(waiting) >= WINDOW_PARCELS or inside + len(payload) > WINDOW_BYTES):
+            inside -= len(waiting[0]) * 3 // 4
+            expect(parcels, name, waiting.pop(0))
+        sender.request(send=target, base64=text)
+        waiting.append(text)
+        inside += len(payload)
+        total += len(payload)
+    for text in waiting:
+        expect(parcels, name, text)
+    return total
+
+
+def stream_both_ways(pair, count):
+    faults, totals, threads = [], [], []
+
+    def work(*arguments):
+        try:
+            totals.append(stream(*arguments))
+        except (Failure, OSError) as fault:
+            faults.append(f"{arguments[0]}: {fault}")
+
+    for sender, target, receiver, name in pair.directions():
+        threads.append(threading.Thread(target=work, args=(sender, target, divert(receiver), name, count)))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    check(not faults, "; ".join(faults))
+    return sum(totals)
+
+
+def many_messages(lab):
+    count = few(10000 if FULL else 1000)
+    said = []
+    for version, dialer in zip(VERSIONS, ("kith", "go", "kith")):
+        pair, before = Pair(lab, dialer, versions(version), versions(version)), time.monotonic()
+        total = stream_both_ways(pair, count)
+        check(not any(pair.kith.status()["dropped"].values()), f"{pair.kith.status()['dropped']}")
+        pair.stays()
+        pair.kill()
+        said.append(f"V{version} {total >> 20} MiB in {time.monotonic() - before:.1f} s")
+    return f"{count} each way: " + ", ".join(said)
+
+
+# --- silence ---
+
+def idle_connections_stay(lab):
+    """One side pings and would end the connection, were there no answers; then the other."""
+    quiet = ("-target", "1")  # with its one peer the Go node is content, and asks for no others
+    ours = [Pair(lab, "kith", (*versions(v), "-ping", "500", "-silence", "3s"), (*versions(v), "-ping", "60s", *quiet))
+            for v in VERSIONS]
+    theirs = [Pair(lab, "go", (*versions(v), "-ping", "60s", "-silence", "120s"),
+                   (*versions(v), "-ping", "1s", "-silence", "3500ms", *quiet)) for v in VERSIONS]
+    time.sleep(1.5)  # the Go node greets with a ping
+    before = [pair.kith.status()["bytes_in"] for pair in ours + theirs]
+    time.sleep(5)
+    for pair, was in zip(ours + theirs, before):
+        pair.stays()
+        check(pair.kith.status()["bytes_in"] > was, f"{pair.kith} has heard nothing")
+        pair.talk()
+
+
+# --- peers of peers ---
+
+SHARES = ("-shareAbove", "-1", "-peerRequestLimit", "100ms")
+
+
+def go_asks_kith(lab):
+    """The Go node learns of another from kith, and dials it."""
+    for version in VERSIONS:
+        hub = lab.node(*LONELY, *SHARES, *versions(version))
+        other = lab.node(*LONELY, *versions(version), *dials(hub))
+        other.wait_online(hub)
+        hub.wait_online(other)
+        asker = go_node(lab, *versions(version), "-peerRequest", "500ms", *dials(hub))
+        check(asker.wait_online(other)["direction"] == "outgoing", "it was dialed")
+        check("bad data" not in asker.stderr() and "Failed to unmarshal" not in asker.stderr(), "a bad share")
+        check(not hub.all("offline"), f"{hub.all('offline')}")
+
+
+def kith_asks_go(lab):
+    """kith learns of another from the Go node, and dials it; an answer that names nobody does no harm."""
+    for version in VERSIONS:
+        hub = go_node(lab, *versions(version), "-peerRequest", "200ms")
+        asker = lab.node(*QUICK, *versions(version), "-peerRequest", "500ms", *dials(hub))
+        asker.wait_online(hub)
+        time.sleep(1.2)  # two answers without addresses
+        check(all(p["quality"] >= 0 for p in asker.command("peers")["peers"]), f"{asker.command('peers')}")
+        other = go_node(lab, *versions(version), *dials(hub), "-target", "1")
+        check(asker.wait_online(other)["direction"] == "outgoing", "it was dialed")
+        check(not asker.all("offline"), f"{asker.all('offline')}")
+
+
+def a_full_kith_refuses(lab):
+    """The Go node understands the refusal and the addresses in it, which it then leaves alone: it is made so."""
+    for version in VERSIONS:
+        full = lab.node(*LONELY, *SHARES, "-incoming", "1", *versions(10))
+        member = go_node(lab, *versions(10), *dials(full))
+        full.wait_online(member)
+        newcomer = go_node(lab, *versions(version), *dials(full))
+        logged(newcomer, f"Connection declined with alternatives from {full}")
+        until(lambda: ended(full, "refused: full") >= 1, 5, lambda: f"{full.status()['ended']}")
+        check(not newcomer.online and full.count("incoming") == 1, "it was let in")
+        member.end()  # then there is room
+        newcomer.wait_online(full)
+
+
+def a_full_kith_that_knows_nobody(lab):
+    for version in VERSIONS:
+        full = lab.node(*LONELY, "-incoming", "0", *versions(9))
+        newcomer = go_node(lab, *versions(version), *dials(full))
+        logged(newcomer, "connection rejected")
+        until(lambda: ended(full, "refused: full") >= 1, 5, lambda: f"{full.status()['ended']}")
+        check(not newcomer.online and not full.online, "it was let in")
+
+
+def a_full_go_node_refuses(lab):
+    """It refuses in the version that it prefers, before it has read anything; kith goes where it is told to."""
+    for of_kith, of_go in itertools.product(VERSIONS, VERSIONS):
+        full = go_node(lab, "-incoming", "1", *versions(of_go))
+        member = lab.node(*LONELY, *dials(full))
+        known = full.wait_online(member)["peer"]
+        newcomer = lab.node(*QUICK, *versions(of_kith), *dials(full))
+        newcomer.wait_online(member)
+        check(ended(newcomer, "peer is full") >= 1, f"{newcomer.status()['ended']}")
+        check(full.peers() == {known}, f"it was let in: {full.peers()}")
+        for node in (newcomer, member, full):
+            node.end()
+
+
+def a_full_go_node_that_knows_nobody(lab):
+    for of_kith, of_go in itertools.product(VERSIONS, VERSIONS):
+        full = go_node(lab, "-incoming", "0", *versions(of_go))
+        newcomer = lab.node(*LONELY, *versions(of_kith), *dials(full))
+        until(lambda: ended(newcomer, "peer is full") >= 1, 5, lambda: f"{newcomer.status()['ended']}")
+        check(not any(n for cause, n in newcomer.status()["ended"].items() if cause != "peer is full"),
+              f"{newcomer.status()['ended']}")
+        newcomer.end()
+        full.end()
+
+
+# --- who does not belong together ---
+
+def another_network(lab):
+    for version in VERSIONS:
+        of_go = (*versions(version), "-networkID", "0xfeedbeef")
+        pair = Pair(lab, "go", versions(version), of_go, connected=False)
+        logged(pair.kith, "network feedbeef, ours is 00beaded")
+        check(ended(pair.kith, "wrong network") >= 1, f"{pair.kith.status()['ended']}")
+        check(not pair.kith.online and not pair.go.online, "they are connected")
+        pair = Pair(lab, "kith", versions(version), of_go, connected=False)
+        logged(pair.go, "wrong network id")
+        check(not pair.kith.online and not pair.go.online, "they are connected")
+
+
+def too_low_a_version(lab):
+    for low, least in ((9, 10), (10, 11), (9, 11)):
+        pair = Pair(lab, "go", versions(least, least), versions(low), connected=False)
+        logged(pair.kith, f"version {low}, at least {least} is wanted")
+        check(not pair.kith.online and not pair.go.online, "they are connected")
+        pair = Pair(lab, "kith", versions(low), versions(least, least), connected=False)
+        logged(pair.go, f"version {low} is below the minimum")
+        check(not pair.kith.online and not pair.go.online, "they are connected")
+    # The answer may be too low as well.
+    pair = Pair(lab, "kith", versions(10, 10), versions(9), connected=False)
+    logged(pair.kith, "version 9, at least 10 is wanted")
+    pair = Pair(lab, "go", versions(9), versions(10, 10), connected=False)
+    logged(pair.go, "version 9 is below the minimum")
+    check(not pair.go.online, "they are connected")
+
+
+def a_seed_list_that_names_themselves(lab):
+    """Both find out that they dialed themselves, and find each other."""
+    server = lab.seeds()
+    for version in VERSIONS:
+        kith = lab.node(*QUICK, *versions(version), "-seedURL", server.url, start=False)
+        go = go_node(lab, *versions(version), "-seedURL", server.url, start=False)
+        server.lines = [kith.endpoint, go.endpoint]
+        go.start()
+        kith.start()
+        kith.wait_online(go)
+        go.wait_online(kith)
+        until(lambda: ended(kith, "connected to ourselves") >= 1, 5, lambda: f"{kith.status()['ended']}")
+        logged(go, "Banning ourselves")
+        check(len(kith.peers()) == 1 and len(go.peers()) == 1, f"{kith.peers()}, {go.peers()}")
+        kith.end()
+        go.end()
+
+
+def kith_bans_the_go_node(lab):
+    pair = Pair(lab, "go", go_flags=("-redial", "500ms"))
+    pair.kith.command("ban", peer=pair.in_kith["peer"], seconds=100)
+    check(pair.kith.wait("offline", peer=pair.in_kith["peer"])["reason"] == "banned", f"{pair.kith.all('offline')}")
+    pair.go.wait("offline", peer=pair.in_go["peer"])
+    until(lambda: pair.kith.status()["shed"] >= 2, 10, "the Go node has dialed again")
+    check(not pair.kith.online and not pair.go.online, "it was let in")
+    mark = pair.kith.mark()
+    pair.kith.command("unban", address=pair.go.address)
+    pair.kith.wait_online(pair.go, since=mark)
+
+
+def the_go_node_bans_kith(lab):
+    pair = Pair(lab, "kith")
+    pair.go.command("ban", peer=pair.in_go["peer"])
+    pair.kith.wait("offline", peer=pair.in_kith["peer"])
+    pair.go.wait("offline", peer=pair.in_go["peer"])
+    # The Go node answers whom it has banned as it does when it is full.
+    until(lambda: ended(pair.kith, "peer is full") >= 2, 10, lambda: f"{pair.kith.status()['ended']}")
+    check(not pair.kith.online and not pair.go.online, "it was let in")
+
+
+def kith_starts_from_the_go_node_s_peers_file(lab):
+    file = Path(lab.home, "peers.json")
+    server = lab.node(*LONELY)
+    writer = go_node(lab, "-peersFile", str(file), "-cat", "1s", *dials(server))
+    writer.wait_online(server)
+    until(lambda: file.exists() and json.loads(file.read_text() or "{}").get("peers"), 5, "a peer in the file")
+    writer.end()
+    lab.node(*QUICK, "-peersFile", str(file)).wait_online(server)
+
+
+# --- a network of both ---
+
+class Flood:
+    """Every node's application sends what it sees for the first time on to everyone."""
+
+    def __init__(self, nodes):
+        self.nodes, self.seen = nodes, {node: set() for node in nodes}
+        for node in nodes:
+            node.raw = lambda line, node=node: self.take(node, line)
+
+    def take(self, node, line):
+        event = json.loads(line)
+        if event["event"] == "parcel":
+            self.send(node, event["text"])
+        return event["event"] in ("parcel", "sent")
+
+    def send(self, node, text):
+        if text not in self.seen[node]:
+            self.seen[node].add(text)
+            node.request(send=EVERYONE, text=text)
+
+    def missing(self, texts):
+        return {str(node): texts - seen for node, seen in self.seen.items() if texts - seen}
+
+
+def a_mixed_network(lab):
+    server, size = lab.seeds(), 6
+    kiths = [lab.node(*QUICK, *SHARES, *versions(v), "-peerRequest", "1s", "-fewPeers", "20", "-seedURL", server.url,
+                      start=False) for v in VERSIONS * (size // 3)]
+    gos = [go_node(lab, *versions(v), "-peerRequest", "1s", "-seedURL", server.url, start=False)
+           for v in VERSIONS * (size // 3)]
+    nodes = [node for both in zip(kiths, gos) for node in both]
+    server.lines = [node.endpoint for node in nodes[:4]]
+    for node in nodes:
+        node.start()
+    until(lambda: all(len(node.peers()) >= 6 for node in nodes), 30,
+          lambda: f"6 peers each, but {[len(n.peers()) for n in nodes]}")
+    flood, texts = Flood(nodes), set()
+    for number in range(20 if FULL else 1):
+        for node in nodes:
+            text = f"round {number}, from {node}"
+            texts.add(text)
+            flood.send(node, text)
+        until(lambda: not flood.missing(texts), 20, lambda: f"missing: {flood.missing(texts)}")
+    check(not any(value for k in kiths for value in k.status()["dropped"].values()), "kith has dropped something")
+    return f"{len(texts)} messages to each, {[len(n.peers()) for n in nodes]} peers"
+
+
+if __name__ == "__main__":
+    if not os.access(GO_NODE, os.X_OK):
+        sys.exit("KITH_GO_NODE names no program")
+    run([every_version_prefers_each, both_dial_each_other, many_messages, idle_connections_stay, go_asks_kith,
+         kith_asks_go, a_full_kith_refuses, a_full_kith_that_knows_nobody, a_full_go_node_refuses,
+         a_full_go_node_that_knows_nobody, another_network, too_low_a_version, a_seed_list_that_names_themselves,
+         kith_bans_the_go_node, the_go_node_bans_kith, kith_starts_from_the_go_node_s_peers_file, a_mixed_network])
