@@ -231,8 +231,6 @@ static enum kith_result result(enum send_result r)
         return KITH_OK;
     case SEND_WOULD_BLOCK:
         return KITH_WOULD_BLOCK;
-    case SEND_NO_PEER:
-        return KITH_NO_PEER;
     case SEND_CLOSED:
         break;
     }

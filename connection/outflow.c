@@ -73,7 +73,7 @@ static void say(struct connection *c, int64_t now, struct message *m)
         c->flights[c->n_flights++] =
             (struct flight){.end = c->out.total, .size = size, .counts = m->tag != SCOPE_NONE};
     } else {
-        c->unsaid++;
+        c->unsaid += m->tag != SCOPE_NONE; /* the node's own answers are nobody's loss */
         mailbox_done(c->outbound, 1, size);
     }
     parcel_release(m->parcel);

@@ -27,7 +27,6 @@ struct actor *actor_start(const struct config *config, const struct log_sink *si
 enum send_result {
     SEND_QUEUED,      /* the node owns the message, or the command */
     SEND_WOULD_BLOCK, /* the queue is full; actor_room_fd tells when to try again */
-    SEND_NO_PEER,     /* nobody of that name is online; for callers of actor_find to say */
     SEND_CLOSED,      /* the node is ending */
 };
 
