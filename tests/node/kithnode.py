@@ -336,6 +336,21 @@ class Lab:
                 print(f"  > {str(event)[:300]}")
 
 
+def promises(*numbers):
+    """Marks a test as one that shows promises of docs/checklist.md, or that what docs/pitfalls.md tells of does not
+    happen here: @promises("F5", "P12"). scripts/checklist finds the numbers, and in the log whether the test passed.
+    """
+    def mark(test):
+        test.promises = numbers
+        return test
+    return mark
+
+
+def title(test):
+    numbers = getattr(test, "promises", ())
+    return test.__name__.replace("_", " ") + (f" [{' '.join(numbers)}]" if numbers else "")
+
+
 def run_one(kith, test, addresses):
     lab, before, problem = Lab(kith, addresses), time.monotonic(), None
     try:
@@ -347,8 +362,7 @@ def run_one(kith, test, addresses):
     lab.close()
     if problem is None and lab.faults():
         problem = "; ".join(lab.faults())
-    name = test.__name__.replace("_", " ")
-    print(f"{'ok' if problem is None else 'FAILED':6} {name} ({time.monotonic() - before:.1f} s)"
+    print(f"{'ok' if problem is None else 'FAILED':6} {title(test)} ({time.monotonic() - before:.1f} s)"
           + (f": {said}" if said else ""), flush=True)
     if problem is None:
         shutil.rmtree(lab.home, ignore_errors=True)
