@@ -78,6 +78,8 @@ static void print_status(struct front *f, const struct kith_status *s)
                   (unsigned long long)s->banned);
     output_printf(f->out, "queues: %u to the network, %u from it; %llu connections closed unanswered\n",
                   s->to_network, s->from_network, (unsigned long long)s->shed);
+    if (s->repeated > 0)
+        output_printf(f->out, "parcels that had come before: %llu\n", (unsigned long long)s->repeated);
     print_counts(f, "parcels dropped", s->dropped);
     print_counts(f, "connections ended", s->ended);
 }

@@ -124,6 +124,7 @@ static json_t *peers_event(const struct front *f, const struct kith_event *e)
         json_object_set_new(o, "parcels_in", number(p->parcels_in));
         json_object_set_new(o, "parcels_out", number(p->parcels_out));
         json_object_set_new(o, "dropped", number(p->dropped));
+        json_object_set_new(o, "repeated", number(p->repeated));
         json_array_append_new(list, o);
     }
     return json_pack("{ss so}", "event", "peers", "peers", list);
@@ -165,6 +166,7 @@ static json_t *status_event(const struct kith_status *s)
     json_object_set_new(o, "dropped", counts(s->dropped));
     json_object_set_new(o, "ended", counts(s->ended));
     json_object_set_new(o, "shed", number(s->shed));
+    json_object_set_new(o, "repeated", number(s->repeated));
     json_object_set_new(o, "uptime_ms", json_integer(s->uptime_ms));
     return o;
 }

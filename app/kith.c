@@ -335,6 +335,7 @@ static void show_peer(struct kith_peer *to, const struct node_peer *from)
     to->parcels_in = from->parcels_in;
     to->parcels_out = from->parcels_out;
     to->dropped = from->dropped;
+    to->repeated = from->repeated;
 }
 
 static void show_peers(struct kith *node, const struct node_event *from, struct kith_event *to)
@@ -370,6 +371,7 @@ static const struct kith_status *show_status(struct kith *node, const struct nod
         .bytes_in = from->bytes_in,
         .bytes_out = from->bytes_out,
         .shed = from->shed,
+        .repeated = from->repeated,
         .uptime_ms = from->uptime_ms,
         .dropped = node->dropped,
         .ended = node->ended,

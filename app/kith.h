@@ -131,8 +131,9 @@ struct kith_peer {
     uint32_t version;
     int32_t quality;   /* of its IP address, in points */
     int64_t online_ms; /* how long */
-    /* The first four in KITH_PEERS alone, 0 elsewhere. `dropped` counts parcels. */
-    uint64_t bytes_in, bytes_out, parcels_in, parcels_out, dropped;
+    /* The first four in KITH_PEERS alone, 0 elsewhere. `dropped` and `repeated` count parcels; the latter are
+     * those that, with -relay, had come before. */
+    uint64_t bytes_in, bytes_out, parcels_in, parcels_out, dropped, repeated;
 };
 
 struct kith_count {
@@ -151,6 +152,7 @@ struct kith_status {
     uint32_t to_network, from_network; /* parcels in the two queues */
     uint64_t parcels_in, parcels_out, bytes_in, bytes_out; /* of the connections there are now */
     uint64_t shed;                                         /* connections closed unanswered */
+    uint64_t repeated;                                     /* parcels that, with -relay, had come before */
     int64_t uptime_ms;
     const struct kith_count *dropped; /* parcels, by cause; the last one's cause is NULL */
     const struct kith_count *ended;   /* connections, by the reason why they ended; likewise */

@@ -32,7 +32,8 @@ struct program {
     bool stdin_open, ends_with_input;
     char *pending; /* a line that must be given again when ToNetwork has room */
     size_t pending_size;
-    size_t said; /* bytes that lines have caused to be written since standard output was last not full */
+    bool has_room; /* since the pending line was given last */
+    size_t said;   /* bytes that lines have caused to be written since standard output was last not full */
     bool quitting, ended;
     int64_t quit_by;
 };
@@ -80,6 +81,7 @@ static bool give_line(struct program *p, char *line, size_t size)
     }
     p->pending = line;
     p->pending_size = size;
+    p->has_room = false;
     return false;
 }
 
@@ -99,6 +101,9 @@ static void take_lines(struct program *p)
     char *line;
     size_t size;
 
+    /* A line is read anew each time it is given: not before there is room. */
+    if (p->pending && !p->has_room)
+        return;
     if (p->pending) {
         line = p->pending;
         p->pending = NULL;
@@ -162,6 +167,7 @@ static void wait(struct program *p, bool more)
         timeout = left > 0 ? (int)left : 0;
     }
     poll(fds, FD_COUNT, more ? 0 : timeout);
+    p->has_room |= fds[FD_ROOM].revents != 0;
     if (fds[FD_SIGNALS].revents)
         take_signals(p);
     if (fds[FD_IN].revents)

@@ -110,6 +110,8 @@ static const struct option table[] = {
     NUMBER(GROUP_PEERS, "incoming", config.incoming, 0, 100000, "200", "incoming connections to allow"),
     NUMBER(GROUP_PEERS, "broadcastnum", config.broadcast, 0, 100000, "16",
            "ordinary peers that a broadcast goes to, besides all special ones"),
+    SWITCH(GROUP_PEERS, "relay", config.relay, "false",
+           "pass each message of a peer that was not seen before on to all others"),
 
     TIME("dialTimeout", dial, 1, NULL, "for connecting, looking up the host name included"),
     TIME("handshakeTimeout", handshake, 1, NULL, "from connected to the end of the handshake"),
@@ -127,6 +129,7 @@ static const struct option table[] = {
     TIME("ban", ban, 1, NULL, "a ban that names no length lasts so long"),
     TIME("echo", echo, 0, NULL,
          "a message is not sent to a peer that sent us the same within this time; 0 for any"),
+    TIME("seen", seen, 1, NULL, "with -relay: a message is taken once within this time"),
     TIME("cat", cat, 0, NULL, "between two rounds that drop random ordinary peers; 0 for no rounds"),
     TIME("acceptInterval", accept, 0, NULL,
          "least time between two connections accepted from one IP address; 0 for no limit"),

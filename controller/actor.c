@@ -52,7 +52,7 @@ static bool take_controls(struct actor *a, struct mailbox *from, struct moment n
  * it. */
 static bool wants_app(const struct actor *a)
 {
-    return (controller_appetite(a->core) & APPETITE_APPLICATION) && a->missed == 0;
+    return controller_takes_sends(a->core) && a->missed == 0;
 }
 
 static bool take_app(struct actor *a, struct moment now)
@@ -130,12 +130,8 @@ static bool tick(struct actor *a, struct moment now)
         any = true;
     }
     /* What waits for room is tried whenever we are up: the reader that made room has rung. */
-    if (controller_waits(a->core)) {
-        unsigned before = controller_appetite(a->core);
-
+    if (controller_waits(a->core))
         retry(a, now);
-        any |= controller_appetite(a->core) != before;
-    }
     if (a->missed > 0)
         actor_missed(a);
     return any;

@@ -57,8 +57,8 @@ static void take_controls(struct actor *a, struct link *l)
     }
 }
 
-/* True while the core wants more of it. */
-static bool take_messages(struct actor *a, struct link *l, struct moment now)
+/* True where there may be more of it. */
+static bool take_messages(struct actor *a, struct link *l, struct moment now, bool *any)
 {
     struct mailbox *inbound = connection_inbound(l->connection);
     struct message m;
@@ -66,10 +66,11 @@ static bool take_messages(struct actor *a, struct link *l, struct moment now)
     for (int i = 0; i < SHARE; i++) {
         uint32_t size;
 
-        if (!(controller_appetite(a->core) & APPETITE_PEERS))
+        if (!controller_takes(a->core, l->ref))
             return true;
         if (mailbox_take(inbound, &m, 1) == 0)
             return false;
+        *any = true;
         /* Its MSG_ONLINE was posted before it, on the other lane: it is there by now. */
         take_controls(a, l);
         size = m.type == MSG_PEER && m.parcel ? m.parcel->size : 0;
@@ -88,11 +89,11 @@ static void gone(struct actor *a, struct link *l)
 }
 
 /* True where something of it is left. */
-static bool serve(struct actor *a, struct link *l, struct moment now)
+static bool serve(struct actor *a, struct link *l, struct moment now, bool *any)
 {
     mailbox_unlist(connection_inbound(l->connection));
     take_controls(a, l);
-    if (take_messages(a, l, now))
+    if (take_messages(a, l, now, any))
         return true;
     take_controls(a, l);
     if (l->ended && mailbox_empty(connection_inbound(l->connection)))
@@ -115,30 +116,63 @@ static void collect(struct actor *a)
     }
 }
 
+static void reverse(struct peer_ref *items, size_t n)
+{
+    for (size_t i = 0; i < n / 2; i++) {
+        struct peer_ref other = items[n - 1 - i];
+
+        items[n - 1 - i] = items[i];
+        items[i] = other;
+    }
+}
+
+/* Moves the first k entries behind the others. */
+static void ref_list_rotate(struct ref_list *l, size_t k)
+{
+    if (k == 0 || k == l->n)
+        return;
+    reverse(l->items, k);
+    reverse(l->items + k, l->n - k);
+    reverse(l->items, l->n);
+}
+
+/* Where FromNetwork has room for a few messages only, those that got none of it are the first in the next
+ * round: else one peer could have it all, for as long as it floods us. */
 bool links_run(struct actor *a)
 {
     struct moment now = actor_now();
-    size_t n, left = 0;
+    size_t n, left = 0, served = 0;
+    bool any = false;
 
     collect(a);
     n = a->run_queue.n;
     for (size_t i = 0; i < n; i++) {
         struct link *l = link_find(a, a->run_queue.items[i]);
+        bool took = false;
 
         if (!l)
             continue;
-        if (serve(a, l, now))
+        if (serve(a, l, now, &took)) {
             a->run_queue.items[left++] = a->run_queue.items[i];
-        else
+        } else {
             l->queued = false;
+            any = true;
+        }
+        if (took)
+            served = left;
+        any |= took;
     }
     a->run_queue.n = left;
-    return n > 0 && (left == 0 || (controller_appetite(a->core) & APPETITE_PEERS));
+    ref_list_rotate(&a->run_queue, served);
+    return any;
 }
 
 bool links_idle(const struct actor *a)
 {
-    return ready_empty(a->ready) && (a->run_queue.n == 0 || !(controller_appetite(a->core) & APPETITE_PEERS));
+    for (size_t i = 0; i < a->run_queue.n; i++)
+        if (controller_takes(a->core, a->run_queue.items[i]))
+            return false;
+    return ready_empty(a->ready);
 }
 
 void link_free(struct actor *a, struct link *l)

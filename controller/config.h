@@ -22,6 +22,7 @@ struct config {
     uint32_t outgoing;  /* connections to keep, special ones not counted among them */
     uint32_t incoming;  /* connections to accept at most */
     uint32_t broadcast; /* ordinary peers that a broadcast goes to, besides all special ones */
+    bool relay;         /* pass each message of a peer that was not seen before on to all others */
     bool exclusive;     /* dial special peers only */
     bool exclusive_in;  /* accept special peers only (by IP address) */
 

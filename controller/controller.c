@@ -40,6 +40,19 @@ static struct book *make_book(const struct config *config)
     return book_new(&terms);
 }
 
+static bool open_memories(struct controller *c)
+{
+    const struct timings *t = &c->config->terms.timings;
+
+    for (size_t i = 0; i < sizeof c->digest_key.bytes; i++)
+        c->digest_key.bytes[i] = (uint8_t)draw(c);
+    if (t->echo > 0)
+        c->echo = recent_new(t->echo);
+    if (c->config->relay)
+        c->seen = recent_new(t->seen);
+    return (t->echo == 0 || c->echo) && (!c->config->relay || c->seen);
+}
+
 static bool open_parts(struct controller *c, const struct book_snapshot *restored)
 {
     const struct config *config = c->config;
@@ -52,11 +65,8 @@ static bool open_parts(struct controller *c, const struct book_snapshot *restore
     if (restored)
         book_restore(c->book, restored, c->now.wall_ms);
     c->saved_version = book_version(c->book);
-    if (config->terms.timings.echo > 0) {
-        c->echo = echo_new(config->terms.timings.echo, draw, c);
-        if (!c->echo)
-            return false;
-    }
+    if (!open_memories(c))
+        return false;
     if (dialing_specials(c, &config->special_flags, &config->special_file) < 0)
         return false;
     c->service = calloc(1, config->protocol->service_size ? config->protocol->service_size : 1);
@@ -436,14 +446,19 @@ void controller_handle(struct controller *c, struct moment now, const struct mes
     dispatch(c, m);
 }
 
-unsigned controller_appetite(const struct controller *c)
+bool controller_takes_sends(const struct controller *c)
 {
-    return (c->sending.active ? 0u : APPETITE_APPLICATION) | (c->deliveries.n > 0 ? 0u : APPETITE_PEERS);
+    return !c->sending.active;
+}
+
+bool controller_takes(const struct controller *c, struct peer_ref peer)
+{
+    return c->deliveries.n == 0 && (peer.index >= c->n_slots || c->slots[peer.index].n_relayed == 0);
 }
 
 bool controller_waits(const struct controller *c)
 {
-    return c->sending.active || c->deliveries.n > 0 || c->answers.n > 0;
+    return c->sending.active || c->deliveries.n > 0 || c->answers.n > 0 || c->n_relayed > 0;
 }
 
 void controller_retry(struct controller *c, struct moment now)
@@ -481,9 +496,11 @@ void controller_free(struct controller *c)
     free(c->online);
     free(c->specials);
     free(c->sending.left);
+    free(c->relayed);
     free(c->deliveries.items);
     free(c->answers.items);
-    echo_free(c->echo);
+    recent_free(c->echo);
+    recent_free(c->seen);
     book_free(c->book);
     free(c);
 }

@@ -85,13 +85,15 @@ struct controller *controller_new(const struct config *config, const struct cont
 void controller_start(struct controller *c, struct moment now);
 
 /* Something happened. Takes the message: its body or parcel belongs to the core afterwards. Must not be
- * called with a MSG_SEND or MSG_PEER while controller_appetite denies that kind. */
+ * called with a MSG_SEND or MSG_PEER that the core would not take. */
 void controller_handle(struct controller *c, struct moment now, const struct message *m);
 
-/* Which messages the core would take now. It refuses application messages while one is waiting for room in a
- * peer's mailbox, and peers' messages while one is waiting for room in FromNetwork: progress waits. */
-enum { APPETITE_APPLICATION = 1, APPETITE_PEERS = 2 };
-unsigned controller_appetite(const struct controller *c);
+/* Whether the core would take a MSG_SEND now: not while one is waiting for room in a peer's mailbox. */
+bool controller_takes_sends(const struct controller *c);
+
+/* Whether it would take a MSG_PEER of that peer now: of nobody while one is waiting for room in FromNetwork,
+ * and not of a peer while a message of that peer is being relayed and waits for room in another's mailbox. */
+bool controller_takes(const struct controller *c, struct peer_ref peer);
 
 /* True while anything waits for room: those messages, or what the service says to a peer. */
 bool controller_waits(const struct controller *c);

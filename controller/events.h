@@ -100,8 +100,9 @@ struct node_peer {
     uint32_t version;
     int32_t quality;  /* of its IP, in points */
     int64_t since_ms; /* how long it has been online */
-    /* The first four in NODE_PEERS alone, 0 elsewhere. `dropped` counts parcels. */
-    uint64_t bytes_in, bytes_out, parcels_in, parcels_out, dropped;
+    /* The first four in NODE_PEERS alone, 0 elsewhere. `dropped` and `repeated` count parcels; the latter are
+     * those of it that, with -relay, had come before. */
+    uint64_t bytes_in, bytes_out, parcels_in, parcels_out, dropped, repeated;
 };
 
 struct node_status {
@@ -115,6 +116,7 @@ struct node_status {
     uint64_t dropped[DROP_CAUSE_COUNT];                    /* parcels since the start */
     uint64_t ended[END_REASON_COUNT];                      /* connections that ended, by reason */
     uint64_t shed;                                         /* accepted connections that were closed at once */
+    uint64_t repeated;                                     /* parcels that, with -relay, had come before */
     uint64_t parcels_in, parcels_out, bytes_in, bytes_out; /* of the connections that there are now */
     int64_t uptime_ms;
 };

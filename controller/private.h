@@ -5,7 +5,7 @@
 #define KITH_CONTROLLER_PRIVATE_H
 
 #include "controller/controller.h"
-#include "controller/echo.h"
+#include "controller/recent.h"
 
 enum slot_state {
     SLOT_FREE,
@@ -30,7 +30,8 @@ struct slot {
     void *service_state;     /* protocol->peer_size bytes, from malloc; NULL before it was online */
     int64_t online_ms, heard_ms;
     int32_t credit;                    /* merits not yet in the book */
-    uint64_t dropped;                  /* parcels */
+    uint32_t n_relayed;                /* how many of controller.relayed are messages of it */
+    uint64_t dropped, repeated;        /* parcels */
     uint64_t untold[DROP_CAUSE_COUNT]; /* drops that the application has not been told of */
     struct ending *ending;             /* from malloc; NULL before MSG_ENDED, or without memory for it */
     struct peer_ref twin; /* the connection with the same peer in the other direction; nobody for none */
@@ -54,10 +55,10 @@ struct waiting_list {
     size_t n, capacity;
 };
 
-/* The application's message that is being sent: to whom it must still go. */
+/* A message that is being sent to several peers: to whom it must still go. */
 struct sending {
     bool active;
-    struct message message;
+    struct message message; /* a MSG_SEND */
     struct peer_ref *left;
     size_t n_left, capacity;
     uint64_t sent; /* peers that have it */
@@ -69,7 +70,9 @@ struct controller {
     void *world;
     struct moment now;
     struct book *book;
-    struct echo *echo; /* NULL where no message is held back */
+    struct recent_key digest_key;
+    struct recent *echo; /* who sent what; NULL where no message is held back */
+    struct recent *seen; /* what anybody sent; NULL unless we relay */
     void *service;
 
     struct slot *slots;
@@ -81,7 +84,9 @@ struct controller {
     struct special *specials;
     size_t n_specials;
 
-    struct sending sending;
+    struct sending sending;  /* of the application */
+    struct sending *relayed; /* messages of peers that wait for room in others' mailboxes */
+    size_t n_relayed, relayed_capacity;
     struct waiting_list deliveries; /* to the application */
     struct waiting_list answers;    /* of the service, to peers */
 
@@ -89,7 +94,7 @@ struct controller {
     bool dial_wanted, drops_untold, seeding, saving, quitting, saved_at_end, hurried, done;
     uint64_t saved_version, saving_version;
     int64_t started_ms, refill_ms, dial_ms, alone_ms, seed_ms, save_ms, expire_ms, cat_ms, report_ms, quit_ms;
-    uint64_t dropped[DROP_CAUSE_COUNT], ended[END_REASON_COUNT], shed;
+    uint64_t dropped[DROP_CAUSE_COUNT], ended[END_REASON_COUNT], shed, repeated;
     uint64_t untold[DROP_CAUSE_COUNT]; /* drops for peers that have gone, not yet told */
 };
 
@@ -134,6 +139,14 @@ void route_retry(struct controller *c);
 void route_deliver(struct controller *c, struct peer_ref from, uint32_t kind, struct parcel *parcel);
 void route_post(struct controller *c, const struct message *m); /* to m->peer; the service's own */
 void route_abandon(struct controller *c);                       /* counts what still waits, for good */
+
+/* sending.c */
+/* Begins to send m, which it takes: to the peers of its scope, m->peer being the one of SCOPE_PEER, and in
+ * the other scopes one that is left out. s must not be active; it is, while the message still waits for room.
+ */
+void sending_start(struct controller *c, struct sending *s, const struct message *m);
+void sending_retry(struct controller *c, struct sending *s);
+void sending_abandon(struct controller *c, struct sending *s); /* counts what still waits as dropped */
 
 /* report.c: text is cut to its room; without memory for an event it is left out */
 void report_event(struct controller *c, enum node_event_type type, uint64_t id, const char *format, ...)

@@ -95,6 +95,7 @@ static void describe(struct controller *c, struct slot *s, struct node_peer *p)
     p->version = s->terms.version;
     p->since_ms = c->now.ms - s->online_ms;
     p->dropped = s->dropped;
+    p->repeated = s->repeated;
     if (s->remote.port)
         p->quality = book_quality(c->book, &s->remote.ip, c->now.wall_ms);
 }
@@ -174,6 +175,7 @@ void report_status(struct controller *c, uint64_t id)
         memcpy(s->dropped, c->dropped, sizeof s->dropped);
         memcpy(s->ended, c->ended, sizeof s->ended);
         s->shed = c->shed;
+        s->repeated = c->repeated;
         s->uptime_ms = c->now.ms - c->started_ms;
         c->act->measure_node(c->world, s);
     }

@@ -23,8 +23,8 @@ static bool waiting_add(struct waiting_list *l, const struct message *m)
     return true;
 }
 
-/* Deliveries stay in order; while one waits, the peers' next messages are not taken (appetite), so the list
- * holds no more than what one message can cause. */
+/* Deliveries stay in order; while one waits, the peers' next messages are not taken (controller_takes), so
+ * the list holds no more than what one message can cause. */
 static void deliver(struct controller *c, const struct message *m)
 {
     if (c->deliveries.n == 0 && c->act->deliver(c->world, c->now, m) != OUTLET_WAIT)
@@ -35,12 +35,98 @@ static void deliver(struct controller *c, const struct message *m)
     controller_dropped(c, m->peer, DROP_SHUTDOWN, 1);
 }
 
+/* Whether it is a repetition of what was passed on already. */
+static bool is_repeated(struct controller *c, struct peer_ref from, uint64_t digest)
+{
+    struct slot *s = slot_find(c, from);
+
+    if (!recent_has(c->seen, PEER_NOBODY, digest, c->now.ms)) {
+        recent_note(c->seen, PEER_NOBODY, digest, c->now.ms);
+        return false;
+    }
+    c->repeated++;
+    if (s)
+        s->repeated++;
+    return true;
+}
+
+static bool relayed_reserve(struct controller *c)
+{
+    size_t capacity = c->relayed_capacity ? 2 * c->relayed_capacity : 16;
+    struct sending *relayed;
+
+    if (c->n_relayed < c->relayed_capacity)
+        return true;
+    relayed = realloc(c->relayed, capacity * sizeof *relayed);
+    if (!relayed)
+        return false;
+    c->relayed = relayed;
+    c->relayed_capacity = capacity;
+    return true;
+}
+
+/* What finds no room in somebody's mailbox waits, and with it whatever comes next from the same peer, and
+ * from no other (controller_takes): were all kept back, two nodes that relay each other's floods would wait
+ * for each other. A peer has a message or two waiting, so the list is no longer than the table of connections
+ * allows. */
+static void relay(struct controller *c, struct peer_ref from, uint32_t kind, struct parcel *parcel)
+{
+    struct slot *s = slot_find(c, from);
+    struct message m = {.type = MSG_SEND, .tag = SEND_TAG(kind, SCOPE_FULL), .peer = from, .parcel = parcel};
+    struct sending *to;
+
+    if (c->quitting)
+        return;
+    if (!relayed_reserve(c)) {
+        controller_dropped(c, from, DROP_GONE, 1);
+        return;
+    }
+    to = &c->relayed[c->n_relayed];
+    *to = (struct sending){0};
+    parcel_hold(parcel);
+    sending_start(c, to, &m);
+    if (!to->active) {
+        free(to->left);
+        return;
+    }
+    c->n_relayed++;
+    if (s)
+        s->n_relayed++;
+}
+
+static void retry_relayed(struct controller *c)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < c->n_relayed; i++) {
+        struct sending *r = &c->relayed[i];
+        struct slot *s = slot_find(c, r->message.peer);
+
+        sending_retry(c, r);
+        if (r->active) {
+            c->relayed[kept++] = *r;
+            continue;
+        }
+        free(r->left);
+        if (s)
+            s->n_relayed--;
+    }
+    c->n_relayed = kept;
+}
+
 void route_deliver(struct controller *c, struct peer_ref from, uint32_t kind, struct parcel *parcel)
 {
     struct message m = {.type = MSG_PEER, .tag = kind, .peer = from, .parcel = parcel};
+    uint64_t digest = c->echo || c->seen ? recent_digest(&c->digest_key, parcel) : 0;
 
     if (c->echo)
-        echo_note(c->echo, from, echo_digest(c->echo, parcel), c->now.ms);
+        recent_note(c->echo, from, digest, c->now.ms);
+    if (c->seen && is_repeated(c, from, digest)) {
+        parcel_release(parcel);
+        return;
+    }
+    if (c->seen)
+        relay(c, from, kind, parcel);
     deliver(c, &m);
 }
 
@@ -105,162 +191,19 @@ static void retry_answers(struct controller *c)
 
 /* --- from the application --- */
 
-/* By either connection, where it has one each way. */
-static bool sent_it_to_us(struct controller *c, const struct slot *s, uint64_t digest)
-{
-    return echo_has(c->echo, slot_ref(c, s), digest, c->now.ms) ||
-           (s->twin.generation && echo_has(c->echo, s->twin, digest, c->now.ms));
-}
-
-static bool is_target(struct controller *c, const struct slot *s, bool has_digest, uint64_t digest)
-{
-    const struct slot *twin;
-
-    if (s->closing || (has_digest && sent_it_to_us(c, s, digest)))
-        return false;
-    /* A peer with a connection each way gets one copy, by the one that we dialed. */
-    twin = s->direction == DIRECTION_INCOMING ? slot_find(c, s->twin) : NULL;
-    return !twin || twin->state != SLOT_ONLINE || twin->closing;
-}
-
-static bool left_reserve(struct sending *s, size_t n)
-{
-    struct peer_ref *left;
-
-    if (n <= s->capacity)
-        return true;
-    left = realloc(s->left, n * sizeof *left);
-    if (!left)
-        return false;
-    s->left = left;
-    s->capacity = n;
-    return true;
-}
-
-static void left_add(struct controller *c, const struct slot *s)
-{
-    c->sending.left[c->sending.n_left++] = slot_ref(c, s);
-}
-
-/* Keeps `most` of left[from ..], chosen at random. */
-static void left_sample(struct controller *c, size_t from, size_t most)
-{
-    struct peer_ref *pool = c->sending.left + from;
-    size_t n = c->sending.n_left - from;
-
-    if (n <= most)
-        return;
-    for (size_t i = 0; i < most; i++) {
-        size_t j = i + (size_t)(c->act->random(c->world) % (n - i));
-        struct peer_ref chosen = pool[j];
-
-        pool[j] = pool[i];
-        pool[i] = chosen;
-    }
-    c->sending.n_left = from + most;
-}
-
-/* All special peers and `broadcast` random others; or everyone; or one of everyone. */
-static void choose(struct controller *c, enum scope scope, const struct parcel *parcel)
-{
-    uint64_t digest = c->echo && parcel ? echo_digest(c->echo, parcel) : 0;
-    size_t specials;
-
-    for (size_t i = 0; scope == SCOPE_BROADCAST && i < c->n_online; i++) {
-        const struct slot *s = &c->slots[c->online[i]];
-
-        if (s->special && is_target(c, s, c->echo, digest))
-            left_add(c, s);
-    }
-    specials = c->sending.n_left;
-    for (size_t i = 0; i < c->n_online; i++) {
-        const struct slot *s = &c->slots[c->online[i]];
-
-        if (!(scope == SCOPE_BROADCAST && s->special) && is_target(c, s, c->echo, digest))
-            left_add(c, s);
-    }
-    if (scope == SCOPE_BROADCAST)
-        left_sample(c, specials, c->config->broadcast);
-    else if (scope == SCOPE_RANDOM)
-        left_sample(c, 0, 1);
-}
-
-static void sent(struct controller *c)
-{
-    struct sending *s = &c->sending;
-
-    s->active = false;
-    parcel_release(s->message.parcel);
-    if (s->message.id)
-        report_sent(c, s->message.id, s->sent);
-}
-
-static bool send_one(struct controller *c, struct peer_ref to)
-{
-    struct sending *s = &c->sending;
-    const struct slot *slot = slot_find(c, to);
-    struct message m = {.type = SEND_KIND(s->message.tag),
-                        .tag = SEND_SCOPE(s->message.tag),
-                        .peer = to,
-                        .parcel = s->message.parcel};
-
-    if (!slot || slot->state != SLOT_ONLINE || slot->closing) {
-        controller_dropped(c, to, DROP_GONE, 1);
-        return true;
-    }
-    parcel_hold(m.parcel);
-    switch (c->act->post(c->world, c->now, to, &m)) {
-    case OUTLET_POSTED:
-        s->sent++;
-        return true;
-    case OUTLET_DROPPED:
-        return true;
-    case OUTLET_WAIT:
-        break;
-    }
-    parcel_release(m.parcel);
-    return false;
-}
-
-static void send_on(struct controller *c)
-{
-    struct sending *s = &c->sending;
-    size_t waiting = 0;
-
-    /* One full mailbox keeps the next message back, but not this one from the others. */
-    for (size_t i = 0; i < s->n_left; i++)
-        if (!send_one(c, s->left[i]))
-            s->left[waiting++] = s->left[i];
-    s->n_left = waiting;
-    if (waiting == 0)
-        sent(c);
-}
-
 void route_send(struct controller *c, const struct message *m)
 {
-    struct sending *s = &c->sending;
-    enum scope scope = SEND_SCOPE(m->tag);
-
-    s->active = true;
-    s->message = *m;
-    s->n_left = 0;
-    s->sent = 0;
-    if (!left_reserve(s, c->n_online + 1)) {
-        controller_dropped(c, m->peer, DROP_GONE, 1);
-    } else if (scope == SCOPE_PEER) {
-        s->left[s->n_left++] = m->peer;
-    } else {
-        choose(c, scope, m->parcel);
-    }
-    send_on(c);
+    if (c->seen)
+        recent_note(c->seen, PEER_NOBODY, recent_digest(&c->digest_key, m->parcel), c->now.ms);
+    sending_start(c, &c->sending, m);
 }
 
 void route_retry(struct controller *c)
 {
     retry_deliveries(c);
     retry_answers(c);
-    if (c->sending.active)
-        send_on(c);
+    retry_relayed(c);
+    sending_retry(c, &c->sending);
 }
 
 void route_abandon(struct controller *c)
@@ -272,10 +215,10 @@ void route_abandon(struct controller *c)
     for (size_t i = 0; i < c->answers.n; i++)
         parcel_release(c->answers.items[i].parcel);
     c->deliveries.n = c->answers.n = 0;
-    if (!c->sending.active)
-        return;
-    for (size_t i = 0; i < c->sending.n_left; i++)
-        controller_dropped(c, c->sending.left[i], DROP_SHUTDOWN, 1);
-    c->sending.n_left = 0;
-    sent(c);
+    for (size_t i = 0; i < c->n_relayed; i++) {
+        sending_abandon(c, &c->relayed[i]);
+        free(c->relayed[i].left);
+    }
+    c->n_relayed = 0;
+    sending_abandon(c, &c->sending);
 }

@@ -40,6 +40,7 @@ struct timings {
     int64_t decay;          /* quality loses a tenth toward zero */
     int64_t ban;            /* default length of a ban */
     int64_t echo;     /* a message is not sent to a peer that sent us the same bytes within; 0: never mind */
+    int64_t seen;     /* with -relay, a message is taken once within */
     int64_t cat;      /* between two rounds that drop peers at random; 0: off */
     int64_t accept;   /* least time between two accepted connections from one IP; 0: no limit */
     int64_t stall;    /* a reader that made no progress for so long is stalled */

@@ -49,6 +49,7 @@ const struct protocol factom_protocol = {
                 .decay = HOUR,
                 .ban = 7 * DAY,
                 .echo = 60 * SECOND,
+                .seen = 10 * MINUTE,
                 .cat = 0,
                 .accept = SECOND,
                 .stall = 500,

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "controller/controller.h"
+#include "tests/unit/promise.h"
 
 enum { MOST = 512 };
 
@@ -417,7 +418,8 @@ static void a_full_mailbox_waits_without_keeping_others(void **state)
     say(w, SCOPE_FULL, PEER_NOBODY, "hello", 9);
     assert_int_equal(w->n_posted, 2); /* a and c have it */
     assert_int_equal(w->sent_peers, 0);
-    assert_int_equal(controller_appetite(w->core), APPETITE_PEERS);
+    assert_false(controller_takes_sends(w->core));
+    assert_true(controller_takes(w->core, a));
     controller_retry(w->core, now(w));
     assert_int_equal(w->n_posted, 2); /* nobody gets it twice */
     w->full = PEER_NOBODY;
@@ -425,8 +427,7 @@ static void a_full_mailbox_waits_without_keeping_others(void **state)
     assert_int_equal(w->n_posted, 3);
     assert_true(peer_ref_equal(w->posted[2], b));
     assert_int_equal(w->sent_peers, 3);
-    assert_int_equal(controller_appetite(w->core), APPETITE_PEERS | APPETITE_APPLICATION);
-    (void)a;
+    assert_true(controller_takes_sends(w->core));
     (void)c;
     world_free(w);
 }
@@ -442,11 +443,124 @@ static void a_full_application_waits_too(void **state)
     w->from_full = true;
     receive(w, a, "hello");
     assert_int_equal(w->n_delivered, 0);
-    assert_int_equal(controller_appetite(w->core), APPETITE_APPLICATION);
+    assert_true(controller_takes_sends(w->core));
+    assert_false(controller_takes(w->core, a));
     w->from_full = false;
     controller_retry(w->core, now(w));
     assert_int_equal(w->n_delivered, 1);
-    assert_int_equal(controller_appetite(w->core), APPETITE_PEERS | APPETITE_APPLICATION);
+    assert_true(controller_takes(w->core, a));
+    world_free(w);
+}
+
+/* With -relay. */
+static struct world *relay_world(void)
+{
+    struct world *w = world_new();
+
+    w->config.relay = true;
+    world_open(w);
+    return w;
+}
+
+static void a_relay_passes_each_message_on_once(void **state)
+{
+    struct world *w = relay_world();
+    struct peer_ref a, b, c;
+
+    (void)state;
+    a = incoming(w, 1);
+    b = incoming(w, 2);
+    c = incoming(w, 3);
+    receive(w, a, "hello");
+    assert_int_equal(w->n_delivered, 1);
+    assert_int_equal(w->n_posted, 2); /* to b and c, not back to a */
+    assert_true(peer_ref_equal(w->posted[0], b) || peer_ref_equal(w->posted[1], b));
+    assert_true(peer_ref_equal(w->posted[0], c) || peer_ref_equal(w->posted[1], c));
+    receive(w, b, "hello");
+    receive(w, a, "hello");
+    assert_int_equal(w->n_delivered, 1);
+    assert_int_equal(w->n_posted, 2);
+    receive(w, b, "hello, too");
+    assert_int_equal(w->n_delivered, 2);
+    assert_int_equal(w->n_posted, 4);
+    pass(w, w->config.terms.timings.seen + 1);
+    receive(w, a, "hello");
+    assert_int_equal(w->n_delivered, 3);
+    world_free(w);
+}
+
+static void what_a_relay_sent_itself_does_not_come_back(void **state)
+{
+    struct world *w = relay_world();
+    struct peer_ref a, b;
+
+    (void)state;
+    a = incoming(w, 1);
+    b = incoming(w, 2);
+    say(w, SCOPE_PEER, a, "to one", 1);
+    assert_int_equal(w->n_posted, 1);
+    receive(w, b, "to one"); /* a has passed it on, as it can't know that it was for itself alone */
+    assert_int_equal(w->n_posted, 1);
+    assert_int_equal(w->n_delivered, 0);
+    say(w, SCOPE_FULL, PEER_NOBODY, "to one", 2); /* what the application says itself is always said */
+    assert_int_equal(w->n_posted, 1);
+    assert_true(peer_ref_equal(w->posted[0], a)); /* b has it */
+    world_free(w);
+}
+
+/* Were everybody's next messages kept back, two nodes that relay each other's floods would wait for each
+ * other. */
+static void a_relay_that_waits_keeps_back_the_sender_alone(void **state)
+{
+    struct world *w = relay_world();
+    struct peer_ref a, b, c;
+
+    (void)state;
+    a = incoming(w, 1);
+    b = incoming(w, 2);
+    c = incoming(w, 3);
+    w->full = c;
+    receive(w, a, "one");
+    assert_int_equal(w->n_delivered, 1);
+    assert_int_equal(w->n_posted, 1); /* b has it */
+    assert_false(controller_takes(w->core, a));
+    assert_true(controller_takes(w->core, b) && controller_takes(w->core, c));
+    assert_true(controller_takes_sends(w->core));
+    receive(w, c, "two");
+    assert_true(controller_takes(w->core, c));
+    assert_int_equal(w->n_posted, 3);
+    w->full = PEER_NOBODY;
+    controller_retry(w->core, now(w));
+    assert_int_equal(w->n_posted, 4);
+    assert_true(peer_ref_equal(w->posted[3], c));
+    assert_true(controller_takes(w->core, a));
+    assert_false(controller_waits(w->core));
+    world_free(w);
+}
+
+static void what_a_relay_still_holds_at_the_end_is_counted(void **state)
+{
+    struct world *w = relay_world();
+    struct peer_ref a, b;
+
+    (void)state;
+    a = incoming(w, 1);
+    b = incoming(w, 2);
+    w->full = b;
+    receive(w, a, "one");
+    ended(w, a, END_CLOSED); /* the sender may go meanwhile */
+    assert_true(controller_waits(w->core));
+    ended(w, b, END_CLOSED);
+    w->dropped = 0;
+    controller_retry(w->core, now(w));
+    assert_false(controller_waits(w->core));
+    pass(w, 2000);
+    assert_int_equal(w->dropped, 1);
+    a = incoming(w, 3);
+    b = incoming(w, 4);
+    w->full = b;
+    receive(w, a, "two");
+    assert_true(controller_waits(w->core)); /* freed with the core */
     world_free(w);
 }
 
@@ -466,7 +580,8 @@ static void what_the_service_says_keeps_nobody_back(void **state)
     pass(w, w->config.terms.timings.request);
     assert_int_equal(w->n_asked, 1); /* b is asked for its peers; the request to a waits */
     assert_true(controller_waits(w->core));
-    assert_int_equal(controller_appetite(w->core), APPETITE_PEERS | APPETITE_APPLICATION);
+    assert_true(controller_takes_sends(w->core) && controller_takes(w->core, a) &&
+                controller_takes(w->core, b));
     receive(w, b, "hello");
     assert_int_equal(w->n_delivered, 1);
     w->full = PEER_NOBODY;
@@ -815,10 +930,14 @@ static void quitting_closes_saves_and_ends(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(scopes_reach_whom_they_say),
+        promise_test("F29", scopes_reach_whom_they_say),
         cmocka_unit_test(a_message_is_not_sent_back),
         cmocka_unit_test(a_full_mailbox_waits_without_keeping_others),
         cmocka_unit_test(a_full_application_waits_too),
+        cmocka_unit_test(a_relay_passes_each_message_on_once),
+        cmocka_unit_test(what_a_relay_sent_itself_does_not_come_back),
+        cmocka_unit_test(a_relay_that_waits_keeps_back_the_sender_alone),
+        cmocka_unit_test(what_a_relay_still_holds_at_the_end_is_counted),
         cmocka_unit_test(what_the_service_says_keeps_nobody_back),
         cmocka_unit_test(what_waits_for_one_peer_is_bounded),
         cmocka_unit_test(to_a_peer_that_has_gone_is_counted),
@@ -828,7 +947,7 @@ int main(void)
         cmocka_unit_test(a_ban_ends_every_connection_of_the_ip),
         cmocka_unit_test(bad_handshakes_end_in_refusal),
         cmocka_unit_test(exclusive_in_accepts_special_peers_only),
-        cmocka_unit_test(special_peers_are_dialed_for_ever),
+        promise_test("F17", special_peers_are_dialed_for_ever),
         cmocka_unit_test(special_lists_are_kept_apart),
         cmocka_unit_test(a_dialed_peer_that_becomes_special_is_not_dialed_again),
         cmocka_unit_test(oneself_is_dialed_once),

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "controller/controller.h"
+#include "tests/unit/promise.h"
 
 enum {
     NODES = 60,
@@ -658,7 +659,7 @@ static void full_broadcast_reaches_each_peer_once(void **state)
     for (int i = 0; i < NODES; i++)
         before += net->nodes[i].parcels;
     m.parcel = parcel_new("hello", 5);
-    assert_true(controller_appetite(sender->core) & APPETITE_APPLICATION);
+    assert_true(controller_takes_sends(sender->core));
     controller_handle(sender->core, moment(net), &m);
     for (by = net->now_ms + 5 * DELAY_MS; net->now_ms < by;)
         step(net);
@@ -671,9 +672,9 @@ static void full_broadcast_reaches_each_peer_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sixty_nodes_reach_eight_and_recover),
-        cmocka_unit_test(same_seed_same_log),
-        cmocka_unit_test(full_broadcast_reaches_each_peer_once),
+        promise_test("F5 F28", sixty_nodes_reach_eight_and_recover),
+        promise_test("F28", same_seed_same_log),
+        promise_test("F28 F29", full_broadcast_reaches_each_peer_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-#include "controller/echo.h"
+#include "controller/recent.h"
 
 #include <stdlib.h>
 
@@ -14,39 +14,33 @@ struct entry {
     int64_t until_ms; /* 0: empty */
 };
 
-struct echo {
+struct recent {
     int64_t window_ms;
-    uint8_t key[crypto_shorthash_KEYBYTES];
     struct entry sets[SETS][WAYS];
 };
 
-struct echo *echo_new(int64_t window_ms, uint64_t (*random)(void *context), void *context)
-{
-    struct echo *e = calloc(1, sizeof *e);
+_Static_assert(sizeof((struct recent_key *)0)->bytes == crypto_shorthash_KEYBYTES, "the length of a key");
 
-    if (!e)
-        return NULL;
-    e->window_ms = window_ms;
-    for (size_t i = 0; i < sizeof e->key; i += sizeof(uint64_t)) {
-        uint64_t r = random(context);
-
-        for (size_t b = 0; b < sizeof r; b++)
-            e->key[i + b] = (uint8_t)(r >> (8 * b));
-    }
-    return e;
-}
-
-void echo_free(struct echo *e)
-{
-    free(e);
-}
-
-uint64_t echo_digest(const struct echo *e, const struct parcel *p)
+uint64_t recent_digest(const struct recent_key *key, const struct parcel *p)
 {
     uint64_t digest;
 
-    crypto_shorthash((unsigned char *)&digest, p->bytes, p->size, e->key);
+    crypto_shorthash((unsigned char *)&digest, p->bytes, p->size, key->bytes);
     return digest;
+}
+
+struct recent *recent_new(int64_t window_ms)
+{
+    struct recent *r = calloc(1, sizeof *r);
+
+    if (r)
+        r->window_ms = window_ms;
+    return r;
+}
+
+void recent_free(struct recent *r)
+{
+    free(r);
 }
 
 /* The digest is keyed already; the peer only has to be mixed into it (the finalizer of MurmurHash3). */
@@ -62,10 +56,10 @@ static uint64_t mix(struct peer_ref peer, uint64_t digest)
     return x;
 }
 
-void echo_note(struct echo *e, struct peer_ref from, uint64_t digest, int64_t now_ms)
+void recent_note(struct recent *r, struct peer_ref from, uint64_t digest, int64_t now_ms)
 {
     uint64_t key = mix(from, digest);
-    struct entry *set = e->sets[key & (SETS - 1)];
+    struct entry *set = r->sets[key & (SETS - 1)];
     struct entry *oldest = set;
 
     for (int i = 0; i < WAYS; i++) {
@@ -77,13 +71,13 @@ void echo_note(struct echo *e, struct peer_ref from, uint64_t digest, int64_t no
             oldest = &set[i];
     }
     oldest->digest = key;
-    oldest->until_ms = now_ms + e->window_ms;
+    oldest->until_ms = now_ms + r->window_ms;
 }
 
-bool echo_has(const struct echo *e, struct peer_ref peer, uint64_t digest, int64_t now_ms)
+bool recent_has(const struct recent *r, struct peer_ref from, uint64_t digest, int64_t now_ms)
 {
-    uint64_t key = mix(peer, digest);
-    const struct entry *set = e->sets[key & (SETS - 1)];
+    uint64_t key = mix(from, digest);
+    const struct entry *set = r->sets[key & (SETS - 1)];
 
     for (int i = 0; i < WAYS; i++)
         if (set[i].digest == key && set[i].until_ms > now_ms)

@@ -1,0 +1,158 @@
+/* One message to several peers: who gets it, and who still waits for it. */
+#include <stdlib.h>
+
+#include "controller/private.h"
+
+/* By either connection, where it has one each way. */
+static bool sent_it_to_us(struct controller *c, const struct slot *s, uint64_t digest)
+{
+    return recent_has(c->echo, slot_ref(c, s), digest, c->now.ms) ||
+           (s->twin.generation && recent_has(c->echo, s->twin, digest, c->now.ms));
+}
+
+static bool is_target(struct controller *c, const struct slot *s, struct peer_ref except, uint64_t digest)
+{
+    const struct slot *twin;
+
+    if (s->closing || (c->echo && sent_it_to_us(c, s, digest)))
+        return false;
+    if (except.generation && (peer_ref_equal(slot_ref(c, s), except) || peer_ref_equal(s->twin, except)))
+        return false;
+    /* A peer with a connection each way gets one copy, by the one that we dialed. */
+    twin = s->direction == DIRECTION_INCOMING ? slot_find(c, s->twin) : NULL;
+    return !twin || twin->state != SLOT_ONLINE || twin->closing;
+}
+
+static bool left_reserve(struct sending *s, size_t n)
+{
+    struct peer_ref *left;
+
+    if (n <= s->capacity)
+        return true;
+    left = realloc(s->left, n * sizeof *left);
+    if (!left)
+        return false;
+    s->left = left;
+    s->capacity = n;
+    return true;
+}
+
+/* Keeps `most` of left[from ..], chosen at random. */
+static void left_sample(struct controller *c, struct sending *s, size_t from, size_t most)
+{
+    struct peer_ref *pool = s->left + from;
+    size_t n = s->n_left - from;
+
+    if (n <= most)
+        return;
+    for (size_t i = 0; i < most; i++) {
+        size_t j = i + (size_t)(c->act->random(c->world) % (n - i));
+        struct peer_ref chosen = pool[j];
+
+        pool[j] = pool[i];
+        pool[i] = chosen;
+    }
+    s->n_left = from + most;
+}
+
+/* All special peers and `broadcast` random others; or everyone; or one of everyone. */
+static void choose(struct controller *c, struct sending *s)
+{
+    enum scope scope = SEND_SCOPE(s->message.tag);
+    struct peer_ref except = s->message.peer;
+    uint64_t digest = c->echo ? recent_digest(&c->digest_key, s->message.parcel) : 0;
+    size_t specials;
+
+    for (size_t i = 0; scope == SCOPE_BROADCAST && i < c->n_online; i++) {
+        const struct slot *to = &c->slots[c->online[i]];
+
+        if (to->special && is_target(c, to, except, digest))
+            s->left[s->n_left++] = slot_ref(c, to);
+    }
+    specials = s->n_left;
+    for (size_t i = 0; i < c->n_online; i++) {
+        const struct slot *to = &c->slots[c->online[i]];
+
+        if (!(scope == SCOPE_BROADCAST && to->special) && is_target(c, to, except, digest))
+            s->left[s->n_left++] = slot_ref(c, to);
+    }
+    if (scope == SCOPE_BROADCAST)
+        left_sample(c, s, specials, c->config->broadcast);
+    else if (scope == SCOPE_RANDOM)
+        left_sample(c, s, 0, 1);
+}
+
+/* True where that peer is dealt with. */
+static bool send_one(struct controller *c, struct sending *s, struct peer_ref to)
+{
+    const struct slot *slot = slot_find(c, to);
+    struct message m = {.type = SEND_KIND(s->message.tag),
+                        .tag = SEND_SCOPE(s->message.tag),
+                        .peer = to,
+                        .parcel = s->message.parcel};
+
+    if (!slot || slot->state != SLOT_ONLINE || slot->closing) {
+        controller_dropped(c, to, DROP_GONE, 1);
+        return true;
+    }
+    parcel_hold(m.parcel);
+    switch (c->act->post(c->world, c->now, to, &m)) {
+    case OUTLET_POSTED:
+        s->sent++;
+        return true;
+    case OUTLET_DROPPED:
+        return true;
+    case OUTLET_WAIT:
+        break;
+    }
+    parcel_release(m.parcel);
+    return false;
+}
+
+static void finish(struct controller *c, struct sending *s)
+{
+    s->active = false;
+    parcel_release(s->message.parcel);
+    if (s->message.id)
+        report_sent(c, s->message.id, s->sent);
+}
+
+void sending_retry(struct controller *c, struct sending *s)
+{
+    size_t waiting = 0;
+
+    if (!s->active)
+        return;
+    /* One full mailbox keeps the next message back, but not this one from the others. */
+    for (size_t i = 0; i < s->n_left; i++)
+        if (!send_one(c, s, s->left[i]))
+            s->left[waiting++] = s->left[i];
+    s->n_left = waiting;
+    if (waiting == 0)
+        finish(c, s);
+}
+
+void sending_start(struct controller *c, struct sending *s, const struct message *m)
+{
+    s->active = true;
+    s->message = *m;
+    s->n_left = 0;
+    s->sent = 0;
+    if (!left_reserve(s, c->n_online + 1))
+        controller_dropped(c, m->peer, DROP_GONE, 1);
+    else if (SEND_SCOPE(m->tag) == SCOPE_PEER)
+        s->left[s->n_left++] = m->peer;
+    else
+        choose(c, s);
+    sending_retry(c, s);
+}
+
+void sending_abandon(struct controller *c, struct sending *s)
+{
+    if (!s->active)
+        return;
+    for (size_t i = 0; i < s->n_left; i++)
+        controller_dropped(c, s->left[i], DROP_SHUTDOWN, 1);
+    s->n_left = 0;
+    finish(c, s);
+}

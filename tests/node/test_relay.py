@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+"""Networks of nodes that pass messages on themselves (-relay): each gets each message, once."""
+import base64
+import collections
+import json
+import threading
+import time
+
+from factomwire import MESSAGE, RawPeer
+from kithnode import SLOW, check, few, run, until
+
+EVERYONE, PARCEL = "<FULLBROADCAST>", b'{"event":"parcel"'
+
+
+class Heard:
+    """How often a node's application got each text."""
+
+    def __init__(self, node):
+        self.texts = collections.Counter()
+        node.raw = self.take
+
+    def take(self, line):
+        if line.startswith(PARCEL):
+            self.texts[json.loads(line)["text"]] += 1
+            return True
+        return False
+
+
+def connect(lab, count, links, *flags):
+    """Nodes of which node i dials those that links(i) names, all of them before it."""
+    nodes = []
+    for i in range(count):
+        to = ",".join(nodes[j].endpoint for j in links(i))
+        nodes.append(lab.node("-exclusive", "-relay", "-acceptInterval", "0", *flags, *(("-peers", to) if to else ())))
+    for i, node in enumerate(nodes):
+        for j in links(i):
+            node.wait_online(nodes[j])
+            nodes[j].wait_online(node)
+    return nodes
+
+
+def quiet(nodes):
+    return not any(node.all("dropped") for node in nodes)
+
+
+def lossless(nodes):
+    for node in nodes:
+        check(not any(node.status()["dropped"].values()), f"{node}: {node.status()['dropped']}")
+
+
+def everyone_once(nodes, heard, texts, seconds):
+    """`texts`: from whom each came."""
+    def missing():
+        return sum(text not in heard[node].texts for text, source in texts.items() for node in nodes if node != source)
+
+    until(lambda: not missing(), seconds, lambda: f"{missing()} messages have not come")
+    for node in nodes:
+        check(max(heard[node].texts.values(), default=1) == 1, f"{node} got a message twice")
+        check(not any(texts[text] is node for text in heard[node].texts), f"{node} got what it sent itself")
+    lossless(nodes)
+
+
+def a_chain(lab):
+    nodes = connect(lab, 8, lambda i: [i - 1] if i else [])
+    heard = {node: Heard(node) for node in nodes}
+    before = time.monotonic()
+    nodes[0].send(EVERYONE, "from one end")
+    nodes[-1].send("<RANDOMPEER>", "from the other")
+    everyone_once(nodes, heard, {"from one end": nodes[0], "from the other": nodes[-1]}, 5)
+    return f"{(time.monotonic() - before) * 1000:.0f} ms"
+
+
+def a_mesh(lab):
+    """Everyone has four neighbours or more, so that most copies are repetitions."""
+    nodes = connect(lab, 12, lambda i: {j for j in (i - 1, i - 2, i // 2) if 0 <= j < i})
+    heard, texts = {node: Heard(node) for node in nodes}, {}
+    for number in range(few(100)):
+        for node in nodes:
+            text = f"{number} from {node}"
+            texts[text] = node
+            node.request(send=EVERYONE, text=text)
+    everyone_once(nodes, heard, texts, 20)
+    repeated = sum(node.status()["repeated"] for node in nodes)
+    check(repeated > len(texts) * 12, f"{repeated} repetitions counted of {len(texts)} messages")
+    listed = sum(peer["repeated"] for node in nodes for peer in node.command("peers")["peers"])
+    check(listed == repeated, f"{listed} by peer, {repeated} in all")
+    return f"{len(texts)} messages, {repeated} repetitions"
+
+
+def floods_that_cross(lab):
+    """Two relays in the middle, each flooded by a peer of its own: their mailboxes for each other are full most of the
+    time, and neither may wait for the other."""
+    count, flags = few(2000), ("-exclusive", "-acceptInterval", "0", "-queue", "20", "-stall", "3s")
+    ends = [lab.node(*flags) for _ in range(2)]
+    relays = [lab.node(*flags, "-relay", "-peers", ends[0].endpoint)]
+    relays.append(lab.node(*flags, "-relay", "-peers", f"{ends[1].endpoint},{relays[0].endpoint}"))
+    relays[1].wait_online(relays[0])
+    came = {}
+    for end, relay in zip(ends, relays):
+        end.wait_online(relay)
+        came[end] = 0
+
+        def take(line, end=end):
+            came[end] += line.startswith(PARCEL)
+            return line.startswith(PARCEL)
+
+        end.raw = take
+        relay.raw = lambda line: line.startswith(PARCEL)
+
+    def flood(end):
+        for number in range(count):
+            # Not UTF-8, so that it is written once and not twice.
+            payload = str((end, number)).encode() + b"\xff" * 30000
+            end.request(send=EVERYONE, base64=base64.b64encode(payload).decode())
+
+    before = time.monotonic()
+    for end in ends:
+        threading.Thread(target=flood, args=(end,), daemon=True).start()
+    until(lambda: min(came.values()) == count or not quiet(ends + relays), 60,
+          lambda: f"{list(came.values())} of {count} came")
+    lossless(ends + relays)
+    return f"{count} messages each way through two relays in {time.monotonic() - before:.1f} s"
+
+
+def an_application_that_relays_too(lab):
+    """Harmless: nothing goes round and round."""
+    nodes = connect(lab, 4, lambda i: range(i))
+    heard = {}
+    for node in nodes:
+        heard[node] = Heard(node)
+
+        def take(line, node=node):
+            if line.startswith(PARCEL):
+                node.request(send=EVERYONE, text=json.loads(line)["text"])
+            return heard[node].take(line)
+
+        node.raw = take
+    nodes[0].send(EVERYONE, "hello")
+    until(lambda: all(heard[node].texts for node in nodes[1:]), 5, "all have it")
+    time.sleep(0.5 * SLOW)
+    everyone_once(nodes, heard, {"hello": nodes[0]}, 1)
+    check(sum(node.status()["parcels_in"] for node in nodes) < 200, "it goes round and round")
+
+
+def a_repetition_after_a_while(lab):
+    """The memory is bounded in time."""
+    a = lab.node("-exclusive", "-relay", "-seen", f"{int(1000 * SLOW)}ms")
+    peer = RawPeer(a, lab.address())
+    heard = Heard(a)
+    for _ in range(3):
+        peer.send(MESSAGE, b"again")
+    until(lambda: a.status()["repeated"] == 2, 5, lambda: f"{a.status()['repeated']} repetitions")
+    time.sleep(1.2 * SLOW)
+    peer.send(MESSAGE, b"again")
+    until(lambda: heard.texts["again"] == 2, 5, lambda: f"{heard.texts}")
+    peer.close()
+
+
+def a_flood_of_different_messages(lab):
+    """The memory is bounded in entries."""
+    a = lab.node("-exclusive", "-relay")
+    Heard(a).texts.clear()
+    peer = RawPeer(a, lab.address())
+    before = a.memory()
+    for number in range(few(200000)):
+        peer.send(MESSAGE, b"%d" % number)
+    until(lambda: a.status()["parcels_in"] >= few(200000), 60, "all are read")
+    check(a.memory() - before < 64 * (1 if SLOW == 1 else 4), f"memory grew by {a.memory() - before:.0f} MiB")
+    peer.close()
+    return f"memory grew by {a.memory() - before:.0f} MiB"
+
+
+if __name__ == "__main__":
+    run([a_chain, a_mesh, floods_that_cross, an_application_that_relays_too, a_repetition_after_a_while,
+         a_flood_of_different_messages])
