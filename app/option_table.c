@@ -148,6 +148,8 @@ static const struct option table[] = {
     LIMIT("queue", queue_parcels, 1, RING_MOST, NULL, "parcels in each queue"),
     BYTES("queueBytes", queue_bytes, 1, 1024 * GIGA, NULL, "payload in each queue; one parcel fits always"),
     BYTES("maxParcel", parcel_bytes, 1, (int64_t)PARCEL_MAX, NULL, "longest payload to accept and to send"),
+    BYTES("receiveBytes", receive_bytes, 1, 1024 * GIGA, NULL,
+          "partly received parcels of all peers together, beyond 64K each; not less than -maxParcel"),
     BYTES("maxHandshake", handshake_bytes, KILO, 16 * MEGA, NULL, "longest handshake to accept"),
     BYTES("assembleBytes", assemble_bytes, 0, 1024 * GIGA, NULL,
           "parts of unfinished messages kept for one connection"),

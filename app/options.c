@@ -355,6 +355,7 @@ static int check_orders(const struct options *o, char *error, size_t error_size)
         {"ping", "silence", false},
         {"bannedQuality", "refuseBelow", false},
         {"protocolVersionMinimum", "protocolVersion", true},
+        {"maxParcel", "receiveBytes", true},
     };
     for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++) {
         const struct option *small = option_find(orders[i].small);

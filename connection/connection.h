@@ -12,6 +12,8 @@
 #ifndef KITH_CONNECTION_CONNECTION_H
 #define KITH_CONNECTION_CONNECTION_H
 
+#include <stdatomic.h>
+
 #include "connection/events.h"
 #include "peers/endpoint.h"
 #include "protocol/protocol.h"
@@ -37,7 +39,10 @@ struct connection_terms {
     struct bell *controller_bell; /* rung when inbound has something, and when outbound has room; outlives
                                      the connection */
     struct ready *ready;          /* where inbound lists itself; outlives the connection */
-    const struct log_sink *log;   /* outlives the connection */
+    /* Bytes that the receive buffers of all connections may still grow by, beyond the small one that each
+     * has; outlives the connection. */
+    _Atomic int64_t *receive_room;
+    const struct log_sink *log; /* outlives the connection */
 };
 
 struct connection;

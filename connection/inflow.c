@@ -20,10 +20,38 @@ static size_t in_limit(const struct connection *c)
     return (size_t)(c->ready ? l->parcel_bytes : l->handshake_bytes) + IN_SLACK;
 }
 
+/* Takes from, or gives back to, what the buffers of all connections share. Relaxed: nothing but the number
+ * itself is agreed upon. Without the atomic step two connections could both take the last of it, and a change
+ * could be lost for ever. */
+static bool take_room(struct connection *c, size_t capacity)
+{
+    int64_t wanted = capacity > IN_SMALL ? (int64_t)(capacity - IN_SMALL) : 0, more = wanted - c->in_taken;
+
+    if (atomic_fetch_sub_explicit(c->terms.receive_room, more, memory_order_relaxed) < more) {
+        atomic_fetch_add_explicit(c->terms.receive_room, more, memory_order_relaxed);
+        return false;
+    }
+    c->in_taken = wanted;
+    return true;
+}
+
+static void drop_buffer(struct connection *c)
+{
+    take_room(c, 0);
+    free(c->in);
+    c->in = NULL;
+    c->in_start = c->in_end = c->in_capacity = 0;
+}
+
 static bool resize(struct connection *c, size_t capacity)
 {
-    uint8_t *in = realloc(c->in, capacity);
+    uint8_t *in;
 
+    if (!take_room(c, capacity)) {
+        connection_end(c, END_RESOURCES, "the receive buffers of all peers are full");
+        return false;
+    }
+    in = realloc(c->in, capacity);
     if (!in) {
         connection_end(c, END_RESOURCES, "no memory for what it sends");
         return false;
@@ -223,17 +251,11 @@ bool inflow_wants(const struct connection *c)
 
 void inflow_rest(struct connection *c)
 {
-    if (c->in_start < c->in_end || !c->in)
-        return;
-    free(c->in);
-    c->in = NULL;
-    c->in_start = c->in_end = c->in_capacity = 0;
+    if (c->in_start == c->in_end && c->in)
+        drop_buffer(c);
 }
 
 void inflow_close(struct connection *c)
 {
-    if (c->in)
-        free(c->in);
-    c->in = NULL;
-    c->in_start = c->in_end = c->in_capacity = 0;
+    drop_buffer(c);
 }

@@ -37,7 +37,8 @@ struct connection {
 
     uint8_t *in; /* received, not yet consumed: in[in_start .. in_end) */
     size_t in_start, in_end, in_capacity;
-    bool has_held; /* a message that found inbound full; nothing is read from the socket meanwhile */
+    int64_t in_taken; /* of terms.receive_room */
+    bool has_held;    /* a message that found inbound full; nothing is read from the socket meanwhile */
     struct message held;
     bool backlog; /* the buffer may hold whole messages that came behind a held one */
     bool deaf;    /* bytes of the peer's were left unread since the last tick */

@@ -269,6 +269,7 @@ static bool make_queues(struct actor *a)
 
     if (bell_init(&a->bell) < 0 || bell_init(&a->app_bell) < 0 || bell_init(&a->room_bell) < 0)
         return false;
+    atomic_init(&a->receive_room, (int64_t)l->receive_bytes);
     a->most_links = controller_most_slots(&a->config);
     a->links = calloc(a->most_links, sizeof *a->links);
     a->control = mailbox_new(&control);

@@ -44,6 +44,7 @@ struct actor {
     struct bell room_bell;        /* ToNetwork, or the queue of commands, has room */
     struct ready *ready;          /* connections whose inbound has something */
     struct roster *roster;
+    _Atomic int64_t receive_room; /* struct connection_terms */
     _Atomic bool closing; /* asked to end: nothing new is taken from the application or the listener */
     _Atomic bool ended;   /* the thread has posted its last and touches nothing any more */
     struct listener *listener;

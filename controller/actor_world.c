@@ -50,6 +50,7 @@ static bool start(struct actor *a, struct peer_ref slot, struct connection_terms
     terms->bind = a->config.has_bind ? &a->config.bind : NULL;
     terms->controller_bell = &a->bell;
     terms->ready = a->ready;
+    terms->receive_room = &a->receive_room;
     terms->log = a->sink;
     l->connection = connection_start(terms);
     if (!l->connection)

@@ -56,18 +56,25 @@ static const char *unwanted(struct controller *c, const struct accepted *a)
         return "shutting down";
     if (book_refuses(c->book, &a->remote.ip, c->now.wall_ms))
         return "banned, or of too low a quality";
-    if (c->config->exclusive_in && !special_has_ip(c, &a->remote.ip))
+    if (c->config->exclusive_in && specials_of_ip(c, &a->remote.ip) == 0)
         return "not a special peer";
     if (l->per_ip && slots_of_ip(c, &a->remote.ip) >= l->per_ip)
         return "too many connections of its IP";
     return NULL;
 }
 
+/* Special peers come on top: of an IP that has some, as many connections as it has special peers. */
+static bool is_full(const struct controller *c, const struct ip *from)
+{
+    return c->n_incoming + c->n_pending >= c->config->incoming &&
+           slots_incoming_of_ip(c, from) >= specials_of_ip(c, from);
+}
+
 void admit_accepted(struct controller *c, struct accepted *a)
 {
     char text[ENDPOINT_TEXT_MAX];
     const char *why = unwanted(c, a);
-    bool full = c->n_incoming + c->n_pending >= c->config->incoming;
+    bool full = is_full(c, &a->remote.ip);
     struct slot *s;
 
     if (!why && full && c->n_refusing >= REFUSING_MAX)

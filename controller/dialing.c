@@ -48,17 +48,18 @@ bool special_has_endpoint(void *controller, const struct endpoint *e)
     return false;
 }
 
-bool special_has_ip(const struct controller *c, const struct ip *ip)
+uint32_t specials_of_ip(const struct controller *c, const struct ip *ip)
 {
+    uint32_t n = 0;
+
     for (size_t i = 0; i < c->n_specials; i++) {
         struct endpoint own;
 
-        if (address_is_ip(&c->specials[i].address, &own)
-                ? ip_equal(&own.ip, ip)
-                : c->specials[i].known.port && ip_equal(&c->specials[i].known.ip, ip))
-            return true;
+        n += address_is_ip(&c->specials[i].address, &own)
+                 ? ip_equal(&own.ip, ip)
+                 : c->specials[i].known.port && ip_equal(&c->specials[i].known.ip, ip);
     }
-    return false;
+    return n;
 }
 
 static int specials_merge(struct controller *c, const struct address_list *list, bool flags)

@@ -112,7 +112,8 @@ void slot_free(struct controller *c, struct slot *s);
 void slot_state(struct controller *c, struct slot *s, enum slot_state state); /* keeps the counts */
 void slot_close(struct controller *c, struct slot *s, enum end_reason why, bool at_once);
 bool slot_same_ip(const struct slot *s, const struct ip *ip);
-uint32_t slots_of_ip(const struct controller *c, const struct ip *ip);
+uint32_t slots_of_ip(const struct controller *c, const struct ip *ip); /* connections, dials included */
+uint32_t slots_incoming_of_ip(const struct controller *c, const struct ip *ip);
 void slot_find_twin(struct controller *c, struct slot *s);
 void slot_credit(struct controller *c, struct slot *s, int64_t merit); /* clamped like a quality */
 void slot_settle(struct controller *c, struct slot *s);                /* puts its merits into the book */
@@ -126,7 +127,7 @@ void dialing_ended(struct controller *c, struct slot *s, const struct ending *e)
 /* Replaces the lists that are given; NULL leaves one as it is. 0; or -1 where memory is short, with the lists
  * merged in part. */
 int dialing_specials(struct controller *c, const struct address_list *flags, const struct address_list *file);
-bool special_has_ip(const struct controller *c, const struct ip *ip);
+uint32_t specials_of_ip(const struct controller *c, const struct ip *ip); /* how many */
 bool special_has_endpoint(void *controller, const struct endpoint *e);
 
 /* admit.c: takes the socket of `a`, not *a */

@@ -132,14 +132,28 @@ bool slot_same_ip(const struct slot *s, const struct ip *ip)
     return s->remote.port && ip_equal(&s->remote.ip, ip);
 }
 
-uint32_t slots_of_ip(const struct controller *c, const struct ip *ip)
+static uint32_t count_of_ip(const struct controller *c, const struct ip *ip, bool outgoing_too)
 {
     uint32_t n = 0;
 
-    for (uint32_t i = 0; i < c->n_slots; i++)
-        if (c->slots[i].state != SLOT_FREE && c->slots[i].state != SLOT_ENDED)
-            n += slot_same_ip(&c->slots[i], ip);
+    for (uint32_t i = 0; i < c->n_slots; i++) {
+        const struct slot *s = &c->slots[i];
+
+        if (s->state != SLOT_FREE && s->state != SLOT_ENDED && s->state != SLOT_REFUSING &&
+            (outgoing_too || s->direction == DIRECTION_INCOMING))
+            n += slot_same_ip(s, ip);
+    }
     return n;
+}
+
+uint32_t slots_of_ip(const struct controller *c, const struct ip *ip)
+{
+    return count_of_ip(c, ip, true);
+}
+
+uint32_t slots_incoming_of_ip(const struct controller *c, const struct ip *ip)
+{
+    return count_of_ip(c, ip, false);
 }
 
 void slot_find_twin(struct controller *c, struct slot *s)

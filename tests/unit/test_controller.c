@@ -40,7 +40,7 @@ struct world {
     enum end_reason closed_why[MOST];
     size_t n_closed;
 
-    uint64_t sent_peers, dropped;
+    uint64_t sent_peers, dropped, known;
     enum node_event_type last;
     char last_text[256];
     size_t n_saved;
@@ -133,6 +133,8 @@ static void w_tell(void *world, struct node_event *e)
         w->sent_peers = e->count;
     if (e->type == NODE_DROPPED)
         w->dropped += e->count;
+    if (e->type == NODE_STATUS)
+        w->known = e->status->known;
     node_event_free(e);
 }
 
@@ -702,6 +704,22 @@ static void a_full_node_refuses_with_alternatives(void **state)
     world_free(w);
 }
 
+static void a_full_node_has_room_for_special_peers(void **state)
+{
+    struct world *w = world_new();
+
+    (void)state;
+    special_flag(w, "10.1.0.1:8110");
+    w->config.incoming = 0;
+    world_open(w);
+    assert_true(knock(w, "10.1.0.1:40000").generation && !w->refused[0]);
+    knock(w, "10.1.0.1:40001"); /* another of its IP is nobody special */
+    knock(w, "10.2.0.1:40000");
+    assert_int_equal(w->n_accepted, 3);
+    assert_true(w->refused[1] && w->refused[2]);
+    world_free(w);
+}
+
 static void a_ban_ends_every_connection_of_the_ip(void **state)
 {
     struct world *w = world_new();
@@ -901,6 +919,45 @@ static void cat_rounds_drop_ordinary_peers(void **state)
     world_free(w);
 }
 
+/* Left to itself, a node keeps whom it has. */
+static void nobody_is_dropped_where_no_rounds_are_asked_for(void **state)
+{
+    enum { PEERS = 50, DAY_MS = 24 * 3600 * 1000, STEP_MS = 60 * 1000 };
+    struct world *w = world_new();
+
+    (void)state;
+    w->config.incoming = PEERS;
+    world_open(w);
+    for (int i = 1; i <= PEERS; i++)
+        incoming(w, i);
+    for (int i = 0; i < DAY_MS / STEP_MS; i++)
+        pass(w, STEP_MS);
+    assert_int_equal(w->n_closed, 0);
+    world_free(w);
+}
+
+static uint64_t known(struct world *w)
+{
+    handle(w, MSG_COMMAND, PEER_NOBODY, command(COMMAND_STATUS));
+    return w->known;
+}
+
+static void who_is_not_heard_of_is_forgotten(void **state)
+{
+    struct world *w = world_new();
+
+    (void)state;
+    w->config.terms.timings.forget = 3600 * 1000;
+    w->config.outgoing = 0;
+    world_open(w);
+    seed(w, "10.1.0.1:8110");
+    pass(w, 3500 * 1000);
+    assert_int_equal(known(w), 1);
+    pass(w, 200 * 1000);
+    assert_int_equal(known(w), 0);
+    world_free(w);
+}
+
 /* --- the end --- */
 
 static void quitting_closes_saves_and_ends(void **state)
@@ -942,9 +999,10 @@ int main(void)
         cmocka_unit_test(what_waits_for_one_peer_is_bounded),
         cmocka_unit_test(to_a_peer_that_has_gone_is_counted),
         cmocka_unit_test(a_peer_connected_both_ways_gets_one_copy),
-        cmocka_unit_test(the_older_of_two_connections_stays),
+        promise_test("P6", the_older_of_two_connections_stays),
         cmocka_unit_test(a_full_node_refuses_with_alternatives),
-        cmocka_unit_test(a_ban_ends_every_connection_of_the_ip),
+        promise_test("F17", a_full_node_has_room_for_special_peers),
+        promise_test("P20", a_ban_ends_every_connection_of_the_ip),
         cmocka_unit_test(bad_handshakes_end_in_refusal),
         cmocka_unit_test(exclusive_in_accepts_special_peers_only),
         promise_test("F17", special_peers_are_dialed_for_ever),
@@ -953,6 +1011,8 @@ int main(void)
         cmocka_unit_test(oneself_is_dialed_once),
         cmocka_unit_test(an_ordinary_peer_is_given_up_after_five_failures),
         cmocka_unit_test(cat_rounds_drop_ordinary_peers),
+        promise_test("P31", nobody_is_dropped_where_no_rounds_are_asked_for),
+        promise_test("P26", who_is_not_heard_of_is_forgotten),
         cmocka_unit_test(quitting_closes_saves_and_ends),
     };
 
