@@ -14,6 +14,7 @@ import tempfile
 import time
 
 KILLS = 200
+TITLE = "the peers file is whole after each kill [F25]"
 LONGEST = 0.06  # seconds that a writer lives: reading, then several writes
 
 
@@ -74,6 +75,7 @@ def main():
             verdict = "BAD: %s" % e
     print("seed %d: %d kills, %d of them in the middle of a write, %d peers: %s"
           % (seed, kills, len(cut_off), least, verdict))
+    print(f"{'ok' if verdict == 'good' else 'FAILED':6} {TITLE}")
     return 0 if verdict == "good" else 1
 
 

@@ -104,11 +104,20 @@ def closed_within(sock, seconds):
 
 
 class RawPeer:
-    """A connection of ours to a node."""
+    """A connection to a node: ours to it, or one of its to a RawListener."""
 
     def __init__(self, node, source, receive_buffer=None, **fields_of_handshake):
-        self.sock = dial(node.address, source, receive_buffer)
-        self.data = b""
+        self._greet(dial(node.address, source, receive_buffer), fields_of_handshake)
+
+    @classmethod
+    def accepted(cls, sock, **fields_of_handshake):
+        """The node has dialed us, and prefers V11."""
+        peer = cls.__new__(cls)
+        peer._greet(sock, fields_of_handshake)
+        return peer
+
+    def _greet(self, sock, fields_of_handshake):
+        self.sock, self.data = sock, b""
         self.sock.sendall(handshake(**fields_of_handshake))
         preamble = self._take(4)
         if preamble != PREAMBLE:
@@ -141,6 +150,30 @@ class RawPeer:
             got, payload = self.receive()
             if got == kind:
                 return payload
+
+    def close(self):
+        self.sock.close()
+
+
+class RawListener:
+    """An address where a node may dial us."""
+
+    def __init__(self, address, port=8110):
+        self.address, self.endpoint = address, f"{address}:{port}"
+        self.sock = socket.create_server((address, port))
+
+    def accept(self, seconds=5):
+        """The next connection as it comes, a socket."""
+        self.sock.settimeout(seconds * SLOW)
+        try:
+            sock, _ = self.sock.accept()
+        except socket.timeout:
+            raise Failure(f"{self.endpoint} was not dialed within {seconds * SLOW:g} s") from None
+        sock.settimeout(seconds * SLOW)
+        return sock
+
+    def accept_peer(self, seconds=5, **fields_of_handshake):
+        return RawPeer.accepted(self.accept(seconds), **fields_of_handshake)
 
     def close(self):
         self.sock.close()

@@ -27,6 +27,10 @@ class Failure(Exception):
     """What a test expected has not happened."""
 
 
+class Skipped(Exception):
+    """A test cannot run here, and says why."""
+
+
 def check(condition, message):
     if not condition:
         raise Failure(message)
@@ -81,7 +85,7 @@ class Node:
         self.news, self.closed = threading.Condition(), False
         with open(self.stderr_path, "ab") as stderr:
             self.process = subprocess.Popen(self.command_line(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                            stderr=stderr)
+                                            stderr=stderr, bufsize=1 << 20)
         self.reader = threading.Thread(target=self._read, args=(self.process.stdout,), daemon=True)
         self.reader.start()
         if wait:
@@ -250,16 +254,17 @@ class Node:
 
 
 class SeedServer:
-    """A seed list over HTTP. `lines` may be changed at any time."""
+    """A seed list over HTTP, or HTTPS with the context `tls`. `lines` may be changed at any time."""
 
-    def __init__(self, lines=()):
-        self.lines, self.fetches = list(lines), 0
+    def __init__(self, lines=(), port=0, tls=None):
+        self.lines, self.fetches, self.path = list(lines), 0, None
         server = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
                 body = "".join(f"{line}\n" for line in server.lines).encode()
                 server.fetches += 1
+                server.path = self.path
                 self.send_response(200)
                 self.send_header("Content-Type", "text/plain")
                 self.send_header("Content-Length", str(len(body)))
@@ -269,7 +274,9 @@ class SeedServer:
             def log_message(self, *_):
                 pass
 
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.http = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        if tls:
+            self.http.socket = tls.wrap_socket(self.http.socket, server_side=True)
         self.http.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.http.server_address[1]}/seeds.txt"
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
@@ -302,8 +309,8 @@ class Lab:
         b = self.node("-exclusive", "-peers", a.endpoint, *flags)
         return a, b, b.wait_online(a)["peer"], a.wait_online(b)["peer"]
 
-    def seeds(self, lines=()):
-        server = SeedServer(lines)
+    def seeds(self, lines=(), **options):
+        server = SeedServer(lines, **options)
         self.closers.append(server.close)
         return server
 
@@ -352,9 +359,11 @@ def title(test):
 
 
 def run_one(kith, test, addresses):
-    lab, before, problem = Lab(kith, addresses), time.monotonic(), None
+    lab, before, problem, result = Lab(kith, addresses), time.monotonic(), None, "ok"
     try:
         said = test(lab)
+    except Skipped as skipped:
+        result, said = "skipped", skipped
     except Failure as failure:
         problem, said = str(failure), None
     except Exception:
@@ -362,7 +371,7 @@ def run_one(kith, test, addresses):
     lab.close()
     if problem is None and lab.faults():
         problem = "; ".join(lab.faults())
-    print(f"{'ok' if problem is None else 'FAILED':6} {title(test)} ({time.monotonic() - before:.1f} s)"
+    print(f"{result if problem is None else 'FAILED':6} {title(test)} ({time.monotonic() - before:.1f} s)"
           + (f": {said}" if said else ""), flush=True)
     if problem is None:
         shutil.rmtree(lab.home, ignore_errors=True)

@@ -10,7 +10,7 @@ import time
 
 import factomwire as wire
 from factomwire import RawPeer, closed_within, dial, try_dial
-from kithnode import SLOW, check, run, until
+from kithnode import SLOW, check, promises, run, until
 
 GROWTH_MIB = 64 * (1 if SLOW == 1 else 4)  # of the node's memory, by whatever strangers do
 HANDSHAKE = 2
@@ -55,6 +55,7 @@ class Target:
         return self.node.status()["ended"].get(reason, 0)
 
 
+@promises("F10")
 def garbage(lab):
     target = Target(lab)
     handshakes = [{"port": b"0"}, {"port": b"70000"}, {"port": b"http"}, {"port": b""}, {"kind": 6}]
@@ -100,6 +101,7 @@ def one_byte_a_second(lab):
     return target.unharmed()
 
 
+@promises("F9", "F10", "F11", "P42", "P51")
 def refused_handshakes(lab):
     """The wrong network, a version too low: the reason is logged, and costs ten merits."""
     target = Target(lab, "-acceptInterval", "0")
@@ -121,6 +123,7 @@ def refused_handshakes(lab):
     return target.unharmed()
 
 
+@promises("P3")
 def claimed_lengths(lab):
     """A length that is too long ends the connection; one that is allowed costs no memory before its bytes come."""
     target = Target(lab, "-silence", "60s")
@@ -146,6 +149,28 @@ def claimed_lengths(lab):
     return target.unharmed()
 
 
+@promises("P3")
+def many_parts_of_large_parcels(lab):
+    """What all peers together have sent of parcels that are not whole yet is bounded, too."""
+    target = Target(lab, "-maxParcel", "4M", "-receiveBytes", "10M", "-silence", "60s")
+    peers = [RawPeer(target.node, lab.address(), node_id=0xC0DE00 + i) for i in range(8)]
+    for peer in peers:
+        peer.sock.sendall(struct.pack(">I", 4 << 20) + b"x" * (3 << 20))
+    until(lambda: target.ended("out of memory, threads or descriptors") >= 6, 10,
+          lambda: f"{target.node.status()['ended']}")
+    check("the receive buffers of all peers are full" in target.node.stderr(), "the reason is not in the log")
+    target.serves()
+    for peer in peers:
+        peer.close()
+    until(lambda: target.node.count("incoming") == 1, 5, "the others have gone")
+    late = RawPeer(target.node, lab.address(), node_id=0xC0DEFF)
+    late.send(wire.MESSAGE, b"y" * (3 << 20))
+    target.node.wait("parcel", text="y" * (3 << 20))
+    late.close()
+    return target.unharmed()
+
+
+@promises("F10", "F11", "P42")
 def invalid_parcels(lab):
     """A type that does not exist, an empty payload, a share that is no list: disconnected, or a demerit."""
     target = Target(lab)
@@ -171,6 +196,7 @@ def invalid_parcels(lab):
     return target.unharmed()
 
 
+@promises("P1")
 def a_share_that_nobody_asked_for(lab):
     """Addresses are taken from answers only."""
     target = Target(lab)
@@ -209,6 +235,7 @@ def many_connections_of_one_address(lab):
     return f"{closed} of 500 closed at once; {target.unharmed()}"
 
 
+@promises("P4")
 def many_half_handshakes_of_many_addresses(lab):
     """No more handshakes are under way at once than -pending allows; when they are over, others get in."""
     target = Target(lab)
@@ -225,6 +252,7 @@ def many_half_handshakes_of_many_addresses(lab):
     return f"{threads} threads and {descriptors} descriptors more at most; {target.unharmed()}"
 
 
+@promises("P15", "P50")
 def a_banned_address_is_not_answered(lab):
     target = Target(lab, "-acceptInterval", "0")
     source = lab.address()
@@ -260,6 +288,7 @@ def a_flood_of_pings(lab):
     return target.unharmed()
 
 
+@promises("P7")
 def few_descriptors(lab):
     """Without descriptors it waits instead of spinning, and goes on once there are some."""
     target = Target(lab)
@@ -282,6 +311,6 @@ def few_descriptors(lab):
 
 
 if __name__ == "__main__":
-    run([garbage, half_a_handshake, one_byte_a_second, refused_handshakes, claimed_lengths, invalid_parcels,
-         a_share_that_nobody_asked_for, many_connections_of_one_address, many_half_handshakes_of_many_addresses,
-         a_banned_address_is_not_answered, a_flood_of_pings, few_descriptors])
+    run([garbage, half_a_handshake, one_byte_a_second, refused_handshakes, claimed_lengths, many_parts_of_large_parcels,
+         invalid_parcels, a_share_that_nobody_asked_for, many_connections_of_one_address,
+         many_half_handshakes_of_many_addresses, a_banned_address_is_not_answered, a_flood_of_pings, few_descriptors])

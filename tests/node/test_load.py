@@ -5,7 +5,7 @@ import threading
 import time
 
 from factomwire import RawPeer
-from kithnode import SLOW, Failure, check, few, run, until
+from kithnode import SLOW, Failure, check, few, promises, run, until
 
 SIZE = 1024
 MEMORY_MIB = 200 * (1 if SLOW == 1 else 8)  # sanitizers keep what was freed for a while
@@ -79,6 +79,7 @@ def all_arrive(lab, count, pause=None):
             f"sender, {b.memory():.0f} MiB for the receiver")
 
 
+@promises("F31")
 def a_hundred_thousand_messages(lab):
     return all_arrive(lab, few(100_000))
 
@@ -139,6 +140,7 @@ def received(peer):
         return count
 
 
+@promises("F32", "P22", "P23")
 def a_peer_that_stops_reading(lab):
     # Never so few that the queue (5000) and the kernel's buffers (some 3000) could hold them all.
     count, star = max(few(20_000), 10_000), Star(lab)
@@ -171,6 +173,7 @@ def a_peer_that_stops_reading(lab):
             f"{got} and lost {lost}; {hub.memory():.0f} MiB")
 
 
+@promises("P22", "P23")
 def a_stalled_application(lab):
     """Who does not read its own standard input's answers loses its own parcels, and is told how many."""
     count = few(30_000)

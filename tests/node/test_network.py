@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from factomwire import MESSAGE, PING, PONG, PEER_REQUEST, REJECT, RawPeer, fields
-from kithnode import SLOW, Failure, check, run, until
+from kithnode import SLOW, Failure, check, promises, run, until
 
 OUTGOING = 8
 FAST = ("-shareAbove", "-1", "-peerRequest", "1s", "-peerRequestLimit", "100ms", "-redial", "1s", "-reseed", "5s",
@@ -32,6 +32,7 @@ def distinct(nodes):
     return [len(n.peers()) for n in nodes]
 
 
+@promises("F4", "F5", "F29")
 def twelve_nodes_of_whom_four_are_killed(lab):
     server, nodes = grow(lab, 12)
     before = time.monotonic()
@@ -78,6 +79,7 @@ def directed_reaches_one(nodes):
         check(got == [receiver], f"{text}: {got} got it")
 
 
+@promises("F17")
 def a_killed_special_peer_is_back_in_time(lab):
     special = lab.node("-exclusive")
     watcher = lab.node("-exclusive", "-peers", special.endpoint, "-redialSpecial", "1s")
@@ -96,6 +98,7 @@ def a_killed_special_peer_is_back_in_time(lab):
     return "back after " + ", ".join(f"{t:.2f} s" for t in times)
 
 
+@promises("F17")
 def special_peers_come_on_top(lab):
     """-outgoing counts ordinary peers alone."""
     server = lab.seeds()
@@ -109,6 +112,7 @@ def special_peers_come_on_top(lab):
     check(node.status()["special"] == 1, f"{node.status()}")
 
 
+@promises("F15")
 def exclusive_dials_special_peers_only(lab):
     server = lab.seeds()
     special, other = lab.node("-exclusive"), lab.node("-exclusive")
@@ -128,6 +132,7 @@ def exclusive_dials_special_peers_only(lab):
     check(closed.status()["shed"] >= 1, "nobody was turned away")
 
 
+@promises("F16", "P16")
 def special_peers_and_the_asker_are_not_shared(lab):
     special, other = lab.node("-exclusive"), lab.node("-exclusive")
     server = lab.seeds([other.endpoint])
@@ -144,6 +149,7 @@ def special_peers_and_the_asker_are_not_shared(lab):
     check(hosts == [other.endpoint], f"{hosts} were shared")
 
 
+@promises("P12")
 def a_full_node_tells_where_else_to_go(lab):
     full = lab.node(*FAST, "-exclusive", "-incoming", "1")
     member = lab.node("-exclusive", "-peers", full.endpoint)
@@ -162,6 +168,7 @@ def a_full_node_tells_where_else_to_go(lab):
     check(newcomer.status()["ended"]["peer is full"] >= 1, "it was not refused")
 
 
+@promises("F25", "P24", "P44")
 def the_peers_file_survives(lab):
     """A node without seeds finds its peers from its file, also after kill -9."""
     others = [lab.node("-exclusive") for _ in range(3)]
@@ -188,6 +195,7 @@ def the_peers_file_survives(lab):
     check([p for p in Path(node.home).iterdir() if ".corrupt-" in p.name], "the file that makes no sense is not kept")
 
 
+@promises("F27")
 def a_seed_list_with_faults(lab):
     """Bad lines are reported with their number, and the rest counts; a server that fails is asked again."""
     other = lab.node("-exclusive")
@@ -203,6 +211,7 @@ def a_seed_list_with_faults(lab):
     check(orphan.alive(), "it ended")
 
 
+@promises("P37")
 def a_node_that_dials_itself(lab):
     node = lab.node(*FAST, "-redialSpecial", "200ms", "-acceptInterval", "0", start=False)
     node.flags += ["-peers", node.endpoint]

@@ -8,7 +8,7 @@ import itertools
 import os
 import random
 
-from kithnode import PORT, SLOW, check, run
+from kithnode import PORT, SLOW, check, promises, run
 
 SIZES = (1, 2, 127, 128, 255, 256, 4095, 4096, 4097, 65535, 65536, 1 << 20, (16 << 20) - 1, 16 << 20)
 
@@ -36,6 +36,7 @@ def versions(lab):
     return " ".join(seen)
 
 
+@promises("F10")
 def too_low(lab):
     a = lab.node("-exclusive", "-protocolVersionMinimum", "10")
     b = lab.node("-exclusive", "-protocolVersion", "9", "-peers", a.endpoint, "-redialSpecial", "60s")
@@ -67,6 +68,7 @@ def sizes(lab):
     return f"{total >> 20} MiB"
 
 
+@promises("F13")
 def ipv6(lab):
     a = lab.node("-exclusive", "-bind", "::1", "-networkPort", "0")
     endpoint = a.wait("listening")["address"]
@@ -90,6 +92,7 @@ def host_names(lab):
     check(a.status()["incoming"] == 1, "not one incoming connection")
 
 
+@promises("F13")
 def every_address(lab):
     """Without -bind a node is reached by IPv4 and IPv6."""
     a = lab.node("-exclusive", start=False)

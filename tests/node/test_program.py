@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import factomwire as wire
-from kithnode import PORT, SLOW, Failure, check, run, until
+from kithnode import PORT, SLOW, Failure, check, promises, run, until
 
 VECTORS = Path(__file__).parent.parent / "vectors" / "factom.json"
 
@@ -71,6 +71,7 @@ def bad_configuration(lab):
     return f"{len(cases)} cases"
 
 
+@promises("P35")
 def a_port_in_use_is_an_error(lab):
     node = lab.node()
     done = call(lab, "-json", "-bind", node.address, "-networkPort", str(PORT), "-home", os.path.join(lab.home, "x"))
@@ -98,6 +99,7 @@ def any_free_port(lab):
     b.wait_online(f"{a.address}:{port}")
 
 
+@promises("F22", "F26")
 def configuration_file(lab):
     """Foreign keys are named in one line; a key for the network wins over the general one, a flag over both."""
     file_address, flag_address = lab.address(), lab.address()
@@ -127,6 +129,7 @@ LocalSeedURL = ""
     check(event["address"] == f"{flag_address}:9004", f"{event}")
 
 
+@promises("F19")
 def sighup_reads_the_special_peers_again(lab):
     flag, old, new = (lab.node("-exclusive") for _ in range(3))
     config = Path(lab.home, "special.conf")
@@ -151,6 +154,7 @@ def sighup_reads_the_special_peers_again(lab):
     check(node.alive() and node.status()["special"] == 2, "a fault in the file changed something")
 
 
+@promises("P25")
 def signals_end_it(lab):
     times = []
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -213,6 +217,7 @@ def a_line_that_is_too_long(lab):
     check(len(node.all("error")) == 1, "the rest of the line was read as another")
 
 
+@promises("F31")
 def messages_both_ways(lab):
     a, b, name_of_a, name_of_b = lab.pair()
     texts = ["hello", "ünïcödé ☃ 🙂", "a\nline\tand \"quotes\"", "with a \0 inside", "x" * 100000]
@@ -228,6 +233,7 @@ def messages_both_ways(lab):
     check(base64.b64decode(got["base64"]) == data, "other bytes came")
 
 
+@promises("F29")
 def kinds_of_targets(lab):
     hub = lab.node("-exclusive", "-broadcastnum", "1")
     others = [lab.node("-exclusive", "-peers", hub.endpoint) for _ in range(3)]
@@ -270,6 +276,7 @@ def ids_come_back(lab):
     check("id" not in node.wait("peers"), "an id that nobody gave")
 
 
+@promises("P21", "P43")
 def ban_and_unban(lab):
     a, b, _, name_of_b = lab.pair("-redialSpecial", "300ms")
     check(a.command("ban", peer=name_of_b, seconds=60)["event"] == "done", "ban by hash")

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "peers/book.h"
+#include "tests/unit/promise.h"
 
 #define NOW    INT64_C(1767225600000) /* 2026-01-01 */
 #define SECOND INT64_C(1000)
@@ -862,19 +863,19 @@ int main(void)
         cmocka_unit_test(test_dial_rules),
         cmocka_unit_test(test_who_is_no_candidate),
         cmocka_unit_test(test_dial_after_clock_was_set_back),
-        cmocka_unit_test(test_groups_are_spread),
+        promise_test("P48", test_groups_are_spread),
         cmocka_unit_test(test_same_seed_same_choice),
         cmocka_unit_test(test_equals_are_all_chosen),
         cmocka_unit_test(test_shareable),
-        cmocka_unit_test(test_merits_decay),
+        promise_test("F11 F12", test_merits_decay),
         cmocka_unit_test(test_merits_are_clamped),
-        cmocka_unit_test(test_refusal),
+        promise_test("F11", test_refusal),
         cmocka_unit_test(test_bans),
         cmocka_unit_test(test_full_book_drops_the_worst),
         cmocka_unit_test(test_several_make_room_at_once),
         cmocka_unit_test(test_self_enters_a_full_book),
         cmocka_unit_test(test_one_ip_cannot_fill_the_book),
-        cmocka_unit_test(test_flood_is_cheap_and_bounded),
+        promise_test("P27", test_flood_is_cheap_and_bounded),
         cmocka_unit_test(test_full_scores_drop_those_nearest_zero),
         cmocka_unit_test(test_no_room_at_all),
         cmocka_unit_test(test_expiry),

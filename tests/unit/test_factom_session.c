@@ -8,6 +8,7 @@
 #include "protocol/factom/v9.h"
 #include "protocol/factom/wire.pb-c.h"
 #include "tests/unit/gob_streams.h"
+#include "tests/unit/promise.h"
 
 static struct parcel *text_parcel(const char *text)
 {
@@ -1226,15 +1227,15 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_pair_of_versions),
-        cmocka_unit_test(test_minimum_version),
+        promise_test("F10", test_minimum_version),
         cmocka_unit_test(test_reply_in_another_encoding),
         cmocka_unit_test(test_large_payload_is_not_copied),
         cmocka_unit_test(test_targets),
         cmocka_unit_test(test_what_cannot_be_said),
-        cmocka_unit_test(test_gob_handshakes),
+        promise_test("F9 F10", test_gob_handshakes),
         cmocka_unit_test(test_handshake_with_a_wrong_checksum),
         cmocka_unit_test(test_dialing_ourselves),
-        cmocka_unit_test(test_v11_handshakes),
+        promise_test("F9 F10", test_v11_handshakes),
         cmocka_unit_test(test_handshake_too_long),
         cmocka_unit_test(test_handshake_timeout),
         cmocka_unit_test(test_refusals),
@@ -1244,8 +1245,8 @@ int main(void)
         cmocka_unit_test(test_too_many_unfinished),
         cmocka_unit_test(test_message_of_parts_too_long),
         cmocka_unit_test(test_parts_time_out),
-        cmocka_unit_test(test_bad_v9_parcels),
-        cmocka_unit_test(test_v9_length),
+        promise_test("F9 F10 P34", test_bad_v9_parcels),
+        promise_test("F10 P33", test_v9_length),
         cmocka_unit_test(test_v10_parcels),
         cmocka_unit_test(test_strange_structs),
         cmocka_unit_test(test_waits_for_the_rest),
@@ -1258,9 +1259,9 @@ int main(void)
         cmocka_unit_test(test_deaf_ourselves),
         cmocka_unit_test(test_progress_is_life),
         cmocka_unit_test(test_msg_like_protobuf_c),
-        cmocka_unit_test(test_service_asks),
+        promise_test("F7 F8", test_service_asks),
         cmocka_unit_test(test_service_learns_only_where_it_asked),
-        cmocka_unit_test(test_service_answers),
+        promise_test("F7", test_service_answers),
         cmocka_unit_test(test_service_delivers),
         cmocka_unit_test(test_table),
     };

@@ -5,6 +5,7 @@
 #include "protocol/factom/v10.h"
 #include "protocol/factom/v11.h"
 #include "protocol/factom/v9.h"
+#include "tests/unit/promise.h"
 
 static json_t *root;
 
@@ -509,8 +510,8 @@ static void test_read_rejects(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_checksums),
-        cmocka_unit_test(test_network_ids),
+        promise_test("F10", test_checksums),
+        promise_test("F20 F21", test_network_ids),
         cmocka_unit_test(test_fields_of_all),
         cmocka_unit_test(test_write_v10),
         cmocka_unit_test(test_write_v9),

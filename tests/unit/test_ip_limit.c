@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "connection/ip_limit.h"
+#include "tests/unit/promise.h"
 
 #define GAP  1000
 #define MOST 64
@@ -104,7 +105,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(an_unknown_ip_is_allowed),
         TEST(the_gap_counts_from_the_last_accepted_one),
-        TEST(the_memory_is_bounded_and_the_oldest_go_first),
+        promise_test_setup_teardown("P58", the_memory_is_bounded_and_the_oldest_go_first, set_up, tear_down),
         TEST(a_memory_of_one_is_enough),
         TEST(without_a_gap_nothing_is_remembered),
     };

@@ -18,8 +18,17 @@
 #include "app/kith.h"
 #include "controller/actor_private.h"
 #include "queue/parcel.h"
+#include "tests/unit/promise.h"
 
-enum { WAIT_MS = 20000, SENDERS = 4, EACH = 2000, COMMANDS = 24000, PAIRS = 300000 };
+enum {
+    WAIT_MS = 20000,
+    SENDERS = 4,
+    EACH = 2000,
+    COMMANDS = 24000,
+    PAIRS = 300000,
+    COMMANDERS = 4,
+    ROUNDS = 60
+};
 
 static int64_t now_ms(void)
 {
@@ -36,10 +45,11 @@ static void quiet(void *context, enum kith_log_level level, const char *line)
         fprintf(stderr, "%s\n", line);
 }
 
-static struct kith *open_node(const char *bind, const char *peers)
+/* `option` and `network` name the network. */
+static struct kith *open_in(const char *option, const char *network, const char *bind, const char *peers)
 {
     struct kith_config *c = kith_config_new();
-    const char *settings[][2] = {{"network", "LOCAL"},    {"bind", bind},        {"networkPort", "0"},
+    const char *settings[][2] = {{option, network},       {"bind", bind},        {"networkPort", "0"},
                                  {"peersFile", ""},       {"seedURL", ""},       {"redialSpecial", "200"},
                                  {"acceptInterval", "0"}, {"exclusive", "true"}, {"stall", "10000"}};
     char error[KITH_ERROR_MAX];
@@ -56,6 +66,11 @@ static struct kith *open_node(const char *bind, const char *peers)
         fail_msg("%s", error);
     kith_config_free(c);
     return node;
+}
+
+static struct kith *open_node(const char *bind, const char *peers)
+{
+    return open_in("network", "LOCAL", bind, peers);
 }
 
 /* The next item, or a failed test. */
@@ -180,6 +195,188 @@ static void many_threads_send_through_one_node(void **state)
     }
     kith_close(b);
     kith_close(a);
+}
+
+/* --- commands of several threads --- */
+
+enum { ASK_PEERS, ASK_STATUS, BAN, UNBAN, SET_SPECIAL, SEND, ANSWERED };
+
+struct commander {
+    struct kith *node;
+    const char *peer, *address;
+    uint64_t first; /* of its ids */
+};
+
+static enum kith_result give(const struct commander *c, unsigned command, uint64_t id)
+{
+    switch (command) {
+    case ASK_PEERS:
+        return kith_ask_peers(c->node, id);
+    case ASK_STATUS:
+        return kith_ask_status(c->node, id);
+    case BAN:
+        return kith_ban(c->node, "10.9.9.9", WAIT_MS, id);
+    case UNBAN:
+        return kith_unban(c->node, "10.9.9.9", id);
+    case SET_SPECIAL:
+        return kith_set_special(c->node, c->address, id);
+    default:
+        return kith_send(c->node, c->peer, &id, sizeof id, id);
+    }
+}
+
+static void *command_much(void *argument)
+{
+    const struct commander *c = argument;
+
+    for (unsigned i = 0; i < ROUNDS * ANSWERED; i++) {
+        enum kith_result r;
+
+        while ((r = give(c, i % ANSWERED, c->first + i)) == KITH_WOULD_BLOCK)
+            sched_yield();
+        if (r != KITH_OK || kith_disconnect(c->node, "10.9.9.9:1 00000001", 0) != KITH_NO_PEER)
+            return NULL;
+    }
+    return argument;
+}
+
+static void each_command_of_many_threads_is_answered_once(void **state)
+{
+    enum { TOTAL = COMMANDERS * ROUNDS * ANSWERED };
+    bool answered[TOTAL + 1] = {false};
+    pthread_t threads[COMMANDERS];
+    struct commander commanders[COMMANDERS];
+    struct kith *a, *b;
+    struct kith_item item;
+    char name[200], address[200];
+    void *done;
+
+    (void)state;
+    open_pair(&a, &b, name, sizeof name);
+    snprintf(address, sizeof address, "%.*s", (int)strcspn(name, " "), name);
+    for (unsigned i = 0; i < COMMANDERS; i++) {
+        commanders[i] = (struct commander){a, name, address, (uint64_t)i * ROUNDS * ANSWERED + 1};
+        assert_int_equal(pthread_create(&threads[i], NULL, command_much, &commanders[i]), 0);
+    }
+    for (int got = 0; got < TOTAL;) {
+        if (next(a, &item) != KITH_EVENT || !item.event.id)
+            continue;
+        assert_in_range(item.event.id, 1, TOTAL);
+        assert_false(answered[item.event.id]);
+        answered[item.event.id] = true;
+        got++;
+    }
+    for (int i = 0; i < COMMANDERS; i++) {
+        pthread_join(threads[i], &done);
+        assert_non_null(done);
+    }
+    kith_close(a);
+    kith_close(b);
+}
+
+/* Sends until there has been no room for a while: b's application takes nothing. */
+static void fill_up(struct kith *a, const char *name_of_b)
+{
+    static const char bytes[1024] = "x";
+    int64_t by = now_ms() + WAIT_MS, last_ms = now_ms();
+
+    while (now_ms() - last_ms < 300) {
+        enum kith_result r = kith_send(a, name_of_b, bytes, sizeof bytes, 0);
+
+        assert_true(now_ms() < by);
+        if (r == KITH_OK) {
+            last_ms = now_ms();
+        } else {
+            assert_int_equal(r, KITH_WOULD_BLOCK);
+            sched_yield();
+        }
+    }
+}
+
+/* A command waits behind no message and is dropped with none. */
+static void commands_pass_full_queues(void **state)
+{
+    struct kith *a, *b;
+    struct kith_item item;
+    char name[200];
+    int64_t begun;
+
+    (void)state;
+    open_pair(&a, &b, name, sizeof name);
+    fill_up(a, name);
+    begun = now_ms();
+    assert_int_equal(kith_ask_status(a, 5), KITH_OK);
+    next_event(a, KITH_STATUS, &item);
+    assert_int_equal(item.event.id, 5);
+    assert_true(item.event.status->to_network > 0);
+    assert_int_equal(kith_ban(a, name, WAIT_MS, 6), KITH_OK);
+    next_event(a, KITH_DONE, &item);
+    assert_int_equal(item.event.id, 6);
+    next_event(a, KITH_OFFLINE, &item);
+    assert_true(now_ms() - begun < 2000);
+    kith_close(a);
+    kith_close(b);
+}
+
+/* --- two networks in one process --- */
+
+enum { ADDRESS = 300 };
+
+/* Opens two nodes of a network; the first has dialed the second, and `also`, which then becomes the second's
+ * address. */
+static void open_network(struct kith *nodes[2], const char *option, const char *network,
+                         const char *const binds[2], char also[ADDRESS])
+{
+    struct kith_item item;
+    char peers[2 * ADDRESS];
+
+    nodes[1] = open_in(option, network, binds[1], NULL);
+    next_event(nodes[1], KITH_LISTENING, &item);
+    snprintf(peers, sizeof peers, "%s %s", item.event.address, also);
+    snprintf(also, ADDRESS, "%s", item.event.address);
+    nodes[0] = open_in(option, network, binds[0], peers);
+    next_event(nodes[0], KITH_ONLINE, &item);
+}
+
+/* How many connections the node has refused because they were of another network. */
+static uint64_t strangers(struct kith *node)
+{
+    const struct kith_count *c;
+    struct kith_item item;
+
+    assert_int_equal(kith_ask_status(node, 1), KITH_OK);
+    next_event(node, KITH_STATUS, &item);
+    assert_int_equal(item.event.status->outgoing + item.event.status->incoming, 1);
+    for (c = item.event.status->ended; strcmp(c->cause, "wrong network") != 0; c++)
+        assert_non_null(c->cause);
+    return c->count;
+}
+
+static void nodes_of_two_networks_share_a_process(void **state)
+{
+    static const char *const binds[2][2] = {{"127.0.77.1", "127.0.77.2"}, {"127.0.77.3", "127.0.77.4"}};
+    struct kith *local[2], *garden[2];
+    struct kith_item item;
+    char address[ADDRESS] = "";
+    int64_t by = now_ms() + WAIT_MS;
+
+    (void)state;
+    open_network(local, "network", "LOCAL", binds[0], address);
+    open_network(garden, "customnet", "garden", binds[1], address);
+    while (strangers(local[1]) == 0)
+        assert_true(now_ms() < by);
+    assert_int_equal(kith_send(local[0], KITH_FULL_BROADCAST, "for LOCAL", 9, 0), KITH_OK);
+    assert_int_equal(kith_send(garden[0], KITH_FULL_BROADCAST, "in the garden", 13, 0), KITH_OK);
+    while (next(local[1], &item) != KITH_PARCEL)
+        ;
+    assert_memory_equal(item.parcel.bytes, "for LOCAL", 9);
+    while (next(garden[1], &item) != KITH_PARCEL)
+        ;
+    assert_memory_equal(item.parcel.bytes, "in the garden", 13);
+    for (int i = 0; i < 2; i++) {
+        kith_close(local[i]);
+        kith_close(garden[i]);
+    }
 }
 
 /* What was sent before the close still arrives. */
@@ -331,8 +528,11 @@ static void errors_name_the_option(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(messages_go_both_ways),
-        cmocka_unit_test(many_threads_send_through_one_node),
+        promise_test("F31", messages_go_both_ways),
+        promise_test("F30 P30", many_threads_send_through_one_node),
+        promise_test("F30 P30", each_command_of_many_threads_is_answered_once),
+        promise_test("P59", commands_pass_full_queues),
+        promise_test("P61", nodes_of_two_networks_share_a_process),
         cmocka_unit_test(closing_sends_what_is_queued),
         cmocka_unit_test(quitting_ends_with_an_event),
         cmocka_unit_test(the_end_is_told_when_events_were_missed),

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "connection/listener.h"
+#include "tests/unit/promise.h"
 
 #define MOST_SEEN  256
 #define PATIENCE   5000 /* ms; reached by failures only */
@@ -482,7 +483,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(listens_on_every_address_of_both_families),
+        promise_test_setup_teardown("F13", listens_on_every_address_of_both_families, set_up, tear_down),
         TEST(accepted_sockets_neither_block_nor_leak_into_children),
         TEST(a_bound_listener_is_reached_at_its_address_only),
         TEST(a_taken_port_is_an_error_at_the_start),

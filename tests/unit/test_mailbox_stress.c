@@ -17,6 +17,7 @@
 #include "queue/bell.h"
 #include "queue/mailbox.h"
 #include "queue/parcel.h"
+#include "tests/unit/promise.h"
 
 #define SLEEP_MS 5000
 
@@ -595,11 +596,11 @@ static void whoever_is_last_frees_the_parcel(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(many_writers_share_a_small_mailbox),
+        promise_test_setup_teardown("F32", many_writers_share_a_small_mailbox, forget_failures, NULL),
         TEST(two_writers_share_a_mailbox_for_one),
         TEST(a_single_writer_keeps_its_mailbox_full),
         TEST(writer_and_reader_hand_over_one_by_one),
-        TEST(one_reader_serves_a_flock_of_mailboxes),
+        promise_test_setup_teardown("F32", one_reader_serves_a_flock_of_mailboxes, forget_failures, NULL),
         TEST(a_writer_drops_what_the_reader_does_not_take),
         TEST(two_writers_drop_what_the_reader_does_not_take),
         TEST(whoever_is_last_frees_the_parcel),

@@ -12,6 +12,7 @@
 
 #include "app/option.h"
 #include "app/options.h"
+#include "tests/unit/promise.h"
 
 #define ARGUMENTS_MAX 16
 
@@ -733,19 +734,19 @@ int main(void)
         cmocka_unit_test(texts),
         cmocka_unit_test(help),
         cmocka_unit_test_setup_teardown(protocol_defaults_pass, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(unconfigured, set_up, tear_down),
+        promise_test_setup_teardown("F2", unconfigured, set_up, tear_down),
         cmocka_unit_test_setup_teardown(home_from_environment, set_up, tear_down),
         cmocka_unit_test_setup_teardown(flag_forms, set_up, tear_down),
         cmocka_unit_test_setup_teardown(flag_errors, set_up, tear_down),
         cmocka_unit_test_setup_teardown(help_and_version_come_first, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(networks, set_up, tear_down),
+        promise_test_setup_teardown("F20 F21 F22 F26", networks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(cross_checks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(node_name, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(peers_add_up, set_up, tear_down),
+        promise_test_setup_teardown("F18 F23", peers_add_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(peers_file, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(seed_document_config, set_up, tear_down),
+        promise_test_setup_teardown("F3 F19 F24 F25 F26", seed_document_config, set_up, tear_down),
         cmocka_unit_test_setup_teardown(keys_of_flags, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(network_of_file_and_flags, set_up, tear_down),
+        promise_test_setup_teardown("F24", network_of_file_and_flags, set_up, tear_down),
         cmocka_unit_test_setup_teardown(file_errors, set_up, tear_down),
         cmocka_unit_test_setup_teardown(keys_of_others, set_up, tear_down),
         cmocka_unit_test_setup_teardown(given_config, set_up, tear_down),

@@ -16,6 +16,7 @@
 
 #include "peers/file.h"
 #include "peers/time_text.h"
+#include "tests/unit/promise.h"
 
 #define NOW   INT64_C(1767225600000) /* 2026-01-01T00:00:00Z */
 #define DAY   INT64_C(86400000)
@@ -580,7 +581,7 @@ static void test_times(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FOLDER_TEST(test_round_trip),
+        promise_test_setup_teardown("F25", test_round_trip, set_up, tear_down),
         FOLDER_TEST(test_missing),
         FOLDER_TEST(test_tolerance),
         FOLDER_TEST(test_not_to_be_touched),
@@ -592,7 +593,7 @@ int main(void)
         FOLDER_TEST(test_start_with_older_file),
         FOLDER_TEST(test_start_when_older_file_has_gone),
         FOLDER_TEST(test_stale_files_are_removed),
-        FOLDER_TEST(test_failed_write_leaves_the_old),
+        promise_test_setup_teardown("P24", test_failed_write_leaves_the_old, set_up, tear_down),
         cmocka_unit_test(test_times),
     };
     return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);

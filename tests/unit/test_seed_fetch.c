@@ -15,6 +15,7 @@
 #include "seed/fetcher.h"
 #include "seed/lookup.h"
 #include "tests/unit/fake_names.h"
+#include "tests/unit/promise.h"
 #include "tests/unit/seed_server.h"
 
 #define PATIENCE     5000 /* ms; reached by failures only */
@@ -838,8 +839,8 @@ int main(void)
 {
 #define ACTOR(name) cmocka_unit_test_setup_teardown(name, open_reports, close_reports)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_list_is_fetched),
-        cmocka_unit_test(bad_lines_do_not_spoil_the_rest),
+        promise_test("F4", a_list_is_fetched),
+        promise_test("F27", bad_lines_do_not_spoil_the_rest),
         cmocka_unit_test(bad_lines_do_not_flood_the_log),
         cmocka_unit_test(an_empty_body_is_an_empty_list),
         cmocka_unit_test(any_status_but_200_fails),
@@ -854,7 +855,7 @@ int main(void)
         cmocka_unit_test(a_file_that_ends_too_early_fails),
         cmocka_unit_test(other_schemes_are_refused),
         cmocka_unit_test(a_refused_connection_fails),
-        cmocka_unit_test(a_silent_server_is_given_up),
+        promise_test("P19", a_silent_server_is_given_up),
         cmocka_unit_test(a_transfer_is_stopped),
         cmocka_unit_test(a_look_up_of_the_server_is_stopped),
         cmocka_unit_test(host_names_in_a_list_are_looked_up),

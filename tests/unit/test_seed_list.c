@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "seed/list.h"
+#include "tests/unit/promise.h"
 
 #define BAD_MAX 16
 
@@ -183,9 +184,9 @@ static void a_text_without_an_end_is_not_overread(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_lines_are_read_in_order),
+        promise_test("F27", good_lines_are_read_in_order),
         cmocka_unit_test(white_space_is_tolerated),
-        cmocka_unit_test(bad_lines_are_told_with_their_number),
+        promise_test("F27", bad_lines_are_told_with_their_number),
         cmocka_unit_test(hostile_lines_are_shown_harmless),
         cmocka_unit_test(an_address_with_a_nul_is_none),
         cmocka_unit_test(an_empty_text_is_an_empty_list),

@@ -1,0 +1,1 @@
+"""What scripts/decode is made of. It shares nothing with the sources of kith, so that one can judge the other."""
