@@ -3,7 +3,8 @@
 
 Usage: KITH_GO_NODE=PATH-OF-GO-NODE test_interop.py PATH-OF-KITH [word of a test's name]...
 
-With KITH_INTEROP_FULL=1 there are more messages. The script "run" builds the Go node and then runs this.
+The script "run" builds the Go node and then runs this. KITH_INTEROP_ROUNDS=N builds a network of six nodes of each kind
+N times; KITH_INTEROP_SEED=N repeats the choices of an earlier run about whom to kill in it.
 """
 import base64
 import itertools
@@ -16,43 +17,14 @@ import threading
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "node"))
-from kithnode import PORT, SLOW, Failure, Node, check, few, run, until  # noqa: E402
+from gonode import GO_NODE, LONELY, QUICK, SHARES, VERSIONS, dials, go_node, versions
+from kithnode import SLOW, Failure, check, few, promises, run, until
+from mixed_network import a_mixed_network, a_mixed_network_under_fire
+from targets import (kith_passes_on_between_go_nodes, nothing_goes_back_to_its_sender, targets_of_a_go_node,
+                     targets_of_a_kith_node)
 
-GO_NODE = os.environ.get("KITH_GO_NODE", "")
-FULL = os.environ.get("KITH_INTEROP_FULL") == "1"
-VERSIONS = (9, 10, 11)
-EVERYONE = "<FULLBORADCAST>"  # as the Go node spells it; kith takes it too
-QUICK = ("-redial", "1s", "-redialSpecial", "1s", "-acceptInterval", "0")
-LONELY = ("-exclusive", *QUICK)  # dials nobody but its special peers
 # The Go node drops what finds more than 1000 parcels waiting for its application or for a peer.
 WINDOW_PARCELS, WINDOW_BYTES = 200, 40 << 20
-
-
-class GoNode(Node):
-    """The same for the Go node. Its flags are in main.go; "sent" tells no count, "offline" no reason."""
-
-    def command_line(self):
-        return [self.kith, "-bind", self.address, "-networkPort", str(PORT), *self.flags]
-
-    def end(self, number=None):
-        self.request(command="quit")
-        return super().end(number)
-
-
-def go_node(lab, *flags, start=True):
-    node = GoNode(GO_NODE, lab.address(), os.path.join(lab.home, f"go{len(lab.nodes)}"), flags)
-    lab.nodes.append(node)
-    return node.start() if start else node
-
-
-def versions(preferred, minimum=None):
-    least = () if minimum is None else ("-protocolVersionMinimum", str(minimum))
-    return ("-protocolVersion", str(preferred), *least)
-
-
-def dials(node):
-    return ("-peers", node.endpoint)
 
 
 class Pair:
@@ -103,6 +75,7 @@ def agreed(dialer, listener):
     return 9 if (dialer, listener) == (10, 9) else dialer
 
 
+@promises("F10", "F31")
 def every_version_prefers_each(lab):
     seen = []
     for who, of_dialer, of_listener in itertools.product(("kith", "go"), VERSIONS, VERSIONS):
@@ -217,8 +190,9 @@ def stream_both_ways(pair, count):
     return sum(totals)
 
 
+@promises("F29", "F31")
 def many_messages(lab):
-    count = few(10000 if FULL else 1000)
+    count = few(10000)
     said = []
     for version, dialer in zip(VERSIONS, ("kith", "go", "kith")):
         pair, before = Pair(lab, dialer, versions(version), versions(version)), time.monotonic()
@@ -250,9 +224,7 @@ def idle_connections_stay(lab):
 
 # --- peers of peers ---
 
-SHARES = ("-shareAbove", "-1", "-peerRequestLimit", "100ms")
-
-
+@promises("F7")
 def go_asks_kith(lab):
     """The Go node learns of another from kith, and dials it."""
     for version in VERSIONS:
@@ -266,6 +238,7 @@ def go_asks_kith(lab):
         check(not hub.all("offline"), f"{hub.all('offline')}")
 
 
+@promises("F7", "F8")
 def kith_asks_go(lab):
     """kith learns of another from the Go node, and dials it; an answer that names nobody does no harm."""
     for version in VERSIONS:
@@ -279,6 +252,38 @@ def kith_asks_go(lab):
         check(not asker.all("offline"), f"{asker.all('offline')}")
 
 
+@promises("F8", "F16", "P16")
+def kith_does_not_share_special_peers(lab):
+    """The Go node shares its own, so the one here has none but kith, and asks nobody."""
+    content = ("-target", "1", "-peerRequest", "100ms")
+    groups = []
+    for version in VERSIONS:
+        special = go_node(lab, *versions(version), *content)
+        hub = lab.node(*LONELY, *SHARES, *versions(version), *dials(special))
+        hub.wait_online(special)
+        other = go_node(lab, *versions(version), *content, *dials(hub))
+        hub.wait_online(other)
+        groups.append((special, hub, other, go_node(lab, *versions(version), "-peerRequest", "200ms", *dials(hub))))
+    for special, hub, other, asker in groups:
+        asker.wait_online(other)
+        until(lambda: asker.stderr().count(f"Received peer share from {hub}") >= 2, 15, "two answers")
+        check(special.endpoint not in asker.stderr(), "the special peer was shared")
+
+
+@promises("F17")
+def special_peers_come_back(lab):
+    """Each side dials its special peer again, however often that is killed."""
+    ours, theirs = Pair(lab, "kith"), Pair(lab, "go")
+    for dialer, special in ((ours.kith, ours.go), (theirs.go, theirs.kith)):
+        for _ in range(2):
+            mark = dialer.mark()
+            special.kill()
+            dialer.wait("offline", since=mark)
+            special.start()
+            dialer.wait_online(special, since=mark)
+
+
+@promises("P14")
 def a_full_kith_refuses(lab):
     """The Go node understands the refusal and the addresses in it, which it then leaves alone: it is made so."""
     for version in VERSIONS:
@@ -287,12 +292,14 @@ def a_full_kith_refuses(lab):
         full.wait_online(member)
         newcomer = go_node(lab, *versions(version), *dials(full))
         logged(newcomer, f"Connection declined with alternatives from {full}")
-        until(lambda: ended(full, "refused: full") >= 1, 5, lambda: f"{full.status()['ended']}")
+        until(lambda: ended(full, "refused: full") >= 2, 10, lambda: f"{full.status()['ended']}")
+        check(f"Dialing to {member}" not in newcomer.stderr(), "it goes where it is told to")
         check(not newcomer.online and full.count("incoming") == 1, "it was let in")
         member.end()  # then there is room
         newcomer.wait_online(full)
 
 
+@promises("P13", "P14")
 def a_full_kith_that_knows_nobody(lab):
     for version in VERSIONS:
         full = lab.node(*LONELY, "-incoming", "0", *versions(9))
@@ -302,6 +309,7 @@ def a_full_kith_that_knows_nobody(lab):
         check(not newcomer.online and not full.online, "it was let in")
 
 
+@promises("P12")
 def a_full_go_node_refuses(lab):
     """It refuses in the version that it prefers, before it has read anything; kith goes where it is told to."""
     for of_kith, of_go in itertools.product(VERSIONS, VERSIONS):
@@ -316,6 +324,7 @@ def a_full_go_node_refuses(lab):
             node.end()
 
 
+@promises("P13")
 def a_full_go_node_that_knows_nobody(lab):
     for of_kith, of_go in itertools.product(VERSIONS, VERSIONS):
         full = go_node(lab, "-incoming", "0", *versions(of_go))
@@ -329,6 +338,15 @@ def a_full_go_node_that_knows_nobody(lab):
 
 # --- who does not belong together ---
 
+@promises("F20", "F21")
+def networks_by_name(lab):
+    for number, *names in (("0xfeedbeef", "MAIN"), ("0xdeadbeef", "TEST"), ("0x00beaded", "LOCAL"),
+                           ("0x29cb7175", "CUSTOM", "-customnet", "myNetwork")):
+        for dialer in ("kith", "go"):
+            Pair(lab, dialer, ("-network", *names), ("-networkID", number)).talk()
+
+
+@promises("F9", "F21")
 def another_network(lab):
     for version in VERSIONS:
         of_go = (*versions(version), "-networkID", "0xfeedbeef")
@@ -341,6 +359,7 @@ def another_network(lab):
         check(not pair.kith.online and not pair.go.online, "they are connected")
 
 
+@promises("F10")
 def too_low_a_version(lab):
     for low, least in ((9, 10), (10, 11), (9, 11)):
         pair = Pair(lab, "go", versions(least, least), versions(low), connected=False)
@@ -357,6 +376,7 @@ def too_low_a_version(lab):
     check(not pair.go.online, "they are connected")
 
 
+@promises("F4")
 def a_seed_list_that_names_themselves(lab):
     """Both find out that they dialed themselves, and find each other."""
     server = lab.seeds()
@@ -375,6 +395,7 @@ def a_seed_list_that_names_themselves(lab):
         go.end()
 
 
+@promises("P15", "P21")
 def kith_bans_the_go_node(lab):
     pair = Pair(lab, "go", go_flags=("-redial", "500ms"))
     pair.kith.command("ban", peer=pair.in_kith["peer"], seconds=100)
@@ -407,58 +428,13 @@ def kith_starts_from_the_go_node_s_peers_file(lab):
     lab.node(*QUICK, "-peersFile", str(file)).wait_online(server)
 
 
-# --- a network of both ---
-
-class Flood:
-    """Every node's application sends what it sees for the first time on to everyone."""
-
-    def __init__(self, nodes):
-        self.nodes, self.seen = nodes, {node: set() for node in nodes}
-        for node in nodes:
-            node.raw = lambda line, node=node: self.take(node, line)
-
-    def take(self, node, line):
-        event = json.loads(line)
-        if event["event"] == "parcel":
-            self.send(node, event["text"])
-        return event["event"] in ("parcel", "sent")
-
-    def send(self, node, text):
-        if text not in self.seen[node]:
-            self.seen[node].add(text)
-            node.request(send=EVERYONE, text=text)
-
-    def missing(self, texts):
-        return {str(node): texts - seen for node, seen in self.seen.items() if texts - seen}
-
-
-def a_mixed_network(lab):
-    server, size = lab.seeds(), 6
-    kiths = [lab.node(*QUICK, *SHARES, *versions(v), "-peerRequest", "1s", "-fewPeers", "20", "-seedURL", server.url,
-                      start=False) for v in VERSIONS * (size // 3)]
-    gos = [go_node(lab, *versions(v), "-peerRequest", "1s", "-seedURL", server.url, start=False)
-           for v in VERSIONS * (size // 3)]
-    nodes = [node for both in zip(kiths, gos) for node in both]
-    server.lines = [node.endpoint for node in nodes[:4]]
-    for node in nodes:
-        node.start()
-    until(lambda: all(len(node.peers()) >= 6 for node in nodes), 30,
-          lambda: f"6 peers each, but {[len(n.peers()) for n in nodes]}")
-    flood, texts = Flood(nodes), set()
-    for number in range(20 if FULL else 1):
-        for node in nodes:
-            text = f"round {number}, from {node}"
-            texts.add(text)
-            flood.send(node, text)
-        until(lambda: not flood.missing(texts), 20, lambda: f"missing: {flood.missing(texts)}")
-    check(not any(value for k in kiths for value in k.status()["dropped"].values()), "kith has dropped something")
-    return f"{len(texts)} messages to each, {[len(n.peers()) for n in nodes]} peers"
-
-
 if __name__ == "__main__":
     if not os.access(GO_NODE, os.X_OK):
         sys.exit("KITH_GO_NODE names no program")
     run([every_version_prefers_each, both_dial_each_other, many_messages, idle_connections_stay, go_asks_kith,
-         kith_asks_go, a_full_kith_refuses, a_full_kith_that_knows_nobody, a_full_go_node_refuses,
-         a_full_go_node_that_knows_nobody, another_network, too_low_a_version, a_seed_list_that_names_themselves,
-         kith_bans_the_go_node, the_go_node_bans_kith, kith_starts_from_the_go_node_s_peers_file, a_mixed_network])
+         kith_asks_go, kith_does_not_share_special_peers, special_peers_come_back, a_full_kith_refuses,
+         a_full_kith_that_knows_nobody, a_full_go_node_refuses, a_full_go_node_that_knows_nobody, networks_by_name,
+         another_network, too_low_a_version, a_seed_list_that_names_themselves, kith_bans_the_go_node,
+         the_go_node_bans_kith, kith_starts_from_the_go_node_s_peers_file, targets_of_a_kith_node,
+         targets_of_a_go_node, nothing_goes_back_to_its_sender, kith_passes_on_between_go_nodes, a_mixed_network,
+         a_mixed_network_under_fire])
