@@ -226,10 +226,22 @@ static void used_free(struct used *u)
     free(u->groups);
 }
 
+/* On the internet an IP address is dialed at one of its ports in a while: whoever names many ports of
+ * somebody must not make us knock at them all. */
+static bool is_knocked_at(const struct controller *c, const struct ip *ip)
+{
+    int64_t since = c->now.wall_ms - book_ip_dialed_ms(c->book, ip);
+
+    return !c->config->terms.network.open && since >= 0 && since < c->config->terms.timings.redial;
+}
+
 static bool skip(void *context, const struct endpoint *e)
 {
     const struct used *u = context;
     const struct node_terms *terms = &u->c->config->terms;
+
+    if (is_knocked_at(u->c, &e->ip))
+        return true;
 
     if (bsearch(e, u->endpoints, u->n, sizeof *e, compare_endpoints))
         return true;
@@ -283,8 +295,13 @@ static size_t dial_some(struct controller *c, size_t want, bool incoming_too)
 
     if (used_gather(&u, c, incoming_too))
         n = book_candidates(c->book, &choice, found, want, c->now.wall_ms);
-    while (begun < n && dial_endpoint(c, &found[begun]))
+    for (size_t i = 0; i < n; i++) {
+        if (is_knocked_at(c, &found[i].ip)) /* a moment ago, at another port */
+            continue;
+        if (!dial_endpoint(c, &found[i]))
+            break;
         begun++;
+    }
     used_free(&u);
     return begun;
 }

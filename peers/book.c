@@ -249,6 +249,19 @@ bool book_is_self(const struct book *b, const struct endpoint *key)
     return e != NULL && e->self;
 }
 
+int64_t book_ip_dialed_ms(const struct book *b, const struct ip *ip)
+{
+    int64_t last = 0;
+    for (uint32_t i = table_chain_first(&b->entries, ip); i != TABLE_NONE;
+         i = table_chain_next(&b->entries, i)) {
+        const struct book_entry *e = table_row(&b->entries, i);
+        if (ip_equal(&e->endpoint.ip, ip) && e->dialed_ms > last) {
+            last = e->dialed_ms;
+        }
+    }
+    return last;
+}
+
 void book_forget(struct book *b, const struct endpoint *key)
 {
     const struct book_entry *e = book_find(b, key);

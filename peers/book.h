@@ -88,6 +88,8 @@ void book_failed(struct book *b, const struct endpoint *e, int64_t now_ms);
 void book_heard(struct book *b, const struct endpoint *e, int64_t now_ms);
 void book_self(struct book *b, const struct endpoint *e, int64_t now_ms);
 bool book_is_self(const struct book *b, const struct endpoint *e);
+/* When any endpoint of that IP address was dialed last; 0 for never, or where none is known. */
+int64_t book_ip_dialed_ms(const struct book *b, const struct ip *ip);
 void book_forget(struct book *b, const struct endpoint *e);
 
 /* NULL where it is not known. Valid until the next call that changes the book. */
@@ -165,9 +167,7 @@ struct book_losses book_losses(const struct book *b);
 uint64_t book_version(const struct book *b);
 
 /* A copy of everything, for the keeper's thread; the caller frees it with book_snapshot_free, on any thread,
- * also after the book is gone. NULL where memory is short. Endpoints that are ourselves are in it, so that
- * they are not dialed again after a restart.
- */
+ * also after the book is gone. NULL where memory is short. */
 struct book_snapshot {
     size_t n_entries, n_scores;
     struct book_entry *entries; /* from malloc */
@@ -179,10 +179,11 @@ struct book_snapshot *book_snapshot(const struct book *b);
 struct book_snapshot *book_snapshot_new(size_t most_entries, size_t most_scores);
 void book_snapshot_free(struct book_snapshot *s); /* NULL is allowed */
 
-/* Puts a snapshot's content into the book (read back at start). Entries are validated as hostile: what is out
- * of range, or in the book already, is left out; times in the future count as now. Where there is not room
- * for all, those that would make room for others last are kept. The snapshot stays the caller's. Returns how
- * many entries and scores were left out. */
+/* Puts a snapshot's content into the book (read back at start). That an endpoint was ourselves does not count
+ * any more: the node may have moved, and somebody else may be there. Entries are validated as hostile: what
+ * is out of range, or in the book already, is left out; times in the future count as now. Where there is not
+ * room for all, those that would make room for others last are kept. The snapshot stays the caller's. Returns
+ * how many entries and scores were left out. */
 size_t book_restore(struct book *b, const struct book_snapshot *s, int64_t now_ms);
 
 #endif

@@ -76,6 +76,7 @@ static bool restore_entry(struct book *b, const struct book_entry *from, int64_t
         return false;
     }
     struct book_entry e = *from;
+    e.self = false;
     e.heard_ms = no_later(e.heard_ms, now_ms);
     e.dialed_ms = no_later(e.dialed_ms, now_ms);
     /* Unknown where an older file was imported; 0 would be forgotten at once. */

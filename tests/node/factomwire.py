@@ -151,6 +151,11 @@ class RawPeer:
             if got == kind:
                 return payload
 
+    def alive(self):
+        """It answers; so what was sent to it before has been read."""
+        self.send(PING, b"Ping")
+        self.receive_kind(PONG)
+
     def close(self):
         self.sock.close()
 
@@ -171,6 +176,14 @@ class RawListener:
             raise Failure(f"{self.endpoint} was not dialed within {seconds * SLOW:g} s") from None
         sock.settimeout(seconds * SLOW)
         return sock
+
+    def not_dialed(self, seconds, why):
+        self.sock.settimeout(seconds)
+        try:
+            self.sock.accept()
+        except socket.timeout:
+            return
+        raise Failure(why)
 
     def accept_peer(self, seconds=5, **fields_of_handshake):
         return RawPeer.accepted(self.accept(seconds), **fields_of_handshake)

@@ -146,6 +146,10 @@ class Node:
         where = str(other)
         return self.wait("online", seconds, since, where=lambda e: e["address"] == where, **fields)
 
+    def wait_from(self, address, seconds=5):
+        """The name of the peer that has come from that IP address."""
+        return self.wait("online", seconds, where=lambda e: e["peer"].startswith(f"{address}:"))["peer"]
+
     def count(self, direction):
         with self.news:
             return sum(1 for _, d in self.online if d == direction)
@@ -188,6 +192,12 @@ class Node:
 
     def status(self):
         return self.command("status")
+
+    def quality(self, address):
+        """Of a peer at that IP address; waits until it is online."""
+        def told():
+            return [p["quality"] for p in self.command("peers")["peers"] if p["peer"].startswith(f"{address}:")]
+        return until(told, 3, f"{self}: {address} is online")[0]
 
     # --- how it is ---
 

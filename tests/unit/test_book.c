@@ -737,7 +737,7 @@ static void test_snapshot_round_trip(void **state)
     assert_int_equal(entry->learned_ms, NOW);
     assert_int_equal(entry->failures, 1);
     assert_int_equal(entry->source, SOURCE_SEED);
-    assert_true(book_is_self(b, &self));
+    assert_false(book_is_self(b, &self)); /* the node may have moved */
     assert_int_equal(quality(b, "1.0.0.1", NOW + HOUR), 90);
     assert_true(is_banned(b, "3.0.0.1", NOW));
     book_snapshot_free(s);
