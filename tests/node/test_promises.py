@@ -33,21 +33,6 @@ def closes(lab, *things):
     return things[0]
 
 
-def not_dialed(raw, seconds, why):
-    raw.sock.settimeout(seconds)
-    try:
-        raw.sock.accept()
-    except socket.timeout:
-        return
-    check(False, why)
-
-
-def settle(peer):
-    """Everything that was sent to the node before has been dealt with by its connection."""
-    peer.send(wire.PING, b"Ping")
-    peer.receive_kind(wire.PONG)
-
-
 def peer_at(node, address):
     return next((p for p in node.command("peers")["peers"] if p["peer"].startswith(address + ":")), None)
 
@@ -256,7 +241,7 @@ def a_newcomer_dials_the_whole_seed_list(lab):
     check(node.status()["known"] == len(raws), f"{node.status()['known']} are known")
     time.sleep(0.5)
     for raw in raws:
-        not_dialed(raw, 0.01, f"{raw.endpoint} was dialed twice")
+        raw.not_dialed(0.01, f"{raw.endpoint} was dialed twice")
     check(server.fetches == 1, f"the list was fetched {server.fetches} times")
     closes(lab, *held)
 
@@ -280,7 +265,7 @@ def more_come_in_than_go_out(lab):
     closes(lab, *hosts)
     until(lambda: node.count("outgoing") == 8, 5, lambda: f"{node.count('outgoing')} outgoing again")
     for guest in guests:
-        settle(guest)
+        guest.alive()
     check(node.count("incoming") == len(guests), f"only {node.count('incoming')} are left")
     status = node.status()
     check((status["incoming"], status["outgoing"]) == (len(guests), 8), f"{status}")
@@ -299,7 +284,7 @@ def exclusive_with_a_full_book(lab):
     check(node.status()["known"] >= 1, "the peers file was not read")
     closes(lab, special.accept_peer())
     for raw in (in_seeds, in_file):
-        not_dialed(raw, 0.7, f"{raw.endpoint} was dialed")
+        raw.not_dialed(0.7, f"{raw.endpoint} was dialed")
     node.end()
     node.flags.remove("-exclusive")
     node.start()
@@ -388,7 +373,7 @@ def peers_are_asked_for_and_shared(lab):
         asked.append(time.monotonic())
     gaps = [b - a for a, b in zip(asked, asked[1:])]
     check(all(0.5 * interval < gap < 2 * interval for gap in gaps), f"it asks each {interval:g} s, but {gaps}")
-    settle(guest)
+    guest.alive()
     member = closes(lab, RawPeer(node, lab.address(), node_id=0x73))
     member.send(wire.PEER_REQUEST, b"Peer Request")
     (shared,) = [dict(wire.fields(v)) for _, v in wire.fields(member.receive_kind(wire.PEER_RESPONSE))]
@@ -467,7 +452,7 @@ def a_score_belongs_to_an_ip_address(lab):
     until(lambda: score(source) >= good, 3, lambda: f"{good} good messages, and its score is {score(source)}")
     before = score(source)
     peer.send(wire.PEER_RESPONSE, wire.field(1, wire.field(1, b"10.1.2.4") + wire.field(2, b"99999")))
-    settle(peer)
+    peer.alive()
     until(lambda: score(source) < before, 3, lambda: f"a bad share, and its score is {score(source)}, {before} before")
     after = score(source)
     peer.close()
