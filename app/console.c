@@ -9,6 +9,7 @@ static const char help[] =
     "a line                   is sent to all special peers and some others\n"
     "/send PEER TEXT          one peer; PEER as /peers shows it, in quotes, or <FULLBROADCAST>,\n"
     "                         <RANDOMPEER>\n"
+    "/kind [KIND PEER TEXT]   the same, as a message of another kind; alone, which kinds there are\n"
     "/peers                   who is online\n"
     "/status                  the node in numbers\n"
     "/ban PEER|IP [SECONDS]   ends its connections and refuses new ones\n"
@@ -38,9 +39,12 @@ static void print_safely(struct output *out, const char *text, size_t size)
     }
 }
 
+/* The kind is told where it is not the usual one. */
 static void console_parcel(struct front *f, const struct kith_parcel *p)
 {
     output_printf(f->out, "[%s] ", p->peer);
+    if (strcmp(p->kind, kith_kind(f->node, 0)) != 0)
+        output_printf(f->out, "%s: ", p->kind);
     print_safely(f->out, p->bytes, p->size);
     output_add(f->out, "\n", 1);
 }
@@ -73,6 +77,8 @@ static void print_status(struct front *f, const struct kith_status *s)
     output_printf(f->out, "network %s (%08x), %s, port %u, node %08llx, up %lld s\n", s->network,
                   s->network_id, s->protocol, s->port, (unsigned long long)s->node_id,
                   (long long)(s->uptime_ms / 1000));
+    if (s->identity[0])
+        output_printf(f->out, "identity %s\n", s->identity);
     output_printf(f->out, "%u outgoing, %u incoming, %u of them special; %u dials; %llu known, %llu banned\n",
                   s->outgoing, s->incoming, s->special, s->dialing, (unsigned long long)s->known,
                   (unsigned long long)s->banned);
@@ -139,12 +145,30 @@ static char *word(char **line)
     return from;
 }
 
-static enum kith_result do_send(struct front *f, char *rest)
+/* `kind` may be NULL. */
+static enum kith_result send_text(struct front *f, const char *kind, char *rest)
 {
     char *peer = word(&rest);
     char *text = rest + strspn(rest, " \t");
+    struct kith_message m = {.target = peer, .kind = kind, .bytes = text, .size = strlen(text), .id = 1};
 
-    return peer && *text ? kith_send(f->node, peer, text, strlen(text), 1) : KITH_INVALID;
+    return peer ? kith_send_message(f->node, &m, 0) : KITH_INVALID;
+}
+
+static enum kith_result do_send(struct front *f, char *rest)
+{
+    return send_text(f, NULL, rest);
+}
+
+static enum kith_result do_kind(struct front *f, char *rest)
+{
+    const char *kind = word(&rest);
+
+    if (kind)
+        return send_text(f, kind, rest);
+    for (size_t i = 0; (kind = kith_kind(f->node, i)); i++)
+        output_printf(f->out, "%s%s\n", kind, i == 0 ? " (what a line and /send send)" : "");
+    return KITH_OK;
 }
 
 static enum kith_result do_ban(struct front *f, char *rest)
@@ -199,8 +223,9 @@ static const struct console_command {
     const char *name;
     enum kith_result (*run)(struct front *f, char *rest);
 } commands[] = {
-    {"send", do_send},   {"peers", do_peers},           {"status", do_status},   {"ban", do_ban},
-    {"unban", do_unban}, {"disconnect", do_disconnect}, {"special", do_special}, {"help", do_help},
+    {"send", do_send}, {"kind", do_kind},   {"peers", do_peers},           {"status", do_status},
+    {"ban", do_ban},   {"unban", do_unban}, {"disconnect", do_disconnect}, {"special", do_special},
+    {"help", do_help},
 };
 
 static enum kith_result run_command(struct front *f, const char *name, char *rest)

@@ -151,6 +151,8 @@ static json_t *status_event(const struct kith_status *s)
                   "protocol", s->protocol, "port", (int)s->port);
     json_object_set_new(o, "network_id", number(s->network_id));
     json_object_set_new(o, "node_id", json_string(node_id));
+    if (s->identity[0])
+        json_object_set_new(o, "identity", json_string(s->identity));
     json_object_set_new(o, "outgoing", number(s->outgoing));
     json_object_set_new(o, "incoming", number(s->incoming));
     json_object_set_new(o, "special", number(s->special));
@@ -222,7 +224,7 @@ static void json_parcel(struct front *f, const struct kith_parcel *p)
         return;
     }
     sodium_bin2base64(base64, size, p->bytes, p->size, sodium_base64_VARIANT_ORIGINAL);
-    o = json_pack("{ss ss ss}", "event", "parcel", "peer", p->peer, "base64", base64);
+    o = json_pack("{ss ss ss ss}", "event", "parcel", "peer", p->peer, "kind", p->kind, "base64", base64);
     text = json_stringn(p->bytes, p->size); /* NULL where it is not UTF-8 */
     if (text)
         json_object_set_new(o, "text", text);
@@ -261,26 +263,52 @@ static const char *payload(json_t *o, size_t *size, void **buffer, const char **
     return NULL;
 }
 
+static bool has_kind(const struct front *f, const char *name)
+{
+    const char *kind;
+
+    for (size_t i = 0; (kind = kith_kind(f->node, i)); i++)
+        if (strcmp(kind, name) == 0)
+            return true;
+    return false;
+}
+
+/* Where the request names a kind, the protocol has it. False with an error written. */
+static bool kind_is_good(struct front *f, json_t *o, json_t *id)
+{
+    json_t *kind = json_object_get(o, "kind"), *message;
+
+    if (!kind || (json_is_string(kind) && has_kind(f, json_string_value(kind))))
+        return true;
+    message = json_is_string(kind) ? json_sprintf("no kind \"%s\"", json_string_value(kind))
+                                   : json_string("\"kind\" is not a string");
+    write_error(f, json_incref(id), message ? json_string_value(message) : "out of memory");
+    json_decref(message);
+    return false;
+}
+
 static enum front_result request_send(struct front *f, json_t *o, json_t *id)
 {
-    const char *target = json_string_value(json_object_get(o, "send")), *error, *bytes;
+    struct kith_message m = {.target = json_string_value(json_object_get(o, "send")),
+                             .kind = json_string_value(json_object_get(o, "kind"))};
+    const char *error;
     enum kith_result r;
-    uint64_t request;
     void *buffer;
-    size_t size;
 
-    bytes = payload(o, &size, &buffer, &error);
-    if (!target || !bytes) {
-        write_error(f, json_incref(id), target ? error : "\"send\" names no target");
+    if (!kind_is_good(f, o, id))
+        return FRONT_DONE;
+    m.bytes = payload(o, &m.size, &buffer, &error);
+    if (!m.target || !m.bytes) {
+        write_error(f, json_incref(id), m.target ? error : "\"send\" names no target");
         free(buffer);
         return FRONT_DONE;
     }
-    request = remember(f->state, id);
-    r = kith_send(f->node, target, bytes, size, request);
+    m.id = remember(f->state, id);
+    r = kith_send_message(f->node, &m, 0);
     free(buffer);
     if (r == KITH_OK)
         return FRONT_DONE;
-    json_decref(recall(f->state, request));
+    json_decref(recall(f->state, m.id));
     if (r == KITH_WOULD_BLOCK)
         return FRONT_BUSY;
     write_error(f, json_incref(id), kith_result_text(r));

@@ -1,15 +1,15 @@
 #include "app/kith.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include <sodium.h>
 
+#include "app/folder.h"
+#include "app/identity.h"
 #include "app/open.h"
 #include "app/options.h"
 #include "controller/actor.h"
@@ -115,23 +115,6 @@ static void node_free(struct kith *node)
     free(node);
 }
 
-/* Makes the folder of the peers file, with those above it, for its owner alone. */
-static int make_folder(const char *file, char *error, size_t error_size)
-{
-    char path[CONFIG_PATH_MAX];
-
-    snprintf(path, sizeof path, "%s", file);
-    for (char *slash = strchr(path + 1, '/'); slash && *path; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        if (mkdir(path, 0700) < 0 && errno != EEXIST) {
-            snprintf(error, error_size, "-peersFile: '%s' cannot be made: %s", path, strerror(errno));
-            return -1;
-        }
-        *slash = '/';
-    }
-    return 0;
-}
-
 static bool node_start(struct kith *node, const struct options *options, char *error, size_t error_size)
 {
     if (sodium_init() < 0 || seed_fetch_global_init() < 0) {
@@ -142,7 +125,7 @@ static bool node_start(struct kith *node, const struct options *options, char *e
     node->sink.level = options->config.log_level;
     if (options->notice[0])
         log_line(&node->sink, LOG_LEVEL_INFO, "%s", options->notice);
-    if (make_folder(options->config.peers_file, error, error_size) < 0)
+    if (folder_make("-peersFile", options->config.peers_file, error, error_size) < 0)
         return false;
     node->actor = actor_start(&options->config, &node->sink, error, error_size);
     return node->actor != NULL;
@@ -179,12 +162,16 @@ struct kith *kith_open(struct kith_config *config, kith_log_function *log, void 
                        size_t error_size)
 {
     struct kith *node = node_new(log, log_context, error, error_size);
+    struct options *o;
 
     if (!node)
         return NULL;
-    node->own = config->options; /* moved: the config is all defaults from now on */
+    o = &node->own;
+    *o = config->options; /* moved: the config is all defaults from now on */
     options_init(&config->options);
-    if (options_finish(&node->own, error, error_size) == 0 && node_start(node, &node->own, error, error_size))
+    if (options_finish(o, error, error_size) == 0 &&
+        identity_load(o->identity_file, o->config.protocol, &o->config.terms, error, error_size) == 0 &&
+        node_start(node, o, error, error_size))
         return node;
     node_free(node);
     return NULL;
@@ -249,22 +236,32 @@ static enum scope scope_of(const char *target)
     return SCOPE_PEER;
 }
 
-static enum kith_result send_until(struct kith *node, const char *target, const void *bytes, size_t size,
-                                   uint64_t id, int64_t deadline)
+const char *kith_kind(const struct kith *node, size_t i)
 {
-    uint32_t kind = node->options->config.protocol->kinds[0].kind;
-    enum scope scope = scope_of(target);
-    struct peer_ref peer = PEER_NOBODY;
-    struct parcel *parcel;
+    const struct protocol_kind *k = node->options->config.protocol->kinds;
+
+    for (; k->name && i > 0; i--)
+        k++;
+    return k->name;
+}
+
+/* The first for a NULL name; NULL for one that the protocol does not know. */
+static const struct protocol_kind *find_kind(const struct kith *node, const char *name)
+{
+    const struct protocol_kind *k = node->options->config.protocol->kinds;
+
+    while (name && k->name && strcmp(name, k->name) != 0)
+        k++;
+    return k->name ? k : NULL;
+}
+
+/* Waits up to timeout_ms while ToNetwork is full. */
+static enum send_result queue_parcel(struct kith *node, enum scope scope, struct peer_ref peer, uint32_t kind,
+                                     struct parcel *parcel, uint64_t id, int timeout_ms)
+{
+    int64_t deadline = timeout_ms == 0 ? 0 : timeout_ms < 0 ? INT64_MAX : clock_ms() + timeout_ms;
     enum send_result r;
 
-    if (size == 0 || size > node->options->config.terms.limits.parcel_bytes)
-        return KITH_INVALID;
-    if (scope == SCOPE_PEER && !actor_find(node->actor, target, &peer))
-        return KITH_NO_PEER;
-    parcel = parcel_new(bytes, size);
-    if (!parcel)
-        return KITH_NO_MEMORY;
     while ((r = actor_send(node->actor, scope, peer, kind, parcel, id)) == SEND_WOULD_BLOCK) {
         struct pollfd fd = {.fd = actor_room_fd(node->actor), .events = POLLIN};
         int64_t left = deadline - clock_ms();
@@ -273,6 +270,25 @@ static enum kith_result send_until(struct kith *node, const char *target, const 
             break;
         poll(&fd, 1, left > 60000 ? 60000 : (int)left);
     }
+    return r;
+}
+
+enum kith_result kith_send_message(struct kith *node, const struct kith_message *m, int timeout_ms)
+{
+    const struct protocol_kind *kind = find_kind(node, m->kind);
+    enum scope scope = scope_of(m->target);
+    struct peer_ref peer = PEER_NOBODY;
+    struct parcel *parcel;
+    enum send_result r;
+
+    if (!kind || m->size == 0 || m->size > node->options->config.terms.limits.parcel_bytes)
+        return KITH_INVALID;
+    if (scope == SCOPE_PEER && !actor_find(node->actor, m->target, &peer))
+        return KITH_NO_PEER;
+    parcel = parcel_new(m->bytes, m->size);
+    if (!parcel)
+        return KITH_NO_MEMORY;
+    r = queue_parcel(node, scope, peer, kind->kind, parcel, m->id, timeout_ms);
     if (r != SEND_QUEUED)
         parcel_release(parcel);
     return result(r);
@@ -280,13 +296,15 @@ static enum kith_result send_until(struct kith *node, const char *target, const 
 
 enum kith_result kith_send(struct kith *node, const char *target, const void *bytes, size_t size, uint64_t id)
 {
-    return send_until(node, target, bytes, size, id, 0);
+    return kith_send_wait(node, target, bytes, size, id, 0);
 }
 
 enum kith_result kith_send_wait(struct kith *node, const char *target, const void *bytes, size_t size,
                                 uint64_t id, int timeout_ms)
 {
-    return send_until(node, target, bytes, size, id, timeout_ms < 0 ? INT64_MAX : clock_ms() + timeout_ms);
+    struct kith_message m = {.target = target, .bytes = bytes, .size = size, .id = id};
+
+    return kith_send_message(node, &m, timeout_ms);
 }
 
 int kith_room_fd(const struct kith *node)
@@ -310,6 +328,15 @@ static void set_name(struct kith *node, const struct node_peer *p)
     }
     node->names[p->ref.index].generation = p->ref.generation;
     memcpy(node->names[p->ref.index].hash, p->hash, sizeof p->hash);
+}
+
+static const char *kind_name(const struct kith *node, uint32_t kind)
+{
+    const struct protocol_kind *k = node->options->config.protocol->kinds;
+
+    while (k->name && k->kind != kind)
+        k++;
+    return k->name ? k->name : "";
 }
 
 static const char *get_name(const struct kith *node, struct peer_ref peer)
@@ -378,6 +405,7 @@ static const struct kith_status *show_status(struct kith *node, const struct nod
     };
     memcpy(to->network, from->network, sizeof to->network);
     memcpy(to->protocol, from->protocol, sizeof to->protocol);
+    peer_id_format(&node->options->config.terms.id, to->identity, sizeof to->identity);
     for (int i = 0; i < DROP_CAUSE_COUNT; i++)
         node->dropped[i] = (struct kith_count){drop_cause_text((enum drop_cause)i), from->dropped[i]};
     for (int i = 0; i < END_REASON_COUNT; i++)
@@ -422,6 +450,7 @@ enum kith_receive kith_receive(struct kith *node, struct kith_item *item)
     case TAKE_PARCEL:
         node->current = t.parcel;
         item->parcel = (struct kith_parcel){.peer = get_name(node, t.peer),
+                                            .kind = kind_name(node, t.kind),
                                             .bytes = t.parcel->bytes,
                                             .size = t.parcel->size,
                                             .owner = t.parcel};
@@ -522,9 +551,9 @@ static enum kith_result set_special(struct kith *node, struct command *c, uint64
 enum kith_result kith_set_special(struct kith *node, const char *peers, uint64_t id)
 {
     struct command c = {.type = COMMAND_SPECIAL};
-    char bad[HOST_MAX + 32];
+    char bad[OPTIONS_ERROR_MAX];
 
-    if (address_list_parse(&c.peers, peers, bad, sizeof bad) < 0)
+    if (options_read_peers(node->options, peers, &c.peers, bad, sizeof bad) < 0)
         return KITH_INVALID;
     return set_special(node, &c, id);
 }

@@ -13,8 +13,8 @@
  *     }
  *
  * The node runs on threads of its own. Messages go in through a queue (ToNetwork) and come out through
- * another (FromNetwork); no function here waits for the network but kith_send_wait and kith_close. Several
- * nodes may run in one process.
+ * another (FromNetwork); no function here waits for the network but kith_send_message, kith_send_wait and
+ * kith_close. Several nodes may run in one process.
  *
  * Every queue is bounded. While its reader makes progress, the writer waits and nothing is lost; a reader
  * that makes none for the stall time (option "stall", 500 ms) loses the oldest parcels of its own queue, and
@@ -69,9 +69,10 @@ enum kith_log_level { KITH_LOG_ERROR = 1, KITH_LOG_WARNING, KITH_LOG_INFO, KITH_
  * long. `line` has no newline and is gone when it returns. */
 typedef void kith_log_function(void *context, enum kith_log_level level, const char *line);
 
-/* Any thread. Starts a node: reads its peers file, listens, starts its threads; blocks for the disk, not for
- * peers. Takes the settings out of config, also on failure (unless memory is short at once): it is all
- * defaults afterwards, and still the caller's to free. `log` may be NULL: then lines of the level that
+/* Any thread. Starts a node: reads its peers file and, in protocols whose peers prove who they are, its key
+ * (option "identityFile"), which is made at the first start; listens, starts its threads; blocks for the
+ * disk, not for peers. Takes the settings out of config, also on failure (unless memory is short at once): it
+ * is all defaults afterwards, and still the caller's to free. `log` may be NULL: then lines of the level that
  * "logLevel" allows go to stderr. NULL with `error`. */
 KITH_API struct kith *kith_open(struct kith_config *config, kith_log_function *log, void *log_context,
                                 char *error, size_t error_size);
@@ -88,21 +89,34 @@ enum kith_result {
                          readable */
     KITH_NO_PEER,     /* nobody of that name is online */
     KITH_CLOSED,      /* the node is ending */
-    KITH_INVALID,     /* empty or too long, a time below 0, or text that does not parse */
+    KITH_INVALID,     /* empty or too long, of no kind, a time below 0, or text that does not parse */
     KITH_NO_MEMORY,
 };
 KITH_API const char *kith_result_text(enum kith_result r); /* any thread */
 
-/* Any thread; never blocks. Sends a copy of `size` bytes (1 .. option "maxParcel") to a target: one of the
- * texts above, or a peer's hash, as events and received parcels give it. Where id is not 0, a KITH_SENT event
- * with that id tells to how many peers the message went. KITH_OK: the node will send it; whatever keeps it
- * from doing so is counted and reported by a KITH_DROPPED event. Messages of one thread keep their order. */
+struct kith_message {
+    const char *target; /* one of the texts above, or a peer's hash, as events and received parcels give it */
+    const char *kind;   /* one of kith_kind's; NULL for the first of them */
+    const void *bytes;
+    size_t size; /* 1 .. option "maxParcel" */
+    uint64_t id; /* where it is not 0, a KITH_SENT event with it tells to how many peers the message went */
+};
+
+/* Any thread. Sends a copy of the message; where ToNetwork is full, waits up to timeout_ms for room (0: never
+ * blocks; -1: for ever). KITH_OK: the node will send it; whatever keeps it from doing so is counted and
+ * reported by a KITH_DROPPED event. Messages of one thread keep their order. */
+KITH_API enum kith_result kith_send_message(struct kith *node, const struct kith_message *message,
+                                            int timeout_ms);
+
+/* The same for a message of the first kind: kith_send never blocks, kith_send_wait waits. */
 KITH_API enum kith_result kith_send(struct kith *node, const char *target, const void *bytes, size_t size,
                                     uint64_t id);
-
-/* Any thread; blocks. The same, but waits up to timeout_ms (-1: for ever) for room. */
 KITH_API enum kith_result kith_send_wait(struct kith *node, const char *target, const void *bytes,
                                          size_t size, uint64_t id, int timeout_ms);
+
+/* Any thread; never blocks. The kinds of messages that the node's protocol has for applications, by number:
+ * the first is what kith_send sends ("Message" in Factom). NULL past the last. The names are constant. */
+KITH_API const char *kith_kind(const struct kith *node, size_t i);
 
 /* Any thread. A descriptor that is readable, after KITH_WOULD_BLOCK, once there is room; for poll, not to be
  * read or closed. */
@@ -143,6 +157,7 @@ struct kith_count {
 
 struct kith_status {
     char network[64], protocol[32];
+    char identity[129]; /* what peers know us by, in hex digits; "" in protocols without identities */
     uint32_t network_id;
     uint64_t node_id;
     uint16_t port;
@@ -170,6 +185,7 @@ struct kith_event {
 
 struct kith_parcel {
     const char *peer; /* the sender's hash; "" where memory was short */
+    const char *kind; /* one of kith_kind's */
     const void *bytes;
     size_t size;
     void *owner; /* the library's */
@@ -213,8 +229,8 @@ KITH_API enum kith_result kith_unban(struct kith *node, const char *ip, uint64_t
 /* Ends a peer's connection (its hash) after what is queued for it has gone. */
 KITH_API enum kith_result kith_disconnect(struct kith *node, const char *peer, uint64_t id);
 
-/* Replaces the special peers that were configured by "peers": "host:port host:port". KITH_INVALID where it
- * does not parse. */
+/* Replaces the special peers that were configured by "peers": "host:port ID@host:port". KITH_INVALID where it
+ * does not parse, or names an id that no peer of this protocol can have. */
 KITH_API enum kith_result kith_set_special(struct kith *node, const char *peers, uint64_t id);
 
 /* Reads the special peers of the configuration file again. Blocks on the disk. KITH_INVALID with `error`. */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "app/front.h"
+#include "app/identity.h"
 #include "app/lines.h"
 #include "app/open.h"
 #include "app/options.h"
@@ -21,6 +22,7 @@ enum {
     END_MS = 1800,  /* after being asked to end, at the latest */
     FLUSH_MS = 200, /* standard output has so long to take the last lines */
     LINE_SLACK = 65536,
+    BAD_CONFIGURATION = 2, /* the exit status */
 };
 
 struct program {
@@ -268,6 +270,26 @@ static bool open_standard_descriptors(void)
     return fd >= 0 && close(fd) == 0;
 }
 
+static int bad_configuration(const char *error)
+{
+    fprintf(stderr, "kith: %s\n", error);
+    return BAD_CONFIGURATION;
+}
+
+/* What needs to know who the node is. */
+static int start(struct options *o)
+{
+    char error[OPTIONS_ERROR_MAX], id[PEER_ID_TEXT_MAX];
+    struct config *c = &o->config;
+
+    if (identity_load(o->identity_file, c->protocol, &c->terms, error, sizeof error) < 0)
+        return bad_configuration(error);
+    if (!o->show_identity)
+        return serve(o);
+    printf("%s\n", peer_id_format(&c->terms.id, id, sizeof id));
+    return EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
     char error[OPTIONS_ERROR_MAX];
@@ -276,16 +298,14 @@ int main(int argc, char **argv)
 
     if (!open_standard_descriptors())
         return EXIT_FAILURE;
-    if (options_parse(&o, argc, argv, error, sizeof error) < 0) {
-        fprintf(stderr, "kith: %s\n", error);
-        return 2;
-    }
+    if (options_parse(&o, argc, argv, error, sizeof error) < 0)
+        return bad_configuration(error);
     if (o.show_help)
         options_help(&o, stdout);
     else if (o.show_version)
         printf("kith %s\n", kith_version());
     else
-        status = serve(&o);
+        status = start(&o);
     options_free(&o);
     return status;
 }

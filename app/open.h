@@ -5,8 +5,8 @@
 #include "app/kith.h"
 #include "app/options.h"
 
-/* As kith_open, on any thread, with options after options_finish, which the node borrows until kith_close and
- * nobody changes meanwhile. */
+/* As kith_open, on any thread, with options after options_finish and identity_load, which the node borrows
+ * until kith_close and nobody changes meanwhile. */
 struct kith *kith_open_options(const struct options *options, kith_log_function *log, void *log_context,
                                char *error, size_t error_size);
 

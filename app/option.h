@@ -21,7 +21,7 @@ enum option_type {
     OPTION_PATH,      /* char[] */
     OPTION_URL,       /* http, https, file, or "": char[] */
     OPTION_IP,        /* struct ip */
-    OPTION_ADDRESSES, /* host:port ...: struct address_list */
+    OPTION_ADDRESSES, /* host:port ..., each perhaps with ID@ before it: struct address_list */
     OPTION_PROTOCOL,  /* the name of a protocol of this build: const struct protocol * */
 };
 
@@ -44,6 +44,7 @@ struct option_choice {
 enum option_mark {
     OPTION_FLAG_ONLY = 1, /* the configuration file does not know it */
     OPTION_TOLD = 2,      /* `standard` is for the help alone: the default depends on other options */
+    OPTION_IP_ONLY = 4,   /* addresses without host names */
 };
 
 struct option {

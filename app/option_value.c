@@ -186,10 +186,26 @@ static int read_ip(const char *text, void *place, char *bad, size_t bad_size)
     return 0;
 }
 
-static int read_addresses(const char *text, void *place, char *bad, size_t bad_size)
+static bool only_ips(const struct address_list *list, char *bad, size_t bad_size)
+{
+    struct endpoint e;
+    for (size_t i = 0; i < list->n; i++) {
+        if (!address_is_ip(&list->items[i], &e)) {
+            text_fail(bad, bad_size, "'%s' is a host name, not an IP address", list->items[i].host);
+            return false;
+        }
+    }
+    return true;
+}
+
+static int read_addresses(const struct option *op, const char *text, void *place, char *bad, size_t bad_size)
 {
     struct address_list list;
     if (address_list_parse(&list, text, bad, bad_size) != 0) {
+        return -1;
+    }
+    if ((op->marks & OPTION_IP_ONLY) != 0 && !only_ips(&list, bad, bad_size)) {
+        address_list_free(&list);
         return -1;
     }
     if (place == NULL) {
@@ -237,7 +253,7 @@ int option_read(const struct option *op, const char *text, void *place, char *ba
     case OPTION_IP:
         return read_ip(text, place, bad, bad_size);
     case OPTION_ADDRESSES:
-        return read_addresses(text, place, bad, bad_size);
+        return read_addresses(op, text, place, bad, bad_size);
     case OPTION_PROTOCOL:
         return read_protocol(text, place, bad, bad_size);
     }

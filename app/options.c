@@ -25,6 +25,8 @@ void options_free(struct options *o)
     }
     address_list_free(&o->config.special_flags);
     address_list_free(&o->config.special_file);
+    address_list_free(&o->config.bootstrap);
+    sodium_memzero(o->config.terms.secret, sizeof o->config.terms.secret);
     options_init(o);
 }
 
@@ -374,12 +376,15 @@ static int check_orders(const struct options *o, char *error, size_t error_size)
     return 0;
 }
 
-/* "peers-<network>.json"; bytes that have a meaning in paths are written as %2F. */
-static void name_peers_file(const char *network, char *name, size_t name_size)
+/* "peers-<network>.json", or, as two protocols must not share one, "peers-<protocol>-<network>.json" of those
+ * that are not the default; bytes that have a meaning in paths are written as %2F. */
+static void name_peers_file(const struct config *c, char *name, size_t name_size)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-    size_t n = (size_t)snprintf(name, name_size, "peers-");
-    for (const char *p = network; *p != '\0'; p++) {
+    bool is_default = strcmp(c->protocol->name, option_find("protocol")->standard) == 0;
+    size_t n = (size_t)snprintf(name, name_size, "peers-%s%s", is_default ? "" : c->protocol->name,
+                                is_default ? "" : "-");
+    for (const char *p = c->terms.network.name; *p != '\0'; p++) {
         bool is_plain = strchr(plain, *p) != NULL;
         n += (size_t)(is_plain ? snprintf(name + n, name_size - n, "%c", *p)
                                : snprintf(name + n, name_size - n, "%%%02X", (unsigned)(unsigned char)*p));
@@ -387,19 +392,48 @@ static void name_peers_file(const char *network, char *name, size_t name_size)
     snprintf(name + n, name_size - n, ".json");
 }
 
+/* `path` holds what was given. */
+static int settle_given_path(const struct options *o, const char *given, char path[CONFIG_PATH_MAX],
+                             char *error, size_t error_size)
+{
+    bool is_whole = given[0] == '/' || given[0] == '\0';
+    return is_whole ? 0 : path_in_home(o, given, path, error, error_size);
+}
+
 static int settle_peers_file(struct options *o, char *error, size_t error_size)
 {
     char name[CONFIG_PATH_MAX];
     const char *given = setting(o, option_find("peersFile"));
-    if (given != NULL && (given[0] == '/' || given[0] == '\0')) {
-        return 0;
+    if (given != NULL) {
+        return settle_given_path(o, given, o->config.peers_file, error, error_size);
+    }
+    name_peers_file(&o->config, name, sizeof name);
+    return path_in_home(o, name, o->config.peers_file, error, error_size);
+}
+
+/* "identity-<protocol>.key" beside the peers file. */
+static int settle_identity_file(struct options *o, char *error, size_t error_size)
+{
+    const struct config *c = &o->config;
+    const char *given = setting(o, option_find("identityFile"));
+    if (c->protocol->identity_size == 0) {
+        o->identity_file[0] = '\0';
+        return !o->show_identity ? 0
+                                 : text_fail(error, error_size, "-identity: protocol %s has no identities",
+                                             c->protocol->name);
     }
     if (given != NULL) {
-        memcpy(name, o->config.peers_file, sizeof name);
-    } else {
-        name_peers_file(o->config.terms.network.name, name, sizeof name);
+        return settle_given_path(o, given, o->identity_file, error, error_size);
     }
-    return path_in_home(o, name, o->config.peers_file, error, error_size);
+    const char *slash = strrchr(c->peers_file, '/');
+    int length = (int)(slash == NULL ? strlen(o->home) : (size_t)(slash - c->peers_file));
+    int written = snprintf(o->identity_file, sizeof o->identity_file, "%.*s/identity-%s.key", length,
+                           slash == NULL ? o->home : c->peers_file, c->protocol->name);
+    if (written < 0 || (size_t)written >= sizeof o->identity_file) {
+        return text_fail(error, error_size,
+                         "-identityFile: its path beside the peers file would be too long");
+    }
+    return 0;
 }
 
 /* docs/protocols/factom.md: a node id of 32 bits, as custom networks have theirs. */
@@ -413,18 +447,53 @@ static void settle_node_id(struct config *c)
     }
 }
 
+/* Frees the list where an id in it has another form than the protocol's: it could match nobody's. */
+static int check_ids(const struct protocol *p, struct address_list *list, char *bad, size_t bad_size)
+{
+    char shown[ENDPOINT_TEXT_MAX];
+    for (size_t i = 0; i < list->n; i++) {
+        const struct address *a = &list->items[i];
+        if (a->id.size == 0 || a->id.size == p->id_size) {
+            continue;
+        }
+        address_format(a, shown, sizeof shown);
+        if (p->id_size == 0) {
+            text_fail(bad, bad_size, "%s has an id before it, but protocol %s knows none", shown, p->name);
+        } else {
+            text_fail(bad, bad_size, "the id before %s has %u hex digits, but those of protocol %s have %zu",
+                      shown, 2u * a->id.size, p->name, 2 * p->id_size);
+        }
+        address_list_free(list);
+        return -1;
+    }
+    return 0;
+}
+
+static int read_list(const struct options *o, const char *name, const char *text, struct address_list *list,
+                     char *bad, size_t bad_size)
+{
+    *list = (struct address_list){.n = 0};
+    int result = option_read(option_find(name), text, list, bad, bad_size);
+    return result != 0 ? result : check_ids(o->config.protocol, list, bad, bad_size);
+}
+
+int options_read_peers(const struct options *o, const char *text, struct address_list *list, char *bad,
+                       size_t bad_size)
+{
+    return read_list(o, "peers", text, list, bad, bad_size);
+}
+
 /* The file's special peers: those for any network and those for this one. */
 static int list_file_peers(const struct options *o, struct address_list *list, char *bad, size_t bad_size)
 {
-    const struct option *op = option_find("peers");
-    char *const *given = o->given[option_index(op)];
+    char *const *given = o->given[option_index(option_find("peers"))];
     const char *any = given[ORIGIN_FILE] == NULL ? "" : given[ORIGIN_FILE];
     const char *ours = given[ORIGIN_FILE_NETWORK + o->network];
     char *all = join(any, ours == NULL ? "" : ours);
     if (all == NULL) {
         return text_fail(bad, bad_size, "out of memory");
     }
-    int result = option_read(op, all, list, bad, bad_size);
+    int result = options_read_peers(o, all, list, bad, bad_size);
     free(all);
     return result;
 }
@@ -432,11 +501,21 @@ static int list_file_peers(const struct options *o, struct address_list *list, c
 static int list_peers(struct options *o, char *error, size_t error_size)
 {
     char bad[BAD_MAX];
-    const struct option *op = option_find("peers");
-    const char *flags = o->given[option_index(op)][ORIGIN_FLAG];
-    if ((flags != NULL && option_read(op, flags, &o->config.special_flags, bad, sizeof bad) != 0) ||
+    const char *flags = o->given[option_index(option_find("peers"))][ORIGIN_FLAG];
+    if ((flags != NULL && options_read_peers(o, flags, &o->config.special_flags, bad, sizeof bad) != 0) ||
         list_file_peers(o, &o->config.special_file, bad, sizeof bad) != 0) {
         return text_fail(error, error_size, "-peers: %s", bad);
+    }
+    return 0;
+}
+
+static int list_bootstrap(struct options *o, char *error, size_t error_size)
+{
+    char bad[BAD_MAX];
+    const char *given = setting(o, option_find("bootstrap"));
+    const char *text = given != NULL ? given : o->config.terms.network.bootstrap;
+    if (text != NULL && read_list(o, "bootstrap", text, &o->config.bootstrap, bad, sizeof bad) != 0) {
+        return text_fail(error, error_size, "-bootstrap: %s", bad);
     }
     return 0;
 }
@@ -453,13 +532,18 @@ static int apply_all(struct options *o, char *error, size_t error_size)
     }
     o->config.has_bind = setting(o, option_find("bind")) != NULL;
     o->config.exclusive = o->config.exclusive || o->config.exclusive_in;
-    return list_peers(o, error, error_size);
+    /* With none at once, nothing would ever be read. */
+    if (o->config.terms.limits.burst == 0) {
+        o->config.terms.limits.burst = o->config.terms.limits.rate;
+    }
+    return list_peers(o, error, error_size) != 0 ? -1 : list_bootstrap(o, error, error_size);
 }
 
 int options_finish(struct options *o, char *error, size_t error_size)
 {
     address_list_free(&o->config.special_flags);
     address_list_free(&o->config.special_file);
+    address_list_free(&o->config.bootstrap);
     o->config = (struct config){.protocol = NULL};
     o->customnet[0] = '\0';
     option_defaults(o, NULL);
@@ -470,7 +554,7 @@ int options_finish(struct options *o, char *error, size_t error_size)
     if (settle_config_path(o, error, error_size) != 0 || settle_network(o, error, error_size) != 0 ||
         find_network(o, error, error_size) != 0 || apply_all(o, error, error_size) != 0 ||
         settle_versions(o, error, error_size) != 0 || check_orders(o, error, error_size) != 0 ||
-        settle_peers_file(o, error, error_size) != 0) {
+        settle_peers_file(o, error, error_size) != 0 || settle_identity_file(o, error, error_size) != 0) {
         return -1;
     }
     settle_node_id(&o->config);
@@ -483,6 +567,7 @@ int options_reload_special(const struct options *o, struct address_list *list, c
     struct options fresh;
     options_init(&fresh);
     fresh.network = o->network;
+    fresh.config.protocol = o->config.protocol;
     struct loading l = {.o = &fresh, .only = option_find("peers")};
     char bad[BAD_MAX];
     int result = read_config(o, &l, error, error_size);

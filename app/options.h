@@ -33,12 +33,14 @@ enum option_origin {
 
 struct options {
     struct config config; /* complete after options_finish, but for terms.nonce and, where no nodeName is set,
-                           * terms.node_id, which whoever opens the node draws */
-    bool json, show_version, show_help;
+                           * terms.node_id, which whoever opens the node draws, and terms.secret and terms.id,
+                           * which identity_load reads */
+    bool json, show_version, show_help, show_identity;
     enum network_choice network;
     char customnet[NETWORK_NAME_MAX];
     char home[CONFIG_PATH_MAX]; /* known from options_load or options_finish on; nothing here creates it */
     char config_path[CONFIG_PATH_MAX];
+    char identity_file[CONFIG_PATH_MAX];     /* "" where the protocol has no identities */
     char notice[OPTIONS_NOTICE_MAX];         /* for the log: what options_load passed over; "" for nothing */
     char *given[OPTIONS_MOST][ORIGIN_COUNT]; /* texts, from malloc; NULL where nothing was given */
 };
@@ -58,8 +60,8 @@ void options_init(struct options *o);
 int options_copy(struct options *to, const struct options *from, char *error, size_t error_size);
 
 /* Does not block. Sets the option of that name, spelt as the flag without its dash; the value is spelt as
- * after the flag. What was set before is replaced; the addresses of "peers" add up. 0; or -1 with `error`,
- * and *o as it was. */
+ * after the flag. What was set before is replaced; the addresses of "peers" and of "bootstrap" add up. 0; or
+ * -1 with `error`, and *o as it was. */
 int options_set(struct options *o, const char *name, const char *value, char *error, size_t error_size);
 
 /* Blocks on the disk. Collects the configuration file's settings, once: of the file that "config" names,
@@ -67,10 +69,17 @@ int options_set(struct options *o, const char *name, const char *value, char *er
  * over and named in o->notice. 0 or -1. */
 int options_load(struct options *o, char *error, size_t error_size);
 
-/* Does not block. Fills the rest of *o from what was collected; may be called again after further settings.
+/* Does not block. Fills the rest of *o from what was collected; may be called again after further settings,
+ * which forgets an identity that was loaded.
  * o->config borrows its address lists from *o, which owns them until options_free or the next options_finish.
  * 0 or -1. */
 int options_finish(struct options *o, char *error, size_t error_size);
+
+/* Does not block. Reads special peers as "peers" spells them, for a finished *o, which is only read: any
+ * thread. An id of another form than the protocol's is an error. 0, and the caller frees the list; or -1 with
+ * what is wrong in `bad`, and an empty list. */
+int options_read_peers(const struct options *o, const char *text, struct address_list *list, char *bad,
+                       size_t bad_size);
 
 /* Blocks on the disk. Reads the configuration file of a finished *o again, and gives the special peers that
  * it lists now for o's network; nothing else in it is looked at, and *o is only read: any thread. 0, and the
@@ -83,6 +92,6 @@ int options_reload_special(const struct options *o, struct address_list *list, c
  * are those of the protocol that *o names. */
 void options_help(const struct options *o, FILE *out);
 
-void options_free(struct options *o); /* idempotent */
+void options_free(struct options *o); /* idempotent; wipes the node's secret */
 
 #endif

@@ -34,7 +34,7 @@ static const char *takes(const struct option *op)
     case OPTION_IP:
         return "ADDRESS";
     case OPTION_ADDRESSES:
-        return "\"HOST:PORT ...\"";
+        return "\"[ID@]HOST:PORT ...\"";
     case OPTION_TEXT:
     case OPTION_PROTOCOL:
         return "NAME";

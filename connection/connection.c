@@ -83,6 +83,8 @@ static int poll_timeout(const struct connection *c, int64_t now)
 
     if (c->leaving && c->leave_by < deadline)
         deadline = c->leave_by;
+    if (inflow_deadline(c) < deadline)
+        deadline = inflow_deadline(c);
     if (deadline == INT64_MAX)
         return -1;
     if (deadline <= now)
@@ -170,10 +172,18 @@ static uint64_t random_number(void *context)
     return n;
 }
 
+static int64_t wall_clock(void *context)
+{
+    (void)context;
+    return clock_wall_ms();
+}
+
 static bool open_session(struct connection *c)
 {
     const struct protocol *p = c->terms.protocol;
     struct session_terms terms = {
+        .expected = c->terms.to.id,
+        .wall_ms = wall_clock,
         .node = c->terms.node,
         .direction = c->terms.fd >= 0 ? DIRECTION_INCOMING : DIRECTION_OUTGOING,
         .remote = c->ending.remote,

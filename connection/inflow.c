@@ -140,10 +140,43 @@ static void end_from_event(struct connection *c, const struct session_event *ev)
            ev->end.n_alternatives * sizeof ev->end.alternatives[0]);
 }
 
+/* --- how much one peer may send ---
+ *
+ * A bucket of limits.burst messages, into which limits.rate a second drip. While it is empty we do not read,
+ * and TCP slows the peer down. */
+
+enum { WHOLE = 1000 }; /* one message, in the units of `allowed` */
+
+static void refill(struct connection *c, int64_t now)
+{
+    const struct limits *l = &c->terms.node->limits;
+    int64_t most = (int64_t)l->burst * WHOLE, gone = now - c->allowed_ms;
+
+    if (l->rate == 0)
+        return;
+    c->allowed_ms = now;
+    c->allowed = gone >= most / l->rate ? most : c->allowed + gone * l->rate;
+    if (c->allowed > most)
+        c->allowed = most;
+}
+
+static bool is_allowed(const struct connection *c)
+{
+    return c->terms.node->limits.rate == 0 || c->allowed >= WHOLE;
+}
+
+int64_t inflow_deadline(const struct connection *c)
+{
+    if (is_allowed(c))
+        return INT64_MAX;
+    return c->allowed_ms + (WHOLE - c->allowed) / c->terms.node->limits.rate + 1;
+}
+
 void inflow_event(struct connection *c, struct session_event *ev)
 {
     struct message m = {.type = MSG_PEER, .peer = c->terms.ref};
 
+    c->allowed -= (int64_t)(ev->good + ev->bad + ev->ignored + (ev->type == SESSION_MESSAGE)) * WHOLE;
     c->good += ev->good;
     c->bad += ev->bad;
     c->unfinished += ev->dropped;
@@ -176,7 +209,7 @@ static void decode(struct connection *c, int64_t now)
         size_t before = c->out.total;
 
         ev.type = SESSION_NOTHING;
-        ev.good = ev.bad = ev.dropped = 0;
+        ev.good = ev.bad = ev.ignored = ev.dropped = 0;
         used = c->terms.protocol->session_read(c->session, now, in, &ev, &c->out);
         if (c->out.total > before) {
             c->owed += c->out.total - before;
@@ -227,10 +260,8 @@ bool inflow_run(struct connection *c, int64_t now)
 {
     bool any = inflow_retry(c);
 
-    if (c->has_held) {
-        c->deaf = true;
-        return false;
-    }
+    refill(c, now);
+    c->deaf |= c->has_held || !is_allowed(c);
     if (!inflow_wants(c))
         return any;
     if (c->backlog || receive(c)) {
@@ -246,7 +277,7 @@ bool inflow_run(struct connection *c, int64_t now)
 
 bool inflow_wants(const struct connection *c)
 {
-    return !c->has_held && c->owed < OWED_MAX;
+    return !c->has_held && c->owed < OWED_MAX && is_allowed(c);
 }
 
 void inflow_rest(struct connection *c)

@@ -40,8 +40,10 @@ struct connection {
     int64_t in_taken; /* of terms.receive_room */
     bool has_held;    /* a message that found inbound full; nothing is read from the socket meanwhile */
     struct message held;
-    bool backlog; /* the buffer may hold whole messages that came behind a held one */
-    bool deaf;    /* bytes of the peer's were left unread since the last tick */
+    bool backlog;    /* the buffer may hold whole messages that came behind a held one */
+    bool deaf;       /* bytes of the peer's were left unread since the last tick */
+    int64_t allowed; /* thousandths of messages that may still be read now, where limits.rate bounds them */
+    int64_t allowed_ms;                     /* when that was last counted up */
     uint32_t good, bad, unsaid, unfinished; /* not yet told to the controller */
     size_t owed; /* bytes in `out` that answer the peer's: one that asks and does not read is not read on */
     size_t owed_end; /* where the last of them ends in the stream of the out buffer */
@@ -66,7 +68,9 @@ void connection_tune(int fd);
 bool inflow_run(struct connection *c, int64_t now); /* socket -> session -> inbound */
 /* Posts the held message if there is room now: to be tried once more between arming the bell and sleeping. */
 bool inflow_retry(struct connection *c);
-bool inflow_wants(const struct connection *c);                     /* it would read if there were bytes */
+bool inflow_wants(const struct connection *c); /* it would read if there were bytes */
+int64_t
+inflow_deadline(const struct connection *c); /* when it may read again; INT64_MAX where time plays no part */
 void inflow_event(struct connection *c, struct session_event *ev); /* an event that a tick produced */
 /* Tells the controller, in order with the messages, what the session dealt with itself; true where there was
  * any. What finds inbound full is held, and the rest stays for the next call. */

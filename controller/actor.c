@@ -407,6 +407,7 @@ static void destroy(struct actor *a)
     free(a->run_queue.items);
     free(a->dirty.items);
     node_event_free(a->last_event);
+    sodium_memzero(a->config.terms.secret, sizeof a->config.terms.secret);
     free(a);
 }
 

@@ -122,6 +122,10 @@ static void learn(struct controller *c, struct slot *s)
         return;
     book_learn(c->book, e, SOURCE_INCOMING, c->now.wall_ms);
     book_heard(c->book, e, c->now.wall_ms);
+    /* Whoever dialed us may claim any port of its IP: what we know of who is there is ours to have found out.
+     */
+    if (s->terms.id.size > 0)
+        book_identify(c->book, e, &s->terms.id, s->direction == DIRECTION_OUTGOING);
 }
 
 void admit_online(struct controller *c, struct slot *s, const struct peer_terms *terms)

@@ -31,6 +31,7 @@ struct config {
 
     struct address_list special_flags; /* from the command line */
     struct address_list special_file;  /* from the configuration file */
+    struct address_list bootstrap;     /* IP addresses to start with, besides the seed list */
 
     char peers_file[CONFIG_PATH_MAX]; /* "" to keep none */
     char node_name[64];               /* "" for none; the node id comes from it where it is set */

@@ -32,6 +32,7 @@ static struct book *make_book(const struct config *config)
         .forget_ms = t->timings.forget,
         .decay_ms = t->timings.decay,
         .redial_ms = t->timings.redial,
+        .retry_ms = t->timings.retry,
         .give_up = t->limits.give_up,
         .quality_refuse = config->merits.refuse_below,
         .quality_banned = config->merits.banned,
@@ -115,9 +116,26 @@ static void schedule(struct controller *c)
         c->seed_ms = c->now.ms + (book_count(c->book) < c->config->terms.limits.few_peers ? 0 : t->reseed);
 }
 
+/* What is pinned at the start of a node is known, as if a seed list had named it. */
+static void learn_bootstrap(struct controller *c)
+{
+    const struct address_list *list = &c->config->bootstrap;
+
+    for (size_t i = 0; i < list->n && !c->config->exclusive; i++) {
+        struct endpoint e;
+
+        if (!address_is_ip(&list->items[i], &e))
+            continue;
+        book_learn(c->book, &e, SOURCE_SEED, c->now.wall_ms);
+        if (list->items[i].id.size > 0)
+            book_identify(c->book, &e, &list->items[i].id, true);
+    }
+}
+
 void controller_start(struct controller *c, struct moment now)
 {
     c->now = now;
+    learn_bootstrap(c);
     schedule(c);
     controller_tick(c, now);
 }

@@ -76,6 +76,7 @@ static int specials_merge(struct controller *c, const struct address_list *list,
             s = &c->specials[c->n_specials++];
             *s = (struct special){.address = list->items[i], .dial_ms = c->now.ms};
         }
+        s->address.id = list->items[i].id;
         if (flags)
             s->from_flags = true;
         else
@@ -279,8 +280,12 @@ static uint64_t draw(void *context)
 static bool dial_endpoint(struct controller *c, const struct endpoint *e)
 {
     struct dial_terms terms = {.to.port = e->port};
+    const struct book_entry *known;
 
     ip_format(&e->ip, terms.to.host, sizeof terms.to.host);
+    known = book_find(c->book, e);
+    if (known)
+        terms.to.id = known->id;
     book_dialed(c->book, e, c->now.wall_ms);
     return dial(c, &terms) != NULL;
 }
@@ -345,6 +350,18 @@ static bool wants_ordinary(const struct controller *c)
     return !c->config->exclusive && ordinary(c) < c->config->outgoing;
 }
 
+uint32_t dialing_wanted(struct controller *c)
+{
+    uint32_t n = c->n_outgoing, most = c->config->exclusive ? 0 : c->config->outgoing;
+
+    for (size_t i = 0; i < c->n_specials; i++) {
+        struct slot *s = slot_find(c, c->specials[i].slot);
+
+        n -= s && s->state == SLOT_ONLINE;
+    }
+    return n < most ? most - n : 0;
+}
+
 /* When somebody in the book may be dialed again, if nothing happens before. */
 static int64_t next_dial(const struct controller *c)
 {
@@ -403,6 +420,13 @@ static void learn_alternatives(struct controller *c, const struct ending *e)
             book_learn(c->book, &e->alternatives[i], SOURCE_PEER, c->now.wall_ms);
 }
 
+/* Whether the dialed address is as good as before: whoever is a duplicate answers, and whoever is not who
+ * others said it was may be anybody; the next dial takes whoever is there. */
+static bool is_no_fault(struct controller *c, const struct slot *s, const struct ending *e)
+{
+    return e->reason == END_DUPLICATE || (e->reason == END_IDENTITY && book_misled(c->book, &s->remote));
+}
+
 /* A dialed connection has ended, or never was one. */
 void dialing_ended(struct controller *c, struct slot *s, const struct ending *e)
 {
@@ -414,7 +438,7 @@ void dialing_ended(struct controller *c, struct slot *s, const struct ending *e)
         special_ended(c, p, e);
     if (e->reason == END_LOOPBACK)
         book_self(c->book, &s->remote, c->now.wall_ms);
-    else if (!s->was_online && s->remote.port && e->reason != END_DUPLICATE) /* that one answers */
+    else if (!s->was_online && s->remote.port && !is_no_fault(c, s, e))
         book_failed(c->book, &s->remote, c->now.wall_ms);
     learn_alternatives(c, e);
     c->dial_wanted = true;

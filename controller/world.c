@@ -39,26 +39,36 @@ static void settle_all(struct controller *c)
         slot_settle(c, &c->slots[c->online[i]]);
 }
 
-static size_t do_share(void *world, struct peer_ref asker, struct endpoint *out, size_t most)
+static size_t do_share(void *world, struct peer_ref asker, struct endpoint *out, struct peer_id *ids,
+                       size_t most)
 {
     struct controller *c = world;
     struct sharing s = {.c = c, .asker = slot_find(c, asker)};
     struct book_choice choice = {.skip = skip_share, .random = draw, .context = &s};
+    size_t n;
 
     if (!s.asker)
         return 0;
     settle_all(c);
-    return book_shareable(c->book, &choice, c->config->merits.share_above, out, most, c->now.wall_ms);
+    n = book_shareable(c->book, &choice, c->config->merits.share_above, out, most, c->now.wall_ms);
+    for (size_t i = 0; ids && i < n; i++)
+        ids[i] = book_find(c->book, &out[i])->id;
+    return n;
 }
 
-static void do_learn(void *world, struct peer_ref from, const struct endpoint *endpoints, size_t n)
+static void do_learn(void *world, struct peer_ref from, const struct endpoint *endpoints,
+                     const struct peer_id *ids, size_t n)
 {
     struct controller *c = world;
 
     (void)from;
-    for (size_t i = 0; i < n; i++)
-        if (c->config->terms.network.open || ip_is_routable(&endpoints[i].ip))
-            book_learn(c->book, &endpoints[i], SOURCE_PEER, c->now.wall_ms);
+    for (size_t i = 0; i < n; i++) {
+        if (!c->config->terms.network.open && !ip_is_routable(&endpoints[i].ip))
+            continue;
+        book_learn(c->book, &endpoints[i], SOURCE_PEER, c->now.wall_ms);
+        if (ids && ids[i].size > 0)
+            book_identify(c->book, &endpoints[i], &ids[i], false);
+    }
     c->dial_wanted = true;
 }
 
@@ -95,6 +105,11 @@ static bool do_next_peer(void *world, struct peer_ref after, struct service_peer
     return false;
 }
 
+static uint32_t do_wanted(void *world)
+{
+    return dialing_wanted(world);
+}
+
 static uint64_t do_random(void *world)
 {
     struct controller *c = world;
@@ -107,6 +122,7 @@ const struct service_actions controller_service_actions = {
     .deliver = do_deliver,
     .share = do_share,
     .learn = do_learn,
+    .wanted = do_wanted,
     .merit = do_merit,
     .disconnect = do_disconnect,
     .next_peer = do_next_peer,

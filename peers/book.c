@@ -270,6 +270,28 @@ void book_forget(struct book *b, const struct endpoint *key)
     }
 }
 
+void book_identify(struct book *b, const struct endpoint *key, const struct peer_id *id, bool proved)
+{
+    struct book_entry *e = table_find(&b->entries, key);
+    if (e == NULL || (e->id.size > 0 && !proved) || (e->id_proved == proved && peer_id_equal(&e->id, id))) {
+        return;
+    }
+    e->id = *id;
+    e->id_proved = proved;
+    b->version++;
+}
+
+bool book_misled(struct book *b, const struct endpoint *key)
+{
+    struct book_entry *e = table_find(&b->entries, key);
+    if (e == NULL || e->id.size == 0 || e->id_proved) {
+        return false;
+    }
+    e->id = (struct peer_id){.size = 0};
+    b->version++;
+    return true;
+}
+
 const struct book_entry *book_find(const struct book *b, const struct endpoint *key)
 {
     return table_find(&b->entries, key);

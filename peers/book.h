@@ -31,6 +31,7 @@ struct book_terms {
     int64_t
         decay_ms; /* scores lose a tenth, toward zero, each time so much has gone by; 0 for never (1 hour) */
     int64_t redial_ms; /* an endpoint is not a candidate again before (2 minutes) */
+    int64_t retry_ms;  /* the same, for one whose last dial failed (2 minutes) */
     uint32_t give_up;  /* failures in a row after which it is not dialed until it is heard of again; 0 for
                           never (5) */
     int32_t quality_refuse; /* below this, an IP is neither dialed nor accepted (-200) */
@@ -53,6 +54,8 @@ struct book_entry {
     uint32_t failures;  /* dials that failed since one succeeded */
     uint8_t source;     /* enum endpoint_source */
     bool self;          /* it is ourselves: never dialed, never shared */
+    struct peer_id id;  /* who is there, as far as known */
+    bool id_proved;     /* it is not hearsay */
 };
 
 /* What is thought of one IP address. */
@@ -91,6 +94,14 @@ bool book_is_self(const struct book *b, const struct endpoint *e);
 /* When any endpoint of that IP address was dialed last; 0 for never, or where none is known. */
 int64_t book_ip_dialed_ms(const struct book *b, const struct ip *ip);
 void book_forget(struct book *b, const struct endpoint *e);
+
+/* Who is there: proved (by the peer itself, when we dialed it; or the operator says so), or hearsay, which
+ * replaces nothing. Ignored for an endpoint that is not in the book. */
+void book_identify(struct book *b, const struct endpoint *e, const struct peer_id *id, bool proved);
+
+/* Somebody else was found there. True where what was known was hearsay: then it is forgotten, and no reason
+ * against the endpoint, as it may have been a lie. */
+bool book_misled(struct book *b, const struct endpoint *e);
 
 /* NULL where it is not known. Valid until the next call that changes the book. */
 const struct book_entry *book_find(const struct book *b, const struct endpoint *e);

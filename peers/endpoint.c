@@ -179,6 +179,47 @@ static bool is_host_byte(char c)
     return is_digit(c) || (l >= 'a' && l <= 'z') || c == '-' || c == '_';
 }
 
+static int hex_value(char c)
+{
+    c = lower(c);
+    return is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool peer_id_parse(struct peer_id *id, const char *text, size_t length)
+{
+    struct peer_id read = {.size = (uint8_t)(length / 2)};
+    if (length < 2 || length % 2 != 0 || length > 2 * PEER_ID_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < length; i += 2) {
+        int high = hex_value(text[i]);
+        int low = hex_value(text[i + 1]);
+        if (high < 0 || low < 0) {
+            return false;
+        }
+        read.bytes[i / 2] = (uint8_t)(high << 4 | low);
+    }
+    *id = read;
+    return true;
+}
+
+bool peer_id_equal(const struct peer_id *a, const struct peer_id *b)
+{
+    return a->size == b->size && memcmp(a->bytes, b->bytes, a->size) == 0;
+}
+
+const char *peer_id_format(const struct peer_id *id, char *buf, size_t size)
+{
+    static const char digits[] = "0123456789abcdef";
+    size_t n = 0;
+    for (size_t i = 0; i < id->size && n + 2 < size; i++) {
+        buf[n++] = digits[id->bytes[i] >> 4];
+        buf[n++] = digits[id->bytes[i] & 15];
+    }
+    buf[n] = '\0';
+    return buf;
+}
+
 static bool port_parse(uint16_t *port, const char *text, size_t length)
 {
     if (length < 1 || length > 5) {
@@ -261,6 +302,25 @@ bool address_parse(struct address *a, const char *text, size_t length)
     }
     const char *port = colon + 1;
     return address_from_parts(a, text, host_length, port, length - host_length - (bracketed ? 3 : 1));
+}
+
+bool address_parse_with_id(struct address *a, const char *text, size_t length)
+{
+    const char *at = memchr(text, '@', length);
+    struct peer_id id = {.size = 0};
+    if (at != NULL) {
+        size_t n = (size_t)(at - text);
+        if (!peer_id_parse(&id, text, n)) {
+            return false;
+        }
+        text += n + 1;
+        length -= n + 1;
+    }
+    if (!address_parse(a, text, length)) {
+        return false;
+    }
+    a->id = id;
+    return true;
 }
 
 const char *address_format(const struct address *a, char *buf, size_t size)

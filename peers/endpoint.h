@@ -24,11 +24,19 @@ _Static_assert(sizeof(struct endpoint) == 18, "struct endpoint must have no padd
 #define HOST_MAX          253                /* bytes of a host name, without the NUL */
 #define ENDPOINT_TEXT_MAX (HOST_MAX + 2 + 7) /* "[host]:65535" with its NUL */
 
-/* What an operator writes: an IP address or a host name, with a port. Host names are looked up at each dial.
- */
+/* What proves who a peer is, in protocols that have such a thing: a public key, or its hash. */
+#define PEER_ID_MAX 64
+struct peer_id {
+    uint8_t size; /* 0 where it is not known, or there is none */
+    uint8_t bytes[PEER_ID_MAX];
+};
+
+/* What an operator writes: an IP address or a host name, with a port, and perhaps who must be there. Host
+ * names are looked up at each dial. */
 struct address {
     char host[HOST_MAX + 1]; /* without brackets */
     uint16_t port;
+    struct peer_id id; /* size 0: whoever is there */
 };
 
 /* None of these functions blocks or allocates; any thread may call them. */
@@ -50,6 +58,14 @@ bool ip_is_loopback(const struct ip *ip);
 /* Two addresses are of one network group where their first 16 bits (IPv4) or 32 bits (IPv6) are equal. */
 uint64_t ip_group(const struct ip *ip);
 
+/* Reads hex digits of either case, an even number of them, up to 2 * PEER_ID_MAX, from exactly `length`
+ * bytes. False for anything else; *id is then untouched. */
+bool peer_id_parse(struct peer_id *id, const char *text, size_t length);
+bool peer_id_equal(const struct peer_id *a, const struct peer_id *b);
+/* Writes lower-case hex digits. Returns buf; size at least PEER_ID_TEXT_MAX. */
+#define PEER_ID_TEXT_MAX (2 * PEER_ID_MAX + 1)
+const char *peer_id_format(const struct peer_id *id, char *buf, size_t size);
+
 /* Reads "1.2.3.4:8108" or "[::1]:8108". False for anything else, a host name or port 0 included. */
 bool endpoint_parse(struct endpoint *e, const char *text);
 
@@ -69,19 +85,23 @@ socklen_t endpoint_to_sockaddr(const struct endpoint *e, struct sockaddr_storage
  * untouched. */
 bool address_parse(struct address *a, const char *text, size_t length);
 
-/* The same, in its two parts, as share payloads carry them: an IPv6 host has no brackets, `port` is decimal
- * text. */
+/* The same, with "ID@" before it or not: who must be there. */
+bool address_parse_with_id(struct address *a, const char *text, size_t length);
+
+/* As address_parse, in its two parts, as share payloads carry them: an IPv6 host has no brackets, `port` is
+ * decimal text. */
 bool address_from_parts(struct address *a, const char *host, size_t host_length, const char *port,
                         size_t port_length);
 
-/* Writes "host:port", with brackets round IPv6. Returns buf; size at least ENDPOINT_TEXT_MAX. */
+/* Writes "host:port", with brackets round IPv6; the id is left out. Returns buf; size at least
+ * ENDPOINT_TEXT_MAX. */
 const char *address_format(const struct address *a, char *buf, size_t size);
 
 /* True, with the endpoint, where the host is an IP address already. */
 bool address_is_ip(const struct address *a, struct endpoint *e);
 
 /* Equal as an operator would say: the same IP address and port, or the same name, letters' case aside, and
- * port. */
+ * port. The id does not matter. */
 bool address_equal(const struct address *a, const struct address *b);
 
 #endif

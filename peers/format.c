@@ -21,10 +21,13 @@ static json_t *encode_entry(const struct book_entry *e)
     char address[ENDPOINT_TEXT_MAX];
     endpoint_format(&e->endpoint, address, sizeof address);
     const char *source = source_names[e->source < N_SOURCES ? e->source : SOURCE_FILE];
-    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:s, s:b}", "address", address, "heard",
+    char id[PEER_ID_TEXT_MAX];
+    peer_id_format(&e->id, id, sizeof id);
+    /* s*: left out where it is NULL. */
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:s, s:b, s:s*, s:b}", "address", address, "heard",
                      (json_int_t)e->heard_ms, "learned", (json_int_t)e->learned_ms, "dialed",
                      (json_int_t)e->dialed_ms, "failures", (json_int_t)e->failures, "source", source, "self",
-                     (int)e->self);
+                     (int)e->self, "id", e->id.size > 0 ? id : NULL, "proved", (int)e->id_proved);
 }
 
 static json_t *encode_score(const struct book_score *s)
@@ -83,17 +86,26 @@ static uint8_t source_of(const json_t *object)
     return SOURCE_FILE;
 }
 
+/* No id is one that is not known. */
+static bool get_id(const json_t *object, struct peer_id *id)
+{
+    const json_t *member = json_object_get(object, "id");
+    return member == NULL || (json_is_string(member) &&
+                              peer_id_parse(id, json_string_value(member), json_string_length(member)));
+}
+
 static bool decode_entry(const json_t *object, struct book_entry *e)
 {
     const char *address = json_string_value(json_object_get(object, "address"));
     int64_t failures;
     *e = (struct book_entry){.source = source_of(object),
-                             .self = json_is_true(json_object_get(object, "self"))};
+                             .self = json_is_true(json_object_get(object, "self")),
+                             .id_proved = json_is_true(json_object_get(object, "proved"))};
     if (address == NULL || !endpoint_parse(&e->endpoint, address) ||
         !get_number(object, "heard", 0, INT64_MAX, 0, &e->heard_ms) ||
         !get_number(object, "learned", 0, INT64_MAX, 0, &e->learned_ms) ||
         !get_number(object, "dialed", 0, INT64_MAX, 0, &e->dialed_ms) ||
-        !get_number(object, "failures", 0, UINT32_MAX, 0, &failures)) {
+        !get_number(object, "failures", 0, UINT32_MAX, 0, &failures) || !get_id(object, &e->id)) {
         return false;
     }
     e->failures = (uint32_t)failures;

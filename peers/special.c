@@ -18,11 +18,23 @@ static void tell_bad_entry(const char *entry, size_t length, char *bad, size_t b
     snprintf(bad, bad_size, "\"%s%s\" is not host:port", shown, n < length ? "..." : "");
 }
 
+static struct address *find(const struct address_list *list, const struct address *a)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        if (address_equal(&list->items[i], a)) {
+            return &list->items[i];
+        }
+    }
+    return NULL;
+}
+
 /* `room` is how many items there is memory for. */
 static int append(struct address_list *list, size_t *room, const struct address *a, char *bad,
                   size_t bad_size)
 {
-    if (address_list_has(list, a)) {
+    struct address *known = find(list, a);
+    if (known != NULL) {
+        known->id = a->id.size > 0 ? a->id : known->id;
         return 0;
     }
     if (list->n == SPECIAL_MAX) {
@@ -50,7 +62,7 @@ int address_list_parse(struct address_list *list, const char *text, char *bad, s
     for (const char *p = text + strspn(text, SEPARATORS); *p != '\0'; p += strspn(p, SEPARATORS)) {
         size_t length = strcspn(p, SEPARATORS);
         struct address a;
-        bool good = address_parse(&a, p, length);
+        bool good = address_parse_with_id(&a, p, length);
         if (!good) {
             tell_bad_entry(p, length, bad, bad_size);
         }
@@ -71,10 +83,5 @@ void address_list_free(struct address_list *list)
 
 bool address_list_has(const struct address_list *list, const struct address *a)
 {
-    for (size_t i = 0; i < list->n; i++) {
-        if (address_equal(&list->items[i], a)) {
-            return true;
-        }
-    }
-    return false;
+    return find(list, a) != NULL;
 }

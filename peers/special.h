@@ -16,10 +16,11 @@ struct address_list {
     struct address *items; /* from malloc; NULL where n is 0 */
 };
 
-/* Any thread; does not block. Reads "host:port host:port" or "host:port,host:port" (any mix of spaces, tabs
- * and commas); an address that comes twice is kept once. 0; or -1 with `bad` (NUL-terminated, at most
- * bad_size) saying what is wrong: the entry that is no address, more than SPECIAL_MAX of them, or no memory.
- * On failure the list is empty. On success the caller frees it with address_list_free. */
+/* Any thread; does not block. Reads "host:port host:port" or "host:port,ID@host:port" (any mix of spaces,
+ * tabs and commas); an address that comes twice is kept once, with the last id that was given for it. 0; or
+ * -1 with `bad` (NUL-terminated, at most bad_size) saying what is wrong: the entry that is no address, more
+ * than SPECIAL_MAX of them, or no memory. On failure the list is empty. On success the caller frees it with
+ * address_list_free. */
 int address_list_parse(struct address_list *list, const char *text, char *bad, size_t bad_size);
 
 /* Any thread; neither blocks. address_list_free is idempotent. */

@@ -43,7 +43,9 @@ struct session_terms {
     bool refuse; /* answer the peer's handshake with a refusal that carries `alternatives`, then end */
     const struct endpoint *alternatives;
     size_t n_alternatives; /* up to ALTERNATIVES_MAX; the array outlives the session */
+    struct peer_id expected; /* who must be there; size 0 for anybody */
     uint64_t (*random)(void *context);
+    int64_t (*wall_ms)(void *context); /* since 1970; for what bears the time of day on the wire */
     void *context;
 };
 
@@ -59,6 +61,7 @@ enum session_event_type {
 struct peer_terms {
     struct endpoint endpoint; /* where it listens: its IP with the port that it claims; port 0 for nowhere */
     uint64_t node_id;
+    struct peer_id id; /* who it has proved to be; size 0 in protocols without identities */
     uint32_t version;
     bool asked; /* our handshake itself has asked for its addresses: the next share is an answer */
     char hash[PEER_HASH_MAX]; /* its name for the application */
@@ -70,6 +73,7 @@ struct session_event {
      * included. */
     uint32_t good;    /* valid parcels: each is worth merits.good */
     uint32_t bad;     /* faults that do not end the session: each costs merits.bad */
+    uint32_t ignored; /* parcels that mean nothing here */
     uint32_t dropped; /* messages given up: a part of theirs never came, or went over the budget */
     union {
         struct peer_terms peer; /* SESSION_READY */
@@ -111,10 +115,14 @@ struct service_actions {
      * counted. */
     void (*deliver)(void *world, struct peer_ref from, uint32_t kind, struct parcel *parcel);
     /* Up to `most` addresses that may be told to that peer: good ones, never special ones or the asker's own.
-     */
-    size_t (*share)(void *world, struct peer_ref asker, struct endpoint *out, size_t most);
-    /* Addresses that a peer told us; copied, save those that the network does not allow. */
-    void (*learn)(void *world, struct peer_ref from, const struct endpoint *endpoints, size_t n);
+     * With ids not NULL, who is there, as far as known: out[i] is where ids[i] is. */
+    size_t (*share)(void *world, struct peer_ref asker, struct endpoint *out, struct peer_id *ids, size_t most);
+    /* Addresses that a peer told us, and who is there (NULL where it did not say); copied, save those that the
+     * network does not allow. */
+    void (*learn)(void *world, struct peer_ref from, const struct endpoint *endpoints,
+                  const struct peer_id *ids, size_t n);
+    /* How many outgoing connections are still wanted. */
+    uint32_t (*wanted)(void *world);
     /* Adds to the quality of that peer's IP; nothing where the peer has gone. */
     void (*merit)(void *world, struct peer_ref about, int32_t merit);
     /* Ends the connection after what is queued for it has gone; `text` is for the log. */
@@ -147,6 +155,12 @@ struct protocol {
     struct merits merits;
     struct limits limits;
     uint32_t version_default, version_lowest, version_highest;
+
+    /* Who a node is, where peers have to prove it: the length of the secret that proves it, and what it makes
+     * whoever holds it; false for bytes that are no secret. 0 and NULL where a protocol has no identities. */
+    size_t identity_size;
+    bool (*identity)(const uint8_t *secret, struct peer_id *id);
+    size_t id_size; /* bytes of every peer_id that this protocol makes; 0 where it has no identities */
 
     /* The kinds that an application may send and will be given, the first being the default; up to a NULL
      * name. */

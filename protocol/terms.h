@@ -14,6 +14,7 @@
 #define PEER_HASH_MAX    160 /* text that names a peer, with its NUL: the longest is 128 hex digits */
 #define REASON_MAX       160 /* text of an end reason, with its NUL */
 #define ALTERNATIVES_MAX 32  /* addresses that a refusal carries */
+#define IDENTITY_MAX     64  /* bytes of a node's secret */
 
 struct network_terms {
     char name[NETWORK_NAME_MAX]; /* MAIN, TEST, LOCAL, or what -customnet says */
@@ -22,6 +23,7 @@ struct network_terms {
     bool open; /* addresses that are not routable may be learned and dialed (LOCAL, custom networks) */
     char seed_url[SEED_URL_MAX];          /* "" for none */
     const char *dns_seeds[DNS_SEEDS_MAX]; /* up to the first NULL; literals of the protocol's */
+    const char *bootstrap; /* peers to start with, "ID@1.2.3.4:9097 ..."; NULL for none; a literal */
 };
 
 /* Every time span of a node, in milliseconds. Each protocol has its defaults; flags override them. */
@@ -29,6 +31,7 @@ struct timings {
     int64_t dial;           /* a TCP connect, the look-up of the host name included */
     int64_t handshake;      /* from connected to ready */
     int64_t redial;         /* between two dials of one ordinary endpoint */
+    int64_t retry;          /* the same, after a dial or a handshake that failed */
     int64_t redial_special; /* between two dials of a special peer */
     int64_t ping;           /* silence after which we ping */
     int64_t silence;        /* silence after which the peer is given up */
@@ -57,21 +60,22 @@ struct merits {
 
 /* Numbers of what each says; those named ..._bytes in bytes. */
 struct limits {
-    uint32_t give_up;              /* failed dials in a row of an ordinary endpoint */
-    uint32_t share;                /* addresses per answer */
-    uint32_t per_ip;               /* connections of one IP, both directions; 0: no limit */
-    uint32_t pending;              /* incoming handshakes under way at once */
-    uint32_t few_peers;            /* with fewer known the seed list is fetched at start */
-    uint32_t cat_keep;             /* a CAT round drops down to so many */
-    uint32_t queue_parcels;        /* each queue: parcels */
-    uint64_t queue_bytes;          /* each queue: payload bytes */
-    uint64_t parcel_bytes;         /* longest payload accepted or sent, up to PARCEL_MAX */
-    uint64_t receive_bytes;        /* partly received parcels of all connections */
-    uint64_t handshake_bytes;      /* longest handshake */
-    uint64_t assemble_bytes;       /* unfinished messages of parts, per connection */
-    uint32_t gob_types, gob_depth, /* types of one stream; levels of nesting */
-        gob_definition; /* bytes of a type's definition; docs/protocols/factom.md, "Gob, as much of it as is
-                           needed" */
+    uint32_t give_up;       /* failed dials in a row of an ordinary endpoint */
+    uint32_t share;         /* addresses per answer */
+    uint32_t per_ip;        /* connections of one IP, both directions; 0: no limit */
+    uint32_t pending;       /* incoming handshakes under way at once */
+    uint32_t few_peers;     /* with fewer known the seed list is fetched at start */
+    uint32_t cat_keep;      /* a CAT round drops down to so many */
+    uint32_t rate, burst;   /* messages a second of one peer, and at once, before we read on later; 0: any */
+    uint32_t queue_parcels; /* each queue: parcels */
+    uint64_t queue_bytes;   /* each queue: payload bytes */
+    uint64_t parcel_bytes;  /* longest payload accepted or sent, up to PARCEL_MAX */
+    uint64_t receive_bytes; /* partly received parcels of all connections */
+    uint64_t handshake_bytes; /* longest handshake */
+    uint64_t assemble_bytes;  /* unfinished messages of parts, per connection */
+    /* Types of one stream, levels of nesting, bytes of a type's definition: docs/protocols/factom.md, "Gob,
+     * as much of it as is needed". */
+    uint32_t gob_types, gob_depth, gob_definition;
 };
 
 /* What every session of a node reads and nobody writes once the node runs. */
@@ -84,6 +88,10 @@ struct node_terms {
     uint16_t listen_port;     /* what we tell peers to dial */
     uint32_t version;         /* preferred protocol version; the protocol's own default where 0 was given */
     uint32_t version_minimum; /* peers below are refused */
+    /* Proves who we are; protocol->identity_size bytes; never logged or shown. */
+    uint8_t secret[IDENTITY_MAX];
+    struct peer_id id; /* what the secret makes us; size 0 where the protocol has no identities */
+    bool any_port;     /* peers that listen on another port than the network's are shared and dialed, too */
 };
 
 enum direction { DIRECTION_OUTGOING, DIRECTION_INCOMING };
@@ -105,6 +113,7 @@ enum scope {
     X(END_HANDSHAKE_TIMEOUT, "handshake timed out", MERIT_HANDSHAKE)                                         \
     X(END_NETWORK, "wrong network", MERIT_HANDSHAKE)                                                         \
     X(END_VERSION, "version too low", MERIT_HANDSHAKE)                                                       \
+    X(END_IDENTITY, "somebody else is there", MERIT_HANDSHAKE)                                               \
     X(END_LOOPBACK, "connected to ourselves", MERIT_NONE)                                                    \
     X(END_REJECTED, "peer is full", MERIT_NONE)                                                              \
     X(END_BAD_INPUT, "bad parcel", MERIT_BAD)                                                                \

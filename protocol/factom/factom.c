@@ -38,6 +38,7 @@ const struct protocol factom_protocol = {
     .timings = {.dial = 5 * SECOND,
                 .handshake = 5 * SECOND,
                 .redial = 2 * MINUTE,
+                .retry = 2 * MINUTE,
                 .redial_special = 20 * SECOND,
                 .ping = 15 * SECOND,
                 .silence = 60 * SECOND,

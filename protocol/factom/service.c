@@ -50,7 +50,7 @@ static void answer(const struct service *s, int64_t now_ms, const struct service
     if (list == NULL) {
         return; /* the peer asks again */
     }
-    size_t n = s->terms.actions->share(s->terms.world, p->ref, list, most);
+    size_t n = s->terms.actions->share(s->terms.world, p->ref, list, NULL, most);
     struct parcel *parcel = can_say(p, n) ? parcel_new(list, n * sizeof *list) : NULL;
     if (parcel != NULL) {
         s->terms.actions->send(s->terms.world, p->ref, FACTOM_PEER_SHARE, parcel);
@@ -66,7 +66,7 @@ static void learn(const struct service *s, const struct service_peer *p, const s
         return;
     }
     state->asked = false;
-    s->terms.actions->learn(s->terms.world, p->ref, (const struct endpoint *)(const void *)parcel->bytes,
+    s->terms.actions->learn(s->terms.world, p->ref, (const struct endpoint *)(const void *)parcel->bytes, NULL,
                             parcel->size / sizeof(struct endpoint));
 }
 

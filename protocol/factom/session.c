@@ -22,7 +22,7 @@ void session_end(struct session *s, struct session_event *ev, enum end_reason re
 static void nothing(struct session_event *ev)
 {
     ev->type = SESSION_NOTHING;
-    ev->good = ev->bad = ev->dropped = 0;
+    ev->good = ev->bad = ev->ignored = ev->dropped = 0;
 }
 
 int factom_session_open(void *session, const struct session_terms *terms, int64_t now_ms, struct buffer *out)

@@ -64,9 +64,9 @@ def loopback_addresses():
 class Node:
     """One kith process that speaks JSON. May be started again, at the same address and with the same home."""
 
-    def __init__(self, kith, address, home, flags=()):
-        self.kith, self.address, self.home, self.flags = kith, address, home, list(flags)
-        self.endpoint = f"{address}:{PORT}"
+    def __init__(self, kith, address, home, flags=(), port=PORT):
+        self.kith, self.address, self.home, self.flags, self.port = kith, address, home, list(flags), port
+        self.endpoint = f"{address}:{port}"
         self.stderr_path = os.path.join(home, "stderr")
         self.raw = None  # is given each line first, as bytes; true where it has dealt with it
         self.process = None
@@ -77,7 +77,7 @@ class Node:
         return self.endpoint
 
     def command_line(self):
-        return [self.kith, "-json", "-network", "LOCAL", "-bind", self.address, "-networkPort", str(PORT),
+        return [self.kith, "-json", "-network", "LOCAL", "-bind", self.address, "-networkPort", str(self.port),
                 "-home", self.home, "-seedURL=", *self.flags]
 
     def start(self, wait=True):
@@ -307,9 +307,9 @@ class Lab:
     def address(self):
         return next(self.addresses)
 
-    def node(self, *flags, address=None, start=True, kith=None):
+    def node(self, *flags, address=None, start=True, kith=None, port=PORT):
         home = os.path.join(self.home, f"n{len(self.nodes)}")
-        node = Node(kith or self.kith, address or self.address(), home, flags)
+        node = Node(kith or self.kith, address or self.address(), home, flags, port)
         self.nodes.append(node)
         return node.start() if start else node
 

@@ -59,6 +59,15 @@ def bad_configuration(lab):
         (["-maxParcel", "1T"], "-maxParcel"),
         (["-json=maybe"], "-json"),
         (["-seedURL", "gopher://x"], "-seedURL"),
+        (["-identity"], "-identity: protocol factom"),
+        (["-identityFile", ""], "-identityFile"),
+        (["-peers", "00ff@127.0.0.1:8110"], "-peers: 127.0.0.1:8110"),
+        (["-peers", "00f@127.0.0.1:8110"], "-peers"),
+        (["-bootstrap", "node.example:8110"], "-bootstrap: 'node.example'"),
+        (["-bootstrap", "127.0.0.1"], "-bootstrap"),
+        (["-anyPort=8110"], "-anyPort"),
+        (["-rate", "-1"], "-rate"),
+        (["-retry", "0"], "-retry"),
         (["-config", os.path.join(lab.home, "absent.conf")], "absent.conf"),
         (["-config", str(broken)], "broken.conf:2"),
         (["-config", str(wrong)], "NetworkPort"),
@@ -186,6 +195,8 @@ def garbage_on_stdin(lab):
         b"{", b"[]", b"5", b"\"x\"", b"nonsense", b"{}", b"\xff\xfe{\"send\":1}", b"{\"command\":\"status\"} trailing",
         b"{\"send\":5,\"text\":\"x\"}", b"{\"send\":\"<BROADCAST>\"}", b"{\"send\":\"<BROADCAST>\",\"text\":\"\"}",
         b"{\"send\":\"<BROADCAST>\",\"text\":\"a\",\"base64\":\"YQ==\"}",
+        b"{\"send\":\"<BROADCAST>\",\"text\":\"a\",\"kind\":5}",
+        b"{\"send\":\"<BROADCAST>\",\"text\":\"a\",\"kind\":\"message\"}",
         b"{\"send\":\"<BROADCAST>\",\"base64\":\"***\"}", b"{\"send\":\"<BROADCAST>\",\"text\":7}",
         b"{\"command\":\"peers\",\"command\":\"status\"}", b"{\"command\":\"peers\",\"send\":\"<BROADCAST>\"}",
         b"{\"command\":\"fly\"}", b"{\"command\":4}", b"{\"command\":\"ban\"}", b"{\"command\":\"unban\"}",
@@ -198,12 +209,14 @@ def garbage_on_stdin(lab):
         since = a.mark()
         a.write(line + b"\n")
         a.wait("error", since=since)
+    a.request(id=6, send="<BROADCAST>", text="a", kind="Update")
+    check('"Update"' in a.wait("error", id=6)["message"], "the kind is not named")
     a.request(id=7, command="fly")
     check(a.wait("error", id=7)["message"], "no message")
     after = a.status()
     for key in ("outgoing", "incoming", "special", "known", "bans", "dropped"):
         check(before[key] == after[key], f"{key}: {before[key]} before, {after[key]} after")
-    check(len(a.all("error")) == len(lines) + 1, f"{len(a.all('error'))} errors for {len(lines) + 1} lines")
+    check(len(a.all("error")) == len(lines) + 2, f"{len(a.all('error'))} errors for {len(lines) + 2} lines")
     a.send(name, "still here")
     b.wait("parcel", text="still here")
     check(len(b.all("parcel")) == 1, f"something was sent: {b.all('parcel')}")
@@ -226,9 +239,10 @@ def messages_both_ways(lab):
             answer = sender.send(to, f"{sender} {text}")
             check(answer["event"] == "sent" and answer["peers"] == 1, f"{answer}")
             got = receiver.wait("parcel", where=lambda e: e["text"] == f"{sender} {text}")
+            check(list(got)[:3] == ["event", "peer", "kind"] and got["kind"] == "Message", f"{got}")
             check(got["peer"] == by and base64.b64decode(got["base64"]).decode() == got["text"], f"{i}: {got}")
     data = bytes(range(256))
-    a.ask(send=name_of_b, base64=base64.b64encode(data).decode())
+    a.ask(send=name_of_b, kind="Message", base64=base64.b64encode(data).decode())
     got = b.wait("parcel", where=lambda e: "text" not in e)
     check(base64.b64decode(got["base64"]) == data, "other bytes came")
 
@@ -315,6 +329,7 @@ def status_and_peers(lab):
         check(status[key] == value, f"{key}: {status[key]}")
     check(status["parcels_in"] >= 1 and status["bytes_in"] > 0 and status["uptime_ms"] > 0, f"{status}")
     check(re.fullmatch("[0-9a-f]{8,16}", status["node_id"]), status["node_id"])
+    check("identity" not in status, "an identity without a proof of it")
     (peer,) = a.command("peers")["peers"]
     for key, value in {"peer": name_of_b, "address": b.endpoint, "direction": "incoming", "protocol": "factom",
                        "version": 10, "special": False, "dropped": 0}.items():
@@ -434,6 +449,8 @@ def console(lab):
     check("\x1b" not in terminal.text, "a control sequence came through")
     terminal.type(f"/send \"{sender}\" by name")
     other.wait("parcel", text="by name")
+    terminal.type(f"/kind Message \"{sender}\" by kind")
+    check(other.wait("parcel", text="by kind")["kind"] == "Message", "another kind")
     for typed, shown in (("/help", r"/disconnect PEER"), ("/peers", rf"\"{sender}\" outgoing special v10"),
                          ("/status", r"network LOCAL \(00beaded\)"), ("/fly", r"no such command"),
                          ("/ban", r"no such command"), ("/send nobody hello", r"\* .*(no|nobody).*"),

@@ -24,6 +24,7 @@ static const struct book_terms usual = {
     .forget_ms = 7 * DAY,
     .decay_ms = HOUR,
     .redial_ms = 2 * MINUTE,
+    .retry_ms = 2 * MINUTE,
     .give_up = 5,
     .quality_refuse = -200,
     .quality_banned = -2147000000,
@@ -215,6 +216,58 @@ static void test_many_come_and_go(void **state)
         assert_true(entry == NULL || endpoint_equal(&entry->endpoint, &e));
     }
     assert_int_equal(book_count(b), 5000 - 1667);
+    book_free(b);
+}
+
+/* One that failed waits longer than one that was there. */
+static void test_retry(void **state)
+{
+    (void)state;
+    struct book_terms terms = usual;
+    terms.retry_ms = HOUR;
+    struct book *b = book_new(&terms);
+    assert_non_null(b);
+    struct endpoint e = at("1.2.3.4:80"), out[4];
+    learn(b, "1.2.3.4:80", NOW);
+    book_dialed(b, &e, NOW);
+    assert_int_equal(candidates(b, out, 4, NOW + 2 * MINUTE), 1);
+    book_failed(b, &e, NOW + 1);
+    assert_int_equal(candidates(b, out, 4, NOW + HOUR - 1), 0);
+    assert_int_equal(book_next_candidate(b, NOW + 1), NOW + HOUR);
+    assert_int_equal(candidates(b, out, 4, NOW + HOUR), 1);
+    book_heard(b, &e, NOW + 1);
+    assert_int_equal(candidates(b, out, 4, NOW + 2 * MINUTE), 1);
+    book_free(b);
+}
+
+static void test_identities(void **state)
+{
+    (void)state;
+    struct book *b = book_with(100, 100);
+    struct endpoint e = at("1.2.3.4:80"), unknown = at("1.2.3.5:80");
+    struct peer_id one = {.size = 32, .bytes = {1}}, two = {.size = 32, .bytes = {2}};
+    learn(b, "1.2.3.4:80", NOW);
+    assert_int_equal(book_find(b, &e)->id.size, 0);
+    book_identify(b, &unknown, &one, true);
+    assert_false(book_misled(b, &unknown) || book_misled(b, &e));
+    book_identify(b, &e, &one, false);
+    assert_true(peer_id_equal(&book_find(b, &e)->id, &one));
+    uint64_t version = book_version(b);
+    book_identify(b, &e, &two, false);
+    assert_true(peer_id_equal(&book_find(b, &e)->id, &one));
+    assert_int_equal(book_version(b), version);
+    assert_true(book_misled(b, &e));
+    assert_int_equal(book_find(b, &e)->id.size, 0);
+    book_identify(b, &e, &one, false);
+    book_identify(b, &e, &one, true);
+    assert_true(book_find(b, &e)->id_proved);
+    assert_false(book_misled(b, &e));
+    book_identify(b, &e, &two, false);
+    assert_true(peer_id_equal(&book_find(b, &e)->id, &one));
+    version = book_version(b);
+    book_identify(b, &e, &two, true);
+    assert_true(peer_id_equal(&book_find(b, &e)->id, &two));
+    assert_true(book_version(b) != version);
     book_free(b);
 }
 
@@ -861,6 +914,8 @@ int main(void)
         cmocka_unit_test(test_unknown_is_ignored),
         cmocka_unit_test(test_many_come_and_go),
         cmocka_unit_test(test_dial_rules),
+        cmocka_unit_test(test_retry),
+        cmocka_unit_test(test_identities),
         cmocka_unit_test(test_who_is_no_candidate),
         cmocka_unit_test(test_dial_after_clock_was_set_back),
         promise_test("P48", test_groups_are_spread),

@@ -279,6 +279,59 @@ static void test_list(void **state)
     assert_null(list.items);
 }
 
+static void test_ids(void **state)
+{
+    (void)state;
+    struct peer_id id = {.size = 0}, other;
+    char text[PEER_ID_TEXT_MAX];
+    assert_string_equal(peer_id_format(&id, text, sizeof text), "");
+    static const char *const bad[] = {"", "a", "abc", "0g", "+1", "0x", " 1"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_false(peer_id_parse(&id, bad[i], strlen(bad[i])));
+    }
+    assert_int_equal(id.size, 0);
+    assert_true(peer_id_parse(&id, "00aBFf", 6));
+    assert_string_equal(peer_id_format(&id, text, sizeof text), "00abff");
+    assert_true(peer_id_parse(&other, "00abff7", 6));
+    assert_true(peer_id_equal(&id, &other));
+    assert_true(peer_id_parse(&other, "00ab", 4));
+    assert_false(peer_id_equal(&id, &other));
+    char longest[2 * PEER_ID_MAX + 3];
+    memset(longest, 'a', sizeof longest);
+    assert_true(peer_id_parse(&id, longest, 2 * PEER_ID_MAX));
+    assert_int_equal(strlen(peer_id_format(&id, text, sizeof text)), 2 * PEER_ID_MAX);
+    assert_false(peer_id_parse(&id, longest, 2 * PEER_ID_MAX + 2));
+}
+
+static void test_addresses_with_ids(void **state)
+{
+    (void)state;
+    struct address a, b;
+    struct address_list list;
+    char bad[100];
+    static const char *const wrong[] = {"@host:1",      "zz@host:1", "abc@host:1",
+                                        "ab@cd@host:1", "ab@host",   "ab@"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_false(address_parse_with_id(&a, wrong[i], strlen(wrong[i])));
+    }
+    assert_false(address_parse(&a, "ab@host:1", 9));
+    assert_true(address_parse_with_id(&a, "host:1", 6));
+    assert_int_equal(a.id.size, 0);
+    assert_true(address_parse_with_id(&b, "abcd@host:1", 11));
+    assert_int_equal(b.id.size, 2);
+    assert_string_equal(b.host, "host");
+    assert_true(address_equal(&a, &b));
+    assert_int_equal(address_list_parse(&list, "ab@[::1]:5, 1.2.3.4:5", bad, sizeof bad), 0);
+    assert_int_equal(list.n, 2);
+    assert_int_equal(list.items[0].id.bytes[0], 0xab);
+    assert_int_equal(list.items[1].id.size, 0);
+    address_list_free(&list);
+    assert_int_equal(address_list_parse(&list, "x:1 ab@x:1 x:1", bad, sizeof bad), 0);
+    assert_int_equal(list.n, 1);
+    assert_int_equal(list.items[0].id.bytes[0], 0xab);
+    address_list_free(&list);
+}
+
 static void test_list_limit(void **state)
 {
     (void)state;
@@ -315,6 +368,8 @@ int main(void)
         cmocka_unit_test(test_address_equal),
         cmocka_unit_test(test_list),
         cmocka_unit_test(test_list_limit),
+        cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_addresses_with_ids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1080,9 +1080,11 @@ static void world_deliver(void *world, struct peer_ref from, uint32_t kind, stru
     parcel_release(parcel);
 }
 
-static size_t world_share(void *world, struct peer_ref asker, struct endpoint *out, size_t most)
+static size_t world_share(void *world, struct peer_ref asker, struct endpoint *out, struct peer_id *ids,
+                          size_t most)
 {
     const struct world *w = world;
+    assert_null(ids);
     assert_int_equal(asker.generation, 1);
     assert_int_equal(most, 32);
     for (size_t i = 0; i < w->to_share; i++) {
@@ -1091,10 +1093,12 @@ static size_t world_share(void *world, struct peer_ref asker, struct endpoint *o
     return w->to_share;
 }
 
-static void world_learn(void *world, struct peer_ref from, const struct endpoint *endpoints, size_t n)
+static void world_learn(void *world, struct peer_ref from, const struct endpoint *endpoints,
+                        const struct peer_id *ids, size_t n)
 {
     struct world *w = world;
     (void)from;
+    assert_null(ids);
     assert_int_equal(endpoints[n - 1].port, 9);
     w->learned += (uint32_t)n;
 }

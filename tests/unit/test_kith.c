@@ -139,6 +139,55 @@ static void messages_go_both_ways(void **state)
     kith_release(&item.parcel);
 }
 
+static void messages_have_kinds(void **state)
+{
+    struct kith *a, *b;
+    struct kith_item item;
+    char name[200];
+    struct kith_message m = {.target = name, .kind = "Message", .bytes = "one", .size = 3, .id = 9};
+
+    (void)state;
+    open_pair(&a, &b, name, sizeof name);
+    assert_string_equal(kith_kind(a, 0), "Message");
+    assert_null(kith_kind(a, 1));
+    assert_null(kith_kind(a, 2));
+    assert_int_equal(kith_send_message(a, &m, 0), KITH_OK);
+    next_event(a, KITH_SENT, &item);
+    assert_int_equal(item.event.id, 9);
+    assert_int_equal(next(b, &item), KITH_PARCEL);
+    assert_memory_equal(item.parcel.bytes, "one", 3);
+    assert_string_equal(item.parcel.kind, "Message");
+    m.kind = NULL;
+    m.bytes = "two";
+    assert_int_equal(kith_send_message(a, &m, WAIT_MS), KITH_OK);
+    assert_int_equal(next(b, &item), KITH_PARCEL);
+    assert_memory_equal(item.parcel.bytes, "two", 3);
+    assert_string_equal(item.parcel.kind, "Message");
+    m.kind = "message";
+    assert_int_equal(kith_send_message(a, &m, 0), KITH_INVALID);
+    m.kind = "";
+    assert_int_equal(kith_send_message(a, &m, WAIT_MS), KITH_INVALID);
+    kith_close(a);
+    kith_close(b);
+}
+
+/* Factom's peers prove nothing: an id would match nobody. */
+static void ids_where_there_are_none(void **state)
+{
+    struct kith *a = open_node("127.0.77.1", NULL);
+    struct kith_item item;
+
+    (void)state;
+    assert_int_equal(kith_set_special(a, "127.0.77.2:1 00ff@127.0.77.3:1", 1), KITH_INVALID);
+    assert_int_equal(kith_set_special(a, "127.0.77.2:1", 2), KITH_OK);
+    next_event(a, KITH_DONE, &item);
+    assert_int_equal(item.event.id, 2);
+    assert_int_equal(kith_ask_status(a, 3), KITH_OK);
+    next_event(a, KITH_STATUS, &item);
+    assert_string_equal(item.event.status->identity, "");
+    kith_close(a);
+}
+
 struct sender {
     struct kith *node;
     const char *peer;
@@ -529,6 +578,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         promise_test("F31", messages_go_both_ways),
+        cmocka_unit_test(messages_have_kinds),
+        cmocka_unit_test(ids_where_there_are_none),
         promise_test("F30 P30", many_threads_send_through_one_node),
         promise_test("F30 P30", each_command_of_many_threads_is_answered_once),
         promise_test("P59", commands_pass_full_queues),

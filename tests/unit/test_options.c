@@ -276,6 +276,8 @@ static void texts(void **state)
     assert_refuses("logLevel", "loud", "'loud' is none of silent, error, warning, info, debug");
     assert_refuses("exclusive", "1", "'1' is neither true nor false");
     assert_refuses("peers", "a:1 b", "\"b\" is not host:port");
+    assert_refuses("bootstrap", "1.2.3.4", "\"1.2.3.4\" is not host:port");
+    assert_refuses("bootstrap", "1.2.3.4:5 a.example:1", "'a.example' is a host name, not an IP address");
 }
 
 /* --- flags --- */
@@ -302,7 +304,12 @@ static void unconfigured(void **state)
     assert_false(c->exclusive || c->exclusive_in || c->has_bind || o.json);
     assert_int_equal(c->log_level, LOG_LEVEL_INFO);
     assert_int_equal(c->terms.node_id, 0);
-    assert_int_equal(c->special_flags.n + c->special_file.n, 0);
+    assert_int_equal(c->special_flags.n + c->special_file.n + c->bootstrap.n, 0);
+    assert_false(c->terms.any_port || o.show_identity);
+    assert_int_equal(c->terms.id.size, 0);
+    assert_int_equal(c->terms.timings.retry, c->terms.timings.redial);
+    assert_int_equal(c->terms.limits.rate + c->terms.limits.burst, 0);
+    assert_string_equal(o.identity_file, "");
     assert_in_folder(c->peers_file, "peers-LOCAL.json");
     assert_in_folder(o.config_path, "kith.conf");
     assert_string_equal(o.notice, "");
@@ -458,6 +465,181 @@ static void peers_add_up(void **state)
     parse_good(&o, "-peers~a.example:1, 1.2.3.4:5~-peers=[::1]:6 a.example:1");
     ASSERT_PEERS(&o.config.special_flags, "a.example:1", "1.2.3.4:5", "[::1]:6");
     options_free(&o);
+}
+
+/* A protocol whose peers prove who they are, or NULL where this build has none. */
+static const struct protocol *with_identities(void)
+{
+    const struct protocol *p = protocol_at(0);
+    for (size_t i = 0; p != NULL && p->identity_size == 0; i++) {
+        p = protocol_at(i);
+    }
+    return p;
+}
+
+static void bootstrap(void **state)
+{
+    (void)state;
+    struct options o;
+    parse_good(&o, "-bootstrap~1.2.3.4:5,[::1]:6~-bootstrap=7.7.7.7:7~-anyPort~-retry~5m");
+    ASSERT_PEERS(&o.config.bootstrap, "1.2.3.4:5", "[::1]:6", "7.7.7.7:7");
+    assert_true(o.config.terms.any_port);
+    assert_int_equal(o.config.terms.timings.retry, 300000);
+    options_free(&o);
+    options_free(&o);
+    write_config("Bootstrap = 1.1.1.1:1\nMainBootstrap = 2.2.2.2:2\n");
+    parse_good(&o, "");
+    ASSERT_PEERS(&o.config.bootstrap, "1.1.1.1:1");
+    options_free(&o);
+    parse_good(&o, "-network~MAIN");
+    ASSERT_PEERS(&o.config.bootstrap, "2.2.2.2:2");
+    options_free(&o);
+    parse_good(&o, "-network~MAIN~-bootstrap~3.3.3.3:3");
+    ASSERT_PEERS(&o.config.bootstrap, "3.3.3.3:3");
+    options_free(&o);
+    parse_good(&o, "-network~MAIN~-bootstrap=");
+    assert_int_equal(o.config.bootstrap.n, 0);
+    options_free(&o);
+    assert_error("-bootstrap~a.example:1", "-bootstrap: 'a.example' is a host name, not an IP address");
+}
+
+/* Each protocol's own list is one that the flag would take, and an empty value leaves it out. */
+static void bootstrap_of_protocols(void **state)
+{
+    (void)state;
+    for (size_t i = 0; protocol_at(i) != NULL; i++) {
+        for (const struct network_terms *n = protocol_at(i)->networks; n->name[0] != '\0'; n++) {
+            struct options o;
+            char line[128];
+            snprintf(line, sizeof line, "-protocol~%s~-network~%s", protocol_at(i)->name, n->name);
+            parse_good(&o, line);
+            assert_int_equal(o.config.bootstrap.n > 0, n->bootstrap != NULL && *n->bootstrap != '\0');
+            options_free(&o);
+            snprintf(line, sizeof line, "-protocol~%s~-network~%s~-bootstrap=", protocol_at(i)->name,
+                     n->name);
+            parse_good(&o, line);
+            assert_int_equal(o.config.bootstrap.n, 0);
+            options_free(&o);
+        }
+    }
+}
+
+static void rate(void **state)
+{
+    (void)state;
+    struct options o;
+    parse_good(&o, "-rate~64~-rateBurst~192");
+    assert_int_equal(o.config.terms.limits.rate, 64);
+    assert_int_equal(o.config.terms.limits.burst, 192);
+    options_free(&o);
+    parse_good(&o, "-rate~64~-rateBurst~0");
+    assert_int_equal(o.config.terms.limits.burst, 64); /* with none at once, nothing would ever be read */
+    options_free(&o);
+}
+
+static void ids_without_identities(void **state)
+{
+    (void)state;
+    assert_error("-peers~00ff@a.example:1",
+                 "-peers: a.example:1 has an id before it, but protocol factom knows none");
+    assert_error("-bootstrap~00ff@1.1.1.1:1",
+                 "-bootstrap: 1.1.1.1:1 has an id before it, but protocol factom knows none");
+    write_config("LocalSpecialPeers = 2.2.2.2:2 00ff@1.1.1.1:1\n");
+    assert_error("", "-peers: 1.1.1.1:1 has an id before it, but protocol factom knows none");
+    write_config("");
+    assert_error("-identity", "-identity: protocol factom has no identities");
+}
+
+static void ids(void **state)
+{
+    (void)state;
+    const struct protocol *p = with_identities();
+    if (p == NULL) {
+        skip();
+        return;
+    }
+    struct options o;
+    struct address_list list;
+    char id[PEER_ID_TEXT_MAX], line[512], message[512], bad[OPTIONS_ERROR_MAX];
+    memset(id, 'a', sizeof id);
+    id[2 * p->id_size] = '\0';
+    snprintf(line, sizeof line, "-protocol~%s~-peers~%s@1.1.1.1:1 2.2.2.2:2", p->name, id);
+    parse_good(&o, line);
+    assert_int_equal(o.config.special_flags.items[0].id.size, p->id_size);
+    assert_int_equal(o.config.special_flags.items[0].id.bytes[0], 0xaa);
+    assert_int_equal(o.config.special_flags.items[1].id.size, 0);
+
+    snprintf(line, sizeof line, "3.3.3.3:3 %s@4.4.4.4:4", id);
+    assert_int_equal(options_read_peers(&o, line, &list, bad, sizeof bad), 0);
+    ASSERT_PEERS(&list, "3.3.3.3:3", "4.4.4.4:4");
+    address_list_free(&list);
+    snprintf(message, sizeof message,
+             "the id before 4.4.4.4:4 has 4 hex digits, but those of protocol %s have %zu", p->name,
+             2 * p->id_size);
+    assert_int_equal(options_read_peers(&o, "3.3.3.3:3 aabb@4.4.4.4:4", &list, bad, sizeof bad), -1);
+    assert_string_equal(bad, message);
+    assert_int_equal(list.n, 0);
+
+    char error[OPTIONS_ERROR_MAX];
+    write_config("LocalSpecialPeers = aabb@4.4.4.4:4\n");
+    assert_int_equal(options_reload_special(&o, &list, error, sizeof error), -1);
+    assert_non_null(strstr(error, message));
+    assert_int_equal(list.n, 0);
+    write_config("");
+    options_free(&o);
+    snprintf(line, sizeof line, "-protocol~%s~-peers~aabb@4.4.4.4:4", p->name);
+    snprintf(bad, sizeof bad, "-peers: %s", message);
+    assert_error(line, bad);
+}
+
+/* Where `name` is NULL it is the one that nobody chose. */
+static void assert_identity_file(const char *protocol, const char *line, const char *where, const char *name)
+{
+    char words[256], standard[64], path[128];
+    struct options o;
+    snprintf(words, sizeof words, "-protocol~%s%s", protocol, line);
+    snprintf(standard, sizeof standard, "identity-%s.key", protocol);
+    snprintf(path, sizeof path, "%s/%s", where, name != NULL ? name : standard);
+    parse_good(&o, words);
+    assert_string_equal(o.identity_file, path);
+    options_free(&o);
+}
+
+static void identity_file(void **state)
+{
+    (void)state;
+    struct options o;
+    const struct protocol *p = with_identities();
+    if (p == NULL) {
+        skip();
+        return;
+    }
+    char some[64], line[128], name[64];
+    snprintf(some, sizeof some, "%s/some", folder);
+    assert_identity_file(p->name, "", folder, NULL);
+    assert_identity_file(p->name, "~-peersFile=", folder, NULL);
+    assert_identity_file(p->name, "~-peersFile~some/book.json", some, NULL);
+    assert_identity_file(p->name, "~-peersFile~/tmp/book.json", "/tmp", NULL);
+    assert_identity_file(p->name, "~-identityFile~me", folder, "me");
+    assert_identity_file(p->name, "~-identityFile~/tmp/me~-peersFile~/x/y", "/tmp", "me");
+    snprintf(line, sizeof line, "-protocol~%s~-identity", p->name);
+    parse_good(&o, line);
+    assert_true(o.show_identity);
+    snprintf(name, sizeof name, "peers-%s-LOCAL.json", p->name);
+    assert_in_folder(o.config.peers_file, name);
+    options_free(&o);
+}
+
+/* What proves who the node is does not stay in memory. */
+static void the_secret_is_wiped(void **state)
+{
+    (void)state;
+    static struct options o;
+    static const uint8_t nothing[IDENTITY_MAX];
+    options_init(&o);
+    memset(o.config.terms.secret, 0x5a, sizeof o.config.terms.secret);
+    options_free(&o);
+    assert_memory_equal(o.config.terms.secret, nothing, sizeof nothing);
 }
 
 static void peers_file(void **state)
@@ -744,6 +926,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(node_name, set_up, tear_down),
         promise_test_setup_teardown("F18 F23", peers_add_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(peers_file, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(bootstrap, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(bootstrap_of_protocols, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(rate, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(ids_without_identities, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(ids, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(identity_file, set_up, tear_down),
+        cmocka_unit_test(the_secret_is_wiped),
         promise_test_setup_teardown("F3 F19 F24 F25 F26", seed_document_config, set_up, tear_down),
         cmocka_unit_test_setup_teardown(keys_of_flags, set_up, tear_down),
         promise_test_setup_teardown("F24", network_of_file_and_flags, set_up, tear_down),

@@ -160,6 +160,8 @@ static struct book_snapshot *two_peers(void)
                                                      .source = SOURCE_INCOMING};
     s->entries[s->n_entries++] = (struct book_entry){
         .endpoint = at("[2a00::1]:1"), .learned_ms = 7, .source = SOURCE_SEED, .self = true};
+    s->entries[0].id_proved = true;
+    s->entries[0].id = (struct peer_id){.size = 3, .bytes = {0, 0xab, 0xff}};
     s->scores[s->n_scores++] =
         (struct book_score){.ip = ip_of("1.2.3.4"), .quality = QUALITY_MIN, .quality_ms = NOW - 4};
     s->scores[s->n_scores++] = (struct book_score){.ip = ip_of("::5"), .banned_until = INT64_MAX};
@@ -191,6 +193,7 @@ static void test_round_trip(void **state)
         assert_int_equal(a->failures, b->failures);
         assert_int_equal(a->source, b->source);
         assert_int_equal(a->self, b->self);
+        assert_true(peer_id_equal(&a->id, &b->id) && a->id_proved == b->id_proved);
         const struct book_score *x = &s->scores[i], *y = &g.s->scores[i];
         assert_true(ip_equal(&x->ip, &y->ip));
         assert_int_equal(x->quality, y->quality);

@@ -1,0 +1,24 @@
+/* The file that keeps who this node is, in protocols whose peers prove it: the node's secret, in hex digits,
+ * with a newline. */
+#ifndef KITH_APP_IDENTITY_H
+#define KITH_APP_IDENTITY_H
+
+#include <stddef.h>
+
+#include "protocol/protocol.h"
+
+/* Any thread; blocks on the disk. Fills terms->secret and terms->id from the file at `path`. Where there is
+ * none, a secret is drawn and is on the disk when this returns: mode 0600, the folder made where it is
+ * missing. Of several processes that start at once one writes the file, and all get what it holds. A process
+ * that is killed meanwhile leaves a whole file or none, and perhaps "<path>.tmp-" with 16 hex digits, which
+ * nobody reads.
+ *
+ * A file that others may read or write, that is no regular file, or that does not hold a secret of the
+ * protocol is an error; it is never changed. Does nothing for a protocol without identities.
+ *
+ * 0, and the caller wipes *terms when it is done with it; or -1 with `error`, one line that begins with
+ * "-identityFile: ", and *terms as it was. */
+int identity_load(const char *path, const struct protocol *p, struct node_terms *terms, char *error,
+                  size_t error_size);
+
+#endif

@@ -1,0 +1,307 @@
+/* The file with the node's secret: made once, the same ever after, and never one that others may know. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "app/identity.h"
+#include "app/options.h"
+
+enum { SECRET = 32, PROCESSES = 16, ROUNDS = 8 };
+
+/* Three in four secrets are none, so that drawing one takes several tries. */
+static bool fake_identity(const uint8_t *secret, struct peer_id *id)
+{
+    if (secret[0] >= 0x40) {
+        return false;
+    }
+    id->size = SECRET;
+    return crypto_generichash(id->bytes, SECRET, secret, SECRET, NULL, 0) == 0;
+}
+
+static const struct protocol fake = {
+    .name = "fake", .identity_size = SECRET, .identity = fake_identity, .id_size = SECRET};
+static const struct protocol plain = {.name = "plain"};
+
+static char folder[] = "/tmp/kith-identity-XXXXXX";
+static char path[64];
+
+static int set_up(void **state)
+{
+    (void)state;
+    strcpy(folder + sizeof folder - 7, "XXXXXX");
+    if (sodium_init() < 0 || mkdtemp(folder) == NULL) {
+        return -1;
+    }
+    snprintf(path, sizeof path, "%s/id.key", folder);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    unlink(path);
+    rmdir(path);
+    return rmdir(folder);
+}
+
+static void write_file(const char *text, mode_t mode)
+{
+    unlink(path);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_true(fputs(text, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+    assert_int_equal(chmod(path, mode), 0);
+}
+
+static void read_file(char text[256])
+{
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    text[fread(text, 1, 255, f)] = '\0';
+    fclose(f);
+}
+
+static void load_good(struct node_terms *terms)
+{
+    char error[OPTIONS_ERROR_MAX] = "";
+    *terms = (struct node_terms){.node_id = 0};
+    int result = identity_load(path, &fake, terms, error, sizeof error);
+    assert_string_equal(error, "");
+    assert_int_equal(result, 0);
+}
+
+/* Refused, with the file as it was and nothing filled in. */
+static void load_bad(const char *what)
+{
+    static const struct node_terms untouched;
+    struct node_terms terms = untouched;
+    char error[OPTIONS_ERROR_MAX] = "", wanted[256];
+    snprintf(wanted, sizeof wanted, "-identityFile: '%s' %s", path, what);
+    assert_int_equal(identity_load(path, &fake, &terms, error, sizeof error), -1);
+    assert_memory_equal(error, wanted, strlen(wanted));
+    assert_memory_equal(terms.secret, untouched.secret, sizeof terms.secret);
+    assert_int_equal(terms.id.size, 0);
+}
+
+static size_t files_in_folder(void)
+{
+    size_t n = 0;
+    DIR *d = opendir(folder);
+    assert_non_null(d);
+    for (const struct dirent *e = readdir(d); e != NULL; e = readdir(d)) {
+        n += e->d_name[0] != '.';
+    }
+    closedir(d);
+    return n;
+}
+
+static void made_once(void **state)
+{
+    (void)state;
+    struct node_terms first, again;
+    struct stat s;
+    char text[256], hex[2 * SECRET + 1];
+    load_good(&first);
+    assert_int_equal(stat(path, &s), 0);
+    assert_int_equal(s.st_mode & 07777, 0600);
+    assert_int_equal(files_in_folder(), 1);
+    read_file(text);
+    assert_int_equal(strlen(text), 2 * SECRET + 1);
+    assert_int_equal(text[2 * SECRET], '\n');
+    text[2 * SECRET] = '\0';
+    assert_string_equal(text, sodium_bin2hex(hex, sizeof hex, first.secret, SECRET));
+    assert_int_equal(first.id.size, SECRET);
+    load_good(&again);
+    assert_memory_equal(again.secret, first.secret, IDENTITY_MAX);
+    assert_true(peer_id_equal(&again.id, &first.id));
+    unlink(path);
+    load_good(&again);
+    assert_false(peer_id_equal(&again.id, &first.id)); /* and drawn at random */
+}
+
+static void folders_are_made(void **state)
+{
+    (void)state;
+    char deep[96], outer[96], error[OPTIONS_ERROR_MAX] = "";
+    struct node_terms terms = {.node_id = 0};
+    struct stat s;
+    snprintf(outer, sizeof outer, "%s/a", folder);
+    snprintf(deep, sizeof deep, "%s/a/b/id.key", folder);
+    assert_int_equal(identity_load(deep, &fake, &terms, error, sizeof error), 0);
+    assert_int_equal(stat(outer, &s), 0);
+    assert_int_equal(s.st_mode & 07777, 0700);
+    unlink(deep);
+    *strrchr(deep, '/') = '\0';
+    assert_int_equal(rmdir(deep), 0);
+    assert_int_equal(rmdir(outer), 0);
+}
+
+static const char good[] = "00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF";
+
+static void what_a_file_may_hold(void **state)
+{
+    (void)state;
+    struct node_terms terms;
+    char text[256], kept[256];
+    write_file(good, 0400);
+    load_good(&terms);
+    assert_int_equal(terms.secret[31], 0xff);
+    snprintf(text, sizeof text, "%s\n", good);
+    write_file(text, 0600);
+    load_good(&terms);
+
+    static const char *const bad[] = {
+        "",
+        "\n",
+        "00112233445566778899aabbccddeeff00112233445566778899aabbccddee\n",
+        "00112233445566778899aabbccddeeff00112233445566778899aabbccddeef\n",
+        "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff00\n",
+        "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n\n",
+        "00112233445566778899aabbccddeeff\n0112233445566778899aabbccddeeff\n",
+        " 0112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n",
+        "0x112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n",
+        "ff112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n", /* none of the protocol's */
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        write_file(bad[i], 0600);
+        load_bad("holds no secret of protocol fake");
+        read_file(kept);
+        assert_string_equal(kept, bad[i]);
+    }
+    memset(text, 'a', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    write_file(text, 0600);
+    load_bad("holds no secret of protocol fake");
+}
+
+static void open_to_others(void **state)
+{
+    (void)state;
+    static const mode_t modes[] = {0640, 0604, 0620, 0602, 0610, 0601, 0666, 0777};
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+        char what[64], kept[256];
+        write_file(good, modes[i]);
+        snprintf(what, sizeof what, "is open to others (mode %04o, not 0600)", (unsigned)modes[i]);
+        load_bad(what);
+        read_file(kept);
+        assert_string_equal(kept, good);
+    }
+}
+
+/* None of them blocks, or is replaced. */
+static void no_regular_files(void **state)
+{
+    (void)state;
+    struct stat s;
+    assert_int_equal(mkdir(path, 0700), 0);
+    load_bad("is not a regular file");
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    load_bad("is not a regular file");
+    unlink(path);
+    assert_int_equal(symlink("/nowhere/at/all", path), 0);
+    load_bad("is a link that leads nowhere");
+    assert_int_equal(lstat(path, &s), 0);
+    assert_true(S_ISLNK(s.st_mode));
+    assert_int_equal(files_in_folder(), 1);
+}
+
+static void no_place_to_write(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path, *error;
+    } cases[] = {
+        {"/proc/kith/id.key", "-identityFile: '/proc/kith' cannot be made: No such file or directory"},
+        {"/proc/id.key", "-identityFile: '/proc/id.key' cannot be written: No such file or directory"},
+        {"/dev/null/id.key", "-identityFile: '/dev/null/id.key' cannot be read: Not a directory"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct node_terms terms = {.node_id = 0};
+        char error[OPTIONS_ERROR_MAX] = "";
+        assert_int_equal(identity_load(cases[i].path, &fake, &terms, error, sizeof error), -1);
+        assert_string_equal(error, cases[i].error);
+    }
+}
+
+static void no_identities(void **state)
+{
+    (void)state;
+    struct node_terms terms = {.node_id = 0};
+    char error[OPTIONS_ERROR_MAX] = "";
+    assert_int_equal(identity_load("", &plain, &terms, error, sizeof error), 0);
+    assert_int_equal(terms.id.size, 0);
+}
+
+/* A child of the process: waits until `start` is closed, and tells what it got. */
+static void load_in_child(int start, int result)
+{
+    char byte, error[OPTIONS_ERROR_MAX];
+    struct node_terms terms = {.node_id = 0};
+    if (read(start, &byte, 1) == 0 && identity_load(path, &fake, &terms, error, sizeof error) == 0 &&
+        write(result, terms.secret, SECRET) == SECRET) {
+        _exit(0);
+    }
+    _exit(1);
+}
+
+/* All of them use the secret that stays on the disk. */
+static void several_start_at_once(void **state)
+{
+    (void)state;
+    for (int round = 0; round < ROUNDS; round++) {
+        int start[2], result[2], status;
+        struct node_terms terms;
+        uint8_t got[SECRET];
+        assert_int_equal(pipe(start), 0);
+        assert_int_equal(pipe(result), 0);
+        for (int i = 0; i < PROCESSES; i++) {
+            pid_t child = fork();
+            assert_true(child >= 0);
+            if (child == 0) {
+                close(start[1]);
+                load_in_child(start[0], result[1]);
+            }
+        }
+        close(start[0]);
+        close(start[1]);
+        close(result[1]);
+        for (int i = 0; i < PROCESSES; i++) {
+            assert_true(wait(&status) > 0);
+            assert_int_equal(status, 0);
+        }
+        load_good(&terms);
+        for (int i = 0; i < PROCESSES; i++) {
+            assert_int_equal(read(result[0], got, SECRET), SECRET);
+            assert_memory_equal(got, terms.secret, SECRET);
+        }
+        close(result[0]);
+        assert_int_equal(files_in_folder(), 1);
+        unlink(path);
+    }
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(made_once),      TEST(folders_are_made),      TEST(what_a_file_may_hold),
+        TEST(open_to_others), TEST(no_regular_files),      TEST(no_place_to_write),
+        TEST(no_identities),  TEST(several_start_at_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
