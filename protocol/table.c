@@ -1,10 +1,19 @@
 #include <string.h>
 #include <strings.h>
 
+#ifdef KITH_WITH_DDRP
+#include "protocol/ddrp/ddrp.h"
+#endif
 #include "protocol/factom/factom.h"
 #include "protocol/protocol.h"
 
-static const struct protocol *const protocols[] = {&factom_protocol};
+static const struct protocol *const protocols[] = {
+    &factom_protocol,
+#ifdef KITH_WITH_DDRP
+    &ddrp_protocol,
+    &fnd_protocol,
+#endif
+};
 
 #define PROTOCOLS (sizeof protocols / sizeof protocols[0])
 

@@ -1,0 +1,109 @@
+/* Two nodes meet: who is there, and does each answer the other now. */
+#include <string.h>
+
+#include "protocol/ddrp/session.h"
+
+bool ddrp_say_hello(struct ddrp_session *s, const uint8_t *remote_nonce, struct buffer *out)
+{
+    struct buffer message = {0};
+    struct ddrp_hello h = {.version = s->terms.node->version,
+                           .local_nonce = s->nonce,
+                           .remote_nonce = remote_nonce,
+                           .public_key = s->key.public_key,
+                           .external_port = s->terms.node->listen_port};
+    ddrp_hello_write(s->revision, &h, s->revision->user_agents[s->terms.direction], &message);
+    struct bytes bytes = {.data = message.data, .size = message.used};
+    bool said = !message.failed && ddrp_say(s, DDRP_HELLO, bytes, NULL, out);
+    buffer_fini(&message);
+    return said;
+}
+
+/* Where others can dial it: where we have dialed it, or what it says, or what the protocol says for it. */
+static uint16_t port_of(const struct ddrp_session *s, const struct ddrp_hello *h)
+{
+    if (s->terms.direction == DIRECTION_OUTGOING) {
+        return s->terms.remote.port;
+    }
+    return s->revision->hello_has_endpoint ? h->external_port : s->terms.node->network.port;
+}
+
+static void note_peer(struct ddrp_session *s, const struct ddrp_hello *h)
+{
+    struct peer_terms *p = &s->peer;
+    memcpy(s->peer_public_key, h->public_key, sizeof s->peer_public_key);
+    ddrp_peer_id(h->public_key, &p->id);
+    peer_id_format(&p->id, p->hash, sizeof p->hash);
+    for (size_t i = 0; i < sizeof p->node_id; i++) {
+        p->node_id = p->node_id << 8 | p->id.bytes[i];
+    }
+    p->endpoint = (struct endpoint){.ip = s->terms.remote.ip, .port = port_of(s, h)};
+    p->version = h->version;
+}
+
+static bool is_version_fit(const struct ddrp_session *s, uint32_t version)
+{
+    uint32_t own = s->terms.node->version;
+    return version == own || (version < own && !s->revision->version_is_exact);
+}
+
+static bool is_answer(const struct ddrp_session *s, const struct ddrp_hello *h)
+{
+    return s->terms.direction == DIRECTION_INCOMING ||
+           memcmp(h->remote_nonce, s->nonce, sizeof s->nonce) == 0;
+}
+
+/* The checks after the signature's. True where the peer is to be talked with. */
+static bool check_hello(struct ddrp_session *s, const struct ddrp_hello *h, struct session_event *ev)
+{
+    if (!is_version_fit(s, h->version)) {
+        ddrp_end(s, ev, END_VERSION, "version %u", (unsigned)h->version);
+    } else if (!is_answer(s, h)) {
+        ddrp_end(s, ev, END_HANDSHAKE, "its Hello is no answer to ours");
+    } else if (memcmp(h->public_key, s->key.public_key, sizeof s->key.public_key) == 0) {
+        ddrp_end(s, ev, END_LOOPBACK, "it has our own key");
+    } else if (s->terms.expected.size > 0 && !peer_id_equal(&s->peer.id, &s->terms.expected)) {
+        ddrp_end(s, ev, END_IDENTITY, "it is %s", s->peer.hash);
+    } else {
+        return true;
+    }
+    return false;
+}
+
+static void be_ready(struct ddrp_session *s, int64_t now_ms, struct session_event *ev)
+{
+    s->stage = STAGE_OPEN;
+    s->pinged_ms = now_ms;
+    ev->type = SESSION_READY;
+    ev->peer = s->peer;
+}
+
+void ddrp_meet(struct ddrp_session *s, int64_t now_ms, const struct ddrp_hello *h, struct session_event *ev,
+               struct buffer *out)
+{
+    bool is_dialed = s->terms.direction == DIRECTION_INCOMING, said = true;
+    struct bytes nonce = {.data = h->local_nonce, .size = DDRP_NONCE_BYTES};
+    note_peer(s, h);
+    bool goes_on = check_hello(s, h, ev);
+    /* Where the dialer is ourselves, only from our answer does it learn which address that was. */
+    if (is_dialed && (goes_on || ev->end.reason == END_LOOPBACK)) {
+        said = ddrp_say_hello(s, h->local_nonce, out);
+    } else if (goes_on) {
+        said = ddrp_say(s, DDRP_HELLO_ACK, nonce, NULL, out);
+    }
+    if (!said) {
+        ddrp_end(s, ev, END_RESOURCES, "no memory for a handshake");
+    } else if (goes_on && is_dialed) {
+        s->stage = STAGE_ACK;
+    } else if (goes_on) {
+        be_ready(s, now_ms, ev);
+    }
+}
+
+void ddrp_acknowledged(struct ddrp_session *s, int64_t now_ms, const uint8_t *nonce, struct session_event *ev)
+{
+    if (memcmp(nonce, s->nonce, sizeof s->nonce) != 0) {
+        ddrp_end(s, ev, END_HANDSHAKE, "its HelloAck is no answer to our Hello");
+    } else {
+        be_ready(s, now_ms, ev);
+    }
+}

@@ -1,0 +1,118 @@
+/* From bytes to events. */
+#include <inttypes.h>
+
+#include "protocol/ddrp/session.h"
+
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* How long the next message may be. */
+static uint64_t longest(const struct ddrp_session *s)
+{
+    const struct limits *l = &s->terms.node->limits;
+    if (s->stage == STAGE_OPEN) {
+        return smaller(l->parcel_bytes, DDRP_MESSAGE_MAX);
+    }
+    return smaller(l->handshake_bytes - smaller(l->handshake_bytes, s->handshake_used), DDRP_MESSAGE_MAX);
+}
+
+static void give(struct ddrp_session *s, enum ddrp_kind kind, struct parcel *parcel, struct session_event *ev)
+{
+    if (parcel == NULL) {
+        ddrp_end(s, ev, END_RESOURCES, "no memory for a message");
+        return;
+    }
+    ev->type = SESSION_MESSAGE;
+    ev->message.kind = kind;
+    ev->message.parcel = parcel;
+}
+
+static void receive(struct ddrp_session *s, const struct ddrp_arrival *a, struct session_event *ev)
+{
+    switch (a->kind) {
+    case DDRP_PING:
+        ev->good = 1;
+        break;
+    case DDRP_PEER_REQ:
+        ev->type = SESSION_MESSAGE;
+        ev->message.kind = DDRP_PEER_REQ;
+        ev->message.parcel = NULL;
+        break;
+    case DDRP_PEER_RES:
+        give(s, a->kind, ddrp_share_parcel(s->revision, s->terms.node, &a->entries), ev);
+        break;
+    case DDRP_UPDATE:
+    case DDRP_NIL_UPDATE:
+    case DDRP_TREE_BASE_REQ:
+    case DDRP_TREE_BASE_RES:
+    case DDRP_SECTOR_REQ:
+    case DDRP_SECTOR_RES:
+    case DDRP_UPDATE_REQ:
+        give(s, a->kind, parcel_new(a->envelope.message.data, a->envelope.message.size), ev);
+        break;
+    case DDRP_HELLO:
+    case DDRP_HELLO_ACK:
+    case DDRP_KINDS:
+        ev->ignored = 1; /* too late, which is no fault */
+        break;
+    }
+}
+
+static void act(struct ddrp_session *s, int64_t now_ms, const struct ddrp_arrival *a,
+                struct session_event *ev, struct buffer *out)
+{
+    switch (s->stage) {
+    case STAGE_HELLO:
+        ddrp_meet(s, now_ms, &a->hello, ev, out);
+        break;
+    case STAGE_ACK:
+        ddrp_acknowledged(s, now_ms, a->nonce, ev);
+        break;
+    case STAGE_OPEN:
+        receive(s, a, ev);
+        break;
+    case STAGE_OVER:
+        break;
+    }
+}
+
+static size_t read_envelope(struct ddrp_session *s, int64_t now_ms, struct bytes in, struct session_event *ev,
+                            struct buffer *out)
+{
+    struct ddrp_arrival a = {.kind = DDRP_KINDS};
+    enum end_reason fault = s->stage == STAGE_OPEN ? END_BAD_INPUT : END_HANDSHAKE;
+    switch (ddrp_envelope_read(s->revision, in, longest(s), &a.envelope)) {
+    case FRAMING_WHOLE:
+        break;
+    case FRAMING_PART:
+        return 0;
+    case FRAMING_BAD_MAGIC:
+        ddrp_end(s, ev, fault, "wrong magic");
+        return 0;
+    case FRAMING_BAD_LENGTH:
+        ddrp_end(s, ev, fault, "malformed length, or one above %" PRIu64, longest(s));
+        return 0;
+    }
+    a.kind = ddrp_kind_of(s->revision, a.envelope.type);
+    if (s->stage != STAGE_OPEN) {
+        s->handshake_used += a.envelope.size;
+    }
+    if (ddrp_check_arrival(s, now_ms, &a, ev)) {
+        act(s, now_ms, &a, ev, out);
+    }
+    return a.envelope.size;
+}
+
+size_t ddrp_session_read(void *session, int64_t now_ms, struct bytes in, struct session_event *ev,
+                         struct buffer *out)
+{
+    struct ddrp_session *s = session;
+    *ev = (struct session_event){.type = SESSION_NOTHING};
+    /* Whom we refuse we do not listen to; session_tick, which is due at once, says so. */
+    if (s->stage == STAGE_OVER || s->terms.refuse) {
+        return 0;
+    }
+    return read_envelope(s, now_ms, in, ev, out);
+}

@@ -1,0 +1,68 @@
+/* From messages to bytes. */
+#include "protocol/ddrp/session.h"
+
+bool ddrp_say(struct ddrp_session *s, enum ddrp_kind kind, struct bytes message, struct parcel *whole,
+              struct buffer *out)
+{
+    uint8_t head[DDRP_HEAD_MAX], digest[DDRP_DIGEST_BYTES], signature[DDRP_SIGNATURE_BYTES];
+    size_t before = out->total;
+    uint32_t now_s = (uint32_t)(s->terms.wall_ms(s->terms.context) / 1000);
+    size_t head_size = ddrp_head_write(s->revision, kind, now_s, message.size, head);
+    ddrp_digest(s->revision, (struct bytes){.data = head, .size = head_size}, message, digest);
+    ddrp_sign(&s->key, digest, signature);
+    buffer_add(out, head, head_size);
+    if (whole != NULL) {
+        buffer_add_parcel(out, whole);
+    } else {
+        buffer_add(out, message.data, message.size);
+    }
+    buffer_add(out, signature, sizeof signature);
+    if (out->failed) {
+        buffer_cut(out, before);
+        return false;
+    }
+    return true;
+}
+
+static bool say_share(struct ddrp_session *s, struct parcel *parcel, struct buffer *out)
+{
+    struct ddrp_share share = ddrp_share_of(parcel);
+    struct buffer message = {0};
+    if (share.n > DDRP_SHARE_MAX) {
+        return false;
+    }
+    ddrp_share_write(s->revision, &share, &message);
+    struct bytes bytes = {.data = message.data, .size = message.used};
+    bool said = !message.failed && ddrp_say(s, DDRP_PEER_RES, bytes, NULL, out);
+    buffer_fini(&message);
+    return said;
+}
+
+static bool say_payload(struct ddrp_session *s, uint32_t kind, struct parcel *parcel, struct buffer *out)
+{
+    struct bytes message = {.size = 0};
+    if (parcel != NULL) {
+        message = (struct bytes){.data = parcel->bytes, .size = parcel->size};
+    }
+    if (message.size > DDRP_MESSAGE_MAX || message.size > s->terms.node->limits.parcel_bytes ||
+        s->revision->types[kind] < 0) {
+        return false;
+    }
+    return ddrp_say(s, (enum ddrp_kind)kind, message, parcel, out);
+}
+
+int ddrp_session_write(void *session, int64_t now_ms, const struct message *m, struct buffer *out)
+{
+    struct ddrp_session *s = session;
+    bool said = false;
+    (void)now_ms;
+    if (s->stage != STAGE_OPEN) {
+        return -1;
+    }
+    if (m->type <= DDRP_UPDATE_REQ || (m->type == DDRP_PEER_REQ && m->parcel == NULL)) {
+        said = say_payload(s, m->type, m->parcel, out);
+    } else if (m->type == DDRP_PEER_RES && m->parcel != NULL) {
+        said = say_share(s, m->parcel, out);
+    }
+    return said ? 0 : -1;
+}

@@ -1,0 +1,132 @@
+/* A session's life: opening, deadlines, closing. */
+#include "protocol/ddrp/session.h"
+
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* With so many bytes unsent no more pings are added: who does not read must not make us hoard them. */
+#define PING_BACKLOG ((size_t)64 << 10)
+
+void ddrp_end(struct ddrp_session *s, struct session_event *ev, enum end_reason reason, const char *format,
+              ...)
+{
+    s->stage = STAGE_OVER;
+    ev->type = SESSION_ENDED;
+    ev->end.reason = reason;
+    ev->end.n_alternatives = 0;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(ev->end.text, sizeof ev->end.text, format, arguments);
+    va_end(arguments);
+}
+
+static void draw_nonce(struct ddrp_session *s)
+{
+    for (size_t i = 0; i < sizeof s->nonce; i += sizeof(uint64_t)) {
+        uint64_t n = s->terms.random(s->terms.context);
+        memcpy(s->nonce + i, &n, sizeof n);
+    }
+}
+
+static int open_as(const struct ddrp_revision *revision, void *session, const struct session_terms *terms,
+                   int64_t now_ms, struct buffer *out)
+{
+    static const uint8_t nobody[DDRP_NONCE_BYTES];
+    struct ddrp_session *s = session;
+    *s = (struct ddrp_session){.revision = revision, .terms = *terms, .opened_ms = now_ms};
+    if (!ddrp_key_open(&s->key, terms->node->secret)) {
+        return -1;
+    }
+    draw_nonce(s);
+    if (terms->direction == DIRECTION_OUTGOING && !ddrp_say_hello(s, nobody, out)) {
+        ddrp_session_close(s);
+        return -1;
+    }
+    return 0;
+}
+
+int ddrp_session_open(void *session, const struct session_terms *terms, int64_t now_ms, struct buffer *out)
+{
+    return open_as(&ddrp_pip, session, terms, now_ms, out);
+}
+
+int fnd_session_open(void *session, const struct session_terms *terms, int64_t now_ms, struct buffer *out)
+{
+    return open_as(&ddrp_fnd, session, terms, now_ms, out);
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t handshake_ms(const struct ddrp_session *s)
+{
+    return earlier(s->revision->handshake_ms[s->terms.direction], s->terms.node->timings.handshake);
+}
+
+int64_t ddrp_session_deadline(const void *session)
+{
+    const struct ddrp_session *s = session;
+    const struct timings *t = &s->terms.node->timings;
+    switch (s->stage) {
+    case STAGE_HELLO:
+    case STAGE_ACK:
+        return s->opened_ms + (s->terms.refuse ? 0 : handshake_ms(s));
+    case STAGE_OPEN:
+        return earlier(s->heard_ms + t->silence, s->pinged_ms + t->ping);
+    case STAGE_OVER:
+        break;
+    }
+    return INT64_MAX;
+}
+
+static void ping(struct ddrp_session *s, int64_t now_ms, struct session_event *ev, struct buffer *out)
+{
+    s->pinged_ms = now_ms;
+    if (buffer_left(out) < PING_BACKLOG && !ddrp_say(s, DDRP_PING, (struct bytes){.size = 0}, NULL, out)) {
+        ddrp_end(s, ev, END_RESOURCES, "no memory for a ping");
+    }
+}
+
+static void tick_open(struct ddrp_session *s, int64_t now_ms, bool deaf, struct session_event *ev,
+                      struct buffer *out)
+{
+    const struct timings *t = &s->terms.node->timings;
+    if (deaf) {
+        s->heard_ms = now_ms;
+    }
+    if (now_ms - s->heard_ms >= t->silence) {
+        ddrp_end(s, ev, END_SILENT, "nothing valid came for %" PRId64 " ms", now_ms - s->heard_ms);
+    } else if (now_ms - s->pinged_ms >= t->ping) {
+        ping(s, now_ms, ev, out);
+    }
+}
+
+void ddrp_session_tick(void *session, int64_t now_ms, bool deaf, struct session_event *ev, struct buffer *out)
+{
+    struct ddrp_session *s = session;
+    *ev = (struct session_event){.type = SESSION_NOTHING};
+    if (s->stage == STAGE_OVER) {
+        return;
+    }
+    if (s->stage == STAGE_OPEN) {
+        tick_open(s, now_ms, deaf, ev, out);
+    } else if (s->terms.refuse) {
+        /* There is no message that refuses. */
+        ddrp_end(s, ev, END_REFUSED, "refused");
+    } else if (now_ms - s->opened_ms >= handshake_ms(s)) {
+        ddrp_end(s, ev, END_HANDSHAKE_TIMEOUT, "no handshake within %" PRId64 " ms", handshake_ms(s));
+    }
+}
+
+void ddrp_session_close(void *session)
+{
+    struct ddrp_session *s = session;
+    ddrp_key_close(&s->key);
+    sodium_memzero(s->nonce, sizeof s->nonce);
+    s->stage = STAGE_OVER;
+}

@@ -1,0 +1,71 @@
+/* The insides of a DDRP session, shared by the files that make it up. */
+#ifndef KITH_PROTOCOL_DDRP_SESSION_H
+#define KITH_PROTOCOL_DDRP_SESSION_H
+
+#include "protocol/ddrp/hello.h"
+#include "protocol/ddrp/share.h"
+#include "protocol/ddrp/sign.h"
+
+enum ddrp_stage {
+    STAGE_HELLO, /* the peer's Hello must come */
+    STAGE_ACK,   /* its HelloAck must come: it has dialed us */
+    STAGE_OPEN,
+    STAGE_OVER,
+};
+
+struct ddrp_session {
+    const struct ddrp_revision *revision;
+    struct session_terms terms;
+    enum ddrp_stage stage;
+    struct ddrp_key key;
+    uint8_t nonce[DDRP_NONCE_BYTES];                /* ours, of this session */
+    uint8_t peer_public_key[DDRP_PUBLIC_KEY_BYTES]; /* from STAGE_ACK on */
+    struct peer_terms peer;
+    uint64_t handshake_used; /* bytes of the peer's before the session was open */
+    int64_t opened_ms, heard_ms, pinged_ms;
+};
+
+/* An envelope of the peer's, and, once CHECK_HELLO or CHECK_BODY is through, what its message says. */
+struct ddrp_arrival {
+    struct ddrp_envelope envelope;
+    enum ddrp_kind kind; /* DDRP_KINDS: unknown */
+    union {
+        struct ddrp_hello hello;
+        const uint8_t *nonce;        /* DDRP_HELLO_ACK */
+        struct ddrp_entries entries; /* DDRP_PEER_RES */
+    };
+};
+
+/* session.c */
+__attribute__((format(printf, 4, 5))) void ddrp_end(struct ddrp_session *s, struct session_event *ev,
+                                                    enum end_reason reason, const char *format, ...);
+
+/* check.c: true where the arrival is valid, and to be acted upon. Else it was ignored, or *ev ends the
+ * session. */
+bool ddrp_check_arrival(struct ddrp_session *s, int64_t now_ms, struct ddrp_arrival *a,
+                        struct session_event *ev);
+
+/* meet.c: our Hello; false where memory is short. The peer's Hello and HelloAck have come: answers, fills
+ * *ev. */
+bool ddrp_say_hello(struct ddrp_session *s, const uint8_t *remote_nonce, struct buffer *out);
+void ddrp_meet(struct ddrp_session *s, int64_t now_ms, const struct ddrp_hello *h, struct session_event *ev,
+               struct buffer *out);
+void ddrp_acknowledged(struct ddrp_session *s, int64_t now_ms, const uint8_t *nonce,
+                       struct session_event *ev);
+
+/* send.c: appends one envelope around `message`, which `whole` holds as well where it is not NULL. False,
+ * with nothing appended, where memory is short. */
+bool ddrp_say(struct ddrp_session *s, enum ddrp_kind kind, struct bytes message, struct parcel *whole,
+              struct buffer *out);
+
+/* The functions of struct protocol. */
+int ddrp_session_open(void *s, const struct session_terms *terms, int64_t now_ms, struct buffer *out);
+int fnd_session_open(void *s, const struct session_terms *terms, int64_t now_ms, struct buffer *out);
+size_t ddrp_session_read(void *s, int64_t now_ms, struct bytes in, struct session_event *ev,
+                         struct buffer *out);
+int ddrp_session_write(void *s, int64_t now_ms, const struct message *m, struct buffer *out);
+int64_t ddrp_session_deadline(const void *s);
+void ddrp_session_tick(void *s, int64_t now_ms, bool deaf, struct session_event *ev, struct buffer *out);
+void ddrp_session_close(void *s);
+
+#endif

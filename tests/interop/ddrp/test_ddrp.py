@@ -1,0 +1,848 @@
+#!/usr/bin/env python3
+"""kith and an independent DDRP peer, in both revisions and both directions: whoever dials.
+
+Usage: test_ddrp.py PATH-OF-KITH [word of a test's name]...
+
+The script "run" makes the Python environment that this needs, and then runs this.
+"""
+import base64
+import concurrent.futures
+import itertools
+import json
+import os
+import re
+import socket
+import sys
+import threading
+import time
+import typing
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TESTS / "node"))
+from kithnode import SLOW, Failure, check, promises, run, until  # noqa: E402
+import ddrpwire as wire  # noqa: E402
+from ddrpwire import FND, PIP, Closed, Identity, Listener, Malformed, Peer, dial  # noqa: E402
+
+REVISIONS = (PIP, FND)
+ALONE = ("-exclusive", "-redialSpecial", "60s")  # dials nobody but its special peers, and each once
+OPEN = ("-peerRequestLimit", "0")  # answers each PeerReq
+VECTORS = json.loads((TESTS / "vectors" / "ddrp.json").read_text(encoding="utf-8"))
+
+
+def kith(lab, revision, *flags, start=True):
+    return lab.node("-protocol", revision.name, *OPEN, *flags, port=wire.PORT, start=start)
+
+
+def closes(lab, *things):
+    """They are closed at the end of the test."""
+    lab.closers += [thing.close for thing in things]
+    return things[0]
+
+
+def listener(lab, revision, **fields):
+    return closes(lab, Listener(revision, lab.address(), **fields))
+
+
+def dialer(lab, node, revision, identity=None, port=0, source=None):
+    """A peer that has dialed the node, before the handshake."""
+    return closes(lab, Peer(revision, dial(node.address, source or lab.address()), True, identity, port))
+
+
+def wait_online(node, peer, **fields):
+    return node.wait("online", peer=peer.name, **fields)
+
+
+def met(lab, node, revision, **fields):
+    peer = dialer(lab, node, revision, **fields).meet()
+    wait_online(node, peer, direction="incoming")
+    return peer
+
+
+def answers(peer, seconds=2):
+    """The node answers a PeerReq: so it has dealt with all that was sent before, and the session goes on."""
+    peer.send("PeerReq")
+    return wire.read_peers(peer.revision, peer.receive_kind("PeerRes", seconds).message)
+
+
+_numbers = itertools.count()
+
+
+def talks(node, peer):
+    """A message goes each way."""
+    answers(peer)
+    text = f"message {next(_numbers)}"
+    peer.send("Update", text.encode())
+    node.wait("parcel", text=text, peer=peer.name, kind="Update")
+    check(node.send(peer.name, text + " back", kind="Update")["peers"] == 1, f"{peer.name} is not there")
+    got = peer.receive_kind("Update").message
+    check(got == text.encode() + b" back", f"{got}")
+
+
+def in_both_directions(lab, revision, *flags):
+    """A node, a peer that has dialed it, and one that it has dialed."""
+    here = listener(lab, revision)
+    node = kith(lab, revision, *ALONE, "-peers", here.endpoint(here.identity), *flags)
+    dialed = here.accept().meet()
+    wait_online(node, dialed, direction="outgoing")
+    return node, met(lab, node, revision), closes(lab, dialed)
+
+
+# --- the peer itself ---
+
+def the_peer_by_its_vectors(_):
+    """It reads each recorded stream as it is marked, and writes those that are its own to the byte."""
+    keys = {key["name"]: Identity(bytes.fromhex(key["private"])) for key in VECTORS["keys"]}
+    for key in VECTORS["keys"]:
+        check(keys[key["name"]].id.hex() == key["peer_id"], f"{key['name']}'s id")
+    for stream in VECTORS["streams"]:
+        revision = FND if stream["revision"] == "fnd" else PIP
+        name = f"{stream['revision']} {stream['what']}"
+        data = bytes.fromhex(stream["hex"])
+        outcome = judge(revision, data, keys[stream["verify_against"]].public, stream["verify_at"])
+        check(outcome == stream["expect"], f"{name}: {outcome}, not {stream['expect']}")
+        if stream["expect"] == "ok":
+            envelope, _ = wire.read_envelope(revision, data)
+            again = wire.write_envelope(revision, keys[stream["signer"]], envelope.kind, rewritten(revision, envelope),
+                                        at=envelope.timestamp)
+            check(again == data, f"{name}: written as {again.hex()}")
+    return f"{len(VECTORS['streams'])} streams"
+
+
+def judge(revision, data, public, now):
+    try:
+        envelope, size = wire.read_envelope(revision, data)
+        envelope.verify(revision, public, now)
+        check(size == len(data), "bytes are left")
+        rewritten(revision, envelope)
+    except wire.Invalid:
+        return "disconnect" if revision is FND else "ignore"
+    except (Malformed, wire.Short):
+        return "disconnect"
+    return "ok" if isinstance(envelope.kind, str) else "ignore" if revision is PIP else "disconnect"
+
+
+def rewritten(revision, envelope):
+    """The message, read and written again."""
+    if envelope.kind == "Hello":
+        return wire.write_hello(revision, wire.read_hello(revision, envelope.message))
+    if envelope.kind == "PeerRes":
+        return wire.write_peers(revision, wire.read_peers(revision, envelope.message))
+    return envelope.message
+
+
+def the_peer_with_itself(lab):
+    """What it says as initiator it takes as responder, and the reverse."""
+    for revision in REVISIONS:
+        a, b = socket.socketpair()
+        one, two = closes(lab, Peer(revision, a, True)), closes(lab, Peer(revision, b, False))
+        thread = threading.Thread(target=one.meet)
+        thread.start()
+        two.meet()
+        thread.join()
+        check(one.node_id == two.identity.id and two.node_id == one.identity.id, "who is there")
+        for kind in revision.types:
+            one.send(kind, two.our_hello() if kind == "Hello" else b"")
+            check(two.receive_kind(kind).kind == kind, kind)
+
+
+# --- meeting ---
+
+@promises("D8", "D12", "D13")
+def handshakes(lab):
+    """Whoever dials, each proves to the other who it is."""
+    for revision in REVISIONS:
+        node, dialer_, dialed = in_both_directions(lab, revision)
+        own = node_identity(node, revision)
+        check(node.status()["identity"] == own.id.hex(), f"{node.status()['identity']}, not {own.id.hex()}")
+        for peer in (dialer_, dialed):
+            hello = peer.hello
+            check(peer.node_id == own.id and hello.public_key == own.public, "the node is somebody else")
+            check(hello.version == 1 and hello.local_nonce != wire.NO_NONCE, f"{hello}")
+            if revision is PIP:
+                check(hello.external_port == wire.PORT, f"it listens on {hello.external_port}, it says")
+            if revision is FND and peer.dialed:
+                check(hello.user_agent == "", f"{hello.user_agent} as responder")
+            else:
+                check(hello.user_agent.startswith("kith/"), f"{hello.user_agent}")
+            for _, e in peer.received:  # the nonce of a signature is RFC 6979's, too
+                check(e.signature == own.sign(e.signed), f"{e.kind} is signed as {e.signature.hex()}")
+            talks(node, peer)
+        nonces = {peer.hello.local_nonce for peer in (dialer_, dialed, met(lab, node, revision))}
+        check(len(nonces) == 3, "nonces are used again")
+
+
+def node_identity(node, revision):
+    """The identity of a node, from its file."""
+    text = Path(node.home, f"identity-{revision.name}.key").read_text(encoding="ascii")
+    return Identity(bytes.fromhex(text.strip()))
+
+
+@promises("D1", "D3", "D4")
+def what_takes_its_time(lab):
+    """A Ping each five seconds, 30 s of silence, the limits of handshakes: as they are without any flags."""
+    with concurrent.futures.ThreadPoolExecutor(32) as threads:  # one for each that waits
+        jobs, alive = [threads.submit(connect_in_vain, *unreachable(lab, revision)) for revision in REVISIONS], []
+        for revision in REVISIONS:
+            node, *peers = in_both_directions(lab, revision)
+            mute = [met(lab, node, revision), closes(lab, peers.pop())]
+            start = time.monotonic()
+            alive.append((node, peers[0]))
+            jobs.append(threads.submit(keep_alive, peers[0], 29))
+            jobs += [threads.submit(give_up, node, peer, start) for peer in mute]
+            jobs += slow_handshakes(lab, revision, node, threads)
+        for job in jobs:
+            job.result()
+    for node, peer in alive:
+        talks(node, peer)
+
+
+def keep_alive(peer, seconds):
+    """Pings alone keep the session."""
+    by = time.monotonic() + seconds
+    while time.monotonic() < by:
+        peer.send("Ping")
+        peer.receive_kind("Ping", 6)
+    check_pings(peer)
+
+
+def give_up(node, peer, start):
+    try:
+        while True:
+            peer.receive(7)
+    except Closed:
+        took = time.monotonic() - start
+    check(29.5 < took < 30 + 2 * SLOW, f"closed after {took:.1f} s of silence")
+    node.wait("offline", peer=peer.name, where=lambda e: "nothing valid" in e["reason"])
+    check_pings(peer)
+
+
+def check_pings(peer):
+    """The first five seconds after the handshake."""
+    times = [at for at, e in peer.received if e.kind == "Hello"][:1] + [at for at, e in peer.received if e.kind == "Ping"]
+    gaps = [b - a for a, b in zip(times, times[1:])]
+    check(len(gaps) >= 5 and all(4.8 < gap < 5 + 0.7 * SLOW for gap in gaps), f"pings after {gaps}")
+
+
+def slow_handshakes(lab, revision, node, threads):
+    """Silence at each step, and bytes that come one by one."""
+    nothing, half, hello, drip = (dialer(lab, node, revision) for _ in range(4))
+    data = wire.write_envelope(revision, half.identity, "Hello", half.our_hello())
+    half.write(data[:50])
+    hello.send("Hello", hello.our_hello())
+    jobs = [threads.submit(timed_out, peer, 5) for peer in (nothing, half, hello)]
+    jobs.append(threads.submit(dribbles, drip))
+    here = [listener(lab, revision) for _ in range(2)]
+    other = kith(lab, revision, *ALONE, "-peers", " ".join(place.endpoint() for place in here))
+    silent, partly = (closes(lab, place.accept()) for place in here)
+    partly.write(data[:50])
+    jobs += [threads.submit(timed_out, peer, 2) for peer in (silent, partly)]
+    jobs.append(threads.submit(lambda: until(lambda: other.status()["ended"]["handshake timed out"] == 2, 5, "counted")))
+    return jobs
+
+
+def unreachable(lab, revision):
+    """A node, and a listener whose queue is full, so that connecting takes for ever."""
+    full = closes(lab, socket.create_server((lab.address(), wire.PORT), backlog=0))
+    for _ in range(3):
+        sock = closes(lab, socket.socket())
+        sock.setblocking(False)
+        sock.connect_ex(full.getsockname())
+    return kith(lab, revision, *ALONE, "-peers", "{}:{}".format(*full.getsockname())), time.monotonic()
+
+
+def connect_in_vain(node, start):
+    until(lambda: node.status()["ended"]["dial failed"] == 1, 4, "the end of the dial")
+    took = time.monotonic() - start
+    check(1.8 < took < 2 + SLOW, f"given up after {took:.1f} s")
+
+
+def timed_out(peer, limit):
+    took = peer.wait_closed(limit + 3)
+    check(limit - 0.5 < took < limit + SLOW, f"closed after {took:.1f} s, not {limit}")
+
+
+def dribbles(peer):
+    """Progress does not prolong a handshake."""
+    before = time.monotonic()
+    try:
+        for byte in wire.write_envelope(peer.revision, peer.identity, "Hello", peer.our_hello()):
+            peer.write(bytes([byte]))
+            time.sleep(0.1)
+            check(time.monotonic() - before < 5 + 2 * SLOW, "the handshake goes on and on")
+    except Closed:
+        return
+
+
+@promises("D2", "D4")
+def pings(lab):
+    """Empty, with the time of day, also while there is other traffic."""
+    for revision in REVISIONS:
+        node, *peers = in_both_directions(lab, revision, "-ping", "300ms")
+        before = time.monotonic()
+        while time.monotonic() < before + 1.3 * SLOW:
+            for peer in peers:
+                peer.send("Update", os.urandom(8))
+                node.request(send=peer.name, text=f"busy {next(_numbers)}")
+                peer.receive_kind("Update")
+            time.sleep(0.01)
+        for peer in peers:
+            got = [e for _, e in peer.received if e.kind == "Ping"]
+            check(len(got) >= 3, f"{len(got)} pings in {1.3 * SLOW} s")
+            check(all(e.message == b"" for e in got), "a Ping has a message")
+            check(all(abs(e.timestamp - time.time()) < 5 * SLOW for e in got), "its timestamp")
+
+
+@promises("D3")
+def silence(lab):
+    """What is valid keeps a session alive, even where it means nothing; what is not does not."""
+    limit = 0.8 * SLOW
+    for revision in REVISIONS:
+        node, *mute = in_both_directions(lab, revision, "-ping", "200ms", "-silence", f"{limit * 1000:.0f}ms")
+        forged, unasked = (met(lab, node, revision) for _ in range(2))
+        peers, closed = {*mute, forged, unasked}, set()
+        before = time.monotonic()
+        while time.monotonic() < before + 2 * limit:
+            for peer in peers - closed:
+                try:
+                    if peer is unasked:
+                        peer.send("PeerRes", wire.write_peers(revision, []))
+                    if peer is forged and revision is PIP:  # fnd does not ignore it
+                        peer.send("Ping", sign=another_key)
+                    drain(peer)
+                except Closed:
+                    closed.add(peer)
+                    took = time.monotonic() - before
+                    check(limit - 0.3 < took < limit + 0.5 * SLOW, f"closed after {took:.1f} s, not {limit}")
+            time.sleep(0.05)
+        check(closed == {*mute, forged}, f"{len(closed)} of 3 were closed")
+        check(node.status()["ended"]["silent too long"] == 3, f"{node.status()['ended']}")
+        talks(node, unasked)
+
+
+def drain(peer):
+    """What has come so far; Closed at the end."""
+    if peer.sock.fileno() >= 0:
+        try:
+            while True:
+                peer.receive(0.001 / SLOW)
+        except Failure:
+            return
+
+
+# --- messages ---
+
+def opaque_messages(lab):
+    """Each kind each way, of any size, by its name."""
+    for revision in REVISIONS:
+        node, *peers = in_both_directions(lab, revision, "-rate", "0")
+        kinds = [kind for kind in revision.types if kind not in ("Hello", "HelloAck", "Ping", "PeerReq", "PeerRes")]
+        check(len(kinds) == (6 if revision is PIP else 7), f"{kinds}")
+        for peer, kind in itertools.product(peers, kinds):
+            name = wire.sized(b"blob") + (b"\0\0\0\1" if revision is FND and kind == "UpdateReq" else b"")
+            for payload in (name,) if kind == "UpdateReq" else (b"x", os.urandom(127), os.urandom(128), os.urandom(4000)):
+                peer.send(kind, payload)
+                text = base64.b64encode(payload).decode()
+                node.wait("parcel", base64=text, kind=kind, peer=peer.name)
+                payload = payload[::-1] + kind.encode()
+                node.ask(send=peer.name, base64=base64.b64encode(payload).decode(), kind=kind)
+                check(peer.receive_kind(kind).message == payload, f"{kind}: other bytes came")
+        largest = os.urandom(wire.BYTES_MOST)
+        for peer in peers:
+            peer.send("Update", largest)
+            node.wait("parcel", base64=base64.b64encode(largest).decode(), peer=peer.name)
+        node.ask(send="<FULLBROADCAST>", base64=base64.b64encode(largest[::-1]).decode())
+        for peer in peers:
+            check(peer.receive_kind("Update").message == largest[::-1], "other bytes came")
+        if revision is PIP:
+            check(node.send(peers[0].name, "x", kind="NilUpdate")["event"] == "error", "pip has no NilUpdate")
+
+
+def too_many_messages(lab):
+    """192 at once, then 64 a second; what is too fast waits and is not lost."""
+    for revision in REVISIONS:
+        node, *peers = in_both_directions(lab, revision)
+        other = met(lab, node, revision)
+        texts = [f"{i} of many" for i in range(288)]
+        floods = [b"".join(wire.write_envelope(revision, peer.identity, "Update", text.encode()) for text in texts)
+                  for peer in peers]
+        before = time.monotonic()
+        for peer, flood in zip(peers, floods):
+            peer.write(flood)
+        for peer in peers:
+            node.wait("parcel", text=texts[180], peer=peer.name)
+        early = time.monotonic() - before
+        check(early < 0.8 * SLOW, f"the first came within {early:.2f} s")
+        talks(node, other)
+        for peer in peers:
+            node.wait("parcel", seconds=8, text=texts[-1], peer=peer.name)
+            took = time.monotonic() - before
+            check(1.4 < took < 2 + SLOW, f"{len(texts)} messages came within {took:.2f} s")
+            got = [e["text"] for e in node.all("parcel") if e["peer"] == peer.name]
+            check(got == texts, f"{len(got)} of {len(texts)} came")
+
+
+# --- peers of peers ---
+
+@promises("D5", "D7", "D10", "D12", "D14", "D15")
+def the_book_is_told(lab):
+    """A PeerReq is answered by who is known: where it has been seen, the port it listens on, who it is."""
+    for revision in REVISIONS:
+        here, odd = listener(lab, revision), listener(lab, revision, port=9098)
+        node = kith(lab, revision, "-redial", "300ms", "-bootstrap", f"{here.endpoint()} {odd.endpoint()}", "-anyPort")
+        dialed, other = closes(lab, here.accept()).meet(), closes(lab, odd.accept()).meet()
+        for peer in (dialed, other):
+            wait_online(node, peer)
+        node.end()
+        node.flags.remove("-anyPort")
+        node.start()  # it remembers whom it has met
+        dialed = closes(lab, here.accept()).meet()
+        wait_online(node, dialed)
+        guest = met(lab, node, revision, port=wire.PORT)
+        elsewhere, nowhere = met(lab, node, revision, port=9098), met(lab, node, revision)
+        asker = met(lab, node, revision, port=wire.PORT)
+        want = {here.entry(), entry_of(guest)}
+        if revision is FND:  # whose Hello names no port: the standard one is taken for theirs
+            want |= {entry_of(elsewhere), entry_of(nowhere)}
+        got = answers(asker)
+        check(len(got) == len(set(got)) and set(got) == want, f"{got}, not {want}")
+        check(all(e.ip and e.port and any(e.id) for e in got), f"{got}")
+        known = set(answers(dialed))
+        check(known == want - {here.entry()} | {entry_of(asker)}, f"{known}")
+
+
+def entry_of(peer):
+    return wire.Entry(peer.sock.getsockname()[0], wire.PORT, peer.identity.id)
+
+
+def asked(peer, seconds=5):
+    envelope = peer.receive_kind("PeerReq", seconds)
+    check(envelope.message == b"", f"a PeerReq with {envelope.message.hex()}")
+    return envelope
+
+
+@promises("D6", "D8", "D10", "D14", "D16")
+def the_book_is_filled(lab):
+    """Who is told in answer to a PeerReq is dialed, and must be who was told."""
+    for revision in REVISIONS:
+        node = kith(lab, revision, "-peerRequest", "500ms")
+        good, wrong, late, unasked, incomplete = (listener(lab, revision) for _ in range(5))
+        odd = listener(lab, revision, port=9098)
+        teller = met(lab, node, revision)
+        asked(teller)
+        entries = [good.entry(), wrong.entry()._replace(id=os.urandom(32)), incomplete.entry()._replace(id=bytes(32)),
+                   late.entry()._replace(ip="")]
+        if revision is PIP:
+            entries += [odd.entry(), late.entry()._replace(port=0)]
+        teller.send("PeerRes", wire.write_peers(revision, entries))
+        teller.send("PeerRes", wire.write_peers(revision, [unasked.entry()]))
+        peer = closes(lab, good.accept()).meet()
+        wait_online(node, peer, direction="outgoing", address=good.endpoint())
+        expect_closed(closes(lab, wrong.accept()).meet)
+        logged(node, f"{wrong.endpoint()} ended, outgoing: .*{wrong.identity.id.hex()}")
+        if revision is FND:  # there, nobody looks at the id
+            closes(lab, incomplete.accept()).meet()
+        time.sleep(0.5)
+        for place in [odd, unasked, late] + ([incomplete] if revision is PIP else []):
+            check(not place.dialed_within(0.02), f"{place.endpoint()} was dialed")
+        asked(teller)  # again and again, as there are fewer than eight
+        teller.send("PeerRes", wire.write_peers(revision, [late.entry()]))
+        wait_online(node, closes(lab, late.accept()).meet())
+        talks(node, teller)
+
+
+def expect_closed(meet):
+    """The node refuses us."""
+    try:
+        meet()
+    except Closed:
+        return
+    raise Failure("the node takes whom it must not")
+
+
+def logged(node, pattern, seconds=3):
+    line = re.compile(pattern)
+    until(lambda: line.search(node.stderr()), seconds, f"\"{pattern}\" in the log of {node}")
+
+
+@promises("D16")
+def other_ports_if_asked_for(lab):
+    node = kith(lab, PIP, "-anyPort", "-peerRequest", "500ms")
+    odd, teller = listener(lab, PIP, port=9098), met(lab, node, PIP)
+    asked(teller)
+    teller.send("PeerRes", wire.write_peers(PIP, [odd.entry()]))
+    wait_online(node, closes(lab, odd.accept()).meet())
+    asker = met(lab, node, PIP)
+    check(odd.entry() in answers(asker), "it is not told")
+
+
+@promises("D5", "D6")
+def some_are_asked_each_time(lab):
+    """Of twenty peers a few, each time others, while peers are wanted; in fnd all, whether or not."""
+    for revision in REVISIONS:
+        node = kith(lab, revision, "-peerRequest", "250ms", "-redial", "60s", *(ALONE if revision is FND else ()))
+        peers = [met(lab, node, revision) for _ in range(20)]
+        rounds, by = [], time.monotonic() + 3 * SLOW
+        seen = {peer: 0 for peer in peers}
+        while time.monotonic() < by and len(rounds) < 4:
+            time.sleep(0.05)
+            asked_now = set()
+            for peer in peers:
+                drain(peer)
+                count = sum(e.kind == "PeerReq" for _, e in peer.received)
+                if count > seen[peer]:
+                    asked_now.add(peer)
+                seen[peer] = count
+            if asked_now:
+                rounds.append(asked_now)
+        several = set().union(*rounds)
+        if revision is PIP:
+            check(all(len(r) <= 6 for r in rounds), f"{[len(r) for r in rounds]} of 20 were asked at a time")
+            check(len(rounds) == 4 and len(several) > 3, f"{len(several)} of 20 were asked, in {len(rounds)} rounds")
+        else:
+            check(len(several) == 20, f"{len(several)} of 20 were asked")
+    full = kith(lab, PIP, "-peerRequest", "200ms", "-outgoing", "0")
+    peer = met(lab, full, PIP)
+    time.sleep(0.7)
+    drain(peer)
+    check(not [e for _, e in peer.received if e.kind == "PeerReq"], "it asks, although it wants nobody")
+
+
+# --- who is there ---
+
+@promises("D8", "D13")
+def identities(lab):
+    """Somebody else, ourselves, one who is there already."""
+    for revision in REVISIONS:
+        right, wrong, own = (listener(lab, revision) for _ in range(3))
+        special = f"{right.endpoint(right.identity)} {wrong.endpoint(Identity())} {own.endpoint()}"
+        node = kith(lab, revision, *ALONE, "-peers", special)
+        own.identity = node_identity(node, revision)
+        first = closes(lab, right.accept()).meet()
+        wait_online(node, first, direction="outgoing", special=True)
+        expect_closed(closes(lab, wrong.accept()).meet)
+        expect_closed(closes(lab, own.accept()).meet)
+        mirror = dialer(lab, node, revision, identity=own.identity)
+        expect_closed(lambda m=mirror: (m.meet(), m.receive(1)))
+        until(lambda n=node: n.status()["ended"]["connected to ourselves"] == 2, 2, "two ends of such connections")
+        check(node.status()["ended"]["somebody else is there"] == 1, f"{node.status()['ended']}")
+        twin = met(lab, node, revision)
+        double = dialer(lab, node, revision, identity=twin.identity)
+        double.meet().wait_closed(2)
+        double.close()
+        until(lambda n=node: n.status()["ended"]["already connected"] == 1, 2, "one that is connected already")
+        talks(node, twin)
+        talks(node, first)
+
+
+def whoever_failed_is_left_alone(lab):
+    """For an hour, however often others are dialed again."""
+    for revision in REVISIONS:
+        stranger, liar, good = (listener(lab, revision) for _ in range(3))
+        places = f"{stranger.endpoint()} {liar.endpoint(Identity())} {good.endpoint()}"
+        node = kith(lab, revision, "-bootstrap", places, "-redial", "100ms")
+        closes(lab, stranger.accept()).write(b"GET / HTTP/1.1\r\n\r\n" * 9)
+        expect_closed(closes(lab, liar.accept()).meet)
+        good.accept().meet().close()
+        closes(lab, good.accept()).meet()
+        time.sleep(0.7)
+        for place in (stranger, liar):
+            check(not place.dialed_within(0.02), f"{place.endpoint()} was dialed again")
+        check(node.status()["ended"]["bad handshake"] == 1, f"{node.status()['ended']}")
+
+
+def handshakes_under_way(lab):
+    """Twelve at once; who comes in addition does not get in, and harms nobody."""
+    for revision in REVISIONS:
+        node = kith(lab, revision, *ALONE)
+        member = met(lab, node, revision)
+        waiting = [dialer(lab, node, revision) for _ in range(12)]
+        time.sleep(0.2)
+        before = time.monotonic()
+        expect_closed(lambda: dialer(lab, node, revision).meet())
+        check(time.monotonic() - before < SLOW, "it was not closed at once")
+        talks(node, member)
+        for peer in waiting[:6]:
+            wait_online(node, peer.meet())
+        talks(node, met(lab, node, revision))
+
+
+def recorded_sessions(lab):
+    """A recording is of another time."""
+    for stream in VECTORS["streams"]:
+        if not stream["what"].startswith("hello_initiator"):
+            continue
+        revision = FND if stream["revision"] == "fnd" else PIP
+        node = kith(lab, revision, *ALONE)
+        source = lab.address()
+        peer = dialer(lab, node, revision, source=source)
+        peer.write(bytes.fromhex(stream["hex"]))
+        peer.wait_closed(1)
+        logged(node, rf"{source}:\d+ ended, incoming: timestamp -\d+ s off")
+
+
+# --- what must not be ---
+
+class Row(typing.NamedTuple):
+    """Something that a peer does, in place of what belongs there: a Hello, a HelloAck, or a later message."""
+    name: str
+    stage: str
+    act: typing.Callable  # is given the peer
+    ends: str  # what the log says of the connection's end, a pattern; "" where the session goes on
+    ways: tuple = ("incoming", "outgoing")  # as the node has it
+
+
+STAGES = ("hello", "ack", "later")
+
+
+def usual(peer, stage):
+    """What is sent at that stage by who means no harm."""
+    if stage == "hello":
+        return "Hello", peer.our_hello()
+    return ("HelloAck", peer.our_ack()) if stage == "ack" else ("Ping", b"")
+
+
+def scalar(at, value):
+    """Puts a number into a signature: r at 1, s at 33."""
+    return lambda signature: signature[:at] + value.to_bytes(32, "big") + signature[at + 32:]
+
+
+def header(add=0, value=None):
+    return lambda signature: bytes([signature[0] + add if value is None else value]) + signature[1:]
+
+
+def another_key(signature):
+    return signature[:-1] + bytes([signature[-1] ^ 1])
+
+
+def high_s(signature):
+    s = wire.ORDER - int.from_bytes(signature[33:], "big")
+    return bytes([27 + (signature[0] - 27 ^ 1)]) + signature[1:33] + s.to_bytes(32, "big")
+
+
+NOT_ON_THE_CURVE = 5
+
+LENGTH, TIME, SIGNATURE, BODY = "malformed length", r"timestamp -?\d+ s off", "malformed signature", "can't be read"
+
+
+def faults_of_envelopes(revision):
+    """(name, faults, end): whatever kind of message it is, and whenever it comes."""
+    yield "wrong magic", {"magic": b"\xca\xfe\xca\xff"}, "wrong magic"
+    yield "message too long", {"length": wire.uvarint(wire.BYTES_MOST + 1)}, LENGTH
+    yield "length of 64 bits", {"length": wire.uvarint((1 << 64) - 1)}, LENGTH
+    yield "length beyond 64 bits", {"length": b"\xff" * 9 + b"\x02"}, LENGTH
+    yield "length without an end", {"length": b"\x80" * 11}, LENGTH
+    for sign, word in ((1, "ahead"), (-1, "behind")):
+        yield f"clock far {word}", {"late": sign * (revision.window + 4)}, TIME
+        yield f"clock {word}", {"late": sign * (revision.window - 4)}, ""
+    for value in (0, 26, 35, 255):
+        yield f"signature header {value}", {"sign": header(value=value)}, SIGNATURE
+    for at, name in ((1, "r"), (33, "s")):
+        for value in (0, wire.ORDER, (1 << 256) - 1):
+            yield f"{name} = {value:x}"[:12], {"sign": scalar(at, value)}, SIGNATURE
+    yield "r of no point", {"sign": scalar(1, NOT_ON_THE_CURVE)}, SIGNATURE
+    yield "recovery id 2", {"sign": header(2)}, SIGNATURE
+    yield "header of compressed keys", {"sign": header(4)}, ""
+    yield "high s", {"sign": high_s}, ""
+
+
+def rows_of_envelopes(revision):
+    for (name, faults, end), stage in itertools.product(faults_of_envelopes(revision), STAGES):
+        yield Row(name, stage, lambda p, f=faults, s=stage: p.send(*usual(p, s), **f), end)
+    for stage in STAGES:
+        ignored = revision is PIP and stage == "later"
+        yield Row("another key", stage, lambda p, s=stage: p.send(*usual(p, s), sign=another_key),
+                  "" if ignored else "signed by somebody else")
+        yield Row("over-long length", stage, lambda p, s=stage: send_over_long(p, s), LENGTH if revision is PIP else "")
+        yield Row("cut off", stage, cut_off, ".")
+
+
+def send_over_long(peer, stage):
+    kind, message = usual(peer, stage)
+    shortest = wire.uvarint(len(message))
+    peer.send(kind, message, length=shortest[:-1] + bytes([shortest[-1] | 128, 0]))
+
+
+def cut_off(peer):
+    """The stream ends within an envelope."""
+    peer.write(wire.write_envelope(peer.revision, peer.identity, "Ping")[:-1])
+    peer.sock.shutdown(socket.SHUT_WR)
+
+
+def rows_of_handshakes(revision):
+    lax = revision is FND
+    own = {kind for kind in revision.types}
+    for stage in ("hello", "ack"):
+        right = "Hello" if stage == "hello" else "HelloAck"
+        for kind in sorted(own - {right}):
+            yield Row(f"{kind} instead", stage, lambda p, k=kind, s=stage: p.send(k, message_of(p, k)), "in the handshake|signed")
+        yield Row("a byte too many", stage, lambda p, s=stage: p.send(*longer(usual(p, s))), "" if lax else BODY)
+        yield Row("a byte too few", stage, lambda p, s=stage: p.send(*shorter(usual(p, s))), BODY)
+        yield Row("no message", stage, lambda p, s=stage: p.send(usual(p, s)[0]), BODY)
+    for direction, end in (("incoming", ""), ("outgoing", "no answer")):  # nobody has asked the one who dials
+        yield Row("another remote nonce", "hello", lambda p: p.send("Hello", p.our_hello(remote_nonce=os.urandom(32))),
+                  end, (direction,))
+    yield Row("another nonce", "ack", lambda p: p.send("HelloAck", os.urandom(32)), "no answer")
+    yield Row("its own nonce", "ack", lambda p: p.send("HelloAck", p.nonce), "no answer")
+    for version in (0, 2, 0xFFFFFFFF):
+        yield Row(f"version {version}", "hello", lambda p, v=version: p.send("Hello", p.our_hello(version=v)),
+                  "" if lax and version == 0 else f"version {version}")
+    yield Row("no key", "hello", lambda p: p.send("Hello", p.our_hello(public_key=b"\x05" * 33)), ".")
+    yield Row("the key of another", "hello", lambda p: p.send("Hello", p.our_hello(public_key=Identity().public)),
+              "signed by somebody else")
+    yield Row("a user agent too long", "hello", lambda p: p.write(huge_user_agent(p)), f"{BODY}|{LENGTH}")
+
+
+def huge_user_agent(peer):
+    """Its length is a lie."""
+    hello = peer.our_hello(user_agent="")[:-1] + wire.uvarint((1 << 63) + 1)
+    return wire.write_envelope(peer.revision, peer.identity, "Hello", hello)
+
+
+def message_of(peer, kind):
+    """A message of that kind that can be read."""
+    if kind == "Hello":
+        return peer.our_hello()
+    if kind == "HelloAck":
+        return peer.nonce
+    return wire.write_peers(peer.revision, []) if kind == "PeerRes" else b""
+
+
+def longer(what):
+    return what[0], what[1] + b"\0"
+
+
+def shorter(what):
+    return what[0], what[1][:-1]
+
+
+def rows_of_later_messages(revision):
+    lax = revision is FND
+
+    def row(name, kind, message, end="", **faults):
+        make = message if callable(message) else lambda p: message
+        return Row(name, "later", lambda p: p.send(kind, make(p), **faults), end)
+
+    entry = wire.Entry("127.1.2.3", wire.PORT, bytes(range(32)))
+    one = wire.write_peers(revision, [entry])
+    for number in (2, 12, 13, 255) if revision is PIP else (12, 13, 255, 0x0300, 0x0A00, 0xFFFF):
+        yield row(f"type {number}", number, b"whatever", "unknown type" if lax else "")
+    for kind in ("Ping", "PeerReq"):
+        yield row(f"{kind} with a message", kind, b"\0", "" if lax else BODY)
+    yield row("PeerRes without a message", "PeerRes", b"", BODY)
+    yield row("PeerRes cut short", "PeerRes", one[:-1], BODY)
+    yield row("PeerRes with a byte too many", "PeerRes", one + b"\0", "" if lax else BODY)
+    yield row("PeerRes that nobody asked for", "PeerRes", one)
+    prefix = b"" if lax else b"\1"
+    yield row("PeerRes of 2^63 entries", "PeerRes", prefix + wire.uvarint(1 << 63) + one[-10:], BODY)
+    yield row("PeerRes of 1025 entries", "PeerRes", (b"" if lax else b"\xff") + wire.uvarint(1025) +
+              wire.write_entry(revision, entry) * 1025, BODY)
+    if lax:
+        yield row("PeerRes with an over-long count", "PeerRes", b"\x81\0" + one[1:])
+    else:
+        yield row("PeerRes with an over-long count", "PeerRes", b"\1\x81\0" + one[2:], BODY)
+        for count in (0, 2, 255):
+            yield row(f"PeerRes of 1 that tells {count}", "PeerRes", wire.write_peers(revision, [entry], count), BODY)
+    yield row("Hello again", "Hello", lambda p: p.our_hello())
+    yield row("HelloAck again", "HelloAck", lambda p: p.our_ack() if p.dialed else p.nonce)
+    yield row("HelloAck of something else", "HelloAck", os.urandom(32))
+
+
+def play(target, peer, row):
+    """The connection ends at once, or goes on. What is not so; nothing where all is well."""
+    before = time.monotonic()
+    try:
+        peer.meet(send_hello=row.act if row.stage == "hello" else None, send_ack=row.act if row.stage == "ack" else None)
+        if row.stage == "later":
+            row.act(peer)
+        if row.ends:
+            peer.wait_closed(1)
+        else:
+            talks(target.node, peer)
+    except Closed:
+        if not row.ends:
+            return "disconnected"
+    except (Failure, Malformed) as problem:
+        return str(problem)
+    if not row.ends:
+        return ""
+    peer.close()
+    took = time.monotonic() - before
+    return f"closed only after {took:.1f} s" if took > 1.5 * SLOW else ""
+
+
+class Target:
+    """A node, and a good peer that it must go on serving."""
+
+    def __init__(self, lab, revision, *flags):
+        self.node = kith(lab, revision, *ALONE, "-rate", "0", *flags)
+        self.good = met(lab, self.node, revision)
+
+    def ends(self):
+        """What the log tells of the end of each connection, by address or id and by direction."""
+        return {(name, way): why for name, way, why in
+                re.findall(r"(\S+) ended, (incoming|outgoing): (.*)", self.node.stderr())}
+
+    def serves(self):
+        talks(self.node, self.good)
+        check(not [e for e in self.node.all("offline") if e["peer"] == self.good.name], "the good peer was disconnected")
+
+
+def play_all(lab, revision, rows):
+    """Each row by a peer that dials the node, and, but for HelloAck, by one that the node dials."""
+    rows = list(rows)
+    dialed = [(row, listener(lab, revision)) for row in rows if row.stage != "ack" and "outgoing" in row.ways]
+    target = Target(lab, revision, "-peers", " ".join(place.endpoint() for _, place in dialed))
+
+    def as_responder(pair):
+        row, place = pair
+        peer = closes(lab, place.accept(10))
+        return row, peer, place.endpoint(), play(target, peer, row)
+
+    with concurrent.futures.ThreadPoolExecutor(len(dialed)) as threads:
+        played = list(threads.map(as_responder, dialed))
+    for row in filter(lambda row: "incoming" in row.ways, rows):
+        peer = dialer(lab, target.node, revision)
+        played.append((row, peer, "{}:{}".format(*peer.sock.getsockname()), play(target, peer, row)))
+    target.serves()
+    faults = [f"{revision.name}, {way(peer)}, {row.stage}: {row.name}: {said}"
+              for row, peer, _, said in played if said] or wrong_reasons(target, played)
+    check(not faults, f"{len(faults)} of {len(played)}:\n    " + "\n    ".join(faults))
+    return len(played)
+
+
+def way(peer):
+    return "incoming" if peer.dialed else "outgoing"
+
+
+def wrong_reasons(target, played):
+    def missing():
+        ends = target.ends()
+        said = ((row, peer, ends.get((place, way(peer))) or ends.get((peer.name, way(peer))))
+                for row, peer, place, _ in played if row.ends)
+        return [f"{row.name}, {way(peer)}, {row.stage}: the log says: {why}"
+                for row, peer, why in said if not why or not re.search(row.ends, why)]
+    by = time.monotonic() + 3 * SLOW
+    while missing() and time.monotonic() < by:
+        time.sleep(0.1)
+    return missing()
+
+
+def bad_envelopes(lab):
+    return f"{sum(play_all(lab, r, rows_of_envelopes(r)) for r in REVISIONS)} connections"
+
+
+def bad_handshakes(lab):
+    return f"{sum(play_all(lab, r, rows_of_handshakes(r)) for r in REVISIONS)} connections"
+
+
+@promises("D11")
+def bad_messages(lab):
+    return f"{sum(play_all(lab, r, rows_of_later_messages(r)) for r in REVISIONS)} connections"
+
+
+if __name__ == "__main__":
+    run([the_peer_by_its_vectors, the_peer_with_itself, handshakes, what_takes_its_time, pings, silence, opaque_messages,
+         too_many_messages, the_book_is_told, the_book_is_filled, other_ports_if_asked_for, some_are_asked_each_time,
+         identities, whoever_failed_is_left_alone, handshakes_under_way, recorded_sessions, bad_envelopes, bad_handshakes,
+         bad_messages])

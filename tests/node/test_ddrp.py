@@ -1,0 +1,219 @@
+#!/usr/bin/env python3
+"""Networks of DDRP nodes, of both revisions: they find each other from one, and know each other by their keys.
+
+Usage: test_ddrp.py PATH-OF-KITH [word of a test's name]...
+"""
+import json
+import re
+import signal
+import time
+from pathlib import Path
+
+from kithnode import SLOW, check, promises, run, until
+
+PORT = 9097
+OUTGOING = 8
+PROTOCOLS = ("ddrp", "fnd")
+# Nodes start one after the other: whoever is not there yet must be tried again soon.
+QUICK = ("-redial", "1s", "-retry", "1s", "-redialSpecial", "500ms", "-savePeers", "500ms", "-acceptInterval", "0")
+ASKS = ("-peerRequest", "1s", "-peerRequestLimit", "100ms")
+ALONE = ("-exclusive", *QUICK)  # dials nobody but its special peers
+
+
+def ddrp(lab, protocol, *flags, start=True, port=PORT):
+    return lab.node("-protocol", protocol, *flags, start=start, port=port)
+
+
+def identity(node):
+    return node.status()["identity"]
+
+
+def with_id(node):
+    return f"{identity(node)}@{node.endpoint}"
+
+
+def wait_outgoing(nodes, least, seconds):
+    until(lambda: all(n.count("outgoing") >= least for n in nodes), seconds,
+          lambda: f"{least} outgoing each, but {[n.count('outgoing') for n in nodes]}")
+
+
+def seconds_until_outgoing(nodes, least, seconds):
+    before = time.monotonic()
+    wait_outgoing(nodes, least, seconds)
+    return time.monotonic() - before
+
+
+# --- networks ---
+
+@promises("D5", "D8", "D9", "D18")
+def a_network_of_one_bootstrap_peer(lab):
+    """Twelve know one node and nobody else: each ends up with eight outgoing connections, also after four were killed."""
+    said = []
+    for protocol in PROTOCOLS:
+        first = ddrp(lab, protocol, *QUICK, *ASKS)
+        bootstrap = with_id(first)
+        nodes = [first] + [ddrp(lab, protocol, *QUICK, *ASKS, "-bootstrap", bootstrap) for _ in range(12)]
+        found = seconds_until_outgoing(nodes, OUTGOING, 20)
+        time.sleep(0.3)
+        check(all(n.count("outgoing") == OUTGOING for n in nodes), f"{[n.count('outgoing') for n in nodes]} outgoing")
+        names = {identity(n): n for n in nodes}
+        check(len(names) == len(nodes), "two have one identity")
+        updates_reach_everybody(nodes, names)
+        a_directed_update_reaches_one(nodes, names)
+        for node in nodes[:4]:  # who was the start of it all is among them
+            node.kill()
+        left = nodes[4:]
+        again = seconds_until_outgoing(left, OUTGOING, 20)
+        said.append(f"{protocol}: after {found:.1f} s, and {again:.1f} s after the kill")
+        for node in left:
+            node.end()
+    return "; ".join(said)
+
+
+def updates_reach_everybody(nodes, names):
+    """A full broadcast reaches every peer once, under the sender's id, and nobody else."""
+    for sender in nodes:
+        name, text, peers = identity(sender), f"everyone, from {sender}", sender.peers()
+        check(peers <= names.keys(), f"{sender} has peers that are nobody: {peers}")
+        answer = sender.send("<FULLBROADCAST>", text, kind="Update")
+        check(answer["peers"] == len(peers), f"{sender} has {len(peers)} peers, sent to {answer['peers']}")
+        for peer in peers:
+            names[peer].wait("parcel", text=text, peer=name, kind="Update")
+        got = sum(len([e for e in n.all("parcel") if e["text"] == text]) for n in nodes)
+        check(got == len(peers), f"{got} came of {len(peers)} that {sender} sent")
+
+
+def a_directed_update_reaches_one(nodes, names):
+    sender = nodes[-1]
+    for peer in sorted(sender.peers()):
+        check(re.fullmatch("[0-9a-f]{64}", peer), f"{peer} is no id")
+        text = f"for {peer} alone"
+        check(sender.send(peer, text, kind="Update")["peers"] == 1, f"{peer}")
+        names[peer].wait("parcel", text=text)
+        got = [n for n in nodes if any(e["text"] == text for e in n.all("parcel"))]
+        check(got == [names[peer]], f"{text}: {got} got it")
+
+
+@promises("D9", "D18")
+def a_chain_of_newcomers(lab):
+    """Each knows the one before, and nobody else."""
+    said = []
+    for protocol in PROTOCOLS:
+        nodes = [ddrp(lab, protocol, *QUICK, *ASKS)]
+        for _ in range(9):
+            nodes.append(ddrp(lab, protocol, *QUICK, *ASKS, "-bootstrap", with_id(nodes[-1])))
+        said.append(f"{protocol}: {seconds_until_outgoing(nodes, OUTGOING, 30):.1f} s")
+        for node in nodes:
+            node.end()
+    return "; ".join(said)
+
+
+@promises("D17")
+def nobody_to_start_with(lab):
+    """A node without bootstrap peers waits, and is dialed."""
+    for protocol in PROTOCOLS:
+        for flags in ((), ("-bootstrap=",)):
+            lonely = ddrp(lab, protocol, *QUICK, *flags)
+            time.sleep(0.5)
+            status = lonely.status()
+            check((status["known"], status["dialing"]) == (0, 0), f"{status}")
+            guest = ddrp(lab, protocol, *ALONE, "-peers", with_id(lonely))
+            guest.wait_online(lonely, peer=identity(lonely))
+            lonely.wait_online(guest, peer=identity(guest))
+            guest.send(identity(lonely), "nobody is alone")
+            lonely.wait("parcel", text="nobody is alone", peer=identity(guest))
+            guest.end()
+            lonely.end()
+
+
+# --- what is told and dialed ---
+
+@promises("D15", "D16")
+def other_ports(lab):
+    """Who listens on another port than the standard one is neither told to others nor dialed, unless all want that."""
+    for flags in ((), ("-anyPort",)):
+        hub = ddrp(lab, "ddrp", *QUICK, *ASKS, *flags)
+        odd = ddrp(lab, "ddrp", *ALONE, "-peers", with_id(hub), port=9098)
+        usual = ddrp(lab, "ddrp", *ALONE, "-peers", with_id(hub))
+        hub.wait_online(odd, peer=identity(odd))
+        hub.wait_online(usual, peer=identity(usual))
+        newcomer = ddrp(lab, "ddrp", *QUICK, *ASKS, *flags, "-bootstrap", with_id(hub))
+        newcomer.wait_online(usual, peer=identity(usual), direction="outgoing")
+        if flags:
+            newcomer.wait_online(odd, peer=identity(odd), direction="outgoing")
+        else:
+            time.sleep(2.5 * SLOW)  # two more requests
+            check(newcomer.peers() == {identity(hub), identity(usual)}, f"{newcomer.online}")
+            check(identity(newcomer) not in odd.peers(), "it was dialed")
+            check(odd.endpoint not in known(newcomer), "it was told")
+
+
+def known(node):
+    """Who is in its peers file, by address."""
+    node.end()
+    peers = json.loads(peers_file(node).read_text(encoding="utf-8"))["peers"]
+    return {peer["address"]: peer for peer in peers}
+
+
+def peers_file(node):
+    return next(Path(node.home).glob("peers-*-LOCAL.json"))
+
+
+# --- who is who ---
+
+@promises("D13")
+def a_restart_keeps_who_is_who(lab):
+    """A node keeps its identity and, with their ids, its peers; whoever has another id by then is nobody it knows."""
+    for protocol in PROTOCOLS:
+        others = [ddrp(lab, protocol, *ALONE) for _ in range(3)]
+        node = ddrp(lab, protocol, *QUICK, "-bootstrap", " ".join(n.endpoint for n in others))
+        wait_outgoing([node], 3, 10)
+        own, ids = identity(node), {n.endpoint: identity(n) for n in others}
+        check(all(re.fullmatch("[0-9a-f]{64}", i) for i in [own, *ids.values()]), f"{own} {ids}")
+        until(lambda n=node: list(Path(n.home).glob("peers-*-LOCAL.json")) and len(
+            json.loads(peers_file(n).read_text(encoding="utf-8"))["peers"]) == 3, 5, "three peers in the file")
+        node.kill()
+        node.flags = ["-protocol", protocol, *QUICK]
+        node.start()
+        wait_outgoing([node], 3, 10)
+        check(identity(node) == own, "it is somebody else now")
+        check(node.peers() == set(ids.values()), f"{node.peers()}")
+        check({a: p.get("id") for a, p in known(node).items()} == ids, "the ids in the file")
+        impostor = others[0]
+        impostor.end()
+        next(Path(impostor.home).glob("identity-*.key")).unlink()
+        impostor.start()
+        node.start()
+        until(lambda n=node: n.status()["ended"]["somebody else is there"], 5, "it takes anybody for whom it knew")
+        wait_outgoing([node], 2, 10)
+        for each in (*others, node):
+            each.end()
+
+
+# --- signs of life ---
+
+@promises("D1", "D3")
+def pings_keep_idle_nodes_together(lab):
+    """Without any other traffic they stay; one that stands still is given up, and found again."""
+    limit = 0.9 * SLOW
+    for protocol in PROTOCOLS:
+        flags = (*ALONE, "-ping", "200ms", "-silence", f"{limit * 1000:.0f}ms")
+        a = ddrp(lab, protocol, *flags)
+        b = ddrp(lab, protocol, *flags, "-peers", with_id(a))
+        name_of_a = b.wait_online(a)["peer"]
+        name_of_b = a.wait_online(b)["peer"]
+        time.sleep(2.5 * limit)
+        check(not a.all("offline") and not b.all("offline"), "an idle connection ended")
+        a.send_signal(signal.SIGSTOP)
+        before, mark = time.monotonic(), b.mark()
+        offline = b.wait("offline", peer=name_of_a)
+        took = time.monotonic() - before
+        a.send_signal(signal.SIGCONT)
+        check(limit - 0.3 < took < limit + SLOW, f"{offline['reason']} after {took:.1f} s")
+        b.wait_online(a, since=mark, peer=name_of_a)
+        a.wait("online", peer=name_of_b)
+
+
+if __name__ == "__main__":
+    run([a_network_of_one_bootstrap_peer, a_chain_of_newcomers, nobody_to_start_with, other_ports,
+         a_restart_keeps_who_is_who, pings_keep_idle_nodes_together])

@@ -1,0 +1,289 @@
+/* What the tests of DDRP share: keys, envelopes of any kind, and sessions that talk in memory. */
+#ifndef KITH_TESTS_DDRP_KIT_H
+#define KITH_TESTS_DDRP_KIT_H
+
+#include <sodium.h>
+
+#include "protocol/ddrp/session.h"
+#include "tests/unit/wire_kit.h"
+
+#define NOW_S 1600000000
+
+/* The keys of tests/vectors/ddrp.json. */
+static const char *const alice = "86d4da79175bf6984ef62676a20069d35527c45ccc398d46b7fdb9b0783cccf7";
+static const char *const bob = "1111111111111111111111111111111111111111111111111111111111111111";
+static const char *const carol = "2222222222222222222222222222222222222222222222222222222222222222";
+
+static const struct protocol *const both[] = {&ddrp_protocol, &fnd_protocol};
+
+static inline void hex_to(uint8_t *to, const char *hex)
+{
+    for (; hex[0] != '\0'; hex += 2) {
+        *to++ = (uint8_t)(nibble(hex[0]) << 4 | nibble(hex[1]));
+    }
+}
+
+static inline const struct ddrp_revision *revision_of(const struct protocol *p)
+{
+    return p == &fnd_protocol ? &ddrp_fnd : &ddrp_pip;
+}
+
+/* --- a session with all that belongs to it --- */
+
+struct side {
+    const struct protocol *protocol;
+    struct node_terms node;
+    struct ddrp_session session;
+    struct buffer in, out;
+    struct session_event last; /* the last event that was not SESSION_NOTHING */
+    uint32_t ready, good, bad, ignored, messages;
+    struct parcel *parcel; /* of the last message */
+    struct peer_terms peer;
+    int64_t now_ms, wall_ms;
+    uint8_t nonce[DDRP_NONCE_BYTES]; /* what its session will draw */
+    size_t drawn;
+    bool over;
+};
+
+static inline uint64_t side_random(void *context)
+{
+    struct side *s = context;
+    uint64_t n;
+    memcpy(&n, s->nonce + s->drawn, sizeof n);
+    s->drawn = (s->drawn + sizeof n) % sizeof s->nonce;
+    return n;
+}
+
+static inline int64_t side_wall_ms(void *context)
+{
+    struct side *s = context;
+    return s->wall_ms;
+}
+
+/* A node of that protocol, on its LOCAL network. */
+static inline struct node_terms test_node(const struct protocol *p, const char *secret)
+{
+    struct node_terms node = {.network = p->networks[1],
+                              .timings = p->timings,
+                              .limits = p->limits,
+                              .listen_port = 9097,
+                              .version = 1,
+                              .version_minimum = 1};
+    hex_to(node.secret, secret);
+    assert_true(p->identity(node.secret, &node.id));
+    return node;
+}
+
+static inline struct session_terms test_terms(struct side *s, enum direction direction)
+{
+    struct session_terms terms = {.node = &s->node,
+                                  .direction = direction,
+                                  .random = side_random,
+                                  .wall_ms = side_wall_ms,
+                                  .context = s};
+    assert_true(endpoint_parse(&terms.remote, "10.0.0.7:40123"));
+    return terms;
+}
+
+static inline void side_prepare(struct side *s, const struct protocol *p, const char *secret)
+{
+    *s = (struct side){.protocol = p, .node = test_node(p, secret), .now_ms = 1000};
+    s->wall_ms = (int64_t)NOW_S * 1000;
+    memset(s->nonce, secret[0], sizeof s->nonce);
+}
+
+static inline void side_open(struct side *s, const struct session_terms *terms)
+{
+    assert_int_equal(s->protocol->session_open(&s->session, terms, s->now_ms, &s->out), 0);
+}
+
+static inline void side_start(struct side *s, const struct protocol *p, enum direction direction,
+                              const char *secret)
+{
+    side_prepare(s, p, secret);
+    struct session_terms terms = test_terms(s, direction);
+    side_open(s, &terms);
+}
+
+static inline void side_close(struct side *s)
+{
+    s->protocol->session_close(&s->session);
+    buffer_fini(&s->in);
+    buffer_fini(&s->out);
+    parcel_release(s->parcel);
+}
+
+static inline void side_event(struct side *s, const struct session_event *ev)
+{
+    s->good += ev->good;
+    s->bad += ev->bad;
+    s->ignored += ev->ignored;
+    switch (ev->type) {
+    case SESSION_NOTHING:
+        return;
+    case SESSION_READY:
+        s->ready++;
+        s->peer = ev->peer;
+        break;
+    case SESSION_MESSAGE:
+        s->messages++;
+        parcel_release(s->parcel);
+        s->parcel = ev->message.parcel;
+        break;
+    case SESSION_REJECTED:
+    case SESSION_ENDED:
+        assert_true(ev->end.text[0] != '\0');
+        s->over = true;
+        break;
+    }
+    s->last = *ev;
+}
+
+/* Lets the session read what s->in holds, as a connection does. Each time the bytes lie in memory that ends
+ * where they do. */
+static inline void side_read(struct side *s)
+{
+    while (!s->over) {
+        struct session_event ev;
+        size_t size = buffer_left(&s->in);
+        uint8_t *exact = malloc(size > 0 ? size : 1);
+        if (size > 0) {
+            memcpy(exact, s->in.data + s->in.data_sent, size);
+        }
+        struct bytes in = {.data = exact, .size = size};
+        size_t used = s->protocol->session_read(&s->session, s->now_ms, in, &ev, &s->out);
+        free(exact);
+        assert_true(used <= size);
+        buffer_consume(&s->in, used);
+        side_event(s, &ev);
+        if (used == 0 && ev.type == SESSION_NOTHING) {
+            return;
+        }
+    }
+}
+
+static inline void side_feed(struct side *s, const void *bytes, size_t n)
+{
+    buffer_add(&s->in, bytes, n);
+    side_read(s);
+}
+
+static inline void side_feed_hex(struct side *s, const char *hex)
+{
+    add_hex(&s->in, hex);
+    side_read(s);
+}
+
+static inline void side_tick(struct side *s, bool deaf)
+{
+    struct session_event ev;
+    s->protocol->session_tick(&s->session, s->now_ms, deaf, &ev, &s->out);
+    side_event(s, &ev);
+}
+
+/* Lets time pass, doing what is due when it is. */
+static inline void side_wait(struct side *s, int64_t ms)
+{
+    int64_t until = s->now_ms + ms, due;
+    while (!s->over && (due = s->protocol->session_deadline(&s->session)) <= until) {
+        s->wall_ms += due - s->now_ms;
+        s->now_ms = due;
+        side_tick(s, false);
+    }
+    s->wall_ms += until - s->now_ms;
+    s->now_ms = until;
+}
+
+static inline int side_say(struct side *s, uint32_t kind, struct parcel *parcel)
+{
+    struct message m = {.type = kind, .tag = SCOPE_NONE, .parcel = parcel};
+    return s->protocol->session_write(&s->session, s->now_ms, &m, &s->out);
+}
+
+/* Moves up to `most` bytes of what one side wrote to the other. */
+static inline bool carry(struct side *from, struct side *to, size_t most)
+{
+    size_t size;
+    uint8_t *flat = flatten(&from->out, &size);
+    size_t n = size < most ? size : most;
+    side_feed(to, flat, n);
+    buffer_consume(&from->out, n);
+    free(flat);
+    return n > 0;
+}
+
+static inline void converse(struct side *a, struct side *b, size_t most)
+{
+    while (carry(a, b, most) || carry(b, a, most)) {
+    }
+}
+
+/* Alice has dialed bob, and both are ready. */
+static inline void side_pair(struct side *a, struct side *b, const struct protocol *p)
+{
+    side_start(a, p, DIRECTION_OUTGOING, alice);
+    side_start(b, p, DIRECTION_INCOMING, bob);
+    converse(a, b, SIZE_MAX);
+    assert_int_equal(a->ready, 1);
+    assert_int_equal(b->ready, 1);
+}
+
+static inline void expect_ended(const struct side *s, enum end_reason reason)
+{
+    assert_true(s->over);
+    assert_int_equal(s->last.type, SESSION_ENDED);
+    if (s->last.end.reason != reason) {
+        fail_msg("ended by \"%s\" (%s) in place of \"%s\"", end_reason_text(s->last.end.reason),
+                 s->last.end.text, end_reason_text(reason));
+    }
+}
+
+/* --- envelopes that no session would write --- */
+
+struct forgery {
+    const struct ddrp_revision *revision;
+    const char *secret;
+    uint32_t timestamp;
+    uint16_t type;
+    struct bytes message;
+};
+
+static inline struct forgery forgery(const struct protocol *p, const char *secret, enum ddrp_kind kind)
+{
+    const struct ddrp_revision *r = revision_of(p);
+    return (struct forgery){
+        .revision = r, .secret = secret, .timestamp = NOW_S, .type = (uint16_t)r->types[kind]};
+}
+
+/* The signature of those bytes, whatever they are. */
+static inline void sign_as(const struct ddrp_revision *r, const char *secret, struct bytes head,
+                           struct bytes message, uint8_t *signature)
+{
+    uint8_t bytes[DDRP_SECRET_BYTES], digest[DDRP_DIGEST_BYTES];
+    struct ddrp_key key;
+    hex_to(bytes, secret);
+    assert_true(ddrp_key_open(&key, bytes));
+    ddrp_digest(r, head, message, digest);
+    ddrp_sign(&key, digest, signature);
+    ddrp_key_close(&key);
+}
+
+static inline void forge(const struct forgery *f, struct buffer *out)
+{
+    struct ddrp_revision numbers = *f->revision;
+    uint8_t head[DDRP_HEAD_MAX], signature[DDRP_SIGNATURE_BYTES];
+    numbers.types[0] = (int16_t)f->type;
+    size_t size = ddrp_head_write(&numbers, (enum ddrp_kind)0, f->timestamp, f->message.size, head);
+    sign_as(f->revision, f->secret, (struct bytes){.data = head, .size = size}, f->message, signature);
+    buffer_add(out, head, size);
+    buffer_add(out, f->message.data, f->message.size);
+    buffer_add(out, signature, sizeof signature);
+}
+
+static inline void side_feed_forgery(struct side *s, const struct forgery *f)
+{
+    forge(f, &s->in);
+    side_read(s);
+}
+
+#endif

@@ -1,0 +1,406 @@
+/* What a node asks its peers, what it answers, and what it learns, with actions that only take notes. */
+#include "tests/unit/ddrp_kit.h"
+#include "tests/unit/promise.h"
+
+#include "protocol/ddrp/service.h"
+
+#define PEERS 20
+
+/* The node around the service. */
+static struct world {
+    const struct protocol *protocol;
+    struct node_terms node;
+    struct ddrp_service service;
+    struct ddrp_service_peer states[PEERS];
+    size_t n_online;
+    int64_t now_ms;
+    uint32_t wanted;
+    uint32_t requests[PEERS]; /* sent to each */
+    uint32_t answers;
+    struct parcel *answer; /* the last one */
+    size_t shareable;      /* of the lists below */
+    struct endpoint endpoints[300];
+    struct peer_id ids[300];
+    size_t learned, learned_with_id;
+    struct endpoint learned_last;
+    uint32_t delivered, delivered_kind;
+    uint64_t random;
+} w;
+
+static struct service_peer peer(size_t i)
+{
+    return (struct service_peer){.ref = {.index = (uint32_t)i, .generation = 1}, .state = &w.states[i]};
+}
+
+static void on_send(void *world, struct peer_ref to, uint32_t kind, struct parcel *parcel)
+{
+    (void)world;
+    if (kind == DDRP_PEER_REQ) {
+        assert_null(parcel);
+        w.requests[to.index]++;
+        return;
+    }
+    assert_int_equal(kind, DDRP_PEER_RES);
+    parcel_release(w.answer);
+    w.answer = parcel;
+    w.answers++;
+}
+
+static void on_deliver(void *world, struct peer_ref from, uint32_t kind, struct parcel *parcel)
+{
+    (void)world;
+    (void)from;
+    w.delivered++;
+    w.delivered_kind = kind;
+    parcel_release(parcel);
+}
+
+static size_t on_share(void *world, struct peer_ref asker, struct endpoint *out, struct peer_id *ids,
+                       size_t most)
+{
+    (void)world;
+    (void)asker;
+    size_t n = w.shareable < most ? w.shareable : most;
+    memcpy(out, w.endpoints, n * sizeof *out);
+    memcpy(ids, w.ids, n * sizeof *ids);
+    return n;
+}
+
+static void on_learn(void *world, struct peer_ref from, const struct endpoint *endpoints,
+                     const struct peer_id *ids, size_t n)
+{
+    (void)world;
+    (void)from;
+    w.learned += n;
+    for (size_t i = 0; i < n; i++) {
+        w.learned_last = endpoints[i];
+        w.learned_with_id += ids[i].size == DDRP_ID_BYTES;
+    }
+}
+
+static uint32_t on_wanted(void *world)
+{
+    (void)world;
+    return w.wanted;
+}
+
+static bool on_next_peer(void *world, struct peer_ref after, struct service_peer *next)
+{
+    (void)world;
+    size_t i = after.generation != 0 ? after.index + 1 : 0;
+    if (i >= w.n_online) {
+        return false;
+    }
+    *next = peer(i);
+    return true;
+}
+
+static uint64_t on_random(void *world)
+{
+    (void)world;
+    w.random = w.random * 6364136223846793005U + 1442695040888963407U;
+    return w.random >> 33;
+}
+
+static const struct service_actions actions = {.send = on_send,
+                                               .deliver = on_deliver,
+                                               .share = on_share,
+                                               .learn = on_learn,
+                                               .wanted = on_wanted,
+                                               .next_peer = on_next_peer,
+                                               .random = on_random};
+
+static void start(const struct protocol *p)
+{
+    w = (struct world){.protocol = p, .node = test_node(p, bob), .now_ms = 1000, .wanted = 8};
+    struct service_terms terms = {.node = &w.node, .actions = &actions};
+    assert_int_equal(p->service_open(&w.service, &terms, w.now_ms), 0);
+}
+
+static void stop(void)
+{
+    w.protocol->service_close(&w.service);
+    parcel_release(w.answer);
+    w.answer = NULL;
+}
+
+static void come_online(size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct service_peer p = peer(w.n_online++);
+        w.protocol->service_online(&w.service, w.now_ms, &p);
+    }
+}
+
+static void wait(int64_t ms)
+{
+    w.now_ms += ms;
+    while (w.protocol->service_deadline(&w.service) <= w.now_ms) {
+        w.protocol->service_tick(&w.service, w.now_ms);
+    }
+}
+
+static void say(size_t from, uint32_t kind, struct parcel *parcel)
+{
+    struct service_peer p = peer(from);
+    w.protocol->service_message(&w.service, w.now_ms, &p, kind, parcel);
+}
+
+/* How many peers were asked since the last call. */
+static size_t count_asked(void)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < PEERS; i++) {
+        assert_true(w.requests[i] <= 1);
+        n += w.requests[i];
+        w.requests[i] = 0;
+    }
+    return n;
+}
+
+/* --- asking --- */
+
+static void test_pip_asks_some(void **state)
+{
+    (void)state;
+    uint32_t ever[PEERS] = {0};
+    start(&ddrp_protocol);
+    come_online(PEERS);
+    assert_int_equal(count_asked(), 3);
+    for (int round = 0; round < 60; round++) {
+        wait(9999);
+        assert_int_equal(count_asked(), 0);
+        wait(1);
+        for (size_t i = 0; i < PEERS; i++) {
+            ever[i] += w.requests[i];
+        }
+        assert_int_equal(count_asked(), 3);
+    }
+    for (size_t i = 0; i < PEERS; i++) {
+        assert_in_range(ever[i], 1, 30);
+    }
+    w.wanted = 0;
+    wait(10000);
+    assert_int_equal(count_asked(), 0);
+    w.wanted = 1;
+    wait(10000);
+    assert_int_equal(count_asked(), 3);
+    stop();
+}
+
+static void test_pip_asks_the_first_at_once(void **state)
+{
+    (void)state;
+    start(&ddrp_protocol);
+    come_online(1);
+    assert_int_equal(count_asked(), 1);
+    come_online(1);
+    assert_int_equal(count_asked(), 1);
+    wait(10000);
+    assert_int_equal(count_asked(), 2);
+    come_online(5);
+    assert_int_equal(count_asked(), 1); /* the third of this round */
+    stop();
+    start(&ddrp_protocol);
+    w.wanted = 0;
+    come_online(1);
+    assert_int_equal(count_asked(), 0);
+    stop();
+}
+
+static void test_fnd_asks_everybody(void **state)
+{
+    (void)state;
+    start(&fnd_protocol);
+    w.wanted = 0;
+    come_online(PEERS);
+    wait(3599999);
+    assert_int_equal(count_asked(), 0);
+    wait(1);
+    assert_int_equal(count_asked(), PEERS);
+    wait(3600000);
+    assert_int_equal(count_asked(), PEERS);
+    stop();
+}
+
+/* --- answering --- */
+
+static void add_shareable(const char *endpoint, uint8_t id_size)
+{
+    assert_true(endpoint_parse(&w.endpoints[w.shareable], endpoint));
+    w.ids[w.shareable].size = id_size;
+    memset(w.ids[w.shareable].bytes, 7, id_size);
+    w.shareable++;
+}
+
+static size_t shared(void)
+{
+    return ddrp_share_of(w.answer).n;
+}
+
+static void test_answers(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        start(both[i]);
+        come_online(2);
+        say(0, DDRP_PEER_REQ, NULL);
+        assert_int_equal(w.answers, 1);
+        assert_int_equal(shared(), 0);
+        add_shareable("1.2.3.4:9097", 32);
+        say(0, DDRP_PEER_REQ, NULL);
+        wait(4999);
+        say(0, DDRP_PEER_REQ, NULL);
+        assert_int_equal(w.answers, 1);
+        say(1, DDRP_PEER_REQ, NULL); /* each peer for itself */
+        assert_int_equal(w.answers, 2);
+        wait(1);
+        say(0, DDRP_PEER_REQ, NULL);
+        assert_int_equal(w.answers, 3);
+        assert_int_equal(shared(), 1);
+        assert_true(endpoint_equal(&ddrp_share_of(w.answer).endpoints[0], &w.endpoints[0]));
+        assert_true(peer_id_equal(&ddrp_share_of(w.answer).ids[0], &w.ids[0]));
+        w.node.timings.request_limit = 0;
+        say(0, DDRP_PEER_REQ, NULL);
+        say(0, DDRP_PEER_REQ, NULL);
+        assert_int_equal(w.answers, 5);
+        stop();
+    }
+}
+
+static void test_answers_with_some(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        bool any_port = i >= 2;
+        start(both[i % 2]);
+        w.node.any_port = any_port;
+        w.node.timings.request_limit = 0;
+        come_online(1);
+        add_shareable("1.2.3.4:9097", 0);  /* who is there is not known */
+        add_shareable("1.2.3.5:9999", 32); /* cannot be told at all in fnd */
+        add_shareable("[2001:db8::1]:9097", 32);
+        add_shareable("1.2.3.6:9097", 32);
+        say(0, DDRP_PEER_REQ, NULL);
+        assert_int_equal(shared(), any_port && both[i % 2] == &ddrp_protocol ? 2 : 1);
+        assert_true(endpoint_equal(&ddrp_share_of(w.answer).endpoints[shared() - 1], &w.endpoints[3]));
+        w.shareable = 0;
+        while (w.shareable < 300) {
+            add_shareable("1.2.3.4:9097", 32);
+        }
+        say(0, DDRP_PEER_REQ, NULL);
+        assert_int_equal(shared(), 255);
+        w.node.limits.share = 10;
+        say(0, DDRP_PEER_REQ, NULL);
+        assert_int_equal(shared(), 10);
+        stop();
+    }
+}
+
+/* --- learning --- */
+
+static struct parcel *share_of_two(void)
+{
+    struct ddrp_share share;
+    struct parcel *p = ddrp_share_new(2, &share);
+    assert_true(endpoint_parse(&share.endpoints[0], "1.2.3.4:9097"));
+    assert_true(endpoint_parse(&share.endpoints[1], "1.2.3.5:9097"));
+    share.ids[1].size = DDRP_ID_BYTES;
+    return p;
+}
+
+static void test_learns_what_it_asked_for(void **state)
+{
+    (void)state;
+    struct endpoint last;
+    assert_true(endpoint_parse(&last, "1.2.3.5:9097"));
+    for (size_t i = 0; i < 2; i++) {
+        start(both[i]);
+        w.wanted = 0;
+        come_online(1);
+        say(0, DDRP_PEER_RES, share_of_two());
+        assert_int_equal(w.learned, 0);
+        w.wanted = 1;
+        wait(w.node.timings.request);
+        assert_int_equal(count_asked(), 1);
+        say(0, DDRP_PEER_RES, share_of_two());
+        assert_int_equal(w.learned, 2);
+        assert_int_equal(w.learned_with_id, 1);
+        assert_true(endpoint_equal(&w.learned_last, &last));
+        say(0, DDRP_PEER_RES, share_of_two());
+        assert_int_equal(w.learned, 2);
+        stop();
+    }
+}
+
+static void test_delivers(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        start(both[i]);
+        come_online(1);
+        uint32_t n = 0;
+        for (const struct protocol_kind *k = both[i]->kinds; k->name != NULL; k++) {
+            say(0, k->kind, parcel_new("x", n % 2));
+            assert_int_equal(w.delivered, ++n);
+            assert_int_equal(w.delivered_kind, k->kind);
+        }
+        stop();
+    }
+}
+
+/* --- the tables --- */
+
+static void expect_bootstrap(const char *list)
+{
+    size_t n = 0;
+    while (*list != '\0') {
+        struct address a;
+        size_t length = strcspn(list, " ");
+        assert_true(address_parse_with_id(&a, list, length));
+        assert_int_equal(a.id.size, fnd_protocol.id_size);
+        assert_int_equal(a.port, 9097);
+        list += length + (list[length] == ' ');
+        n++;
+    }
+    assert_int_equal(n, 2);
+}
+
+static void test_networks(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        const struct network_terms *n = both[i]->networks;
+        assert_string_equal(n[0].name, "MAIN");
+        assert_string_equal(n[1].name, "LOCAL");
+        assert_string_equal(n[2].name, "");
+        assert_int_equal(n[0].port, 9097);
+        assert_int_equal(n[1].port, 9097);
+        assert_true(n[1].open && !n[0].open);
+        assert_null(n[1].bootstrap);
+        assert_null(both[i]->custom_id);
+    }
+    assert_null(ddrp_protocol.networks[0].bootstrap);
+    expect_bootstrap(fnd_protocol.networks[0].bootstrap);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    return sodium_init() < 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        promise_test("D5 D6 D9", test_pip_asks_some),
+        promise_test("D5", test_pip_asks_the_first_at_once),
+        promise_test("D5", test_fnd_asks_everybody),
+        promise_test("D7", test_answers),
+        promise_test("D15", test_answers_with_some),
+        cmocka_unit_test(test_learns_what_it_asked_for),
+        cmocka_unit_test(test_delivers),
+        promise_test("D17", test_networks),
+    };
+    return cmocka_run_group_tests(tests, set_up, NULL);
+}
