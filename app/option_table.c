@@ -130,7 +130,7 @@ static const struct option table[] = {
     TIME("dialTimeout", dial, 1, NULL, "for connecting, looking up the host name included"),
     TIME("handshakeTimeout", handshake, 1, NULL, "from connected to the end of the handshake"),
     TIME("redial", redial, 1, NULL, "between two dials of one ordinary peer"),
-    TIME("retry", retry, 1, NULL, "the same, after a dial or a handshake that failed"),
+    TIME("retry", retry, 0, NULL, "the same, after a dial or a handshake that failed; 0: as -redial"),
     TIME("redialSpecial", redial_special, 1, NULL, "between two dials of one special peer"),
     TIME("ping", ping, 1, NULL, "silence after which a peer is pinged; less than -silence"),
     TIME("silence", silence, 1, NULL, "silence after which a peer is disconnected"),
@@ -154,6 +154,7 @@ static const struct option table[] = {
 
     LIMIT("perIP", per_ip, 0, 100000, NULL, "connections with one IP address; 0 for no limit"),
     LIMIT("pending", pending, 1, 100000, NULL, "handshakes of incoming connections under way at once"),
+    LIMIT("dials", dials, 1, DIALS_MAX, NULL, "dials under way at once; special peers are dialed beyond it"),
     LIMIT("giveUp", give_up, 1, 1000000, NULL,
           "failed dials in a row after which an ordinary peer is not dialed again"),
     LIMIT("share", share, 0, 1000, NULL, "addresses in an answer to a peer's request"),

@@ -5,7 +5,6 @@
 #include "controller/private.h"
 
 enum {
-    DIALS_AT_ONCE = 16,
     REFILL_MS = 200, /* between two looks for candidates: a burst of endings is one look */
 };
 
@@ -295,7 +294,7 @@ static size_t dial_some(struct controller *c, size_t want, bool incoming_too)
 {
     struct used u;
     struct book_choice choice = {.skip = skip, .group_use = group_use, .random = draw, .context = &u};
-    struct endpoint found[DIALS_AT_ONCE];
+    struct endpoint found[DIALS_MAX];
     size_t n = 0, begun = 0;
 
     if (used_gather(&u, c, incoming_too))
@@ -333,10 +332,11 @@ static void reach_out(struct controller *c)
 
 static void dial_ordinary(struct controller *c)
 {
-    size_t want = c->config->outgoing - ordinary(c);
+    size_t want = c->config->outgoing - ordinary(c), most = c->config->terms.limits.dials;
 
-    if (want > DIALS_AT_ONCE)
-        want = DIALS_AT_ONCE;
+    most -= c->n_dialing < most ? c->n_dialing : most;
+    if (want > most)
+        want = most;
     /* Who has dialed us is a peer already; only where there is nobody else left are they dialed as well. */
     want -= dial_some(c, want, true);
     if (want > 0)
@@ -450,4 +450,5 @@ void dialing_online(struct controller *c, struct slot *s)
 
     if (p)
         p->known = s->terms.endpoint;
+    c->dial_wanted = true; /* there may be more to dial than may be dialed at once */
 }

@@ -31,7 +31,7 @@ struct book_terms {
     int64_t
         decay_ms; /* scores lose a tenth, toward zero, each time so much has gone by; 0 for never (1 hour) */
     int64_t redial_ms; /* an endpoint is not a candidate again before (2 minutes) */
-    int64_t retry_ms;  /* the same, for one whose last dial failed (2 minutes) */
+    int64_t retry_ms;  /* the same, for one whose last dial failed; 0 for redial_ms (0) */
     uint32_t give_up;  /* failures in a row after which it is not dialed until it is heard of again; 0 for
                           never (5) */
     int32_t quality_refuse; /* below this, an IP is neither dialed nor accepted (-200) */

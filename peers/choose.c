@@ -88,7 +88,7 @@ static bool is_dialable(const struct book *b, const struct book_entry *e, int64_
 /* A dial in the future means that the clock was set back, and bars nothing. */
 static int64_t dialable_at(const struct book *b, const struct book_entry *e, int64_t now_ms)
 {
-    int64_t pause = e->failures > 0 ? b->terms.retry_ms : b->terms.redial_ms;
+    int64_t pause = e->failures > 0 && b->terms.retry_ms > 0 ? b->terms.retry_ms : b->terms.redial_ms;
     return e->dialed_ms == 0 || e->dialed_ms > now_ms ? now_ms : e->dialed_ms + pause;
 }
 

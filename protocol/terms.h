@@ -15,6 +15,7 @@
 #define REASON_MAX       160 /* text of an end reason, with its NUL */
 #define ALTERNATIVES_MAX 32  /* addresses that a refusal carries */
 #define IDENTITY_MAX     64  /* bytes of a node's secret */
+#define DIALS_MAX        64
 
 struct network_terms {
     char name[NETWORK_NAME_MAX]; /* MAIN, TEST, LOCAL, or what -customnet says */
@@ -31,7 +32,7 @@ struct timings {
     int64_t dial;           /* a TCP connect, the look-up of the host name included */
     int64_t handshake;      /* from connected to ready */
     int64_t redial;         /* between two dials of one ordinary endpoint */
-    int64_t retry;          /* the same, after a dial or a handshake that failed */
+    int64_t retry;          /* the same, after a dial or a handshake that failed; 0: redial */
     int64_t redial_special; /* between two dials of a special peer */
     int64_t ping;           /* silence after which we ping */
     int64_t silence;        /* silence after which the peer is given up */
@@ -64,6 +65,7 @@ struct limits {
     uint32_t share;         /* addresses per answer */
     uint32_t per_ip;        /* connections of one IP, both directions; 0: no limit */
     uint32_t pending;       /* incoming handshakes under way at once */
+    uint32_t dials;         /* dials under way at once; special peers are dialed beyond it; up to DIALS_MAX */
     uint32_t few_peers;     /* with fewer known the seed list is fetched at start */
     uint32_t cat_keep;      /* a CAT round drops down to so many */
     uint32_t rate, burst;   /* messages a second of one peer, and at once, before we read on later; 0: any */

@@ -82,6 +82,7 @@ static const struct protocol_kind fnd_kinds[] = {
                    .share = DDRP_SHARE_MAX,                                                                  \
                    .per_ip = 0,                                                                              \
                    .pending = 12,                                                                            \
+                   .dials = 5,                                                                               \
                    .few_peers = 8,                                                                           \
                    .cat_keep = 30,                                                                           \
                    .rate = 64,                                                                               \

@@ -165,7 +165,7 @@ class RawListener:
 
     def __init__(self, address, port=8110):
         self.address, self.endpoint = address, f"{address}:{port}"
-        self.sock = socket.create_server((address, port))
+        self.sock, self.taken = socket.create_server((address, port)), []
 
     def accept(self, seconds=5):
         """The next connection as it comes, a socket."""
@@ -184,6 +184,15 @@ class RawListener:
         except socket.timeout:
             return
         raise Failure(why)
+
+    def was_dialed(self):
+        """Now or at an earlier call."""
+        self.sock.setblocking(False)
+        try:
+            self.taken.append(self.sock.accept()[0])
+        except BlockingIOError:
+            pass
+        return bool(self.taken)
 
     def accept_peer(self, seconds=5, **fields_of_handshake):
         return RawPeer.accepted(self.accept(seconds), **fields_of_handshake)

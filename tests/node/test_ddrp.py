@@ -47,7 +47,7 @@ def seconds_until_outgoing(nodes, least, seconds):
 
 @promises("D5", "D8", "D9", "D18")
 def a_network_of_one_bootstrap_peer(lab):
-    """Twelve know one node and nobody else: each ends up with eight outgoing connections, also after four were killed."""
+    """Twelve know one node and nobody else: each gets eight outgoing connections, and again after four were killed."""
     said = []
     for protocol in PROTOCOLS:
         first = ddrp(lab, protocol, *QUICK, *ASKS)

@@ -105,6 +105,51 @@ def redial_and_give_up(lab):
 
 
 @promises("P26")
+def retry(lab):
+    """Whoever failed waits longer than whoever was there."""
+    absent, server = RawListener(lab.address()), lab.seeds()
+    lab.closers.append(absent.close)
+    server.lines = [absent.endpoint]
+    friend = lab.node("-exclusive")
+    lab.node("-redial", "100ms", "-retry", "1500ms", "-peers", friend.endpoint, "-seedURL", server.url)
+    absent.accept().close()
+    before = time.monotonic()
+    absent.accept().close()
+    check(time.monotonic() - before > 1.2, f"dialed again after {time.monotonic() - before:.1f} s")
+
+
+@promises("P26")
+def rate(lab):
+    """A burst is read at once, what is over it as the rate says; nothing is lost, and others are not kept waiting."""
+    node = lab.node(*LONELY, "-rate", "50", "-rateBurst", "20")
+    fast, other = guests(lab, node, 2)
+    before = time.monotonic()
+    for number in range(120):
+        fast.send(MESSAGE, b"%d" % number)
+    until(lambda: len(node.all("parcel")) >= 15, 1, "the burst")
+    check(len(node.all("parcel")) < 60, "more than a burst")
+    other.alive()
+    check(time.monotonic() - before < 1.5 * SLOW, "the other had to wait")
+    until(lambda: len(node.all("parcel")) == 120, 5, lambda: f"{len(node.all('parcel'))} messages")
+    spent = time.monotonic() - before
+    check(spent > 1.7, f"120 messages within {spent:.1f} s")
+    check([e["text"] for e in node.all("parcel")] == [str(n) for n in range(120)], "out of order")
+
+
+@promises("P26")
+def dials(lab):
+    """So many that say nothing are dialed at once, and no more."""
+    mute, server = [RawListener(lab.address()) for _ in range(6)], lab.seeds()
+    lab.closers += [m.close for m in mute]
+    server.lines = [m.endpoint for m in mute]
+    node = lab.node("-dials", "2", "-handshakeTimeout", f"{int(1500 * SLOW)}ms", "-seedURL", server.url)
+    until(lambda: node.status()["dialing"] == 2, 3, "two dials")
+    time.sleep(0.6)
+    check(node.status()["dialing"] == 2, f"{node.status()['dialing']} dials at once")
+    until(lambda: len([p for p in mute if p.was_dialed()]) == 6, 10, "all are dialed at last")
+
+
+@promises("P26")
 def share(lab):
     node = lab.node(*LONELY, "-shareAbove", "-1", "-share", "2")
     peers = guests(lab, node, 5)
@@ -250,5 +295,5 @@ def peers_file(lab):
 
 
 if __name__ == "__main__":
-    run([every_flag_is_used_by_a_test, ban, echo, per_ip_and_pending, redial_and_give_up, share, cat_and_what_it_keeps,
-         queue_bytes, limits_of_handshakes, parts, merits, decay, dial_timeout, log_level, peers_file])
+    run([every_flag_is_used_by_a_test, ban, echo, per_ip_and_pending, redial_and_give_up, retry, rate, dials, share,
+         cat_and_what_it_keeps, queue_bytes, limits_of_handshakes, parts, merits, decay, dial_timeout, log_level, peers_file])

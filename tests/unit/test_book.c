@@ -24,7 +24,6 @@ static const struct book_terms usual = {
     .forget_ms = 7 * DAY,
     .decay_ms = HOUR,
     .redial_ms = 2 * MINUTE,
-    .retry_ms = 2 * MINUTE,
     .give_up = 5,
     .quality_refuse = -200,
     .quality_banned = -2147000000,

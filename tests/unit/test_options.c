@@ -307,7 +307,7 @@ static void unconfigured(void **state)
     assert_int_equal(c->special_flags.n + c->special_file.n + c->bootstrap.n, 0);
     assert_false(c->terms.any_port || o.show_identity);
     assert_int_equal(c->terms.id.size, 0);
-    assert_int_equal(c->terms.timings.retry, c->terms.timings.redial);
+    assert_int_equal(c->terms.timings.retry, 0);
     assert_int_equal(c->terms.limits.rate + c->terms.limits.burst, 0);
     assert_string_equal(o.identity_file, "");
     assert_in_folder(c->peers_file, "peers-LOCAL.json");

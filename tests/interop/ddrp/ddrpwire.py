@@ -39,6 +39,10 @@ class Short(Exception):
     """More bytes must come first."""
 
 
+class Late(Failure):
+    """Nothing came in time."""
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Revision:
     name: str  # what -protocol says
@@ -76,7 +80,7 @@ def sized(data):
 
 
 def ip_bytes(address):
-    return bytes(10) + b"\xff\xff" + socket.inet_aton(address)
+    return bytes(10) + b"\xff\xff" + socket.inet_aton(address) if address else bytes(16)
 
 
 class Reader:
@@ -148,7 +152,7 @@ class Hello(typing.NamedTuple):
 def write_hello(revision, hello):
     out = struct.pack(">I", hello.version) + hello.local_nonce + hello.remote_nonce + hello.public_key
     if revision is PIP:
-        out += (ip_bytes(hello.external_ip) if hello.external_ip else bytes(16)) + struct.pack(">H", hello.external_port)
+        out += ip_bytes(hello.external_ip) + struct.pack(">H", hello.external_port)
     return out + sized(hello.user_agent.encode())
 
 
@@ -169,7 +173,7 @@ class Entry(typing.NamedTuple):
 
 def write_entry(revision, entry):
     port = struct.pack(">H", entry.port) if revision is PIP else b""
-    return (ip_bytes(entry.ip) if entry.ip else bytes(16)) + port + entry.id
+    return ip_bytes(entry.ip) + port + entry.id
 
 
 def write_peers(revision, entries, count=None):
@@ -293,6 +297,7 @@ class Peer:
     # --- what we say ---
 
     def write(self, data):
+        self.sock.settimeout(5 * SLOW)
         try:
             self.sock.sendall(data)
         except ConnectionError:
@@ -318,7 +323,7 @@ class Peer:
         except ConnectionError:
             data = b""
         except socket.timeout:
-            raise Failure(f"{self.name[:8]}: nothing came in time") from None
+            raise Late("nothing came in time") from None
         if not data:
             raise Closed
         self.data += data
@@ -349,29 +354,32 @@ class Peer:
             if envelope.kind == kind:
                 return envelope
 
-    def meet(self, change_hello=None, change_ack=None, send_hello=None, send_ack=None):
-        """The handshake; `send_hello` and `send_ack` send something in place of what belongs there, `change_hello` and
-        `change_ack` are faults of the envelope."""
+    def drain(self):
+        """Reads what has come so far."""
+        try:
+            while True:
+                self.receive(0.001 / SLOW)
+        except Late:
+            return
+
+    def send_hello(self):
+        self.send("Hello", self.our_hello())
+
+    def send_ack(self):
+        self.send("HelloAck", self.our_ack())
+
+    def meet(self, send_hello=send_hello, send_ack=send_ack):
+        """The handshake; others in place of `send_hello` and `send_ack` send something else."""
         if self.dialed:
-            self._send_hello(send_hello, change_hello)
+            send_hello(self)
             self._expect("Hello", self.nonce)
-            if send_ack:
-                send_ack(self)
-            else:
-                self.send("HelloAck", self.our_ack(), **(change_ack or {}))
+            send_ack(self)
         else:
             self._expect("Hello", NO_NONCE)
-            self._send_hello(send_hello, change_hello)
-            ack = self._expect("HelloAck")
-            if ack.message != self.nonce:
+            send_hello(self)
+            if self._expect("HelloAck").message != self.nonce:
                 raise Malformed("HelloAck with a wrong nonce")
         return self
-
-    def _send_hello(self, send, change):
-        if send:
-            send(self)
-        else:
-            self.send("Hello", self.our_hello(), **(change or {}))
 
     def _expect(self, kind, remote_nonce=None):
         envelope = self.receive()

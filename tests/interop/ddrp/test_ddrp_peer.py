@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """kith and an independent DDRP peer, in both revisions and both directions: whoever dials.
 
-Usage: test_ddrp.py PATH-OF-KITH [word of a test's name]...
+Usage: test_ddrp_peer.py PATH-OF-KITH [word of a test's name]...
 
 The script "run" makes the Python environment that this needs, and then runs this.
 """
@@ -10,82 +10,19 @@ import concurrent.futures
 import itertools
 import json
 import os
-import re
 import socket
-import sys
 import threading
 import time
-import typing
 from pathlib import Path
 
-TESTS = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(TESTS / "node"))
-from kithnode import SLOW, Failure, check, promises, run, until  # noqa: E402
-import ddrpwire as wire  # noqa: E402
-from ddrpwire import FND, PIP, Closed, Identity, Listener, Malformed, Peer, dial  # noqa: E402
+import ddrpwire as wire
+from bad_input import play_all, rows_of_envelopes, rows_of_handshakes, rows_of_later_messages
+from ddrpkit import (ALONE, REVISIONS, another_key, answers, closes, dialer, expect_closed, in_both_directions, kith,
+                     listener, logged, met, node_identity, talks, wait_online)
+from ddrpwire import FND, PIP, Closed, Identity, Malformed, Peer
+from kithnode import SLOW, check, promises, run, until
 
-REVISIONS = (PIP, FND)
-ALONE = ("-exclusive", "-redialSpecial", "60s")  # dials nobody but its special peers, and each once
-OPEN = ("-peerRequestLimit", "0")  # answers each PeerReq
-VECTORS = json.loads((TESTS / "vectors" / "ddrp.json").read_text(encoding="utf-8"))
-
-
-def kith(lab, revision, *flags, start=True):
-    return lab.node("-protocol", revision.name, *OPEN, *flags, port=wire.PORT, start=start)
-
-
-def closes(lab, *things):
-    """They are closed at the end of the test."""
-    lab.closers += [thing.close for thing in things]
-    return things[0]
-
-
-def listener(lab, revision, **fields):
-    return closes(lab, Listener(revision, lab.address(), **fields))
-
-
-def dialer(lab, node, revision, identity=None, port=0, source=None):
-    """A peer that has dialed the node, before the handshake."""
-    return closes(lab, Peer(revision, dial(node.address, source or lab.address()), True, identity, port))
-
-
-def wait_online(node, peer, **fields):
-    return node.wait("online", peer=peer.name, **fields)
-
-
-def met(lab, node, revision, **fields):
-    peer = dialer(lab, node, revision, **fields).meet()
-    wait_online(node, peer, direction="incoming")
-    return peer
-
-
-def answers(peer, seconds=2):
-    """The node answers a PeerReq: so it has dealt with all that was sent before, and the session goes on."""
-    peer.send("PeerReq")
-    return wire.read_peers(peer.revision, peer.receive_kind("PeerRes", seconds).message)
-
-
-_numbers = itertools.count()
-
-
-def talks(node, peer):
-    """A message goes each way."""
-    answers(peer)
-    text = f"message {next(_numbers)}"
-    peer.send("Update", text.encode())
-    node.wait("parcel", text=text, peer=peer.name, kind="Update")
-    check(node.send(peer.name, text + " back", kind="Update")["peers"] == 1, f"{peer.name} is not there")
-    got = peer.receive_kind("Update").message
-    check(got == text.encode() + b" back", f"{got}")
-
-
-def in_both_directions(lab, revision, *flags):
-    """A node, a peer that has dialed it, and one that it has dialed."""
-    here = listener(lab, revision)
-    node = kith(lab, revision, *ALONE, "-peers", here.endpoint(here.identity), *flags)
-    dialed = here.accept().meet()
-    wait_online(node, dialed, direction="outgoing")
-    return node, met(lab, node, revision), closes(lab, dialed)
+VECTORS = json.loads(Path(__file__).resolve().parents[2].joinpath("vectors", "ddrp.json").read_text(encoding="utf-8"))
 
 
 # --- the peer itself ---
@@ -172,12 +109,6 @@ def handshakes(lab):
         check(len(nonces) == 3, "nonces are used again")
 
 
-def node_identity(node, revision):
-    """The identity of a node, from its file."""
-    text = Path(node.home, f"identity-{revision.name}.key").read_text(encoding="ascii")
-    return Identity(bytes.fromhex(text.strip()))
-
-
 @promises("D1", "D3", "D4")
 def what_takes_its_time(lab):
     """A Ping each five seconds, 30 s of silence, the limits of handshakes: as they are without any flags."""
@@ -219,7 +150,8 @@ def give_up(node, peer, start):
 
 def check_pings(peer):
     """The first five seconds after the handshake."""
-    times = [at for at, e in peer.received if e.kind == "Hello"][:1] + [at for at, e in peer.received if e.kind == "Ping"]
+    kinds = {kind: [at for at, e in peer.received if e.kind == kind] for kind in ("Hello", "Ping")}
+    times = kinds["Hello"] + kinds["Ping"]
     gaps = [b - a for a, b in zip(times, times[1:])]
     check(len(gaps) >= 5 and all(4.8 < gap < 5 + 0.7 * SLOW for gap in gaps), f"pings after {gaps}")
 
@@ -237,8 +169,12 @@ def slow_handshakes(lab, revision, node, threads):
     silent, partly = (closes(lab, place.accept()) for place in here)
     partly.write(data[:50])
     jobs += [threads.submit(timed_out, peer, 2) for peer in (silent, partly)]
-    jobs.append(threads.submit(lambda: until(lambda: other.status()["ended"]["handshake timed out"] == 2, 5, "counted")))
+    jobs.append(threads.submit(until, lambda: ended(other, "handshake timed out") == 2, 5, "two are counted"))
     return jobs
+
+
+def ended(node, cause):
+    return node.status()["ended"][cause]
 
 
 def unreachable(lab, revision):
@@ -252,7 +188,7 @@ def unreachable(lab, revision):
 
 
 def connect_in_vain(node, start):
-    until(lambda: node.status()["ended"]["dial failed"] == 1, 4, "the end of the dial")
+    until(lambda: ended(node, "dial failed") == 1, 4, "the end of the dial")
     took = time.monotonic() - start
     check(1.8 < took < 2 + SLOW, f"given up after {took:.1f} s")
 
@@ -279,11 +215,11 @@ def pings(lab):
     """Empty, with the time of day, also while there is other traffic."""
     for revision in REVISIONS:
         node, *peers = in_both_directions(lab, revision, "-ping", "300ms")
-        before = time.monotonic()
-        while time.monotonic() < before + 1.3 * SLOW:
+        by, number = time.monotonic() + 1.3 * SLOW, itertools.count()
+        while time.monotonic() < by:
             for peer in peers:
                 peer.send("Update", os.urandom(8))
-                node.request(send=peer.name, text=f"busy {next(_numbers)}")
+                node.request(send=peer.name, text=f"busy {next(number)}")
                 peer.receive_kind("Update")
             time.sleep(0.01)
         for peer in peers:
@@ -309,25 +245,15 @@ def silence(lab):
                         peer.send("PeerRes", wire.write_peers(revision, []))
                     if peer is forged and revision is PIP:  # fnd does not ignore it
                         peer.send("Ping", sign=another_key)
-                    drain(peer)
+                    peer.drain()
                 except Closed:
                     closed.add(peer)
                     took = time.monotonic() - before
                     check(limit - 0.3 < took < limit + 0.5 * SLOW, f"closed after {took:.1f} s, not {limit}")
             time.sleep(0.05)
         check(closed == {*mute, forged}, f"{len(closed)} of 3 were closed")
-        check(node.status()["ended"]["silent too long"] == 3, f"{node.status()['ended']}")
+        check(ended(node, "silent too long") == 3, f"{node.status()['ended']}")
         talks(node, unasked)
-
-
-def drain(peer):
-    """What has come so far; Closed at the end."""
-    if peer.sock.fileno() >= 0:
-        try:
-            while True:
-                peer.receive(0.001 / SLOW)
-        except Failure:
-            return
 
 
 # --- messages ---
@@ -339,8 +265,10 @@ def opaque_messages(lab):
         kinds = [kind for kind in revision.types if kind not in ("Hello", "HelloAck", "Ping", "PeerReq", "PeerRes")]
         check(len(kinds) == (6 if revision is PIP else 7), f"{kinds}")
         for peer, kind in itertools.product(peers, kinds):
-            name = wire.sized(b"blob") + (b"\0\0\0\1" if revision is FND and kind == "UpdateReq" else b"")
-            for payload in (name,) if kind == "UpdateReq" else (b"x", os.urandom(127), os.urandom(128), os.urandom(4000)):
+            payloads = [b"x", os.urandom(127), os.urandom(128), os.urandom(4000)]
+            if kind == "UpdateReq":  # the only one whose fields are known
+                payloads = [wire.sized(b"blob") + (b"\0\0\0\1" if revision is FND else b"")]
+            for payload in payloads:
                 peer.send(kind, payload)
                 text = base64.b64encode(payload).decode()
                 node.wait("parcel", base64=text, kind=kind, peer=peer.name)
@@ -451,20 +379,6 @@ def the_book_is_filled(lab):
         talks(node, teller)
 
 
-def expect_closed(meet):
-    """The node refuses us."""
-    try:
-        meet()
-    except Closed:
-        return
-    raise Failure("the node takes whom it must not")
-
-
-def logged(node, pattern, seconds=3):
-    line = re.compile(pattern)
-    until(lambda: line.search(node.stderr()), seconds, f"\"{pattern}\" in the log of {node}")
-
-
 @promises("D16")
 def other_ports_if_asked_for(lab):
     node = kith(lab, PIP, "-anyPort", "-peerRequest", "500ms")
@@ -488,7 +402,7 @@ def some_are_asked_each_time(lab):
             time.sleep(0.05)
             asked_now = set()
             for peer in peers:
-                drain(peer)
+                peer.drain()
                 count = sum(e.kind == "PeerReq" for _, e in peer.received)
                 if count > seen[peer]:
                     asked_now.add(peer)
@@ -504,7 +418,7 @@ def some_are_asked_each_time(lab):
     full = kith(lab, PIP, "-peerRequest", "200ms", "-outgoing", "0")
     peer = met(lab, full, PIP)
     time.sleep(0.7)
-    drain(peer)
+    peer.drain()
     check(not [e for _, e in peer.received if e.kind == "PeerReq"], "it asks, although it wants nobody")
 
 
@@ -524,13 +438,13 @@ def identities(lab):
         expect_closed(closes(lab, own.accept()).meet)
         mirror = dialer(lab, node, revision, identity=own.identity)
         expect_closed(lambda m=mirror: (m.meet(), m.receive(1)))
-        until(lambda n=node: n.status()["ended"]["connected to ourselves"] == 2, 2, "two ends of such connections")
-        check(node.status()["ended"]["somebody else is there"] == 1, f"{node.status()['ended']}")
+        until(lambda n=node: ended(n, "connected to ourselves") == 2, 2, "two ends of such connections")
+        check(ended(node, "somebody else is there") == 1, f"{node.status()['ended']}")
         twin = met(lab, node, revision)
         double = dialer(lab, node, revision, identity=twin.identity)
         double.meet().wait_closed(2)
         double.close()
-        until(lambda n=node: n.status()["ended"]["already connected"] == 1, 2, "one that is connected already")
+        until(lambda n=node: ended(n, "already connected") == 1, 2, "one that is connected already")
         talks(node, twin)
         talks(node, first)
 
@@ -548,7 +462,7 @@ def whoever_failed_is_left_alone(lab):
         time.sleep(0.7)
         for place in (stranger, liar):
             check(not place.dialed_within(0.02), f"{place.endpoint()} was dialed again")
-        check(node.status()["ended"]["bad handshake"] == 1, f"{node.status()['ended']}")
+        check(ended(node, "bad handshake") == 1, f"{node.status()['ended']}")
 
 
 def handshakes_under_way(lab):
@@ -581,252 +495,7 @@ def recorded_sessions(lab):
         logged(node, rf"{source}:\d+ ended, incoming: timestamp -\d+ s off")
 
 
-# --- what must not be ---
-
-class Row(typing.NamedTuple):
-    """Something that a peer does, in place of what belongs there: a Hello, a HelloAck, or a later message."""
-    name: str
-    stage: str
-    act: typing.Callable  # is given the peer
-    ends: str  # what the log says of the connection's end, a pattern; "" where the session goes on
-    ways: tuple = ("incoming", "outgoing")  # as the node has it
-
-
-STAGES = ("hello", "ack", "later")
-
-
-def usual(peer, stage):
-    """What is sent at that stage by who means no harm."""
-    if stage == "hello":
-        return "Hello", peer.our_hello()
-    return ("HelloAck", peer.our_ack()) if stage == "ack" else ("Ping", b"")
-
-
-def scalar(at, value):
-    """Puts a number into a signature: r at 1, s at 33."""
-    return lambda signature: signature[:at] + value.to_bytes(32, "big") + signature[at + 32:]
-
-
-def header(add=0, value=None):
-    return lambda signature: bytes([signature[0] + add if value is None else value]) + signature[1:]
-
-
-def another_key(signature):
-    return signature[:-1] + bytes([signature[-1] ^ 1])
-
-
-def high_s(signature):
-    s = wire.ORDER - int.from_bytes(signature[33:], "big")
-    return bytes([27 + (signature[0] - 27 ^ 1)]) + signature[1:33] + s.to_bytes(32, "big")
-
-
-NOT_ON_THE_CURVE = 5
-
-LENGTH, TIME, SIGNATURE, BODY = "malformed length", r"timestamp -?\d+ s off", "malformed signature", "can't be read"
-
-
-def faults_of_envelopes(revision):
-    """(name, faults, end): whatever kind of message it is, and whenever it comes."""
-    yield "wrong magic", {"magic": b"\xca\xfe\xca\xff"}, "wrong magic"
-    yield "message too long", {"length": wire.uvarint(wire.BYTES_MOST + 1)}, LENGTH
-    yield "length of 64 bits", {"length": wire.uvarint((1 << 64) - 1)}, LENGTH
-    yield "length beyond 64 bits", {"length": b"\xff" * 9 + b"\x02"}, LENGTH
-    yield "length without an end", {"length": b"\x80" * 11}, LENGTH
-    for sign, word in ((1, "ahead"), (-1, "behind")):
-        yield f"clock far {word}", {"late": sign * (revision.window + 4)}, TIME
-        yield f"clock {word}", {"late": sign * (revision.window - 4)}, ""
-    for value in (0, 26, 35, 255):
-        yield f"signature header {value}", {"sign": header(value=value)}, SIGNATURE
-    for at, name in ((1, "r"), (33, "s")):
-        for value in (0, wire.ORDER, (1 << 256) - 1):
-            yield f"{name} = {value:x}"[:12], {"sign": scalar(at, value)}, SIGNATURE
-    yield "r of no point", {"sign": scalar(1, NOT_ON_THE_CURVE)}, SIGNATURE
-    yield "recovery id 2", {"sign": header(2)}, SIGNATURE
-    yield "header of compressed keys", {"sign": header(4)}, ""
-    yield "high s", {"sign": high_s}, ""
-
-
-def rows_of_envelopes(revision):
-    for (name, faults, end), stage in itertools.product(faults_of_envelopes(revision), STAGES):
-        yield Row(name, stage, lambda p, f=faults, s=stage: p.send(*usual(p, s), **f), end)
-    for stage in STAGES:
-        ignored = revision is PIP and stage == "later"
-        yield Row("another key", stage, lambda p, s=stage: p.send(*usual(p, s), sign=another_key),
-                  "" if ignored else "signed by somebody else")
-        yield Row("over-long length", stage, lambda p, s=stage: send_over_long(p, s), LENGTH if revision is PIP else "")
-        yield Row("cut off", stage, cut_off, ".")
-
-
-def send_over_long(peer, stage):
-    kind, message = usual(peer, stage)
-    shortest = wire.uvarint(len(message))
-    peer.send(kind, message, length=shortest[:-1] + bytes([shortest[-1] | 128, 0]))
-
-
-def cut_off(peer):
-    """The stream ends within an envelope."""
-    peer.write(wire.write_envelope(peer.revision, peer.identity, "Ping")[:-1])
-    peer.sock.shutdown(socket.SHUT_WR)
-
-
-def rows_of_handshakes(revision):
-    lax = revision is FND
-    own = {kind for kind in revision.types}
-    for stage in ("hello", "ack"):
-        right = "Hello" if stage == "hello" else "HelloAck"
-        for kind in sorted(own - {right}):
-            yield Row(f"{kind} instead", stage, lambda p, k=kind, s=stage: p.send(k, message_of(p, k)), "in the handshake|signed")
-        yield Row("a byte too many", stage, lambda p, s=stage: p.send(*longer(usual(p, s))), "" if lax else BODY)
-        yield Row("a byte too few", stage, lambda p, s=stage: p.send(*shorter(usual(p, s))), BODY)
-        yield Row("no message", stage, lambda p, s=stage: p.send(usual(p, s)[0]), BODY)
-    for direction, end in (("incoming", ""), ("outgoing", "no answer")):  # nobody has asked the one who dials
-        yield Row("another remote nonce", "hello", lambda p: p.send("Hello", p.our_hello(remote_nonce=os.urandom(32))),
-                  end, (direction,))
-    yield Row("another nonce", "ack", lambda p: p.send("HelloAck", os.urandom(32)), "no answer")
-    yield Row("its own nonce", "ack", lambda p: p.send("HelloAck", p.nonce), "no answer")
-    for version in (0, 2, 0xFFFFFFFF):
-        yield Row(f"version {version}", "hello", lambda p, v=version: p.send("Hello", p.our_hello(version=v)),
-                  "" if lax and version == 0 else f"version {version}")
-    yield Row("no key", "hello", lambda p: p.send("Hello", p.our_hello(public_key=b"\x05" * 33)), ".")
-    yield Row("the key of another", "hello", lambda p: p.send("Hello", p.our_hello(public_key=Identity().public)),
-              "signed by somebody else")
-    yield Row("a user agent too long", "hello", lambda p: p.write(huge_user_agent(p)), f"{BODY}|{LENGTH}")
-
-
-def huge_user_agent(peer):
-    """Its length is a lie."""
-    hello = peer.our_hello(user_agent="")[:-1] + wire.uvarint((1 << 63) + 1)
-    return wire.write_envelope(peer.revision, peer.identity, "Hello", hello)
-
-
-def message_of(peer, kind):
-    """A message of that kind that can be read."""
-    if kind == "Hello":
-        return peer.our_hello()
-    if kind == "HelloAck":
-        return peer.nonce
-    return wire.write_peers(peer.revision, []) if kind == "PeerRes" else b""
-
-
-def longer(what):
-    return what[0], what[1] + b"\0"
-
-
-def shorter(what):
-    return what[0], what[1][:-1]
-
-
-def rows_of_later_messages(revision):
-    lax = revision is FND
-
-    def row(name, kind, message, end="", **faults):
-        make = message if callable(message) else lambda p: message
-        return Row(name, "later", lambda p: p.send(kind, make(p), **faults), end)
-
-    entry = wire.Entry("127.1.2.3", wire.PORT, bytes(range(32)))
-    one = wire.write_peers(revision, [entry])
-    for number in (2, 12, 13, 255) if revision is PIP else (12, 13, 255, 0x0300, 0x0A00, 0xFFFF):
-        yield row(f"type {number}", number, b"whatever", "unknown type" if lax else "")
-    for kind in ("Ping", "PeerReq"):
-        yield row(f"{kind} with a message", kind, b"\0", "" if lax else BODY)
-    yield row("PeerRes without a message", "PeerRes", b"", BODY)
-    yield row("PeerRes cut short", "PeerRes", one[:-1], BODY)
-    yield row("PeerRes with a byte too many", "PeerRes", one + b"\0", "" if lax else BODY)
-    yield row("PeerRes that nobody asked for", "PeerRes", one)
-    prefix = b"" if lax else b"\1"
-    yield row("PeerRes of 2^63 entries", "PeerRes", prefix + wire.uvarint(1 << 63) + one[-10:], BODY)
-    yield row("PeerRes of 1025 entries", "PeerRes", (b"" if lax else b"\xff") + wire.uvarint(1025) +
-              wire.write_entry(revision, entry) * 1025, BODY)
-    if lax:
-        yield row("PeerRes with an over-long count", "PeerRes", b"\x81\0" + one[1:])
-    else:
-        yield row("PeerRes with an over-long count", "PeerRes", b"\1\x81\0" + one[2:], BODY)
-        for count in (0, 2, 255):
-            yield row(f"PeerRes of 1 that tells {count}", "PeerRes", wire.write_peers(revision, [entry], count), BODY)
-    yield row("Hello again", "Hello", lambda p: p.our_hello())
-    yield row("HelloAck again", "HelloAck", lambda p: p.our_ack() if p.dialed else p.nonce)
-    yield row("HelloAck of something else", "HelloAck", os.urandom(32))
-
-
-def play(target, peer, row):
-    """The connection ends at once, or goes on. What is not so; nothing where all is well."""
-    before = time.monotonic()
-    try:
-        peer.meet(send_hello=row.act if row.stage == "hello" else None, send_ack=row.act if row.stage == "ack" else None)
-        if row.stage == "later":
-            row.act(peer)
-        if row.ends:
-            peer.wait_closed(1)
-        else:
-            talks(target.node, peer)
-    except Closed:
-        if not row.ends:
-            return "disconnected"
-    except (Failure, Malformed) as problem:
-        return str(problem)
-    if not row.ends:
-        return ""
-    peer.close()
-    took = time.monotonic() - before
-    return f"closed only after {took:.1f} s" if took > 1.5 * SLOW else ""
-
-
-class Target:
-    """A node, and a good peer that it must go on serving."""
-
-    def __init__(self, lab, revision, *flags):
-        self.node = kith(lab, revision, *ALONE, "-rate", "0", *flags)
-        self.good = met(lab, self.node, revision)
-
-    def ends(self):
-        """What the log tells of the end of each connection, by address or id and by direction."""
-        return {(name, way): why for name, way, why in
-                re.findall(r"(\S+) ended, (incoming|outgoing): (.*)", self.node.stderr())}
-
-    def serves(self):
-        talks(self.node, self.good)
-        check(not [e for e in self.node.all("offline") if e["peer"] == self.good.name], "the good peer was disconnected")
-
-
-def play_all(lab, revision, rows):
-    """Each row by a peer that dials the node, and, but for HelloAck, by one that the node dials."""
-    rows = list(rows)
-    dialed = [(row, listener(lab, revision)) for row in rows if row.stage != "ack" and "outgoing" in row.ways]
-    target = Target(lab, revision, "-peers", " ".join(place.endpoint() for _, place in dialed))
-
-    def as_responder(pair):
-        row, place = pair
-        peer = closes(lab, place.accept(10))
-        return row, peer, place.endpoint(), play(target, peer, row)
-
-    with concurrent.futures.ThreadPoolExecutor(len(dialed)) as threads:
-        played = list(threads.map(as_responder, dialed))
-    for row in filter(lambda row: "incoming" in row.ways, rows):
-        peer = dialer(lab, target.node, revision)
-        played.append((row, peer, "{}:{}".format(*peer.sock.getsockname()), play(target, peer, row)))
-    target.serves()
-    faults = [f"{revision.name}, {way(peer)}, {row.stage}: {row.name}: {said}"
-              for row, peer, _, said in played if said] or wrong_reasons(target, played)
-    check(not faults, f"{len(faults)} of {len(played)}:\n    " + "\n    ".join(faults))
-    return len(played)
-
-
-def way(peer):
-    return "incoming" if peer.dialed else "outgoing"
-
-
-def wrong_reasons(target, played):
-    def missing():
-        ends = target.ends()
-        said = ((row, peer, ends.get((place, way(peer))) or ends.get((peer.name, way(peer))))
-                for row, peer, place, _ in played if row.ends)
-        return [f"{row.name}, {way(peer)}, {row.stage}: the log says: {why}"
-                for row, peer, why in said if not why or not re.search(row.ends, why)]
-    by = time.monotonic() + 3 * SLOW
-    while missing() and time.monotonic() < by:
-        time.sleep(0.1)
-    return missing()
-
+# --- what must not be (bad_input.py) ---
 
 def bad_envelopes(lab):
     return f"{sum(play_all(lab, r, rows_of_envelopes(r)) for r in REVISIONS)} connections"
@@ -842,7 +511,7 @@ def bad_messages(lab):
 
 
 if __name__ == "__main__":
-    run([the_peer_by_its_vectors, the_peer_with_itself, handshakes, what_takes_its_time, pings, silence, opaque_messages,
-         too_many_messages, the_book_is_told, the_book_is_filled, other_ports_if_asked_for, some_are_asked_each_time,
-         identities, whoever_failed_is_left_alone, handshakes_under_way, recorded_sessions, bad_envelopes, bad_handshakes,
-         bad_messages])
+    run([the_peer_by_its_vectors, the_peer_with_itself, handshakes, what_takes_its_time, pings, silence,
+         opaque_messages, too_many_messages, the_book_is_told, the_book_is_filled, other_ports_if_asked_for,
+         some_are_asked_each_time, identities, whoever_failed_is_left_alone, handshakes_under_way, recorded_sessions,
+         bad_envelopes, bad_handshakes, bad_messages])
