@@ -67,7 +67,7 @@ def bad_configuration(lab):
         (["-bootstrap", "127.0.0.1"], "-bootstrap"),
         (["-anyPort=8110"], "-anyPort"),
         (["-rate", "-1"], "-rate"),
-        (["-retry", "0"], "-retry"),
+        (["-dials", "0"], "-dials"),
         (["-config", os.path.join(lab.home, "absent.conf")], "absent.conf"),
         (["-config", str(broken)], "broken.conf:2"),
         (["-config", str(wrong)], "NetworkPort"),
