@@ -13,6 +13,7 @@
 #include <sodium.h>
 
 #include "connection/private.h"
+#include "queue/pool.h"
 #include "queue/thread.h"
 
 enum {
@@ -108,8 +109,9 @@ static void rest(struct connection *c)
     if (!fds[0].events)
         fds[0].fd = -1;
     bell_lie_down(&c->bell);
-    if (!inflow_retry(c) && nothing_to_do(c))
-        poll(fds, 2, poll_timeout(c, clock_ms()));
+    /* Nothing has come for long: others may have what this thread keeps. */
+    if (!inflow_retry(c) && nothing_to_do(c) && poll(fds, 2, poll_timeout(c, clock_ms())) == 0)
+        pool_rest();
     bell_get_up(&c->bell);
 }
 

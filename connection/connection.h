@@ -36,6 +36,10 @@ struct connection_terms {
     bool refuse;           /* answer the handshake with a refusal that carries alternatives, and end */
     size_t n_alternatives; /* up to ALTERNATIVES_MAX */
     struct endpoint alternatives[ALTERNATIVES_MAX];
+    /* Makes the digest of what the peer says, where it is still in the processor's cache; NULL for 0 in its
+     * place. On the connection's thread; the context outlives the connection. */
+    uint64_t (*digest)(const void *context, const struct parcel *p);
+    const void *digest_context;
     struct bell *controller_bell; /* rung when inbound has something, and when outbound has room; outlives
                                      the connection */
     struct ready *ready;          /* where inbound lists itself; outlives the connection */

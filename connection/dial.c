@@ -10,14 +10,20 @@
 #include "connection/private.h"
 #include "peers/resolve.h"
 
-enum { RESOLVED_MAX = 8 };
+enum {
+    RESOLVED_MAX = 8,
+    UNSENT_MOST = 512 * 1024, /* bytes */
+};
 
 void connection_tune(int fd)
 {
-    int on = 1;
+    int on = 1, unsent = UNSENT_MOST;
 
     /* Batches are made in the out buffer; the kernel must not hold them back. */
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    /* And not much more than the peer's window is to wait there: what is in the mailbox can still be dropped,
+     * and what a growing buffer of ours takes would pass for a sign that a stalled peer moves. */
+    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
 }
 
 /* Waits for the descriptor, the controller or the deadline. True where the descriptor is ready. */

@@ -8,7 +8,7 @@
 /*    type           lane      tag     id      body or parcel                                            */
 #define CONNECTION_MESSAGES(X)                                                                               \
     X(MSG_ONLINE) /* control   -       -       struct peer_terms: the handshake is done */                   \
-    X(MSG_PEER)   /* data      kind    -       a message of the peer's, for the service */                   \
+    X(MSG_PEER)   /* data      kind    digest  a message of the peer's, for the service */                   \
     X(MSG_CREDIT) /* data      good    bad     none: parcels that the session dealt with itself */           \
     X(MSG_LOST)   /* data      count   enum loss   none: parcels of or for that peer that were given up */   \
     X(MSG_ENDED)  /* control   -       -       struct ending, NULL without memory; MSG_PEER may follow */

@@ -7,9 +7,10 @@
 #include "connection/private.h"
 
 enum {
-    IN_SMALL = 64 * 1024, /* the receive buffer, while no parcel is larger */
-    OWED_MAX = 64 * 1024, /* unsent answers above which nothing more is read */
-    IN_SLACK = 64 * 1024, /* what a frame may be longer than its payload */
+    IN_SMALL = 64 * 1024,    /* the receive buffer, while no parcel is larger */
+    IN_COMFORT = 512 * 1024, /* and while large ones come one after the other */
+    OWED_MAX = 64 * 1024,    /* unsent answers above which nothing more is read */
+    IN_SLACK = 64 * 1024,    /* what a frame may be longer than its payload */
 };
 
 /* The most that may wait in the receive buffer: what one frame can need, before and after the handshake. */
@@ -43,22 +44,40 @@ static void drop_buffer(struct connection *c)
     c->in_start = c->in_end = c->in_capacity = 0;
 }
 
-static bool resize(struct connection *c, size_t capacity)
+/* False where memory is short, or what all buffers share; the buffer is then as it was. */
+static bool grow(struct connection *c, size_t capacity)
 {
     uint8_t *in;
 
-    if (!take_room(c, capacity)) {
-        connection_end(c, END_RESOURCES, "the receive buffers of all peers are full");
+    if (!take_room(c, capacity))
         return false;
-    }
     in = realloc(c->in, capacity);
     if (!in) {
-        connection_end(c, END_RESOURCES, "no memory for what it sends");
+        take_room(c, c->in_capacity);
         return false;
     }
     c->in = in;
     c->in_capacity = capacity;
     return true;
+}
+
+static bool resize(struct connection *c, size_t capacity)
+{
+    if (grow(c, capacity))
+        return true;
+    connection_end(c, END_RESOURCES, "no memory, or no share of what all receive buffers have");
+    return false;
+}
+
+/* The buffer was full, and much of that is the beginning of a parcel that must be moved to its front. A
+ * larger one is filled by several parcels at a time, and less is moved. */
+static void stretch(struct connection *c, size_t held)
+{
+    size_t capacity = 2 * c->in_capacity;
+
+    if (c->in_end == c->in_capacity && held > c->in_capacity / 8 && capacity <= IN_COMFORT &&
+        capacity <= in_limit(c))
+        grow(c, capacity);
 }
 
 /* Room to receive into. The buffer doubles only when it is full of bytes that really came, so that no length
@@ -69,6 +88,7 @@ static bool make_room(struct connection *c)
     size_t held = c->in_end - c->in_start;
 
     if (c->in_start > 0 && (c->in_end == c->in_capacity || held == 0)) {
+        stretch(c, held);
         memmove(c->in, c->in + c->in_start, held);
         c->in_start = 0;
         c->in_end = held;
@@ -189,6 +209,8 @@ void inflow_event(struct connection *c, struct session_event *ev)
     case SESSION_MESSAGE:
         m.tag = ev->message.kind;
         m.parcel = ev->message.parcel;
+        if (m.parcel && c->terms.digest)
+            m.id = c->terms.digest(c->terms.digest_context, m.parcel);
         atomic_fetch_add_explicit(&c->parcels_in, 1, memory_order_relaxed);
         post(c, &m);
         break;

@@ -31,6 +31,12 @@ enum {
 
 #define NEVER_MS INT64_MAX
 
+void actor_release(void *context, struct message *m)
+{
+    (void)context;
+    parcel_release(m->parcel);
+}
+
 struct moment actor_now(void)
 {
     return (struct moment){.ms = clock_ms(), .wall_ms = clock_wall_ms()};
@@ -57,28 +63,37 @@ static bool wants_app(const struct actor *a)
 
 static bool take_app(struct actor *a, struct moment now)
 {
-    struct message m;
-    uint64_t bytes = 0;
+    const struct message *m;
     uint32_t n = 0;
 
-    while (n < APP_AT_ONCE && wants_app(a) && mailbox_take(a->to_network, &m, 1) == 1) {
-        bytes += m.parcel->size;
+    while (n < APP_AT_ONCE && wants_app(a) && (m = batch_look(&a->app, a->to_network))) {
+        controller_handle(a->core, now, m);
+        batch_pass(&a->app, a->to_network);
         n++;
-        controller_handle(a->core, now, &m);
     }
-    if (n > 0)
-        mailbox_done(a->to_network, n, bytes);
     return n > 0;
+}
+
+static bool app_is_quiet(const struct actor *a)
+{
+    return batch_is_empty(&a->app) && mailbox_empty(a->to_network);
+}
+
+static void drop_at_end(void *context, struct message *m)
+{
+    struct actor *a = context;
+
+    parcel_release(m->parcel);
+    controller_dropped(a->core, m->peer, DROP_SHUTDOWN, 1);
 }
 
 static void drain_to_network(struct actor *a)
 {
     struct message m;
 
-    while (mailbox_drop_oldest(a->to_network, &m)) {
-        parcel_release(m.parcel);
-        controller_dropped(a->core, m.peer, DROP_SHUTDOWN, 1);
-    }
+    batch_fini(&a->app, drop_at_end, a);
+    while (mailbox_drop_oldest(a->to_network, &m))
+        drop_at_end(a, &m);
 }
 
 /* Relaxed: the fence in bell_ring, and the one that the thread makes before it looks again, see to it that
@@ -99,7 +114,7 @@ static void try_quit(struct actor *a, struct moment now)
     if (!a->quitting)
         a->quit_by = now.ms + QUIT_DRAIN_MS;
     a->quitting = true;
-    if (now.ms < a->quit_by && !(mailbox_empty(a->to_network) && mailbox_empty(a->commands) && wants_app(a)))
+    if (now.ms < a->quit_by && !(app_is_quiet(a) && mailbox_empty(a->commands) && wants_app(a)))
         return;
     quit = calloc(1, sizeof *quit);
     if (!quit) {
@@ -140,7 +155,7 @@ static bool tick(struct actor *a, struct moment now)
 static bool nothing_to_do(const struct actor *a)
 {
     return links_idle(a) && mailbox_empty(a->control) && mailbox_empty(a->commands) &&
-           (!wants_app(a) || mailbox_empty(a->to_network)) && (a->quitting || !asked_to_end(a));
+           (!wants_app(a) || app_is_quiet(a)) && (a->quitting || !asked_to_end(a));
 }
 
 static int poll_timeout(const struct actor *a)
@@ -394,6 +409,8 @@ static void destroy(struct actor *a)
             node_event_free(t.event);
     }
     controller_free(a->core);
+    batch_fini(&a->app, actor_release, NULL);
+    batch_fini(&a->held_parcels, actor_release, NULL);
     mailbox_free(a->control, discard_control, NULL);
     mailbox_free(a->commands, discard_command, NULL);
     mailbox_free(a->to_network, NULL, NULL);

@@ -67,39 +67,38 @@ void actor_quit(struct actor *a)
 
 /* --- FromNetwork --- */
 
-static void hold_parcel(struct actor *a)
+static const struct message *held_parcel(struct actor *a)
 {
-    if (!a->has_parcel)
-        a->has_parcel = mailbox_take(a->from_network, &a->held_parcel, 1) == 1;
+    return batch_look(&a->held_parcels, a->from_network);
 }
 
-static void fill_held(struct actor *a)
+static const struct message *fill_held(struct actor *a)
 {
-    hold_parcel(a);
+    const struct message *parcel = held_parcel(a);
+
     if (a->has_event)
-        return;
+        return parcel;
     /* Events second: whatever was posted before that parcel is seen now. */
     a->has_event = mailbox_take_control(a->from_network, &a->held_event, 1) == 1;
     /* And parcels once more: where there was none yet, one may have come before that event. Without this
      * look a peer's OFFLINE could overtake its last parcel. */
-    hold_parcel(a);
+    return parcel ? parcel : held_parcel(a);
 }
 
 /* The order of the two lanes is the order of their stamps. */
-static enum take_result give(struct actor *a, struct taken *t)
+static enum take_result give(struct actor *a, const struct message *parcel, struct taken *t)
 {
-    if (a->has_event && (!a->has_parcel || a->held_event.id < a->held_parcel.id)) {
+    if (a->has_event && (!parcel || a->held_event.id < parcel->id)) {
         a->has_event = false;
         t->event = a->held_event.body;
         return TAKE_EVENT;
     }
-    if (!a->has_parcel)
+    if (!parcel)
         return TAKE_NOTHING;
-    a->has_parcel = false;
-    t->peer = a->held_parcel.peer;
-    t->kind = a->held_parcel.tag;
-    t->parcel = a->held_parcel.parcel;
-    mailbox_done(a->from_network, 1, t->parcel->size);
+    t->peer = parcel->peer;
+    t->kind = parcel->tag;
+    t->parcel = parcel->parcel;
+    batch_pass(&a->held_parcels, a->from_network);
     return TAKE_PARCEL;
 }
 
@@ -122,19 +121,19 @@ static enum take_result give_last(struct actor *a, struct taken *t)
 
 enum take_result actor_take(struct actor *a, struct taken *t)
 {
+    const struct message *parcel = fill_held(a);
     bool ended;
 
-    fill_held(a);
-    if (a->has_parcel || a->has_event)
-        return give(a, t);
+    if (parcel || a->has_event)
+        return give(a, parcel, t);
     bell_get_up(&a->app_bell);
     bell_lie_down(&a->app_bell);
     /* Acquire, and before the queue is looked at again: what was posted last is found there first. */
     ended = atomic_load_explicit(&a->ended, memory_order_acquire);
-    fill_held(a); /* once more: what came before the bell was armed did not ring it */
-    if (ended && !a->has_parcel && !a->has_event)
+    parcel = fill_held(a); /* once more: what came before the bell was armed did not ring it */
+    if (ended && !parcel && !a->has_event)
         return give_last(a, t);
-    return give(a, t);
+    return give(a, parcel, t);
 }
 
 int actor_fd(const struct actor *a)

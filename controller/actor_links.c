@@ -57,25 +57,32 @@ static void take_controls(struct actor *a, struct link *l)
     }
 }
 
+/* A new batch is there. MSG_ONLINE was posted before it, on the other lane: it has come by now. */
+static void prepare(struct actor *a, struct link *l)
+{
+    take_controls(a, l);
+    for (uint32_t i = 0; i < l->batch.n; i++)
+        controller_prefetch(a->core, &l->batch.messages[i]);
+}
+
 /* True where there may be more of it. */
 static bool take_messages(struct actor *a, struct link *l, struct moment now, bool *any)
 {
     struct mailbox *inbound = connection_inbound(l->connection);
-    struct message m;
 
     for (int i = 0; i < SHARE; i++) {
-        uint32_t size;
+        struct message *m;
 
         if (!controller_takes(a->core, l->ref))
             return true;
-        if (mailbox_take(inbound, &m, 1) == 0)
+        m = batch_look(&l->batch, inbound);
+        if (!m)
             return false;
         *any = true;
-        /* Its MSG_ONLINE was posted before it, on the other lane: it is there by now. */
-        take_controls(a, l);
-        size = m.type == MSG_PEER && m.parcel ? m.parcel->size : 0;
-        controller_handle(a->core, now, &m);
-        mailbox_done(inbound, 1, size);
+        if (l->batch.at == 0)
+            prepare(a, l);
+        controller_handle(a->core, now, m);
+        batch_pass(&l->batch, inbound);
     }
     return true;
 }
@@ -182,6 +189,7 @@ void link_free(struct actor *a, struct link *l)
 
     while (mailbox_drop_oldest(outbound, &m))
         actor_discard(a, &m);
+    batch_fini(&l->batch, actor_release, NULL);
     connection_free(l->connection, NULL, NULL);
     settle(a, l);
     memset(l, 0, sizeof *l);

@@ -13,6 +13,16 @@
 #include "controller/roster.h"
 #include "seed/fetcher.h"
 
+/* Messages taken from a mailbox together, which costs less than one by one, and handled one by one: where the
+ * core will not have the next, the rest waits here. The mailbox's budget is given back when all of them are
+ * through. */
+#define BATCH_MAX 32
+struct batch {
+    struct message *messages; /* room for BATCH_MAX, from malloc; NULL before the first */
+    uint32_t n, at;
+    uint64_t bytes; /* of the payloads */
+};
+
 /* A connection, as the actor holds it. Its place in the table is the core's slot. */
 struct link {
     struct connection *connection; /* NULL: the place is free */
@@ -22,6 +32,7 @@ struct link {
     bool queued;    /* in run_queue */
     bool ended;     /* MSG_ENDED has come */
     bool unsettled; /* an accepted socket whose handshake the listener still counts */
+    struct batch batch;
 };
 
 struct ref_list {
@@ -57,6 +68,7 @@ struct actor {
     uint32_t most_links, n_links;
     struct ref_list run_queue; /* connections with messages to take */
     struct ref_list dirty;
+    struct batch app; /* from to_network */
     struct outlet from_outlet;
     bool from_dirty;
     int64_t retry_ms; /* when the core must try again what waits for room */
@@ -68,14 +80,17 @@ struct actor {
     bool over;
 
     /* The application's side of FromNetwork: one thread at a time. */
-    struct message held_parcel, held_event;
-    bool has_parcel, has_event;
+    struct batch held_parcels;
+    struct message held_event;
+    bool has_event;
     struct node_event
         *last_event; /* NODE_CLOSED, until it is taken: made at the start, so that it can't fail */
 };
 
 struct moment actor_now(void);
 bool ref_list_add(struct ref_list *l, struct peer_ref ref);
+
+void actor_release(void *context, struct message *m); /* the message's parcel; for batch_fini */
 
 /* actor_world.c */
 extern const struct controller_actions actor_actions;
@@ -85,6 +100,17 @@ void actor_missed(struct actor *a); /* tells of events that found no room, if th
 /* The event that tells of them, which are then told; NULL without memory. By the controller's thread, and by
  * the application's once that has ended. */
 struct node_event *actor_missed_event(struct actor *a);
+
+/* batch.c: each for the reader of the mailbox. */
+/* The next message, which stays in its place until batch_pass; NULL where there is none, or no memory for
+ * any. */
+struct message *batch_look(struct batch *b, struct mailbox *from);
+/* It is dealt with: the mailbox's writer is told that we get on, and at the end of the batch that there is
+ * room. */
+void batch_pass(struct batch *b, struct mailbox *from);
+bool batch_is_empty(const struct batch *b); /* nothing taken waits to be handled */
+/* Releases what is left, through `discard`; gives its memory back. */
+void batch_fini(struct batch *b, void (*discard)(void *context, struct message *m), void *context);
 
 /* actor_links.c */
 struct link *link_find(struct actor *a, struct peer_ref ref);

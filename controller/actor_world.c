@@ -40,6 +40,11 @@ void actor_discard(void *context, struct message *m)
 
 /* --- connections --- */
 
+static uint64_t digest(const void *core, const struct parcel *p)
+{
+    return controller_digest(core, p);
+}
+
 static bool start(struct actor *a, struct peer_ref slot, struct connection_terms *terms)
 {
     struct link *l = &a->links[slot.index];
@@ -49,6 +54,8 @@ static bool start(struct actor *a, struct peer_ref slot, struct connection_terms
     terms->node = &a->config.terms;
     terms->bind = a->config.has_bind ? &a->config.bind : NULL;
     terms->controller_bell = &a->bell;
+    terms->digest = digest;
+    terms->digest_context = a->core;
     terms->ready = a->ready;
     terms->receive_room = &a->receive_room;
     terms->log = a->sink;

@@ -45,6 +45,7 @@ static bool open_memories(struct controller *c)
 {
     const struct timings *t = &c->config->terms.timings;
 
+    c->digest_key.strong = c->config->relay;
     for (size_t i = 0; i < sizeof c->digest_key.bytes; i++)
         c->digest_key.bytes[i] = (uint8_t)draw(c);
     if (t->echo > 0)
@@ -72,6 +73,17 @@ static bool open_parts(struct controller *c, const struct book_snapshot *restore
         return false;
     c->service = calloc(1, config->protocol->service_size ? config->protocol->service_size : 1);
     return c->service && config->protocol->service_open(c->service, &service, c->now.ms) == 0;
+}
+
+uint64_t controller_digest(const struct controller *c, const struct parcel *p)
+{
+    return c->echo || c->seen ? recent_digest(&c->digest_key, p) : 0;
+}
+
+void controller_prefetch(const struct controller *c, const struct message *m)
+{
+    if (c->echo && m->type == MSG_PEER)
+        recent_prefetch(c->echo, m->peer, m->id);
 }
 
 uint32_t controller_most_slots(const struct config *config)
@@ -155,6 +167,8 @@ static void on_peer(struct controller *c, const struct message *m)
         return;
     }
     slot_credit(c, s, c->config->merits.good);
+    c->arrived = m->parcel;
+    c->arrived_digest = m->id;
     p = slot_service_peer(c, s);
     c->config->protocol->service_message(c->service, c->now.ms, &p, m->tag, m->parcel);
 }

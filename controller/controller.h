@@ -84,6 +84,13 @@ struct controller *controller_new(const struct config *config, const struct cont
 /* Begins to dial and to fetch seeds. Once. */
 void controller_start(struct controller *c, struct moment now);
 
+/* Any thread. The id that a MSG_PEER with this parcel must have: how messages are told apart. 0 without
+ * looking where this node does not have to. */
+uint64_t controller_digest(const struct controller *c, const struct parcel *p);
+
+/* A MSG_PEER is going to be handled soon: what that needs is fetched from memory meanwhile. */
+void controller_prefetch(const struct controller *c, const struct message *m);
+
 /* Something happened. Takes the message: its body or parcel belongs to the core afterwards. Must not be
  * called with a MSG_SEND or MSG_PEER that the core would not take. */
 void controller_handle(struct controller *c, struct moment now, const struct message *m);

@@ -71,6 +71,8 @@ struct controller {
     struct moment now;
     struct book *book;
     struct recent_key digest_key;
+    const struct parcel *arrived; /* the message of a peer that is being handled; not to be looked into */
+    uint64_t arrived_digest;
     struct recent *echo; /* who sent what; NULL where no message is held back */
     struct recent *seen; /* what anybody sent; NULL unless we relay */
     void *service;

@@ -1,8 +1,13 @@
 #include "controller/recent.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <sodium.h>
+#include <xxhash.h>
+#if defined(__x86_64__) && __has_include(<xxh_x86dispatch.h>)
+#include <xxh_x86dispatch.h> /* the same functions, by what the processor at hand can do */
+#endif
 
 enum {
     SETS = 16384, /* a power of two */
@@ -14,27 +19,34 @@ struct entry {
     int64_t until_ms; /* 0: empty */
 };
 
+/* A set is a cache line. */
 struct recent {
+    _Alignas(64) struct entry sets[SETS][WAYS];
     int64_t window_ms;
-    struct entry sets[SETS][WAYS];
 };
 
-_Static_assert(sizeof((struct recent_key *)0)->bytes == crypto_shorthash_KEYBYTES, "the length of a key");
+_Static_assert(sizeof((struct recent_key *)0)->bytes >= crypto_shorthash_KEYBYTES &&
+                   sizeof((struct recent_key *)0)->bytes >= XXH3_SECRET_SIZE_MIN,
+               "the length of a key");
 
 uint64_t recent_digest(const struct recent_key *key, const struct parcel *p)
 {
     uint64_t digest;
 
+    if (!key->strong)
+        return XXH3_64bits_withSecret(p->bytes, p->size, key->bytes, sizeof key->bytes);
     crypto_shorthash((unsigned char *)&digest, p->bytes, p->size, key->bytes);
     return digest;
 }
 
 struct recent *recent_new(int64_t window_ms)
 {
-    struct recent *r = calloc(1, sizeof *r);
+    struct recent *r = aligned_alloc(_Alignof(struct recent), sizeof *r);
 
-    if (r)
-        r->window_ms = window_ms;
+    if (!r)
+        return NULL;
+    memset(r, 0, sizeof *r);
+    r->window_ms = window_ms;
     return r;
 }
 
@@ -54,6 +66,11 @@ static uint64_t mix(struct peer_ref peer, uint64_t digest)
     x *= 0xc4ceb9fe1a85ec53ULL;
     x ^= x >> 33;
     return x;
+}
+
+void recent_prefetch(const struct recent *r, struct peer_ref from, uint64_t digest)
+{
+    __builtin_prefetch(r->sets[mix(from, digest) & (SETS - 1)], 1);
 }
 
 void recent_note(struct recent *r, struct peer_ref from, uint64_t digest, int64_t now_ms)

@@ -3,9 +3,8 @@
  * relayed is taken once.
  *
  * Bounded in entries and in time: past the bound the oldest of a handful make room. What is forgotten too
- * early is sent back, or taken, once too often, which harms nobody. Entries are keyed digests, so that a peer
- * can't choose bytes that pass for another's. One thread owns it; nothing blocks. Times are in milliseconds
- * of a clock that never goes back. */
+ * early is sent back, or taken, once too often, which harms nobody. Entries are keyed digests. One thread
+ * owns it; nothing blocks. Times are in milliseconds of a clock that never goes back. */
 #ifndef KITH_CONTROLLER_RECENT_H
 #define KITH_CONTROLLER_RECENT_H
 
@@ -15,9 +14,12 @@
 #include "queue/message.h"
 #include "queue/parcel.h"
 
-/* Of random bytes; one of a node makes the digests for all its memories. */
+/* How a node makes the digests for all its memories. `strong`: a peer can't find two messages of one digest,
+ * and so can't keep one of them from those that are told each message once. Otherwise it might, which would
+ * keep a message from nobody but itself, and long messages cost a tenth. */
 struct recent_key {
-    uint8_t bytes[16];
+    bool strong;
+    uint8_t bytes[192]; /* random */
 };
 uint64_t recent_digest(const struct recent_key *key, const struct parcel *p);
 
@@ -28,6 +30,9 @@ struct recent *recent_new(int64_t window_ms);
 void recent_free(struct recent *r); /* NULL is allowed */
 
 /* `from` is PEER_NOBODY where it does not matter who. */
+/* What is going to be noted soon is fetched from memory meanwhile. */
+void recent_prefetch(const struct recent *r, struct peer_ref from, uint64_t digest);
+
 void recent_note(struct recent *r, struct peer_ref from, uint64_t digest, int64_t now_ms);
 bool recent_has(const struct recent *r, struct peer_ref from, uint64_t digest, int64_t now_ms);
 

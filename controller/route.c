@@ -117,7 +117,7 @@ static void retry_relayed(struct controller *c)
 void route_deliver(struct controller *c, struct peer_ref from, uint32_t kind, struct parcel *parcel)
 {
     struct message m = {.type = MSG_PEER, .tag = kind, .peer = from, .parcel = parcel};
-    uint64_t digest = c->echo || c->seen ? recent_digest(&c->digest_key, parcel) : 0;
+    uint64_t digest = parcel == c->arrived ? c->arrived_digest : controller_digest(c, parcel);
 
     if (c->echo)
         recent_note(c->echo, from, digest, c->now.ms);

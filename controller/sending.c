@@ -82,8 +82,8 @@ static void choose(struct controller *c, struct sending *s)
         left_sample(c, s, 0, 1);
 }
 
-/* True where that peer is dealt with. */
-static bool send_one(struct controller *c, struct sending *s, struct peer_ref to)
+/* True where that peer is dealt with. The last one gets our own reference. */
+static bool send_one(struct controller *c, struct sending *s, struct peer_ref to, bool last)
 {
     const struct slot *slot = slot_find(c, to);
     struct message m = {.type = SEND_KIND(s->message.tag),
@@ -95,18 +95,22 @@ static bool send_one(struct controller *c, struct sending *s, struct peer_ref to
         controller_dropped(c, to, DROP_GONE, 1);
         return true;
     }
-    parcel_hold(m.parcel);
+    if (!last)
+        parcel_hold(m.parcel);
     switch (c->act->post(c->world, c->now, to, &m)) {
     case OUTLET_POSTED:
         s->sent++;
-        return true;
-    case OUTLET_DROPPED:
-        return true;
-    case OUTLET_WAIT:
         break;
+    case OUTLET_DROPPED:
+        break;
+    case OUTLET_WAIT:
+        if (!last)
+            parcel_release(m.parcel);
+        return false;
     }
-    parcel_release(m.parcel);
-    return false;
+    if (last)
+        s->message.parcel = NULL;
+    return true;
 }
 
 static void finish(struct controller *c, struct sending *s)
@@ -125,7 +129,7 @@ void sending_retry(struct controller *c, struct sending *s)
         return;
     /* One full mailbox keeps the next message back, but not this one from the others. */
     for (size_t i = 0; i < s->n_left; i++)
-        if (!send_one(c, s, s->left[i]))
+        if (!send_one(c, s, s->left[i], waiting == 0 && i + 1 == s->n_left))
             s->left[waiting++] = s->left[i];
     s->n_left = waiting;
     if (waiting == 0)

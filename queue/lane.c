@@ -117,9 +117,9 @@ bool lane_post(struct lane *l, const struct message *message, uint32_t bytes)
     return true;
 }
 
-bool lane_take(struct lane *l, struct message *message)
+size_t lane_take(struct lane *l, struct message *messages, size_t most)
 {
-    return ring_take_message(l->ring, message);
+    return ring_take_messages(l->ring, messages, most);
 }
 
 static bool at_most_half(const struct lane *l)

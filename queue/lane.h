@@ -42,9 +42,9 @@ void lane_fini(struct lane *l); /* does not look at messages that are still insi
  * for any message. */
 bool lane_post(struct lane *l, const struct message *message, uint32_t bytes);
 
-/* The reader, or a writer that goes on to lane_take_back. Takes the oldest, which the caller owns then; false
- * where none is left. */
-bool lane_take(struct lane *l, struct message *message);
+/* The reader, or a writer that goes on to lane_take_back. Takes up to `most`, oldest first, which the caller
+ * owns then; returns how many. */
+size_t lane_take(struct lane *l, struct message *messages, size_t most);
 
 /* A writer: the message of so many bytes, which it took with lane_take, no longer counts. */
 void lane_take_back(struct lane *l, uint32_t bytes);

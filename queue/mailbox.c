@@ -81,7 +81,7 @@ static void discard_lane(struct lane *l, void (*discard)(void *context, struct m
                          void *context)
 {
     struct message left;
-    while (lane_take(l, &left))
+    while (lane_take(l, &left, 1) == 1)
         discard(context, &left);
     lane_fini(l);
 }
@@ -141,7 +141,7 @@ void mailbox_unlist(struct mailbox *m)
 
 bool mailbox_drop_oldest(struct mailbox *m, struct message *oldest)
 {
-    if (!lane_take(&m->data, oldest))
+    if (lane_take(&m->data, oldest, 1) == 0)
         return false;
     lane_take_back(&m->data, payload_of(oldest));
     return true;
@@ -158,24 +158,16 @@ uint64_t mailbox_progress(const struct mailbox *m)
     return atomic_load_explicit(&m->progress, memory_order_relaxed);
 }
 
-static size_t take_up_to(struct lane *l, struct message *messages, size_t most)
-{
-    size_t taken = 0;
-    while (taken < most && lane_take(l, &messages[taken]))
-        taken++;
-    return taken;
-}
-
 size_t mailbox_take(struct mailbox *m, struct message *messages, size_t most)
 {
-    return take_up_to(&m->data, messages, most);
+    return lane_take(&m->data, messages, most);
 }
 
 size_t mailbox_take_control(struct mailbox *m, struct message *messages, size_t most)
 {
     if (!m->has_control)
         return 0;
-    size_t taken = take_up_to(&m->control, messages, most < MAILBOX_MOST ? most : MAILBOX_MOST);
+    size_t taken = lane_take(&m->control, messages, most < MAILBOX_MOST ? most : MAILBOX_MOST);
     if (taken > 0)
         lane_done(&m->control, (uint32_t)taken, 0);
     return taken;

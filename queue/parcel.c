@@ -1,13 +1,14 @@
 #include "queue/parcel.h"
 
-#include <stdlib.h>
 #include <string.h>
+
+#include "queue/pool.h"
 
 struct parcel *parcel_new(const void *bytes, size_t size)
 {
     if (size > PARCEL_MAX)
         return NULL;
-    struct parcel *p = malloc(sizeof *p + size);
+    struct parcel *p = pool_take(sizeof *p + size);
     if (p == NULL)
         return NULL;
     atomic_init(&p->references, 1);
@@ -32,5 +33,5 @@ void parcel_release(struct parcel *p)
     /* Release: without it a read of the payload by this thread could slip behind the free of another one.
      * Acquire: without it the free here could slip before the reads of those that released earlier. */
     if (atomic_fetch_sub_explicit(&p->references, 1, memory_order_acq_rel) == 1)
-        free(p);
+        pool_give(p, sizeof *p + p->size);
 }

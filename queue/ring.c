@@ -108,13 +108,33 @@ bool ring_put_name(struct ring *r, struct peer_ref name)
     return true;
 }
 
-/* Always CK's take for many consumers: a writer that drops the oldest message takes it as the reader does. */
-bool ring_take_message(struct ring *r, struct message *message)
+/* As CK takes for many consumers, since a writer that drops the oldest message takes it as the reader does;
+ * but several at a time, with one atomic step for all of them. The slots are copied before they are claimed:
+ * afterwards a writer may fill them anew. Where somebody else has claimed some of them meanwhile, the step
+ * fails and the copies do not count. */
+size_t ring_take_messages(struct ring *r, struct message *messages, size_t most)
 {
-    if (!ck_ring_dequeue_mpmc_message(&r->ck, r->slots, message))
-        return false;
+    const struct message *slots = r->slots;
+    unsigned int head = ck_pr_load_uint(&r->ck.c_head), n;
+
+    do {
+        /* The head before the tail: a tail that is older than the head would make the difference wrap around.
+         */
+        ck_pr_fence_load();
+        n = ck_pr_load_uint(&r->ck.p_tail) - head;
+        if (n == 0)
+            return 0;
+        if (n > most)
+            n = (unsigned int)most;
+        /* The tail before the slots: they are filled before it moves. */
+        ck_pr_fence_load();
+        for (unsigned int i = 0; i < n; i++)
+            messages[i] = slots[(head + i) & r->ck.mask];
+        /* And the slots before the claim, for the reason above. */
+        ck_pr_fence_store_atomic();
+    } while (!ck_pr_cas_uint_value(&r->ck.c_head, head, head + n, &head));
     HANDOVER_TAKE(r);
-    return true;
+    return n;
 }
 
 bool ring_take_name(struct ring *r, struct peer_ref *name)

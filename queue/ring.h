@@ -34,8 +34,9 @@ void ring_free(struct ring *r); /* when no thread uses it any more; NULL is allo
 bool ring_put_message(struct ring *r, const struct message *message);
 bool ring_put_name(struct ring *r, struct peer_ref name);
 
-/* Any thread, several at once; oldest first. False where the ring is empty. None blocks. */
-bool ring_take_message(struct ring *r, struct message *message);
+/* Any thread, several at once; oldest first. Up to `most` messages, and how many they are; false where the
+ * ring is empty. None blocks. */
+size_t ring_take_messages(struct ring *r, struct message *messages, size_t most);
 bool ring_take_name(struct ring *r, struct peer_ref *name);
 
 /* Any thread; a snapshot. */

@@ -40,7 +40,8 @@ def peer_at(node, address):
 # --- the library ---
 
 LIBRARIES = {"libsodium": "libsodium", "libjansson": "jansson", "libcurl": "libcurl", "libck": "Concurrency Kit",
-             "libprotobuf-c": "protobuf-c", "libsecp256k1": "libsecp256k1", "libc": None}
+             "libprotobuf-c": "protobuf-c", "libsecp256k1": "libsecp256k1", "libxxhash": "xxHash",
+             "libc": None}
 
 
 def install(lab):

@@ -336,6 +336,7 @@ static void receive(struct world *w, struct peer_ref from, const char *text)
 
     m.parcel = parcel_new(text, strlen(text));
     assert_non_null(m.parcel);
+    m.id = controller_digest(w->core, m.parcel);
     controller_handle(w->core, now(w), &m);
 }
 

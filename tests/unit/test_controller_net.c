@@ -299,6 +299,8 @@ static enum outlet_result v_post(void *world, struct moment now, struct peer_ref
         return OUTLET_DROPPED;
     }
     arrives.peer = other.ref;
+    if (m->parcel)
+        arrives.id = controller_digest(n->net->nodes[other.node].core, m->parcel);
     net_post(n->net, other.node, &arrives);
     return OUTLET_POSTED;
 }

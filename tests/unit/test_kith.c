@@ -554,6 +554,7 @@ static void no_event_overtakes_a_parcel(void **state)
     }
     pthread_join(thread, &done);
     assert_non_null(done);
+    batch_fini(&a->held_parcels, actor_release, NULL);
     mailbox_free(a->from_network, NULL, NULL);
     bell_fini(&a->app_bell);
     free(a);

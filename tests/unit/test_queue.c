@@ -213,9 +213,14 @@ static void a_ring_holds_what_it_was_made_for_in_order(void **state)
             for (int round = 0; round < 20; round++) {
                 for (uint32_t i = 0; i < most; i++)
                     assert_true(ring_put_message(r, &(struct message){.id = in++}));
-                struct message message;
-                while (ring_take_message(r, &message))
-                    assert_int_equal(message.id, out++);
+                /* One at a time, some, or more than there are. */
+                struct message messages[12];
+                size_t at_once = 1 + (size_t)round % 12, taken;
+                while ((taken = ring_take_messages(r, messages, at_once)) > 0) {
+                    assert_true(taken <= at_once);
+                    for (size_t i = 0; i < taken; i++)
+                        assert_int_equal(messages[i].id, out++);
+                }
                 assert_int_equal(in, out);
                 assert_true(ring_empty(r));
             }

@@ -1,0 +1,180 @@
+#include "queue/pool.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+/* A free block: the next of its magazine, or of its thread's list. */
+struct block {
+    struct block *next;
+    uint32_t n; /* in the first of a magazine: how many there are, since to count them would be to fetch them
+                   all */
+};
+
+enum {
+    CLASSES = 7,
+    MAGAZINE_BYTES = 32 * 1024, /* of blocks that are handed on together; at least one */
+    SHELVES = 128,              /* for magazines, of each class */
+};
+
+static const uint32_t class_sizes[CLASSES] = {160, 416, 1152, 2304, 8448, 32768, POOL_LARGEST};
+
+/* What a thread keeps: up to two magazines of a class, so that one who gives and takes in turns hands nothing
+ * on. */
+struct cache {
+    struct block *first[CLASSES];
+    uint32_t n[CLASSES];
+    bool ends_with_thread;
+};
+
+static _Thread_local struct cache cache;
+
+/* Magazines that any thread may take. */
+static _Atomic(struct block *) shelves[CLASSES][SHELVES];
+
+static pthread_key_t end_key;
+static pthread_once_t end_once = PTHREAD_ONCE_INIT;
+static bool end_known;
+
+static unsigned class_of(size_t size)
+{
+    unsigned c = 0;
+
+    while (size > class_sizes[c])
+        c++;
+    return c;
+}
+
+static uint32_t magazine_of(unsigned c)
+{
+    return class_sizes[c] < MAGAZINE_BYTES ? MAGAZINE_BYTES / class_sizes[c] : 1;
+}
+
+static void free_all(struct block *b)
+{
+    while (b) {
+        struct block *next = b->next;
+
+        free(b);
+        b = next;
+    }
+}
+
+/* Release: whoever takes the magazine sees its links. Without it, it could follow pointers that are not
+ * written yet. */
+static void hand_on(unsigned c, struct block *magazine, uint32_t n)
+{
+    magazine->n = n;
+    for (int i = 0; i < SHELVES; i++) {
+        struct block *none = NULL;
+
+        if (!atomic_load_explicit(&shelves[c][i], memory_order_relaxed) &&
+            atomic_compare_exchange_strong_explicit(&shelves[c][i], &none, magazine, memory_order_release,
+                                                    memory_order_relaxed))
+            return;
+    }
+    free_all(magazine);
+}
+
+/* One exchange takes a whole magazine, so that nobody else can hold a pointer into it. Taking block by block
+ * would need a look at the next one of a block that another thread may have taken, and given back, meanwhile.
+ */
+static bool refill(unsigned c)
+{
+    for (int i = 0; i < SHELVES; i++) {
+        struct block *b;
+
+        if (!atomic_load_explicit(&shelves[c][i], memory_order_relaxed))
+            continue;
+        b = atomic_exchange_explicit(&shelves[c][i], NULL, memory_order_acquire);
+        if (!b)
+            continue;
+        cache.first[c] = b;
+        cache.n[c] = b->n;
+        return true;
+    }
+    return false;
+}
+
+static void rest_at_end(void *unused)
+{
+    (void)unused;
+    pool_rest();
+}
+
+static void make_end_key(void)
+{
+    end_known = pthread_key_create(&end_key, rest_at_end) == 0;
+}
+
+/* Without it a thread that ends would leak what it keeps: then it keeps nothing. */
+static bool may_keep(void)
+{
+    if (!cache.ends_with_thread) {
+        pthread_once(&end_once, make_end_key);
+        cache.ends_with_thread = end_known && pthread_setspecific(end_key, &cache) == 0;
+    }
+    return cache.ends_with_thread;
+}
+
+void pool_rest(void)
+{
+    for (unsigned c = 0; c < CLASSES; c++) {
+        if (cache.first[c])
+            hand_on(c, cache.first[c], cache.n[c]);
+        cache.first[c] = NULL;
+        cache.n[c] = 0;
+    }
+}
+
+/* Gives the older half of a full list away; the younger one is still in the processor's cache. */
+static void halve(unsigned c)
+{
+    struct block *last = cache.first[c];
+
+    for (uint32_t i = 1; i < magazine_of(c); i++)
+        last = last->next;
+    hand_on(c, last->next, cache.n[c] - magazine_of(c));
+    last->next = NULL;
+    cache.n[c] = magazine_of(c);
+}
+
+#ifdef KITH_NO_POOL /* so that the address sanitizer sees each parcel come and go */
+static const bool is_off = true;
+#else
+static const bool is_off = false;
+#endif
+
+void *pool_take(size_t size)
+{
+    struct block *b;
+    unsigned c;
+
+    if (size > POOL_LARGEST || is_off)
+        return malloc(size);
+    c = class_of(size);
+    if (!cache.first[c] && !refill(c))
+        return malloc(class_sizes[c]);
+    b = cache.first[c];
+    cache.first[c] = b->next;
+    cache.n[c]--;
+    return b;
+}
+
+void pool_give(void *block, size_t size)
+{
+    struct block *b = block;
+    unsigned c;
+
+    if (size > POOL_LARGEST || is_off || !may_keep()) {
+        free(block);
+        return;
+    }
+    c = class_of(size);
+    b->next = cache.first[c];
+    cache.first[c] = b;
+    if (++cache.n[c] > 2 * magazine_of(c))
+        halve(c);
+}

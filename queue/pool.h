@@ -1,0 +1,24 @@
+/* Memory for parcels, without a call of the system's allocator for each.
+ *
+ * A parcel is made by one thread and freed by another, which is what general allocators are slowest at. Here
+ * each thread keeps a few free blocks of its own; what it has too many of it hands on, a magazine of blocks
+ * at a time, to the threads that have none. What is kept is bounded: less
+ * than 600 KiB for each thread, and 36 MiB for all magazines. Blocks above POOL_LARGEST come from malloc. */
+#ifndef KITH_QUEUE_POOL_H
+#define KITH_QUEUE_POOL_H
+
+#include <stddef.h>
+
+#define POOL_LARGEST ((size_t)68 << 10)
+
+/* Any thread; never blocks. At least `size` bytes, aligned as by malloc; NULL where memory is short. */
+void *pool_take(size_t size);
+
+/* Any thread; never blocks. `size` is what the block was taken with. */
+void pool_give(void *block, size_t size);
+
+/* Any thread; never blocks. Hands on all that the thread keeps: for one that goes to sleep for long. The end
+ * of a thread does the same. */
+void pool_rest(void);
+
+#endif

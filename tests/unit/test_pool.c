@@ -1,0 +1,148 @@
+/* Blocks that threads hand each other. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "queue/pool.h"
+#include "queue/ring.h"
+
+enum { THREADS = 4, ROUNDS = 20000, HELD = 500 };
+
+static const size_t sizes[] = {1, 8, 192, 193, 640, 641, 2176, 2177, 8192, 8193, POOL_LARGEST, 100000};
+#define SIZES (sizeof sizes / sizeof sizes[0])
+
+static void every_size_is_there_and_apart(void **state)
+{
+    uint8_t *blocks[SIZES][4];
+
+    (void)state;
+    for (int again = 0; again < 3; again++) {
+        for (size_t i = 0; i < SIZES; i++)
+            for (int j = 0; j < 4; j++) {
+                blocks[i][j] = pool_take(sizes[i]);
+                assert_non_null(blocks[i][j]);
+                assert_int_equal((uintptr_t)blocks[i][j] % _Alignof(max_align_t), 0);
+                memset(blocks[i][j], (int)(4 * i) + j, sizes[i]);
+            }
+        for (size_t i = 0; i < SIZES; i++)
+            for (int j = 0; j < 4; j++) {
+                for (size_t at = 0; at < sizes[i]; at++)
+                    assert_int_equal(blocks[i][j][at], (int)(4 * i) + j);
+                pool_give(blocks[i][j], sizes[i]);
+            }
+    }
+    pool_rest();
+    pool_rest();
+}
+
+/* One takes what the other gives back: the blocks go round instead of coming from the system each time. */
+struct pipe_line {
+    struct ring *to;
+    _Atomic bool wrong;
+};
+
+static void *give_back(void *argument)
+{
+    struct pipe_line *p = argument;
+    struct message m;
+
+    for (int i = 0; i < ROUNDS;) {
+        if (ring_take_messages(p->to, &m, 1) == 0) {
+            sched_yield();
+            continue;
+        }
+        if (*(uint32_t *)m.body != (uint32_t)i)
+            p->wrong = true;
+        pool_give(m.body, m.tag);
+        i++;
+    }
+    return NULL;
+}
+
+static void one_takes_and_another_gives(void **state)
+{
+    struct pipe_line p = {.to = ring_new(RING_OF_MESSAGES, 256, false)};
+    pthread_t thread;
+
+    (void)state;
+    assert_non_null(p.to);
+    assert_int_equal(pthread_create(&thread, NULL, give_back, &p), 0);
+    for (int i = 0; i < ROUNDS; i++) {
+        struct message m = {.tag = (uint32_t)(4 + i * 37 % 9000)};
+
+        m.body = pool_take(m.tag);
+        assert_non_null(m.body);
+        *(uint32_t *)m.body = (uint32_t)i;
+        while (!ring_put_message(p.to, &m))
+            sched_yield();
+    }
+    pthread_join(thread, NULL);
+    assert_false(p.wrong);
+    ring_free(p.to);
+}
+
+/* No block is ever two threads' at once. */
+static void *take_and_give(void *argument)
+{
+    const uint8_t *own = argument;
+    uint8_t *held[HELD] = {0};
+    size_t size_of[HELD];
+    uint32_t luck = *own;
+    uintptr_t wrong = 0;
+
+    for (int i = 0; i < ROUNDS; i++) {
+        size_t at;
+
+        luck = luck * 1664525 + 1013904223;
+        at = (luck >> 8) % HELD;
+        if (held[at]) {
+            wrong += held[at][0] != *own || held[at][size_of[at] - 1] != *own;
+            pool_give(held[at], size_of[at]);
+            held[at] = NULL;
+        } else {
+            size_of[at] = sizes[luck % (SIZES - 1)];
+            held[at] = pool_take(size_of[at]);
+            memset(held[at], *own, size_of[at]);
+        }
+        if (luck % 4096 == 0)
+            pool_rest();
+    }
+    for (int i = 0; i < HELD; i++)
+        if (held[i])
+            pool_give(held[i], size_of[i]);
+    return (void *)wrong;
+}
+
+static void many_take_and_give(void **state)
+{
+    static uint8_t names[THREADS] = {1, 2, 3, 4};
+    pthread_t threads[THREADS];
+    void *wrong;
+
+    (void)state;
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, take_and_give, &names[i]), 0);
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], &wrong);
+        assert_null(wrong);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_size_is_there_and_apart),
+        cmocka_unit_test(one_takes_and_another_gives),
+        cmocka_unit_test(many_take_and_give),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
