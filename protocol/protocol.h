@@ -42,7 +42,7 @@ struct session_terms {
     struct endpoint remote; /* the other end of the TCP connection */
     bool refuse; /* answer the peer's handshake with a refusal that carries `alternatives`, then end */
     const struct endpoint *alternatives;
-    size_t n_alternatives; /* up to ALTERNATIVES_MAX; the array outlives the session */
+    size_t n_alternatives;   /* up to ALTERNATIVES_MAX; the array outlives the session */
     struct peer_id expected; /* who must be there; size 0 for anybody */
     uint64_t (*random)(void *context);
     int64_t (*wall_ms)(void *context); /* since 1970; for what bears the time of day on the wire */
@@ -116,9 +116,10 @@ struct service_actions {
     void (*deliver)(void *world, struct peer_ref from, uint32_t kind, struct parcel *parcel);
     /* Up to `most` addresses that may be told to that peer: good ones, never special ones or the asker's own.
      * With ids not NULL, who is there, as far as known: out[i] is where ids[i] is. */
-    size_t (*share)(void *world, struct peer_ref asker, struct endpoint *out, struct peer_id *ids, size_t most);
-    /* Addresses that a peer told us, and who is there (NULL where it did not say); copied, save those that the
-     * network does not allow. */
+    size_t (*share)(void *world, struct peer_ref asker, struct endpoint *out, struct peer_id *ids,
+                    size_t most);
+    /* Addresses that a peer told us, and who is there (NULL where it did not say); copied, save those that
+     * the network does not allow. */
     void (*learn)(void *world, struct peer_ref from, const struct endpoint *endpoints,
                   const struct peer_id *ids, size_t n);
     /* How many outgoing connections are still wanted. */

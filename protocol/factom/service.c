@@ -66,8 +66,8 @@ static void learn(const struct service *s, const struct service_peer *p, const s
         return;
     }
     state->asked = false;
-    s->terms.actions->learn(s->terms.world, p->ref, (const struct endpoint *)(const void *)parcel->bytes, NULL,
-                            parcel->size / sizeof(struct endpoint));
+    s->terms.actions->learn(s->terms.world, p->ref, (const struct endpoint *)(const void *)parcel->bytes,
+                            NULL, parcel->size / sizeof(struct endpoint));
 }
 
 void factom_service_message(void *v, int64_t now_ms, const struct service_peer *p, uint32_t kind,
