@@ -23,15 +23,18 @@ static size_t in_limit(const struct connection *c)
 
 /* Takes from, or gives back to, what the buffers of all connections share. Relaxed: nothing but the number
  * itself is agreed upon. Without the atomic step two connections could both take the last of it, and a change
- * could be lost for ever. */
+ * could be lost for ever; a subtraction that is undone where it was too much would meanwhile show the others
+ * less than there is. */
 static bool take_room(struct connection *c, size_t capacity)
 {
     int64_t wanted = capacity > IN_SMALL ? (int64_t)(capacity - IN_SMALL) : 0, more = wanted - c->in_taken;
+    int64_t room = atomic_load_explicit(c->terms.receive_room, memory_order_relaxed);
 
-    if (atomic_fetch_sub_explicit(c->terms.receive_room, more, memory_order_relaxed) < more) {
-        atomic_fetch_add_explicit(c->terms.receive_room, more, memory_order_relaxed);
-        return false;
-    }
+    do {
+        if (more > 0 && room < more)
+            return false;
+    } while (!atomic_compare_exchange_weak_explicit(c->terms.receive_room, &room, room - more,
+                                                    memory_order_relaxed, memory_order_relaxed));
     c->in_taken = wanted;
     return true;
 }
