@@ -75,7 +75,9 @@ static int specials_merge(struct controller *c, const struct address_list *list,
             s = &c->specials[c->n_specials++];
             *s = (struct special){.address = list->items[i], .dial_ms = c->now.ms};
         }
-        s->address.id = list->items[i].id;
+        /* A list that names nobody does not take back whom the other one insists on. */
+        if (list->items[i].id.size > 0)
+            s->address.id = list->items[i].id;
         if (flags)
             s->from_flags = true;
         else

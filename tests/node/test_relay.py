@@ -88,8 +88,7 @@ def a_mesh(lab):
 
 
 def floods_that_cross(lab):
-    """Two relays in the middle, each flooded by a peer of its own: their mailboxes for each other are full most of the
-    time, and neither may wait for the other."""
+    """Two relays in the middle with short queues, each flooded by a peer of its own: all comes through, in the end."""
     count, flags = few(2000), ("-exclusive", "-acceptInterval", "0", "-queue", "20", "-stall", "3s")
     ends = [lab.node(*flags) for _ in range(2)]
     relays = [lab.node(*flags, "-relay", "-peers", ends[0].endpoint)]

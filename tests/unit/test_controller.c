@@ -23,6 +23,7 @@ struct world {
 
     struct peer_ref dialed[MOST];
     char dialed_to[MOST][ENDPOINT_TEXT_MAX];
+    struct peer_id dialed_id[MOST];
     size_t n_dialed;
 
     struct peer_ref accepted[MOST];
@@ -60,6 +61,7 @@ static bool w_dial(void *world, struct peer_ref slot, const struct dial_terms *t
 
     assert_true(w->n_dialed < MOST);
     address_format(&terms->to, w->dialed_to[w->n_dialed], ENDPOINT_TEXT_MAX);
+    w->dialed_id[w->n_dialed] = terms->to.id;
     w->dialed[w->n_dialed++] = slot;
     return true;
 }
@@ -492,6 +494,24 @@ static void a_relay_passes_each_message_on_once(void **state)
     world_free(w);
 }
 
+/* Also where it is not remembered who sent what (-echo 0). */
+static void a_relay_sends_nothing_back(void **state)
+{
+    struct world *w = world_new();
+    struct peer_ref a, b;
+
+    (void)state;
+    w->config.relay = true;
+    w->config.terms.timings.echo = 0;
+    world_open(w);
+    a = incoming(w, 1);
+    b = incoming(w, 2);
+    receive(w, a, "hello");
+    assert_int_equal(w->n_posted, 1);
+    assert_true(peer_ref_equal(w->posted[0], b));
+    world_free(w);
+}
+
 static void what_a_relay_sent_itself_does_not_come_back(void **state)
 {
     struct world *w = relay_world();
@@ -804,6 +824,27 @@ static void special_peers_are_dialed_for_ever(void **state)
     world_free(w);
 }
 
+/* Whoever is named without an id in one list and with one in the other must prove it. */
+static void an_id_of_either_list_is_insisted_on(void **state)
+{
+    static const char *const lists[][2] = {{"ab@10.1.0.1:8110", "10.1.0.1:8110"},
+                                           {"10.1.0.1:8110", "ab@10.1.0.1:8110"}};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct world *w = world_new();
+        char bad[300];
+
+        special_flag(w, lists[i][0]);
+        assert_int_equal(address_list_parse(&w->config.special_file, lists[i][1], bad, sizeof bad), 0);
+        world_open(w);
+        assert_int_equal(w->n_dialed, 1);
+        assert_int_equal(w->dialed_id[0].size, 1);
+        assert_int_equal(w->dialed_id[0].bytes[0], 0xab);
+        world_free(w);
+    }
+}
+
 static void special_lists_are_kept_apart(void **state)
 {
     struct world *w = world_new();
@@ -993,6 +1034,7 @@ int main(void)
         cmocka_unit_test(a_full_mailbox_waits_without_keeping_others),
         cmocka_unit_test(a_full_application_waits_too),
         cmocka_unit_test(a_relay_passes_each_message_on_once),
+        cmocka_unit_test(a_relay_sends_nothing_back),
         cmocka_unit_test(what_a_relay_sent_itself_does_not_come_back),
         cmocka_unit_test(a_relay_that_waits_keeps_back_the_sender_alone),
         cmocka_unit_test(what_a_relay_still_holds_at_the_end_is_counted),
@@ -1007,6 +1049,7 @@ int main(void)
         cmocka_unit_test(bad_handshakes_end_in_refusal),
         cmocka_unit_test(exclusive_in_accepts_special_peers_only),
         promise_test("F17", special_peers_are_dialed_for_ever),
+        cmocka_unit_test(an_id_of_either_list_is_insisted_on),
         cmocka_unit_test(special_lists_are_kept_apart),
         cmocka_unit_test(a_dialed_peer_that_becomes_special_is_not_dialed_again),
         cmocka_unit_test(oneself_is_dialed_once),
