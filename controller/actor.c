@@ -297,8 +297,8 @@ static bool make_queues(struct actor *a)
     a->last_event = calloc(1, sizeof *a->last_event);
     if (a->last_event)
         a->last_event->type = NODE_CLOSED;
-    return a->links && a->control && a->commands && a->to_network && a->from_network && a->ready &&
-           a->roster && a->last_event;
+    return batch_open(&a->app) && batch_open(&a->held_parcels) && a->links && a->control && a->commands &&
+           a->to_network && a->from_network && a->ready && a->roster && a->last_event;
 }
 
 static bool start_listener(struct actor *a, char *error, size_t error_size)

@@ -77,7 +77,7 @@ static bool take_messages(struct actor *a, struct link *l, struct moment now, bo
             return true;
         m = batch_look(&l->batch, inbound);
         if (!m)
-            return false;
+            return !mailbox_empty(inbound); /* no memory for a batch: it is tried again */
         *any = true;
         if (l->batch.at == 0)
             prepare(a, l);

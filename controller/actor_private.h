@@ -102,6 +102,8 @@ void actor_missed(struct actor *a); /* tells of events that found no room, if th
 struct node_event *actor_missed_event(struct actor *a);
 
 /* batch.c: each for the reader of the mailbox. */
+/* Memory for the messages, which batch_look otherwise gets with the first; false where it is short. */
+bool batch_open(struct batch *b);
 /* The next message, which stays in its place until batch_pass; NULL where there is none, or no memory for
  * any. */
 struct message *batch_look(struct batch *b, struct mailbox *from);

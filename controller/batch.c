@@ -8,11 +8,16 @@ static uint32_t payload_of(const struct message *m)
     return m->parcel ? m->parcel->size : 0;
 }
 
-static bool fill(struct batch *b, struct mailbox *from)
+bool batch_open(struct batch *b)
 {
     if (!b->messages)
         b->messages = malloc(BATCH_MAX * sizeof *b->messages);
-    if (!b->messages)
+    return b->messages != NULL;
+}
+
+static bool fill(struct batch *b, struct mailbox *from)
+{
+    if (!batch_open(b))
         return false;
     b->at = 0;
     b->n = (uint32_t)mailbox_take(from, b->messages, BATCH_MAX);
