@@ -24,10 +24,10 @@ static json_t *encode_entry(const struct book_entry *e)
     char id[PEER_ID_TEXT_MAX];
     peer_id_format(&e->id, id, sizeof id);
     /* s*: left out where it is NULL. */
-    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:s, s:b, s:s*, s:b}", "address", address, "heard",
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:s, s:s*, s:b}", "address", address, "heard",
                      (json_int_t)e->heard_ms, "learned", (json_int_t)e->learned_ms, "dialed",
-                     (json_int_t)e->dialed_ms, "failures", (json_int_t)e->failures, "source", source, "self",
-                     (int)e->self, "id", e->id.size > 0 ? id : NULL, "proved", (int)e->id_proved);
+                     (json_int_t)e->dialed_ms, "failures", (json_int_t)e->failures, "source", source, "id",
+                     e->id.size > 0 ? id : NULL, "proved", (int)e->id_proved);
 }
 
 static json_t *encode_score(const struct book_score *s)
@@ -99,7 +99,6 @@ static bool decode_entry(const json_t *object, struct book_entry *e)
     const char *address = json_string_value(json_object_get(object, "address"));
     int64_t failures;
     *e = (struct book_entry){.source = source_of(object),
-                             .self = json_is_true(json_object_get(object, "self")),
                              .id_proved = json_is_true(json_object_get(object, "proved"))};
     if (address == NULL || !endpoint_parse(&e->endpoint, address) ||
         !get_number(object, "heard", 0, INT64_MAX, 0, &e->heard_ms) ||
