@@ -3,7 +3,7 @@
  *     struct kith_config *config = kith_config_new();
  *     kith_config_set(config, "network", "LOCAL", error, sizeof error);
  *     kith_config_set(config, "peers", "10.0.0.7:8110", error, sizeof error);
- *     struct kith *node = kith_open(config, error, sizeof error);
+ *     struct kith *node = kith_open(config, NULL, NULL, error, sizeof error);
  *     kith_config_free(config);
  *
  *     kith_send(node, KITH_BROADCAST, "hello", 5, 0);

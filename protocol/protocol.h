@@ -10,7 +10,8 @@
  *
  * The session turns bytes into events and messages into bytes. Its messages are neutral: what the service
  * sees does not depend on the version that a connection speaks, so a share of addresses is an array of struct
- * endpoint in a parcel, whichever JSON or protobuf it came in.
+ * endpoint in a parcel, with another of struct peer_id behind it where the protocol says who is there,
+ * whichever JSON or protobuf it came in.
  *
  * A session that wraps another (an encrypted stream below a codec) is a session as well: it hands the
  * decrypted bytes to the inner one's read and encrypts what that writes.
@@ -19,6 +20,7 @@
 #ifndef KITH_PROTOCOL_PROTOCOL_H
 #define KITH_PROTOCOL_PROTOCOL_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -89,6 +91,10 @@ struct session_event {
         } end; /* SESSION_REJECTED, SESSION_ENDED */
     };
 };
+
+/* For sessions. Makes *ev a SESSION_ENDED with that text, cut to its room, and no alternatives. */
+void session_event_end(struct session_event *ev, enum end_reason reason, const char *format,
+                       va_list arguments) __attribute__((format(printf, 3, 0)));
 
 /* --- the service --- */
 

@@ -3,8 +3,6 @@
 
 #include <inttypes.h>
 #include <sodium.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 /* With so many bytes unsent no more pings are added: who does not read must not make us hoard them. */
@@ -14,12 +12,9 @@ void ddrp_end(struct ddrp_session *s, struct session_event *ev, enum end_reason 
               ...)
 {
     s->stage = STAGE_OVER;
-    ev->type = SESSION_ENDED;
-    ev->end.reason = reason;
-    ev->end.n_alternatives = 0;
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(ev->end.text, sizeof ev->end.text, format, arguments);
+    session_event_end(ev, reason, format, arguments);
     va_end(arguments);
 }
 

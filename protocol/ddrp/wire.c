@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#define UVARINT_MAX 10 /* bytes */
+#include "protocol/varint.h"
 
 static const uint8_t magic[4] = {0xca, 0xfe, 0xca, 0xfe};
 
@@ -15,7 +15,7 @@ static enum uvarint_result uvarint_read(struct bytes in, bool lax, uint64_t *val
     uint64_t v = 0;
     for (size_t i = 0; i < in.size; i++) {
         uint8_t byte = in.data[i];
-        if (i == UVARINT_MAX - 1 && byte > 1) {
+        if (i == VARINT_BYTES_MAX - 1 && byte > 1) {
             return UVARINT_MALFORMED; /* above 2^64-1, or longer still */
         }
         v |= (uint64_t)(byte & 0x7f) << (7 * i);
@@ -139,16 +139,6 @@ static size_t uint_write(uint8_t *to, uint32_t value, size_t n)
     return n;
 }
 
-static size_t uvarint_write(uint8_t *to, uint64_t value)
-{
-    size_t n = 0;
-    for (; value >= 0x80; value >>= 7) {
-        to[n++] = (uint8_t)(value | 0x80);
-    }
-    to[n++] = (uint8_t)value;
-    return n;
-}
-
 void ddrp_put_uint(struct buffer *out, uint32_t value, size_t n)
 {
     uint8_t bytes[4];
@@ -157,8 +147,8 @@ void ddrp_put_uint(struct buffer *out, uint32_t value, size_t n)
 
 void ddrp_put_uvarint(struct buffer *out, uint64_t value)
 {
-    uint8_t bytes[UVARINT_MAX];
-    buffer_add(out, bytes, uvarint_write(bytes, value));
+    uint8_t bytes[VARINT_BYTES_MAX];
+    buffer_add(out, bytes, varint_write(bytes, value));
 }
 
 void ddrp_put_string(struct buffer *out, const char *text)
@@ -175,5 +165,5 @@ size_t ddrp_head_write(const struct ddrp_revision *r, enum ddrp_kind kind, uint3
     memcpy(head, magic, n);
     n += uint_write(head + n, (uint32_t)r->types[kind], r->type_bytes);
     n += uint_write(head + n, timestamp, 4);
-    return n + uvarint_write(head + n, message_size);
+    return n + varint_write(head + n, message_size);
 }

@@ -1,21 +1,15 @@
 /* A session's life: opening, deadlines, closing. */
 #include "protocol/factom/session.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-
 #include "protocol/factom/factom.h"
 #include "protocol/factom/v9.h"
 
 void session_end(struct session *s, struct session_event *ev, enum end_reason reason, const char *format, ...)
 {
     s->stage = STAGE_OVER;
-    ev->type = SESSION_ENDED;
-    ev->end.reason = reason;
-    ev->end.n_alternatives = 0;
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(ev->end.text, sizeof ev->end.text, format, arguments);
+    session_event_end(ev, reason, format, arguments);
     va_end(arguments);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "protocol/factom/wire.pb-c.h"
+#include "protocol/varint.h"
 
 static bool add_endpoints(struct harvest *h, FactomWire__Endpoint *const *list, size_t n)
 {
@@ -55,8 +56,7 @@ enum share_result v11_read_share(struct bytes message, struct harvest *h)
 
 enum wire_type { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2, WIRE_FIXED32 = 5 };
 
-#define VARINT_BYTES_MAX 10
-#define TAG_BYTES_MAX    5
+#define TAG_BYTES_MAX 5
 
 /* Advances *at past a varint of at most `most` bytes. False where it does not end in time. */
 static bool read_varint(struct bytes m, size_t *at, size_t most, uint64_t *value)
@@ -125,16 +125,6 @@ bool v11_read_msg(struct bytes m, uint32_t *type, struct bytes *payload)
     return true;
 }
 
-static size_t put_varint(uint8_t *to, uint64_t value)
-{
-    size_t n = 0;
-    for (; value >= 0x80; value >>= 7) {
-        to[n++] = (uint8_t)(value | 0x80);
-    }
-    to[n++] = (uint8_t)value;
-    return n;
-}
-
 static void put_length(struct buffer *out, size_t length)
 {
     uint8_t b[4] = {(uint8_t)(length >> 24), (uint8_t)(length >> 16), (uint8_t)(length >> 8),
@@ -148,10 +138,10 @@ void v11_write_msg(struct buffer *out, enum parcel_type type, const struct load 
     size_t n = 0;
     if (type != 0) {
         head[n++] = FIELD_TYPE << 3 | WIRE_VARINT;
-        n += put_varint(head + n, type);
+        n += varint_write(head + n, type);
     }
     head[n++] = FIELD_PAYLOAD << 3 | WIRE_BYTES;
-    n += put_varint(head + n, load->size);
+    n += varint_write(head + n, load->size);
     put_length(out, n + load->size);
     buffer_add(out, head, n);
     load_add(out, load);
