@@ -80,9 +80,10 @@ static const struct message *fill_held(struct actor *a)
         return parcel;
     /* Events second: whatever was posted before that parcel is seen now. */
     a->has_event = mailbox_take_control(a->from_network, &a->held_event, 1) == 1;
-    /* And parcels once more: where there was none yet, one may have come before that event. Without this
-     * look a peer's OFFLINE could overtake its last parcel. */
-    return parcel ? parcel : held_parcel(a);
+    /* And where there is an event, parcels once more: one may have come before it. Without this look a peer's
+     * OFFLINE could overtake its last parcel. Where there is none this look must not be: an event and then a
+     * parcel may have come meanwhile, and a peer's first parcel would overtake its ONLINE. */
+    return a->has_event && !parcel ? held_parcel(a) : parcel;
 }
 
 /* The order of the two lanes is the order of their stamps. */
