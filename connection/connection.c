@@ -99,8 +99,7 @@ static void rest(struct connection *c)
     struct pollfd fds[2] = {{.fd = c->fd}, {.fd = c->bell.fd, .events = POLLIN}};
 
     inflow_rest(c);
-    if (!outflow_blocked(c))
-        buffer_trim(&c->out);
+    outflow_rest(c);
     if (inflow_wants(c))
         fds[0].events |= POLLIN;
     if (outflow_blocked(c))
@@ -108,10 +107,16 @@ static void rest(struct connection *c)
     /* With neither wanted, a hang-up would make poll return at once, for ever: the socket is left out. */
     if (!fds[0].events)
         fds[0].fd = -1;
+    if (c->ready && !c->settled) {
+        thread_trim_stack(); /* the handshake's calls are the deepest, and are not made again */
+        c->settled = true;
+    }
     bell_lie_down(&c->bell);
     /* Nothing has come for long: others may have what this thread keeps. */
-    if (!inflow_retry(c) && nothing_to_do(c) && poll(fds, 2, poll_timeout(c, clock_ms())) == 0)
+    if (!inflow_retry(c) && nothing_to_do(c) && poll(fds, 2, poll_timeout(c, clock_ms())) == 0) {
         pool_rest();
+        thread_trim_stack();
+    }
     bell_get_up(&c->bell);
 }
 
@@ -195,11 +200,8 @@ static bool open_session(struct connection *c)
         .random = random_number,
     };
 
-    c->session = calloc(1, p->session_size);
-    if (c->session && p->session_open(c->session, &terms, clock_ms(), &c->out) == 0)
+    if (p->session_open(c->session, &terms, clock_ms(), &c->out) == 0)
         return true;
-    free(c->session);
-    c->session = NULL;
     connection_end(c, END_RESOURCES, "no memory for a session");
     return false;
 }
@@ -246,7 +248,6 @@ static void *run(void *argument)
             part(c);
             c->terms.protocol->session_close(c->session);
             sodium_memzero(c->session, c->terms.protocol->session_size);
-            free(c->session);
         }
         close(c->fd);
     }
@@ -292,10 +293,12 @@ static void destroy(struct connection *c, void (*discard)(void *context, struct 
 
 struct connection *connection_start(const struct connection_terms *terms)
 {
-    struct connection *c = aligned_alloc(_Alignof(struct connection), sizeof *c);
+    size_t align = _Alignof(struct connection), session = terms->protocol->session_size;
+    struct connection *c = aligned_alloc(align, (sizeof *c + session + align - 1) & ~(align - 1));
 
     if (c) {
         *c = (struct connection){.terms = *terms, .fd = -1, .bell.fd = -1, .ending.remote = terms->remote};
+        memset(c->session, 0, session);
         buffer_init(&c->out);
         if (bell_init(&c->bell) == 0 && make_mailboxes(c) &&
             thread_start(&c->thread, "kith-peer", STACK_BYTES, run, c) == 0)

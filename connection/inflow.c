@@ -7,7 +7,8 @@
 #include "connection/private.h"
 
 enum {
-    IN_SMALL = 64 * 1024,    /* the receive buffer, while no parcel is larger */
+    IN_FIRST = 4 * 1024,     /* the receive buffer of a peer that says little */
+    IN_SMALL = 64 * 1024,    /* and of one that fills it, while no parcel is larger */
     IN_COMFORT = 512 * 1024, /* and while large ones come one after the other */
     OWED_MAX = 64 * 1024,    /* unsent answers above which nothing more is read */
     IN_SLACK = 64 * 1024,    /* what a frame may be longer than its payload */
@@ -72,14 +73,14 @@ static bool resize(struct connection *c, size_t capacity)
     return false;
 }
 
-/* The buffer was full, and much of that is the beginning of a parcel that must be moved to its front. A
- * larger one is filled by several parcels at a time, and less is moved. */
+/* The buffer was full. A small one grows at once; a larger one where much of it is the beginning of a parcel
+ * that must be moved to its front: then it is filled by several parcels at a time, and less is moved. */
 static void stretch(struct connection *c, size_t held)
 {
-    size_t capacity = 2 * c->in_capacity;
+    size_t capacity = c->in_capacity < IN_SMALL ? IN_SMALL : 2 * c->in_capacity;
 
-    if (c->in_end == c->in_capacity && held > c->in_capacity / 8 && capacity <= IN_COMFORT &&
-        capacity <= in_limit(c))
+    if (c->in_end == c->in_capacity && (capacity == IN_SMALL || held > c->in_capacity / 8) &&
+        capacity <= IN_COMFORT && capacity <= in_limit(c))
         grow(c, capacity);
 }
 
@@ -99,6 +100,8 @@ static bool make_room(struct connection *c)
     if (c->in_end < c->in_capacity)
         return true;
     if (c->in_capacity == 0)
+        return resize(c, IN_FIRST);
+    if (c->in_capacity < IN_SMALL)
         return resize(c, IN_SMALL);
     if (c->in_capacity >= limit) {
         connection_end(c, c->ready ? END_BAD_INPUT : END_HANDSHAKE, "frame longer than the limit");

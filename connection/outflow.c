@@ -1,5 +1,6 @@
 /* From the outbound mailbox through the session to the socket. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -79,11 +80,23 @@ static void say(struct connection *c, int64_t now, struct message *m)
     parcel_release(m->parcel);
 }
 
+/* Before anything is taken: what is in the mailbox is not lost where there is no memory. */
+static bool room_for_flights(struct connection *c)
+{
+    if (!c->flights)
+        c->flights = malloc(FLIGHT_MAX * sizeof c->flights[0]);
+    if (!c->flights)
+        connection_end(c, END_RESOURCES, "no memory to send");
+    return c->flights;
+}
+
 static bool take(struct connection *c, int64_t now)
 {
     struct message messages[TAKE_AT_ONCE];
     bool any = false;
 
+    if (mailbox_empty(c->outbound) || !room_for_flights(c))
+        return false;
     while (buffer_left(&c->out) < OUT_ENOUGH && c->n_flights + TAKE_AT_ONCE <= FLIGHT_MAX) {
         size_t n = mailbox_take(c->outbound, messages, TAKE_AT_ONCE);
 
@@ -114,6 +127,16 @@ bool outflow_blocked(const struct connection *c)
     return buffer_left(&c->out) > 0 && !c->mute;
 }
 
+void outflow_rest(struct connection *c)
+{
+    if (c->n_flights == 0) {
+        free(c->flights);
+        c->flights = NULL;
+    }
+    if (!outflow_blocked(c))
+        buffer_trim(&c->out);
+}
+
 void outflow_close(struct connection *c)
 {
     uint64_t bytes = 0;
@@ -123,6 +146,8 @@ void outflow_close(struct connection *c)
         c->ending.lost += c->flights[i].counts;
     }
     mailbox_done(c->outbound, (uint32_t)c->n_flights, bytes);
+    free(c->flights);
+    c->flights = NULL;
     c->n_flights = 0;
     buffer_fini(&c->out);
 }

@@ -5,6 +5,7 @@
 #define KITH_CONNECTION_PRIVATE_H
 
 #include <pthread.h>
+#include <stddef.h>
 
 #include "connection/connection.h"
 #include "queue/clock.h"
@@ -26,9 +27,9 @@ struct connection {
     _Atomic uint64_t bytes_in, bytes_out, parcels_in, parcels_out;
 
     int fd;
-    void *session;
     bool ready;   /* the handshake is done */
     bool over;    /* the session has ended: `ending` says how */
+    bool settled; /* what the start took of the stack has been given back */
     bool polite;  /* flush what is written before closing */
     bool mute;    /* the peer takes nothing any more; what it sent before is still read */
     bool leaving; /* asked to end after what is queued has gone */
@@ -49,8 +50,11 @@ struct connection {
     size_t owed_end; /* where the last of them ends in the stream of the out buffer */
 
     struct buffer out;
-    struct flight flights[FLIGHT_MAX];
+    struct flight *flights; /* FLIGHT_MAX, while there are any; NULL at rest */
     size_t n_flights;
+
+    /* The protocol's. Here and not from the thread's own heap, where each would lie alone on its page. */
+    _Alignas(max_align_t) unsigned char session[];
 };
 
 /* Ends the session with that reason; text may be NULL. The first reason stays. */
@@ -80,6 +84,7 @@ void inflow_close(struct connection *c);
 
 /* outflow.c */
 bool outflow_run(struct connection *c, int64_t now); /* outbound -> session -> socket */
+void outflow_rest(struct connection *c);             /* gives memory back while nothing waits */
 bool outflow_blocked(const struct connection *c);    /* bytes wait for the socket to take them */
 bool outflow_flush(struct connection *c);            /* one attempt to write what is in the out buffer */
 void outflow_close(struct connection *c);            /* counts what did not go */

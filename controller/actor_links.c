@@ -163,6 +163,7 @@ bool links_run(struct actor *a)
             a->run_queue.items[left++] = a->run_queue.items[i];
         } else {
             l->queued = false;
+            batch_rest(&l->batch);
             any = true;
         }
         if (took)

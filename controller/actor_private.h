@@ -111,6 +111,7 @@ struct message *batch_look(struct batch *b, struct mailbox *from);
  * room. */
 void batch_pass(struct batch *b, struct mailbox *from);
 bool batch_is_empty(const struct batch *b); /* nothing taken waits to be handled */
+void batch_rest(struct batch *b);           /* gives its memory back while it is empty */
 /* Releases what is left, through `discard`; gives its memory back. */
 void batch_fini(struct batch *b, void (*discard)(void *context, struct message *m), void *context);
 

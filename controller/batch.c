@@ -1,7 +1,8 @@
 /* Messages taken from a mailbox together. */
-#include <stdlib.h>
-
 #include "controller/actor_private.h"
+#include "queue/pool.h"
+
+#define BATCH_BYTES (BATCH_MAX * sizeof(struct message))
 
 static uint32_t payload_of(const struct message *m)
 {
@@ -11,7 +12,7 @@ static uint32_t payload_of(const struct message *m)
 bool batch_open(struct batch *b)
 {
     if (!b->messages)
-        b->messages = malloc(BATCH_MAX * sizeof *b->messages);
+        b->messages = pool_take(BATCH_BYTES);
     return b->messages != NULL;
 }
 
@@ -46,10 +47,16 @@ void batch_pass(struct batch *b, struct mailbox *from)
         mailbox_getting_on(from);
 }
 
+void batch_rest(struct batch *b)
+{
+    if (b->messages)
+        pool_give(b->messages, BATCH_BYTES);
+    *b = (struct batch){0};
+}
+
 void batch_fini(struct batch *b, void (*discard)(void *context, struct message *m), void *context)
 {
     for (; b->at < b->n; b->at++)
         discard(context, &b->messages[b->at]);
-    free(b->messages);
-    *b = (struct batch){0};
+    batch_rest(b);
 }

@@ -22,8 +22,15 @@ void __tsan_release(void *address);
 struct ring {
     _Alignas(CK_MD_CACHELINE) ck_ring_t ck; /* the writers' and the readers' counts have their own lines */
     bool many_writers;
-    void *slots;
+    /* In the same allocation, so that a ring that is hardly used touches one page and not two. */
+    _Alignas(CK_MD_CACHELINE) unsigned char slots[];
 };
+
+/* CK's functions want a pointer to the type of the slots. */
+static void *slots_of(struct ring *r)
+{
+    return r->slots;
+}
 
 CK_RING_PROTOTYPE(message, message)
 CK_RING_PROTOTYPE(name, peer_ref)
@@ -37,25 +44,19 @@ struct ring *ring_new(enum ring_kind kind, uint32_t most, bool many_writers)
     while (slots - 1 < most)
         slots *= 2;
     size_t slot_size = kind == RING_OF_NAMES ? sizeof(struct peer_ref) : sizeof(struct message);
-    struct ring *r = aligned_alloc(_Alignof(struct ring), sizeof *r);
+    size_t size =
+        (sizeof(struct ring) + slots * slot_size + _Alignof(struct ring) - 1) & ~(_Alignof(struct ring) - 1);
+    /* Not zeroed: no slot is read before it is written, so the pages of an idle ring need not exist. */
+    struct ring *r = aligned_alloc(_Alignof(struct ring), size);
     if (r == NULL)
         return NULL;
     ck_ring_init(&r->ck, slots);
     r->many_writers = many_writers;
-    /* Not calloc: no slot is read before it is written, so the pages of an idle ring need not exist. */
-    r->slots = malloc(slots * slot_size);
-    if (r->slots == NULL) {
-        free(r);
-        return NULL;
-    }
     return r;
 }
 
 void ring_free(struct ring *r)
 {
-    if (r == NULL)
-        return;
-    free(r->slots);
     free(r);
 }
 
@@ -76,7 +77,7 @@ static void publish_in_turn(struct ring *r, unsigned int ticket)
 static bool put_message_among_many(struct ring *r, const struct message *message)
 {
     unsigned int ticket;
-    struct message *slot = ck_ring_enqueue_reserve_mpmc_message(&r->ck, r->slots, &ticket);
+    struct message *slot = ck_ring_enqueue_reserve_mpmc_message(&r->ck, slots_of(r), &ticket);
     if (slot == NULL)
         return false;
     *slot = *message;
@@ -88,7 +89,7 @@ bool ring_put_message(struct ring *r, const struct message *message)
 {
     if (r->many_writers)
         return put_message_among_many(r, message);
-    struct message *slot = ck_ring_enqueue_reserve_spmc_message(&r->ck, r->slots);
+    struct message *slot = ck_ring_enqueue_reserve_spmc_message(&r->ck, slots_of(r));
     if (slot == NULL)
         return false;
     *slot = *message;
@@ -100,7 +101,7 @@ bool ring_put_message(struct ring *r, const struct message *message)
 bool ring_put_name(struct ring *r, struct peer_ref name)
 {
     unsigned int ticket;
-    struct peer_ref *slot = ck_ring_enqueue_reserve_mpmc_name(&r->ck, r->slots, &ticket);
+    struct peer_ref *slot = ck_ring_enqueue_reserve_mpmc_name(&r->ck, slots_of(r), &ticket);
     if (slot == NULL)
         return false;
     *slot = name;
@@ -114,7 +115,7 @@ bool ring_put_name(struct ring *r, struct peer_ref name)
  * fails and the copies do not count. */
 size_t ring_take_messages(struct ring *r, struct message *messages, size_t most)
 {
-    const struct message *slots = r->slots;
+    const struct message *slots = slots_of(r);
     unsigned int head = ck_pr_load_uint(&r->ck.c_head), n;
 
     do {
@@ -139,7 +140,7 @@ size_t ring_take_messages(struct ring *r, struct message *messages, size_t most)
 
 bool ring_take_name(struct ring *r, struct peer_ref *name)
 {
-    if (!ck_ring_dequeue_mpmc_name(&r->ck, r->slots, name))
+    if (!ck_ring_dequeue_mpmc_name(&r->ck, slots_of(r), name))
         return false;
     HANDOVER_TAKE(r);
     return true;

@@ -1,6 +1,9 @@
 #include "queue/thread.h"
 
 #include <signal.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 int thread_start(pthread_t *thread, const char *name, size_t stack_bytes, void *(*run)(void *argument),
                  void *argument)
@@ -20,4 +23,22 @@ int thread_start(pthread_t *thread, const char *name, size_t stack_bytes, void *
     if (error == 0)
         pthread_setname_np(*thread, name);
     return error;
+}
+
+/* What this function and the calls that it makes may use below its frame. */
+#define STACK_MARGIN 1024
+
+void thread_trim_stack(void)
+{
+    pthread_attr_t attributes;
+    void *lowest = NULL;
+    size_t size = 0;
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0)
+        return;
+    int error = pthread_attr_getstack(&attributes, &lowest, &size);
+    pthread_attr_destroy(&attributes);
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = (uintptr_t)lowest;
+    uintptr_t to = ((uintptr_t)__builtin_frame_address(0) - STACK_MARGIN) & ~(page - 1);
+    if (error == 0 && to > from)
+        madvise(lowest, to - from, MADV_DONTNEED);
 }

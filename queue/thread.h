@@ -1,4 +1,4 @@
-/* Starting an actor's thread. */
+/* An actor's thread: its start, and what it costs while it sleeps. */
 #ifndef KITH_QUEUE_THREAD_H
 #define KITH_QUEUE_THREAD_H
 
@@ -10,5 +10,10 @@
  * size of its stack, 0 for the system's default. 0, or an error number, as pthread_create. */
 int thread_start(pthread_t *thread, const char *name, size_t stack_bytes, void *(*run)(void *argument),
                  void *argument);
+
+/* On a thread started by thread_start; does not block. Gives back the pages of its stack below those in use:
+ * they stay resident once a deep call has touched them, however rarely it is made. It costs two system calls,
+ * so it is for a thread that is about to sleep for long. */
+void thread_trim_stack(void);
 
 #endif

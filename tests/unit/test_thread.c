@@ -8,7 +8,12 @@
 
 #include <cmocka.h>
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include "queue/thread.h"
+
+#define DEEP ((size_t)256 << 10)
 
 struct seen {
     sigset_t blocked;
@@ -92,6 +97,53 @@ static void a_stack_too_small_is_an_error(void **state)
     assert_int_equal(thread_start(&thread, "kith-test", 1, measure_stack, NULL), EINVAL);
 }
 
+/* The pages of [from, from + size) that are in memory. */
+static size_t resident(unsigned char *from, size_t size)
+{
+    unsigned char pages[DEEP / 4096 + 1] = {0};
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), n = 0;
+    from = (unsigned char *)(((uintptr_t)from + page - 1) & ~(uintptr_t)(page - 1));
+    assert_int_equal(mincore(from, size - page, pages), 0);
+    for (size_t i = 0; i < size / page - 1; i++)
+        n += pages[i] & 1;
+    return n;
+}
+
+/* Tells where its frame was. */
+static __attribute__((noinline)) void go_deep(uintptr_t *where)
+{
+    volatile unsigned char frame[DEEP];
+    for (size_t i = 0; i < sizeof frame; i += 1024)
+        frame[i] = 1;
+    *where = (uintptr_t)&frame[0];
+}
+
+static void *trim(void *argument)
+{
+    size_t *pages = argument;
+    uintptr_t where;
+    volatile int kept = 77;
+    go_deep(&where);
+    unsigned char *deep = (unsigned char *)where;
+    pages[0] = resident(deep, DEEP - DEEP / 8); /* without what lies near the frames in use */
+    thread_trim_stack();
+    pages[1] = resident(deep, DEEP - DEEP / 8);
+    return kept == 77 ? argument : NULL;
+}
+
+static void a_thread_gives_back_the_stack_that_it_does_not_use(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    size_t pages[2] = {0};
+    void *result;
+    assert_int_equal(thread_start(&thread, "kith-test", 4 * DEEP, trim, pages), 0);
+    assert_int_equal(pthread_join(thread, &result), 0);
+    assert_ptr_equal(result, pages);
+    assert_in_range(pages[0], 20, DEEP / 4096);
+    assert_int_equal(pages[1], 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -99,6 +151,7 @@ int main(void)
         cmocka_unit_test(a_thread_bears_its_name),
         cmocka_unit_test(a_thread_has_the_stack_that_it_was_given),
         cmocka_unit_test(a_stack_too_small_is_an_error),
+        cmocka_unit_test(a_thread_gives_back_the_stack_that_it_does_not_use),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
