@@ -16,7 +16,8 @@ struct place {
 
 struct roster {
     uint32_t places;
-    _Atomic uint32_t used; /* places that were ever used: readers look no further */
+    _Atomic uint32_t added; /* how often a place was filled */
+    _Atomic uint32_t used;  /* places that were ever used: readers look no further */
     uint8_t key[crypto_shorthash_KEYBYTES];
     struct place items[];
 };
@@ -60,12 +61,14 @@ void roster_add(struct roster *r, struct peer_ref peer, const char *hash, bool p
     atomic_store_explicit(&p->digest, digest(r, hash), memory_order_release);
     if (peer.index >= atomic_load_explicit(&r->used, memory_order_relaxed))
         atomic_store_explicit(&r->used, peer.index + 1, memory_order_release);
+    /* Before the peer's other connection can go: see roster_find. */
+    atomic_fetch_add_explicit(&r->added, 1, memory_order_release);
 }
 
 void roster_remove(struct roster *r, struct peer_ref peer)
 {
-    /* Relaxed: the next owner's name, which must not become visible before this, is stored with a release. */
-    atomic_store_explicit(&r->items[peer.index].digest, 0, memory_order_relaxed);
+    /* Release: whoever sees this place empty sees that others were filled before. */
+    atomic_store_explicit(&r->items[peer.index].digest, 0, memory_order_release);
 }
 
 static bool read_place(const struct place *p, uint64_t wanted, uint64_t *name)
@@ -74,12 +77,12 @@ static bool read_place(const struct place *p, uint64_t wanted, uint64_t *name)
         return false;
     /* Acquire: the second look at the digest must not come before this. */
     *name = atomic_load_explicit(&p->name, memory_order_acquire);
-    return atomic_load_explicit(&p->digest, memory_order_relaxed) == wanted;
+    return atomic_load_explicit(&p->digest, memory_order_acquire) == wanted;
 }
 
-bool roster_find(const struct roster *r, const char *hash, struct peer_ref *peer)
+static bool look_through(const struct roster *r, uint64_t wanted, struct peer_ref *peer)
 {
-    uint64_t wanted = digest(r, hash), name;
+    uint64_t name;
     uint32_t used = atomic_load_explicit(&r->used, memory_order_acquire);
     bool found = false;
 
@@ -93,4 +96,20 @@ bool roster_find(const struct roster *r, const char *hash, struct peer_ref *peer
             break;
     }
     return found;
+}
+
+/* A peer with two connections may have got the second one in a place that was looked at already, and lost the
+ * first before its place was: then it was online all the time and yet not seen. So a look that finds nobody
+ * counts only if no place was filled meanwhile. */
+bool roster_find(const struct roster *r, const char *hash, struct peer_ref *peer)
+{
+    uint64_t wanted = digest(r, hash);
+    uint32_t added;
+
+    do {
+        added = atomic_load_explicit(&r->added, memory_order_acquire);
+        if (look_through(r, wanted, peer))
+            return true;
+    } while (added != atomic_load_explicit(&r->added, memory_order_acquire));
+    return false;
 }

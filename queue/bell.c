@@ -1,5 +1,6 @@
 #include "queue/bell.h"
 
+#include <pthread.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -28,14 +29,20 @@ void bell_ring(struct bell *b)
     ring_fence();
     if (!atomic_load_explicit(&b->asleep, memory_order_relaxed))
         return;
+    /* write(2) and read(2) end a thread that was cancelled. Between the exchange and the write that would
+     * leave the owner asleep for good, as nobody else rings any more. */
+    int was;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &was);
     /* Whoever changes it back writes. Were it a load and a store, nothing would be lost, but each of the
      * threads that ring before the owner is up would pay for a system call. The others may rely on the one
      * that writes: the owner looks at every queue when it is up. */
-    if (!atomic_exchange_explicit(&b->asleep, false, memory_order_relaxed))
-        return;
-    const uint64_t one = 1;
-    ssize_t written = write(b->fd, &one, sizeof one);
-    (void)written; /* fails only if the count is at its end, and then the descriptor is readable already */
+    if (atomic_exchange_explicit(&b->asleep, false, memory_order_relaxed)) {
+        const uint64_t one = 1;
+        ssize_t written = write(b->fd, &one, sizeof one);
+        (void)
+            written; /* fails only if the count is at its end, and then the descriptor is readable already */
+    }
+    pthread_setcancelstate(was, NULL);
 }
 
 void bell_lie_down(struct bell *b)
@@ -52,6 +59,9 @@ void bell_get_up(struct bell *b)
      * ends at once; no message depends on it. */
     atomic_store_explicit(&b->asleep, false, memory_order_relaxed);
     uint64_t rings;
+    int was;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &was);
     ssize_t got = read(b->fd, &rings, sizeof rings);
     (void)got; /* EAGAIN where nobody rang */
+    pthread_setcancelstate(was, NULL);
 }

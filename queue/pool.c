@@ -101,6 +101,8 @@ static bool refill(unsigned c)
 static void rest_at_end(void *unused)
 {
     (void)unused;
+    /* A later destructor of the program's may give blocks back: then this one is called once more. */
+    cache.ends_with_thread = false;
     pool_rest();
 }
 
@@ -155,7 +157,7 @@ void *pool_take(size_t size)
     if (size > POOL_LARGEST || is_off)
         return malloc(size);
     c = class_of(size);
-    if (!cache.first[c] && !refill(c))
+    if (!cache.first[c] && !(may_keep() && refill(c)))
         return malloc(class_sizes[c]);
     b = cache.first[c];
     cache.first[c] = b->next;

@@ -2,6 +2,7 @@
 
 #include <curl/curl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -28,16 +29,19 @@ struct transfer {
     char error[CURL_ERROR_SIZE];
 };
 
+static bool curl_is_there;
+
+static void init_curl(void)
+{
+    curl_is_there = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+}
+
+/* kith_open may run on several threads at once. */
 int seed_fetch_global_init(void)
 {
-    static bool done;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-    if (done)
-        return 0;
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-        return -1;
-    done = true;
-    return 0;
+    return pthread_once(&once, init_curl) == 0 && curl_is_there ? 0 : -1;
 }
 
 /* libcurl takes any answer but `size * count` as an error. */

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -15,7 +16,7 @@
 #include "queue/pool.h"
 #include "queue/ring.h"
 
-enum { THREADS = 4, ROUNDS = 20000, HELD = 500 };
+enum { THREADS = 4, ROUNDS = 20000, HELD = 500, ENDING = 2000 };
 
 static const size_t sizes[] = {1, 8, 192, 193, 640, 641, 2176, 2177, 8192, 8193, POOL_LARGEST, 100000};
 #define SIZES (sizeof sizes / sizeof sizes[0])
@@ -137,12 +138,65 @@ static void many_take_and_give(void **state)
     }
 }
 
+static void *take_one(void *argument)
+{
+    *(void **)argument = pool_take(sizes[0]);
+    return NULL;
+}
+
+/* A program's own destructor for a thread that ends, which may run after the pool's. */
+static void give_one(void *block)
+{
+    pool_give(block, sizes[0]);
+}
+
+static void *leave_one(void *argument)
+{
+    pool_give(pool_take(sizes[0]), sizes[0]);
+    pthread_setspecific(*(pthread_key_t *)argument, pool_take(sizes[0]));
+    return NULL;
+}
+
+static size_t in_use(void)
+{
+    return mallinfo2().uordblks;
+}
+
+static void threads_that_end_leave_nothing_behind(void **state)
+{
+    void *held[HELD], *taken;
+    pthread_key_t key;
+    pthread_t thread;
+    size_t before = 0;
+
+    (void)state;
+    pool_give(pool_take(sizes[0]), sizes[0]); /* so that the pool's destructor is the older one */
+    assert_int_equal(pthread_key_create(&key, give_one), 0);
+    for (int i = 0; i < ENDING; i++) {
+        if (i == ENDING / 2)
+            before = in_use();
+        for (int j = 0; j < HELD; j++)
+            held[j] = pool_take(sizes[0]);
+        for (int j = 0; j < HELD; j++)
+            pool_give(held[j], sizes[0]);
+        pool_rest(); /* now there is a magazine for a thread that has none */
+        assert_int_equal(pthread_create(&thread, NULL, take_one, &taken), 0);
+        pthread_join(thread, NULL);
+        pool_give(taken, sizes[0]);
+        assert_int_equal(pthread_create(&thread, NULL, leave_one, &key), 0);
+        pthread_join(thread, NULL);
+    }
+    assert_true(in_use() < before + 32 * 1024);
+    pthread_key_delete(key);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_size_is_there_and_apart),
         cmocka_unit_test(one_takes_and_another_gives),
         cmocka_unit_test(many_take_and_give),
+        cmocka_unit_test(threads_that_end_leave_nothing_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
