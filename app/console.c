@@ -257,6 +257,8 @@ static enum front_result console_line(struct front *f, char *line, size_t size)
         free(copy);
     }
     if (r == KITH_WOULD_BLOCK)
+        return FRONT_FULL;
+    if (r == KITH_BUSY)
         return FRONT_BUSY;
     if (r == KITH_INVALID && line[0] == '/')
         output_printf(f->out, "* no such command, or not so: %s (/help shows them)\n", line);

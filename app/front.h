@@ -8,7 +8,8 @@
 
 enum front_result {
     FRONT_DONE,
-    FRONT_BUSY, /* ToNetwork is full: the same line is to be given again when there is room */
+    FRONT_FULL, /* ToNetwork is full: the same line is to be given again when there is room */
+    FRONT_BUSY, /* likewise, of commands that wait */
     FRONT_QUIT, /* the line asks the program to end */
 };
 

@@ -310,7 +310,7 @@ static enum front_result request_send(struct front *f, json_t *o, json_t *id)
         return FRONT_DONE;
     json_decref(recall(f->state, m.id));
     if (r == KITH_WOULD_BLOCK)
-        return FRONT_BUSY;
+        return FRONT_FULL;
     write_error(f, json_incref(id), kith_result_text(r));
     return FRONT_DONE;
 }
@@ -362,6 +362,8 @@ static enum front_result request_command(struct front *f, json_t *o, json_t *id)
         return FRONT_DONE;
     json_decref(recall(f->state, request));
     if (r == KITH_WOULD_BLOCK)
+        return FRONT_FULL;
+    if (r == KITH_BUSY)
         return FRONT_BUSY;
     write_error(f, json_incref(id),
                 r == KITH_INVALID ? "no such command, or not with these fields" : kith_result_text(r));

@@ -199,6 +199,8 @@ const char *kith_result_text(enum kith_result r)
         return "done";
     case KITH_WOULD_BLOCK:
         return "the queue is full";
+    case KITH_BUSY:
+        return "too many commands wait";
     case KITH_NO_PEER:
         return "no such peer";
     case KITH_CLOSED:
@@ -218,6 +220,8 @@ static enum kith_result result(enum send_result r)
         return KITH_OK;
     case SEND_WOULD_BLOCK:
         return KITH_WOULD_BLOCK;
+    case SEND_BUSY:
+        return KITH_BUSY;
     case SEND_CLOSED:
         break;
     }
@@ -310,6 +314,11 @@ enum kith_result kith_send_wait(struct kith *node, const char *target, const voi
 int kith_room_fd(const struct kith *node)
 {
     return actor_room_fd(node->actor);
+}
+
+int kith_command_fd(const struct kith *node)
+{
+    return actor_command_fd(node->actor);
 }
 
 /* --- receiving --- */
@@ -532,11 +541,11 @@ enum kith_result kith_unban(struct kith *node, const char *ip, uint64_t id)
 
 enum kith_result kith_disconnect(struct kith *node, const char *peer, uint64_t id)
 {
-    struct command c = {.type = COMMAND_DISCONNECT};
+    struct peer_ref ref;
 
-    if (!actor_find(node->actor, peer, &c.peer))
+    if (!actor_find(node->actor, peer, &ref))
         return KITH_NO_PEER;
-    return run_command(node, &c, id);
+    return result(actor_disconnect(node->actor, ref, id));
 }
 
 static enum kith_result set_special(struct kith *node, struct command *c, uint64_t id)

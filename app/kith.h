@@ -85,8 +85,8 @@ KITH_API struct kith *kith_open(struct kith_config *config, kith_log_function *l
 
 enum kith_result {
     KITH_OK,          /* done, or queued */
-    KITH_WOULD_BLOCK, /* ToNetwork is full, or too many commands wait; try again when kith_room_fd is
-                         readable */
+    KITH_WOULD_BLOCK, /* ToNetwork is full; try again when kith_room_fd is readable */
+    KITH_BUSY,        /* too many commands wait; try again when kith_command_fd is readable */
     KITH_NO_PEER,     /* nobody of that name is online */
     KITH_CLOSED,      /* the node is ending */
     KITH_INVALID,     /* empty or too long, of no kind, a time below 0, or text that does not parse */
@@ -118,9 +118,10 @@ KITH_API enum kith_result kith_send_wait(struct kith *node, const char *target, 
  * the first is what kith_send sends ("Message" in Factom). NULL past the last. The names are constant. */
 KITH_API const char *kith_kind(const struct kith *node, size_t i);
 
-/* Any thread. A descriptor that is readable, after KITH_WOULD_BLOCK, once there is room; for poll, not to be
- * read or closed. */
+/* Any thread. Descriptors that are readable, the one after KITH_WOULD_BLOCK and the other after KITH_BUSY,
+ * once there is room; for poll, not to be read or closed. */
 KITH_API int kith_room_fd(const struct kith *node);
+KITH_API int kith_command_fd(const struct kith *node);
 
 /* --- receiving: one thread at a time --- */
 
@@ -226,7 +227,8 @@ KITH_API enum kith_result kith_ban(struct kith *node, const char *peer_or_ip, in
 /* Takes an IP address, or one with a port, which is not looked at; KITH_INVALID for anything else. */
 KITH_API enum kith_result kith_unban(struct kith *node, const char *ip, uint64_t id);
 
-/* Ends a peer's connection (its hash) after what is queued for it has gone. */
+/* Ends a peer's connection (its hash) after what was sent to it has gone. It waits its turn in ToNetwork, so
+ * that it is KITH_WOULD_BLOCK, not KITH_BUSY, where there is no room for it. */
 KITH_API enum kith_result kith_disconnect(struct kith *node, const char *peer, uint64_t id);
 
 /* Replaces the special peers that were configured by "peers": "host:port ID@host:port". KITH_INVALID where it

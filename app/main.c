@@ -32,10 +32,11 @@ struct program {
     struct lines in;
     int signals;
     bool stdin_open, ends_with_input;
-    char *pending; /* a line that must be given again when ToNetwork has room */
+    char *pending; /* a line that must be given again when there is room for it */
     size_t pending_size;
-    bool has_room; /* since the pending line was given last */
-    size_t said;   /* bytes that lines have caused to be written since standard output was last not full */
+    int pending_fd; /* which tells of that */
+    bool has_room;  /* since the pending line was given last */
+    size_t said;    /* bytes that lines have caused to be written since standard output was last not full */
     bool quitting, ended;
     int64_t quit_by;
 };
@@ -78,7 +79,11 @@ static bool give_line(struct program *p, char *line, size_t size)
     case FRONT_QUIT:
         quit(p);
         return true;
+    case FRONT_FULL:
+        p->pending_fd = kith_room_fd(p->node);
+        break;
     case FRONT_BUSY:
+        p->pending_fd = kith_command_fd(p->node);
         break;
     }
     p->pending = line;
@@ -155,7 +160,7 @@ static void wait(struct program *p, bool more)
     struct pollfd fds[FD_COUNT] = {
         [FD_SIGNALS] = {.fd = p->signals, .events = POLLIN},
         [FD_NODE] = {.fd = output_is_full(&p->out) ? -1 : kith_fd(p->node), .events = POLLIN},
-        [FD_ROOM] = {.fd = p->pending ? kith_room_fd(p->node) : -1, .events = POLLIN},
+        [FD_ROOM] = {.fd = p->pending ? p->pending_fd : -1, .events = POLLIN},
         [FD_IN] = {.fd = -1, .events = POLLIN},
         [FD_OUT] = {.fd = output_wants(&p->out) ? p->out.fd : -1, .events = POLLOUT},
     };

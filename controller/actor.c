@@ -83,24 +83,39 @@ static void drop_at_end(void *context, struct message *m)
 {
     struct actor *a = context;
 
-    parcel_release(m->parcel);
-    controller_dropped(a->core, m->peer, DROP_SHUTDOWN, 1);
+    controller_abandon(a->core, m);
 }
 
+/* The queue is closed first: a thread that found the node open and is about to post gets in before that, and
+ * is counted here, or is told that the node is closed. What was taken and not dealt with is given back, as
+ * the rest is: else whoever waits for room would never hear that there is some. */
 static void drain_to_network(struct actor *a)
 {
+    uint32_t n = batch_is_empty(&a->app) ? 0 : a->app.n, left;
+    uint64_t bytes = a->app.bytes;
     struct message m;
 
+    mailbox_close(a->to_network);
     batch_fini(&a->app, drop_at_end, a);
-    while (mailbox_drop_oldest(a->to_network, &m))
-        drop_at_end(a, &m);
+    if (n > 0)
+        mailbox_done(a->to_network, n, bytes);
+    for (;;) {
+        mailbox_fill(a->to_network, &left, &bytes);
+        if (left == 0)
+            return;
+        if (mailbox_drop_oldest(a->to_network, &m))
+            drop_at_end(a, &m);
+        else
+            sched_yield(); /* it was let in, and is not yet there: its writer is between its two steps */
+    }
 }
 
-/* Relaxed: the fence in bell_ring, and the one that the thread makes before it looks again, see to it that
- * either the thread reads the flag or the bell wakes it. */
+/* The fence in bell_ring, and the one that the thread makes before it looks again, see to it that either the
+ * thread reads the flag or the bell wakes it. Acquire: what was sent before the quit is then seen in the
+ * queues. With a relaxed load try_quit could find them empty, and drop it. */
 static bool asked_to_end(const struct actor *a)
 {
-    return atomic_load_explicit(&a->closing, memory_order_relaxed);
+    return atomic_load_explicit(&a->closing, memory_order_acquire);
 }
 
 /* The application's last messages and commands go before the connections are told to end. */
@@ -270,7 +285,7 @@ static bool make_queues(struct actor *a)
                                      .controls = COMMANDS,
                                      .many_writers = true,
                                      .reader_bell = &a->bell,
-                                     .writer_bell = &a->room_bell};
+                                     .writer_bell = &a->command_bell};
     struct mailbox_terms to = {.parcels = l->queue_parcels,
                                .bytes = l->queue_bytes,
                                .many_writers = true,
@@ -282,7 +297,8 @@ static bool make_queues(struct actor *a)
                                  .reader_bell = &a->app_bell,
                                  .writer_bell = &a->bell};
 
-    if (bell_init(&a->bell) < 0 || bell_init(&a->app_bell) < 0 || bell_init(&a->room_bell) < 0)
+    if (bell_init(&a->bell) < 0 || bell_init(&a->app_bell) < 0 || bell_init(&a->room_bell) < 0 ||
+        bell_init(&a->command_bell) < 0)
         return false;
     atomic_init(&a->receive_room, (int64_t)l->receive_bytes);
     a->most_links = controller_most_slots(&a->config);
@@ -292,13 +308,18 @@ static bool make_queues(struct actor *a)
     a->to_network = mailbox_new(&to);
     a->from_network = mailbox_new(&from);
     a->from_outlet.mailbox = a->from_network;
+    /* Room for all, and for the names of those that have gone, so that to queue one can't fail: a name that
+     * was taken off the ready list and not queued would never be listed again. */
+    a->run_queue.items = calloc(2 * (size_t)a->most_links, sizeof *a->run_queue.items);
+    a->run_queue.capacity = 2 * (size_t)a->most_links;
     a->ready = ready_new(2 * a->most_links); /* names of connections that have gone may still be listed */
     a->roster = roster_new(a->most_links);
     a->last_event = calloc(1, sizeof *a->last_event);
     if (a->last_event)
         a->last_event->type = NODE_CLOSED;
-    return batch_open(&a->app) && batch_open(&a->held_parcels) && a->links && a->control && a->commands &&
-           a->to_network && a->from_network && a->ready && a->roster && a->last_event;
+    return batch_open(&a->app) && batch_open(&a->held_parcels) && a->links && a->run_queue.items &&
+           a->control && a->commands && a->to_network && a->from_network && a->ready && a->roster &&
+           a->last_event;
 }
 
 static bool start_listener(struct actor *a, char *error, size_t error_size)
@@ -420,6 +441,7 @@ static void destroy(struct actor *a)
     bell_fini(&a->bell);
     bell_fini(&a->app_bell);
     bell_fini(&a->room_bell);
+    bell_fini(&a->command_bell);
     free(a->links);
     free(a->run_queue.items);
     free(a->dirty.items);
@@ -472,7 +494,8 @@ struct actor *actor_start(const struct config *config, const struct log_sink *si
                         .retry_ms = NEVER_MS,
                         .bell.fd = -1,
                         .app_bell.fd = -1,
-                        .room_bell.fd = -1};
+                        .room_bell.fd = -1,
+                        .command_bell.fd = -1};
     draw_identity(a);
     ok = make_queues(a) && read_peers(a, &found, error, error_size) &&
          start_parts(a, &found, error, error_size);

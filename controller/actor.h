@@ -26,7 +26,8 @@ struct actor *actor_start(const struct config *config, const struct log_sink *si
 /* What is not queued is still the caller's. */
 enum send_result {
     SEND_QUEUED,      /* the node owns the message, or the command */
-    SEND_WOULD_BLOCK, /* the queue is full; actor_room_fd tells when to try again */
+    SEND_WOULD_BLOCK, /* ToNetwork is full; actor_room_fd tells when to try again */
+    SEND_BUSY,        /* too many commands wait; actor_command_fd tells when to try again */
     SEND_CLOSED,      /* the node is ending */
 };
 
@@ -41,8 +42,14 @@ enum send_result actor_send(struct actor *a, enum scope scope, struct peer_ref p
  * online. */
 bool actor_find(struct actor *a, const char *hash, struct peer_ref *peer);
 
-/* Any thread; never blocks. Readable once there is room again after SEND_WOULD_BLOCK; for poll only. */
+/* Any thread; never blocks. Ends the connection with `peer` behind all that was sent to it: the request waits
+ * for its turn in ToNetwork. SEND_QUEUED: answered by NODE_DONE or NODE_ERROR with the id. */
+enum send_result actor_disconnect(struct actor *a, struct peer_ref peer, uint64_t id);
+
+/* Any thread; never blocks. Readable once there is room again after SEND_WOULD_BLOCK and SEND_BUSY; for poll
+ * only. */
 int actor_room_fd(const struct actor *a);
+int actor_command_fd(const struct actor *a);
 
 /* Any thread; never blocks. Takes the command (malloc; any but COMMAND_QUIT) where it returns SEND_QUEUED.
  * Answered by an event with the id, unless memory for that is short; NODE_MISSED counts one that found no

@@ -8,19 +8,38 @@
 
 typedef enum mailbox_result post_function(struct mailbox *m, const struct message *message);
 
-/* A writer that finds its queue full arms room_bell and tries once more. Whoever gets in afterwards passes
- * the wake on, as several threads may wait on the one descriptor and only one ring comes. */
-static enum mailbox_result post_or_arm(struct actor *a, post_function *post, struct mailbox *to,
-                                       const struct message *m)
+/* A writer that finds its queue full arms that queue's bell and tries once more. Whoever gets in afterwards
+ * passes the wake on, as several threads may wait on the one descriptor and only one ring comes. */
+static enum send_result post_or_arm(struct actor *a, struct bell *room, post_function *post,
+                                    struct mailbox *to, const struct message *m)
 {
     if (post(to, m) == MAILBOX_OK)
-        return MAILBOX_OK;
-    bell_get_up(&a->room_bell);
-    bell_lie_down(&a->room_bell);
-    if (post(to, m) == MAILBOX_FULL)
-        return MAILBOX_FULL;
-    bell_ring(&a->room_bell);
-    return MAILBOX_OK;
+        return SEND_QUEUED;
+    bell_get_up(room);
+    bell_lie_down(room);
+    if (post(to, m) == MAILBOX_OK) {
+        bell_ring(room);
+        return SEND_QUEUED;
+    }
+    /* Looked at after the post. Before it, the node could close the queue in between: its ring would be for
+     * nobody, and no other comes. The ring is passed on here too, since bell_get_up may have taken one that
+     * was meant for another thread. */
+    if (!atomic_load_explicit(&a->closing, memory_order_relaxed))
+        return SEND_WOULD_BLOCK;
+    bell_ring(room);
+    return SEND_CLOSED;
+}
+
+static enum send_result post_to_network(struct actor *a, const struct message *m)
+{
+    enum send_result r;
+
+    if (atomic_load_explicit(&a->closing, memory_order_relaxed))
+        return SEND_CLOSED;
+    r = post_or_arm(a, &a->room_bell, mailbox_post, a->to_network, m);
+    if (r == SEND_QUEUED)
+        mailbox_wake(a->to_network);
+    return r;
 }
 
 enum send_result actor_send(struct actor *a, enum scope scope, struct peer_ref peer, uint32_t kind,
@@ -29,12 +48,14 @@ enum send_result actor_send(struct actor *a, enum scope scope, struct peer_ref p
     struct message m = {
         .type = MSG_SEND, .tag = SEND_TAG(kind, scope), .peer = peer, .id = id, .parcel = parcel};
 
-    if (atomic_load_explicit(&a->closing, memory_order_relaxed))
-        return SEND_CLOSED;
-    if (post_or_arm(a, mailbox_post, a->to_network, &m) == MAILBOX_FULL)
-        return SEND_WOULD_BLOCK;
-    mailbox_wake(a->to_network);
-    return SEND_QUEUED;
+    return post_to_network(a, &m);
+}
+
+enum send_result actor_disconnect(struct actor *a, struct peer_ref peer, uint64_t id)
+{
+    struct message m = {.type = MSG_LEAVE, .peer = peer, .id = id};
+
+    return post_to_network(a, &m);
 }
 
 bool actor_find(struct actor *a, const char *hash, struct peer_ref *peer)
@@ -47,21 +68,26 @@ int actor_room_fd(const struct actor *a)
     return a->room_bell.fd;
 }
 
+int actor_command_fd(const struct actor *a)
+{
+    return a->command_bell.fd;
+}
+
 enum send_result actor_command(struct actor *a, struct command *command, uint64_t id)
 {
     struct message m = {.type = MSG_COMMAND, .id = id, .body = command};
+    enum send_result r;
 
     if (atomic_load_explicit(&a->closing, memory_order_relaxed))
         return SEND_CLOSED;
-    if (post_or_arm(a, mailbox_post_control, a->commands, &m) == MAILBOX_FULL)
-        return SEND_WOULD_BLOCK;
-    return SEND_QUEUED;
+    r = post_or_arm(a, &a->command_bell, mailbox_post_control, a->commands, &m);
+    return r == SEND_WOULD_BLOCK ? SEND_BUSY : r;
 }
 
 void actor_quit(struct actor *a)
 {
-    /* Relaxed: see asked_to_end in actor.c. */
-    atomic_store_explicit(&a->closing, true, memory_order_relaxed);
+    /* Release: see asked_to_end in actor.c. */
+    atomic_store_explicit(&a->closing, true, memory_order_release);
     bell_ring(&a->bell);
 }
 

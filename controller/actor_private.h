@@ -52,8 +52,10 @@ struct actor {
     struct mailbox *to_network;   /* from the application */
     struct mailbox *from_network; /* to the application: parcels, and events on the control lane */
     struct bell app_bell;         /* FromNetwork has something */
-    struct bell room_bell;        /* ToNetwork, or the queue of commands, has room */
-    struct ready *ready;          /* connections whose inbound has something */
+    struct bell room_bell;        /* ToNetwork has room */
+    struct bell command_bell; /* the queue of commands has: with one bell for both, whoever waits for the one
+                                 would take the ring that was meant for the other */
+    struct ready *ready;      /* connections whose inbound has something */
     struct roster *roster;
     _Atomic int64_t receive_room; /* struct connection_terms */
     _Atomic bool closing; /* asked to end: nothing new is taken from the application or the listener */

@@ -54,9 +54,9 @@ static void unban(struct controller *c, const struct command *command, uint64_t 
     report_event(c, NODE_DONE, id, "unbanned %s", text);
 }
 
-static void disconnect(struct controller *c, const struct command *command, uint64_t id)
+void command_leave(struct controller *c, struct peer_ref peer, uint64_t id)
 {
-    struct slot *s = slot_find(c, command->peer);
+    struct slot *s = slot_find(c, peer);
 
     if (!s || s->state != SLOT_ONLINE) {
         report_event(c, NODE_ERROR, id, "disconnect: no such peer");
@@ -102,9 +102,6 @@ void command_run(struct controller *c, struct command *command, uint64_t id)
         break;
     case COMMAND_UNBAN:
         unban(c, command, id);
-        break;
-    case COMMAND_DISCONNECT:
-        disconnect(c, command, id);
         break;
     case COMMAND_SPECIAL:
     case COMMAND_RELOAD:

@@ -312,6 +312,9 @@ static void dispatch(struct controller *c, const struct message *m)
     case MSG_SEND:
         route_send(c, m);
         break;
+    case MSG_LEAVE:
+        command_leave(c, m->peer, m->id);
+        break;
     case MSG_COMMAND:
         command_run(c, m->body, m->id);
         break;
@@ -511,6 +514,16 @@ void controller_dropped(struct controller *c, struct peer_ref peer, enum drop_ca
     } else {
         c->untold[cause] += parcels;
     }
+}
+
+void controller_abandon(struct controller *c, const struct message *m)
+{
+    if (m->type != MSG_SEND)
+        return;
+    controller_dropped(c, m->peer, DROP_SHUTDOWN, 1);
+    parcel_release(m->parcel);
+    if (m->id)
+        report_sent(c, m->id, 0);
 }
 
 void controller_free(struct controller *c)

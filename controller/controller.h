@@ -113,6 +113,10 @@ void controller_retry(struct controller *c, struct moment now);
  * caller has released them. */
 void controller_dropped(struct controller *c, struct peer_ref peer, enum drop_cause cause, uint64_t parcels);
 
+/* Between calls: takes a MSG_SEND or MSG_LEAVE that comes too late, counts the parcel as dropped and tells
+ * that it went to nobody. */
+void controller_abandon(struct controller *c, const struct message *m);
+
 /* When controller_tick must run next; INT64_MAX for never. */
 int64_t controller_deadline(const struct controller *c);
 void controller_tick(struct controller *c, struct moment now);

@@ -18,9 +18,11 @@
     X(MSG_GONE) /* the actor        -          -             none: nothing of that connection follows */     \
     X(MSG_SEND) /* application      scope+kind request or 0  the payload; peer where the scope is SCOPE_PEER \
                  */                                                                                          \
-    X(MSG_COMMAND)   /* application      -          request or 0  struct command */                          \
-    X(MSG_ACCEPTED)  /* listener         -          -             struct accepted; answered by accept,       \
-                        refuse, shed */                                                                      \
+    X(MSG_LEAVE)    /* application     -          request or 0  none: to end the connection with peer, after \
+                       what was sent to it */                                                                \
+    X(MSG_COMMAND)  /* application      -          request or 0  struct command */                           \
+    X(MSG_ACCEPTED) /* listener         -          -             struct accepted; answered by accept,        \
+                       refuse, shed */                                                                       \
     X(MSG_LISTENING) /* the actor        -          -             struct endpoint */                         \
     X(MSG_SEEDS)     /* seed fetcher     -          -             struct seed_report */                      \
     X(MSG_SAVED)     /* keeper           1: failed  -             none */
@@ -40,12 +42,11 @@ enum controller_message {
 enum command_type {
     COMMAND_PEERS,
     COMMAND_STATUS,
-    COMMAND_BAN,        /* peer; or ip where peer is nobody; ms, 0 for the default */
-    COMMAND_UNBAN,      /* ip */
-    COMMAND_DISCONNECT, /* peer */
-    COMMAND_SPECIAL,    /* peers: becomes the list of those from the command line */
-    COMMAND_RELOAD,     /* peers: becomes the list of those from the configuration file */
-    COMMAND_QUIT,       /* send what is queued, save the peers, end */
+    COMMAND_BAN,     /* peer; or ip where peer is nobody; ms, 0 for the default */
+    COMMAND_UNBAN,   /* ip */
+    COMMAND_SPECIAL, /* peers: becomes the list of those from the command line */
+    COMMAND_RELOAD,  /* peers: becomes the list of those from the configuration file */
+    COMMAND_QUIT,    /* send what is queued, save the peers, end */
 };
 
 struct command {

@@ -166,7 +166,9 @@ void report_drops(struct controller *c); /* tells the application of drops since
 void report_log(struct controller *c, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* commands.c: takes the command */
+/* commands.c */
+void command_leave(struct controller *c, struct peer_ref peer, uint64_t id); /* MSG_LEAVE */
+/* Takes the command. */
 void command_run(struct controller *c, struct command *command, uint64_t id);
 
 /* world.c: how the service acts */

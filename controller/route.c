@@ -216,6 +216,10 @@ void route_abandon(struct controller *c)
         parcel_release(c->answers.items[i].parcel);
     c->deliveries.n = c->answers.n = 0;
     for (size_t i = 0; i < c->n_relayed; i++) {
+        struct slot *s = slot_find(c, c->relayed[i].message.peer);
+
+        if (s) /* what came from it is taken again: a connection is only gone once it is drained */
+            s->n_relayed--;
         sending_abandon(c, &c->relayed[i]);
         free(c->relayed[i].left);
     }

@@ -176,6 +176,18 @@ void lane_done(struct lane *l, uint32_t parcels, uint64_t bytes)
     call_writer(l);
 }
 
+/* So many parcels, beside which no budget has room: RING_MOST is 2^24, and the word counts up to 2^26. */
+#define CLOSED ((uint64_t)1 << 25)
+
+/* One step on the word that grants room: who got it did so before, and lane_fill shows it, or has none. With
+ * a flag beside it a writer could see the lane open, be put to sleep, and post after the last look at it. */
+void lane_close(struct lane *l)
+{
+    atomic_fetch_add_explicit(&l->put, charge_of(CLOSED, 0), memory_order_acq_rel);
+    if (l->terms.writer_bell != NULL)
+        bell_ring(l->terms.writer_bell);
+}
+
 void lane_fill(const struct lane *l, uint32_t *parcels, uint64_t *bytes)
 {
     uint64_t done, put;
@@ -185,6 +197,6 @@ void lane_fill(const struct lane *l, uint32_t *parcels, uint64_t *bytes)
         done = atomic_load_explicit(&l->done, memory_order_acquire);
         put = atomic_load_explicit(&l->put, memory_order_acquire);
     } while (done != atomic_load_explicit(&l->done, memory_order_relaxed));
-    *parcels = (uint32_t)parcels_of(put - done);
+    *parcels = (uint32_t)(parcels_of(put - done) & (CLOSED - 1));
     *bytes = bytes_of(put - done);
 }

@@ -52,6 +52,10 @@ void lane_take_back(struct lane *l, uint32_t bytes);
 /* The reader: so many of the messages it took no longer count. */
 void lane_done(struct lane *l, uint32_t parcels, uint64_t bytes);
 
+/* The reader, once, of a lane with many writers: whoever has not got room yet never will. What is still to
+ * come, of those that had, is waited for by taking until lane_fill says 0. The writer's bell rings. */
+void lane_close(struct lane *l);
+
 /* Any thread: what counts now. A snapshot, never above the bounds. */
 void lane_fill(const struct lane *l, uint32_t *parcels, uint64_t *bytes);
 

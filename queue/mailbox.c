@@ -189,6 +189,11 @@ void mailbox_done(struct mailbox *m, uint32_t parcels, uint64_t bytes)
     lane_done(&m->data, parcels, bytes);
 }
 
+void mailbox_close(struct mailbox *m)
+{
+    lane_close(&m->data);
+}
+
 bool mailbox_empty_control(const struct mailbox *m)
 {
     return !m->has_control || ring_empty(m->control.ring);

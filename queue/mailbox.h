@@ -94,6 +94,10 @@ size_t mailbox_take_control(struct mailbox *m, struct message *messages, size_t 
  * than was taken. */
 void mailbox_done(struct mailbox *m, uint32_t parcels, uint64_t bytes);
 
+/* The reader's thread, once; of a mailbox with many writers. Nothing more finds room in the data lane: what
+ * is still taken from it was let in before, and when mailbox_fill says 0 that was all. writer_bell rings. */
+void mailbox_close(struct mailbox *m);
+
 /* The reader's thread. It has not finished a parcel but is getting on with it (part of it went to the
  * socket). */
 void mailbox_getting_on(struct mailbox *m);
@@ -106,10 +110,11 @@ bool mailbox_empty_control(const struct mailbox *m);
 
 /* --- the list of mailboxes that have something: one reader, any number of mailboxes --- */
 
-/* `most` (1 .. MAILBOX_MOST): how many names the list holds at least. Each mailbox lists itself at most once,
- * so a list made for all of them never overflows; the name of a mailbox that was freed while listed counts
- * until it is taken. On a list that is full all the same a mailbox stays unlisted until its next
- * mailbox_wake. Any thread; does not block. NULL where memory is short or `most` is out of its limits. */
+/* `most` (1 .. MAILBOX_MOST): how many names the list holds at least. Between two calls
+ * of mailbox_unlist each mailbox lists itself at most once, and the name of one that was freed counts until
+ * it is taken: a list for twice as many as there are mailboxes does not overflow. On a list that is full all
+ * the same a mailbox stays unlisted until its next mailbox_wake. Any thread; does not block. NULL where
+ * memory is short or `most` is out of its limits. */
 struct ready *ready_new(uint32_t most);
 void ready_free(struct ready *r); /* when no mailbox uses it any more; NULL is allowed */
 

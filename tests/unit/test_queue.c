@@ -539,6 +539,32 @@ static void what_is_left_inside_is_discarded(void **state)
 
 /* --- waiting for room --- */
 
+static void a_closed_mailbox_lets_nothing_in(void **state)
+{
+    (void)state;
+    struct mailbox_terms terms = terms_of(4, 100);
+    terms.many_writers = true;
+    struct mailbox *m = open_mailbox(&terms);
+    struct message oldest;
+    for (uint64_t id = 0; id < 3; id++)
+        assert_int_equal(post(m, id, 10), MAILBOX_OK);
+    assert_int_equal(take(m, 0), 10);
+    bell_lie_down(&writer_bell);
+    mailbox_close(m);
+    assert_true(rung(&writer_bell));
+    bell_get_up(&writer_bell);
+    assert_int_equal(post(m, 3, 1), MAILBOX_FULL);
+    assert_fill(m, 3, 30);
+    mailbox_done(m, 1, 10);
+    assert_true(mailbox_drop_oldest(m, &oldest));
+    assert_int_equal(oldest.id, 1);
+    parcel_release(oldest.parcel);
+    take_and_finish(m, 2);
+    assert_fill(m, 0, 0);
+    assert_int_equal(post(m, 3, 1), MAILBOX_FULL); /* nor into an empty one */
+    mailbox_free(m, NULL, NULL);
+}
+
 static void the_writer_is_called_at_half_not_before(void **state)
 {
     (void)state;
@@ -882,6 +908,7 @@ int main(void)
         TEST(empty_means_both_lanes),
         TEST(posting_a_command_wakes_the_reader_but_posting_a_parcel_does_not),
         TEST(what_is_left_inside_is_discarded),
+        TEST(a_closed_mailbox_lets_nothing_in),
         TEST(the_writer_is_called_at_half_not_before),
         TEST(half_counts_for_bytes_too),
         TEST(a_large_parcel_is_called_for_again_below_half),
