@@ -33,9 +33,8 @@ static void refuse(struct controller *c, struct accepted *a)
 {
     struct book_choice choice = {.skip = skip, .random = draw, .context = c};
     struct endpoint alternatives[ALTERNATIVES_MAX];
-    size_t n = book_shareable(c->book, &choice, c->config->merits.share_above, alternatives, ALTERNATIVES_MAX,
-                              c->now.wall_ms);
     struct slot *s = slot_take(c, SLOT_REFUSING, DIRECTION_INCOMING);
+    size_t n;
 
     if (!s) {
         c->shed++;
@@ -43,6 +42,9 @@ static void refuse(struct controller *c, struct accepted *a)
         return;
     }
     s->remote = a->remote;
+    slots_settle(c);
+    n = book_shareable(c->book, &choice, c->config->merits.share_above, alternatives, ALTERNATIVES_MAX,
+                       c->now.wall_ms);
     start(c, s, a, true, alternatives, n);
 }
 

@@ -344,8 +344,7 @@ static void start_saving(struct controller *c, bool unchanged_too)
 
     if (c->saving || (!unchanged_too && book_version(c->book) == c->saved_version))
         return;
-    for (size_t i = 0; i < c->n_online; i++)
-        slot_settle(c, &c->slots[c->online[i]]);
+    slots_settle(c);
     s = book_snapshot(c->book);
     if (!s)
         return;

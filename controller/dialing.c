@@ -237,19 +237,22 @@ static bool is_knocked_at(const struct controller *c, const struct ip *ip)
     return !c->config->terms.network.open && since >= 0 && since < c->config->terms.timings.redial;
 }
 
+static bool has_enough(const struct controller *c, const struct ip *ip)
+{
+    uint32_t most = c->config->terms.limits.per_ip;
+
+    return is_knocked_at(c, ip) || (most && slots_of_ip(c, ip) >= most);
+}
+
 static bool skip(void *context, const struct endpoint *e)
 {
     const struct used *u = context;
-    const struct node_terms *terms = &u->c->config->terms;
-
-    if (is_knocked_at(u->c, &e->ip))
-        return true;
 
     if (bsearch(e, u->endpoints, u->n, sizeof *e, compare_endpoints))
         return true;
-    if (special_has_endpoint(u->c, e) || (!terms->network.open && !ip_is_routable(&e->ip)))
+    if (special_has_endpoint(u->c, e) || (!u->c->config->terms.network.open && !ip_is_routable(&e->ip)))
         return true;
-    return terms->limits.per_ip && slots_of_ip(u->c, &e->ip) >= terms->limits.per_ip;
+    return has_enough(u->c, &e->ip);
 }
 
 static uint32_t group_use(void *context, uint64_t group)
@@ -302,7 +305,7 @@ static size_t dial_some(struct controller *c, size_t want, bool incoming_too)
     if (used_gather(&u, c, incoming_too))
         n = book_candidates(c->book, &choice, found, want, c->now.wall_ms);
     for (size_t i = 0; i < n; i++) {
-        if (is_knocked_at(c, &found[i].ip)) /* a moment ago, at another port */
+        if (has_enough(c, &found[i].ip)) /* since a moment ago, by another port */
             continue;
         if (!dial_endpoint(c, &found[i]))
             break;

@@ -119,6 +119,7 @@ uint32_t slots_incoming_of_ip(const struct controller *c, const struct ip *ip);
 void slot_find_twin(struct controller *c, struct slot *s);
 void slot_credit(struct controller *c, struct slot *s, int64_t merit); /* clamped like a quality */
 void slot_settle(struct controller *c, struct slot *s);                /* puts its merits into the book */
+void slots_settle(struct controller *c); /* of all that are online: what the book is asked next counts them */
 struct service_peer slot_service_peer(struct controller *c, struct slot *s);
 
 /* dialing.c */

@@ -190,6 +190,12 @@ void slot_settle(struct controller *c, struct slot *s)
     s->credit = 0;
 }
 
+void slots_settle(struct controller *c)
+{
+    for (size_t i = 0; i < c->n_online; i++)
+        slot_settle(c, &c->slots[c->online[i]]);
+}
+
 struct service_peer slot_service_peer(struct controller *c, struct slot *s)
 {
     return (struct service_peer){

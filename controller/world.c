@@ -32,13 +32,6 @@ static uint64_t draw(void *context)
     return s->c->act->random(s->c->world);
 }
 
-/* Merits earned since the last look count: they decide who is shared. */
-static void settle_all(struct controller *c)
-{
-    for (size_t i = 0; i < c->n_online; i++)
-        slot_settle(c, &c->slots[c->online[i]]);
-}
-
 static size_t do_share(void *world, struct peer_ref asker, struct endpoint *out, struct peer_id *ids,
                        size_t most)
 {
@@ -49,7 +42,7 @@ static size_t do_share(void *world, struct peer_ref asker, struct endpoint *out,
 
     if (!s.asker)
         return 0;
-    settle_all(c);
+    slots_settle(c);
     n = book_shareable(c->book, &choice, c->config->merits.share_above, out, most, c->now.wall_ms);
     for (size_t i = 0; ids && i < n; i++)
         ids[i] = book_find(c->book, &out[i])->id;

@@ -708,6 +708,21 @@ static void test_full_scores_drop_those_nearest_zero(void **state)
     book_free(b);
 }
 
+/* However many there are: each is worth more than what comes. */
+static void test_full_of_bans_drops_one(void **state)
+{
+    (void)state;
+    enum { BANS = 256 };
+    struct book *b = book_with(100, BANS);
+    for (unsigned i = 0; i <= BANS; i++) {
+        struct endpoint e = nth(i);
+        book_ban(b, &e.ip, NOW + DAY + i, NOW);
+    }
+    assert_int_equal(book_ban_count(b, NOW), BANS);
+    assert_false(is_banned(b, "1.0.0.1", NOW));
+    book_free(b);
+}
+
 static void test_no_room_at_all(void **state)
 {
     (void)state;
@@ -760,6 +775,37 @@ static void test_expiry(void **state)
     book_snapshot_free(s);
     book_expire(b, NULL, NULL, NOW + 9 * DAY);
     assert_int_equal(book_count(b), 0);
+    book_free(b);
+}
+
+/* A term of 0. */
+static void test_never(void **state)
+{
+    (void)state;
+    struct book_terms terms = usual;
+    terms.forget_ms = 0;
+    terms.decay_ms = 0;
+    terms.give_up = 0;
+    terms.most_per_ip = 0;
+    struct book *b = book_new(&terms);
+    struct endpoint e = at("1.2.3.4:80"), out[1];
+    struct world w = {.seed = 1};
+    struct book_choice choice = {.random = draw, .context = &w};
+    assert_non_null(b);
+    learn(b, "1.2.3.4:80", NOW);
+    merit(b, "1.2.3.4", 100, NOW);
+    for (int i = 0; i < 1000; i++) {
+        book_dialed(b, &e, NOW);
+        book_failed(b, &e, NOW);
+    }
+    book_expire(b, NULL, NULL, NOW + 1000 * DAY);
+    assert_true(knows(b, "1.2.3.4:80"));
+    assert_int_equal(quality(b, "1.2.3.4", NOW + 1000 * DAY), 100);
+    assert_int_equal(book_candidates(b, &choice, out, 1, NOW + 1000 * DAY), 1);
+    for (uint16_t i = 0; i < 300; i++) {
+        e.port = (uint16_t)(1000 + i);
+        assert_true(book_learn(b, &e, SOURCE_PEER, NOW));
+    }
     book_free(b);
 }
 
@@ -931,8 +977,10 @@ int main(void)
         cmocka_unit_test(test_one_ip_cannot_fill_the_book),
         promise_test("P27", test_flood_is_cheap_and_bounded),
         cmocka_unit_test(test_full_scores_drop_those_nearest_zero),
+        cmocka_unit_test(test_full_of_bans_drops_one),
         cmocka_unit_test(test_no_room_at_all),
         cmocka_unit_test(test_expiry),
+        cmocka_unit_test(test_never),
         cmocka_unit_test(test_snapshot_round_trip),
         cmocka_unit_test(test_restore_trusts_nothing),
         cmocka_unit_test(test_restore_keeps_the_best),

@@ -1,362 +1,7 @@
-/* The core's decisions, one at a time, in a world that does what the test says. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "controller/controller.h"
+/* The core's decisions, one at a time: where a message goes, who may stay, what is kept up. */
+#include "protocol/factom/factom.h"
+#include "tests/unit/core_kit.h"
 #include "tests/unit/promise.h"
-
-enum { MOST = 512 };
-
-struct world {
-    struct config config;
-    struct controller *core;
-    int64_t now_ms;
-    uint64_t random;
-
-    struct peer_ref dialed[MOST];
-    char dialed_to[MOST][ENDPOINT_TEXT_MAX];
-    struct peer_id dialed_id[MOST];
-    size_t n_dialed;
-
-    struct peer_ref accepted[MOST];
-    bool refused[MOST];
-    size_t alternatives[MOST];
-    size_t n_accepted, n_shed;
-
-    struct peer_ref posted[MOST]; /* application messages only */
-    size_t n_posted, n_asked;     /* asked: what the service itself has posted */
-    struct peer_ref full;         /* posting to it says wait */
-    bool from_full;               /* delivering says wait */
-    size_t n_delivered;
-
-    struct peer_ref closed[MOST];
-    enum end_reason closed_why[MOST];
-    size_t n_closed;
-
-    uint64_t sent_peers, dropped, known;
-    enum node_event_type last;
-    char last_text[256];
-    size_t n_saved;
-    bool ended;
-};
-
-static struct moment now(const struct world *w)
-{
-    return (struct moment){.ms = w->now_ms, .wall_ms = 1700000000000 + w->now_ms};
-}
-
-/* --- the world's side --- */
-
-static bool w_dial(void *world, struct peer_ref slot, const struct dial_terms *terms)
-{
-    struct world *w = world;
-
-    assert_true(w->n_dialed < MOST);
-    address_format(&terms->to, w->dialed_to[w->n_dialed], ENDPOINT_TEXT_MAX);
-    w->dialed_id[w->n_dialed] = terms->to.id;
-    w->dialed[w->n_dialed++] = slot;
-    return true;
-}
-
-static bool w_accept(void *world, struct peer_ref slot, struct accepted *a, bool refuse,
-                     const struct endpoint *alternatives, size_t n)
-{
-    struct world *w = world;
-
-    (void)a;
-    (void)alternatives;
-    w->accepted[w->n_accepted] = slot;
-    w->refused[w->n_accepted] = refuse;
-    w->alternatives[w->n_accepted++] = n;
-    return true;
-}
-
-static void w_shed(void *world, struct accepted *a)
-{
-    struct world *w = world;
-
-    (void)a;
-    w->n_shed++;
-}
-
-static enum outlet_result w_post(void *world, struct moment at, struct peer_ref to, const struct message *m)
-{
-    struct world *w = world;
-
-    (void)at;
-    if (peer_ref_equal(to, w->full))
-        return OUTLET_WAIT;
-    if (m->type == w->config.protocol->kinds[0].kind) {
-        assert_true(w->n_posted < MOST);
-        w->posted[w->n_posted++] = to;
-    } else {
-        w->n_asked++;
-    }
-    parcel_release(m->parcel);
-    return OUTLET_POSTED;
-}
-
-static void w_close(void *world, struct peer_ref slot, enum end_reason why, bool at_once)
-{
-    struct world *w = world;
-
-    (void)at_once;
-    w->closed_why[w->n_closed] = why;
-    w->closed[w->n_closed++] = slot;
-}
-
-static enum outlet_result w_deliver(void *world, struct moment at, const struct message *m)
-{
-    struct world *w = world;
-
-    (void)at;
-    if (w->from_full)
-        return OUTLET_WAIT;
-    w->n_delivered++;
-    parcel_release(m->parcel);
-    return OUTLET_POSTED;
-}
-
-static void w_tell(void *world, struct node_event *e)
-{
-    struct world *w = world;
-
-    w->last = e->type;
-    snprintf(w->last_text, sizeof w->last_text, "%s", e->text);
-    if (e->type == NODE_SENT)
-        w->sent_peers = e->count;
-    if (e->type == NODE_DROPPED)
-        w->dropped += e->count;
-    if (e->type == NODE_STATUS)
-        w->known = e->status->known;
-    node_event_free(e);
-}
-
-static void w_fetch_seeds(void *world)
-{
-    (void)world;
-}
-
-static void w_save_peers(void *world, struct book_snapshot *s)
-{
-    struct world *w = world;
-
-    w->n_saved++;
-    book_snapshot_free(s);
-}
-
-static void w_measure(void *world, struct peer_ref slot, struct node_peer *p)
-{
-    (void)world;
-    (void)slot;
-    (void)p;
-}
-
-static void w_measure_node(void *world, struct node_status *s)
-{
-    (void)world;
-    (void)s;
-}
-
-static uint64_t w_random(void *world)
-{
-    struct world *w = world;
-
-    return w->random = w->random * 6364136223846793005ULL + 1442695040888963407ULL;
-}
-
-static void w_log(void *world, enum log_level level, const char *line)
-{
-    (void)world;
-    (void)level;
-    (void)line;
-}
-
-static void w_ended(void *world)
-{
-    struct world *w = world;
-
-    w->ended = true;
-}
-
-static const struct controller_actions actions = {
-    .dial = w_dial,
-    .accept = w_accept,
-    .shed = w_shed,
-    .post = w_post,
-    .close = w_close,
-    .deliver = w_deliver,
-    .tell = w_tell,
-    .fetch_seeds = w_fetch_seeds,
-    .save_peers = w_save_peers,
-    .measure = w_measure,
-    .measure_node = w_measure_node,
-    .random = w_random,
-    .log = w_log,
-    .ended = w_ended,
-};
-
-/* --- the test's side --- */
-
-static struct world *world_new(void)
-{
-    const struct protocol *p = protocol_find("factom");
-    struct world *w = calloc(1, sizeof *w);
-
-    assert_non_null(w);
-    w->now_ms = 1000;
-    w->random = 42;
-    w->config = (struct config){
-        .protocol = p,
-        .terms = {.timings = p->timings, .limits = p->limits, .node_id = 77, .version = 10},
-        .merits = p->merits,
-        .outgoing = 8,
-        .incoming = 20,
-        .broadcast = 4,
-        .log_level = LOG_LEVEL_SILENT,
-    };
-    assert_true(protocol_network(p, "LOCAL", NULL, &w->config.terms.network));
-    return w;
-}
-
-static void world_open(struct world *w)
-{
-    w->core = controller_new(&w->config, &actions, w, NULL, now(w));
-    assert_non_null(w->core);
-    controller_start(w->core, now(w));
-}
-
-static void world_free(struct world *w)
-{
-    controller_free(w->core);
-    address_list_free(&w->config.special_flags);
-    address_list_free(&w->config.special_file);
-    free(w);
-}
-
-static void handle(struct world *w, uint32_t type, struct peer_ref peer, void *body)
-{
-    struct message m = {.type = type, .peer = peer, .body = body};
-
-    controller_handle(w->core, now(w), &m);
-}
-
-static void pass(struct world *w, int64_t ms)
-{
-    w->now_ms += ms;
-    controller_tick(w->core, now(w));
-}
-
-static struct endpoint endpoint_of(const char *text)
-{
-    struct endpoint e;
-
-    assert_true(endpoint_parse(&e, text));
-    return e;
-}
-
-static void online(struct world *w, struct peer_ref slot, const char *text, uint64_t node_id)
-{
-    struct peer_terms *t = calloc(1, sizeof *t);
-
-    assert_non_null(t);
-    t->endpoint = endpoint_of(text);
-    t->node_id = node_id;
-    t->version = 10;
-    snprintf(t->hash, sizeof t->hash, "%s %08llx", text, (unsigned long long)node_id);
-    handle(w, MSG_ONLINE, slot, t);
-}
-
-static void ended(struct world *w, struct peer_ref slot, enum end_reason reason)
-{
-    struct ending *e = calloc(1, sizeof *e);
-
-    assert_non_null(e);
-    e->reason = reason;
-    handle(w, MSG_ENDED, slot, e);
-    handle(w, MSG_GONE, slot, NULL);
-}
-
-/* A seed list of one. */
-static void seed(struct world *w, const char *text)
-{
-    struct seed_report *r = calloc(1, sizeof *r + sizeof r->endpoints[0]);
-
-    assert_non_null(r);
-    r->n = 1;
-    r->endpoints[0] = endpoint_of(text);
-    handle(w, MSG_SEEDS, PEER_NOBODY, r);
-}
-
-/* A socket from that address; the slot it was given, or nobody. */
-static struct peer_ref knock(struct world *w, const char *from)
-{
-    struct accepted *a = calloc(1, sizeof *a);
-    size_t before = w->n_accepted;
-
-    assert_non_null(a);
-    a->remote = endpoint_of(from);
-    handle(w, MSG_ACCEPTED, PEER_NOBODY, a);
-    return w->n_accepted > before ? w->accepted[before] : PEER_NOBODY;
-}
-
-static struct peer_ref incoming(struct world *w, int number)
-{
-    char text[64];
-    struct peer_ref slot;
-
-    snprintf(text, sizeof text, "10.%d.0.1:40000", number);
-    slot = knock(w, text);
-    assert_true(slot.generation);
-    snprintf(text, sizeof text, "10.%d.0.1:8110", number);
-    online(w, slot, text, (uint64_t)number);
-    return slot;
-}
-
-static void say(struct world *w, enum scope scope, struct peer_ref to, const char *text, uint64_t id)
-{
-    struct message m = {
-        .type = MSG_SEND, .tag = SEND_TAG(w->config.protocol->kinds[0].kind, scope), .peer = to, .id = id};
-
-    m.parcel = parcel_new(text, strlen(text));
-    assert_non_null(m.parcel);
-    w->n_posted = 0;
-    controller_handle(w->core, now(w), &m);
-}
-
-static void receive(struct world *w, struct peer_ref from, const char *text)
-{
-    struct message m = {.type = MSG_PEER, .tag = w->config.protocol->kinds[0].kind, .peer = from};
-
-    m.parcel = parcel_new(text, strlen(text));
-    assert_non_null(m.parcel);
-    m.id = controller_digest(w->core, m.parcel);
-    controller_handle(w->core, now(w), &m);
-}
-
-static struct command *command(enum command_type type)
-{
-    struct command *c = calloc(1, sizeof *c);
-
-    assert_non_null(c);
-    c->type = type;
-    return c;
-}
-
-static void special_flag(struct world *w, const char *text)
-{
-    char bad[300];
-
-    assert_int_equal(address_list_parse(&w->config.special_flags, text, bad, sizeof bad), 0);
-}
 
 /* --- routing --- */
 
@@ -683,6 +328,118 @@ static void a_peer_connected_both_ways_gets_one_copy(void **state)
     world_free(w);
 }
 
+static void the_others_are_chosen_at_random(void **state)
+{
+    struct world *w = world_new();
+    struct peer_ref peers[12];
+    size_t chosen[2][12] = {{0}};
+
+    (void)state;
+    w->config.broadcast = 1;
+    world_open(w);
+    for (int i = 0; i < 12; i++)
+        peers[i] = incoming(w, i + 1);
+    for (int i = 0; i < 100; i++)
+        for (int scope = 0; scope < 2; scope++) {
+            say(w, scope ? SCOPE_RANDOM : SCOPE_BROADCAST, PEER_NOBODY, "hello", 0);
+            assert_int_equal(w->n_posted, 1);
+            for (int k = 0; k < 12; k++)
+                chosen[scope][k] += peer_ref_equal(w->posted[0], peers[k]);
+        }
+    for (int k = 0; k < 12; k++)
+        assert_true(chosen[0][k] > 0 && chosen[1][k] > 0);
+    world_free(w);
+}
+
+static void nothing_is_sent_to_a_connection_that_is_being_closed(void **state)
+{
+    struct world *w = world_new();
+    struct peer_ref a, in, out;
+
+    (void)state;
+    special_flag(w, "10.2.0.1:8110");
+    world_open(w);
+    a = incoming(w, 1);
+    out = w->dialed[0];
+    online(w, out, "10.2.0.1:8110", 2);
+    in = incoming(w, 2);
+    w->full = a;
+    say(w, SCOPE_FULL, PEER_NOBODY, "hello", 1);
+    assert_int_equal(w->n_posted, 1);
+    handle(w, MSG_LEAVE, a, NULL);
+    w->full = PEER_NOBODY;
+    controller_retry(w->core, now(w));
+    assert_int_equal(w->n_posted, 1); /* nor what waited for room */
+    assert_int_equal(w->sent_peers, 1);
+    say(w, SCOPE_FULL, PEER_NOBODY, "hello again", 2);
+    assert_int_equal(w->n_posted, 1);
+    assert_true(peer_ref_equal(w->posted[0], out));
+    handle(w, MSG_LEAVE, out, NULL);
+    say(w, SCOPE_FULL, PEER_NOBODY, "by the other one", 3);
+    assert_int_equal(w->n_posted, 1);
+    assert_true(peer_ref_equal(w->posted[0], in));
+    pass(w, 2000);
+    assert_int_equal(w->dropped, 1); /* what had waited; the others were not meant for a */
+    world_free(w);
+}
+
+/* What it had sent may still be on its way. */
+static void a_connection_that_has_ended_is_heard_and_not_sent_to(void **state)
+{
+    struct world *w = world_new();
+    const struct ending e = {.reason = END_CLOSED};
+    struct peer_ref a;
+
+    (void)state;
+    world_open(w);
+    a = incoming(w, 1);
+    ended_as(w, a, &e);
+    say(w, SCOPE_FULL, PEER_NOBODY, "hello", 1);
+    assert_int_equal(w->n_posted, 0);
+    receive(w, a, "its last");
+    assert_int_equal(w->n_delivered, 1);
+    assert_int_not_equal(w->last, NODE_OFFLINE);
+    handle(w, MSG_GONE, a, NULL);
+    assert_int_equal(w->last, NODE_OFFLINE);
+    world_free(w);
+}
+
+static void a_relay_sends_nothing_back_by_the_other_connection(void **state)
+{
+    struct world *w = world_new();
+    struct peer_ref in;
+
+    (void)state;
+    w->config.relay = true;
+    w->config.terms.timings.echo = 0;
+    special_flag(w, "10.1.0.1:8110");
+    world_open(w);
+    online(w, w->dialed[0], "10.1.0.1:8110", 1);
+    in = incoming(w, 1);
+    receive(w, in, "hello");
+    assert_int_equal(w->n_delivered, 1);
+    assert_int_equal(w->n_posted, 0);
+    world_free(w);
+}
+
+static void what_others_earned_just_now_decides_who_is_shared(void **state)
+{
+    struct world *w = world_new();
+    struct message request = {.type = MSG_PEER, .tag = FACTOM_PEER_REQUEST};
+    struct peer_ref good;
+
+    (void)state;
+    world_open(w);
+    good = incoming(w, 1);
+    incoming(w, 2);
+    request.peer = incoming(w, 3);
+    for (int i = 0; i < 30; i++)
+        receive(w, good, "good");
+    controller_handle(w->core, now(w), &request);
+    assert_int_equal(w->answer_bytes, sizeof(struct endpoint));
+    world_free(w);
+}
+
 /* --- who may stay --- */
 
 static void the_older_of_two_connections_stays(void **state)
@@ -713,15 +470,31 @@ static void a_full_node_refuses_with_alternatives(void **state)
     for (int i = 1; i <= 3; i++) {
         struct peer_ref slot = incoming(w, i);
 
-        for (int k = 0; k < 30; k++) /* good enough to be shared: above 20 */
+        for (int k = 0; k < 30 && i < 3; k++) /* good enough to be shared: above 20 */
             receive(w, slot, "good");
     }
-    pass(w, 1000);
-    ended(w, w->accepted[2], END_CLOSED); /* its merits are in the book now */
-    incoming(w, 4);
     assert_true(knock(w, "10.9.0.1:50000").generation);
-    assert_true(w->refused[w->n_accepted - 1]);
-    assert_true(w->alternatives[w->n_accepted - 1] >= 1);
+    assert_true(w->refused[3]);
+    assert_int_equal(w->alternatives[3], 2); /* not the third, of whom no good is known */
+    world_free(w);
+}
+
+static void special_peers_are_not_named_as_alternatives(void **state)
+{
+    struct world *w = world_new();
+    struct peer_ref slot;
+
+    (void)state;
+    special_flag(w, "10.1.0.1:8110");
+    w->config.incoming = 0;
+    world_open(w);
+    slot = incoming(w, 1);
+    for (int k = 0; k < 30; k++)
+        receive(w, slot, "good");
+    ended(w, slot, END_CLOSED);
+    knock(w, "10.9.0.1:50000");
+    assert_true(w->refused[1]);
+    assert_int_equal(w->alternatives[1], 0);
     world_free(w);
 }
 
@@ -738,6 +511,9 @@ static void a_full_node_has_room_for_special_peers(void **state)
     knock(w, "10.2.0.1:40000");
     assert_int_equal(w->n_accepted, 3);
     assert_true(w->refused[1] && w->refused[2]);
+    ended(w, w->accepted[0], END_CLOSED);
+    knock(w, "10.1.0.1:40002");
+    assert_false(w->refused[3]); /* its place is not taken by one that is being refused */
     world_free(w);
 }
 
@@ -788,6 +564,69 @@ static void bad_handshakes_end_in_refusal(void **state)
     world_free(w);
 }
 
+/* To tell them where else to go costs a connection each. */
+static void a_full_node_refuses_so_many_at_once(void **state)
+{
+    struct world *w = world_new();
+    char text[64];
+
+    (void)state;
+    w->config.incoming = 0;
+    world_open(w);
+    for (int i = 1; i <= 40; i++) {
+        snprintf(text, sizeof text, "10.%d.0.1:40000", i);
+        knock(w, text);
+    }
+    assert_int_equal(w->n_accepted, 32);
+    assert_int_equal(w->n_shed, 8);
+    ended(w, w->accepted[0], END_REFUSED);
+    assert_true(knock(w, text).generation);
+    world_free(w);
+}
+
+/* What its connection dealt with itself. */
+static void merits_are_counted_one_by_one(void **state)
+{
+    struct world *w = world_new();
+    struct message m = {.type = MSG_CREDIT, .tag = 100};
+
+    (void)state;
+    w->config.merits.good = 3;
+    w->config.merits.bad = -20;
+    world_open(w);
+    m.peer = incoming(w, 1);
+    controller_handle(w->core, now(w), &m);
+    assert_int_equal(quality(w), 300);
+    m.tag = 1;
+    m.id = 4;
+    controller_handle(w->core, now(w), &m);
+    assert_int_equal(quality(w), 300 + 3 - 80);
+    receive(w, m.peer, "hello");
+    assert_int_equal(quality(w), 300 + 3 - 80 + 3);
+    world_free(w);
+}
+
+static void losses_are_counted_by_their_cause(void **state)
+{
+    struct world *w = world_new();
+    struct message m = {.type = MSG_LOST, .tag = 3, .id = LOSS_UNSAYABLE};
+
+    (void)state;
+    world_open(w);
+    m.peer = incoming(w, 1);
+    controller_handle(w->core, now(w), &m);
+    pass(w, 2000);
+    assert_int_equal(w->dropped, 3);
+    assert_string_equal(w->last_text, drop_cause_text(DROP_UNSAYABLE));
+    m.id = LOSS_UNFINISHED;
+    m.tag = 5;
+    controller_handle(w->core, now(w), &m);
+    pass(w, 2000);
+    assert_int_equal(w->dropped, 3 + 5);
+    assert_string_equal(w->last_text, drop_cause_text(DROP_UNFINISHED));
+    world_free(w);
+}
+
 static void exclusive_in_accepts_special_peers_only(void **state)
 {
     struct world *w = world_new();
@@ -801,150 +640,151 @@ static void exclusive_in_accepts_special_peers_only(void **state)
     world_free(w);
 }
 
-/* --- whom to dial --- */
-
-static void special_peers_are_dialed_for_ever(void **state)
+/* It was told to go, and may have sent something before it knew. */
+static void a_duplicate_is_not_listened_to(void **state)
 {
     struct world *w = world_new();
-    size_t dials;
+    struct peer_ref second;
 
     (void)state;
-    special_flag(w, "10.1.0.1:8110");
-    w->config.exclusive = true;
     world_open(w);
-    for (dials = 1; dials <= 100; dials++) {
-        assert_int_equal(w->n_dialed, dials);
-        assert_string_equal(w->dialed_to[dials - 1], "10.1.0.1:8110");
-        ended(w, w->dialed[dials - 1], END_DIAL_FAILED);
-        assert_true(controller_deadline(w->core) <= w->now_ms + 20000);
-        pass(w, 19999);
-        assert_int_equal(w->n_dialed, dials);
-        pass(w, 1);
-    }
+    incoming(w, 1);
+    second = knock(w, "10.1.0.1:40002");
+    online(w, second, "10.1.0.1:8110", 1);
+    receive(w, second, "hello");
+    assert_int_equal(w->n_delivered, 0);
+    pass(w, 2000);
+    assert_int_equal(w->dropped, 1);
     world_free(w);
 }
 
-/* Whoever is named without an id in one list and with one in the other must prove it. */
-static void an_id_of_either_list_is_insisted_on(void **state)
+static void a_connection_that_could_not_be_started_takes_no_place(void **state)
 {
-    static const char *const lists[][2] = {{"ab@10.1.0.1:8110", "10.1.0.1:8110"},
-                                           {"10.1.0.1:8110", "ab@10.1.0.1:8110"}};
+    struct world *w = world_new();
 
     (void)state;
-    for (int i = 0; i < 2; i++) {
-        struct world *w = world_new();
-        char bad[300];
+    w->config.incoming = 1;
+    world_open(w);
+    w->accept_fails = true;
+    knock(w, "10.1.0.1:40000");
+    w->accept_fails = false;
+    assert_true(knock(w, "10.2.0.1:40000").generation && !w->refused[0]);
+    world_free(w);
+}
 
-        special_flag(w, lists[i][0]);
-        assert_int_equal(address_list_parse(&w->config.special_file, lists[i][1], bad, sizeof bad), 0);
+static void each_kind_of_end_has_its_price(void **state)
+{
+    static const struct {
+        enum end_reason reason;
+        int32_t price;
+    } cases[] = {
+        {END_BAD_INPUT, -7}, {END_SILENT, -3}, {END_CLOSED, -3}, {END_HANDSHAKE, -11}, {END_DISCONNECT, 0}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct world *w = world_new();
+
+        w->config.merits.bad = -7;
+        w->config.merits.lost = -3;
+        w->config.merits.handshake_failed = -11;
         world_open(w);
-        assert_int_equal(w->n_dialed, 1);
-        assert_int_equal(w->dialed_id[0].size, 1);
-        assert_int_equal(w->dialed_id[0].bytes[0], 0xab);
+        ended(w, incoming(w, 1), cases[i].reason);
+        incoming(w, 1);
+        assert_int_equal(quality(w), cases[i].price);
         world_free(w);
     }
 }
 
-static void special_lists_are_kept_apart(void **state)
+static void what_is_lost_because_a_peer_stalled_costs_it(void **state)
 {
     struct world *w = world_new();
-    struct command *c;
-    char bad[300];
 
     (void)state;
-    special_flag(w, "10.1.0.1:8110");
-    assert_int_equal(address_list_parse(&w->config.special_file, "10.2.0.1:8110", bad, sizeof bad), 0);
+    w->config.merits.lost = -3;
     world_open(w);
-    assert_int_equal(w->n_dialed, 2);
-    online(w, w->dialed[0], w->dialed_to[0], 1);
-    online(w, w->dialed[1], w->dialed_to[1], 2);
-    c = command(COMMAND_RELOAD);
-    assert_int_equal(address_list_parse(&c->peers, "10.3.0.1:8110", bad, sizeof bad), 0);
-    handle(w, MSG_COMMAND, PEER_NOBODY, c);
-    pass(w, 1);
-    assert_int_equal(w->n_dialed, 3); /* the new one; the old ones keep their connections */
-    assert_string_equal(w->dialed_to[2], "10.3.0.1:8110");
-    assert_int_equal(w->n_closed, 0);
-    ended(w, w->dialed[0], END_CLOSED);
-    ended(w, w->dialed[1], END_CLOSED);
-    pass(w, 20000);
-    pass(w, 20000);
-    for (size_t i = 3; i < w->n_dialed; i++) /* 10.1 is still special; 10.2 is an ordinary peer now */
-        if (strcmp(w->dialed_to[i], "10.1.0.1:8110") == 0)
-            break;
-        else
-            assert_true(i + 1 < w->n_dialed);
+    controller_dropped(w->core, incoming(w, 1), DROP_STALLED, 100);
+    pass(w, 2000);
+    assert_int_equal(quality(w), -3);
     world_free(w);
 }
 
-static void a_dialed_peer_that_becomes_special_is_not_dialed_again(void **state)
+static void what_an_end_has_lost_is_told(void **state)
 {
     struct world *w = world_new();
-    struct command *c = command(COMMAND_SPECIAL);
-    char bad[300];
+    const struct ending e = {.reason = END_CLOSED, .lost = 5};
 
     (void)state;
     world_open(w);
-    seed(w, "10.1.0.1:8110");
-    pass(w, 1000);
-    assert_int_equal(w->n_dialed, 1);
-    online(w, w->dialed[0], "10.1.0.1:8110", 1);
-    assert_int_equal(address_list_parse(&c->peers, "10.1.0.1:8110", bad, sizeof bad), 0);
-    handle(w, MSG_COMMAND, PEER_NOBODY, c);
-    pass(w, 60 * 1000);
-    assert_int_equal(w->n_dialed, 1);
-    ended(w, w->dialed[0], END_CLOSED);
-    pass(w, 20 * 1000);
-    assert_int_equal(w->n_dialed, 2); /* from now on it is redialed as a special one */
+    ended_as(w, incoming(w, 1), &e);
+    pass(w, 2000);
+    assert_int_equal(w->dropped, 5);
+    assert_string_equal(w->last_text, drop_cause_text(DROP_LOST));
     world_free(w);
 }
 
-static void oneself_is_dialed_once(void **state)
+/* A peer that earns much must not end up at the other end. */
+static void merits_do_not_wrap_around(void **state)
 {
     struct world *w = world_new();
+    struct message m = {.type = MSG_CREDIT, .tag = UINT32_MAX};
 
     (void)state;
     world_open(w);
-    seed(w, "10.1.0.1:8110");
-    pass(w, 1000);
-    assert_int_equal(w->n_dialed, 1);
-    ended(w, w->dialed[0], END_LOOPBACK);
-    for (int i = 0; i < 50; i++)
-        pass(w, 60 * 1000);
-    assert_int_equal(w->n_dialed, 1);
-    world_free(w);
-}
-
-static void an_ordinary_peer_is_given_up_after_five_failures(void **state)
-{
-    struct world *w = world_new();
-
-    (void)state;
-    world_open(w);
-    seed(w, "10.1.0.1:8110");
-    for (size_t dials = 1; dials <= 5; dials++) {
-        pass(w, 1000);
-        assert_int_equal(w->n_dialed, dials);
-        ended(w, w->dialed[dials - 1], END_DIAL_FAILED);
-        pass(w, 110 * 1000); /* not again before two minutes have gone by */
-        assert_int_equal(w->n_dialed, dials);
-        pass(w, 10 * 1000);
+    m.peer = incoming(w, 1);
+    for (int i = 0; i < 2; i++) {
+        controller_handle(w->core, now(w), &m);
+        assert_int_equal(quality(w), QUALITY_MAX);
     }
-    for (int i = 0; i < 9; i++)
-        pass(w, 1000);
-    assert_int_equal(w->n_dialed, 5);
-    for (int i = 0; i < 10; i++) /* but a node that is all alone tries everybody again, now and then */
-        pass(w, 60 * 1000);
-    assert_int_equal(w->n_dialed, 6);
     world_free(w);
 }
+
+static void demerits_count_at_once(void **state)
+{
+    struct world *w = world_new();
+    struct message m = {.type = MSG_CREDIT, .id = 41};
+
+    (void)state;
+    world_open(w);
+    m.peer = incoming(w, 1);
+    controller_handle(w->core, now(w), &m);
+    assert_false(knock(w, "10.1.0.1:40001").generation);
+    world_free(w);
+}
+
+static void commands_about_nobody_are_errors(void **state)
+{
+    struct world *w = world_new();
+    struct peer_ref gone, pending;
+    struct command *c;
+
+    (void)state;
+    world_open(w);
+    gone = incoming(w, 1);
+    ended(w, gone, END_CLOSED);
+    c = command(COMMAND_BAN);
+    c->peer = gone;
+    handle(w, MSG_COMMAND, PEER_NOBODY, c);
+    assert_int_equal(w->last, NODE_ERROR);
+    w->last = NODE_DONE;
+    handle(w, MSG_LEAVE, gone, NULL);
+    assert_int_equal(w->last, NODE_ERROR);
+    pending = knock(w, "10.1.0.1:40001");
+    assert_true(pending.generation); /* and nobody was banned for it */
+    w->last = NODE_DONE;
+    handle(w, MSG_LEAVE, pending, NULL);
+    assert_int_equal(w->last, NODE_ERROR);
+    assert_int_equal(w->n_closed, 0);
+    world_free(w);
+}
+
+/* --- upkeep --- */
 
 static void cat_rounds_drop_ordinary_peers(void **state)
 {
     struct world *w = world_new();
 
     (void)state;
-    special_flag(w, "10.1.0.1:8110");
+    special_flag(w, "10.1.0.1:8110,10.2.0.1:8110,10.3.0.1:8110");
     w->config.terms.timings.cat = 900 * 1000;
     w->config.terms.limits.cat_keep = 5;
     world_open(w);
@@ -953,10 +793,11 @@ static void cat_rounds_drop_ordinary_peers(void **state)
     pass(w, 899 * 1000);
     assert_int_equal(w->n_closed, 0);
     pass(w, 1000);
-    assert_int_equal(w->n_closed, 11 - 5);
+    assert_int_equal(w->n_closed, 9 - 5);
     for (size_t i = 0; i < w->n_closed; i++) {
         assert_int_equal(w->closed_why[i], END_CAT);
-        assert_false(peer_ref_equal(w->closed[i], w->accepted[0])); /* never a special one */
+        for (int k = 0; k < 3; k++) /* never a special one */
+            assert_false(peer_ref_equal(w->closed[i], w->accepted[k]));
     }
     world_free(w);
 }
@@ -978,12 +819,6 @@ static void nobody_is_dropped_where_no_rounds_are_asked_for(void **state)
     world_free(w);
 }
 
-static uint64_t known(struct world *w)
-{
-    handle(w, MSG_COMMAND, PEER_NOBODY, command(COMMAND_STATUS));
-    return w->known;
-}
-
 static void who_is_not_heard_of_is_forgotten(void **state)
 {
     struct world *w = world_new();
@@ -997,6 +832,101 @@ static void who_is_not_heard_of_is_forgotten(void **state)
     assert_int_equal(known(w), 1);
     pass(w, 200 * 1000);
     assert_int_equal(known(w), 0);
+    world_free(w);
+}
+
+/* Messages are a sign of life, not handshakes alone. */
+static void who_is_heard_from_is_not_forgotten(void **state)
+{
+    struct world *w = world_new();
+    struct peer_ref a;
+
+    (void)state;
+    w->config.terms.timings.forget = 3600 * 1000;
+    w->config.outgoing = 0;
+    world_open(w);
+    a = incoming(w, 1);
+    for (int i = 0; i < 6; i++) {
+        pass(w, 1800 * 1000);
+        receive(w, a, "still here");
+    }
+    pass(w, 1800 * 1000);
+    assert_int_equal(known(w), 1);
+    world_free(w);
+}
+
+static void special_peers_are_not_forgotten(void **state)
+{
+    struct world *w = world_new();
+
+    (void)state;
+    special_flag(w, "10.1.0.1:8110");
+    w->config.terms.timings.forget = 3600 * 1000;
+    w->config.exclusive = true;
+    world_open(w);
+    for (int i = 1; i <= 2; i++)
+        ended(w, incoming(w, i), END_CLOSED);
+    assert_int_equal(known(w), 2);
+    pass(w, 3700 * 1000);
+    assert_int_equal(known(w), 1);
+    world_free(w);
+}
+
+static void drops_are_told_once_a_second(void **state)
+{
+    struct world *w = world_new();
+    struct peer_ref a;
+
+    (void)state;
+    world_open(w);
+    a = incoming(w, 1);
+    pass(w, 2000);
+    for (int i = 0; i < 20; i++) {
+        controller_dropped(w->core, a, DROP_GONE, 1);
+        pass(w, 100);
+    }
+    assert_in_range(w->n_dropped_events, 2, 3);
+    pass(w, 1000);
+    assert_int_equal(w->dropped, 20);
+    world_free(w);
+}
+
+static void saved(struct world *w, bool failed)
+{
+    struct message m = {.type = MSG_SAVED, .tag = failed};
+
+    controller_handle(w->core, now(w), &m);
+}
+
+static void peers_are_saved_when_something_changed(void **state)
+{
+    struct world *w = world_new();
+    int64_t save = w->config.terms.timings.save;
+    struct peer_ref a;
+
+    (void)state;
+    w->config.outgoing = 0; /* a dial would be a change */
+    world_open(w);
+    pass(w, save);
+    assert_int_equal(w->n_saved, 0);
+    a = incoming(w, 1);
+    for (int k = 0; k < 30; k++)
+        receive(w, a, "good");
+    pass(w, save);
+    assert_int_equal(w->n_saved, 1);
+    assert_int_equal(w->saved_quality, 30); /* with what was earned a moment ago */
+    incoming(w, 2);
+    pass(w, save);
+    assert_int_equal(w->n_saved, 1); /* one at a time */
+    saved(w, false);
+    pass(w, save);
+    assert_int_equal(w->n_saved, 2);
+    saved(w, true);
+    pass(w, save);
+    assert_int_equal(w->n_saved, 3); /* what could not be written */
+    saved(w, false);
+    pass(w, save);
+    assert_int_equal(w->n_saved, 3);
     world_free(w);
 }
 
@@ -1016,6 +946,7 @@ static void quitting_closes_saves_and_ends(void **state)
     assert_false(knock(w, "10.5.0.1:40000").generation);
     pass(w, 10);
     assert_false(w->ended);
+    assert_int_equal(w->n_saved, 0);
     ended(w, a, END_SHUTDOWN);
     pass(w, 10);
     assert_int_equal(w->n_saved, 1);
@@ -1023,6 +954,50 @@ static void quitting_closes_saves_and_ends(void **state)
     controller_handle(w->core, now(w), &saved);
     pass(w, 1);
     assert_true(w->ended);
+    world_free(w);
+}
+
+static void who_does_not_end_in_time_is_ended(void **state)
+{
+    struct world *w = world_new();
+
+    (void)state;
+    world_open(w);
+    incoming(w, 1);
+    handle(w, MSG_COMMAND, PEER_NOBODY, command(COMMAND_QUIT));
+    assert_false(w->closed_at_once[0]);
+    pass(w, 1199);
+    assert_int_equal(w->n_closed, 1);
+    assert_true(controller_deadline(w->core) <= w->now_ms + 1);
+    pass(w, 1);
+    assert_int_equal(w->n_closed, 2);
+    assert_true(w->closed_at_once[1]);
+    world_free(w);
+}
+
+static void what_waits_at_the_end_is_counted(void **state)
+{
+    struct world *w = relay_world();
+    struct peer_ref a, b;
+
+    (void)state;
+    a = incoming(w, 1);
+    b = incoming(w, 2);
+    w->from_full = true;
+    receive(w, a, "waits for the application");
+    w->n_posted = 0;
+    w->full = b;
+    say(w, SCOPE_FULL, PEER_NOBODY, "waits for b", 0);
+    assert_int_equal(w->n_posted, 1);
+    handle(w, MSG_COMMAND, PEER_NOBODY, command(COMMAND_QUIT));
+    assert_false(controller_waits(w->core));
+    w->full = PEER_NOBODY;
+    receive(w, a, "too late");
+    assert_int_equal(w->n_posted, 1); /* nothing is relayed any more */
+    assert_false(controller_waits(w->core));
+    ended(w, a, END_SHUTDOWN);
+    ended(w, b, END_SHUTDOWN);
+    assert_int_equal(w->dropped, 3);
     world_free(w);
 }
 
@@ -1042,22 +1017,39 @@ int main(void)
         cmocka_unit_test(what_waits_for_one_peer_is_bounded),
         cmocka_unit_test(to_a_peer_that_has_gone_is_counted),
         cmocka_unit_test(a_peer_connected_both_ways_gets_one_copy),
+        promise_test("F29", the_others_are_chosen_at_random),
+        cmocka_unit_test(nothing_is_sent_to_a_connection_that_is_being_closed),
+        cmocka_unit_test(a_connection_that_has_ended_is_heard_and_not_sent_to),
+        cmocka_unit_test(a_relay_sends_nothing_back_by_the_other_connection),
+        cmocka_unit_test(what_others_earned_just_now_decides_who_is_shared),
         promise_test("P6", the_older_of_two_connections_stays),
         cmocka_unit_test(a_full_node_refuses_with_alternatives),
+        cmocka_unit_test(special_peers_are_not_named_as_alternatives),
         promise_test("F17", a_full_node_has_room_for_special_peers),
         promise_test("P20", a_ban_ends_every_connection_of_the_ip),
         cmocka_unit_test(bad_handshakes_end_in_refusal),
+        cmocka_unit_test(a_full_node_refuses_so_many_at_once),
+        promise_test("F11 P42", merits_are_counted_one_by_one),
+        cmocka_unit_test(losses_are_counted_by_their_cause),
         cmocka_unit_test(exclusive_in_accepts_special_peers_only),
-        promise_test("F17", special_peers_are_dialed_for_ever),
-        cmocka_unit_test(an_id_of_either_list_is_insisted_on),
-        cmocka_unit_test(special_lists_are_kept_apart),
-        cmocka_unit_test(a_dialed_peer_that_becomes_special_is_not_dialed_again),
-        cmocka_unit_test(oneself_is_dialed_once),
-        cmocka_unit_test(an_ordinary_peer_is_given_up_after_five_failures),
+        cmocka_unit_test(a_duplicate_is_not_listened_to),
+        cmocka_unit_test(a_connection_that_could_not_be_started_takes_no_place),
+        promise_test("F11 P42", each_kind_of_end_has_its_price),
+        cmocka_unit_test(what_is_lost_because_a_peer_stalled_costs_it),
+        promise_test("P22", what_an_end_has_lost_is_told),
+        promise_test("F11", merits_do_not_wrap_around),
+        cmocka_unit_test(demerits_count_at_once),
+        cmocka_unit_test(commands_about_nobody_are_errors),
         cmocka_unit_test(cat_rounds_drop_ordinary_peers),
         promise_test("P31", nobody_is_dropped_where_no_rounds_are_asked_for),
         promise_test("P26", who_is_not_heard_of_is_forgotten),
+        promise_test("P26", who_is_heard_from_is_not_forgotten),
+        cmocka_unit_test(special_peers_are_not_forgotten),
+        cmocka_unit_test(drops_are_told_once_a_second),
+        promise_test("P45", peers_are_saved_when_something_changed),
         cmocka_unit_test(quitting_closes_saves_and_ends),
+        cmocka_unit_test(who_does_not_end_in_time_is_ended),
+        cmocka_unit_test(what_waits_at_the_end_is_counted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -288,6 +288,7 @@ static void test_answers_with_some(void **state)
         while (w.shareable < 300) {
             add_shareable("1.2.3.4:9097", 32);
         }
+        w.node.limits.share = 300; /* more than can be said */
         say(0, DDRP_PEER_REQ, NULL);
         assert_int_equal(shared(), 255);
         w.node.limits.share = 10;

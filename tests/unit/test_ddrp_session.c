@@ -244,6 +244,30 @@ static void expect_unsayable(struct side *s, uint32_t kind, size_t size)
     parcel_release(p);
 }
 
+/* Whatever the protocol allows. */
+static void test_payload_limit(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        for (size_t size = 10; size <= 11; size++) {
+            struct side a, b;
+            side_pair(&a, &b, both[i]);
+            b.node.limits.parcel_bytes = 10;
+            struct parcel *p = parcel_new("hello, bob!", size);
+            assert_int_equal(side_say(&a, DDRP_UPDATE, p), 0);
+            parcel_release(p);
+            converse(&a, &b, SIZE_MAX);
+            if (size == 10) {
+                assert_int_equal(b.messages, 1);
+            } else {
+                expect_ended(&b, END_BAD_INPUT);
+            }
+            side_close(&a);
+            side_close(&b);
+        }
+    }
+}
+
 static void test_unsayable(void **state)
 {
     (void)state;
@@ -477,6 +501,7 @@ int main(void)
         cmocka_unit_test(test_refusal),
         cmocka_unit_test(test_no_identity),
         cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_payload_limit),
         cmocka_unit_test(test_unsayable),
         promise_test("D7", test_shares),
         promise_test("D1 D4", test_pings),

@@ -1,4 +1,5 @@
 /* Sessions against each other, in all versions; handshakes that fail; what the service does. */
+#include "protocol/varint.h"
 #include "tests/unit/factom_kit.h"
 
 #include "protocol/factom/crc32k.h"
@@ -406,6 +407,35 @@ static void test_handshake_too_long(void **state)
     side_close(&s);
 }
 
+/* Of many messages, none of which is too long. */
+static void test_handshake_of_pieces_too_long(void **state)
+{
+    (void)state;
+    struct side dialer, s;
+    size_t size;
+    side_start(&dialer, 10, DIRECTION_OUTGOING, 8);
+    uint8_t *hello = flatten(&dialer.out, &size);
+    for (int too_long = 0; too_long < 2; too_long++) {
+        side_start(&s, 10, DIRECTION_INCOMING, 7);
+        s.node.limits.handshake_bytes = too_long ? size * 3 / 4 : size;
+        side_feed(&s, hello, size);
+        assert_int_equal(s.ready, !too_long);
+        assert_true(!too_long || s.last.end.reason == END_HANDSHAKE);
+        side_close(&s);
+    }
+    /* A definition with a byte too many. */
+    assert_in_range(hello[0], 2, 126);
+    side_start(&s, 10, DIRECTION_INCOMING, 7);
+    uint8_t length = (uint8_t)(hello[0] + 1);
+    side_feed(&s, &length, 1);
+    side_feed(&s, hello + 1, hello[0]);
+    side_feed(&s, "", 1);
+    assert_int_equal(s.last.end.reason, END_HANDSHAKE);
+    side_close(&s);
+    side_close(&dialer);
+    free(hello);
+}
+
 static void test_handshake_timeout(void **state)
 {
     (void)state;
@@ -571,6 +601,14 @@ static void test_parts_over_the_budget(void **state)
     assert_true(s.session.parts.used <= 2000);
     assert_false(s.over);
     assert_int_equal(s.dropped, 4); /* c, and e */
+    s.session.parts.budget = 450;
+    feed_part(&s, 0, 2, "f", "a small one"); /* instead of e */
+    assert_int_equal(s.dropped, 5);
+    feed_part(&s, 0, 2, "g", big); /* too much at once, and nobody else's fault */
+    assert_int_equal(s.dropped, 6);
+    feed_part(&s, 1, 2, "f", " stays");
+    assert_int_equal(s.messages, 2);
+    expect_text(&s, "a small one stays");
     side_close(&s);
 }
 
@@ -829,6 +867,16 @@ static void test_share_too_long(void **state)
     parcel_release(p);
     payload.size++;
     assert_int_equal(share_read(10, 0, payload, &p), SHARE_INVALID);
+    /* In V11 one with a long field that means nothing. */
+    size_t head = 1 + varint_write((uint8_t *)text + 1, SHARE_BYTES_MAX - 4);
+    text[0] = 15 << 3 | 2;
+    payload.size = head + SHARE_BYTES_MAX - 4;
+    assert_int_equal(payload.size, SHARE_BYTES_MAX);
+    assert_int_equal(share_read(11, 0, payload, &p), SHARE_OK);
+    parcel_release(p);
+    varint_write((uint8_t *)text + 1, SHARE_BYTES_MAX - 3);
+    payload.size++;
+    assert_int_equal(share_read(11, 0, payload, &p), SHARE_INVALID);
     free(text);
 }
 
@@ -907,6 +955,10 @@ static void test_silence(void **state)
     side_tick(&s, false);
     assert_int_equal(s.last.end.reason, END_SILENT);
     side_close(&s);
+    ready(&s, 10);
+    s.node.timings.ping = 100000; /* longer than a silence may be */
+    assert_true(factom_protocol.session_deadline(&s.session) == 61000);
+    side_close(&s);
 }
 
 /* It does not answer pings, but it speaks. */
@@ -962,6 +1014,19 @@ static void test_progress_is_life(void **state)
     feed_v10(&s, 6, "x", true);
     trickle(&s, 100, 50000);
     assert_int_equal(s.last.end.reason, END_SILENT);
+    side_close(&s);
+    /* A message of 160 KiB, that comes as slowly, and then the next. */
+    ready(&s, 11);
+    for (int i = 0; i < 2; i++) {
+        static const uint8_t zeros[16384];
+        side_feed(&s, "\0\2\x80\6\x08\6\x12\x80\x80\x0a", 10);
+        for (int k = 0; k < 10 && !s.over; k++) {
+            s.now_ms += 50000;
+            side_feed(&s, zeros, sizeof zeros);
+            side_tick(&s, false);
+        }
+        assert_int_equal(s.messages, i + 1);
+    }
     side_close(&s);
 }
 
@@ -1241,6 +1306,7 @@ int main(void)
         cmocka_unit_test(test_dialing_ourselves),
         promise_test("F9 F10", test_v11_handshakes),
         cmocka_unit_test(test_handshake_too_long),
+        cmocka_unit_test(test_handshake_of_pieces_too_long),
         cmocka_unit_test(test_handshake_timeout),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_parts_in_any_order),

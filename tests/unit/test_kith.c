@@ -376,6 +376,27 @@ static void closing_sends_what_is_queued(void **state)
     kith_close(b);
 }
 
+/* Also where the application looks only when all has come. */
+static void a_peer_comes_then_speaks_then_goes(void **state)
+{
+    struct kith *a, *b = open_set("127.0.77.2", NULL, NULL);
+    struct kith_item item;
+    char address[300];
+
+    (void)state;
+    next_event(b, KITH_LISTENING, &item);
+    snprintf(address, sizeof address, "%s", item.event.address);
+    a = open_set("127.0.77.1", address, NULL);
+    next_event(a, KITH_ONLINE, &item);
+    assert_int_equal(kith_send(a, KITH_FULL_BROADCAST, "hello", 5, 0), KITH_OK);
+    kith_close(a);
+    nanosleep(&(struct timespec){.tv_nsec = 200 * 1000000}, NULL);
+    next_event(b, KITH_ONLINE, &item);
+    assert_int_equal(next(b, &item), KITH_PARCEL);
+    next_event(b, KITH_OFFLINE, &item);
+    kith_close(b);
+}
+
 static void quitting_ends_with_an_event(void **state)
 {
     struct kith *a = open_set("127.0.77.1", NULL, NULL);
@@ -544,6 +565,7 @@ int main(void)
         promise_test("P59", commands_pass_full_queues),
         promise_test("P61", nodes_of_two_networks_share_a_process),
         cmocka_unit_test(closing_sends_what_is_queued),
+        cmocka_unit_test(a_peer_comes_then_speaks_then_goes),
         cmocka_unit_test(quitting_ends_with_an_event),
         cmocka_unit_test(the_end_is_told_when_events_were_missed),
         cmocka_unit_test(the_two_lanes_keep_their_order),

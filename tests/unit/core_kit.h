@@ -1,0 +1,440 @@
+/* A core in a world that does what the test says. */
+#ifndef KITH_TESTS_CORE_KIT_H
+#define KITH_TESTS_CORE_KIT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "controller/controller.h"
+
+enum { MOST = 512 };
+
+struct world {
+    struct config config;
+    struct controller *core;
+    int64_t now_ms, wall_ahead_ms;
+    uint64_t random;
+
+    struct peer_ref dialed[MOST];
+    char dialed_to[MOST][ENDPOINT_TEXT_MAX];
+    struct peer_id dialed_id[MOST];
+    size_t n_dialed;
+
+    struct peer_ref accepted[MOST];
+    bool refused[MOST];
+    size_t alternatives[MOST];
+    size_t n_accepted, n_shed;
+    bool accept_fails;
+
+    struct peer_ref posted[MOST];             /* application messages only */
+    size_t n_posted, n_asked;                 /* asked: what the service itself has posted */
+    struct peer_ref full;                     /* posting to it says wait */
+    size_t answer_bytes;                      /* of the last that had any */
+    bool from_full;                           /* delivering says wait */
+    size_t from_room;                         /* after so many; 0 for never */
+    size_t n_delivered, n_delivered_of[MOST]; /* by the index of the peer's slot */
+
+    struct peer_ref closed[MOST];
+    enum end_reason closed_why[MOST];
+    bool closed_at_once[MOST];
+    size_t n_closed;
+
+    uint64_t sent_peers, dropped, known;
+    int32_t quality; /* of the last peer of a list */
+    enum node_event_type last;
+    char last_text[256];
+    size_t n_online, n_dropped_events, n_fetched, n_saved;
+    int32_t saved_quality; /* the first that there is */
+    bool ended;
+};
+
+static inline struct moment now(const struct world *w)
+{
+    return (struct moment){.ms = w->now_ms, .wall_ms = 1700000000000 + w->wall_ahead_ms + w->now_ms};
+}
+
+/* --- the world's side --- */
+
+static inline bool w_dial(void *world, struct peer_ref slot, const struct dial_terms *terms)
+{
+    struct world *w = world;
+
+    assert_true(w->n_dialed < MOST);
+    address_format(&terms->to, w->dialed_to[w->n_dialed], ENDPOINT_TEXT_MAX);
+    w->dialed_id[w->n_dialed] = terms->to.id;
+    w->dialed[w->n_dialed++] = slot;
+    return true;
+}
+
+static inline bool w_accept(void *world, struct peer_ref slot, struct accepted *a, bool refuse,
+                            const struct endpoint *alternatives, size_t n)
+{
+    struct world *w = world;
+
+    (void)a;
+    (void)alternatives;
+    if (w->accept_fails)
+        return false;
+    w->accepted[w->n_accepted] = slot;
+    w->refused[w->n_accepted] = refuse;
+    w->alternatives[w->n_accepted++] = n;
+    return true;
+}
+
+static inline void w_shed(void *world, struct accepted *a)
+{
+    struct world *w = world;
+
+    (void)a;
+    w->n_shed++;
+}
+
+static inline enum outlet_result w_post(void *world, struct moment at, struct peer_ref to,
+                                        const struct message *m)
+{
+    struct world *w = world;
+
+    (void)at;
+    if (peer_ref_equal(to, w->full))
+        return OUTLET_WAIT;
+    if (m->type == w->config.protocol->kinds[0].kind) {
+        assert_true(w->n_posted < MOST);
+        w->posted[w->n_posted++] = to;
+    } else {
+        w->n_asked++;
+        w->answer_bytes = m->parcel ? m->parcel->size : w->answer_bytes;
+    }
+    parcel_release(m->parcel);
+    return OUTLET_POSTED;
+}
+
+static inline void w_close(void *world, struct peer_ref slot, enum end_reason why, bool at_once)
+{
+    struct world *w = world;
+
+    w->closed_at_once[w->n_closed] = at_once;
+    w->closed_why[w->n_closed] = why;
+    w->closed[w->n_closed++] = slot;
+}
+
+static inline enum outlet_result w_deliver(void *world, struct moment at, const struct message *m)
+{
+    struct world *w = world;
+
+    (void)at;
+    if (w->from_full)
+        return OUTLET_WAIT;
+    w->n_delivered++;
+    w->n_delivered_of[m->peer.index]++;
+    w->from_full = w->from_room > 0 && --w->from_room == 0;
+    parcel_release(m->parcel);
+    return OUTLET_POSTED;
+}
+
+static inline void w_tell(void *world, struct node_event *e)
+{
+    struct world *w = world;
+
+    w->last = e->type;
+    snprintf(w->last_text, sizeof w->last_text, "%s", e->text);
+    if (e->type == NODE_SENT)
+        w->sent_peers = e->count;
+    if (e->type == NODE_ONLINE)
+        w->n_online++;
+    if (e->type == NODE_DROPPED) {
+        w->n_dropped_events++;
+        w->dropped += e->count;
+    }
+    if (e->type == NODE_STATUS)
+        w->known = e->status->known;
+    if (e->type == NODE_PEERS && e->count > 0)
+        w->quality = e->peers[e->count - 1].quality;
+    node_event_free(e);
+}
+
+static inline void w_fetch_seeds(void *world)
+{
+    struct world *w = world;
+
+    w->n_fetched++;
+}
+
+static inline void w_save_peers(void *world, struct book_snapshot *s)
+{
+    struct world *w = world;
+
+    w->n_saved++;
+    w->saved_quality = s->n_scores > 0 ? s->scores[0].quality : 0;
+    book_snapshot_free(s);
+}
+
+static inline void w_measure(void *world, struct peer_ref slot, struct node_peer *p)
+{
+    (void)world;
+    (void)slot;
+    (void)p;
+}
+
+static inline void w_measure_node(void *world, struct node_status *s)
+{
+    (void)world;
+    (void)s;
+}
+
+static inline uint64_t w_random(void *world)
+{
+    struct world *w = world;
+
+    w->random = w->random * 6364136223846793005ULL + 1442695040888963407ULL;
+    return w->random ^ w->random >> 32; /* the low bits alone would repeat after a few numbers */
+}
+
+static inline void w_log(void *world, enum log_level level, const char *line)
+{
+    (void)world;
+    (void)level;
+    (void)line;
+}
+
+static inline void w_ended(void *world)
+{
+    struct world *w = world;
+
+    w->ended = true;
+}
+
+static const struct controller_actions actions = {
+    .dial = w_dial,
+    .accept = w_accept,
+    .shed = w_shed,
+    .post = w_post,
+    .close = w_close,
+    .deliver = w_deliver,
+    .tell = w_tell,
+    .fetch_seeds = w_fetch_seeds,
+    .save_peers = w_save_peers,
+    .measure = w_measure,
+    .measure_node = w_measure_node,
+    .random = w_random,
+    .log = w_log,
+    .ended = w_ended,
+};
+
+/* --- the test's side --- */
+
+static inline struct world *world_of(const char *protocol)
+{
+    const struct protocol *p = protocol_find(protocol);
+    struct world *w = calloc(1, sizeof *w);
+
+    assert_non_null(w);
+    w->now_ms = 1000;
+    w->random = 42;
+    w->config = (struct config){
+        .protocol = p,
+        .terms = {.timings = p->timings, .limits = p->limits, .node_id = 77, .version = 10},
+        .merits = p->merits,
+        .outgoing = 8,
+        .incoming = 20,
+        .broadcast = 4,
+        .log_level = LOG_LEVEL_SILENT,
+    };
+    assert_true(protocol_network(p, "LOCAL", NULL, &w->config.terms.network));
+    return w;
+}
+
+static inline struct world *world_new(void)
+{
+    return world_of("factom");
+}
+
+/* On the internet. */
+static inline struct world *internet_world(void)
+{
+    struct world *w = world_new();
+
+    assert_true(protocol_network(w->config.protocol, "MAIN", NULL, &w->config.terms.network));
+    return w;
+}
+
+static inline void world_open(struct world *w)
+{
+    w->core = controller_new(&w->config, &actions, w, NULL, now(w));
+    assert_non_null(w->core);
+    controller_start(w->core, now(w));
+}
+
+static inline void world_free(struct world *w)
+{
+    controller_free(w->core);
+    address_list_free(&w->config.special_flags);
+    address_list_free(&w->config.special_file);
+    free(w);
+}
+
+static inline void handle(struct world *w, uint32_t type, struct peer_ref peer, void *body)
+{
+    struct message m = {.type = type, .peer = peer, .body = body};
+
+    controller_handle(w->core, now(w), &m);
+}
+
+static inline void pass(struct world *w, int64_t ms)
+{
+    w->now_ms += ms;
+    controller_tick(w->core, now(w));
+}
+
+static inline struct endpoint endpoint_of(const char *text)
+{
+    struct endpoint e;
+
+    assert_true(endpoint_parse(&e, text));
+    return e;
+}
+
+static inline void online_as(struct world *w, struct peer_ref slot, const char *text, uint64_t node_id,
+                             struct peer_id id)
+{
+    struct peer_terms *t = calloc(1, sizeof *t);
+
+    assert_non_null(t);
+    t->endpoint = endpoint_of(text);
+    t->node_id = node_id;
+    t->id = id;
+    t->version = 10;
+    snprintf(t->hash, sizeof t->hash, "%.64s %08llx", text, (unsigned long long)node_id);
+    handle(w, MSG_ONLINE, slot, t);
+}
+
+static inline void online(struct world *w, struct peer_ref slot, const char *text, uint64_t node_id)
+{
+    online_as(w, slot, text, node_id, (struct peer_id){.size = 0});
+}
+
+static inline void ended_as(struct world *w, struct peer_ref slot, const struct ending *as)
+{
+    struct ending *e = calloc(1, sizeof *e);
+
+    assert_non_null(e);
+    *e = *as;
+    handle(w, MSG_ENDED, slot, e);
+}
+
+static inline void ended(struct world *w, struct peer_ref slot, enum end_reason reason)
+{
+    const struct ending e = {.reason = reason};
+
+    ended_as(w, slot, &e);
+    handle(w, MSG_GONE, slot, NULL);
+}
+
+/* A seed list of that address at so many ports in a row. */
+static inline void seed_ports(struct world *w, const char *text, uint16_t n)
+{
+    struct seed_report *r = calloc(1, sizeof *r + n * sizeof r->endpoints[0]);
+
+    assert_non_null(r);
+    for (r->n = 0; r->n < n; r->n++) {
+        r->endpoints[r->n] = endpoint_of(text);
+        r->endpoints[r->n].port = (uint16_t)(r->endpoints[r->n].port + r->n);
+    }
+    handle(w, MSG_SEEDS, PEER_NOBODY, r);
+}
+
+static inline void seed(struct world *w, const char *text)
+{
+    seed_ports(w, text, 1);
+}
+
+/* A socket from that address; the slot it was given, or nobody. */
+static inline struct peer_ref knock(struct world *w, const char *from)
+{
+    struct accepted *a = calloc(1, sizeof *a);
+    size_t before = w->n_accepted;
+
+    assert_non_null(a);
+    a->remote = endpoint_of(from);
+    handle(w, MSG_ACCEPTED, PEER_NOBODY, a);
+    return w->n_accepted > before ? w->accepted[before] : PEER_NOBODY;
+}
+
+static inline struct peer_ref incoming(struct world *w, int number)
+{
+    char text[64];
+    struct peer_ref slot;
+
+    snprintf(text, sizeof text, "10.%d.0.1:40000", number);
+    slot = knock(w, text);
+    assert_true(slot.generation);
+    snprintf(text, sizeof text, "10.%d.0.1:8110", number);
+    online(w, slot, text, (uint64_t)number);
+    return slot;
+}
+
+static inline void say(struct world *w, enum scope scope, struct peer_ref to, const char *text, uint64_t id)
+{
+    struct message m = {
+        .type = MSG_SEND, .tag = SEND_TAG(w->config.protocol->kinds[0].kind, scope), .peer = to, .id = id};
+
+    m.parcel = parcel_new(text, strlen(text));
+    assert_non_null(m.parcel);
+    w->n_posted = 0;
+    controller_handle(w->core, now(w), &m);
+}
+
+static inline void receive(struct world *w, struct peer_ref from, const char *text)
+{
+    struct message m = {.type = MSG_PEER, .tag = w->config.protocol->kinds[0].kind, .peer = from};
+
+    m.parcel = parcel_new(text, strlen(text));
+    assert_non_null(m.parcel);
+    m.id = controller_digest(w->core, m.parcel);
+    controller_handle(w->core, now(w), &m);
+}
+
+static inline struct command *command(enum command_type type)
+{
+    struct command *c = calloc(1, sizeof *c);
+
+    assert_non_null(c);
+    c->type = type;
+    return c;
+}
+
+static inline void ban(struct world *w, const char *ip)
+{
+    struct command *c = command(COMMAND_BAN);
+
+    assert_true(ip_parse(&c->ip, ip));
+    handle(w, MSG_COMMAND, PEER_NOBODY, c);
+}
+
+static inline uint64_t known(struct world *w)
+{
+    handle(w, MSG_COMMAND, PEER_NOBODY, command(COMMAND_STATUS));
+    return w->known;
+}
+
+static inline int32_t quality(struct world *w)
+{
+    handle(w, MSG_COMMAND, PEER_NOBODY, command(COMMAND_PEERS));
+    return w->quality;
+}
+
+static inline void special_flag(struct world *w, const char *text)
+{
+    char bad[300];
+
+    assert_int_equal(address_list_parse(&w->config.special_flags, text, bad, sizeof bad), 0);
+}
+
+#endif

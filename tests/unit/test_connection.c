@@ -1,0 +1,745 @@
+/* A connection between its two mailboxes and a socket, with a protocol of which each byte is a word. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "connection/connection.h"
+#include "queue/clock.h"
+#include "queue/pool.h"
+#include "tests/unit/promise.h"
+
+enum {
+    PATIENCE_MS = 10000, /* reached by failures only */
+    TICK_MS = 10,
+    LARGE = 300 * 1024, /* bytes that the word 'l' takes */
+    ANSWER = 16 * 1024, /* bytes that the word 'a' is answered with */
+    SMALL_MOST = 64 * 1024,
+    ROOM = 1024 * 1024,
+    BLOCK = 8000,
+    ROUNDS = 2000, /* of a flood: more than there is room for */
+};
+
+/* --- the protocol --- */
+
+struct words {
+    bool ready;
+    int64_t due_ms;
+};
+
+/* What its one session has seen. */
+static _Atomic uint64_t ticks, deaf_ticks, answers;
+
+static int words_open(void *s, const struct session_terms *terms, int64_t now_ms, struct buffer *out)
+{
+    struct words *w = s;
+
+    (void)terms;
+    (void)out;
+    w->due_ms = now_ms + TICK_MS;
+    return 0;
+}
+
+static void answer(struct buffer *out)
+{
+    uint8_t *to = buffer_reserve(out, ANSWER);
+
+    if (!to)
+        abort();
+    memset(to, 'x', ANSWER);
+    buffer_commit(out, ANSWER);
+    atomic_fetch_add(&answers, 1);
+}
+
+static size_t words_read(void *s, int64_t now_ms, struct bytes in, struct session_event *ev,
+                         struct buffer *out)
+{
+    struct words *w = s;
+
+    (void)now_ms;
+    if (!w->ready) {
+        w->ready = true;
+        ev->type = SESSION_READY;
+        ev->peer = (struct peer_terms){.version = 1};
+        return 0;
+    }
+    if (in.size == 0 || (in.data[0] == 'l' && in.size < LARGE))
+        return 0;
+    switch (in.data[0]) {
+    case 'm':
+        ev->type = SESSION_MESSAGE;
+        ev->message.kind = 1;
+        ev->message.parcel = parcel_new(in.data, 1);
+        break;
+    case 'a':
+        answer(out);
+        break;
+    case 'l':
+        ev->good = 1;
+        return LARGE;
+    default:
+        ev->good = in.data[0] == 'g';
+        ev->bad = in.data[0] == 'b';
+        ev->dropped = in.data[0] == 'd';
+    }
+    return 1;
+}
+
+static int words_write(void *s, int64_t now_ms, const struct message *m, struct buffer *out)
+{
+    (void)s;
+    (void)now_ms;
+    if (m->parcel->bytes[0] == '!')
+        return -1;
+    buffer_add_parcel(out, m->parcel);
+    return 0;
+}
+
+static int64_t words_deadline(const void *s)
+{
+    const struct words *w = s;
+
+    return w->due_ms;
+}
+
+static void words_tick(void *s, int64_t now_ms, bool deaf, struct session_event *ev, struct buffer *out)
+{
+    struct words *w = s;
+
+    (void)out;
+    ev->type = SESSION_NOTHING;
+    ev->good = ev->bad = ev->ignored = ev->dropped = 0;
+    w->due_ms = now_ms + TICK_MS;
+    atomic_fetch_add(&deaf_ticks, deaf);
+    atomic_fetch_add(&ticks, 1);
+}
+
+static void words_close(void *s)
+{
+    (void)s;
+}
+
+static const struct protocol word_protocol = {
+    .name = "words",
+    .session_size = sizeof(struct words),
+    .session_open = words_open,
+    .session_read = words_read,
+    .session_write = words_write,
+    .session_deadline = words_deadline,
+    .session_tick = words_tick,
+    .session_close = words_close,
+};
+
+/* --- the connection, its peer, and who is told --- */
+
+struct rig {
+    struct node_terms node;
+    struct bell bell;
+    _Atomic int64_t room;
+    struct log_sink log;
+    struct connection *c;
+    int peer;
+    uint64_t messages, good, bad, unsayable, unfinished; /* what the controller was told */
+    bool ended;
+    struct ending ending;
+};
+
+static void silent(void *context, enum log_level level, const char *text)
+{
+    (void)context;
+    (void)level;
+    (void)text;
+}
+
+static struct rig *rig_new(void)
+{
+    struct rig *r = aligned_alloc(_Alignof(struct rig), sizeof *r);
+
+    assert_non_null(r);
+    memset(r, 0, sizeof *r);
+    r->node.limits = (struct limits){.queue_parcels = 1000,
+                                     .queue_bytes = 64U << 20,
+                                     .parcel_bytes = 1U << 20,
+                                     .handshake_bytes = 64U << 10};
+    r->room = ROOM;
+    r->log.line = silent;
+    atomic_store(&ticks, 0);
+    atomic_store(&deaf_ticks, 0);
+    atomic_store(&answers, 0);
+    return r;
+}
+
+/* fds[0] is ours, fds[1] the peer's. */
+static void rig_open_on(struct rig *r, const int fds[2])
+{
+    struct connection_terms terms = {.ref = {1, 1},
+                                     .protocol = &word_protocol,
+                                     .node = &r->node,
+                                     .controller_bell = &r->bell,
+                                     .receive_room = &r->room,
+                                     .log = &r->log};
+    struct timeval patience = {.tv_sec = PATIENCE_MS / 1000};
+
+    assert_int_equal(bell_init(&r->bell), 0);
+    assert_int_equal(fcntl(fds[0], F_SETFL, O_NONBLOCK), 0);
+    assert_int_equal(setsockopt(fds[1], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
+    assert_int_equal(setsockopt(fds[1], SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience), 0);
+    terms.fd = fds[0];
+    r->peer = fds[1];
+    r->c = connection_start(&terms);
+    assert_non_null(r->c);
+}
+
+static void rig_open(struct rig *r)
+{
+    int fds[2], small = 32 * 1024;
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    assert_int_equal(setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
+    rig_open_on(r, fds);
+}
+
+/* By TCP, with a peer that has little room to receive into. */
+static void rig_open_tcp(struct rig *r)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof at;
+    int fds[2], little = 4096, listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    fds[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(listening >= 0 && fds[1] >= 0);
+    assert_int_equal(setsockopt(fds[1], SOL_SOCKET, SO_RCVBUF, &little, sizeof little), 0);
+    assert_int_equal(bind(listening, (struct sockaddr *)&at, length), 0);
+    assert_int_equal(listen(listening, 1), 0);
+    assert_int_equal(getsockname(listening, (struct sockaddr *)&at, &length), 0);
+    assert_int_equal(connect(fds[1], (struct sockaddr *)&at, length), 0);
+    fds[0] = accept(listening, NULL, NULL);
+    assert_true(fds[0] >= 0);
+    close(listening);
+    rig_open_on(r, fds);
+}
+
+static void take_one(struct rig *r, struct message *m)
+{
+    switch (m->type) {
+    case MSG_PEER:
+        r->messages++;
+        parcel_release(m->parcel);
+        break;
+    case MSG_CREDIT:
+        r->good += m->tag;
+        r->bad += m->id;
+        break;
+    case MSG_LOST:
+        *(m->id == LOSS_UNSAYABLE ? &r->unsayable : &r->unfinished) += m->tag;
+        break;
+    case MSG_ENDED:
+        r->ended = true;
+        r->ending = *(struct ending *)m->body;
+        free(m->body);
+        break;
+    default:
+        free(m->body);
+    }
+}
+
+static void take_all(struct rig *r)
+{
+    struct mailbox *inbound = connection_inbound(r->c);
+    struct message m;
+
+    while (mailbox_take_control(inbound, &m, 1) == 1)
+        take_one(r, &m);
+    while (mailbox_take(inbound, &m, 1) == 1) {
+        uint32_t size = m.parcel ? m.parcel->size : 0;
+
+        take_one(r, &m);
+        mailbox_done(inbound, 1, size);
+    }
+}
+
+static void nap(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+}
+
+/* Until `condition`, doing `step` again and again. */
+#define until(condition, step)                                                                               \
+    do {                                                                                                     \
+        int64_t by = clock_ms() + PATIENCE_MS;                                                               \
+        while (step, !(condition)) {                                                                         \
+            assert_true(clock_ms() < by);                                                                    \
+            nap();                                                                                           \
+        }                                                                                                    \
+    } while (0)
+
+static void ask_to_close(struct rig *r, bool at_once)
+{
+    struct message m = {.type = CONNECTION_CLOSE, .tag = END_DISCONNECT, .id = at_once};
+
+    assert_int_equal(mailbox_post_control(connection_outbound(r->c), &m), MAILBOX_OK);
+}
+
+static void rig_close(struct rig *r)
+{
+    ask_to_close(r, true);
+    until(r->ended, take_all(r));
+    take_all(r);
+}
+
+static void rig_free(struct rig *r)
+{
+    if (!r->ended)
+        rig_close(r);
+    connection_free(r->c, NULL, NULL);
+    close(r->peer);
+    bell_fini(&r->bell);
+    free(r);
+}
+
+static void say_all(struct rig *r, const char *text, size_t n)
+{
+    for (size_t said = 0; said < n;) {
+        ssize_t some = send(r->peer, text + said, n - said, MSG_NOSIGNAL);
+
+        assert_true(some > 0);
+        said += (size_t)some;
+    }
+}
+
+static void say_text(struct rig *r, const char *words)
+{
+    say_all(r, words, strlen(words));
+}
+
+/* The peer says that word so many times. */
+static void say(struct rig *r, char word, size_t n)
+{
+    char *text = malloc(n);
+
+    assert_non_null(text);
+    memset(text, word, n);
+    say_all(r, text, n);
+    free(text);
+}
+
+static void peer_reads(struct rig *r, size_t n)
+{
+    char waste[16384];
+
+    while (n > 0) {
+        ssize_t some = recv(r->peer, waste, n < sizeof waste ? n : sizeof waste, 0);
+
+        assert_true(some > 0);
+        n -= (size_t)some;
+    }
+}
+
+/* Queues a parcel for the peer. */
+static void post(struct rig *r, enum scope scope, char first, size_t size)
+{
+    struct message m = {.tag = scope, .parcel = parcel_new(NULL, size)};
+
+    assert_non_null(m.parcel);
+    memset(m.parcel->bytes, first, size);
+    assert_int_equal(mailbox_post(connection_outbound(r->c), &m), MAILBOX_OK);
+}
+
+static void some_ticks(uint64_t n)
+{
+    uint64_t before = atomic_load(&ticks);
+
+    until(atomic_load(&ticks) >= before + n, (void)0);
+}
+
+/* --- whose fault a silence is --- */
+
+/* The controller takes nothing for a while, so that not all that the peer says is read. */
+static void silence_is_not_held_against_whom_we_did_not_read(void **state)
+{
+    struct rig *r = rig_new();
+    uint64_t before;
+
+    (void)state;
+    rig_open(r);
+    say(r, 'g', 1);
+    some_ticks(3);
+    assert_int_equal(atomic_load(&deaf_ticks), 0);
+    say(r, 'm', 3000); /* more than there is room for */
+    until(atomic_load(&deaf_ticks) >= 3, (void)0);
+    until(r->messages == 3000, take_all(r));
+    some_ticks(2);
+    before = atomic_load(&deaf_ticks);
+    some_ticks(5);
+    assert_int_equal(atomic_load(&deaf_ticks), before); /* from now on it counts again */
+    rig_free(r);
+}
+
+/* Whatever it says too much of. */
+static void nor_against_whom_we_slow_down(void **state)
+{
+    (void)state;
+    for (const char *word = "mgb"; *word; word++) {
+        struct rig *r = rig_new();
+
+        r->node.limits.rate = 1;
+        r->node.limits.burst = 2;
+        rig_open(r);
+        say(r, *word, 5);
+        until(atomic_load(&deaf_ticks) >= 3, (void)0);
+        rig_free(r);
+    }
+}
+
+/* Whoever asks much and reads no answers is not read on, and that is its own fault. */
+static void but_against_who_does_not_read(void **state)
+{
+    enum { ASKED = 1000 };
+    struct rig *r = rig_new();
+
+    (void)state;
+    rig_open(r);
+    say(r, 'a', ASKED);
+    some_ticks(5);
+    assert_in_range(atomic_load(&answers), 1, 100);
+    assert_int_equal(atomic_load(&deaf_ticks), 0);
+    peer_reads(r, (size_t)ASKED * ANSWER);
+    assert_int_equal(atomic_load(&answers), ASKED);
+    rig_free(r);
+}
+
+/* --- what is counted --- */
+
+static void what_the_session_dealt_with_is_told(void **state)
+{
+    struct rig *r = rig_new();
+
+    (void)state;
+    rig_open(r);
+    say(r, 'g', 3);
+    say(r, 'b', 1);
+    say(r, 'd', 2);
+    until(r->good == 3 && r->bad == 1 && r->unfinished == 2, take_all(r));
+    rig_close(r);
+    assert_true(r->good == 3 && r->bad == 1 && r->unfinished == 2);
+    rig_free(r);
+}
+
+/* Of which the controller takes nothing. */
+static void flood(struct rig *r)
+{
+    for (int i = 0; i < ROUNDS / 10; i++)
+        say_text(r, "gmdgmdgmdgmdgmdgmdgmdgmdgmdgmd");
+    until(atomic_load(&deaf_ticks) >= 1, (void)0);
+}
+
+static void nothing_is_lost_where_the_controller_is_slow(void **state)
+{
+    struct rig *r = rig_new();
+
+    (void)state;
+    rig_open(r);
+    flood(r);
+    until(r->messages == ROUNDS && r->good == ROUNDS && r->unfinished == ROUNDS, take_all(r));
+    rig_close(r);
+    assert_true(r->messages == ROUNDS && r->good == ROUNDS && r->unfinished == ROUNDS);
+    rig_free(r);
+}
+
+/* Also what had come, and found no room, when the connection ended. */
+static void what_has_come_is_told_before_the_end(void **state)
+{
+    struct rig *r = rig_new();
+    char waste;
+
+    (void)state;
+    rig_open(r);
+    flood(r);
+    ask_to_close(r, true);
+    assert_true(recv(r->peer, &waste, 1, 0) <= 0); /* the socket is closed, and nothing was taken yet */
+    until(r->ended, take_all(r));
+    take_all(r);
+    assert_true(r->messages > 0);
+    assert_int_equal(r->messages, connection_counts(r->c).parcels_in);
+    assert_int_equal(r->good, r->messages);
+    assert_int_equal(r->unfinished, r->messages - 1);
+    rig_free(r);
+}
+
+/* A reset could cost the peer what was sent to it last. */
+static void a_polite_end_is_no_reset(void **state)
+{
+    struct rig *r = rig_new();
+    char got[16];
+
+    (void)state;
+    rig_open(r);
+    flood(r);
+    say(r, 'g', 20000); /* this is left unread */
+    post(r, SCOPE_FULL, 'x', 10);
+    ask_to_close(r, false);
+    assert_int_equal(recv(r->peer, got, 10, MSG_WAITALL), 10);
+    assert_int_equal(recv(r->peer, got, sizeof got, 0), 0);
+    rig_free(r);
+}
+
+static int64_t cpu_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* While it waits for the controller, there is nothing to be done about that. */
+static void a_peer_that_hangs_up_costs_no_time(void **state)
+{
+    struct rig *r = rig_new();
+    int64_t before;
+
+    (void)state;
+    rig_open(r);
+    flood(r);
+    shutdown(r->peer, SHUT_RDWR);
+    before = cpu_ms();
+    nanosleep(&(struct timespec){.tv_nsec = 400 * 1000000}, NULL);
+    assert_in_range(cpu_ms() - before, 0, 60);
+    rig_free(r);
+}
+
+/* The application misses what it sent, and not what the node says for itself. */
+static void what_could_not_be_said_is_told(void **state)
+{
+    struct rig *r = rig_new();
+
+    (void)state;
+    rig_open(r);
+    say(r, 'g', 1);
+    post(r, SCOPE_FULL, '!', 10);
+    post(r, SCOPE_NONE, '!', 10);
+    post(r, SCOPE_FULL, 'x', 10);
+    mailbox_wake(connection_outbound(r->c));
+    peer_reads(r, 10);
+    until(r->unsayable == 1, take_all(r));
+    rig_close(r);
+    assert_int_equal(r->unsayable, 1);
+    assert_int_equal(connection_counts(r->c).parcels_out, 1);
+    assert_int_equal(r->ending.lost, 0);
+    rig_free(r);
+}
+
+static void what_did_not_go_whole_is_lost(void **state)
+{
+    enum { PAIRS = 10 };
+    struct rig *r = rig_new();
+    uint64_t gone;
+
+    (void)state;
+    rig_open(r);
+    say(r, 'g', 1);
+    for (int i = 0; i < PAIRS; i++) {
+        post(r, SCOPE_FULL, 'x', BLOCK);
+        post(r, SCOPE_NONE, 'x', BLOCK);
+    }
+    mailbox_wake(connection_outbound(r->c));
+    until(mailbox_empty(connection_outbound(r->c)), (void)0);
+    some_ticks(2);
+    rig_close(r);
+    gone = connection_counts(r->c).parcels_out;
+    assert_true(gone < 2 * PAIRS);
+    assert_int_equal(r->ending.lost, PAIRS - (gone + 1) / 2);
+    rig_free(r);
+}
+
+/* While the peer reads nothing, most of what is queued for it stays where it can make room. */
+static void what_the_socket_does_not_take_can_be_dropped(void **state)
+{
+    enum { PARCELS = 100 };
+    struct rig *r = rig_new();
+    struct message m;
+    int dropped = 0;
+
+    (void)state;
+    rig_open(r);
+    say(r, 'g', 1);
+    for (int i = 0; i < PARCELS; i++)
+        post(r, SCOPE_FULL, 'x', BLOCK);
+    mailbox_wake(connection_outbound(r->c));
+    some_ticks(3);
+    for (; mailbox_drop_oldest(connection_outbound(r->c), &m); dropped++)
+        parcel_release(m.parcel);
+    assert_in_range(dropped, PARCELS / 4, PARCELS - 1);
+    rig_free(r);
+}
+
+/* A buffer of the kernel's that grows and grows would pass for a peer that reads. */
+static void a_peer_that_reads_nothing_takes_little(void **state)
+{
+    enum { PARCELS = 10, SIZE = 1024 * 1024, LITTLE = 1024 * 1024 };
+    struct rig *r = rig_new();
+
+    (void)state;
+    rig_open_tcp(r);
+    say(r, 'g', 1);
+    for (int i = 0; i < PARCELS; i++)
+        post(r, SCOPE_FULL, 'x', SIZE);
+    mailbox_wake(connection_outbound(r->c));
+    until(connection_counts(r->c).bytes_out > 0, (void)0);
+    some_ticks(10);
+    assert_in_range(connection_counts(r->c).bytes_out, 1, LITTLE);
+    rig_free(r);
+}
+
+/* A long parcel that goes bit by bit is a sign that the peer reads. */
+static void each_bit_of_a_parcel_is_progress(void **state)
+{
+    enum { BITS = 5, BIT = 100 * 1024 };
+    struct rig *r = rig_new();
+    const struct mailbox *outbound;
+
+    (void)state;
+    rig_open(r);
+    outbound = connection_outbound(r->c);
+    say(r, 'g', 1);
+    post(r, SCOPE_FULL, 'x', 1024 * 1024);
+    mailbox_wake(connection_outbound(r->c));
+    for (int i = 0; i < BITS; i++) {
+        uint64_t before;
+
+        some_ticks(2);
+        before = mailbox_progress(outbound);
+        peer_reads(r, BIT);
+        until(mailbox_progress(outbound) != before, (void)0);
+    }
+    assert_int_equal(connection_counts(r->c).parcels_out, 0);
+    rig_free(r);
+}
+
+/* --- what is given back --- */
+
+static void receive_room_is_given_back(void **state)
+{
+    struct rig *r = rig_new();
+
+    (void)state;
+    rig_open(r);
+    for (int i = 0; i < 2; i++) {
+        say(r, 'l', LARGE - 1);
+        until(atomic_load(&r->room) < ROOM - SMALL_MOST, (void)0);
+        if (i == 1)
+            break; /* the second one never becomes whole */
+        say(r, 'l', 1);
+        until(atomic_load(&r->room) == ROOM, (void)0);
+        until(r->good == 1, take_all(r));
+    }
+    rig_close(r);
+    assert_int_equal(atomic_load(&r->room), ROOM);
+    rig_free(r);
+}
+
+static void without_receive_room_it_ends(void **state)
+{
+    struct rig *r = rig_new();
+    char part[2 * SMALL_MOST];
+
+    (void)state;
+    r->room = SMALL_MOST - 1;
+    rig_open(r);
+    memset(part, 'l', sizeof part);
+    assert_true(send(r->peer, part, sizeof part, MSG_NOSIGNAL) > 0);
+    until(r->ended, take_all(r));
+    assert_int_equal(r->ending.reason, END_RESOURCES);
+    assert_int_equal(atomic_load(&r->room), SMALL_MOST - 1);
+    rig_free(r);
+}
+
+static void a_frame_over_the_limit_ends_it(void **state)
+{
+    struct rig *r = rig_new();
+
+    (void)state;
+    r->node.limits.parcel_bytes = SMALL_MOST;
+    rig_open(r);
+    say(r, 'l', 2 * SMALL_MOST);
+    until(r->ended, take_all(r));
+    assert_int_equal(r->ending.reason, END_BAD_INPUT);
+    rig_free(r);
+}
+
+#ifndef KITH_NO_POOL
+/* The blocks of parcels that its thread has freed. */
+static void a_thread_that_sleeps_keeps_no_blocks(void **state)
+{
+    enum { PARCELS = 6, TAKEN = 16 };
+    struct rig *r = rig_new();
+    uintptr_t given[PARCELS];
+    size_t found = 0, size = sizeof(struct parcel) + BLOCK;
+
+    (void)state;
+    rig_open(r);
+    say(r, 'g', 1);
+    for (int i = 0; i < PARCELS; i++) {
+        struct message m = {.tag = SCOPE_FULL, .parcel = parcel_new(NULL, BLOCK)};
+
+        assert_non_null(m.parcel);
+        memset(m.parcel->bytes, 'x', BLOCK);
+        given[i] = (uintptr_t)m.parcel;
+        assert_int_equal(mailbox_post(connection_outbound(r->c), &m), MAILBOX_OK);
+    }
+    mailbox_wake(connection_outbound(r->c));
+    peer_reads(r, (size_t)PARCELS * BLOCK);
+    for (int64_t by = clock_ms() + PATIENCE_MS; found < PARCELS && clock_ms() < by; nap()) {
+        void *blocks[TAKEN];
+
+        for (int i = 0; i < TAKEN; i++) {
+            blocks[i] = pool_take(size);
+            for (int k = 0; k < PARCELS; k++)
+                if (given[k] == (uintptr_t)blocks[i]) {
+                    given[k] = 0;
+                    found++;
+                }
+        }
+        for (int i = 0; i < TAKEN; i++)
+            free(blocks[i]); /* not to the pool, lest the same ones come again and again */
+    }
+    assert_int_equal(found, PARCELS);
+    rig_free(r);
+}
+#endif
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        promise_test("P32", silence_is_not_held_against_whom_we_did_not_read),
+        cmocka_unit_test(nor_against_whom_we_slow_down),
+        promise_test("P3", but_against_who_does_not_read),
+        promise_test("F11", what_the_session_dealt_with_is_told),
+        promise_test("P22", what_could_not_be_said_is_told),
+        cmocka_unit_test(nothing_is_lost_where_the_controller_is_slow),
+        promise_test("P22", what_the_socket_does_not_take_can_be_dropped),
+        promise_test("P22", what_has_come_is_told_before_the_end),
+        cmocka_unit_test(a_polite_end_is_no_reset),
+        cmocka_unit_test(a_peer_that_hangs_up_costs_no_time),
+        cmocka_unit_test(each_bit_of_a_parcel_is_progress),
+        promise_test("F32", a_peer_that_reads_nothing_takes_little),
+        promise_test("P22", what_did_not_go_whole_is_lost),
+        promise_test("P3", receive_room_is_given_back),
+        promise_test("P3", without_receive_room_it_ends),
+        promise_test("P3", a_frame_over_the_limit_ends_it),
+#ifndef KITH_NO_POOL
+        cmocka_unit_test(a_thread_that_sleeps_keeps_no_blocks),
+#endif
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,699 @@
+/* Whom the core dials, and when. */
+#ifdef KITH_WITH_DDRP
+#include "protocol/ddrp/ddrp.h"
+#include "protocol/ddrp/share.h"
+#include "protocol/ddrp/sign.h"
+#endif
+#include "tests/unit/core_kit.h"
+#include "tests/unit/promise.h"
+
+/* --- special peers --- */
+
+static void special_peers_are_dialed_for_ever(void **state)
+{
+    struct world *w = world_new();
+    size_t dials;
+
+    (void)state;
+    special_flag(w, "10.1.0.1:8110");
+    w->config.exclusive = true;
+    world_open(w);
+    for (dials = 1; dials <= 100; dials++) {
+        assert_int_equal(w->n_dialed, dials);
+        assert_string_equal(w->dialed_to[dials - 1], "10.1.0.1:8110");
+        ended(w, w->dialed[dials - 1], END_DIAL_FAILED);
+        assert_true(controller_deadline(w->core) <= w->now_ms + 20000);
+        pass(w, 19999);
+        assert_int_equal(w->n_dialed, dials);
+        pass(w, 1);
+    }
+    world_free(w);
+}
+
+/* Whoever is named without an id in one list and with one in the other must prove it. */
+static void an_id_of_either_list_is_insisted_on(void **state)
+{
+    static const char *const lists[][2] = {{"ab@10.1.0.1:8110", "10.1.0.1:8110"},
+                                           {"10.1.0.1:8110", "ab@10.1.0.1:8110"}};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct world *w = world_new();
+        char bad[300];
+
+        special_flag(w, lists[i][0]);
+        assert_int_equal(address_list_parse(&w->config.special_file, lists[i][1], bad, sizeof bad), 0);
+        world_open(w);
+        assert_int_equal(w->n_dialed, 1);
+        assert_int_equal(w->dialed_id[0].size, 1);
+        assert_int_equal(w->dialed_id[0].bytes[0], 0xab);
+        world_free(w);
+    }
+}
+
+static void special_lists_are_kept_apart(void **state)
+{
+    struct world *w = world_new();
+    struct command *c;
+    char bad[300];
+
+    (void)state;
+    special_flag(w, "10.1.0.1:8110");
+    assert_int_equal(address_list_parse(&w->config.special_file, "10.2.0.1:8110", bad, sizeof bad), 0);
+    world_open(w);
+    assert_int_equal(w->n_dialed, 2);
+    online(w, w->dialed[0], w->dialed_to[0], 1);
+    online(w, w->dialed[1], w->dialed_to[1], 2);
+    c = command(COMMAND_RELOAD);
+    assert_int_equal(address_list_parse(&c->peers, "10.3.0.1:8110", bad, sizeof bad), 0);
+    handle(w, MSG_COMMAND, PEER_NOBODY, c);
+    pass(w, 1);
+    assert_int_equal(w->n_dialed, 3); /* the new one; the old ones keep their connections */
+    assert_string_equal(w->dialed_to[2], "10.3.0.1:8110");
+    assert_int_equal(w->n_closed, 0);
+    ended(w, w->dialed[0], END_CLOSED);
+    ended(w, w->dialed[1], END_CLOSED);
+    pass(w, 20000);
+    pass(w, 20000);
+    for (size_t i = 3; i < w->n_dialed; i++) /* 10.1 is still special; 10.2 is an ordinary peer now */
+        if (strcmp(w->dialed_to[i], "10.1.0.1:8110") == 0)
+            break;
+        else
+            assert_true(i + 1 < w->n_dialed);
+    world_free(w);
+}
+
+static void a_dialed_peer_that_becomes_special_is_not_dialed_again(void **state)
+{
+    struct world *w = world_new();
+    struct command *c = command(COMMAND_SPECIAL);
+    char bad[300];
+
+    (void)state;
+    world_open(w);
+    seed(w, "10.1.0.1:8110");
+    pass(w, 1000);
+    assert_int_equal(w->n_dialed, 1);
+    online(w, w->dialed[0], "10.1.0.1:8110", 1);
+    assert_int_equal(address_list_parse(&c->peers, "10.1.0.1:8110", bad, sizeof bad), 0);
+    handle(w, MSG_COMMAND, PEER_NOBODY, c);
+    pass(w, 60 * 1000);
+    assert_int_equal(w->n_dialed, 1);
+    ended(w, w->dialed[0], END_CLOSED);
+    pass(w, 20 * 1000);
+    assert_int_equal(w->n_dialed, 2); /* from now on it is redialed as a special one */
+    world_free(w);
+}
+
+static void a_special_peer_that_is_ourselves_is_dialed_once(void **state)
+{
+    struct world *w = world_new();
+
+    (void)state;
+    special_flag(w, "10.1.0.1:8110");
+    world_open(w);
+    ended(w, w->dialed[0], END_LOOPBACK);
+    for (int i = 0; i < 5; i++)
+        pass(w, 20 * 1000);
+    assert_int_equal(w->n_dialed, 1);
+    world_free(w);
+}
+
+static void special_peers_come_on_top_of_the_dialed(void **state)
+{
+    struct world *w = world_new();
+
+    (void)state;
+    special_flag(w, "10.1.0.1:8110");
+    w->config.outgoing = 1;
+    world_open(w);
+    seed(w, "10.1.0.1:8110"); /* is no ordinary peer beside */
+    seed(w, "10.2.0.1:8110");
+    seed(w, "10.3.0.1:8110");
+    pass(w, 1000);
+    pass(w, 1000);
+    assert_int_equal(w->n_dialed, 2);
+    assert_string_not_equal(w->dialed_to[1], "10.1.0.1:8110");
+    world_free(w);
+}
+
+static void a_special_peer_is_not_dialed_as_an_ordinary_one(void **state)
+{
+    struct world *w = world_new();
+
+    (void)state;
+    special_flag(w, "10.1.0.1:8110");
+    w->config.terms.timings.redial_special = 3600 * 1000;
+    world_open(w);
+    seed(w, "10.1.0.1:8110");
+    ended(w, w->dialed[0], END_DIAL_FAILED);
+    pass(w, 600 * 1000);
+    assert_int_equal(w->n_dialed, 1);
+    world_free(w);
+}
+
+/* Whoever it leads to, whether or not there was a handshake. */
+static void a_host_name_is_special_where_it_leads(void **state)
+{
+    struct world *w = world_new();
+    struct ending e = {.reason = END_REJECTED, .remote = endpoint_of("10.1.0.1:8110")};
+
+    (void)state;
+    special_flag(w, "peer.example:8110");
+    w->config.incoming = 0;
+    world_open(w);
+    knock(w, "10.1.0.1:40000");
+    assert_true(w->refused[0]);
+    ended_as(w, w->dialed[0], &e);
+    handle(w, MSG_GONE, w->dialed[0], NULL);
+    knock(w, "10.1.0.1:40001");
+    assert_false(w->refused[1]);
+    pass(w, 20 * 1000);
+    online(w, w->dialed[1], "10.2.0.1:8110", 1);
+    knock(w, "10.1.0.1:40002");
+    knock(w, "10.2.0.1:40000");
+    assert_true(w->refused[2] && !w->refused[3]);
+    ended(w, w->dialed[1], END_CLOSED);
+    pass(w, 1000);
+    assert_int_equal(w->n_dialed, 2); /* it is no ordinary peer, although it is in the book */
+    world_free(w);
+}
+
+/* --- ordinary peers --- */
+
+static void oneself_is_dialed_once(void **state)
+{
+    struct world *w = world_new();
+
+    (void)state;
+    world_open(w);
+    seed(w, "10.1.0.1:8110");
+    pass(w, 1000);
+    assert_int_equal(w->n_dialed, 1);
+    ended(w, w->dialed[0], END_LOOPBACK);
+    for (int i = 0; i < 50; i++)
+        pass(w, 60 * 1000);
+    assert_int_equal(w->n_dialed, 1);
+    world_free(w);
+}
+
+static void an_ordinary_peer_is_given_up_after_five_failures(void **state)
+{
+    struct world *w = world_new();
+
+    (void)state;
+    world_open(w);
+    seed(w, "10.1.0.1:8110");
+    for (size_t dials = 1; dials <= 5; dials++) {
+        pass(w, 1000);
+        assert_int_equal(w->n_dialed, dials);
+        ended(w, w->dialed[dials - 1], END_DIAL_FAILED);
+        pass(w, 110 * 1000); /* not again before two minutes have gone by */
+        assert_int_equal(w->n_dialed, dials);
+        pass(w, 10 * 1000);
+    }
+    for (int i = 0; i < 9; i++)
+        pass(w, 1000);
+    assert_int_equal(w->n_dialed, 5);
+    for (int i = 0; i < 10; i++) /* but a node that is all alone tries everybody again, now and then */
+        pass(w, 60 * 1000);
+    assert_int_equal(w->n_dialed, 6);
+    world_free(w);
+}
+
+static const struct peer_id somebody = {.size = 1, .bytes = {0xab}};
+
+/* Of whom nobody else is known. A dial that was no failure may be repeated after -redial, another after
+ * -retry. */
+static struct world *retry_world(void)
+{
+    struct world *w = world_new();
+
+    w->config.terms.timings.redial = 1000;
+    w->config.terms.timings.retry = 600 * 1000;
+    world_open(w);
+    return w;
+}
+
+/* Whoever says that somebody is where he is not must not bar the address that way. */
+static void hearsay_that_was_wrong_is_no_failure(void **state)
+{
+    struct world *w = retry_world();
+    struct peer_ref liar = knock(w, "10.1.0.1:40000");
+
+    (void)state;
+    online_as(w, liar, "10.1.0.1:8110", 1, somebody);
+    ended(w, liar, END_CLOSED);
+    pass(w, 1000);
+    assert_int_equal(w->n_dialed, 1);
+    assert_int_equal(w->dialed_id[0].size, 1);
+    ended(w, w->dialed[0], END_IDENTITY);
+    pass(w, 1000);
+    assert_int_equal(w->n_dialed, 2);
+    assert_int_equal(w->dialed_id[1].size, 0); /* whoever is there now will do */
+    world_free(w);
+}
+
+static void somebody_else_where_a_peer_had_proved_to_be_is_a_failure(void **state)
+{
+    struct world *w = retry_world();
+
+    (void)state;
+    seed(w, "10.1.0.1:8110");
+    pass(w, 1000);
+    online_as(w, w->dialed[0], "10.1.0.1:8110", 1, somebody);
+    ended(w, w->dialed[0], END_CLOSED);
+    pass(w, 1000);
+    assert_int_equal(w->n_dialed, 2);
+    ended(w, w->dialed[1], END_IDENTITY);
+    pass(w, 599 * 1000);
+    assert_int_equal(w->n_dialed, 2);
+    pass(w, 1000);
+    assert_int_equal(w->n_dialed, 3);
+    assert_int_equal(w->dialed_id[2].size, 1);
+    world_free(w);
+}
+
+static void a_duplicate_is_no_failure(void **state)
+{
+    struct world *w = retry_world();
+
+    (void)state;
+    seed(w, "10.1.0.1:8110");
+    pass(w, 1000);
+    ended(w, w->dialed[0], END_DUPLICATE);
+    pass(w, 1000);
+    assert_int_equal(w->n_dialed, 2);
+    world_free(w);
+}
+
+static void no_more_dials_at_once_than_are_allowed(void **state)
+{
+    struct world *w = world_new();
+
+    (void)state;
+    w->config.terms.limits.dials = 2;
+    world_open(w);
+    for (int i = 1; i <= 6; i++) {
+        char text[64];
+
+        snprintf(text, sizeof text, "10.%d.0.1:8110", i);
+        seed(w, text);
+        pass(w, 1000);
+    }
+    assert_int_equal(w->n_dialed, 2);
+    ended(w, w->dialed[0], END_DIAL_FAILED);
+    pass(w, 1000);
+    assert_int_equal(w->n_dialed, 3);
+    world_free(w);
+}
+
+static void an_ip_is_dialed_at_one_port_in_a_while(void **state)
+{
+    struct world *w = internet_world();
+
+    (void)state;
+    w->config.terms.limits.dials = 1;
+    world_open(w);
+    seed_ports(w, "11.1.0.1:8000", 50);
+    pass(w, 1000);
+    assert_int_equal(w->n_dialed, 1);
+    ended(w, w->dialed[0], END_DIAL_FAILED);
+    seed(w, "11.2.0.1:8110"); /* the many ports of the other are not in its way */
+    pass(w, 1000);
+    assert_int_equal(w->n_dialed, 2);
+    assert_string_equal(w->dialed_to[1], "11.2.0.1:8110");
+    ended(w, w->dialed[1], END_DIAL_FAILED);
+    pass(w, w->config.terms.timings.redial - 2001);
+    assert_int_equal(w->n_dialed, 2);
+    pass(w, 2001);
+    assert_int_equal(w->n_dialed, 3);
+    world_free(w);
+}
+
+/* It may have been wrong, by years. */
+static void a_clock_that_is_set_back_bars_no_ip(void **state)
+{
+    struct world *w = internet_world();
+
+    (void)state;
+    w->config.terms.limits.dials = 1;
+    world_open(w);
+    seed_ports(w, "11.1.0.1:8000", 2);
+    pass(w, 1000);
+    assert_int_equal(w->n_dialed, 1);
+    ended(w, w->dialed[0], END_DIAL_FAILED);
+    w->wall_ahead_ms = -3600 * 1000;
+    pass(w, 1000);
+    assert_int_equal(w->n_dialed, 2);
+    world_free(w);
+}
+
+static void at_home_every_port_of_an_ip_is_dialed(void **state)
+{
+    struct world *w = world_new();
+
+    (void)state;
+    world_open(w);
+    seed_ports(w, "10.1.0.1:8000", 3);
+    pass(w, 1000);
+    assert_int_equal(w->n_dialed, 3);
+    world_free(w);
+}
+
+static void who_is_connected_already_is_dialed_last(void **state)
+{
+    struct world *w = world_new();
+
+    (void)state;
+    w->config.terms.limits.dials = 1;
+    world_open(w);
+    w->config.outgoing = 1; /* from here on, so that nobody was dialed before */
+    for (int i = 1; i <= 10; i++)
+        incoming(w, i);
+    seed(w, "10.99.0.1:8110");
+    pass(w, 1000);
+    assert_int_equal(w->n_dialed, 1);
+    assert_string_equal(w->dialed_to[0], "10.99.0.1:8110");
+    ended(w, w->dialed[0], END_DIAL_FAILED);
+    pass(w, 1000);
+    assert_int_equal(w->n_dialed, 2); /* better somebody who has dialed us than nobody */
+    world_free(w);
+}
+
+/* Also where one is dialed after the other. */
+static void dials_are_spread_over_groups_in_use(void **state)
+{
+    struct world *w = internet_world();
+
+    (void)state;
+    w->config.terms.limits.dials = 1;
+    world_open(w);
+    for (int i = 0; i < 40; i++) {
+        char text[64];
+
+        snprintf(text, sizeof text, "11.%d.%d.1:8110", i < 38 ? 1 : i, i + 1);
+        seed(w, text);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        pass(w, 1000);
+        assert_int_equal(w->n_dialed, i + 1);
+        online(w, w->dialed[i], w->dialed_to[i], i + 1);
+        for (size_t j = 0; j < i; j++)
+            assert_memory_not_equal(w->dialed_to[i], w->dialed_to[j], strlen("11.38."));
+    }
+    world_free(w);
+}
+
+static void what_is_not_routable_is_not_dialed(void **state)
+{
+    struct world *w = internet_world();
+    struct ending e = {.reason = END_REJECTED, .n_alternatives = 2};
+
+    (void)state;
+    world_open(w);
+    seed(w, "10.1.0.1:8110");
+    seed(w, "11.1.0.1:8110");
+    pass(w, 1000);
+    assert_int_equal(w->n_dialed, 1);
+    assert_string_equal(w->dialed_to[0], "11.1.0.1:8110");
+    assert_int_equal(known(w), 2);
+    e.alternatives[0] = endpoint_of("10.2.0.1:8110");
+    e.alternatives[1] = endpoint_of("11.2.0.1:8110");
+    ended_as(w, w->dialed[0], &e);
+    assert_int_equal(known(w), 3);
+    online(w, knock(w, "10.3.0.1:40000"), "10.3.0.1:8110", 3);
+    assert_int_equal(known(w), 3);
+    online(w, knock(w, "11.3.0.1:40000"), "11.3.0.1:8110", 4);
+    assert_int_equal(known(w), 4);
+    world_free(w);
+}
+
+static void an_ip_has_so_many_connections_and_no_more(void **state)
+{
+    struct world *w = world_new();
+
+    (void)state;
+    w->config.terms.limits.per_ip = 2;
+    world_open(w);
+    seed_ports(w, "10.1.0.1:8000", 6);
+    pass(w, 1000);
+    seed(w, "10.1.0.1:8006");
+    pass(w, 1000);
+    assert_int_equal(w->n_dialed, 2);
+    world_free(w);
+}
+
+static void a_burst_of_endings_is_one_look(void **state)
+{
+    struct world *w = world_new();
+
+    (void)state;
+    world_open(w);
+    seed(w, "10.1.0.1:8110");
+    pass(w, 1000);
+    ended(w, w->dialed[0], END_DIAL_FAILED);
+    seed(w, "10.2.0.1:8110");
+    pass(w, 100);
+    assert_int_equal(w->n_dialed, 1);
+    assert_true(controller_deadline(w->core) <= w->now_ms + 100);
+    pass(w, 100);
+    assert_int_equal(w->n_dialed, 2);
+    world_free(w);
+}
+
+/* Not whenever something else happens. */
+static void an_address_is_dialed_again_when_its_time_has_come(void **state)
+{
+    struct world *w = world_new();
+    int64_t due;
+
+    (void)state;
+    world_open(w);
+    pass(w, 500);
+    seed(w, "10.1.0.1:8110");
+    pass(w, 0);
+    assert_int_equal(w->n_dialed, 1);
+    due = w->now_ms + w->config.terms.timings.redial;
+    ended(w, w->dialed[0], END_DIAL_FAILED);
+    while (w->n_dialed == 1 && controller_deadline(w->core) <= due)
+        pass(w, controller_deadline(w->core) - w->now_ms);
+    assert_int_equal(w->n_dialed, 2);
+    assert_int_equal(w->now_ms, due);
+    world_free(w);
+}
+
+static void an_end_after_the_handshake_is_no_failure(void **state)
+{
+    struct world *w = retry_world();
+
+    (void)state;
+    seed(w, "10.1.0.1:8110");
+    pass(w, 1000);
+    online(w, w->dialed[0], "10.1.0.1:8110", 1);
+    ended(w, w->dialed[0], END_CLOSED);
+    pass(w, 1000);
+    assert_int_equal(w->n_dialed, 2);
+    world_free(w);
+}
+
+/* It may have been banned while it was dialed. */
+static void who_is_banned_does_not_come_online(void **state)
+{
+    struct world *w = world_new();
+
+    (void)state;
+    special_flag(w, "peer.example:8110");
+    world_open(w);
+    seed(w, "10.2.0.1:8110");
+    pass(w, 1000);
+    assert_int_equal(w->n_dialed, 2);
+    ban(w, "10.1.0.1");
+    assert_int_equal(w->n_closed, 0); /* nobody knows yet where the name leads */
+    ban(w, "10.2.0.1");
+    assert_int_equal(w->n_closed, 1);
+    online(w, w->dialed[0], "10.1.0.1:8110", 1);
+    assert_int_equal(w->n_closed, 2);
+    assert_int_equal(w->closed_why[1], END_BANNED);
+    online(w, w->dialed[1], "10.2.0.1:8110", 2);
+    assert_int_equal(w->n_online, 0);
+    assert_int_equal(w->n_closed, 2);
+    world_free(w);
+}
+
+static void the_end_of_a_ban_by_request_is_noticed(void **state)
+{
+    struct world *w = world_new();
+    struct command *c = command(COMMAND_UNBAN);
+
+    (void)state;
+    world_open(w);
+    ban(w, "10.1.0.1");
+    seed(w, "10.1.0.1:8110");
+    pass(w, 1000);
+    assert_int_equal(w->n_dialed, 0);
+    c->ip = endpoint_of("10.1.0.1:1").ip;
+    handle(w, MSG_COMMAND, PEER_NOBODY, c);
+    pass(w, 1000);
+    assert_int_equal(w->n_dialed, 1);
+    world_free(w);
+}
+
+/* --- what peers tell --- */
+
+#ifdef KITH_WITH_DDRP
+/* With a special peer, which is the first to be online. */
+static struct world *world_with_a_friend(void)
+{
+    struct world *w = world_of("ddrp");
+
+    w->config.terms.timings.redial = 1000;
+    w->config.terms.timings.retry = 600 * 1000;
+    w->config.outgoing = 1;
+    special_flag(w, "10.1.0.1:9097");
+    world_open(w);
+    online(w, w->dialed[0], "10.1.0.1:9097", 1);
+    return w;
+}
+
+static void a_special_peer_is_not_the_one_that_is_wanted(void **state)
+{
+    struct world *w = world_with_a_friend();
+
+    (void)state;
+    assert_int_equal(w->n_asked, 1); /* so it is asked for others */
+    world_free(w);
+}
+
+/* It may be a lie about an honest peer's address. */
+static void who_is_said_to_be_there_need_not_be(void **state)
+{
+    struct world *w = world_with_a_friend();
+    struct message m = {.type = MSG_PEER, .tag = DDRP_PEER_RES, .peer = w->dialed[0]};
+    struct ddrp_share share;
+
+    (void)state;
+    m.parcel = ddrp_share_new(1, &share);
+    assert_non_null(m.parcel);
+    share.endpoints[0] = endpoint_of("10.2.0.1:9097");
+    share.ids[0] = (struct peer_id){.size = DDRP_ID_BYTES, .bytes = {0xab}};
+    controller_handle(w->core, now(w), &m);
+    pass(w, 1000);
+    assert_int_equal(w->n_dialed, 2);
+    assert_int_equal(w->dialed_id[1].size, DDRP_ID_BYTES);
+    ended(w, w->dialed[1], END_IDENTITY);
+    pass(w, 1000);
+    assert_int_equal(w->n_dialed, 3);
+    assert_string_equal(w->dialed_to[2], "10.2.0.1:9097");
+    assert_int_equal(w->dialed_id[2].size, 0);
+    world_free(w);
+}
+#endif
+
+/* --- seed lists --- */
+
+static void the_seed_list_is_fetched_in_its_time(void **state)
+{
+    struct world *w = world_new();
+    int64_t reseed = w->config.terms.timings.reseed;
+    struct seed_report *failed = calloc(1, sizeof *failed);
+
+    (void)state;
+    assert_non_null(failed);
+    failed->next_try_ms = 1000;
+    world_open(w);
+    assert_int_equal(w->n_fetched, 1); /* nobody is known */
+    handle(w, MSG_SEEDS, PEER_NOBODY, failed);
+    pass(w, 2 * reseed);
+    assert_int_equal(w->n_fetched, 1); /* the fetcher tries again by itself */
+    seed(w, "10.1.0.1:8110");
+    pass(w, 1);
+    online(w, w->dialed[0], "10.1.0.1:8110", 1); /* the node is not alone */
+    pass(w, reseed - 2);
+    assert_int_equal(w->n_fetched, 1);
+    pass(w, 1);
+    assert_int_equal(w->n_fetched, 2);
+    world_free(w);
+}
+
+static void who_knows_enough_fetches_no_list_at_the_start(void **state)
+{
+    struct world *w = world_new();
+
+    (void)state;
+    w->config.terms.limits.few_peers = 0;
+    world_open(w);
+    assert_int_equal(w->n_fetched, 0);
+    pass(w, w->config.terms.timings.reseed);
+    assert_int_equal(w->n_fetched, 1);
+    world_free(w);
+}
+
+static void a_node_that_is_alone_fetches_the_list_at_once(void **state)
+{
+    struct world *w = world_new();
+
+    (void)state;
+    w->config.terms.limits.few_peers = 0;
+    world_open(w);
+    pass(w, 14 * 60 * 1000);
+    assert_int_equal(w->n_fetched, 0);
+    for (int i = 0; i < 2; i++)
+        pass(w, 60 * 1000);
+    assert_int_equal(w->n_fetched, 1);
+    world_free(w);
+}
+
+static void an_exclusive_node_fetches_no_list(void **state)
+{
+    struct world *w = world_new();
+
+    (void)state;
+    w->config.exclusive = true;
+    world_open(w);
+    pass(w, w->config.terms.timings.reseed);
+    assert_int_equal(w->n_fetched, 0);
+    world_free(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        promise_test("F17", special_peers_are_dialed_for_ever),
+        cmocka_unit_test(an_id_of_either_list_is_insisted_on),
+        cmocka_unit_test(special_lists_are_kept_apart),
+        cmocka_unit_test(a_dialed_peer_that_becomes_special_is_not_dialed_again),
+        cmocka_unit_test(a_special_peer_that_is_ourselves_is_dialed_once),
+        promise_test("F17", special_peers_come_on_top_of_the_dialed),
+        cmocka_unit_test(a_special_peer_is_not_dialed_as_an_ordinary_one),
+        cmocka_unit_test(a_host_name_is_special_where_it_leads),
+        cmocka_unit_test(oneself_is_dialed_once),
+        cmocka_unit_test(an_ordinary_peer_is_given_up_after_five_failures),
+        cmocka_unit_test(hearsay_that_was_wrong_is_no_failure),
+        cmocka_unit_test(somebody_else_where_a_peer_had_proved_to_be_is_a_failure),
+        cmocka_unit_test(a_duplicate_is_no_failure),
+        cmocka_unit_test(no_more_dials_at_once_than_are_allowed),
+        promise_test("P10", an_ip_is_dialed_at_one_port_in_a_while),
+        cmocka_unit_test(a_clock_that_is_set_back_bars_no_ip),
+        cmocka_unit_test(at_home_every_port_of_an_ip_is_dialed),
+        cmocka_unit_test(who_is_connected_already_is_dialed_last),
+        promise_test("P48", dials_are_spread_over_groups_in_use),
+        promise_test("P9", what_is_not_routable_is_not_dialed),
+        cmocka_unit_test(an_ip_has_so_many_connections_and_no_more),
+        cmocka_unit_test(a_burst_of_endings_is_one_look),
+        cmocka_unit_test(an_address_is_dialed_again_when_its_time_has_come),
+        cmocka_unit_test(an_end_after_the_handshake_is_no_failure),
+        cmocka_unit_test(who_is_banned_does_not_come_online),
+        cmocka_unit_test(the_end_of_a_ban_by_request_is_noticed),
+#ifdef KITH_WITH_DDRP
+        cmocka_unit_test(a_special_peer_is_not_the_one_that_is_wanted),
+        cmocka_unit_test(who_is_said_to_be_there_need_not_be),
+#endif
+        promise_test("P18 P53", the_seed_list_is_fetched_in_its_time),
+        cmocka_unit_test(who_knows_enough_fetches_no_list_at_the_start),
+        cmocka_unit_test(a_node_that_is_alone_fetches_the_list_at_once),
+        cmocka_unit_test(an_exclusive_node_fetches_no_list),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,138 @@
+/* How the controller's thread divides its time, and the application's room, among connections. */
+#include "connection/private.h"
+#include "controller/actor_private.h"
+#include "tests/unit/core_kit.h"
+#include "tests/unit/promise.h"
+
+enum { PEERS = 3, EACH = 1000 };
+
+/* An actor with its connections, but without any thread. */
+struct rig {
+    struct world *world;
+    struct actor *actor;
+    struct bell bell;
+    struct peer_ref peers[PEERS];
+};
+
+static void fill(struct mailbox *inbound, struct peer_ref from)
+{
+    struct message m = {.type = MSG_PEER, .peer = from};
+
+    for (int i = 0; i < EACH; i++) {
+        m.parcel = parcel_new("hello", 5);
+        assert_non_null(m.parcel);
+        assert_int_equal(mailbox_post(inbound, &m), MAILBOX_OK);
+    }
+    mailbox_wake(inbound);
+}
+
+/* A connection that has brought much. */
+static void add_link(struct rig *r, struct peer_ref ref)
+{
+    struct link *l = &r->actor->links[ref.index];
+    struct mailbox_terms terms = {.parcels = EACH,
+                                  .bytes = (uint64_t)EACH * 5,
+                                  .reader_bell = &r->bell,
+                                  .ready = r->actor->ready,
+                                  .name = ref};
+
+    l->connection = aligned_alloc(_Alignof(struct connection), sizeof *l->connection);
+    assert_non_null(l->connection);
+    *l->connection = (struct connection){.inbound = mailbox_new(&terms)};
+    assert_non_null(l->connection->inbound);
+    l->ref = ref;
+    fill(l->connection->inbound, ref);
+}
+
+static struct rig rig_new(void)
+{
+    struct rig r = {.world = world_new(), .actor = aligned_alloc(_Alignof(struct actor), sizeof *r.actor)};
+
+    world_open(r.world);
+    assert_non_null(r.actor);
+    *r.actor = (struct actor){
+        .core = r.world->core, .most_links = controller_most_slots(&r.world->config), .ready = ready_new(64)};
+    r.actor->links = calloc(r.actor->most_links, sizeof *r.actor->links);
+    assert_true(r.actor->links && r.actor->ready);
+    return r;
+}
+
+static void rig_open(struct rig *r)
+{
+    assert_int_equal(bell_init(&r->bell), 0);
+    for (int i = 0; i < PEERS; i++) {
+        r->peers[i] = incoming(r->world, i + 1);
+        add_link(r, r->peers[i]);
+    }
+}
+
+static void rig_free(struct rig *r)
+{
+    for (int i = 0; i < PEERS; i++) {
+        struct link *l = &r->actor->links[r->peers[i].index];
+
+        batch_fini(&l->batch, actor_release, NULL);
+        mailbox_free(l->connection->inbound, NULL, NULL);
+        free(l->connection);
+    }
+    world_free(r->world);
+    ready_free(r->actor->ready);
+    free(r->actor->run_queue.items);
+    free(r->actor->links);
+    free(r->actor);
+    bell_fini(&r->bell);
+}
+
+static size_t delivered(const struct rig *r, int peer)
+{
+    return r->world->n_delivered_of[r->peers[peer].index];
+}
+
+/* Whoever floods us waits for its turn like everybody else. */
+static void each_connection_has_a_share_of_a_round(void **state)
+{
+    struct rig r = rig_new();
+
+    (void)state;
+    rig_open(&r);
+    for (size_t round = 1; round <= 3; round++) {
+        assert_true(links_run(r.actor));
+        for (int i = 0; i < PEERS; i++)
+            assert_int_equal(delivered(&r, i), round * 64);
+    }
+    while (links_run(r.actor))
+        ;
+    for (int i = 0; i < PEERS; i++)
+        assert_int_equal(delivered(&r, i), EACH);
+    rig_free(&r);
+}
+
+/* The application takes a few at a time: far less than one connection's share of a round. */
+static void small_room_is_divided_fairly(void **state)
+{
+    enum { ROUNDS = 60, ROOM = 5 };
+    struct rig r = rig_new();
+
+    (void)state;
+    rig_open(&r);
+    for (int i = 0; i < ROUNDS; i++) {
+        r.world->from_full = false;
+        r.world->from_room = ROOM;
+        controller_retry(r.actor->core, actor_now());
+        links_run(r.actor);
+    }
+    assert_int_equal(r.world->n_delivered, ROUNDS * ROOM);
+    for (int i = 0; i < PEERS; i++)
+        assert_in_range(delivered(&r, i), ROUNDS * ROOM / PEERS * 4 / 5, ROUNDS * ROOM / PEERS * 6 / 5);
+    rig_free(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        promise_test("P11", each_connection_has_a_share_of_a_round),
+        promise_test("P11", small_room_is_divided_fairly),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
