@@ -137,7 +137,7 @@ static void a_thread_gives_back_the_stack_that_it_does_not_use(void **state)
     pthread_t thread;
     size_t pages[2] = {0};
     void *result;
-    assert_int_equal(thread_start(&thread, "kith-test", 4 * DEEP, trim, pages), 0);
+    assert_int_equal(thread_start(&thread, "kith-test", 32 * DEEP, trim, pages), 0);
     assert_int_equal(pthread_join(thread, &result), 0);
     assert_ptr_equal(result, pages);
     assert_in_range(pages[0], 20, DEEP / 4096);
