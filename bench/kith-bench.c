@@ -27,7 +27,8 @@ struct station {
 };
 
 static uint64_t version = VERSION_HIGHEST;
-static uint64_t stalled; /* peers of fan-send, besides its receivers, that are not expected to read */
+static uint64_t stalled;  /* peers of fan-send, besides its receivers, that are not expected to read */
+static uint64_t stall_ms; /* 0: as long as kith waits by itself */
 
 static void set(struct kith_config *config, const char *name, const char *value)
 {
@@ -66,6 +67,8 @@ static struct kith *open_node(const struct job *j, uint16_t port, uint16_t dial)
     set_number(config, "networkPort", port);
     set_number(config, "protocolVersion", version);
     set_number(config, "protocolVersionMinimum", version);
+    if (stall_ms > 0)
+        set_number(config, "stall", stall_ms);
     if (j->receivers > INCOMING)
         set_number(config, "incoming", j->receivers);
     if (j->receivers > PENDING)
@@ -350,6 +353,10 @@ static bool own_option(const char *name, const char *value)
 {
     if (strcmp(name, "--stalled") == 0) {
         stalled = option_number(name, value, INCOMING);
+        return true;
+    }
+    if (strcmp(name, "--stall") == 0) {
+        stall_ms = option_number(name, value, UINT32_MAX);
         return true;
     }
     if (strcmp(name, "--protocol-version") != 0)

@@ -158,13 +158,13 @@ def crowded(rig, peers=CROWD_PEERS):
             "threads": hub.threads(), "mib": round(hub.memory("VmRSS"), 1), "dropped": dropped}
 
 
-def broadcast_beside(rig, stalled, peers, count):
+def broadcast_beside(rig, stalled, peers, count, stall):
     """The seconds that a flood of full broadcasts takes to reach `peers`, with so many others that read nothing."""
     port, size = next(Bench._free_ports()), 128
     drivers = os.path.dirname(rig.crowd_program)
     numbers = ["--port", str(port), "--size", str(size), "--count", str(count), "--warmup", "1000", "--index", "0"]
     sender = subprocess.Popen([os.path.join(drivers, "kith-bench"), "fan-send", *numbers, "--receivers", str(peers),
-                               "--stalled", str(stalled)], stdout=subprocess.PIPE)
+                               "--stalled", str(stalled), "--stall", str(int(stall * 1000))], stdout=subprocess.PIPE)
     rig.lab.closers.append(lambda: end_process(sender))
     until(lambda: listening(port), 10, "the sender listens")
     for i in range(stalled):
@@ -186,11 +186,11 @@ def end_process(process):
     process.stdout.close()
 
 
-def stalled(rig, peers=31, count=100000):
+def stalled(rig, peers=31, count=100000, stall=STALL_S):
     """What one peer that reads nothing costs the others, who read at full speed: no more than one stall time."""
-    alone, beside = (statistics.median(broadcast_beside(rig, n, peers, count) for _ in range(3)) for n in (0, 1))
+    alone, beside = (statistics.median(broadcast_beside(rig, n, peers, count, stall) for _ in range(3)) for n in (0, 1))
     return {"peers": peers, "messages": count, "seconds": round(alone, 3), "seconds_beside_one_stalled": round(beside, 3),
-            "more": round(beside - alone, 3), "stall_time": STALL_S}
+            "more": round(beside - alone, 3), "stall_time": stall}
 
 
 MEASUREMENTS = {"memory of an idle connection": memory, "an idle node": idle, "many connections": crowded,

@@ -65,12 +65,13 @@ def what_a_node_costs(lab):
     try:
         peers = few(60)
         memory, idle, crowded = node.memory(rig, peers), node.idle(rig, peers, 1), node.crowded(rig, peers)
-        stalled = node.stalled(rig, 31, few(40000))
+        # Not kith's default: on a busy machine even a reader may get no processor for so long.
+        stalled = node.stalled(rig, 31, few(40000), 2 * SLOW)
     finally:
         rig.lab.close()
     check(memory["kib_both_ends"] > 0 and idle["percent_of_a_core"] < 100, f"{memory}, {idle}")
     check(crowded["connections"] == peers, crowded)
-    check(stalled["more"] < stalled["stall_time"] + 0.3 * SLOW, stalled)
+    check(stalled["more"] < 1.5 * stalled["stall_time"], stalled)
     return f"beside a stalled peer {stalled['more']:.2f} s more"
 
 

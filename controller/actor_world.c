@@ -97,9 +97,10 @@ static void do_shed(void *world, struct accepted *accepted)
 {
     struct actor *a = world;
 
-    close(accepted->fd);
+    /* Before the close: who sees it may dial at once, and would be turned away though there is a place. */
     if (a->listener)
         listener_settled(a->listener);
+    close(accepted->fd);
 }
 
 static void note_wait(struct actor *a, const struct outlet *o)

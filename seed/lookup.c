@@ -88,11 +88,15 @@ static int wait_all(struct lookup *l)
 
     while (l->waiting > 0 && !seed_stopped(l->terms)) {
         int64_t left = deadline - clock_ms();
-        if (left <= 0)
-            break;
-        /* A failed poll is an interrupted one: its revents are not to be trusted. */
-        if (poll(l->fds, l->n, (int)(left < STOP_LOOK_MS ? left : STOP_LOOK_MS)) <= 0)
+        int patience = left <= 0 ? 0 : left < STOP_LOOK_MS ? (int)left : STOP_LOOK_MS;
+        /* A failed poll is an interrupted one: its revents are not to be trusted. And it comes before the
+         * end: where we got no processor until after the deadline, answers that came in time are still taken.
+         */
+        if (poll(l->fds, l->n, patience) <= 0) {
+            if (left <= 0)
+                break;
             continue;
+        }
         for (size_t i = 0; i < l->n; i++) {
             if (l->jobs[i] && l->fds[i].revents && take(l, i) < 0)
                 return -1;

@@ -101,7 +101,7 @@ def a_reader_that_naps(lab):
 
 
 PEERS = 7
-STALL_SECONDS = 0.5
+STALL_SECONDS = 2 * SLOW  # longer than who reads may get no processor for, and shorter than the silence
 SILENCE_MS = int(4000 * SLOW)
 
 
@@ -111,7 +111,7 @@ class Star:
     def __init__(self, lab):
         self.hub = lab.node("-exclusive", "-silence", f"{SILENCE_MS}ms", "-ping", f"{SILENCE_MS // 4}ms", "-stall",
                             f"{int(STALL_SECONDS * 1000)}ms")
-        self.readers = [lab.node("-exclusive", "-peers", self.hub.endpoint) for _ in range(PEERS)]
+        self.readers = [lab.node("-exclusive", "-stall", "20s", "-peers", self.hub.endpoint) for _ in range(PEERS)]
         for reader in self.readers:
             self.hub.wait_online(reader)
 

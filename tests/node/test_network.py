@@ -154,6 +154,7 @@ def a_full_node_tells_where_else_to_go(lab):
     full = lab.node(*FAST, "-exclusive", "-incoming", "1")
     member = lab.node("-exclusive", "-peers", full.endpoint)
     member.wait_online(full)
+    full.wait_online(member)
     try:
         peer = RawPeer(full, lab.address())
     except Failure as failure:

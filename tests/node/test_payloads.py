@@ -8,7 +8,7 @@ import itertools
 import os
 import random
 
-from kithnode import PORT, SLOW, check, promises, run
+from kithnode import PORT, SLOW, check, promises, run, until
 
 SIZES = (1, 2, 127, 128, 255, 256, 4095, 4096, 4097, 65535, 65536, 1 << 20, (16 << 20) - 1, 16 << 20)
 
@@ -41,11 +41,7 @@ def too_low(lab):
     a = lab.node("-exclusive", "-protocolVersionMinimum", "10")
     b = lab.node("-exclusive", "-protocolVersion", "9", "-peers", a.endpoint, "-redialSpecial", "60s")
     until_refused = "version 9, at least 10 is wanted"
-    for _ in range(100):
-        if until_refused in a.stderr():
-            break
-        b.command("status")
-    check(until_refused in a.stderr(), f"no reason in the log: {a.stderr()}")
+    until(lambda: until_refused in a.stderr(), 5, lambda: f"no reason in the log: {a.stderr()}")
     check(not a.online and not b.online, "a version that is too low got through")
 
 
@@ -89,6 +85,7 @@ def host_names(lab):
     b.flags += ["-networkPort", "0"]
     b.start()
     check(b.wait_online(f"127.0.0.1:{port}")["special"], "not special")
+    a.wait("online")  # each side says so when it has got so far
     check(a.status()["incoming"] == 1, "not one incoming connection")
 
 

@@ -230,6 +230,7 @@ def beside_a_flood(lab, queue, most):
     flooder, quiet = (lab.node("-exclusive", "-peers", node.endpoint) for _ in range(2))
     for other in (flooder, quiet):
         node.wait_online(other)
+        other.wait_online(node)
     said, flooded = [], 0
 
     def take(line):
@@ -388,10 +389,12 @@ def a_ban_ends_every_connection_of_the_address(lab):
 
 @promises("P27")
 def what_is_learned_is_bounded(lab):
-    node, least, most = lab.node(*LONELY, "-peerRequest", "200ms"), 9000, 10000
+    node, least, most = lab.node(*LONELY, "-peerRequest", "500ms"), 9000, 10000
+    shares = [share(*((f"10.{block}.{i >> 8}.{i & 255}", PORT) for i in range(6000))) for block in range(1, 4)]
     peer = RawPeer(node, lab.address())
-    for block in range(1, 4):
-        answer(peer, *((f"10.{block}.{i >> 8}.{i & 255}", PORT) for i in range(6000)))
+    for told in shares:  # made before: an answer that comes after a second request is the answer to both
+        peer.receive_kind(PEER_REQUEST)
+        peer.send(PEER_RESPONSE, told)
     until(lambda: node.status()["known"] >= least, 5, lambda: f"{node.status()['known']} are known")
     time.sleep(0.3)
     known = node.status()["known"]
@@ -683,11 +686,12 @@ def the_seed_list_is_fetched_once_an_interval(lab):
     """Also after the first interval is over."""
     other, server = lab.node("-exclusive"), lab.seeds()
     server.lines = [other.endpoint]
+    start = time.monotonic()
     node = lab.node(*BUSY, "-seedURL", server.url, "-reseed", "1s")
     node.wait_online(other)
     time.sleep(0.3)
     first, before = server.fetches, time.monotonic()
-    check(first == 1, f"{first} fetches at the start")
+    check(1 <= first <= 1 + (before - start), f"{first} fetches in the first {before - start:.1f} s")
     time.sleep(3.5)
     fetches, seconds = server.fetches - first, time.monotonic() - before
     check(seconds / SLOW - 2 <= fetches <= seconds + 1, f"{fetches} fetches in {seconds:.1f} s")

@@ -362,7 +362,7 @@ def a_killed_peer_harms_no_other(lab):
 @promises("F7", "F8")
 def peers_are_asked_for_and_shared(lab):
     """On connecting and at each interval after, by whom we dialed as by who dialed us; what it knows it tells."""
-    interval, raw, address = 0.4 * SLOW, listener(lab), lab.address()
+    interval, raw, address = 0.8 * SLOW, listener(lab), lab.address()
     node = lab.node(*V11, *SHARES, "-peerRequest", f"{int(interval * 1000)}ms", "-peers", raw.endpoint)
     dialed, connected = raw.accept_peer(node_id=0x71), time.monotonic()
     guest = RawPeer(node, address, node_id=0x72)

@@ -89,14 +89,16 @@ def a_mesh(lab):
 
 def floods_that_cross(lab):
     """Two relays in the middle with short queues, each flooded by a peer of its own: all comes through, in the end."""
-    count, flags = few(2000), ("-exclusive", "-acceptInterval", "0", "-queue", "20", "-stall", "3s")
+    count, flags = few(2000), ("-exclusive", "-acceptInterval", "0", "-queue", "20", "-stall", "10s")
     ends = [lab.node(*flags) for _ in range(2)]
     relays = [lab.node(*flags, "-relay", "-peers", ends[0].endpoint)]
     relays.append(lab.node(*flags, "-relay", "-peers", f"{ends[1].endpoint},{relays[0].endpoint}"))
     relays[1].wait_online(relays[0])
+    relays[0].wait_online(relays[1])
     came = {}
     for end, relay in zip(ends, relays):
         end.wait_online(relay)
+        relay.wait_online(end)
         came[end] = 0
 
         def take(line, end=end):

@@ -17,10 +17,10 @@
 #define SEED_OK "HTTP/1.1 200 OK\r\nConnection: close"
 
 struct seed_answer {
-    const char *head;  /* status line and headers, without the empty line; NULL: never answers */
-    const char *body;  /* NULL: none */
-    size_t repeat;     /* sends the body so often; 0: once */
-    unsigned after_ms; /* answers so much later */
+    const char *head;         /* status line and headers, without the empty line; NULL: never answers */
+    const char *body;         /* NULL: none */
+    size_t repeat;            /* sends the body so often; 0: once */
+    const _Atomic bool *once; /* answers as soon as it is true; NULL: at once */
 };
 
 #define HELD_MAX 64
@@ -71,7 +71,8 @@ static void answer(struct seed_server *s, int fd, const struct seed_answer *a)
         s->held[s->n_held++] = fd;
         return;
     }
-    usleep(a->after_ms * 1000);
+    while (a->once && !atomic_load(a->once) && !atomic_load(&s->stop))
+        usleep(1000);
     send_all(fd, a->head, strlen(a->head));
     send_all(fd, "\r\n\r\n", 4);
     for (size_t i = 0; a->body && i < (a->repeat ? a->repeat : 1); i++)

@@ -948,7 +948,8 @@ static void test_ten_thousand_are_chosen_from_quickly(void **state)
         int64_t took = milliseconds() - start;
         best = took < best ? took : best;
     }
-    assert_true(best < 20);
+    /* A few, if nobody disturbs it. Comparing each with each takes longer than this on any machine. */
+    assert_true(best < 100);
     book_free(b);
 }
 

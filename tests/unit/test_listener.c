@@ -353,6 +353,14 @@ static void a_socket_that_is_not_taken_is_closed_and_frees_its_place(void **stat
     close(fd);
 }
 
+static void wait_for_lines(size_t n)
+{
+    int64_t until = now_ms() + PATIENCE;
+    while (atomic_load(&seen->n_lines) < n && now_ms() < until)
+        sleep_for(5);
+    assert_true(atomic_load(&seen->n_lines) >= n);
+}
+
 static unsigned long reported_in(const char *line)
 {
     const char *prefix = "listener: closed ";
@@ -369,11 +377,12 @@ static void many_that_are_turned_away_make_few_lines_that_name_them_all(void **s
     terms.pending = 0;
     start(&terms);
     int64_t began = now_ms();
-    for (int i = 0; i < 50; i++)
+    assert_turned_away("127.0.0.1", "127.0.0.1");
+    /* Those that come before the first line is written would be in it, and may be all. */
+    wait_for_lines(1);
+    for (int i = 0; i < 49; i++)
         assert_turned_away("127.0.0.1", "127.0.0.1");
-    int64_t until = now_ms() + PATIENCE;
-    while (atomic_load(&seen->n_lines) < 2 && now_ms() < until)
-        sleep_for(5);
+    wait_for_lines(2);
     assert_turned_away("127.0.0.1", "127.0.0.1");
     listener_stop(listener);
     listener = NULL;
@@ -444,12 +453,13 @@ static void without_descriptors_it_waits_instead_of_spinning(void **state)
         close(fds[i]);
 }
 
+/* Longer than a busy machine needs, and shorter than what is left of a pause. */
 static void assert_stops_at_once(void)
 {
     int64_t before = now_ms();
     listener_stop(listener);
     listener = NULL;
-    assert_true(now_ms() - before < 200);
+    assert_true(now_ms() - before < 800);
 }
 
 static void it_stops_at_once_while_it_sleeps(void **state)
@@ -471,7 +481,7 @@ static void it_stops_at_once_while_it_pauses(void **state)
     int fd = tcp_socket("127.0.0.1");
     struct rlimit before = exhaust_descriptors();
     int connected = connect_to(fd, "127.0.0.1");
-    sleep_for(350); /* within the pause of 400 ms that follows those of 100 and 200 */
+    sleep_for(1800); /* within the pause of 1600 ms that follows those of 100, 200, 400 and 800 */
     setrlimit(RLIMIT_NOFILE, &before);
     assert_int_equal(connected, 0);
     assert_int_equal(atomic_load(&seen->n), 0);

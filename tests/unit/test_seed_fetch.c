@@ -19,7 +19,8 @@
 #include "tests/unit/seed_server.h"
 
 #define PATIENCE     5000 /* ms; reached by failures only */
-#define STOP_MS      300  /* a stop takes at most so long, on a busy machine */
+#define STOP_MS      300  /* a stop takes at most so long */
+#define STOP_TRIES   8
 #define LENGTH(list) (sizeof(list) / sizeof(list)[0])
 
 static void ignore_line(void *context, enum log_level level, const char *text)
@@ -349,19 +350,29 @@ static void start_late_stop(struct late_stop *s)
     assert_int_equal(pthread_create(&s->thread, NULL, stop_later, s), 0);
 }
 
-static void assert_stopped(struct late_stop *s, const struct seed_result *result)
+/* How long it took. */
+static int64_t assert_stopped(struct late_stop *s, const struct seed_result *result)
 {
     int64_t now = clock_ms();
     pthread_join(s->thread, NULL);
     assert_true(now >= atomic_load(&s->at));
-    assert_true(now - atomic_load(&s->at) <= STOP_MS);
     assert_string_equal(result->error, "stopped");
     assert_int_equal(result->n, 0);
+    return now - atomic_load(&s->at);
 }
 
-static void a_transfer_is_stopped(void **state)
+/* stop_once() stops something and returns how long that took. A busy machine may make it last any time, but
+ * not every time: one try within the bound shows that it is kept. */
+static void assert_stops_in_time(int64_t (*stop_once)(void))
 {
-    (void)state;
+    int64_t took = INT64_MAX;
+    for (unsigned i = 0; i < STOP_TRIES && took > STOP_MS; i++)
+        took = stop_once();
+    assert_true(took <= STOP_MS);
+}
+
+static int64_t stop_a_transfer(void)
+{
     const struct seed_answer silent = {.head = NULL};
     struct seed_server *server = seed_server_start(&silent, 1);
     struct seed_terms terms = usual;
@@ -371,14 +382,20 @@ static void a_transfer_is_stopped(void **state)
     start_late_stop(&stop);
     terms.stop = &stop.flag;
     assert_int_equal(seed_fetch(seed_server_url(server), &terms, &result), -1);
-    assert_stopped(&stop, &result);
+    int64_t took = assert_stopped(&stop, &result);
     seed_server_stop(server);
+    return took;
+}
+
+static void a_transfer_is_stopped(void **state)
+{
+    (void)state;
+    assert_stops_in_time(stop_a_transfer);
 }
 
 /* libcurl's own look-up of the server's name. */
-static void a_look_up_of_the_server_is_stopped(void **state)
+static int64_t stop_a_look_up_of_the_server(void)
 {
-    (void)state;
     struct seed_terms terms = usual;
     struct seed_result result = {0};
     struct late_stop stop;
@@ -386,8 +403,15 @@ static void a_look_up_of_the_server_is_stopped(void **state)
     start_late_stop(&stop);
     terms.stop = &stop.flag;
     assert_int_equal(seed_fetch("http://slow.test/seed.txt", &terms, &result), -1);
-    assert_stopped(&stop, &result);
+    int64_t took = assert_stopped(&stop, &result);
     fake_names_release();
+    return took;
+}
+
+static void a_look_up_of_the_server_is_stopped(void **state)
+{
+    (void)state;
+    assert_stops_in_time(stop_a_look_up_of_the_server);
 }
 
 static void host_names_in_a_list_are_looked_up(void **state)
@@ -443,7 +467,7 @@ static void a_slow_name_does_not_hold_up_the_others(void **state)
     struct seed_terms terms = usual;
     struct seed_result result = {0};
 
-    terms.total_timeout_ms = 200;
+    terms.total_timeout_ms = 1000;
     assert_int_equal(seed_lookup(names, LENGTH(names), &terms, &result), 0);
     assert_int_equal(result.n, 2);
     assert_int_equal(result.unresolved, 2);
@@ -451,9 +475,8 @@ static void a_slow_name_does_not_hold_up_the_others(void **state)
     fake_names_release();
 }
 
-static void look_ups_are_stopped(void **state)
+static int64_t stop_look_ups(void)
 {
-    (void)state;
     const struct address names[] = {name("slow.test:1"), name("1.2.3.4:2")};
     struct seed_terms terms = usual;
     struct seed_result result = {0};
@@ -462,8 +485,15 @@ static void look_ups_are_stopped(void **state)
     start_late_stop(&stop);
     terms.stop = &stop.flag;
     assert_int_equal(seed_lookup(names, LENGTH(names), &terms, &result), -1);
-    assert_stopped(&stop, &result);
+    int64_t took = assert_stopped(&stop, &result);
     fake_names_release();
+    return took;
+}
+
+static void look_ups_are_stopped(void **state)
+{
+    (void)state;
+    assert_stops_in_time(stop_look_ups);
 }
 
 static void errors_are_printable(void **state)
@@ -561,13 +591,14 @@ static struct seed_fetcher *start_with(const char *url, const struct address *dn
     return f;
 }
 
-static void end(struct seed_fetcher *f)
+/* How long it took; INT64_MAX where the stop itself did, which must not block. */
+static int64_t end(struct seed_fetcher *f)
 {
     int64_t start = clock_ms();
     seed_fetcher_stop(f);
-    assert_true(clock_ms() - start < 100);
+    int64_t called = clock_ms();
     seed_fetcher_join(f);
-    assert_true(clock_ms() - start <= STOP_MS);
+    return called - start < 100 ? clock_ms() - start : INT64_MAX;
 }
 
 static void wait_requests(const struct seed_server *server, unsigned n)
@@ -700,7 +731,8 @@ static void an_ask_ends_the_back_off(void **state)
 static void asks_while_it_fetches_are_one(void **state)
 {
     (void)state;
-    const struct seed_answer slow = {.head = SEED_OK, .body = "1.2.3.4:8108\n", .after_ms = 200};
+    _Atomic bool asked_enough = false;
+    const struct seed_answer slow = {.head = SEED_OK, .body = "1.2.3.4:8108\n", .once = &asked_enough};
     struct seed_server *server = seed_server_start(&slow, 1);
     struct seed_fetcher *f = start_with(seed_server_url(server), NULL, 0, 1);
 
@@ -708,6 +740,7 @@ static void asks_while_it_fetches_are_one(void **state)
     wait_requests(server, 1);
     for (unsigned i = 0; i < 20; i++)
         seed_fetcher_ask(f);
+    atomic_store(&asked_enough, true);
     free(wait_report());
     assert_null(next_report(400));
     assert_int_equal(seed_server_requests(server), 1);
@@ -774,32 +807,48 @@ static void dead_names_are_a_failure(void **state)
     end(f);
 }
 
+static int64_t stop_an_idle_one(void)
+{
+    return end(start_with(NULL, NULL, 0, 100));
+}
+
+static int64_t stop_in_the_back_off(void)
+{
+    struct seed_fetcher *f = start_with("http://127.0.0.1:1/", NULL, 0, 100);
+
+    seed_fetcher_ask(f);
+    free(wait_report());
+    return end(f);
+}
+
 static void it_stops_while_it_sleeps(void **state)
 {
     (void)state;
-    end(start_with(NULL, NULL, 0, 100));
-    struct seed_fetcher *f = start_with("http://127.0.0.1:1/", NULL, 0, 100);
-    seed_fetcher_ask(f);
-    free(wait_report());
-    end(f);
+    assert_stops_in_time(stop_an_idle_one);
+    assert_stops_in_time(stop_in_the_back_off);
 }
 
-static void it_stops_during_a_transfer(void **state)
+static int64_t stop_during_a_transfer(void)
 {
-    (void)state;
     const struct seed_answer silent = {.head = NULL};
     struct seed_server *server = seed_server_start(&silent, 1);
     struct seed_fetcher *f = start_with(seed_server_url(server), NULL, 0, 100);
 
     seed_fetcher_ask(f);
     wait_requests(server, 1);
-    end(f);
+    int64_t took = end(f);
     seed_server_stop(server);
+    return took;
 }
 
-static void it_stops_during_a_look_up(void **state)
+static void it_stops_during_a_transfer(void **state)
 {
     (void)state;
+    assert_stops_in_time(stop_during_a_transfer);
+}
+
+static int64_t stop_during_a_look_up(void)
+{
     const struct address dns = name("slow.test:8109");
     unsigned before = fake_names_asked();
     struct seed_fetcher *f = start_with(NULL, &dns, 1, 100);
@@ -807,8 +856,15 @@ static void it_stops_during_a_look_up(void **state)
     seed_fetcher_ask(f);
     for (unsigned i = 0; i < PATIENCE && fake_names_asked() == before; i++)
         usleep(1000);
-    end(f);
+    int64_t took = end(f);
     fake_names_release();
+    return took;
+}
+
+static void it_stops_during_a_look_up(void **state)
+{
+    (void)state;
+    assert_stops_in_time(stop_during_a_look_up);
 }
 
 static void too_many_dns_seeds_are_refused(void **state)

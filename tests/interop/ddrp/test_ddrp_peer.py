@@ -11,6 +11,7 @@ import itertools
 import json
 import os
 import socket
+import statistics
 import threading
 import time
 from pathlib import Path
@@ -150,10 +151,11 @@ def give_up(node, peer, start):
 
 def check_pings(peer):
     """The first five seconds after the handshake."""
-    kinds = {kind: [at for at, e in peer.received if e.kind == kind] for kind in ("Hello", "Ping")}
-    times = kinds["Hello"] + kinds["Ping"]
-    gaps = [b - a for a, b in zip(times, times[1:])]
-    check(len(gaps) >= 5 and all(4.8 < gap < 5 + 0.7 * SLOW for gap in gaps), f"pings after {gaps}")
+    found = [(at, e.timestamp) for kind in ("Hello", "Ping") for at, e in peer.received if e.kind == kind]
+    gaps, sent = ([b - a for a, b in zip(times, times[1:])] for times in zip(*found))
+    check(len(gaps) >= 5 and 4.8 < statistics.median(gaps) < 5 + 0.7 * SLOW, f"pings after {gaps}")
+    # Each single one by the node's clock, in whole seconds: a busy machine may read one late.
+    check(all(4 <= gap <= 5 + SLOW for gap in sent), f"pings sent after {sent}")
 
 
 def slow_handshakes(lab, revision, node, threads):
@@ -184,7 +186,8 @@ def unreachable(lab, revision):
         sock = closes(lab, socket.socket())
         sock.setblocking(False)
         sock.connect_ex(full.getsockname())
-    return kith(lab, revision, *ALONE, "-peers", "{}:{}".format(*full.getsockname())), time.monotonic()
+    start = time.monotonic()  # it dials before it is known to listen
+    return kith(lab, revision, *ALONE, "-peers", "{}:{}".format(*full.getsockname())), start
 
 
 def connect_in_vain(node, start):
@@ -394,9 +397,9 @@ def other_ports_if_asked_for(lab):
 def some_are_asked_each_time(lab):
     """Of twenty peers a few, each time others, while peers are wanted; in fnd all, whether or not."""
     for revision in REVISIONS:
-        node = kith(lab, revision, "-peerRequest", "250ms", "-redial", "60s", *(ALONE if revision is FND else ()))
+        node = kith(lab, revision, "-peerRequest", "600ms", "-redial", "60s", *(ALONE if revision is FND else ()))
         peers = [met(lab, node, revision) for _ in range(20)]
-        rounds, by = [], time.monotonic() + 3 * SLOW
+        rounds, by = [], time.monotonic() + 5 * SLOW
         seen = {peer: 0 for peer in peers}
         while time.monotonic() < by and len(rounds) < 4:
             time.sleep(0.05)
