@@ -120,7 +120,7 @@ static bool receive(struct connection *c)
     n = recv(c->fd, c->in + c->in_end, c->in_capacity - c->in_end, 0);
     if (n > 0) {
         c->in_end += (size_t)n;
-        atomic_fetch_add_explicit(&c->bytes_in, (uint64_t)n, memory_order_relaxed);
+        connection_count(&c->bytes_in, (uint64_t)n);
         return true;
     }
     if (n == 0)
@@ -217,7 +217,7 @@ void inflow_event(struct connection *c, struct session_event *ev)
         m.parcel = ev->message.parcel;
         if (m.parcel && c->terms.digest)
             m.id = c->terms.digest(c->terms.digest_context, m.parcel);
-        atomic_fetch_add_explicit(&c->parcels_in, 1, memory_order_relaxed);
+        connection_count(&c->parcels_in, 1);
         post(c, &m);
         break;
     case SESSION_REJECTED:

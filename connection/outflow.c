@@ -22,7 +22,7 @@ static void done(struct connection *c, size_t n)
         bytes += c->flights[i].size;
     memmove(c->flights, c->flights + n, (c->n_flights - n) * sizeof c->flights[0]);
     c->n_flights -= n;
-    atomic_fetch_add_explicit(&c->parcels_out, n, memory_order_relaxed);
+    connection_count(&c->parcels_out, n);
     mailbox_done(c->outbound, (uint32_t)n, bytes);
 }
 
@@ -57,7 +57,7 @@ bool outflow_flush(struct connection *c)
         return false;
     }
     buffer_consume(&c->out, (size_t)n);
-    atomic_fetch_add_explicit(&c->bytes_out, (uint64_t)n, memory_order_relaxed);
+    connection_count(&c->bytes_out, (uint64_t)n);
     if (c->n_flights > 0)
         mailbox_getting_on(c->outbound);
     if (buffer_left(&c->out) == 0 || c->out.sent >= c->owed_end)
@@ -103,6 +103,8 @@ static bool take(struct connection *c, int64_t now)
         if (n == 0)
             break;
         any = true;
+        for (size_t i = 0; i < n; i++)
+            __builtin_prefetch(messages[i].parcel); /* another thread wrote them */
         for (size_t i = 0; i < n; i++)
             say(c, now, &messages[i]);
     }

@@ -60,6 +60,14 @@ struct connection {
 /* Ends the session with that reason; text may be NULL. The first reason stays. */
 void connection_end(struct connection *c, enum end_reason reason, const char *text);
 
+/* One of the counters. A load and a store, as this thread alone writes it: an atomic addition would wait
+ * until the payload that was just copied has reached the cache. */
+static inline void connection_count(_Atomic uint64_t *counter, uint64_t more)
+{
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + more,
+                          memory_order_relaxed);
+}
+
 /* Takes what the controller asks; true where it asked anything. */
 bool connection_controls(struct connection *c, int64_t now);
 

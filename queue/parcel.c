@@ -30,6 +30,12 @@ void parcel_release(struct parcel *p)
 {
     if (p == NULL)
         return;
+    /* Who sees one reference has it, and nobody can add another. This spares the atomic step, which waits
+     * until all that the thread has written before has reached its cache. Acquire: as below. */
+    if (atomic_load_explicit(&p->references, memory_order_acquire) == 1) {
+        pool_give(p, sizeof *p + p->size);
+        return;
+    }
     /* Release: without it a read of the payload by this thread could slip behind the free of another one.
      * Acquire: without it the free here could slip before the reads of those that released earlier. */
     if (atomic_fetch_sub_explicit(&p->references, 1, memory_order_acq_rel) == 1)

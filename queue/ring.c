@@ -22,6 +22,7 @@ void __tsan_release(void *address);
 struct ring {
     _Alignas(CK_MD_CACHELINE) ck_ring_t ck; /* the writers' and the readers' counts have their own lines */
     bool many_writers;
+    _Alignas(CK_MD_CACHELINE) unsigned int head_seen; /* the only writer's: how far readers were, at least */
     /* In the same allocation, so that a ring that is hardly used touches one page and not two. */
     _Alignas(CK_MD_CACHELINE) unsigned char slots[];
 };
@@ -52,6 +53,7 @@ struct ring *ring_new(enum ring_kind kind, uint32_t most, bool many_writers)
         return NULL;
     ck_ring_init(&r->ck, slots);
     r->many_writers = many_writers;
+    r->head_seen = 0;
     return r;
 }
 
@@ -74,25 +76,49 @@ static void publish_in_turn(struct ring *r, unsigned int ticket)
     ck_ring_enqueue_commit_mpmc(&r->ck, ticket);
 }
 
+/* Field by field, for which `from` is volatile. The caller has just written the fields one by one; to read
+ * two of them at once, as an assignment of the whole would, a processor waits until they have reached the
+ * cache, and with them all that was written before: the payload. */
+static void fill_slot(struct message *slot, const volatile struct message *from)
+{
+    slot->type = from->type;
+    slot->tag = from->tag;
+    slot->peer.index = from->peer.index;
+    slot->peer.generation = from->peer.generation;
+    slot->id = from->id;
+    slot->body = from->body;
+}
+
 static bool put_message_among_many(struct ring *r, const struct message *message)
 {
     unsigned int ticket;
     struct message *slot = ck_ring_enqueue_reserve_mpmc_message(&r->ck, slots_of(r), &ticket);
     if (slot == NULL)
         return false;
-    *slot = *message;
+    fill_slot(slot, message);
     publish_in_turn(r, ticket);
     return true;
+}
+
+/* Where the ring seems full: how far the readers really are. To look each time, as CK does, would fetch their
+ * cache line for each message. */
+static bool look_at_head(struct ring *r, unsigned int tail)
+{
+    r->head_seen = ck_pr_load_uint(&r->ck.c_head);
+    /* The head before the slot is written: it moves once the slot has been copied. */
+    ck_pr_fence_acquire();
+    return tail - r->head_seen != r->ck.mask;
 }
 
 bool ring_put_message(struct ring *r, const struct message *message)
 {
     if (r->many_writers)
         return put_message_among_many(r, message);
-    struct message *slot = ck_ring_enqueue_reserve_spmc_message(&r->ck, slots_of(r));
-    if (slot == NULL)
+    struct message *slots = slots_of(r);
+    unsigned int tail = ck_pr_load_uint(&r->ck.p_tail); /* this thread alone moves it */
+    if (tail - r->head_seen == r->ck.mask && !look_at_head(r, tail))
         return false;
-    *slot = *message;
+    fill_slot(&slots[tail & r->ck.mask], message);
     HANDOVER_GIVE(r);
     ck_ring_enqueue_commit_spmc(&r->ck);
     return true;
