@@ -2,6 +2,7 @@
 
 #include <ck_ring.h>
 #include <sched.h>
+#include <sodium.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -19,8 +20,15 @@ void __tsan_release(void *address);
  * copied by a writer that runs. */
 #define TURN_LOOKS 64
 
+/* A large ring begins on one of so many cache lines of its first page. If all began on the same one, as
+ * malloc places them, a thread that puts a message into hundreds of rings would find that the lines of one
+ * ring push those of another out of its cache. */
+#define BEGINNINGS 32
+#define LARGE      16384 /* bytes */
+
 struct ring {
     _Alignas(CK_MD_CACHELINE) ck_ring_t ck; /* the writers' and the readers' counts have their own lines */
+    void *memory;                           /* what it lies in */
     bool many_writers;
     _Alignas(CK_MD_CACHELINE) unsigned int head_seen; /* the only writer's: how far readers were, at least */
     /* In the same allocation, so that a ring that is hardly used touches one page and not two. */
@@ -45,13 +53,16 @@ struct ring *ring_new(enum ring_kind kind, uint32_t most, bool many_writers)
     while (slots - 1 < most)
         slots *= 2;
     size_t slot_size = kind == RING_OF_NAMES ? sizeof(struct peer_ref) : sizeof(struct message);
-    size_t size =
-        (sizeof(struct ring) + slots * slot_size + _Alignof(struct ring) - 1) & ~(_Alignof(struct ring) - 1);
+    size_t line = _Alignof(struct ring),
+           size = (sizeof(struct ring) + slots * slot_size + line - 1) & ~(line - 1);
+    size_t skipped = size < LARGE ? 0 : randombytes_uniform(BEGINNINGS) * line;
     /* Not zeroed: no slot is read before it is written, so the pages of an idle ring need not exist. */
-    struct ring *r = aligned_alloc(_Alignof(struct ring), size);
-    if (r == NULL)
+    char *memory = aligned_alloc(line, skipped + size);
+    if (memory == NULL)
         return NULL;
+    struct ring *r = (struct ring *)(void *)(memory + skipped);
     ck_ring_init(&r->ck, slots);
+    r->memory = memory;
     r->many_writers = many_writers;
     r->head_seen = 0;
     return r;
@@ -59,7 +70,8 @@ struct ring *ring_new(enum ring_kind kind, uint32_t most, bool many_writers)
 
 void ring_free(struct ring *r)
 {
-    free(r);
+    if (r)
+        free(r->memory);
 }
 
 /* CK publishes slots in the order in which they were reserved, and spins until the earlier ones are. Where
