@@ -17,6 +17,7 @@ enum {
     LIMIT_FAN = 10000,
     THREADS_FAN = 2,
     LINGER_MS = 10000,
+    GOODBYE_MS = 1000,
     MESSAGES_AT_ONCE = 256, /* of one socket, before the others have their turn */
 };
 
@@ -260,6 +261,7 @@ static void lat_ping(const struct job *j)
     struct asker a = {.socket = connect_socket(j, new_socket(j, ZMQ_REQ)), .size = j->size};
 
     run_rounds(j, ask, &a);
+    send_bytes(a.socket, "", 0); /* the answers have come */
     close_all(a.socket);
 }
 
@@ -271,6 +273,10 @@ static void lat_echo(const struct job *j)
 
     for (; rounds < job_total(j) && receive(s, &m, 0); rounds++)
         check(zmq_msg_send(&m, s, 0) >= 0, "zmq_msg_send");
+    /* Closed at once, a REP socket may lose the last answer in spite of ZMQ_LINGER (libzmq 4.3.4). */
+    set(s, ZMQ_RCVTIMEO, GOODBYE_MS);
+    if (receive(s, &m, 0))
+        zmq_msg_close(&m);
     close_all(s);
     report_echoed(j, rounds);
 }

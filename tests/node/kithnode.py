@@ -340,7 +340,7 @@ class Lab:
                 pass
         for node in self.nodes:
             node.kill()
-        for closer in self.closers:
+        for closer in reversed(self.closers):  # what was begun last may stand in the way of what was begun before
             closer()
 
     def explain(self):
