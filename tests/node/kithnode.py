@@ -340,7 +340,7 @@ class Lab:
                 pass
         for node in self.nodes:
             node.kill()
-        for closer in reversed(self.closers):  # what was begun last may stand in the way of what was begun before
+        for closer in reversed(self.closers):  # the last one first: a stopped process is let go on before it is ended
             closer()
 
     def explain(self):

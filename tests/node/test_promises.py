@@ -100,7 +100,7 @@ def a_program_elsewhere_is_made_with_it(lab):
     with open(output, "wb") as file:
         process = subprocess.Popen(["stdbuf", "-oL", program], stdout=file, stderr=file,
                                    env={**os.environ, "HOME": folder, "LD_LIBRARY_PATH": str(package.parent.parent)})
-    lab.closers += [process.kill, process.wait]
+    lab.closers += [process.wait, process.kill]  # the last one first
     name = node.wait("parcel", text="hello")["peer"]
     node.send(name, "well received")
     answer = re.compile(re.escape(node.endpoint) + r" \w+: well received\n")
