@@ -16,9 +16,10 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from kithnode import Failure, Lab, check, loopback_addresses, until  # noqa: E402
 from measure import Bench, listening  # noqa: E402
 
-MEMORY_PEERS, IDLE_PEERS, CROWD_PEERS = 1000, 300, 5000
+MEMORY_PEERS, IDLE_PEERS, CROWD_PEERS, BUSY_PEERS = 1000, 300, 5000, 100
+BUSY_MESSAGES = 10000  # so many that each place of a queue has been used
 SETTLE_S = 60
-REST_S = 3  # so that buffers are given back
+REST_S = 3  # a connection gives back what it can after one second
 IDLE_S = 20  # a node pings after 15 s of silence, so that is in it
 BROADCASTS, BROADCAST_BYTES = 10, 1024
 BROADCAST_S = 60
@@ -127,6 +128,22 @@ def memory(rig, peers=MEMORY_PEERS):
             "kib_both_ends": kib(sum(each.values())), "mib_without": round(ends["incoming"][0][1], 1)}
 
 
+def memory_after(rig, peers=BUSY_PEERS, count=BUSY_MESSAGES):
+    """MiB before much was sent to all, just after it, and when nothing more has come for a while."""
+    hub = rig.hub()
+    crowd, _ = rig.join(hub, peers, "--count", str(count))
+    time.sleep(rig.rest)
+    mib = [hub.memory("VmRSS")]
+    for i in range(count):
+        hub.send("<FULLBROADCAST>", f"{i:08d}".ljust(128, "."))
+    crowd.line("complete", BROADCAST_S)
+    mib.append(hub.memory("VmRSS"))
+    time.sleep(rig.rest)
+    mib.append(hub.memory("VmRSS"))
+    return {"connections": peers, "messages": count,
+            **{key: round(m, 1) for key, m in zip(("mib_before", "mib_after", "mib_at_rest"), mib)}}
+
+
 def idle(rig, peers=IDLE_PEERS, seconds=IDLE_S):
     hub = rig.hub()
     crowd, _ = rig.join(hub, peers)
@@ -193,8 +210,8 @@ def stalled(rig, peers=31, count=100000, stall=STALL_S):
             "more": round(beside - alone, 3), "stall_time": stall}
 
 
-MEASUREMENTS = {"memory of an idle connection": memory, "an idle node": idle, "many connections": crowded,
-                "one peer of 32 stalls": stalled}
+MEASUREMENTS = {"memory of an idle connection": memory, "memory after traffic": memory_after, "an idle node": idle,
+                "many connections": crowded, "one peer of 32 stalls": stalled}
 
 
 def with_rig(kith, function, *arguments):

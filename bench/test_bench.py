@@ -61,16 +61,19 @@ def a_crowd_receives(lab):
 
 
 def what_a_node_costs(lab):
-    rig = node.Rig(lab.kith, rest=0.5)
+    rig = node.Rig(lab.kith, rest=2)
     try:
         peers = few(60)
         memory, idle, crowded = node.memory(rig, peers), node.idle(rig, peers, 1), node.crowded(rig, peers)
+        after = node.memory_after(rig, peers, few(6000))
         # Not kith's default: on a busy machine even a reader may get no processor for so long.
         stalled = node.stalled(rig, 31, few(40000), 2 * SLOW)
     finally:
         rig.lab.close()
     check(memory["kib_both_ends"] > 0 and idle["percent_of_a_core"] < 100, f"{memory}, {idle}")
     check(crowded["connections"] == peers, crowded)
+    grown, kept = after["mib_after"] - after["mib_before"], after["mib_at_rest"] - after["mib_before"]
+    check(kept < grown / 2, f"{after}")
     check(stalled["more"] < 1.5 * stalled["stall_time"], stalled)
     return f"beside a stalled peer {stalled['more']:.2f} s more"
 

@@ -21,8 +21,10 @@ enum {
     YIELDS = 16,    /* looks at its queues before it sleeps: waking an idle core costs more than they do */
     LEAVE_MS = 700, /* a graceful end waits so long for the peer to take what is queued */
     DRAIN_MS = 300, /* and so long for it to close its side */
-    OUTBOUND_CONTROLS = 8,
-    INBOUND_CONTROLS = 4,
+    REST_MS = 1000, /* with nothing to do for so long, it gives back the memory that it can do without */
+    DRAIN_BYTES = 65536,
+    OUTBOUND_CONTROLS = 3, /* to end, and to end at once */
+    INBOUND_CONTROLS = 3,  /* MSG_ONLINE, MSG_RESTS and MSG_ENDED at most */
     INBOUND_PARCELS = 1024,
     INBOUND_BYTES = 4 * 1024 * 1024,
 };
@@ -32,8 +34,11 @@ void connection_end(struct connection *c, enum end_reason reason, const char *te
     if (c->over)
         return;
     c->over = true;
-    c->ending.reason = reason;
-    snprintf(c->ending.text, sizeof c->ending.text, "%s", text && *text ? text : end_reason_text(reason));
+    c->ending = calloc(1, sizeof *c->ending);
+    if (!c->ending)
+        return;
+    c->ending->reason = reason;
+    snprintf(c->ending->text, sizeof c->ending->text, "%s", text && *text ? text : end_reason_text(reason));
 }
 
 bool connection_controls(struct connection *c, int64_t now)
@@ -43,7 +48,7 @@ bool connection_controls(struct connection *c, int64_t now)
 
     while (mailbox_take_control(c->outbound, &m, 1) == 1) {
         any = true;
-        c->ending.reason = (enum end_reason)m.tag;
+        c->asked = (enum end_reason)m.tag;
         c->leaving = true;
         c->leave_by = m.id ? now : now + LEAVE_MS;
     }
@@ -56,7 +61,7 @@ static void leave(struct connection *c, int64_t now)
     if (now < c->leave_by && c->ready && !c->mute && (!mailbox_empty(c->outbound) || outflow_blocked(c)))
         return;
     c->polite = now < c->leave_by;
-    connection_end(c, c->ending.reason, NULL);
+    connection_end(c, c->asked, NULL);
 }
 
 static bool tick(struct connection *c, int64_t now)
@@ -82,6 +87,8 @@ static int poll_timeout(const struct connection *c, int64_t now)
 {
     int64_t deadline = c->terms.protocol->session_deadline(c->session);
 
+    if (!c->rested && c->busy_ms + REST_MS < deadline)
+        deadline = c->busy_ms + REST_MS;
     if (c->leaving && c->leave_by < deadline)
         deadline = c->leave_by;
     if (inflow_deadline(c) < deadline)
@@ -91,6 +98,26 @@ static int poll_timeout(const struct connection *c, int64_t now)
     if (deadline <= now)
         return 0;
     return deadline - now > INT_MAX ? INT_MAX : (int)(deadline - now);
+}
+
+static bool may_give_back(const struct connection *c)
+{
+    return !c->rested && clock_ms() - c->busy_ms >= REST_MS;
+}
+
+/* Nothing has come for a while: others may have what this thread keeps. Outbound's memory is the controller's
+ * to give back, as its writer. It is told where its lane is empty, so that there is always room for the end.
+ */
+static void give_back(struct connection *c)
+{
+    struct message m = {.type = MSG_RESTS, .peer = c->terms.ref};
+
+    pool_rest();
+    mailbox_rest(c->inbound);
+    if (c->ready && mailbox_empty_control(c->inbound))
+        mailbox_post_control(c->inbound, &m);
+    thread_trim_stack();
+    c->rested = true;
 }
 
 /* Sleeps until the socket, the controller or a deadline has something. */
@@ -107,16 +134,10 @@ static void rest(struct connection *c)
     /* With neither wanted, a hang-up would make poll return at once, for ever: the socket is left out. */
     if (!fds[0].events)
         fds[0].fd = -1;
-    if (c->ready && !c->settled) {
-        thread_trim_stack(); /* the handshake's calls are the deepest, and are not made again */
-        c->settled = true;
-    }
     bell_lie_down(&c->bell);
-    /* Nothing has come for long: others may have what this thread keeps. */
-    if (!inflow_retry(c) && nothing_to_do(c) && poll(fds, 2, poll_timeout(c, clock_ms())) == 0) {
-        pool_rest();
-        thread_trim_stack();
-    }
+    while (!inflow_retry(c) && nothing_to_do(c) && poll(fds, 2, poll_timeout(c, clock_ms())) == 0 &&
+           may_give_back(c))
+        give_back(c);
     bell_get_up(&c->bell);
 }
 
@@ -124,6 +145,7 @@ static void converse(struct connection *c)
 {
     int idle = YIELDS;
 
+    c->busy_ms = clock_ms();
     while (!c->over) {
         int64_t now = clock_ms();
         bool any = connection_controls(c, now);
@@ -131,6 +153,10 @@ static void converse(struct connection *c)
         any |= outflow_run(c, now);
         if (!c->over)
             any |= inflow_run(c, now);
+        if (any) {
+            c->busy_ms = now;
+            c->rested = false;
+        }
         if (!c->over)
             any |= tick(c, now);
         if (!c->over && c->leaving)
@@ -153,7 +179,6 @@ static void part(struct connection *c)
 {
     int64_t flush_by = clock_ms() + LEAVE_MS, now;
     struct pollfd fd = {.fd = c->fd};
-    char waste[4096];
 
     while (outflow_blocked(c) && c->polite && (now = clock_ms()) < flush_by) {
         fd.events = POLLOUT;
@@ -166,7 +191,7 @@ static void part(struct connection *c)
     flush_by = clock_ms() + DRAIN_MS;
     fd.events = POLLIN;
     while ((now = clock_ms()) < flush_by && poll(&fd, 1, (int)(flush_by - now)) > 0)
-        if (recv(c->fd, waste, sizeof waste, 0) <= 0)
+        if (recv(c->fd, NULL, DRAIN_BYTES, MSG_TRUNC) <= 0) /* tcp(7): thrown away, without a buffer */
             break;
 }
 
@@ -193,7 +218,7 @@ static bool open_session(struct connection *c)
         .wall_ms = wall_clock,
         .node = c->terms.node,
         .direction = c->terms.fd >= 0 ? DIRECTION_INCOMING : DIRECTION_OUTGOING,
-        .remote = c->ending.remote,
+        .remote = c->remote,
         .refuse = c->terms.refuse,
         .alternatives = c->terms.alternatives,
         .n_alternatives = c->terms.n_alternatives,
@@ -209,12 +234,12 @@ static bool open_session(struct connection *c)
 /* The last message: after it the controller may free the connection as soon as the thread has returned. */
 static void post_ended(struct connection *c)
 {
-    struct message m = {.type = MSG_ENDED, .peer = c->terms.ref};
-    struct ending *body = malloc(sizeof *body);
+    struct message m = {.type = MSG_ENDED, .peer = c->terms.ref, .body = c->ending};
 
-    if (body)
-        *body = c->ending;
-    m.body = body; /* NULL says the same, without the reason */
+    if (c->ending) {
+        c->ending->remote = c->remote;
+        c->ending->lost = c->lost;
+    }
     mailbox_post_control(c->inbound, &m);
 }
 
@@ -291,14 +316,36 @@ static void destroy(struct connection *c, void (*discard)(void *context, struct 
     free(c);
 }
 
-struct connection *connection_start(const struct connection_terms *terms)
+static size_t round_up(size_t n, size_t multiple)
+{
+    return (n + multiple - 1) / multiple * multiple;
+}
+
+/* The protocol's session and the alternatives lie behind the struct. */
+static struct connection *make(const struct connection_terms *terms)
 {
     size_t align = _Alignof(struct connection), session = terms->protocol->session_size;
-    struct connection *c = aligned_alloc(align, (sizeof *c + session + align - 1) & ~(align - 1));
+    size_t at = round_up(sizeof(struct connection) + session, _Alignof(struct endpoint));
+    size_t size = terms->n_alternatives * sizeof *terms->alternatives;
+    struct connection *c = aligned_alloc(align, round_up(at + size, align));
+    struct endpoint *alternatives;
+
+    if (!c)
+        return NULL;
+    *c = (struct connection){.terms = *terms, .fd = -1, .bell.fd = -1, .remote = terms->remote};
+    memset(c->session, 0, session);
+    alternatives = (struct endpoint *)(void *)((unsigned char *)c + at);
+    if (size > 0)
+        memcpy(alternatives, terms->alternatives, size);
+    c->terms.alternatives = alternatives;
+    return c;
+}
+
+struct connection *connection_start(const struct connection_terms *terms)
+{
+    struct connection *c = make(terms);
 
     if (c) {
-        *c = (struct connection){.terms = *terms, .fd = -1, .bell.fd = -1, .ending.remote = terms->remote};
-        memset(c->session, 0, session);
         buffer_init(&c->out);
         if (bell_init(&c->bell) == 0 && make_mailboxes(c) &&
             thread_start(&c->thread, "kith-peer", STACK_BYTES, run, c) == 0)

@@ -5,10 +5,11 @@
  * *inbound*, which it writes and the controller reads. It owns the socket, the session and every buffer; it
  * shares nothing else but a few counters.
  *
- * On inbound the connection posts, on the control lane, MSG_ONLINE once and MSG_ENDED as its very last
- * message; on the data lane MSG_PEER, in the order of the wire, MSG_CREDIT and MSG_LOST. The control lane is
- * read ahead of the data lane, so MSG_ENDED may be taken before a MSG_PEER that was posted earlier. All of
- * them bear the connection's ref (connection/events.h). */
+ * On inbound the connection posts, on the control lane, MSG_ONLINE once, MSG_RESTS whenever nothing has come
+ * or gone for a second, and MSG_ENDED as its very last message; on the data lane MSG_PEER, in the order of
+ * the wire, MSG_CREDIT and MSG_LOST. The control lane is read ahead of the data lane, so MSG_ENDED may be
+ * taken before a MSG_PEER that was posted earlier. All of them bear the connection's ref
+ * (connection/events.h). */
 #ifndef KITH_CONNECTION_CONNECTION_H
 #define KITH_CONNECTION_CONNECTION_H
 
@@ -33,9 +34,9 @@ struct connection_terms {
     struct address to;             /* where to dial; not used where fd >= 0 */
     int fd;                        /* an accepted socket, or -1 to dial */
     struct endpoint remote;        /* of the accepted socket */
-    bool refuse;           /* answer the handshake with a refusal that carries alternatives, and end */
-    size_t n_alternatives; /* up to ALTERNATIVES_MAX */
-    struct endpoint alternatives[ALTERNATIVES_MAX];
+    bool refuse; /* answer the handshake with a refusal that carries alternatives, and end */
+    const struct endpoint *alternatives; /* copied by connection_start */
+    size_t n_alternatives;               /* up to ALTERNATIVES_MAX */
     /* Makes the digest of what the peer says, where it is still in the processor's cache; NULL for 0 in its
      * place. On the connection's thread; the context outlives the connection. */
     uint64_t (*digest)(const void *context, const struct parcel *p);
@@ -56,8 +57,8 @@ struct connection_counts {
     uint64_t bytes_in, bytes_out, parcels_in, parcels_out;
 };
 
-/* The controller's thread; does not block. Copies *terms and starts the thread. Takes terms->fd, also on
- * failure. NULL where threads, descriptors or memory are short. */
+/* The controller's thread; does not block. Copies *terms, with the alternatives, and starts the thread. Takes
+ * terms->fd, also on failure. NULL where threads, descriptors or memory are short. */
 struct connection *connection_start(const struct connection_terms *terms);
 
 /* Any thread, between start and free; none blocks. The mailboxes live as long as the connection. */

@@ -43,7 +43,7 @@ static bool wait_for(struct connection *c, int fd, short events, int64_t deadlin
         bell_get_up(&c->bell);
         connection_controls(c, clock_ms());
         if (c->leaving)
-            connection_end(c, c->ending.reason, NULL);
+            connection_end(c, c->asked, NULL);
         if (!c->over && fds[0].revents)
             return true;
     }
@@ -142,7 +142,7 @@ int connection_dial(struct connection *c)
     for (size_t i = 0; i < n && fd < 0 && !c->over; i++) {
         fd = try_connect(c, &found[i], deadline);
         if (fd >= 0)
-            c->ending.remote = found[i];
+            c->remote = found[i];
         else if (!c->over && i + 1 == n)
             connection_end(c, errno == EMFILE || errno == ENFILE ? END_RESOURCES : END_DIAL_FAILED,
                            strerror(errno));

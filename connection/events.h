@@ -11,6 +11,7 @@
     X(MSG_PEER)   /* data      kind    digest  a message of the peer's, for the service */                   \
     X(MSG_CREDIT) /* data      good    bad     none: parcels that the session dealt with itself */           \
     X(MSG_LOST)   /* data      count   enum loss   none: parcels of or for that peer that were given up */   \
+    X(MSG_RESTS)  /* control   -       -       none: it has had nothing to do for a while */                 \
     X(MSG_ENDED)  /* control   -       -       struct ending, NULL without memory; MSG_PEER may follow */
 
 #define CONNECTION_MESSAGE_ENUM(name) name,

@@ -7,8 +7,8 @@
 #include "connection/private.h"
 
 enum {
-    IN_FIRST = 4 * 1024,     /* the receive buffer of a peer that says little */
-    IN_SMALL = 64 * 1024,    /* and of one that fills it, while no parcel is larger */
+    IN_LITTLE = 4 * 1024,    /* is received without a buffer, where none is kept; and the smallest one */
+    IN_SMALL = 64 * 1024,    /* the buffer of a peer that sends more, while no parcel is larger */
     IN_COMFORT = 512 * 1024, /* and while large ones come one after the other */
     OWED_MAX = 64 * 1024,    /* unsent answers above which nothing more is read */
     IN_SLACK = 64 * 1024,    /* what a frame may be longer than its payload */
@@ -99,8 +99,6 @@ static bool make_room(struct connection *c)
     }
     if (c->in_end < c->in_capacity)
         return true;
-    if (c->in_capacity == 0)
-        return resize(c, IN_FIRST);
     if (c->in_capacity < IN_SMALL)
         return resize(c, IN_SMALL);
     if (c->in_capacity >= limit) {
@@ -110,24 +108,29 @@ static bool make_room(struct connection *c)
     return resize(c, c->in_capacity * 2 < limit ? c->in_capacity * 2 : limit);
 }
 
-/* True where bytes came. */
-static bool receive(struct connection *c)
+/* How many bytes came. */
+static size_t receive(struct connection *c, uint8_t *to, size_t most)
 {
-    ssize_t n;
+    ssize_t n = recv(c->fd, to, most, 0);
 
-    if (!make_room(c))
-        return false;
-    n = recv(c->fd, c->in + c->in_end, c->in_capacity - c->in_end, 0);
     if (n > 0) {
-        c->in_end += (size_t)n;
         connection_count(&c->bytes_in, (uint64_t)n);
-        return true;
+        return (size_t)n;
     }
     if (n == 0)
         connection_end(c, END_CLOSED, NULL);
     else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
         connection_end(c, errno == ECONNRESET ? END_CLOSED : END_ERROR, strerror(errno));
-    return false;
+    return 0;
+}
+
+/* True where bytes came. */
+static bool receive_more(struct connection *c)
+{
+    size_t n = make_room(c) ? receive(c, c->in + c->in_end, c->in_capacity - c->in_end) : 0;
+
+    c->in_end += n;
+    return n > 0;
 }
 
 static void post(struct connection *c, const struct message *m)
@@ -161,8 +164,10 @@ static void end_from_event(struct connection *c, const struct session_event *ev)
     if (!first)
         return;
     c->polite = true;
-    c->ending.n_alternatives = ev->end.n_alternatives;
-    memcpy(c->ending.alternatives, ev->end.alternatives,
+    if (!c->ending)
+        return;
+    c->ending->n_alternatives = ev->end.n_alternatives;
+    memcpy(c->ending->alternatives, ev->end.alternatives,
            ev->end.n_alternatives * sizeof ev->end.alternatives[0]);
 }
 
@@ -251,6 +256,30 @@ static void decode(struct connection *c, int64_t now)
     c->backlog = true; /* what is left in the buffer is read on before the socket is */
 }
 
+/* Most peers say little, and seldom: what they say is dealt with on the stack. What is left of it goes to a
+ * buffer, and so does all that comes from one that has more to say. True where bytes came. */
+static bool receive_little(struct connection *c, int64_t now)
+{
+    uint8_t little[IN_LITTLE];
+    size_t n = receive(c, little, sizeof little), left;
+
+    if (n == 0)
+        return false;
+    c->in = little;
+    c->in_end = n;
+    decode(c, now);
+    left = c->in_end - c->in_start;
+    c->in = NULL;
+    c->in_end = 0;
+    if (!c->over && (left > 0 || n == sizeof little) &&
+        resize(c, n == sizeof little ? IN_SMALL : IN_LITTLE)) {
+        memcpy(c->in, little + c->in_start, left);
+        c->in_end = left;
+    }
+    c->in_start = 0;
+    return true;
+}
+
 static void post_loss(struct connection *c, enum loss why, uint32_t *count)
 {
     struct message m = {.type = MSG_LOST, .peer = c->terms.ref, .tag = *count, .id = why};
@@ -292,7 +321,9 @@ bool inflow_run(struct connection *c, int64_t now)
     c->deaf |= c->has_held || !is_allowed(c);
     if (!inflow_wants(c))
         return any;
-    if (c->backlog || receive(c)) {
+    if (!c->in && !c->backlog) {
+        any |= receive_little(c, now);
+    } else if (c->backlog || receive_more(c)) {
         c->backlog = false;
         any = true;
         decode(c, now);

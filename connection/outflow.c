@@ -145,7 +145,7 @@ void outflow_close(struct connection *c)
 
     for (size_t i = 0; i < c->n_flights; i++) {
         bytes += c->flights[i].size;
-        c->ending.lost += c->flights[i].counts;
+        c->lost += c->flights[i].counts;
     }
     mailbox_done(c->outbound, (uint32_t)c->n_flights, bytes);
     free(c->flights);

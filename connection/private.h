@@ -29,12 +29,16 @@ struct connection {
     int fd;
     bool ready;   /* the handshake is done */
     bool over;    /* the session has ended: `ending` says how */
-    bool settled; /* what the start took of the stack has been given back */
+    bool rested;  /* nothing has come or gone since it gave back the memory that it can do without */
     bool polite;  /* flush what is written before closing */
     bool mute;    /* the peer takes nothing any more; what it sent before is still read */
     bool leaving; /* asked to end after what is queued has gone */
     int64_t leave_by;
-    struct ending ending;
+    int64_t busy_ms;        /* when something last came or went */
+    enum end_reason asked;  /* why the controller wants it to end */
+    struct endpoint remote; /* port 0 until a socket is connected */
+    uint32_t lost;          /* see struct ending */
+    struct ending *ending;  /* from malloc, once it is over; NULL without memory */
 
     uint8_t *in; /* received, not yet consumed: in[in_start .. in_end) */
     size_t in_start, in_end, in_capacity;

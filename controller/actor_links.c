@@ -49,6 +49,10 @@ static void take_controls(struct actor *a, struct link *l)
 
     while (mailbox_take_control(connection_inbound(l->connection), &m, 1) == 1) {
         settle(a, l);
+        if (m.type == MSG_RESTS) {
+            mailbox_rest(connection_outbound(l->connection));
+            continue;
+        }
         if (m.type == MSG_ENDED) {
             l->ended = true;
             roster_remove(a->roster, l->ref);

@@ -1,6 +1,5 @@
 /* What the core's actions do in a real node. */
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -79,11 +78,12 @@ static bool do_accept(void *world, struct peer_ref slot, struct accepted *accept
                       const struct endpoint *alternatives, size_t n)
 {
     struct actor *a = world;
-    struct connection_terms terms = {
-        .fd = accepted->fd, .remote = accepted->remote, .refuse = refuse, .n_alternatives = n};
+    struct connection_terms terms = {.fd = accepted->fd,
+                                     .remote = accepted->remote,
+                                     .refuse = refuse,
+                                     .alternatives = alternatives,
+                                     .n_alternatives = n};
 
-    if (n > 0)
-        memcpy(terms.alternatives, alternatives, n * sizeof *alternatives);
     if (!start(a, slot, &terms)) {
         if (a->listener)
             listener_settled(a->listener);

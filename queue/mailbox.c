@@ -131,6 +131,11 @@ void mailbox_wake(struct mailbox *m)
     bell_ring(m->reader_bell);
 }
 
+void mailbox_rest(struct mailbox *m)
+{
+    lane_rest(&m->data);
+}
+
 void mailbox_unlist(struct mailbox *m)
 {
     /* An exchange although its result is of no use: a plain store could still be on its way when the reader,

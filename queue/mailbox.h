@@ -67,6 +67,10 @@ enum mailbox_result mailbox_post_control(struct mailbox *m, const struct message
 /* A writer's thread; never blocks. Lists the mailbox as ready and wakes its reader if that sleeps. */
 void mailbox_wake(struct mailbox *m);
 
+/* The thread of the only writer; never blocks. For one that has nothing to post for a while: gives the memory
+ * of the data lane back to the system if that is empty. Does nothing to a mailbox of many writers. */
+void mailbox_rest(struct mailbox *m);
+
 /* A writer's thread; never blocks. Takes the oldest message out of the data lane, as the reader would, and
  * gives its budget back. The caller owns the message. False where nothing is left in it (the reader may still
  * hold some). */
@@ -105,7 +109,7 @@ void mailbox_getting_on(struct mailbox *m);
 /* The reader's thread. True where neither lane holds a message. */
 bool mailbox_empty(const struct mailbox *m);
 
-/* The reader's thread. True where the control lane holds none. */
+/* Any thread; a snapshot. True where the control lane holds none. */
 bool mailbox_empty_control(const struct mailbox *m);
 
 /* --- the list of mailboxes that have something: one reader, any number of mailboxes --- */

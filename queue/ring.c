@@ -5,6 +5,8 @@
 #include <sodium.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #ifdef KITH_TSAN
 void __tsan_acquire(void *address);
@@ -20,29 +22,64 @@ void __tsan_release(void *address);
  * copied by a writer that runs. */
 #define TURN_LOOKS 64
 
-/* A large ring begins on one of so many cache lines of its first page. If all began on the same one, as
- * malloc places them, a thread that puts a message into hundreds of rings would find that the lines of one
- * ring push those of another out of its cache. */
-#define BEGINNINGS 32
-#define LARGE      16384 /* bytes */
+/* From so many bytes on, the slots have pages of their own, which ring_rest gives back. */
+#define LARGE 16384
 
 struct ring {
     _Alignas(CK_MD_CACHELINE) ck_ring_t ck; /* the writers' and the readers' counts have their own lines */
-    void *memory;                           /* what it lies in */
+    void *slots;                            /* behind this struct, or pages of their own */
+    size_t pages_size;                      /* bytes of those; 0 where there are none */
     bool many_writers;
     _Alignas(CK_MD_CACHELINE) unsigned int head_seen; /* the only writer's: how far readers were, at least */
-    /* In the same allocation, so that a ring that is hardly used touches one page and not two. */
-    _Alignas(CK_MD_CACHELINE) unsigned char slots[];
+    unsigned int rested;                              /* the only writer's: the tail when it last rested */
 };
 
 /* CK's functions want a pointer to the type of the slots. */
-static void *slots_of(struct ring *r)
+static void *slots_of(const struct ring *r)
 {
     return r->slots;
 }
 
 CK_RING_PROTOTYPE(message, message)
 CK_RING_PROTOTYPE(name, peer_ref)
+
+static size_t page_size(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Straight from the system: malloc would keep its own notes beside them, on one more page. They take no
+ * memory before they are written. */
+static void *new_pages(size_t size)
+{
+    void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return pages == MAP_FAILED ? NULL : pages;
+}
+
+static struct ring *make(size_t slots_size)
+{
+    size_t line = _Alignof(struct ring), page = page_size();
+    bool large = slots_size >= LARGE && slots_size >= page;
+    size_t behind = large ? 0 : (slots_size + line - 1) & ~(line - 1);
+    struct ring *r = aligned_alloc(line, sizeof *r + behind);
+    if (r == NULL)
+        return NULL;
+    r->pages_size = large ? (slots_size + page - 1) & ~(page - 1) : 0;
+    r->slots = large ? new_pages(r->pages_size) : r + 1;
+    if (r->slots == NULL) {
+        free(r);
+        return NULL;
+    }
+    return r;
+}
+
+/* Somewhere in the first page. If all rings began with its first slot, a thread that puts each message into
+ * hundreds of them would write to the same place in as many pages; a cache has room for a few such lines
+ * only, and the rings would push each other out of it. */
+static unsigned int first_slot(size_t slot_size)
+{
+    return randombytes_uniform((uint32_t)(page_size() / slot_size));
+}
 
 struct ring *ring_new(enum ring_kind kind, uint32_t most, bool many_writers)
 {
@@ -53,25 +90,22 @@ struct ring *ring_new(enum ring_kind kind, uint32_t most, bool many_writers)
     while (slots - 1 < most)
         slots *= 2;
     size_t slot_size = kind == RING_OF_NAMES ? sizeof(struct peer_ref) : sizeof(struct message);
-    size_t line = _Alignof(struct ring),
-           size = (sizeof(struct ring) + slots * slot_size + line - 1) & ~(line - 1);
-    size_t skipped = size < LARGE ? 0 : randombytes_uniform(BEGINNINGS) * line;
-    /* Not zeroed: no slot is read before it is written, so the pages of an idle ring need not exist. */
-    char *memory = aligned_alloc(line, skipped + size);
-    if (memory == NULL)
+    struct ring *r = make(slots * slot_size);
+    if (r == NULL)
         return NULL;
-    struct ring *r = (struct ring *)(void *)(memory + skipped);
+    unsigned int first = r->pages_size ? first_slot(slot_size) : 0;
     ck_ring_init(&r->ck, slots);
-    r->memory = memory;
+    r->ck.c_head = r->ck.p_head = r->ck.p_tail = first;
     r->many_writers = many_writers;
-    r->head_seen = 0;
+    r->head_seen = r->rested = first;
     return r;
 }
 
 void ring_free(struct ring *r)
 {
-    if (r)
-        free(r->memory);
+    if (r != NULL && r->pages_size != 0)
+        munmap(r->slots, r->pages_size);
+    free(r);
 }
 
 /* CK publishes slots in the order in which they were reserved, and spins until the earlier ones are. Where
@@ -134,6 +168,18 @@ bool ring_put_message(struct ring *r, const struct message *message)
     HANDOVER_GIVE(r);
     ck_ring_enqueue_commit_spmc(&r->ck);
     return true;
+}
+
+void ring_rest(struct ring *r)
+{
+    unsigned int tail = ck_pr_load_uint(&r->ck.p_tail);
+    if (r->many_writers || r->pages_size == 0 || tail == r->rested || ck_pr_load_uint(&r->ck.c_head) != tail)
+        return;
+    /* The head before the slots go, for the reason above. Empty, the ring stays so until this thread puts
+     * something in: nobody else writes a slot, and none that a reader might look at now will be claimed. */
+    ck_pr_fence_acquire();
+    madvise(r->slots, r->pages_size, MADV_DONTNEED);
+    r->rested = tail;
 }
 
 bool ring_put_name(struct ring *r, struct peer_ref name)

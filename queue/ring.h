@@ -34,6 +34,11 @@ void ring_free(struct ring *r); /* when no thread uses it any more; NULL is allo
 bool ring_put_message(struct ring *r, const struct message *message);
 bool ring_put_name(struct ring *r, struct peer_ref name);
 
+/* The thread of the only writer; does not block. Gives the memory of the slots back to the system, where the
+ * ring is empty and was used since: one that has had its most messages would otherwise keep it all for ever.
+ * Does nothing to a ring of many writers. */
+void ring_rest(struct ring *r);
+
 /* Any thread, several at once; oldest first. Up to `most` messages, and how many they are; false where the
  * ring is empty. None blocks. */
 size_t ring_take_messages(struct ring *r, struct message *messages, size_t most);

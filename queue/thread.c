@@ -28,7 +28,8 @@ int thread_start(pthread_t *thread, const char *name, size_t stack_bytes, void *
 /* What this function and the calls that it makes may use below its frame. */
 #define STACK_MARGIN 1024
 
-void thread_trim_stack(void)
+/* Never inlined: its frame would be its caller's, of which everything below the margin would be lost. */
+__attribute__((noinline)) void thread_trim_stack(void)
 {
     pthread_attr_t attributes;
     void *lowest = NULL;

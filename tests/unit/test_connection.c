@@ -149,7 +149,7 @@ struct rig {
     struct log_sink log;
     struct connection *c;
     int peer;
-    uint64_t messages, good, bad, unsayable, unfinished; /* what the controller was told */
+    uint64_t messages, good, bad, unsayable, unfinished, rests; /* what the controller was told */
     bool ended;
     struct ending ending;
 };
@@ -242,6 +242,9 @@ static void take_one(struct rig *r, struct message *m)
         break;
     case MSG_LOST:
         *(m->id == LOSS_UNSAYABLE ? &r->unsayable : &r->unfinished) += m->tag;
+        break;
+    case MSG_RESTS:
+        r->rests++;
         break;
     case MSG_ENDED:
         r->ended = true;
@@ -717,6 +720,59 @@ static void a_thread_that_sleeps_keeps_no_blocks(void **state)
 }
 #endif
 
+static void at_rest_for(struct rig *r, int64_t ms)
+{
+    int64_t end = clock_ms() + ms;
+
+    until(clock_ms() >= end, take_all(r));
+}
+
+/* Once, and again after something has come or gone. The ticks of its session are neither. */
+static void a_connection_at_rest_says_so(void **state)
+{
+    struct rig *r = rig_new();
+    int64_t begun;
+
+    (void)state;
+    rig_open(r);
+    begun = clock_ms();
+    say(r, 'g', 1);
+    until(r->rests == 1, take_all(r));
+    assert_true(clock_ms() - begun >= 1000);
+    at_rest_for(r, 1300);
+    assert_int_equal(r->rests, 1);
+    post(r, SCOPE_FULL, 'x', 10);
+    mailbox_wake(connection_outbound(r->c));
+    peer_reads(r, 10);
+    until(r->rests == 2, take_all(r));
+    rig_free(r);
+}
+
+/* However the bytes come, none is lost between what is read without a buffer and what is read into one. */
+static void a_word_in_pieces_is_one_word(void **state)
+{
+    static const size_t firsts[] = {1, 100, 4095, 4096, 4097, 65536, 65537, LARGE - 1};
+    char *word = malloc(LARGE);
+
+    (void)state;
+    assert_non_null(word);
+    memset(word, 'g', LARGE);
+    word[0] = 'l';
+    for (size_t i = 0; i < sizeof firsts / sizeof firsts[0]; i++) {
+        struct rig *r = rig_new();
+
+        rig_open(r);
+        say_all(r, word, firsts[i]);
+        some_ticks(3);
+        say_all(r, word + firsts[i], LARGE - firsts[i]);
+        say_text(r, "gb");
+        until(r->bad == 1, take_all(r));
+        assert_int_equal(r->good, 2);
+        rig_free(r);
+    }
+    free(word);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -736,6 +792,8 @@ int main(void)
         promise_test("P3", receive_room_is_given_back),
         promise_test("P3", without_receive_room_it_ends),
         promise_test("P3", a_frame_over_the_limit_ends_it),
+        cmocka_unit_test(a_connection_at_rest_says_so),
+        cmocka_unit_test(a_word_in_pieces_is_one_word),
 #ifndef KITH_NO_POOL
         cmocka_unit_test(a_thread_that_sleeps_keeps_no_blocks),
 #endif

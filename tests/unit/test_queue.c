@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -223,6 +224,65 @@ static void a_ring_holds_what_it_was_made_for_in_order(void **state)
                 }
                 assert_int_equal(in, out);
                 assert_true(ring_empty(r));
+            }
+            ring_free(r);
+        }
+    }
+}
+
+static size_t resident_pages(void)
+{
+    FILE *file = fopen("/proc/self/statm", "r");
+    size_t all = 0, resident = 0;
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%zu %zu", &all, &resident), 2);
+    fclose(file);
+    return resident;
+}
+
+/* Fills it and takes all, so often that each slot has been used. */
+static void use_all_of(struct ring *r, uint32_t most)
+{
+    for (uint32_t i = 0; i < 4 * most; i++) {
+        struct message message = {.id = i};
+        assert_true(ring_put_message(r, &message));
+        assert_int_equal(ring_take_messages(r, &message, 1), 1);
+        assert_int_equal(message.id, i);
+    }
+}
+
+static void a_ring_at_rest_takes_no_memory(void **state)
+{
+    (void)state;
+    enum { MOST = (1 << 18) - 1 }; /* CK leaves a slot empty: 2^18 */
+    size_t pages = MOST * sizeof(struct message) / (size_t)sysconf(_SC_PAGESIZE);
+    struct ring *r = ring_new(RING_OF_MESSAGES, MOST, false);
+    size_t before = resident_pages();
+    use_all_of(r, MOST);
+    size_t used = resident_pages();
+    assert_true(used >= before + pages * 9 / 10);
+    ring_rest(r);
+    assert_true(resident_pages() <= used - pages * 9 / 10);
+    use_all_of(r, MOST);
+    ring_free(r);
+}
+
+/* Nor does a rest do harm to a small ring, or to one of many writers. */
+static void a_ring_that_holds_something_keeps_it(void **state)
+{
+    (void)state;
+    for (uint32_t most = 1; most <= 100000; most *= 10) {
+        for (int many = 0; many <= 1; many++) {
+            struct ring *r = ring_new(RING_OF_MESSAGES, most, many);
+            for (uint32_t i = 0; i < 3 * most; i++) {
+                struct message message = {.id = i};
+                ring_rest(r);
+                assert_true(ring_put_message(r, &message));
+                ring_rest(r);
+                if (i + 1 < most) /* from then on it is full after each put */
+                    continue;
+                assert_int_equal(ring_take_messages(r, &message, 1), 1);
+                assert_int_equal(message.id, i + 1 - most);
             }
             ring_free(r);
         }
@@ -891,6 +951,8 @@ int main(void)
         TEST(a_bell_wakes_its_owner_once_per_sleep),
         TEST(a_bell_without_descriptors_says_so),
         TEST(a_ring_holds_what_it_was_made_for_in_order),
+        TEST(a_ring_at_rest_takes_no_memory),
+        TEST(a_ring_that_holds_something_keeps_it),
         TEST(a_ring_that_is_full_says_so),
         TEST(a_ring_has_its_limits),
         TEST(a_mailbox_refuses_terms_out_of_limits),
