@@ -47,6 +47,19 @@ static bool is_readable(int fd, int ms)
     return poll(&p, 1, ms) == 1;
 }
 
+/* A node that is woken uses what room there is in a peer's mailbox, even too little to be woken for, and then
+ * ToNetwork may have room, and tells it: it is filled again. What it tells must be true. */
+static void fill_again(struct kith *a, const char *name_of_b)
+{
+    while (is_readable(kith_room_fd(a), 50)) {
+        int sent = 0;
+
+        while (kith_send(a, name_of_b, large, sizeof large, 0) == KITH_OK)
+            sent++;
+        assert_true(sent > 0);
+    }
+}
+
 /* --- a connection on request --- */
 
 static void a_disconnect_comes_after_what_was_sent(void **state)
@@ -90,9 +103,9 @@ static void room_for_commands_is_told_beside_a_full_queue(void **state)
     while (kith_receive(a, &item) != KITH_NOTHING)
         ;
     assert_true(is_readable(kith_command_fd(a), WAIT_MS));
-    assert_int_equal(kith_send(a, name, large, sizeof large, 0), KITH_WOULD_BLOCK);
+    fill_again(a, name);
+    kith_send(a, name, large, sizeof large, 0); /* whatever comes of it */
     assert_true(is_readable(kith_command_fd(a), 0));
-    assert_false(is_readable(kith_room_fd(a), 50));
     assert_int_equal(kith_ask_status(a, 1), KITH_OK);
     kith_close(a);
     kith_close(b);
