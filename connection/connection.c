@@ -34,10 +34,10 @@ void connection_end(struct connection *c, enum end_reason reason, const char *te
     if (c->over)
         return;
     c->over = true;
+    c->why = reason;
     c->ending = calloc(1, sizeof *c->ending);
     if (!c->ending)
         return;
-    c->ending->reason = reason;
     snprintf(c->ending->text, sizeof c->ending->text, "%s", text && *text ? text : end_reason_text(reason));
 }
 
@@ -107,16 +107,19 @@ static bool may_give_back(const struct connection *c)
 
 /* Nothing has come for a while: others may have what this thread keeps. Outbound's memory is the controller's
  * to give back, as its writer. It is told where its lane is empty, so that there is always room for the end.
- */
+ * Where it has left anything in inbound, all this is tried once more after a while. */
 static void give_back(struct connection *c)
 {
     struct message m = {.type = MSG_RESTS, .peer = c->terms.ref};
 
     pool_rest();
-    mailbox_rest(c->inbound);
-    if (c->ready && mailbox_empty_control(c->inbound))
-        mailbox_post_control(c->inbound, &m);
     thread_trim_stack();
+    if (!mailbox_rest(c->inbound) || !mailbox_empty_control(c->inbound)) {
+        c->busy_ms = clock_ms();
+        return;
+    }
+    if (c->ready)
+        mailbox_post_control(c->inbound, &m);
     c->rested = true;
 }
 
@@ -241,12 +244,11 @@ static bool open_session(struct connection *c)
 /* The last message: after it the controller may free the connection as soon as the thread has returned. */
 static void post_ended(struct connection *c)
 {
-    struct message m = {.type = MSG_ENDED, .peer = c->terms.ref, .body = c->ending};
+    struct message m = {
+        .type = MSG_ENDED, .tag = c->lost, .peer = c->terms.ref, .id = c->why, .body = c->ending};
 
-    if (c->ending) {
+    if (c->ending)
         c->ending->remote = c->remote;
-        c->ending->lost = c->lost;
-    }
     mailbox_post_control(c->inbound, &m);
 }
 

@@ -12,7 +12,9 @@
     X(MSG_CREDIT) /* data      good    bad     none: parcels that the session dealt with itself */           \
     X(MSG_LOST)   /* data      count   enum loss   none: parcels of or for that peer that were given up */   \
     X(MSG_RESTS)  /* control   -       -       none: it has had nothing to do for a while */                 \
-    X(MSG_ENDED)  /* control   -       -       struct ending, NULL without memory; MSG_PEER may follow */
+    X(MSG_ENDED)  /* control   lost    enum end_reason   struct ending, NULL without memory; MSG_PEER may    \
+                     follow. lost: the application's parcels that were taken from outbound and did not go    \
+                     whole */
 
 #define CONNECTION_MESSAGE_ENUM(name) name,
 enum connection_message { CONNECTION_MESSAGES(CONNECTION_MESSAGE_ENUM) CONNECTION_MESSAGE_COUNT };
@@ -24,12 +26,10 @@ enum loss {
     LOSS_UNFINISHED, /* the peer's: a part never came, or went over the budget */
 };
 
-/* How a connection ended. */
+/* What more there is to say of how a connection ended. */
 struct ending {
-    enum end_reason reason;
     char text[REASON_MAX];  /* for the log and the application: says more than the reason alone */
     struct endpoint remote; /* the other end, once a socket was connected; port 0 before */
-    uint32_t lost;          /* the application's parcels that were taken from outbound and did not go whole */
     size_t n_alternatives;  /* addresses that a refusing peer named */
     struct endpoint alternatives[ALTERNATIVES_MAX];
 };

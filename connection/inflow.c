@@ -257,8 +257,9 @@ static void decode(struct connection *c, int64_t now)
 }
 
 /* Most peers say little, and seldom: what they say is dealt with on the stack. What is left of it goes to a
- * buffer, and so does all that comes from one that has more to say. True where bytes came. */
-static bool receive_little(struct connection *c, int64_t now)
+ * buffer, and so does all that comes from one that has more to say. True where bytes came. Never inlined, for
+ * the reason given with drain. */
+static __attribute__((noinline)) bool receive_little(struct connection *c, int64_t now)
 {
     uint8_t little[IN_LITTLE];
     size_t n = receive(c, little, sizeof little), left;

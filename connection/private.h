@@ -28,7 +28,7 @@ struct connection {
 
     int fd;
     bool ready;   /* the handshake is done */
-    bool over;    /* the session has ended: `ending` says how */
+    bool over;    /* the session has ended: `why` and `ending` say how */
     bool rested;  /* nothing has come or gone since it gave back the memory that it can do without */
     bool polite;  /* flush what is written before closing */
     bool mute;    /* the peer takes nothing any more; what it sent before is still read */
@@ -37,7 +37,8 @@ struct connection {
     int64_t busy_ms;        /* when something last came or went */
     enum end_reason asked;  /* why the controller wants it to end */
     struct endpoint remote; /* port 0 until a socket is connected */
-    uint32_t lost;          /* see struct ending */
+    enum end_reason why;    /* why it is over */
+    uint32_t lost;          /* the application's parcels that were taken from outbound and did not go whole */
     struct ending *ending;  /* from malloc, once it is over; NULL without memory */
 
     uint8_t *in; /* received, not yet consumed: in[in_start .. in_end) */
@@ -75,7 +76,7 @@ static inline void connection_count(_Atomic uint64_t *counter, uint64_t more)
 /* Takes what the controller asks; true where it asked anything. */
 bool connection_controls(struct connection *c, int64_t now);
 
-/* dial.c: blocks in poll(2) up to the dial timeout. The connected socket, or -1 with c->ending set. */
+/* dial.c: blocks in poll(2) up to the dial timeout. The connected socket, or -1 with c->over set. */
 int connection_dial(struct connection *c);
 /* Makes an accepted or dialed socket fit for use. */
 void connection_tune(int fd);

@@ -1,5 +1,6 @@
 #include "controller/controller.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -221,24 +222,26 @@ static void log_ended(struct controller *c, struct slot *s, const struct ending 
  * MSG_GONE. */
 static void on_ended(struct controller *c, const struct message *m)
 {
-    static const struct ending unknown = {.reason = END_RESOURCES, .text = "out of memory"};
+    enum end_reason reason = (enum end_reason)m->id;
     struct slot *s = slot_find(c, m->peer);
-    const struct ending *e = m->body ? m->body : &unknown;
+    struct ending bare = {0};
+    const struct ending *e = m->body ? m->body : &bare;
 
     if (!s) {
         free(m->body);
         return;
     }
+    snprintf(bare.text, sizeof bare.text, "%s", end_reason_text(reason));
     s->ending = m->body;
-    c->ended[e->reason]++;
+    c->ended[reason]++;
     log_ended(c, s, e);
-    if (e->lost)
-        controller_dropped(c, m->peer, DROP_LOST, e->lost);
+    if (m->tag)
+        controller_dropped(c, m->peer, DROP_LOST, m->tag);
     if (s->remote.port)
-        slot_credit(c, s, merit_of(c, e->reason));
+        slot_credit(c, s, merit_of(c, reason));
     slot_settle(c, s);
     if (s->direction == DIRECTION_OUTGOING)
-        dialing_ended(c, s, e);
+        dialing_ended(c, s, reason, e);
     slot_state(c, s, SLOT_ENDED);
     c->dial_wanted = true;
 }

@@ -427,13 +427,13 @@ static void learn_alternatives(struct controller *c, const struct ending *e)
 
 /* Whether the dialed address is as good as before: whoever is a duplicate answers, and whoever is not who
  * others said it was may be anybody; the next dial takes whoever is there. */
-static bool is_no_fault(struct controller *c, const struct slot *s, const struct ending *e)
+static bool is_no_fault(struct controller *c, const struct slot *s, enum end_reason reason)
 {
-    return e->reason == END_DUPLICATE || (e->reason == END_IDENTITY && book_misled(c->book, &s->remote));
+    return reason == END_DUPLICATE || (reason == END_IDENTITY && book_misled(c->book, &s->remote));
 }
 
 /* A dialed connection has ended, or never was one. */
-void dialing_ended(struct controller *c, struct slot *s, const struct ending *e)
+void dialing_ended(struct controller *c, struct slot *s, enum end_reason reason, const struct ending *e)
 {
     struct special *p = special_of_slot(c, s);
 
@@ -441,9 +441,9 @@ void dialing_ended(struct controller *c, struct slot *s, const struct ending *e)
         s->remote = e->remote;
     if (p)
         special_ended(c, p, e);
-    if (e->reason == END_LOOPBACK)
+    if (reason == END_LOOPBACK)
         book_self(c->book, &s->remote, c->now.wall_ms);
-    else if (!s->was_online && s->remote.port && !is_no_fault(c, s, e))
+    else if (!s->was_online && s->remote.port && !is_no_fault(c, s, reason))
         book_failed(c->book, &s->remote, c->now.wall_ms);
     learn_alternatives(c, e);
     c->dial_wanted = true;

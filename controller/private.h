@@ -127,7 +127,7 @@ void dialing_run(struct controller *c); /* starts what may be started now */
 int64_t dialing_deadline(const struct controller *c);
 uint32_t dialing_wanted(struct controller *c); /* outgoing connections, special peers not counted */
 void dialing_online(struct controller *c, struct slot *s);
-void dialing_ended(struct controller *c, struct slot *s, const struct ending *e);
+void dialing_ended(struct controller *c, struct slot *s, enum end_reason reason, const struct ending *e);
 /* Replaces the lists that are given; NULL leaves one as it is. 0; or -1 where memory is short, with the lists
  * merged in part. */
 int dialing_specials(struct controller *c, const struct address_list *flags, const struct address_list *file);

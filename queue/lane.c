@@ -117,9 +117,9 @@ bool lane_post(struct lane *l, const struct message *message, uint32_t bytes)
     return true;
 }
 
-void lane_rest(struct lane *l)
+bool lane_rest(struct lane *l)
 {
-    ring_rest(l->ring);
+    return ring_rest(l->ring);
 }
 
 size_t lane_take(struct lane *l, struct message *messages, size_t most)

@@ -43,7 +43,7 @@ void lane_fini(struct lane *l); /* does not look at messages that are still insi
 bool lane_post(struct lane *l, const struct message *message, uint32_t bytes);
 
 /* The only writer of a lane. Gives memory back that an empty lane does not need; see ring_rest. */
-void lane_rest(struct lane *l);
+bool lane_rest(struct lane *l);
 
 /* The reader, or a writer that goes on to lane_take_back. Takes up to `most`, oldest first, which the caller
  * owns then; returns how many. */

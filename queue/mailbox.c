@@ -131,9 +131,9 @@ void mailbox_wake(struct mailbox *m)
     bell_ring(m->reader_bell);
 }
 
-void mailbox_rest(struct mailbox *m)
+bool mailbox_rest(struct mailbox *m)
 {
-    lane_rest(&m->data);
+    return lane_rest(&m->data);
 }
 
 void mailbox_unlist(struct mailbox *m)

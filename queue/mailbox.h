@@ -68,8 +68,9 @@ enum mailbox_result mailbox_post_control(struct mailbox *m, const struct message
 void mailbox_wake(struct mailbox *m);
 
 /* The thread of the only writer; never blocks. For one that has nothing to post for a while: gives the memory
- * of the data lane back to the system if that is empty. Does nothing to a mailbox of many writers. */
-void mailbox_rest(struct mailbox *m);
+ * of the data lane back to the system. False, and nothing is done, where that lane is not empty: to be tried
+ * again later. Of a mailbox with many writers nothing is ever given back. */
+bool mailbox_rest(struct mailbox *m);
 
 /* A writer's thread; never blocks. Takes the oldest message out of the data lane, as the reader would, and
  * gives its budget back. The caller owns the message. False where nothing is left in it (the reader may still

@@ -170,16 +170,19 @@ bool ring_put_message(struct ring *r, const struct message *message)
     return true;
 }
 
-void ring_rest(struct ring *r)
+bool ring_rest(struct ring *r)
 {
     unsigned int tail = ck_pr_load_uint(&r->ck.p_tail);
-    if (r->many_writers || r->pages_size == 0 || tail == r->rested || ck_pr_load_uint(&r->ck.c_head) != tail)
-        return;
+    if (ck_pr_load_uint(&r->ck.c_head) != tail)
+        return false;
+    if (r->many_writers || r->pages_size == 0 || tail == r->rested)
+        return true;
     /* The head before the slots go, for the reason above. Empty, the ring stays so until this thread puts
      * something in: nobody else writes a slot, and none that a reader might look at now will be claimed. */
     ck_pr_fence_acquire();
     madvise(r->slots, r->pages_size, MADV_DONTNEED);
     r->rested = tail;
+    return true;
 }
 
 bool ring_put_name(struct ring *r, struct peer_ref name)

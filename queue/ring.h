@@ -34,10 +34,10 @@ void ring_free(struct ring *r); /* when no thread uses it any more; NULL is allo
 bool ring_put_message(struct ring *r, const struct message *message);
 bool ring_put_name(struct ring *r, struct peer_ref name);
 
-/* The thread of the only writer; does not block. Gives the memory of the slots back to the system, where the
- * ring is empty and was used since: one that has had its most messages would otherwise keep it all for ever.
- * Does nothing to a ring of many writers. */
-void ring_rest(struct ring *r);
+/* The thread of the only writer; does not block. Gives the memory of the slots back to the system, where they
+ * were used since: a ring that has had its most messages would otherwise keep it all for ever. False, and
+ * nothing is done, where the ring is not empty. Of a ring with many writers nothing is ever given back. */
+bool ring_rest(struct ring *r);
 
 /* Any thread, several at once; oldest first. Up to `most` messages, and how many they are; false where the
  * ring is empty. None blocks. */

@@ -320,20 +320,27 @@ static inline void online(struct world *w, struct peer_ref slot, const char *tex
     online_as(w, slot, text, node_id, (struct peer_id){.size = 0});
 }
 
-static inline void ended_as(struct world *w, struct peer_ref slot, const struct ending *as)
+/* `as` is NULL where there was no memory to say more. */
+static inline void ended_as(struct world *w, struct peer_ref slot, enum end_reason reason, uint32_t lost,
+                            const struct ending *as)
 {
-    struct ending *e = calloc(1, sizeof *e);
+    struct message m = {.type = MSG_ENDED, .tag = lost, .peer = slot, .id = reason};
 
-    assert_non_null(e);
-    *e = *as;
-    handle(w, MSG_ENDED, slot, e);
+    if (as) {
+        struct ending *e = calloc(1, sizeof *e);
+
+        assert_non_null(e);
+        *e = *as;
+        m.body = e;
+    }
+    controller_handle(w->core, now(w), &m);
 }
 
 static inline void ended(struct world *w, struct peer_ref slot, enum end_reason reason)
 {
-    const struct ending e = {.reason = reason};
+    const struct ending e = {0};
 
-    ended_as(w, slot, &e);
+    ended_as(w, slot, reason, 0, &e);
     handle(w, MSG_GONE, slot, NULL);
 }
 

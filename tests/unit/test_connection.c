@@ -151,7 +151,8 @@ struct rig {
     int peer;
     uint64_t messages, good, bad, unsayable, unfinished, rests; /* what the controller was told */
     bool ended;
-    struct ending ending;
+    enum end_reason why;
+    uint32_t lost;
 };
 
 static void silent(void *context, enum log_level level, const char *text)
@@ -248,7 +249,8 @@ static void take_one(struct rig *r, struct message *m)
         break;
     case MSG_ENDED:
         r->ended = true;
-        r->ending = *(struct ending *)m->body;
+        r->why = (enum end_reason)m->id;
+        r->lost = m->tag;
         free(m->body);
         break;
     default:
@@ -538,7 +540,7 @@ static void what_could_not_be_said_is_told(void **state)
     rig_close(r);
     assert_int_equal(r->unsayable, 1);
     assert_int_equal(connection_counts(r->c).parcels_out, 1);
-    assert_int_equal(r->ending.lost, 0);
+    assert_int_equal(r->lost, 0);
     rig_free(r);
 }
 
@@ -561,7 +563,7 @@ static void what_did_not_go_whole_is_lost(void **state)
     rig_close(r);
     gone = connection_counts(r->c).parcels_out;
     assert_true(gone < 2 * PAIRS);
-    assert_int_equal(r->ending.lost, PAIRS - (gone + 1) / 2);
+    assert_int_equal(r->lost, PAIRS - (gone + 1) / 2);
     rig_free(r);
 }
 
@@ -662,7 +664,7 @@ static void without_receive_room_it_ends(void **state)
     memset(part, 'l', sizeof part);
     assert_true(send(r->peer, part, sizeof part, MSG_NOSIGNAL) > 0);
     until(r->ended, take_all(r));
-    assert_int_equal(r->ending.reason, END_RESOURCES);
+    assert_int_equal(r->why, END_RESOURCES);
     assert_int_equal(atomic_load(&r->room), SMALL_MOST - 1);
     rig_free(r);
 }
@@ -676,7 +678,7 @@ static void a_frame_over_the_limit_ends_it(void **state)
     rig_open(r);
     say(r, 'l', 2 * SMALL_MOST);
     until(r->ended, take_all(r));
-    assert_int_equal(r->ending.reason, END_BAD_INPUT);
+    assert_int_equal(r->why, END_BAD_INPUT);
     rig_free(r);
 }
 
@@ -749,6 +751,24 @@ static void a_connection_at_rest_says_so(void **state)
     rig_free(r);
 }
 
+/* Not while the controller has left something where the connection would give memory back. */
+static void what_is_not_taken_puts_the_rest_off(void **state)
+{
+    struct rig *r = rig_new();
+
+    (void)state;
+    rig_open(r);
+    say(r, 'm', 1);
+    until(r->messages == 1, take_all(r));
+    say(r, 'm', 1);
+    usleep(1500000);
+    take_all(r);
+    assert_int_equal(r->messages, 2);
+    assert_int_equal(r->rests, 0);
+    until(r->rests == 1, take_all(r));
+    rig_free(r);
+}
+
 /* However the bytes come, none is lost between what is read without a buffer and what is read into one. */
 static void a_word_in_pieces_is_one_word(void **state)
 {
@@ -794,6 +814,7 @@ int main(void)
         promise_test("P3", without_receive_room_it_ends),
         promise_test("P3", a_frame_over_the_limit_ends_it),
         cmocka_unit_test(a_connection_at_rest_says_so),
+        cmocka_unit_test(what_is_not_taken_puts_the_rest_off),
         cmocka_unit_test(a_word_in_pieces_is_one_word),
 #ifndef KITH_NO_POOL
         cmocka_unit_test(a_thread_that_sleeps_keeps_no_blocks),

@@ -387,13 +387,12 @@ static void nothing_is_sent_to_a_connection_that_is_being_closed(void **state)
 static void a_connection_that_has_ended_is_heard_and_not_sent_to(void **state)
 {
     struct world *w = world_new();
-    const struct ending e = {.reason = END_CLOSED};
     struct peer_ref a;
 
     (void)state;
     world_open(w);
     a = incoming(w, 1);
-    ended_as(w, a, &e);
+    ended_as(w, a, END_CLOSED, 0, NULL);
     say(w, SCOPE_FULL, PEER_NOBODY, "hello", 1);
     assert_int_equal(w->n_posted, 0);
     receive(w, a, "its last");
@@ -708,14 +707,14 @@ static void what_is_lost_because_a_peer_stalled_costs_it(void **state)
     world_free(w);
 }
 
+/* Also where there was no memory to say more. */
 static void what_an_end_has_lost_is_told(void **state)
 {
     struct world *w = world_new();
-    const struct ending e = {.reason = END_CLOSED, .lost = 5};
 
     (void)state;
     world_open(w);
-    ended_as(w, incoming(w, 1), &e);
+    ended_as(w, incoming(w, 1), END_CLOSED, 5, NULL);
     pass(w, 2000);
     assert_int_equal(w->dropped, 5);
     assert_string_equal(w->last_text, drop_cause_text(DROP_LOST));

@@ -189,12 +189,11 @@ static struct peer_terms *terms_of(int node)
 
 static void post_ended(struct net *net, struct end to, enum end_reason reason)
 {
-    struct message m = {.type = MSG_ENDED, .peer = to.ref};
+    struct message m = {.type = MSG_ENDED, .peer = to.ref, .id = reason};
     struct message gone = {.type = MSG_GONE, .peer = to.ref};
     struct ending *e = calloc(1, sizeof *e);
 
     assert_non_null(e);
-    e->reason = reason;
     snprintf(e->text, sizeof e->text, "%s", end_reason_text(reason));
     m.body = e;
     net_post(net, to.node, &m);

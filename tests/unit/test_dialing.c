@@ -156,7 +156,7 @@ static void a_special_peer_is_not_dialed_as_an_ordinary_one(void **state)
 static void a_host_name_is_special_where_it_leads(void **state)
 {
     struct world *w = world_new();
-    struct ending e = {.reason = END_REJECTED, .remote = endpoint_of("10.1.0.1:8110")};
+    struct ending e = {.remote = endpoint_of("10.1.0.1:8110")};
 
     (void)state;
     special_flag(w, "peer.example:8110");
@@ -164,7 +164,7 @@ static void a_host_name_is_special_where_it_leads(void **state)
     world_open(w);
     knock(w, "10.1.0.1:40000");
     assert_true(w->refused[0]);
-    ended_as(w, w->dialed[0], &e);
+    ended_as(w, w->dialed[0], END_REJECTED, 0, &e);
     handle(w, MSG_GONE, w->dialed[0], NULL);
     knock(w, "10.1.0.1:40001");
     assert_false(w->refused[1]);
@@ -408,7 +408,7 @@ static void dials_are_spread_over_groups_in_use(void **state)
 static void what_is_not_routable_is_not_dialed(void **state)
 {
     struct world *w = internet_world();
-    struct ending e = {.reason = END_REJECTED, .n_alternatives = 2};
+    struct ending e = {.n_alternatives = 2};
 
     (void)state;
     world_open(w);
@@ -420,7 +420,7 @@ static void what_is_not_routable_is_not_dialed(void **state)
     assert_int_equal(known(w), 2);
     e.alternatives[0] = endpoint_of("10.2.0.1:8110");
     e.alternatives[1] = endpoint_of("11.2.0.1:8110");
-    ended_as(w, w->dialed[0], &e);
+    ended_as(w, w->dialed[0], END_REJECTED, 0, &e);
     assert_int_equal(known(w), 3);
     online(w, knock(w, "10.3.0.1:40000"), "10.3.0.1:8110", 3);
     assert_int_equal(known(w), 3);
