@@ -118,8 +118,9 @@ static void give_back(struct connection *c)
         c->busy_ms = clock_ms();
         return;
     }
-    if (c->ready)
+    if (c->used)
         mailbox_post_control(c->inbound, &m);
+    c->used = false;
     c->rested = true;
 }
 

@@ -102,7 +102,7 @@ static bool take(struct connection *c, int64_t now)
 
         if (n == 0)
             break;
-        any = true;
+        any = c->used = true;
         for (size_t i = 0; i < n; i++)
             __builtin_prefetch(messages[i].parcel); /* another thread wrote them */
         for (size_t i = 0; i < n; i++)

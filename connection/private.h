@@ -30,6 +30,7 @@ struct connection {
     bool ready;   /* the handshake is done */
     bool over;    /* the session has ended: `why` and `ending` say how */
     bool rested;  /* nothing has come or gone since it gave back the memory that it can do without */
+    bool used;    /* outbound has been, since the controller was told last that it rests */
     bool polite;  /* flush what is written before closing */
     bool mute;    /* the peer takes nothing any more; what it sent before is still read */
     bool leaving; /* asked to end after what is queued has gone */

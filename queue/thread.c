@@ -25,21 +25,30 @@ int thread_start(pthread_t *thread, const char *name, size_t stack_bytes, void *
     return error;
 }
 
+/* Where this thread's stack ends; NULL without memory. */
+static void *find_lowest(void)
+{
+    pthread_attr_t attributes;
+    void *lowest = NULL;
+    size_t size;
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0)
+        return NULL;
+    pthread_attr_getstack(&attributes, &lowest, &size);
+    pthread_attr_destroy(&attributes);
+    return lowest;
+}
+
 /* What this function and the calls that it makes may use below its frame. */
 #define STACK_MARGIN 1024
 
 /* Never inlined: its frame would be its caller's, of which everything below the margin would be lost. */
 __attribute__((noinline)) void thread_trim_stack(void)
 {
-    pthread_attr_t attributes;
-    void *lowest = NULL;
-    size_t size = 0;
-    if (pthread_getattr_np(pthread_self(), &attributes) != 0)
-        return;
-    int error = pthread_attr_getstack(&attributes, &lowest, &size);
-    pthread_attr_destroy(&attributes);
+    static _Thread_local void *lowest;
+    if (lowest == NULL)
+        lowest = find_lowest();
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = (uintptr_t)lowest;
     uintptr_t to = ((uintptr_t)__builtin_frame_address(0) - STACK_MARGIN) & ~(page - 1);
-    if (error == 0 && to > from)
+    if (lowest != NULL && to > from)
         madvise(lowest, to - from, MADV_DONTNEED);
 }

@@ -12,8 +12,8 @@ int thread_start(pthread_t *thread, const char *name, size_t stack_bytes, void *
                  void *argument);
 
 /* On a thread started by thread_start; does not block. Gives back the pages of its stack below those in use:
- * they stay resident once a deep call has touched them, however rarely it is made. It costs two system calls,
- * so it is for a thread that is about to sleep for long. */
+ * they stay resident once a deep call has touched them, however rarely it is made. It costs a system call, so
+ * it is for a thread that is about to sleep for long. */
 void thread_trim_stack(void);
 
 #endif

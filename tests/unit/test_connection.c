@@ -730,7 +730,7 @@ static void at_rest_for(struct rig *r, int64_t ms)
     until(clock_ms() >= end, take_all(r));
 }
 
-/* Once, and again after something has come or gone. The ticks of its session are neither. */
+/* Each time that outbound was used, once. */
 static void a_connection_at_rest_says_so(void **state)
 {
     struct rig *r = rig_new();
@@ -738,16 +738,17 @@ static void a_connection_at_rest_says_so(void **state)
 
     (void)state;
     rig_open(r);
-    begun = clock_ms();
-    say(r, 'g', 1);
-    until(r->rests == 1, take_all(r));
-    assert_true(clock_ms() - begun >= 1000);
-    at_rest_for(r, 1300);
-    assert_int_equal(r->rests, 1);
-    post(r, SCOPE_FULL, 'x', 10);
-    mailbox_wake(connection_outbound(r->c));
-    peer_reads(r, 10);
-    until(r->rests == 2, take_all(r));
+    for (uint64_t i = 1; i <= 2; i++) {
+        say(r, 'g', 1);
+        at_rest_for(r, 1300);
+        assert_int_equal(r->rests, i - 1);
+        begun = clock_ms();
+        post(r, SCOPE_FULL, 'x', 10);
+        mailbox_wake(connection_outbound(r->c));
+        peer_reads(r, 10);
+        until(r->rests == i, take_all(r));
+        assert_true(clock_ms() - begun >= 1000);
+    }
     rig_free(r);
 }
 
@@ -758,12 +759,15 @@ static void what_is_not_taken_puts_the_rest_off(void **state)
 
     (void)state;
     rig_open(r);
-    say(r, 'm', 1);
-    until(r->messages == 1, take_all(r));
+    say(r, 'g', 1);
+    post(r, SCOPE_FULL, 'x', 10);
+    mailbox_wake(connection_outbound(r->c));
+    peer_reads(r, 10);
+    take_all(r);
     say(r, 'm', 1);
     usleep(1500000);
     take_all(r);
-    assert_int_equal(r->messages, 2);
+    assert_int_equal(r->messages, 1);
     assert_int_equal(r->rests, 0);
     until(r->rests == 1, take_all(r));
     rig_free(r);
