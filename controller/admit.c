@@ -48,6 +48,13 @@ static void refuse(struct controller *c, struct accepted *a)
     start(c, s, a, true, alternatives, n);
 }
 
+/* A special peer is dialed whatever it has earned, so that only a ban keeps it out. */
+static bool is_barred(struct controller *c, bool special, const struct ip *ip)
+{
+    return special || specials_of_ip(c, ip) > 0 ? book_is_banned(c->book, ip, c->now.wall_ms)
+                                                : book_refuses(c->book, ip, c->now.wall_ms);
+}
+
 /* Why an accepted socket is closed at once; NULL where it is not. Whom we have banned learns nothing from us.
  */
 static const char *unwanted(struct controller *c, const struct accepted *a)
@@ -56,7 +63,7 @@ static const char *unwanted(struct controller *c, const struct accepted *a)
 
     if (c->quitting)
         return "shutting down";
-    if (book_refuses(c->book, &a->remote.ip, c->now.wall_ms))
+    if (is_barred(c, false, &a->remote.ip))
         return "banned, or of too low a quality";
     if (c->config->exclusive_in && specials_of_ip(c, &a->remote.ip) == 0)
         return "not a special peer";
@@ -139,7 +146,7 @@ void admit_online(struct controller *c, struct slot *s, const struct peer_terms 
         s->remote = terms->endpoint;
     if (s->closing)
         return;
-    if (book_refuses(c->book, &s->remote.ip, c->now.wall_ms)) {
+    if (is_barred(c, s->special, &s->remote.ip)) {
         slot_close(c, s, END_BANNED, true);
         return;
     }

@@ -425,11 +425,14 @@ static void learn_alternatives(struct controller *c, const struct ending *e)
             book_learn(c->book, &e->alternatives[i], SOURCE_PEER, c->now.wall_ms);
 }
 
-/* Whether the dialed address is as good as before: whoever is a duplicate answers, and whoever is not who
- * others said it was may be anybody; the next dial takes whoever is there. */
+/* Whether the dialed address is as good as before: it was us who ended it, or had no memory; whoever is a
+ * duplicate answers; and whoever is not who others said it was may be anybody, so that the next dial takes
+ * whoever is there. */
 static bool is_no_fault(struct controller *c, const struct slot *s, enum end_reason reason)
 {
-    return reason == END_DUPLICATE || (reason == END_IDENTITY && book_misled(c->book, &s->remote));
+    return reason == END_SHUTDOWN || reason == END_DISCONNECT || reason == END_BANNED ||
+           reason == END_RESOURCES || reason == END_DUPLICATE ||
+           (reason == END_IDENTITY && book_misled(c->book, &s->remote));
 }
 
 /* A dialed connection has ended, or never was one. */

@@ -161,6 +161,7 @@ static void learn_again(struct book *b, struct book_entry *e, enum endpoint_sour
     }
     b->version += revived || e->source != source;
     e->source = (uint8_t)source;
+    e->seed |= source == SOURCE_SEED;
 }
 
 bool book_learn(struct book *b, const struct endpoint *e, enum endpoint_source source, int64_t now_ms)
@@ -176,7 +177,8 @@ bool book_learn(struct book *b, const struct endpoint *e, enum endpoint_source s
     }
     bool full = b->entries.n >= b->terms.most_endpoints;
     bool unwelcome = full && book_quality(b, &e->ip, now_ms) < 0;
-    struct book_entry entry = {.endpoint = *e, .learned_ms = now_ms, .source = (uint8_t)source};
+    struct book_entry entry = {
+        .endpoint = *e, .learned_ms = now_ms, .source = (uint8_t)source, .seed = source == SOURCE_SEED};
     if (unwelcome || !make_room_in_ip(b, &e->ip) || !make_room(b, false, now_ms) ||
         book_add_entry(b, &entry) == NULL) {
         b->losses.endpoints_refused++;

@@ -31,7 +31,8 @@ struct book_terms {
     int64_t
         decay_ms; /* scores lose a tenth, toward zero, each time so much has gone by; 0 for never (1 hour) */
     int64_t redial_ms; /* an endpoint is not a candidate again before (2 minutes) */
-    int64_t retry_ms;  /* the same, for one whose last dial failed; 0 for redial_ms (0) */
+    int64_t retry_ms;  /* the same, and it is not shared, for one whose last dial failed, unless it is a seed;
+                          0 for redial_ms (0) */
     uint32_t give_up;  /* failures in a row after which it is not dialed until it is heard of again; 0 for
                           never (5) */
     int32_t quality_refuse; /* below this, an IP is neither dialed nor accepted (-200) */
@@ -54,6 +55,7 @@ struct book_entry {
     uint32_t failures;  /* dials that failed since one succeeded */
     uint8_t source;     /* enum endpoint_source */
     bool self;          /* it is ourselves: never dialed, never shared */
+    bool seed;          /* a seed list has named it since the start; not in the peers file */
     struct peer_id id;  /* who is there, as far as known */
     bool id_proved;     /* it is not hearsay */
 };
@@ -108,8 +110,9 @@ const struct book_entry *book_find(const struct book *b, const struct endpoint *
 size_t book_count(const struct book *b);
 
 /* Chooses up to `most` endpoints to dial, best first: not ourselves, not banned, quality not below
- * quality_refuse, not dialed within redial_ms, not given up, and not refused by `skip` (which says true for
- * an endpoint that the caller does not want: connected already, being dialed, special; NULL for none).
+ * quality_refuse, not dialed within redial_ms (retry_ms), not given up, and not refused by `skip` (which says
+ * true for an endpoint that the caller does not want: connected already, being dialed, special; NULL for
+ * none).
  * Endpoints of network groups with the fewest connections come first: those that exist, as `group_use` says
  * (NULL for none), and those chosen in this call; among them the higher quality; equals in random order. The
  * functions must not change the book. 0 also where memory is short. */
@@ -131,8 +134,8 @@ void book_second_chance(struct book *b);
 int64_t book_next_candidate(const struct book *b, int64_t now_ms);
 
 /* Chooses up to `most` endpoints to share, at random among those of quality above `quality_above`: heard
- * from, not ourselves, not banned, not refused by choice->skip (special peers, the asker). group_use is not
- * used. 0 also where memory is short. */
+ * from, not ourselves, not banned, not waiting for retry_ms, not refused by choice->skip (special peers, the
+ * asker). group_use is not used. 0 also where memory is short. */
 size_t book_shareable(const struct book *b, const struct book_choice *choice, int32_t quality_above,
                       struct endpoint *out, size_t most, int64_t now_ms);
 

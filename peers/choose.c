@@ -85,10 +85,17 @@ static bool is_dialable(const struct book *b, const struct book_entry *e, int64_
     return !e->self && !book_entry_is_given_up(b, e) && !book_refuses(b, &e->endpoint.ip, now_ms);
 }
 
+/* The last dial failed, and that counts against it for retry_ms. Not against a seed: whoever knows nobody
+ * else would be alone for so long where it was only started sooner. */
+static bool is_penalised(const struct book *b, const struct book_entry *e)
+{
+    return e->failures > 0 && b->terms.retry_ms > 0 && !e->seed;
+}
+
 /* A dial in the future means that the clock was set back, and bars nothing. */
 static int64_t dialable_at(const struct book *b, const struct book_entry *e, int64_t now_ms)
 {
-    int64_t pause = e->failures > 0 && b->terms.retry_ms > 0 ? b->terms.retry_ms : b->terms.redial_ms;
+    int64_t pause = is_penalised(b, e) ? b->terms.retry_ms : b->terms.redial_ms;
     return e->dialed_ms == 0 || e->dialed_ms > now_ms ? now_ms : e->dialed_ms + pause;
 }
 
@@ -160,6 +167,9 @@ static bool is_shareable(const struct book *b, const struct book_entry *e, int32
                          int64_t now_ms)
 {
     const struct ip *ip = &e->endpoint.ip;
+    if (is_penalised(b, e) && dialable_at(b, e, now_ms) > now_ms) {
+        return false;
+    }
     return e->heard_ms != 0 && !e->self && !book_is_banned(b, ip, now_ms) &&
            book_quality(b, ip, now_ms) > quality_above;
 }

@@ -182,10 +182,25 @@ static size_t read_some(void *buffer, size_t size, void *context)
     return (size_t)n;
 }
 
+/* A file of generation 1 has node ids of 64 bits, for which jansson has no integers. Our own has none above
+ * 63, and is none where all its numbers are reals. */
+static json_t *parse_as_reals(struct input *in, json_error_t *error)
+{
+    in->left = SIZE_MAX_READ;
+    if (lseek(in->fd, 0, SEEK_SET) != 0) {
+        in->error = errno;
+        return NULL;
+    }
+    return json_load_callback(read_some, in, JSON_DECODE_INT_AS_REAL, error);
+}
+
 /* NULL with in->error, or with *error where it is no JSON. */
 static json_t *parse(struct input *in, json_error_t *error)
 {
     json_t *root = json_load_callback(read_some, in, 0, error);
+    if (root == NULL && in->error == 0 && json_error_code(error) == json_error_numeric_overflow) {
+        root = parse_as_reals(in, error);
+    }
     if (root == NULL && in->error == 0 && json_error_code(error) == json_error_out_of_memory) {
         in->error = ENOMEM;
     }

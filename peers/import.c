@@ -46,7 +46,7 @@ static int64_t contact_of(const json_t *entry)
 
 static void add_score(struct book_snapshot *s, const struct ip *ip, const json_t *entry, int64_t now_ms)
 {
-    json_int_t quality = json_integer_value(json_object_get(entry, "QualityScore"));
+    double quality = json_number_value(json_object_get(entry, "QualityScore"));
     if (quality != 0) {
         quality = quality < QUALITY_MIN ? QUALITY_MIN : quality > QUALITY_MAX ? QUALITY_MAX : quality;
         s->scores[s->n_scores++] =
@@ -58,12 +58,12 @@ static void import_share(struct book_snapshot *s, const json_t *entry, uint32_t 
                          int64_t now_ms)
 {
     const json_t *network = json_object_get(entry, "Network");
-    if (json_is_integer(network) && json_integer_value(network) != (json_int_t)network_id) {
+    if (json_is_number(network) && json_number_value(network) != network_id) {
         t->other_network++;
         return;
     }
     struct endpoint e;
-    if (!json_is_integer(network)) {
+    if (!json_is_number(network)) {
         t->malformed++;
     } else if (take_endpoint(&e, json_object_get(entry, "Address"), json_object_get(entry, "Port"), t)) {
         add_peer(s, &e, contact_of(entry), now_ms);

@@ -68,11 +68,11 @@ static const struct protocol_kind fnd_kinds[] = {
                     .echo = 60 * SECOND,                                                                     \
                     .seen = 10 * MINUTE,                                                                     \
                     .cat = 0,                                                                                \
-                    .accept = SECOND,                                                                        \
+                    .accept = 0,                                                                             \
                     .stall = 500,                                                                            \
                     .assemble = 10 * MINUTE},                                                                \
         .merits = {.good = 1,                                                                                \
-                   .bad = -5,                                                                                \
+                   .bad = 0,                                                                                 \
                    .lost = 0,                                                                                \
                    .handshake_failed = 0,                                                                    \
                    .refuse_below = -200,                                                                     \

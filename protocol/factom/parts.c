@@ -56,6 +56,11 @@ void parts_fini(struct parts *p)
     }
 }
 
+static void digest(const struct part *part, uint8_t name[NAME_BYTES])
+{
+    crypto_generichash(name, NAME_BYTES, part->name.data, part->name.size, NULL, 0);
+}
+
 static struct unfinished *find(const struct parts *p, const uint8_t name[NAME_BYTES])
 {
     struct unfinished *u = p->newest;
@@ -162,7 +167,7 @@ static enum parts_result keep(struct parts *p, int64_t now_ms, const struct part
                               uint32_t *dropped)
 {
     uint8_t name[NAME_BYTES];
-    crypto_generichash(name, sizeof name, part->name.data, part->name.size, NULL, 0);
+    digest(part, name);
     struct unfinished *u = find(p, name);
     if (u == NULL) {
         u = start(p, now_ms, name, part->total);
@@ -191,6 +196,17 @@ static enum parts_result keep(struct parts *p, int64_t now_ms, const struct part
     return PARTS_KEPT;
 }
 
+/* Of more parts than this one says. */
+static bool is_under_way(const struct parts *p, const struct part *part)
+{
+    uint8_t name[NAME_BYTES];
+    if (p->n == 0) {
+        return false;
+    }
+    digest(part, name);
+    return find(p, name) != NULL;
+}
+
 enum parts_result parts_add(struct parts *p, int64_t now_ms, const struct part *part, struct parcel **whole,
                             uint32_t *dropped)
 {
@@ -199,6 +215,9 @@ enum parts_result parts_add(struct parts *p, int64_t now_ms, const struct part *
     }
     if (part->total > 1) {
         return keep(p, now_ms, part, whole, dropped);
+    }
+    if (is_under_way(p, part)) {
+        return PARTS_INVALID;
     }
     *whole = parcel_new(part->payload.data, part->payload.size);
     return *whole != NULL ? PARTS_WHOLE : PARTS_NO_MEMORY;

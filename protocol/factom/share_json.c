@@ -49,10 +49,10 @@ static bool add_v10(const json_t *entry, uint32_t network, struct harvest *h)
 static bool add_v9(const json_t *entry, uint32_t network, struct harvest *h)
 {
     const json_t *of = json_object_get(entry, "Network");
-    if (of != NULL && !json_is_integer(of)) {
+    if (of != NULL && !json_is_number(of)) {
         return false;
     }
-    if (json_integer_value(of) != network) {
+    if (json_number_value(of) != network) {
         return json_is_object(entry);
     }
     return add_entry(entry, "Address", "Port", h);
@@ -64,7 +64,9 @@ static enum share_result read_array(struct bytes text, uint32_t network, struct 
     if (text.size > SHARE_BYTES_MAX || !is_shallow(text)) {
         return SHARE_INVALID;
     }
-    json_t *list = json_loadb((const char *)text.data, text.size, JSON_DECODE_ANY, NULL);
+    /* As reals, since a node id may be above what jansson has integers for: all 64 bits. */
+    json_t *list =
+        json_loadb((const char *)text.data, text.size, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, NULL);
     /* Go writes null for a list that nothing was ever added to. */
     bool valid = json_is_array(list) || json_is_null(list);
     for (size_t i = 0; valid && i < json_array_size(list); i++) {

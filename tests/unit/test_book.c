@@ -227,6 +227,8 @@ static void test_retry(void **state)
     struct book *b = book_new(&terms);
     assert_non_null(b);
     struct endpoint e = at("1.2.3.4:80"), out[4];
+    struct world w = {.seed = 1};
+    struct book_choice c = choice_of(&w);
     learn(b, "1.2.3.4:80", NOW);
     book_dialed(b, &e, NOW);
     assert_int_equal(candidates(b, out, 4, NOW + 2 * MINUTE), 1);
@@ -236,6 +238,14 @@ static void test_retry(void **state)
     assert_int_equal(candidates(b, out, 4, NOW + HOUR), 1);
     book_heard(b, &e, NOW + 1);
     assert_int_equal(candidates(b, out, 4, NOW + 2 * MINUTE), 1);
+    assert_int_equal(book_shareable(b, &c, -1, out, 4, NOW + 1), 1);
+    book_failed(b, &e, NOW + 1);
+    assert_int_equal(book_shareable(b, &c, -1, out, 4, NOW + HOUR - 1), 0);
+    assert_int_equal(book_shareable(b, &c, -1, out, 4, NOW + HOUR), 1);
+    book_learn(b, &e, SOURCE_SEED, NOW + 2);
+    book_learn(b, &e, SOURCE_PEER, NOW + 3);
+    assert_int_equal(candidates(b, out, 4, NOW + 2 * MINUTE), 1);
+    assert_int_equal(book_shareable(b, &c, -1, out, 4, NOW + 3), 1);
     book_free(b);
 }
 

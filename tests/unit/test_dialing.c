@@ -235,6 +235,15 @@ static struct world *retry_world(void)
     return w;
 }
 
+/* It has dialed us, and is gone. */
+static void meet(struct world *w, const char *where)
+{
+    struct peer_ref peer = knock(w, "10.1.0.1:40000");
+
+    online(w, peer, where, 1);
+    ended(w, peer, END_CLOSED);
+}
+
 /* Whoever says that somebody is where he is not must not bar the address that way. */
 static void hearsay_that_was_wrong_is_no_failure(void **state)
 {
@@ -259,7 +268,7 @@ static void somebody_else_where_a_peer_had_proved_to_be_is_a_failure(void **stat
     struct world *w = retry_world();
 
     (void)state;
-    seed(w, "10.1.0.1:8110");
+    meet(w, "10.1.0.1:8110");
     pass(w, 1000);
     online_as(w, w->dialed[0], "10.1.0.1:8110", 1, somebody);
     ended(w, w->dialed[0], END_CLOSED);
@@ -279,11 +288,72 @@ static void a_duplicate_is_no_failure(void **state)
     struct world *w = retry_world();
 
     (void)state;
-    seed(w, "10.1.0.1:8110");
+    meet(w, "10.1.0.1:8110");
     pass(w, 1000);
     ended(w, w->dialed[0], END_DUPLICATE);
     pass(w, 1000);
     assert_int_equal(w->n_dialed, 2);
+    world_free(w);
+}
+
+static void what_we_end_ourselves_is_no_failure(void **state)
+{
+    static const enum end_reason ours[] = {END_SHUTDOWN, END_DISCONNECT, END_BANNED, END_RESOURCES};
+    struct world *w = retry_world();
+
+    (void)state;
+    meet(w, "10.1.0.1:8110");
+    pass(w, 1000);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(w->n_dialed, i + 1);
+        ended(w, w->dialed[i], ours[i]);
+        pass(w, 1000);
+    }
+    assert_int_equal(w->n_dialed, 5);
+    ended(w, w->dialed[4], END_DIAL_FAILED);
+    pass(w, 599 * 1000);
+    assert_int_equal(w->n_dialed, 5);
+    world_free(w);
+}
+
+/* A newcomer that knows nobody else would be alone for as long. */
+static void a_seed_that_failed_is_dialed_again_soon(void **state)
+{
+    struct world *w = retry_world();
+
+    (void)state;
+    seed(w, "10.1.0.1:8110");
+    pass(w, 1000);
+    ended(w, w->dialed[0], END_DIAL_FAILED);
+    pass(w, 1000);
+    assert_int_equal(w->n_dialed, 2);
+    world_free(w);
+}
+
+/* It is dialed for ever; to then close the connection would be no use. */
+static void a_special_peer_is_kept_whatever_it_has_earned(void **state)
+{
+    struct world *w = world_new();
+    struct message m = {.type = MSG_CREDIT, .id = 1000};
+
+    (void)state;
+    special_flag(w, "10.1.0.1:8110");
+    world_open(w);
+    online(w, w->dialed[0], "10.1.0.1:8110", 1);
+    m.peer = w->dialed[0];
+    controller_handle(w->core, now(w), &m);
+    ended(w, w->dialed[0], END_CLOSED);
+    pass(w, 60 * 1000);
+    assert_int_equal(w->n_dialed, 2);
+    online(w, w->dialed[1], "10.1.0.1:8110", 1);
+    assert_int_equal(w->n_online, 2);
+    assert_int_equal(w->n_closed, 0);
+    knock(w, "10.1.0.1:40000");
+    assert_int_equal(w->n_shed, 0);
+    ban(w, "10.1.0.1");
+    assert_true(w->n_closed > 0);
+    knock(w, "10.1.0.1:40001");
+    assert_int_equal(w->n_shed, 1);
     world_free(w);
 }
 
@@ -672,6 +742,9 @@ int main(void)
         cmocka_unit_test(hearsay_that_was_wrong_is_no_failure),
         cmocka_unit_test(somebody_else_where_a_peer_had_proved_to_be_is_a_failure),
         cmocka_unit_test(a_duplicate_is_no_failure),
+        cmocka_unit_test(what_we_end_ourselves_is_no_failure),
+        cmocka_unit_test(a_seed_that_failed_is_dialed_again_soon),
+        promise_test("F17", a_special_peer_is_kept_whatever_it_has_earned),
         cmocka_unit_test(no_more_dials_at_once_than_are_allowed),
         promise_test("P10", an_ip_is_dialed_at_one_port_in_a_while),
         cmocka_unit_test(a_clock_that_is_set_back_bars_no_ip),

@@ -566,12 +566,16 @@ static void test_bad_parts(void **state)
         assert_int_equal(s.last.end.reason, END_BAD_INPUT);
         side_close(&s);
     }
-    ready_v9(&s);
-    feed_part(&s, 0, 3, "name", "x");
-    assert_false(s.over);
-    feed_part(&s, 1, 4, "name", "x");
-    assert_int_equal(s.last.end.reason, END_BAD_INPUT);
-    side_close(&s);
+    for (uint32_t total = 1; total <= 4; total += total == 2 ? 2 : 1) {
+        ready_v9(&s);
+        feed_part(&s, 0, 3, "name", "x");
+        feed_part(&s, 0, 1, "another", "single");
+        expect_text(&s, "single");
+        assert_false(s.over);
+        feed_part(&s, 0, total, "name", "x");
+        assert_int_equal(s.last.end.reason, END_BAD_INPUT);
+        side_close(&s);
+    }
 }
 
 static void test_parts_over_the_budget(void **state)
@@ -845,6 +849,8 @@ static void test_shares(void **state)
     expect_share(9, "[{\"Network\":77,\"Address\":\"?\",\"Port\":\"5\"}]", -1);
     expect_share(9, "[{\"Network\":\"77\",\"Address\":\"1.2.3.4\",\"Port\":\"5\"}]", -1);
     expect_share(9, "[{\"Network\":77,\"Address\":\"1.2.3.4\",\"Port\":\"5\"},{\"Network\":77}]", -1);
+    expect_share(
+        9, "[{\"Network\":77,\"Address\":\"1.2.3.4\",\"Port\":\"5\",\"NodeID\":18446744073709551615}]", 1);
     expect_share(9, "[3]", -1);
     expect_share(11,
                  "\x0a\x07\x0a\x02::\x12\x01"

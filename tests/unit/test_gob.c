@@ -201,6 +201,9 @@ static void test_values_across_messages(void **state)
     r = start_reading(stream_interface_list);
     expect_v10(&r, 6, "list");
     expect_end(&r);
+    r = start_reading(stream_interface_long);
+    expect_v10(&r, 6, "long");
+    expect_end(&r);
 }
 
 static void test_header_in_another_order(void **state)

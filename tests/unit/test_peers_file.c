@@ -324,23 +324,26 @@ static void test_corrupt_is_set_aside(void **state)
     assert_int_equal(files(p), n);
 }
 
-static void test_generation_1(void **state)
+/* A node id has 64 bits there. */
+static void import_generation_1(const struct place *p, const char *node_id)
 {
-    const struct place *p = *state;
-    static const char text[] = "{\"1.2.3.4:8108\":{\"QualityScore\":20,\"Address\":\"1.2.3.4\",\"Port\":"
-                               "\"8108\",\"NodeID\":1,\"Hash\":\"1.2.3.4\","
-                               "\"Location\":16909060,\"Network\":12496365,\"Type\":0,\"Connections\":1,"
-                               "\"LastContact\":\"2025-12-31T23:59:58.123456789+01:00\",\"Source\":{}},"
-                               "\"1.2.3.4:8109\":{\"QualityScore\":-300,\"Address\":\"1.2.3.4\",\"Port\":"
-                               "\"8109\",\"Network\":12496365,"
-                               "\"LastContact\":\"0001-01-01T00:00:00Z\"},"
-                               "\"1.2.3.4:8110\":{\"QualityScore\":-9999999999,\"Address\":\"5.6.7.8\","
-                               "\"Port\":\"8110\",\"Network\":12496365},"
-                               "\"a\":{\"Address\":\"9.9.9.9\",\"Port\":\"1\",\"Network\":4276993775},"
-                               "\"b\":{\"Address\":\"host\",\"Port\":\"1\",\"Network\":12496365},"
-                               "\"c\":{\"Address\":\"9.9.9.9\",\"Port\":\"0\",\"Network\":12496365},"
-                               "\"d\":{\"Address\":\"9.9.9.9\",\"Port\":1,\"Network\":12496365},"
-                               "\"e\":{\"Address\":\"9.9.9.9\",\"Port\":\"1\"},\"f\":[]}";
+    char text[2048];
+    snprintf(text, sizeof text,
+             "{\"1.2.3.4:8108\":{\"QualityScore\":20,\"Address\":\"1.2.3.4\",\"Port\":"
+             "\"8108\",\"NodeID\":%s,\"Hash\":\"1.2.3.4\","
+             "\"Location\":16909060,\"Network\":12496365,\"Type\":0,\"Connections\":1,"
+             "\"LastContact\":\"2025-12-31T23:59:58.123456789+01:00\",\"Source\":{}},"
+             "\"1.2.3.4:8109\":{\"QualityScore\":-300,\"Address\":\"1.2.3.4\",\"Port\":"
+             "\"8109\",\"Network\":12496365,"
+             "\"LastContact\":\"0001-01-01T00:00:00Z\"},"
+             "\"1.2.3.4:8110\":{\"QualityScore\":-9999999999,\"Address\":\"5.6.7.8\","
+             "\"Port\":\"8110\",\"Network\":12496365},"
+             "\"a\":{\"Address\":\"9.9.9.9\",\"Port\":\"1\",\"Network\":4276993775},"
+             "\"b\":{\"Address\":\"host\",\"Port\":\"1\",\"Network\":12496365},"
+             "\"c\":{\"Address\":\"9.9.9.9\",\"Port\":\"0\",\"Network\":12496365},"
+             "\"d\":{\"Address\":\"9.9.9.9\",\"Port\":1,\"Network\":12496365},"
+             "\"e\":{\"Address\":\"9.9.9.9\",\"Port\":\"1\"},\"f\":[]}",
+             node_id);
     put(p->path, text);
     struct got g = get(p->path);
     assert_int_equal(g.result, PEERS_FILE_IMPORTED);
@@ -364,6 +367,16 @@ static void test_generation_1(void **state)
                            "imported 3 peers and 2 scores or bans from a file of generation 1; left out: "
                            "1 of another network, 1 host names, 4 malformed"));
     book_snapshot_free(g.s);
+}
+
+static void test_generation_1(void **state)
+{
+    const struct place *p = *state;
+    import_generation_1(p, "1");
+    import_generation_1(p, "18446744073709551615");
+    put(p->path,
+        "{\"kith_peers\":1,\"network\":\"LOCAL\",\"peers\":[],\"scores\":[],\"x\":18446744073709551615}");
+    assert_int_equal(get(p->path).result, PEERS_FILE_CORRUPT);
 }
 
 static void test_generation_2(void **state)
