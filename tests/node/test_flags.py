@@ -106,15 +106,20 @@ def redial_and_give_up(lab):
 
 @promises("P26")
 def retry(lab):
-    """Whoever failed waits longer than whoever was there."""
-    absent, server = RawListener(lab.address()), lab.seeds()
-    lab.closers.append(absent.close)
-    server.lines = [absent.endpoint]
+    """Whoever failed waits longer than whoever was there, unless it is a seed."""
+    met, seed, server = RawListener(lab.address()), RawListener(lab.address()), lab.seeds()
+    lab.closers += [met.close, seed.close]
+    server.lines = [seed.endpoint]
     friend = lab.node("-exclusive")
-    lab.node("-redial", "100ms", "-retry", "1500ms", "-peers", friend.endpoint, "-seedURL", server.url)
-    absent.accept().close()
+    node = lab.node("-redial", "100ms", "-retry", "1500ms", "-peers", friend.endpoint, "-seedURL", server.url)
     before = time.monotonic()
-    absent.accept().close()
+    for _ in range(4):
+        seed.accept().close()
+    check(time.monotonic() - before < 1.2, f"the seed was dialed again within {time.monotonic() - before:.1f} s")
+    RawPeer(node, met.address).close()
+    met.accept().close()
+    before = time.monotonic()
+    met.accept().close()
     check(time.monotonic() - before > 1.2, f"dialed again after {time.monotonic() - before:.1f} s")
 
 
