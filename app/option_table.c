@@ -183,7 +183,7 @@ static const struct option table[] = {
     MERIT("meritLost", lost, -MERIT_MAX, 0, NULL, "for a lost connection"),
     MERIT("meritHandshake", handshake_failed, -MERIT_MAX, 0, NULL, "for a failed handshake"),
     MERIT("refuseBelow", refuse_below, QUALITY_MIN, QUALITY_MAX, NULL,
-          "with a quality below this, a peer is neither dialed nor accepted"),
+          "with a quality below this, a peer is neither dialed nor accepted, unless it is special"),
     MERIT("shareAbove", share_above, QUALITY_MIN, QUALITY_MAX, NULL,
           "with a quality above this, a peer is shared with others"),
     MERIT("bannedQuality", banned, QUALITY_MIN, QUALITY_MAX, NULL,

@@ -35,7 +35,8 @@ struct book_terms {
                           0 for redial_ms (0) */
     uint32_t give_up;  /* failures in a row after which it is not dialed until it is heard of again; 0 for
                           never (5) */
-    int32_t quality_refuse; /* below this, an IP is neither dialed nor accepted (-200) */
+    int32_t quality_refuse; /* below this, an IP is neither dialed nor accepted, special peers excepted (-200)
+                             */
     int32_t quality_banned; /* what a banned IP's quality reads as (-2147000000) */
 };
 
@@ -156,7 +157,8 @@ bool book_unban(struct book *b,
 bool book_is_banned(const struct book *b, const struct ip *ip, int64_t now_ms);
 size_t book_ban_count(const struct book *b, int64_t now_ms);
 
-/* True where the node neither dials nor accepts that IP: banned, or of too low a quality. */
+/* True where the node neither dials nor accepts an ordinary peer of that IP: banned, or of too low a quality.
+ * Special peers are kept out by a ban alone. */
 bool book_refuses(const struct book *b, const struct ip *ip, int64_t now_ms);
 
 /* --- upkeep and the peers file --- */

@@ -15,7 +15,7 @@ PORT = 9097
 OUTGOING = 8
 PROTOCOLS = ("ddrp", "fnd")
 # Nodes start one after the other: whoever is not there yet must be tried again soon.
-QUICK = ("-redial", "1s", "-retry", "1s", "-redialSpecial", "500ms", "-savePeers", "500ms", "-acceptInterval", "0")
+QUICK = ("-redial", "1s", "-redialSpecial", "500ms", "-savePeers", "500ms")
 ASKS = ("-peerRequest", "1s", "-peerRequestLimit", "100ms")
 ALONE = ("-exclusive", *QUICK)  # dials nobody but its special peers
 

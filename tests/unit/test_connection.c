@@ -523,6 +523,14 @@ static void a_peer_that_hangs_up_costs_no_time(void **state)
     rig_free(r);
 }
 
+/* A parcel, from outbound to the peer. */
+static void goes_through(struct rig *r)
+{
+    post(r, SCOPE_FULL, 'x', 10);
+    mailbox_wake(connection_outbound(r->c));
+    peer_reads(r, 10);
+}
+
 /* The application misses what it sent, and not what the node says for itself. */
 static void what_could_not_be_said_is_told(void **state)
 {
@@ -533,9 +541,7 @@ static void what_could_not_be_said_is_told(void **state)
     say(r, 'g', 1);
     post(r, SCOPE_FULL, '!', 10);
     post(r, SCOPE_NONE, '!', 10);
-    post(r, SCOPE_FULL, 'x', 10);
-    mailbox_wake(connection_outbound(r->c));
-    peer_reads(r, 10);
+    goes_through(r);
     until(r->unsayable == 1, take_all(r));
     rig_close(r);
     assert_int_equal(r->unsayable, 1);
@@ -743,9 +749,7 @@ static void a_connection_at_rest_says_so(void **state)
         at_rest_for(r, 1300);
         assert_int_equal(r->rests, i - 1);
         begun = clock_ms();
-        post(r, SCOPE_FULL, 'x', 10);
-        mailbox_wake(connection_outbound(r->c));
-        peer_reads(r, 10);
+        goes_through(r);
         until(r->rests == i, take_all(r));
         assert_true(clock_ms() - begun >= 1000);
     }
@@ -760,9 +764,7 @@ static void what_is_not_taken_puts_the_rest_off(void **state)
     (void)state;
     rig_open(r);
     say(r, 'g', 1);
-    post(r, SCOPE_FULL, 'x', 10);
-    mailbox_wake(connection_outbound(r->c));
-    peer_reads(r, 10);
+    goes_through(r);
     take_all(r);
     say(r, 'm', 1);
     usleep(1500000);

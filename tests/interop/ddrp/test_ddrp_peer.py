@@ -471,6 +471,19 @@ def whoever_failed_is_left_alone(lab):
         closes(lab, good.accept()).meet()
 
 
+def bad_input_is_not_held_against_others(lab):
+    """Whoever comes from the same address is as welcome as before, and at once."""
+    for revision in REVISIONS:
+        node, source = kith(lab, revision, *ALONE), lab.address()
+        for _ in range(45):
+            peer = met(lab, node, revision, source=source)
+            peer.write(bytes(80))
+            peer.wait_closed(2)
+            peer.close()
+        until(lambda n=node: ended(n, "bad parcel") == 45, 2, "45 ends")
+        talks(node, met(lab, node, revision, source=source))
+
+
 def handshakes_under_way(lab):
     """Twelve at once; who comes in addition does not get in, and harms nobody."""
     for revision in REVISIONS:
@@ -519,5 +532,6 @@ def bad_messages(lab):
 if __name__ == "__main__":
     run([the_peer_by_its_vectors, the_peer_with_itself, handshakes, what_takes_its_time, pings, silence,
          opaque_messages, too_many_messages, the_book_is_told, the_book_is_filled, other_ports_if_asked_for,
-         some_are_asked_each_time, identities, whoever_failed_is_left_alone, handshakes_under_way, recorded_sessions,
-         bad_envelopes, bad_handshakes, bad_messages])
+         some_are_asked_each_time, identities, whoever_failed_is_left_alone,
+         bad_input_is_not_held_against_others, handshakes_under_way, recorded_sessions, bad_envelopes, bad_handshakes,
+         bad_messages])
