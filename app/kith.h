@@ -90,7 +90,7 @@ enum kith_result {
     KITH_NO_PEER,     /* nobody of that name is online */
     KITH_CLOSED,      /* the node is ending */
     KITH_INVALID,     /* empty or too long, of no kind, a time below 0, or text that does not parse */
-    KITH_NO_MEMORY,
+    KITH_NO_MEMORY
 };
 KITH_API const char *kith_result_text(enum kith_result r); /* any thread */
 
@@ -136,7 +136,7 @@ enum kith_event_type {
     KITH_DONE,      /* id, text: a command was carried out */
     KITH_FAILED,    /* id, text: it could not be */
     KITH_MISSED,    /* count: events that found no room because none were taken */
-    KITH_ENDED,     /* the node has ended; nothing follows */
+    KITH_ENDED      /* the node has ended; nothing follows */
 };
 
 struct kith_peer {
