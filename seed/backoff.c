@@ -12,6 +12,5 @@ int64_t seed_backoff_ms(uint32_t failures, uint64_t random)
         wait *= 2;
     if (wait > MOST_MS)
         wait = MOST_MS;
-    int64_t tenth = wait / 10;
-    return wait - tenth + (int64_t)(random % (uint64_t)(2 * tenth + 1));
+    return wait / 2 + (int64_t)(random % (uint64_t)(wait + 1));
 }

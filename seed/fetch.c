@@ -5,8 +5,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
+#include "seed/disk.h"
 #include "seed/list.h"
 #include "seed/lookup.h"
 
@@ -68,15 +68,18 @@ static size_t receive(char *bytes, size_t size, size_t count, void *context)
     return n;
 }
 
-static bool allow_schemes(CURL *easy)
+/* Whoever sits between a plain server and us may name any peers, which a list from https is to rule out: so
+ * from there no redirect leads to http. A file is read by seed/disk.h, and no redirect leads to one. */
+static bool allow_schemes(CURL *easy, bool secure)
 {
 #if LIBCURL_VERSION_NUM >= 0x075500
-    return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https,file") == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https") == CURLE_OK;
+    const char *schemes = secure ? "https" : "http,https";
+    return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, schemes) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, schemes) == CURLE_OK;
 #else
-    const long web = CURLPROTO_HTTP | CURLPROTO_HTTPS;
-    return curl_easy_setopt(easy, CURLOPT_PROTOCOLS, web | CURLPROTO_FILE) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS, web) == CURLE_OK;
+    const long schemes = secure ? CURLPROTO_HTTPS : CURLPROTO_HTTP | CURLPROTO_HTTPS;
+    return curl_easy_setopt(easy, CURLOPT_PROTOCOLS, schemes) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS, schemes) == CURLE_OK;
 #endif
 }
 
@@ -98,7 +101,9 @@ static long timeout_of(int64_t ms)
     return ms < 1 ? 1L : ms > INT_MAX ? (long)INT_MAX : (long)ms;
 }
 
-static bool set_options(struct transfer *t, const char *url, const struct seed_terms *terms)
+/* ACCEPT_ENCODING: whatever this libcurl can decode. A server may compress unasked; receive() is given, and
+ * bounds, what has been decoded. */
+static bool set_options(struct transfer *t, const char *url, bool secure, const struct seed_terms *terms)
 {
     CURL *easy = t->easy;
     return curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->error) == CURLE_OK &&
@@ -109,11 +114,12 @@ static bool set_options(struct transfer *t, const char *url, const struct seed_t
            curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_USERAGENT, "kith") == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "") == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, timeout_of(terms->connect_timeout_ms)) ==
                CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_of(terms->total_timeout_ms)) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, receive) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_WRITEDATA, &t->body) == CURLE_OK && allow_schemes(easy) &&
+           curl_easy_setopt(easy, CURLOPT_WRITEDATA, &t->body) == CURLE_OK && allow_schemes(easy, secure) &&
            leave_resolver(easy);
 }
 
@@ -141,38 +147,22 @@ static CURLcode perform(struct transfer *t, const struct seed_terms *terms)
     return CURLE_ABORTED_BY_CALLBACK;
 }
 
-/* For http libcurl itself knows a body that was cut short. A folder, of no known length, and a file that ends
- * before its length it takes for whole. */
-static int check_file(const struct transfer *t, struct seed_result *result)
-{
-    curl_off_t promised = -1;
-
-    if (curl_easy_getinfo(t->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &promised) != CURLE_OK || promised < 0)
-        return seed_result_fail(result, "not a file");
-    if (promised > (curl_off_t)t->body.size)
-        return seed_result_fail(result, "the file was cut short");
-    return 0;
-}
-
+/* A body that was cut short libcurl itself knows. */
 static int check_answer(const struct transfer *t, struct seed_result *result)
 {
     long status = 0;
-    const char *scheme = NULL;
 
-    if (curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK ||
-        curl_easy_getinfo(t->easy, CURLINFO_SCHEME, &scheme) != CURLE_OK)
+    if (curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK)
         return seed_result_fail(result, "the answer has no status");
-    if (scheme && strcasecmp(scheme, "file") == 0)
-        return check_file(t, result);
     if (status != 200)
         return seed_result_fail(result, "HTTP status %ld", status);
     return 0;
 }
 
-static int run(struct transfer *t, const char *url, const struct seed_terms *terms,
+static int run(struct transfer *t, const char *url, bool secure, const struct seed_terms *terms,
                struct seed_result *result)
 {
-    if (!t->multi || !t->easy || !set_options(t, url, terms) ||
+    if (!t->multi || !t->easy || !set_options(t, url, secure, terms) ||
         curl_multi_add_handle(t->multi, t->easy) != CURLM_OK)
         return seed_result_fail(result, "libcurl could not be set up");
     CURLcode code = perform(t, terms);
@@ -185,12 +175,11 @@ static int run(struct transfer *t, const char *url, const struct seed_terms *ter
     return check_answer(t, result);
 }
 
-/* On success body->bytes, which may be NULL where it is empty, is the caller's to free. */
-static int fetch_body(const char *url, const struct seed_terms *terms, struct body *body,
-                      struct seed_result *result)
+static int transfer(const char *url, bool secure, const struct seed_terms *terms, struct body *body,
+                    struct seed_result *result)
 {
     struct transfer t = {.multi = curl_multi_init(), .easy = curl_easy_init()};
-    int failed = run(&t, url, terms, result);
+    int failed = run(&t, url, secure, terms, result);
 
     /* The easy handle goes first: it may still use the other. */
     if (t.multi && t.easy)
@@ -203,6 +192,45 @@ static int fetch_body(const char *url, const struct seed_terms *terms, struct bo
     }
     *body = t.body;
     return 0;
+}
+
+/* A URL, taken apart by libcurl. The texts are libcurl's to free; NULL where there is no such part. */
+struct url_parts {
+    char *scheme; /* lower case */
+    char *path;   /* decoded */
+};
+
+static void take_apart(const char *url, struct url_parts *parts)
+{
+    CURLU *u = curl_url();
+
+    *parts = (struct url_parts){.scheme = NULL};
+    if (!u)
+        return;
+    if (curl_url_set(u, CURLUPART_URL, url, CURLU_GUESS_SCHEME | CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK) {
+        curl_url_get(u, CURLUPART_SCHEME, &parts->scheme, 0);
+        curl_url_get(u, CURLUPART_PATH, &parts->path, CURLU_URLDECODE);
+    }
+    curl_url_cleanup(u);
+}
+
+/* On success body->bytes, which may be NULL where it is empty, is the caller's to free. */
+static int fetch_body(const char *url, const struct seed_terms *terms, struct body *body,
+                      struct seed_result *result)
+{
+    struct url_parts parts;
+    int failed;
+
+    take_apart(url, &parts);
+    if (!parts.scheme || strcmp(parts.scheme, "file") != 0)
+        failed = transfer(url, parts.scheme && strcmp(parts.scheme, "https") == 0, terms, body, result);
+    else if (parts.path)
+        failed = seed_disk_read(parts.path, terms, &body->bytes, &body->size, result);
+    else
+        failed = seed_result_fail(result, "the URL has no path");
+    curl_free(parts.scheme);
+    curl_free(parts.path);
+    return failed;
 }
 
 struct bad_lines {
@@ -242,7 +270,7 @@ static int read_list(const struct body *body, const struct seed_terms *terms, st
 
 int seed_fetch(const char *url, const struct seed_terms *terms, struct seed_result *result)
 {
-    struct body body;
+    struct body body = {.bytes = NULL};
 
     if (fetch_body(url, terms, &body, result) < 0)
         return -1;

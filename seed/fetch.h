@@ -13,14 +13,16 @@
 int seed_fetch_global_init(void);
 
 /* The seed fetcher's thread, which blocks SIGPIPE. Blocks up to terms->total_timeout_ms for the transfer,
- * then up to as much again for the host names in the list; a file:// URL that names no regular file may block
- * longer. Fetches `url` (https, http or file; nothing else, and redirects lead to http and https only, at
- * most 5) and reads it as a seed list. `result` is {0}.
+ * then up to as much again for the host names in the list. Fetches `url`, which is https, http or file, and
+ * reads it as a seed list. At most 5 redirects are followed: from http to http and https, from https to https
+ * alone. A compressed answer is decoded, whether it was asked for or not; what is bounded is the list then.
+ * `result` is {0}.
  *
  * 0, or -1 with result->error and no endpoints: any HTTP status but 200; a body that is oversized or cut
- * short; a body in which not one line is an address while some are not (an error page is no list); a list of
- * host names of which not one could be looked up; stopped. An empty body is a list of none. A failed fetch
- * must never be taken for an empty list. Either way the caller calls seed_result_free. */
+ * short; a file that is no regular one; a body in which not one line is an address while some are not (an
+ * error page is no list); a list of host names of which not one could be looked up; stopped. An empty body is
+ * a list of none. A failed fetch must never be taken for an empty list. Either way the caller calls
+ * seed_result_free. */
 int seed_fetch(const char *url, const struct seed_terms *terms, struct seed_result *result);
 
 #endif

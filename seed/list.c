@@ -33,6 +33,15 @@ static void trim(const char **text, size_t *size)
         --*size;
 }
 
+/* What stands before a comment: neither mark may occur in an address. */
+static size_t before_comment(const char *text, size_t size)
+{
+    size_t n = 0;
+    while (n < size && text[n] != '#' && text[n] != ';')
+        n++;
+    return n;
+}
+
 static void tell(const struct parse *p, const char *why)
 {
     if (p->bad)
@@ -74,6 +83,7 @@ static enum line_result read_line(struct parse *p, const char *text, size_t size
 {
     struct address a;
 
+    size = before_comment(text, size);
     trim(&text, &size);
     if (size == 0)
         return LINE_READ;

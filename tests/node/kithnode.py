@@ -264,10 +264,11 @@ class Node:
 
 
 class SeedServer:
-    """A seed list over HTTP, or HTTPS with the context `tls`. `lines` may be changed at any time."""
+    """A seed list over HTTP, or HTTPS with the context `tls`. `lines` may be changed at any time; with `leads_to`, a URL,
+    it sends whoever asks there."""
 
     def __init__(self, lines=(), port=0, tls=None):
-        self.lines, self.fetches, self.path = list(lines), 0, None
+        self.lines, self.fetches, self.path, self.leads_to = list(lines), 0, None, None
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -275,7 +276,9 @@ class SeedServer:
                 body = "".join(f"{line}\n" for line in server.lines).encode()
                 server.fetches += 1
                 server.path = self.path
-                self.send_response(200)
+                self.send_response(302 if server.leads_to else 200)
+                if server.leads_to:
+                    self.send_header("Location", server.leads_to)
                 self.send_header("Content-Type", "text/plain")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -288,7 +291,8 @@ class SeedServer:
         if tls:
             self.http.socket = tls.wrap_socket(self.http.socket, server_side=True)
         self.http.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.http.server_address[1]}/seeds.txt"
+        self.port = self.http.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}/seeds.txt"
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
 
     def close(self):

@@ -50,6 +50,14 @@ def cover(path, lab, text):
     sh("mount", "--bind", new, os.path.realpath(path))
 
 
+def certificate(lab, host):
+    """A certificate for that host, which vouches for itself, and its key."""
+    path, key = os.path.join(lab.home, "certificate"), os.path.join(lab.home, "key")
+    sh("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key,
+       "-out", path, "-days", "2", "-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host}")
+    return path, key
+
+
 def wire_up(address, gateway):
     """An interface that leads to a gateway which swallows everything."""
     sh("ip", "link", "add", "outside", "type", "veth", "peer", "name", "swallows")

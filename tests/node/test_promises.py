@@ -13,7 +13,7 @@ import factomwire as wire
 import gobwire
 from factomwire import RawListener, RawPeer, closed_within, dial
 from kithnode import PORT, SLOW, Skipped, check, few, promises, run, until
-from namespace import Capture, cover, in_namespaces, sh, wire_up
+from namespace import Capture, certificate, cover, in_namespaces, sh, wire_up
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NETWORKS = {"MAIN": (0xFEEDBEEF, 8108), "TEST": (0xDEADBEEF, 8109), "LOCAL": (0x00BEADED, 8110)}
@@ -108,14 +108,6 @@ def a_program_elsewhere_is_made_with_it(lab):
 
 
 # --- beginning ---
-
-def certificate(lab, host):
-    """A certificate for that host, which vouches for itself, and its key."""
-    path, key = os.path.join(lab.home, "certificate"), os.path.join(lab.home, "key")
-    sh("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key,
-       "-out", path, "-days", "2", "-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host}")
-    return path, key
-
 
 def default_seed_url():
     rows = (ROOT / "docs" / "protocols" / "factom.md").read_text(encoding="utf-8")

@@ -19,6 +19,7 @@
 struct seed_answer {
     const char *head;         /* status line and headers, without the empty line; NULL: never answers */
     const char *body;         /* NULL: none */
+    size_t body_size;         /* 0: the body is text, up to its NUL */
     size_t repeat;            /* sends the body so often; 0: once */
     const _Atomic bool *once; /* answers as soon as it is true; NULL: at once */
 };
@@ -76,7 +77,7 @@ static void answer(struct seed_server *s, int fd, const struct seed_answer *a)
     send_all(fd, a->head, strlen(a->head));
     send_all(fd, "\r\n\r\n", 4);
     for (size_t i = 0; a->body && i < (a->repeat ? a->repeat : 1); i++)
-        send_all(fd, a->body, strlen(a->body));
+        send_all(fd, a->body, a->body_size ? a->body_size : strlen(a->body));
     close(fd);
 }
 

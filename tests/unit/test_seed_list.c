@@ -82,14 +82,49 @@ static void bad_lines_are_told_with_their_number(void **state)
     struct address_list list;
     struct bad bad;
 
-    parse_text(&list, &bad, "# seeds\n1.2.3.4:1\n\nno port\n1.2.3.4:0\n1.2.3.4:65536\r\n1.2.3.4:2\n; end");
+    parse_text(&list, &bad, "! seeds\n1.2.3.4:1\n\nno port\n1.2.3.4:0\n1.2.3.4:65536\r\n1.2.3.4:2\n. end");
     assert_int_equal(list.n, 2);
     assert_int_equal(bad.n, 5);
     const size_t lines[] = {1, 4, 5, 6, 8};
     for (size_t i = 0; i < 5; i++)
         assert_int_equal(bad.lines[i], lines[i]);
-    assert_string_equal(bad.why[0], "\"# seeds\" is not host:port");
+    assert_string_equal(bad.why[0], "\"! seeds\" is not host:port");
     assert_string_equal(bad.why[3], "\"1.2.3.4:65536\" is not host:port");
+    address_list_free(&list);
+}
+
+static void comments_are_left_out(void **state)
+{
+    (void)state;
+    struct address_list list;
+    struct bad bad;
+
+    parse_text(&list, &bad,
+               "\xef\xbb\xbf# seeds\r\n1.2.3.4:1 # one\r\n  ; two\n[::1]:2\t; three\n\n"
+               "one.test:3# four\n#\n1.2.3 # five\n#1.2.3.4:5\n1.2.3.4:6 # six # seven");
+    assert_int_equal(list.n, 4);
+    assert_address(&list.items[0], "1.2.3.4:1");
+    assert_address(&list.items[1], "[::1]:2");
+    assert_address(&list.items[2], "one.test:3");
+    assert_address(&list.items[3], "1.2.3.4:6");
+    assert_int_equal(bad.n, 1);
+    assert_int_equal(bad.lines[0], 8);
+    assert_string_equal(bad.why[0], "\"1.2.3\" is not host:port");
+    address_list_free(&list);
+}
+
+static void a_comment_may_hold_any_byte(void **state)
+{
+    (void)state;
+    static const char text[] = "1.2.3.4:1 # \0\xff\r:\n1.2.3.4\0# no\n1.2.3.4:2";
+    struct address_list list;
+    struct bad bad;
+
+    parse(&list, &bad, text, sizeof text - 1);
+    assert_int_equal(list.n, 2);
+    assert_address(&list.items[1], "1.2.3.4:2");
+    assert_int_equal(bad.n, 1);
+    assert_string_equal(bad.why[0], "\"1.2.3.4?\" is not host:port");
     address_list_free(&list);
 }
 
@@ -187,6 +222,8 @@ int main(void)
         promise_test("F27", good_lines_are_read_in_order),
         cmocka_unit_test(white_space_is_tolerated),
         promise_test("F27", bad_lines_are_told_with_their_number),
+        cmocka_unit_test(comments_are_left_out),
+        cmocka_unit_test(a_comment_may_hold_any_byte),
         cmocka_unit_test(hostile_lines_are_shown_harmless),
         cmocka_unit_test(an_address_with_a_nul_is_none),
         cmocka_unit_test(an_empty_text_is_an_empty_list),
