@@ -39,7 +39,7 @@ struct connection_terms {
     size_t n_alternatives;               /* up to ALTERNATIVES_MAX */
     /* Makes the digest of what the peer says, where it is still in the processor's cache; NULL for 0 in its
      * place. On the connection's thread; the context outlives the connection. */
-    uint64_t (*digest)(const void *context, const struct parcel *p);
+    uint64_t (*digest)(const void *context, uint32_t kind, const struct parcel *p);
     const void *digest_context;
     struct bell *controller_bell; /* rung when inbound has something, and when outbound has room; outlives
                                      the connection */

@@ -19,7 +19,9 @@ static size_t in_limit(const struct connection *c)
 {
     const struct limits *l = &c->terms.node->limits;
 
-    return (size_t)(c->ready ? l->parcel_bytes : l->handshake_bytes) + IN_SLACK;
+    if (!c->ready)
+        return (size_t)l->handshake_bytes + IN_SLACK;
+    return (size_t)(l->parcel_bytes > l->control_bytes ? l->parcel_bytes : l->control_bytes) + IN_SLACK;
 }
 
 /* Takes from, or gives back to, what the buffers of all connections share. Relaxed: nothing but the number
@@ -221,7 +223,7 @@ void inflow_event(struct connection *c, struct session_event *ev)
         m.tag = ev->message.kind;
         m.parcel = ev->message.parcel;
         if (m.parcel && c->terms.digest)
-            m.id = c->terms.digest(c->terms.digest_context, m.parcel);
+            m.id = c->terms.digest(c->terms.digest_context, m.tag, m.parcel);
         connection_count(&c->parcels_in, 1);
         post(c, &m);
         break;

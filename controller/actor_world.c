@@ -39,9 +39,9 @@ void actor_discard(void *context, struct message *m)
 
 /* --- connections --- */
 
-static uint64_t digest(const void *core, const struct parcel *p)
+static uint64_t digest(const void *core, uint32_t kind, const struct parcel *p)
 {
-    return controller_digest(core, p);
+    return controller_digest(core, kind, p);
 }
 
 static bool start(struct actor *a, struct peer_ref slot, struct connection_terms *terms)

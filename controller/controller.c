@@ -76,9 +76,9 @@ static bool open_parts(struct controller *c, const struct book_snapshot *restore
     return c->service && config->protocol->service_open(c->service, &service, c->now.ms) == 0;
 }
 
-uint64_t controller_digest(const struct controller *c, const struct parcel *p)
+uint64_t controller_digest(const struct controller *c, uint32_t kind, const struct parcel *p)
 {
-    return c->echo || c->seen ? recent_digest(&c->digest_key, p) : 0;
+    return c->echo || c->seen ? recent_digest(&c->digest_key, kind, p) : 0;
 }
 
 void controller_prefetch(const struct controller *c, const struct message *m)
@@ -169,6 +169,7 @@ static void on_peer(struct controller *c, const struct message *m)
     }
     slot_credit(c, s, c->config->merits.good);
     c->arrived = m->parcel;
+    c->arrived_kind = m->tag;
     c->arrived_digest = m->id;
     p = slot_service_peer(c, s);
     c->config->protocol->service_message(c->service, c->now.ms, &p, m->tag, m->parcel);

@@ -72,6 +72,7 @@ struct controller {
     struct book *book;
     struct recent_key digest_key;
     const struct parcel *arrived; /* the message of a peer that is being handled; not to be looked into */
+    uint32_t arrived_kind;
     uint64_t arrived_digest;
     struct recent *echo; /* who sent what; NULL where no message is held back */
     struct recent *seen; /* what anybody sent; NULL unless we relay */

@@ -29,14 +29,17 @@ _Static_assert(sizeof((struct recent_key *)0)->bytes >= crypto_shorthash_KEYBYTE
                    sizeof((struct recent_key *)0)->bytes >= XXH3_SECRET_SIZE_MIN,
                "the length of a key");
 
-uint64_t recent_digest(const struct recent_key *key, const struct parcel *p)
+/* The kind is added to the digest of the bytes: without the key nobody can tell how far apart two digests
+ * are, and so nobody can choose bytes that make up for another kind. */
+uint64_t recent_digest(const struct recent_key *key, uint32_t kind, const struct parcel *p)
 {
     uint64_t digest;
 
-    if (!key->strong)
-        return XXH3_64bits_withSecret(p->bytes, p->size, key->bytes, sizeof key->bytes);
-    crypto_shorthash((unsigned char *)&digest, p->bytes, p->size, key->bytes);
-    return digest;
+    if (key->strong)
+        crypto_shorthash((unsigned char *)&digest, p->bytes, p->size, key->bytes);
+    else
+        digest = XXH3_64bits_withSecret(p->bytes, p->size, key->bytes, sizeof key->bytes);
+    return digest + kind * 0x9e3779b97f4a7c15ULL;
 }
 
 struct recent *recent_new(int64_t window_ms)

@@ -14,14 +14,15 @@
 #include "queue/message.h"
 #include "queue/parcel.h"
 
-/* How a node makes the digests for all its memories. `strong`: a peer can't find two messages of one digest,
- * and so can't keep one of them from those that are told each message once. Otherwise it might, which would
- * keep a message from nobody but itself, and long messages cost a tenth. */
+/* How a node makes the digests for all its memories: of a message's kind and its bytes, as two kinds with
+ * equal bytes are two messages. `strong`: a peer can't find two messages of one digest, and so can't keep one
+ * of them from those that are told each message once. Otherwise it might, which would keep a message from
+ * nobody but itself, and long messages cost a tenth. */
 struct recent_key {
     bool strong;
     uint8_t bytes[192]; /* random */
 };
-uint64_t recent_digest(const struct recent_key *key, const struct parcel *p);
+uint64_t recent_digest(const struct recent_key *key, uint32_t kind, const struct parcel *p);
 
 struct recent;
 

@@ -117,7 +117,8 @@ static void retry_relayed(struct controller *c)
 void route_deliver(struct controller *c, struct peer_ref from, uint32_t kind, struct parcel *parcel)
 {
     struct message m = {.type = MSG_PEER, .tag = kind, .peer = from, .parcel = parcel};
-    uint64_t digest = parcel == c->arrived ? c->arrived_digest : controller_digest(c, parcel);
+    bool as_it_came = parcel == c->arrived && kind == c->arrived_kind;
+    uint64_t digest = as_it_came ? c->arrived_digest : controller_digest(c, kind, parcel);
 
     if (c->echo)
         recent_note(c->echo, from, digest, c->now.ms);
@@ -194,7 +195,7 @@ static void retry_answers(struct controller *c)
 void route_send(struct controller *c, const struct message *m)
 {
     if (c->seen)
-        recent_note(c->seen, PEER_NOBODY, recent_digest(&c->digest_key, m->parcel), c->now.ms);
+        recent_note(c->seen, PEER_NOBODY, controller_digest(c, SEND_KIND(m->tag), m->parcel), c->now.ms);
     sending_start(c, &c->sending, m);
 }
 

@@ -60,7 +60,7 @@ static void choose(struct controller *c, struct sending *s)
 {
     enum scope scope = SEND_SCOPE(s->message.tag);
     struct peer_ref except = s->message.peer;
-    uint64_t digest = c->echo ? recent_digest(&c->digest_key, s->message.parcel) : 0;
+    uint64_t digest = c->echo ? controller_digest(c, SEND_KIND(s->message.tag), s->message.parcel) : 0;
     size_t specials;
 
     for (size_t i = 0; scope == SCOPE_BROADCAST && i < c->n_online; i++) {

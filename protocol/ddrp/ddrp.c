@@ -90,6 +90,7 @@ static const struct protocol_kind fnd_kinds[] = {
                    .queue_parcels = 5000,                                                                    \
                    .queue_bytes = 64U << 20,                                                                 \
                    .parcel_bytes = DDRP_MESSAGE_MAX,                                                         \
+                   .control_bytes = DDRP_MESSAGE_MAX,                                                        \
                    .receive_bytes = 1U << 30,                                                                \
                    .handshake_bytes = 64U << 10,                                                             \
                    .assemble_bytes = 32U << 20,                                                              \

@@ -19,7 +19,7 @@ bool ddrp_hello_read(const struct ddrp_revision *r, struct bytes message, struct
         h->external_port = (uint16_t)ddrp_take_uint(&in, 2);
     }
     ddrp_take_string(&in); /* the user agent says nothing that matters */
-    return ddrp_is_read(&in);
+    return ddrp_is_read(&in) && ddrp_is_public_key(h->public_key);
 }
 
 void ddrp_hello_write(const struct ddrp_revision *r, const struct ddrp_hello *h, const char *user_agent,

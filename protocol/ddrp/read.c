@@ -8,12 +8,19 @@ static uint64_t smaller(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* How long the next message may be. */
-static uint64_t longest(const struct ddrp_session *s)
+static bool is_payload(const struct ddrp_session *s, struct bytes in)
+{
+    uint32_t type;
+    return ddrp_envelope_type(s->revision, in, &type) && ddrp_kind_of(s->revision, type) <= DDRP_UPDATE_REQ;
+}
+
+/* How long the message of the envelope that begins `in` may be. What an application may not send says nothing
+ * about what nodes tell each other. */
+static uint64_t longest(const struct ddrp_session *s, struct bytes in)
 {
     const struct limits *l = &s->terms.node->limits;
     if (s->stage == STAGE_OPEN) {
-        return smaller(l->parcel_bytes, DDRP_MESSAGE_MAX);
+        return smaller(is_payload(s, in) ? l->parcel_bytes : l->control_bytes, DDRP_MESSAGE_MAX);
     }
     return smaller(l->handshake_bytes - smaller(l->handshake_bytes, s->handshake_used), DDRP_MESSAGE_MAX);
 }
@@ -83,7 +90,8 @@ static size_t read_envelope(struct ddrp_session *s, int64_t now_ms, struct bytes
 {
     struct ddrp_arrival a = {.kind = DDRP_KINDS};
     enum end_reason fault = s->stage == STAGE_OPEN ? END_BAD_INPUT : END_HANDSHAKE;
-    switch (ddrp_envelope_read(s->revision, in, longest(s), &a.envelope)) {
+    uint64_t most = longest(s, in);
+    switch (ddrp_envelope_read(s->revision, in, most, &a.envelope)) {
     case FRAMING_WHOLE:
         break;
     case FRAMING_PART:
@@ -92,7 +100,7 @@ static size_t read_envelope(struct ddrp_session *s, int64_t now_ms, struct bytes
         ddrp_end(s, ev, fault, "wrong magic");
         return 0;
     case FRAMING_BAD_LENGTH:
-        ddrp_end(s, ev, fault, "malformed length, or one above %" PRIu64, longest(s));
+        ddrp_end(s, ev, fault, "malformed length, or one above %" PRIu64, most);
         return 0;
     }
     a.kind = ddrp_kind_of(s->revision, a.envelope.type);

@@ -16,7 +16,7 @@ enum ddrp_check {
 };
 
 #define DDRP_CHECKS_MAX 6
-#define DDRP_ASK_MOST   3
+#define DDRP_ASK_MOST   3 /* peers that are asked for addresses in a round */
 
 struct ddrp_revision {
     uint8_t type_bytes;         /* of an envelope's type */
@@ -30,7 +30,8 @@ struct ddrp_revision {
     bool ignores_unknown;       /* a type without a kind */
     bool ignores_forged;        /* after the handshake: signed with a key that is not the peer's */
     uint16_t share_most;        /* entries of a PeerRes that are accepted */
-    uint32_t ask_most;          /* peers that are asked for addresses at a time; 0: all, wanted or not */
+    bool asks_everybody;        /* each timings.request, for addresses, wanted or not */
+    int64_t hungry_ms;          /* the same of some peers while connections are wanted; 0: timings.request */
     int64_t window_s;           /* how far a timestamp may be off, either way */
     int64_t handshake_ms[2];    /* by enum direction: longest time for what the peer has to say */
     const char *user_agents[2]; /* by enum direction: what we call ourselves */

@@ -2,12 +2,36 @@
 
 #include <stdlib.h>
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* A node that lacks connections must not wait for them as long as one that has enough. */
+static int64_t round_length(const struct ddrp_service *s)
+{
+    int64_t request = s->terms.node->timings.request;
+    return s->revision->hungry_ms > 0 ? earlier(request, s->revision->hungry_ms) : request;
+}
+
+static void start_round(struct ddrp_service *s, int64_t now_ms)
+{
+    s->round_ms = now_ms + round_length(s);
+    s->asked = 0;
+}
+
+static void set_everybody(struct ddrp_service *s, int64_t now_ms)
+{
+    s->everybody_ms = s->revision->asks_everybody ? now_ms + s->terms.node->timings.request : INT64_MAX;
+}
+
 static int open_as(const struct ddrp_revision *revision, void *v, const struct service_terms *terms,
                    int64_t now_ms)
 {
     struct ddrp_service *s = v;
-    *s = (struct ddrp_service){
-        .revision = revision, .terms = *terms, .round_ms = now_ms + terms->node->timings.request};
+    *s = (struct ddrp_service){.revision = revision, .terms = *terms};
+    start_round(s, now_ms);
+    set_everybody(s, now_ms);
     return 0;
 }
 
@@ -37,7 +61,7 @@ void ddrp_service_online(void *v, int64_t now_ms, const struct service_peer *p)
 {
     struct ddrp_service *s = v;
     (void)now_ms;
-    if (s->asked < s->revision->ask_most && s->terms.actions->wanted(s->terms.world) > 0) {
+    if (s->asked < DDRP_ASK_MOST && s->terms.actions->wanted(s->terms.world) > 0) {
         ask(s, p);
     }
 }
@@ -51,17 +75,17 @@ static void ask_everybody(struct ddrp_service *s)
 }
 
 /* Each peer that is online is as likely to be asked as any other. */
-static void ask_some(struct ddrp_service *s, uint32_t most)
+static void ask_some(struct ddrp_service *s)
 {
     struct service_peer chosen[DDRP_ASK_MOST], p = {.ref = PEER_NOBODY};
     uint32_t n = 0;
     for (uint64_t seen = 0; s->terms.actions->next_peer(s->terms.world, p.ref, &p); seen++) {
-        if (n < most) {
+        if (n < DDRP_ASK_MOST) {
             chosen[n++] = p;
             continue;
         }
         uint64_t at = s->terms.actions->random(s->terms.world) % (seen + 1);
-        if (at < most) {
+        if (at < DDRP_ASK_MOST) {
             chosen[at] = p;
         }
     }
@@ -73,21 +97,21 @@ static void ask_some(struct ddrp_service *s, uint32_t most)
 int64_t ddrp_service_deadline(const void *v)
 {
     const struct ddrp_service *s = v;
-    return s->round_ms;
+    return earlier(s->round_ms, s->everybody_ms);
 }
 
 void ddrp_service_tick(void *v, int64_t now_ms)
 {
     struct ddrp_service *s = v;
-    if (now_ms < s->round_ms) {
-        return;
-    }
-    s->round_ms = now_ms + s->terms.node->timings.request;
-    s->asked = 0;
-    if (s->revision->ask_most == 0) {
+    if (now_ms >= s->everybody_ms) {
+        set_everybody(s, now_ms);
+        start_round(s, now_ms);
         ask_everybody(s);
-    } else if (s->terms.actions->wanted(s->terms.world) > 0) {
-        ask_some(s, s->revision->ask_most);
+    } else if (now_ms >= s->round_ms) {
+        start_round(s, now_ms);
+        if (s->terms.actions->wanted(s->terms.world) > 0) {
+            ask_some(s);
+        }
     }
 }
 

@@ -7,8 +7,9 @@
 struct ddrp_service {
     const struct ddrp_revision *revision;
     struct service_terms terms;
-    int64_t round_ms; /* when the next round of asking begins */
-    uint32_t asked;   /* peers in this one */
+    int64_t round_ms;     /* when the next round of asking some begins */
+    int64_t everybody_ms; /* when everybody is asked next */
+    uint32_t asked;       /* peers in this round */
 };
 
 struct ddrp_service_peer {

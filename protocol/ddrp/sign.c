@@ -102,6 +102,12 @@ enum ddrp_verdict ddrp_verify(const uint8_t *digest, const uint8_t *signature, c
     return same ? SIGNATURE_VALID : SIGNATURE_INVALID;
 }
 
+bool ddrp_is_public_key(const uint8_t *public_key)
+{
+    secp256k1_pubkey key;
+    return secp256k1_ec_pubkey_parse(secp256k1_context_static, &key, public_key, DDRP_PUBLIC_KEY_BYTES) == 1;
+}
+
 void ddrp_peer_id(const uint8_t *public_key, struct peer_id *id)
 {
     *id = (struct peer_id){.size = DDRP_ID_BYTES};

@@ -39,6 +39,9 @@ enum ddrp_verdict {
 /* Whether a signature is `public_key`'s; where that is NULL, somebody's is valid. */
 enum ddrp_verdict ddrp_verify(const uint8_t *digest, const uint8_t *signature, const uint8_t *public_key);
 
+/* Whether these DDRP_PUBLIC_KEY_BYTES are a point of the curve. */
+bool ddrp_is_public_key(const uint8_t *public_key);
+
 void ddrp_peer_id(const uint8_t *public_key, struct peer_id *id);
 
 /* What a secret makes its holder; as struct protocol's `identity`. */

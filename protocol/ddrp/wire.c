@@ -96,6 +96,15 @@ bool ddrp_is_read(const struct ddrp_reader *r)
     return !r->failed && (r->lax || r->at == r->end);
 }
 
+bool ddrp_envelope_type(const struct ddrp_revision *r, struct bytes in, uint32_t *type)
+{
+    if (in.size < sizeof magic + r->type_bytes) {
+        return false;
+    }
+    *type = big_endian(in.data + sizeof magic, r->type_bytes);
+    return true;
+}
+
 enum ddrp_framing ddrp_envelope_read(const struct ddrp_revision *r, struct bytes in, uint64_t most,
                                      struct ddrp_envelope *e)
 {

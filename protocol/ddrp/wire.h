@@ -42,6 +42,9 @@ enum ddrp_framing {
     FRAMING_BAD_LENGTH, /* malformed, or a message longer than `most`; told as soon as the length is there */
 };
 
+/* The type of the first envelope of `in`; false while it is not there. */
+bool ddrp_envelope_type(const struct ddrp_revision *r, struct bytes in, uint32_t *type);
+
 /* Looks at the first envelope of `in`. */
 enum ddrp_framing ddrp_envelope_read(const struct ddrp_revision *r, struct bytes in, uint64_t most,
                                      struct ddrp_envelope *e);

@@ -72,6 +72,7 @@ const struct protocol factom_protocol = {
                .queue_parcels = 5000,
                .queue_bytes = 64U << 20,
                .parcel_bytes = FRAME_MAX - FRAME_OVERHEAD,
+               .control_bytes = 1U << 20,
                .receive_bytes = 1U << 30,
                .handshake_bytes = 64U << 10,
                .assemble_bytes = 32U << 20,

@@ -25,7 +25,8 @@ static uint64_t frame_most(const struct session *s)
     if (s->stage == STAGE_HANDSHAKE) {
         return l->handshake_bytes > s->handshake_used ? l->handshake_bytes - s->handshake_used : 0;
     }
-    uint64_t most = l->parcel_bytes + FRAME_OVERHEAD;
+    uint64_t payload = l->parcel_bytes > l->control_bytes ? l->parcel_bytes : l->control_bytes;
+    uint64_t most = payload + FRAME_OVERHEAD;
     return most < FRAME_MAX ? most : FRAME_MAX;
 }
 

@@ -78,10 +78,18 @@ static void receive_ping(struct session *s, struct session_event *ev, struct buf
     }
 }
 
+/* What an application may not send says nothing about what nodes tell each other. */
+static uint64_t longest(const struct session *s, uint32_t type)
+{
+    const struct limits *l = &s->terms.node->limits;
+    bool is_payload = type == TYPE_MESSAGE || type == TYPE_MESSAGE_PART;
+    return is_payload ? l->parcel_bytes : l->control_bytes;
+}
+
 void session_receive(struct session *s, int64_t now_ms, const struct arrival *a, struct session_event *ev,
                      struct buffer *out)
 {
-    if (a->payload.size == 0 || a->payload.size > s->terms.node->limits.parcel_bytes) {
+    if (a->payload.size == 0 || a->payload.size > longest(s, a->type)) {
         session_end(s, ev, END_BAD_INPUT, "payload of %zu bytes", a->payload.size);
         return;
     }

@@ -398,14 +398,20 @@ static inline void say(struct world *w, enum scope scope, struct peer_ref to, co
     controller_handle(w->core, now(w), &m);
 }
 
-static inline void receive(struct world *w, struct peer_ref from, const char *text)
+/* Of the protocol's kinds the one with that index. */
+static inline void receive_kind(struct world *w, struct peer_ref from, size_t kind, const char *text)
 {
-    struct message m = {.type = MSG_PEER, .tag = w->config.protocol->kinds[0].kind, .peer = from};
+    struct message m = {.type = MSG_PEER, .tag = w->config.protocol->kinds[kind].kind, .peer = from};
 
     m.parcel = parcel_new(text, strlen(text));
     assert_non_null(m.parcel);
-    m.id = controller_digest(w->core, m.parcel);
+    m.id = controller_digest(w->core, m.tag, m.parcel);
     controller_handle(w->core, now(w), &m);
+}
+
+static inline void receive(struct world *w, struct peer_ref from, const char *text)
+{
+    receive_kind(w, from, 0, text);
 }
 
 static inline struct command *command(enum command_type type)

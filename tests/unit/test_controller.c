@@ -139,6 +139,30 @@ static void a_relay_passes_each_message_on_once(void **state)
     world_free(w);
 }
 
+/* The same bytes of another kind are another message, for whoever relays and for whoever is told. */
+static void two_kinds_are_two_messages(void **state)
+{
+    (void)state;
+    for (int relays = 0; relays < 2; relays++) {
+        struct world *w = world_of("fnd");
+        struct peer_ref a;
+
+        w->config.relay = relays;
+        world_open(w);
+        a = incoming(w, 1);
+        receive_kind(w, a, 1, "a");
+        receive_kind(w, a, 2, "a");
+        assert_int_equal(w->n_delivered, 2);
+        say(w, SCOPE_FULL, PEER_NOBODY, "a", 1); /* as the first kind, which a did not send */
+        assert_int_equal(w->n_posted, 1);
+        receive_kind(w, a, 0, "a");
+        assert_int_equal(w->n_delivered, relays ? 2 : 3); /* what we sent comes back */
+        say(w, SCOPE_FULL, PEER_NOBODY, "a", 2);
+        assert_int_equal(w->n_posted, 0);
+        world_free(w);
+    }
+}
+
 /* Also where it is not remembered who sent what (-echo 0). */
 static void a_relay_sends_nothing_back(void **state)
 {
@@ -1008,6 +1032,7 @@ int main(void)
         cmocka_unit_test(a_full_mailbox_waits_without_keeping_others),
         cmocka_unit_test(a_full_application_waits_too),
         cmocka_unit_test(a_relay_passes_each_message_on_once),
+        cmocka_unit_test(two_kinds_are_two_messages),
         cmocka_unit_test(a_relay_sends_nothing_back),
         cmocka_unit_test(what_a_relay_sent_itself_does_not_come_back),
         cmocka_unit_test(a_relay_that_waits_keeps_back_the_sender_alone),

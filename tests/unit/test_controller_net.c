@@ -299,7 +299,7 @@ static enum outlet_result v_post(void *world, struct moment now, struct peer_ref
     }
     arrives.peer = other.ref;
     if (m->parcel)
-        arrives.id = controller_digest(n->net->nodes[other.node].core, m->parcel);
+        arrives.id = controller_digest(n->net->nodes[other.node].core, m->type, m->parcel);
     net_post(n->net, other.node, &arrives);
     return OUTLET_POSTED;
 }

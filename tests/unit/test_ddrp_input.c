@@ -436,6 +436,24 @@ static void hello_by_another(struct side *s)
     feed_hello(s, carol, 1, zero);
 }
 
+/* All that is wrong with it is its key: it is no point of the curve. */
+static void hello_of_no_key(struct side *s)
+{
+    struct forgery f = forgery(s->protocol, alice, DDRP_HELLO);
+    uint8_t nonce[DDRP_NONCE_BYTES] = {1, 2, 3}, no_point[DDRP_PUBLIC_KEY_BYTES] = {0x02};
+    struct buffer b = {0};
+    memset(no_point + 1, 0xff, sizeof no_point - 1);
+    struct ddrp_hello h = {.version = 1,
+                           .local_nonce = nonce,
+                           .remote_nonce = zero,
+                           .public_key = no_point,
+                           .external_port = 9097};
+    ddrp_hello_write(f.revision, &h, "test", &b);
+    f.message = bytes_of(&b);
+    side_feed_forgery(s, &f);
+    buffer_fini(&b);
+}
+
 static void acknowledgement(struct side *s)
 {
     feed(s, DDRP_HELLO_ACK, s->nonce, sizeof s->nonce);
@@ -491,12 +509,52 @@ static void test_later(void **state)
         {"share of 1025", share_of_1025, ENDED, ENDED},
         {"share of 2^64-1", share_of_all, ENDED, ENDED},
         {"Hello", hello, IGNORED, IGNORED},
+        {"Hello of no key", hello_of_no_key, ENDED, ENDED},
         {"HelloAck", acknowledgement, IGNORED, IGNORED},
     };
     for (size_t i = 0; i < 2 * sizeof rows / sizeof rows[0]; i++) {
         struct side a, b;
         side_pair(&a, &b, both[i % 2]);
         expect_row(&rows[i / 2], &b, END_BAD_INPUT);
+        side_close(&a);
+        side_close(&b);
+    }
+}
+
+/* Timestamps are whole seconds, our clock is not: what is a part of a second beyond the window is beyond it.
+ */
+static void test_parts_of_a_second(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        int64_t window_s = revision_of(both[i])->window_s;
+        for (int64_t off_ms = -1; off_ms <= 1; off_ms++) {
+            for (int early = 0; early < 2; early++) {
+                struct side a, b;
+                side_pair(&a, &b, both[i]);
+                b.wall_ms = (int64_t)NOW_S * 1000 + off_ms;
+                feed_at(&b, (uint32_t)(early ? NOW_S + window_s : NOW_S - window_s));
+                assert_int_equal(b.over, early ? off_ms < 0 : off_ms > 0);
+                side_close(&a);
+                side_close(&b);
+            }
+        }
+    }
+}
+
+/* How long the application's messages may be says nothing about the node's own. */
+static void test_control_messages_have_their_own_limit(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct side a, b;
+        side_pair(&a, &b, both[i]);
+        b.node.limits.parcel_bytes = 10;
+        feed_share(&b, 120, 120, 120);
+        assert_false(b.over);
+        assert_int_equal(ddrp_share_of(b.parcel).n, 120);
+        opaque(&b);
+        expect_ended(&b, END_BAD_INPUT);
         side_close(&a);
         side_close(&b);
     }
@@ -531,6 +589,7 @@ static void test_instead_of_hello(void **state)
         {"unknown type", unknown_type, IGNORED, ENDED},
         {"Hello cut", hello_cut, ENDED, ENDED},
         {"signed by another", hello_by_another, ENDED, ENDED},
+        {"Hello of no key", hello_of_no_key, ENDED, ENDED},
         {"wrong magic", wrong_magic, ENDED, ENDED},
         {"length over the limit", length_over_limit, ENDED, ENDED},
         {"time 0", time_zero, ENDED, ENDED},
@@ -692,6 +751,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_later),
+        cmocka_unit_test(test_parts_of_a_second),
+        cmocka_unit_test(test_control_messages_have_their_own_limit),
         promise_test("D11", test_counts),
         cmocka_unit_test(test_instead_of_hello),
         cmocka_unit_test(test_instead_of_ack),

@@ -223,6 +223,45 @@ static void test_fnd_asks_everybody(void **state)
     stop();
 }
 
+/* As often as a node of the other revision while it lacks connections: an hour is for those that have enough.
+ */
+static void test_fnd_asks_while_it_lacks_peers(void **state)
+{
+    (void)state;
+    start(&fnd_protocol);
+    come_online(1);
+    assert_int_equal(count_asked(), 1);
+    for (int round = 0; round < 5; round++) {
+        wait(9999);
+        assert_int_equal(count_asked(), 0);
+        wait(1);
+        assert_int_equal(count_asked(), 1);
+    }
+    come_online(PEERS - 1);
+    assert_int_equal(count_asked(), 2); /* the others of this round */
+    wait(10000);
+    assert_int_equal(count_asked(), 3);
+    w.wanted = 0;
+    wait(20000);
+    assert_int_equal(count_asked(), 0);
+    stop();
+}
+
+static void test_fnd_asks_as_often_as_it_is_told(void **state)
+{
+    (void)state;
+    start(&fnd_protocol);
+    stop();
+    w.node.timings.request = 1000;
+    struct service_terms terms = {.node = &w.node, .actions = &actions};
+    assert_int_equal(fnd_protocol.service_open(&w.service, &terms, w.now_ms), 0);
+    come_online(1);
+    assert_int_equal(count_asked(), 1);
+    wait(1000);
+    assert_int_equal(count_asked(), 1);
+    stop();
+}
+
 /* --- answering --- */
 
 static void add_shareable(const char *endpoint, uint8_t id_size)
@@ -397,6 +436,8 @@ int main(void)
         promise_test("D5 D6 D9", test_pip_asks_some),
         promise_test("D5", test_pip_asks_the_first_at_once),
         promise_test("D5", test_fnd_asks_everybody),
+        cmocka_unit_test(test_fnd_asks_while_it_lacks_peers),
+        cmocka_unit_test(test_fnd_asks_as_often_as_it_is_told),
         promise_test("D7", test_answers),
         promise_test("D15", test_answers_with_some),
         cmocka_unit_test(test_learns_what_it_asked_for),

@@ -936,6 +936,31 @@ static void test_payload_limit(void **state)
     }
 }
 
+/* How long the application's messages may be says nothing about the node's own. */
+static void test_control_parcels_have_their_own_limit(void **state)
+{
+    (void)state;
+    for (uint32_t version = 9; version <= 11; version++) {
+        struct pair p;
+        pair_start(&p, version, version);
+        converse(&p.dialer, &p.listener, SIZE_MAX);
+        p.listener.node.limits.parcel_bytes = 10;
+        struct endpoint list[120];
+        for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
+            assert_true(endpoint_parse(&list[i], "10.0.0.1:8110"));
+            list[i].port = (uint16_t)(8110 + i);
+        }
+        struct parcel *share = parcel_new(list, sizeof list);
+        assert_int_equal(side_say(&p.dialer, FACTOM_PEER_SHARE, SCOPE_NONE, share), 0);
+        converse(&p.dialer, &p.listener, SIZE_MAX);
+        assert_false(p.listener.over);
+        assert_int_equal(p.listener.shares, 1);
+        assert_int_equal(p.listener.share->size, sizeof list);
+        parcel_release(share);
+        pair_close(&p);
+    }
+}
+
 /* --- liveness --- */
 
 static void test_silence(void **state)
@@ -1330,6 +1355,7 @@ int main(void)
         cmocka_unit_test(test_share_too_long),
         cmocka_unit_test(test_lengths),
         cmocka_unit_test(test_payload_limit),
+        cmocka_unit_test(test_control_parcels_have_their_own_limit),
         cmocka_unit_test(test_silence),
         cmocka_unit_test(test_busy_peer_is_alive),
         cmocka_unit_test(test_deaf_ourselves),

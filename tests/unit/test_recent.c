@@ -99,7 +99,7 @@ static void what_is_oldest_makes_room(void **state)
     recent_free(r);
 }
 
-static void digests_go_by_the_bytes_and_the_key(void **state)
+static void digests_go_by_the_kind_the_bytes_and_the_key(void **state)
 {
     struct parcel *a = parcel_new("one", 3), *b = parcel_new("one", 3), *c = parcel_new("two", 3);
 
@@ -111,9 +111,10 @@ static void digests_go_by_the_bytes_and_the_key(void **state)
         memset(key.bytes, 1, sizeof key.bytes);
         other = key;
         other.bytes[0] = 2;
-        assert_true(recent_digest(&key, a) == recent_digest(&key, b));
-        assert_true(recent_digest(&key, a) != recent_digest(&key, c));
-        assert_true(recent_digest(&key, a) != recent_digest(&other, a));
+        assert_true(recent_digest(&key, 1, a) == recent_digest(&key, 1, b));
+        assert_true(recent_digest(&key, 1, a) != recent_digest(&key, 1, c));
+        assert_true(recent_digest(&key, 1, a) != recent_digest(&key, 2, a));
+        assert_true(recent_digest(&key, 1, a) != recent_digest(&other, 1, a));
     }
     parcel_release(a);
     parcel_release(b);
@@ -123,9 +124,11 @@ static void digests_go_by_the_bytes_and_the_key(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(it_is_remembered_for_a_while),        cmocka_unit_test(there_is_room_for_many),
-        cmocka_unit_test(what_comes_again_takes_no_more_room), promise_test("P28", what_is_oldest_makes_room),
-        cmocka_unit_test(digests_go_by_the_bytes_and_the_key),
+        cmocka_unit_test(it_is_remembered_for_a_while),
+        cmocka_unit_test(there_is_room_for_many),
+        cmocka_unit_test(what_comes_again_takes_no_more_room),
+        promise_test("P28", what_is_oldest_makes_room),
+        cmocka_unit_test(digests_go_by_the_kind_the_bytes_and_the_key),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
