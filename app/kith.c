@@ -12,9 +12,11 @@
 #include "app/identity.h"
 #include "app/open.h"
 #include "app/options.h"
+#include "app/text.h"
 #include "controller/actor.h"
 #include "queue/bell.h"
 #include "queue/clock.h"
+#include "queue/descriptor.h"
 #include "seed/fetch.h"
 
 /* What the application calls a peer, by the place of its connection: kept by the receiving thread, from the
@@ -25,6 +27,7 @@ struct name {
 };
 
 struct kith {
+    unsigned forks; /* descriptors_forks() where it was opened: it is of no use in a child of that process */
     const struct options *options;
     struct options own; /* what *options is, where the node was opened with a kith_config */
     struct log_sink sink;
@@ -53,6 +56,31 @@ const char *kith_version(void)
     return KITH_VERSION;
 }
 
+/* --- what callers may get wrong --- */
+
+/* What becomes of a call on that node; KITH_OK where it can be spoken to. A node of the process that this one
+ * was forked from has no threads here. */
+static enum kith_result look_at(const struct kith *node)
+{
+    if (!node)
+        return KITH_INVALID;
+    return node->forks == descriptors_forks() ? KITH_OK : KITH_CLOSED;
+}
+
+static bool is_here(const struct kith *node)
+{
+    return look_at(node) == KITH_OK;
+}
+
+/* Where the caller has no room for an error text: room that nobody reads. */
+static char *error_room(char *error, size_t *error_size, char nowhere[1])
+{
+    if (error && *error_size > 0)
+        return error;
+    *error_size = 1;
+    return nowhere;
+}
+
 /* --- configuration --- */
 
 struct kith_config *kith_config_new(void)
@@ -75,11 +103,22 @@ void kith_config_free(struct kith_config *c)
 int kith_config_set(struct kith_config *c, const char *name, const char *value, char *error,
                     size_t error_size)
 {
+    char nowhere[1];
+
+    error = error_room(error, &error_size, nowhere);
+    if (!c || !name || !value)
+        return text_fail(error, error_size, "%s%s: NULL", c && name ? "-" : "",
+                         c ? name ? name : "name" : "config");
     return options_set(&c->options, name, value, error, error_size);
 }
 
 int kith_config_load(struct kith_config *c, char *error, size_t error_size)
 {
+    char nowhere[1];
+
+    error = error_room(error, &error_size, nowhere);
+    if (!c)
+        return text_fail(error, error_size, "config: NULL");
     return options_load(&c->options, error, error_size);
 }
 
@@ -117,7 +156,7 @@ static void node_free(struct kith *node)
 
 static bool node_start(struct kith *node, const struct options *options, char *error, size_t error_size)
 {
-    if (sodium_init() < 0 || seed_fetch_global_init() < 0) {
+    if (sodium_init() < 0 || seed_fetch_global_init() < 0 || descriptors_watch_forks() < 0) {
         snprintf(error, error_size, "libsodium or libcurl cannot be initialised");
         return false;
     }
@@ -140,6 +179,7 @@ static struct kith *node_new(kith_log_function *log, void *log_context, char *er
         return NULL;
     }
     options_init(&node->own);
+    node->forks = descriptors_forks();
     node->log = log;
     node->log_context = log_context;
     node->sink = (struct log_sink){.line = log ? log_to_caller : log_to_stderr, .context = node};
@@ -161,9 +201,16 @@ struct kith *kith_open_options(const struct options *options, kith_log_function 
 struct kith *kith_open(struct kith_config *config, kith_log_function *log, void *log_context, char *error,
                        size_t error_size)
 {
-    struct kith *node = node_new(log, log_context, error, error_size);
+    struct kith *node;
     struct options *o;
+    char nowhere[1];
 
+    error = error_room(error, &error_size, nowhere);
+    if (!config) {
+        text_fail(error, error_size, "config: NULL");
+        return NULL;
+    }
+    node = node_new(log, log_context, error, error_size);
     if (!node)
         return NULL;
     o = &node->own;
@@ -179,7 +226,7 @@ struct kith *kith_open(struct kith_config *config, kith_log_function *log, void 
 
 void kith_close(struct kith *node)
 {
-    if (!node)
+    if (!is_here(node))
         return;
     actor_free(node->actor);
     node_free(node);
@@ -187,7 +234,8 @@ void kith_close(struct kith *node)
 
 void kith_quit(struct kith *node)
 {
-    actor_quit(node->actor);
+    if (is_here(node))
+        actor_quit(node->actor);
 }
 
 /* --- sending --- */
@@ -242,8 +290,11 @@ static enum scope scope_of(const char *target)
 
 const char *kith_kind(const struct kith *node, size_t i)
 {
-    const struct protocol_kind *k = node->options->config.protocol->kinds;
+    const struct protocol_kind *k;
 
+    if (!is_here(node))
+        return NULL;
+    k = node->options->config.protocol->kinds;
     for (; k->name && i > 0; i--)
         k++;
     return k->name;
@@ -277,16 +328,25 @@ static enum send_result queue_parcel(struct kith *node, enum scope scope, struct
     return r;
 }
 
+static bool message_is_whole(const struct kith *node, const struct kith_message *m)
+{
+    return m && m->target && m->bytes && m->size > 0 &&
+           m->size <= node->options->config.terms.limits.parcel_bytes;
+}
+
 enum kith_result kith_send_message(struct kith *node, const struct kith_message *m, int timeout_ms)
 {
-    const struct protocol_kind *kind = find_kind(node, m->kind);
-    enum scope scope = scope_of(m->target);
+    const struct protocol_kind *kind;
+    enum scope scope;
     struct peer_ref peer = PEER_NOBODY;
     struct parcel *parcel;
     enum send_result r;
 
-    if (!kind || m->size == 0 || m->size > node->options->config.terms.limits.parcel_bytes)
+    if (!is_here(node))
+        return look_at(node);
+    if (!message_is_whole(node, m) || !(kind = find_kind(node, m->kind)))
         return KITH_INVALID;
+    scope = scope_of(m->target);
     if (scope == SCOPE_PEER && !actor_find(node->actor, m->target, &peer))
         return KITH_NO_PEER;
     parcel = parcel_new(m->bytes, m->size);
@@ -313,12 +373,12 @@ enum kith_result kith_send_wait(struct kith *node, const char *target, const voi
 
 int kith_room_fd(const struct kith *node)
 {
-    return actor_room_fd(node->actor);
+    return is_here(node) ? actor_room_fd(node->actor) : -1;
 }
 
 int kith_command_fd(const struct kith *node)
 {
-    return actor_command_fd(node->actor);
+    return is_here(node) ? actor_command_fd(node->actor) : -1;
 }
 
 /* --- receiving --- */
@@ -449,6 +509,8 @@ enum kith_receive kith_receive(struct kith *node, struct kith_item *item)
 {
     struct taken t;
 
+    if (!is_here(node) || !item)
+        return KITH_NOTHING;
     node_event_free(node->event);
     parcel_release(node->current);
     node->event = NULL;
@@ -474,28 +536,33 @@ enum kith_receive kith_receive(struct kith *node, struct kith_item *item)
 
 void kith_keep(struct kith *node, struct kith_parcel *parcel)
 {
-    if (node->current == parcel->owner)
+    if (is_here(node) && parcel && node->current == parcel->owner)
         node->current = NULL;
 }
 
 void kith_release(struct kith_parcel *parcel)
 {
+    if (!parcel)
+        return;
     parcel_release(parcel->owner);
     parcel->owner = NULL;
 }
 
 int kith_fd(const struct kith *node)
 {
-    return actor_fd(node->actor);
+    return is_here(node) ? actor_fd(node->actor) : -1;
 }
 
 /* --- commands --- */
 
 static enum kith_result run_command(struct kith *node, const struct command *command, uint64_t id)
 {
-    struct command *c = malloc(sizeof *c);
+    struct command *c;
     enum send_result r;
 
+    if (!is_here(node))
+        return look_at(node);
+    c = malloc(sizeof *c);
     if (!c)
         return KITH_NO_MEMORY;
     *c = *command;
@@ -519,7 +586,9 @@ enum kith_result kith_ban(struct kith *node, const char *peer_or_ip, int64_t ms,
 {
     struct command c = {.type = COMMAND_BAN, .ms = ms};
 
-    if (ms < 0)
+    if (!is_here(node))
+        return look_at(node);
+    if (!peer_or_ip || ms < 0)
         return KITH_INVALID;
     if (!ip_parse(&c.ip, peer_or_ip) && !actor_find(node->actor, peer_or_ip, &c.peer))
         return KITH_NO_PEER;
@@ -531,6 +600,8 @@ enum kith_result kith_unban(struct kith *node, const char *ip, uint64_t id)
     struct command c = {.type = COMMAND_UNBAN};
     struct endpoint e;
 
+    if (!ip)
+        return KITH_INVALID;
     if (!ip_parse(&c.ip, ip)) {
         if (!endpoint_parse(&e, ip))
             return KITH_INVALID;
@@ -543,6 +614,10 @@ enum kith_result kith_disconnect(struct kith *node, const char *peer, uint64_t i
 {
     struct peer_ref ref;
 
+    if (!is_here(node))
+        return look_at(node);
+    if (!peer)
+        return KITH_INVALID;
     if (!actor_find(node->actor, peer, &ref))
         return KITH_NO_PEER;
     return result(actor_disconnect(node->actor, ref, id));
@@ -562,7 +637,9 @@ enum kith_result kith_set_special(struct kith *node, const char *peers, uint64_t
     struct command c = {.type = COMMAND_SPECIAL};
     char bad[OPTIONS_ERROR_MAX];
 
-    if (options_read_peers(node->options, peers, &c.peers, bad, sizeof bad) < 0)
+    if (!is_here(node))
+        return look_at(node);
+    if (!peers || options_read_peers(node->options, peers, &c.peers, bad, sizeof bad) < 0)
         return KITH_INVALID;
     return set_special(node, &c, id);
 }
@@ -570,7 +647,13 @@ enum kith_result kith_set_special(struct kith *node, const char *peers, uint64_t
 enum kith_result kith_reload(struct kith *node, uint64_t id, char *error, size_t error_size)
 {
     struct command c = {.type = COMMAND_RELOAD};
+    char nowhere[1];
 
+    error = error_room(error, &error_size, nowhere);
+    if (!is_here(node)) {
+        text_fail(error, error_size, "%s", node ? "the node is of the process that forked" : "node: NULL");
+        return look_at(node);
+    }
     if (options_reload_special(node->options, &c.peers, error, error_size) < 0)
         return KITH_INVALID;
     return set_special(node, &c, id);

@@ -21,6 +21,17 @@
  * each is counted and reported. That holds for peers, and for this application: read FromNetwork, or raise
  * "stall".
  *
+ * A pointer that a call needs and that is NULL is no crash: the call is KITH_INVALID, -1, NULL or
+ * KITH_NOTHING, as its type has it, says so in `error`, and changes nothing; a void function does nothing.
+ * `error` may be NULL, or of size 0, for whoever does not want the text. Nothing else is said of NULL below,
+ * but where it means something.
+ *
+ * All descriptors are close-on-exec. A child of fork(3) has none of the node's threads; the library closes
+ * the child's copies of the node's descriptors before fork returns there, so that port and connections are
+ * the parent's alone. In the child each call on that node does nothing: it is KITH_CLOSED, KITH_NOTHING, NULL
+ * or -1. kith_close frees nothing there; parcels that were kept may be released. The child may open nodes of
+ * its own. What vfork(2) and clone(2) make is for exec or _exit alone.
+ *
  * This header is all that a program needs. All text is UTF-8 and ends with a NUL; times are milliseconds. */
 #ifndef KITH_H
 #define KITH_H
@@ -48,7 +59,7 @@ KITH_API const char *kith_version(void); /* "0.1.0"; any thread */
 struct kith_config;
 
 KITH_API struct kith_config *kith_config_new(void);         /* all defaults; NULL where memory is short */
-KITH_API void kith_config_free(struct kith_config *config); /* also after kith_open; NULL is allowed */
+KITH_API void kith_config_free(struct kith_config *config); /* also after kith_open */
 
 /* Sets an option by the name of the program's flag without its dash: "network", "peers", "stall" (kith(1)
  * lists them). 0; or -1 with `error` naming the option, and nothing changed. Does not block. */
@@ -243,7 +254,7 @@ KITH_API enum kith_result kith_reload(struct kith *node, uint64_t id, char *erro
 KITH_API void kith_quit(struct kith *node);
 
 /* Any thread, once, when no other call is under way. Ends the node, waiting up to two seconds for kith_quit's
- * work, and frees it with everything received and not kept. NULL is allowed. */
+ * work, and frees it with everything received and not kept. */
 KITH_API void kith_close(struct kith *node);
 
 #ifdef __cplusplus

@@ -13,6 +13,7 @@
 #include <sodium.h>
 
 #include "connection/private.h"
+#include "queue/descriptor.h"
 #include "queue/pool.h"
 #include "queue/thread.h"
 
@@ -284,7 +285,7 @@ static void *run(void *argument)
             c->terms.protocol->session_close(c->session);
             sodium_memzero(c->session, c->terms.protocol->session_size);
         }
-        close(c->fd);
+        descriptor_close(c->fd);
     }
     inflow_close(c);
     outflow_close(c);
@@ -363,7 +364,7 @@ struct connection *connection_start(const struct connection_terms *terms)
         destroy(c, NULL, NULL);
     }
     if (terms->fd >= 0)
-        close(terms->fd);
+        descriptor_close(terms->fd);
     return NULL;
 }
 

@@ -9,6 +9,7 @@
 
 #include "connection/private.h"
 #include "peers/resolve.h"
+#include "queue/descriptor.h"
 
 enum {
     RESOLVED_MAX = 8,
@@ -82,13 +83,13 @@ static int open_socket(struct connection *c, const struct endpoint *to, struct s
     int on = 1, fd;
 
     *length = endpoint_to_sockaddr(to, address);
-    fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    fd = descriptor_own(socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (fd < 0 || !c->terms.bind)
         return fd;
     from.ip = *c->terms.bind;
     local_length = endpoint_to_sockaddr(&from, &local);
     if (local.ss_family != address->ss_family) { /* bound to IPv4, the peer is IPv6 or the other way round */
-        close(fd);
+        descriptor_close(fd);
         errno = EAFNOSUPPORT;
         return -1;
     }
@@ -101,7 +102,7 @@ static int open_socket(struct connection *c, const struct endpoint *to, struct s
     if (bind(fd, (struct sockaddr *)&local, local_length) < 0) {
         int error = errno;
 
-        close(fd);
+        descriptor_close(fd);
         errno = error;
         return -1;
     }
@@ -127,7 +128,7 @@ static int try_connect(struct connection *c, const struct endpoint *to, int64_t 
     }
     if (error == 0 && !c->over)
         return fd;
-    close(fd);
+    descriptor_close(fd);
     errno = error;
     return -1;
 }

@@ -13,6 +13,7 @@
 #include "connection/ip_limit.h"
 #include "connection/sockets.h"
 #include "queue/bell.h"
+#include "queue/descriptor.h"
 #include "queue/thread.h"
 
 #define PAUSE_FIRST_MS 100
@@ -98,7 +99,7 @@ static void shed(int fd)
 {
     const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    close(fd);
+    descriptor_close(fd);
 }
 
 static void count(_Atomic uint64_t *counter)
@@ -164,10 +165,11 @@ static int accept_socket(int listening, struct endpoint *remote)
 {
     struct sockaddr_storage from = {0};
     socklen_t size = sizeof from;
-    int fd = accept4(listening, (struct sockaddr *)&from, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd =
+        descriptor_own(accept4(listening, (struct sockaddr *)&from, &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (fd < 0 || endpoint_from_sockaddr(remote, (const struct sockaddr *)&from))
         return fd;
-    close(fd);
+    descriptor_close(fd);
     errno = ECONNABORTED; /* an address that is not IP: there is nobody to speak of */
     return -1;
 }

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "queue/descriptor.h"
+
 /* How often a free port of one family may turn out to be taken in the other. */
 #define PORT_TRIES 32
 
@@ -33,11 +35,11 @@ static bool prepare(int fd, const struct endpoint *at)
 static int open_one(const struct endpoint *at)
 {
     int family = ip_is_v4(&at->ip) ? AF_INET : AF_INET6;
-    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = descriptor_own(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (fd < 0 || prepare(fd, at))
         return fd;
     int error = errno;
-    close(fd);
+    descriptor_close(fd);
     errno = error;
     return -1;
 }
@@ -102,6 +104,6 @@ bool sockets_open(struct sockets *s, const struct ip *bind, uint16_t port, char 
 void sockets_close(struct sockets *s)
 {
     for (size_t i = 0; i < s->n; i++)
-        close(s->fds[i]);
+        descriptor_close(s->fds[i]);
     s->n = 0;
 }

@@ -14,6 +14,7 @@
 #include "controller/actor_private.h"
 #include "peers/file.h"
 #include "queue/clock.h"
+#include "queue/descriptor.h"
 #include "queue/thread.h"
 
 enum {
@@ -414,7 +415,7 @@ static void discard_control(void *context, struct message *m)
 {
     (void)context;
     if (m->type == MSG_ACCEPTED)
-        close(((struct accepted *)m->body)->fd);
+        descriptor_close(((struct accepted *)m->body)->fd);
     free(m->body);
 }
 

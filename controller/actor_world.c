@@ -6,6 +6,7 @@
 #include <sodium.h>
 
 #include "controller/actor_private.h"
+#include "queue/descriptor.h"
 
 static void dropped(struct actor *a, struct message *m, struct peer_ref peer, enum drop_cause cause)
 {
@@ -100,7 +101,7 @@ static void do_shed(void *world, struct accepted *accepted)
     /* Before the close: who sees it may dial at once, and would be turned away though there is a place. */
     if (a->listener)
         listener_settled(a->listener);
-    close(accepted->fd);
+    descriptor_close(accepted->fd);
 }
 
 static void note_wait(struct actor *a, const struct outlet *o)

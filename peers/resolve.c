@@ -12,6 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "queue/descriptor.h"
+
 /* The resolver's modules need far less; the default of 8 MiB would be held for each of many slow look-ups. */
 #define STACK_BYTES ((size_t)256 << 10)
 
@@ -46,7 +48,7 @@ static void live_leave(void)
 
 static void free_job(struct resolve *r)
 {
-    close(r->fd);
+    descriptor_close(r->fd);
     free(r);
 }
 
@@ -100,7 +102,7 @@ static struct resolve *new_job(const char *host, uint16_t port)
     struct resolve *r = calloc(1, sizeof *r);
     if (!r)
         return NULL;
-    r->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    r->fd = descriptor_own(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (r->fd < 0) {
         free(r);
         return NULL;

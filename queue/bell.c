@@ -5,19 +5,20 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "queue/descriptor.h"
 #include "queue/ring.h"
 
 int bell_init(struct bell *b)
 {
     atomic_init(&b->asleep, false);
-    b->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    b->fd = descriptor_own(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
     return b->fd < 0 ? -1 : 0;
 }
 
 void bell_fini(struct bell *b)
 {
     if (b->fd >= 0)
-        close(b->fd);
+        descriptor_close(b->fd);
     b->fd = -1;
 }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "queue/clock.h"
+#include "queue/descriptor.h"
 #include "queue/thread.h"
 #include "seed/fetch.h"
 
@@ -46,7 +47,7 @@ static void live_leave(void)
 static void free_job(struct read_job *j)
 {
     if (j->ready >= 0)
-        close(j->ready);
+        descriptor_close(j->ready);
     free(j->path);
     free(j->bytes);
     free(j);
@@ -121,7 +122,7 @@ static struct read_job *new_job(const char *path)
     if (!j)
         return NULL;
     atomic_init(&j->holders, 2);
-    j->ready = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    j->ready = descriptor_own(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     j->path = strdup(path);
     if (j->ready < 0 || !j->path) {
         free_job(j);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "queue/descriptor.h"
 #include "seed/disk.h"
 #include "seed/list.h"
 #include "seed/lookup.h"
@@ -95,6 +96,27 @@ static bool leave_resolver(CURL *easy)
 #endif
 }
 
+/* libcurl's own sockets would outlive an exec(2), and in a forked child the transfer. */
+static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    (void)context;
+    (void)purpose;
+    return descriptor_own(socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol));
+}
+
+static int close_socket(void *context, curl_socket_t fd)
+{
+    (void)context;
+    descriptor_close(fd);
+    return 0;
+}
+
+static bool own_sockets(CURL *easy)
+{
+    return curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket) == CURLE_OK;
+}
+
 /* To libcurl 0 means its own default, or for ever. */
 static long timeout_of(int64_t ms)
 {
@@ -120,7 +142,7 @@ static bool set_options(struct transfer *t, const char *url, bool secure, const 
            curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_of(terms->total_timeout_ms)) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, receive) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_WRITEDATA, &t->body) == CURLE_OK && allow_schemes(easy, secure) &&
-           leave_resolver(easy);
+           leave_resolver(easy) && own_sockets(easy);
 }
 
 static CURLcode outcome(CURLM *multi)
