@@ -166,7 +166,7 @@ static void learn_again(struct book *b, struct book_entry *e, enum endpoint_sour
 
 bool book_learn(struct book *b, const struct endpoint *e, enum endpoint_source source, int64_t now_ms)
 {
-    if (e->port == 0) {
+    if (!book_may_keep(e)) {
         return false;
     }
     struct book_entry *known = open_entry(b, e);
@@ -236,6 +236,9 @@ void book_self(struct book *b, const struct endpoint *key, int64_t now_ms)
         e->self = true;
         close_entry(b, e);
         b->version++;
+        return;
+    }
+    if (!book_may_keep(key)) {
         return;
     }
     struct book_entry entry = {

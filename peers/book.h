@@ -83,7 +83,8 @@ void book_free(struct book *b); /* NULL is allowed */
  * first, then those that have been silent longest. In a large book the worst sixty-fourth of all goes at
  * once, so that a flood of addresses is cheap. An endpoint that was heard from never makes room for one that
  * was not. The same holds among the endpoints of one IP address, where only one makes room. False where it
- * was refused: port 0, nothing that could make room, a full book for an IP of negative quality, no memory. */
+ * was refused: port 0, a link-local address (its scope would be wrong tomorrow, and for everybody else),
+ * nothing that could make room, a full book for an IP of negative quality, no memory. */
 bool book_learn(struct book *b, const struct endpoint *e, enum endpoint_source source, int64_t now_ms);
 
 /* A dial begins; it failed; a handshake succeeded or a parcel came (which also ends the run of failures); it

@@ -29,6 +29,12 @@ struct book_entry *book_add_entry(struct book *b, const struct book_entry *e);
 void book_remove_entry(struct book *b, size_t row);
 bool book_ip_is_full(const struct book *b, const struct ip *ip);
 
+/* Whether an endpoint can be kept at all: what is link-local cannot be dialed from what the book shares. */
+static inline bool book_may_keep(const struct endpoint *e)
+{
+    return e->port != 0 && !ip_is_link_local(&e->ip);
+}
+
 /* When it was last heard from or, failing that, heard of. */
 static inline int64_t book_last_sign(const struct book_entry *e)
 {

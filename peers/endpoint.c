@@ -6,6 +6,11 @@
 #include <string.h>
 
 #define LABEL_MAX 63
+#define ZONE_MAX  15  /* bytes of an interface's name */
+#define NAME_MOST 253 /* bytes of a host name without the dot at its end */
+
+/* A link-local address has 54 bits of zero behind its prefix. These four bytes of them hold its scope. */
+#define SCOPE_AT 4
 
 static const uint8_t mapped_prefix[12] = {[10] = 0xff, [11] = 0xff};
 
@@ -46,19 +51,79 @@ static bool in_any(const uint8_t *bytes, const struct range *ranges, size_t n)
     return false;
 }
 
+/* --- the scope of a link-local address --- */
+
+static void scope_put(struct ip *ip, uint32_t scope)
+{
+    for (size_t i = 0; i < sizeof scope; i++) {
+        ip->bytes[SCOPE_AT + i] = (uint8_t)(scope >> (8 * (sizeof scope - 1 - i)));
+    }
+}
+
+uint32_t ip_scope(const struct ip *ip)
+{
+    uint32_t scope = 0;
+    for (size_t i = 0; ip_is_link_local(ip) && i < sizeof scope; i++) {
+        scope = scope << 8 | ip->bytes[SCOPE_AT + i];
+    }
+    return scope;
+}
+
+bool ip_is_link_local(const struct ip *ip)
+{
+    return ip->bytes[0] == 0xfe && (ip->bytes[1] & 0xc0) == 0x80;
+}
+
+/* Digits, a number from 1 to 2^32 - 1. */
+static bool scope_parse(uint32_t *scope, const char *text)
+{
+    uint64_t value = 0;
+    size_t n = 0;
+    for (; text[n] >= '0' && text[n] <= '9' && n <= 10; n++) {
+        value = value * 10 + (uint64_t)(text[n] - '0');
+    }
+    *scope = (uint32_t)value;
+    return n >= 1 && text[n] == '\0' && value >= 1 && value <= UINT32_MAX;
+}
+
+/* What stands before `zone`, or all where it is NULL. */
+static bool v6_parse(struct ip *ip, const char *text, const char *zone)
+{
+    char alone[INET6_ADDRSTRLEN];
+    size_t length = zone == NULL ? strlen(text) : (size_t)(zone - text);
+    struct in6_addr v6;
+    if (length >= sizeof alone) {
+        return false;
+    }
+    memcpy(alone, text, length);
+    alone[length] = '\0';
+    if (inet_pton(AF_INET6, alone, &v6) != 1) {
+        return false;
+    }
+    memcpy(ip->bytes, &v6, sizeof v6);
+    /* No link has such an address, and here the bits would pass for a scope. */
+    return !ip_is_link_local(ip) || ip_scope(ip) == 0;
+}
+
 bool ip_parse(struct ip *ip, const char *text)
 {
     struct in_addr v4;
+    struct ip read;
     if (inet_pton(AF_INET, text, &v4) == 1) {
         memcpy(ip->bytes, mapped_prefix, sizeof mapped_prefix);
         memcpy(ip->bytes + sizeof mapped_prefix, &v4, sizeof v4);
         return true;
     }
-    struct in6_addr v6;
-    if (inet_pton(AF_INET6, text, &v6) != 1) {
+    const char *zone = strchr(text, '%');
+    uint32_t scope = 0;
+    if (!v6_parse(&read, text, zone) ||
+        (zone != NULL && (!ip_is_link_local(&read) || !scope_parse(&scope, zone + 1)))) {
         return false;
     }
-    memcpy(ip->bytes, &v6, sizeof v6);
+    if (zone != NULL) {
+        scope_put(&read, scope);
+    }
+    *ip = read;
     return true;
 }
 
@@ -75,9 +140,18 @@ bool ip_equal(const struct ip *a, const struct ip *b)
 const char *ip_format(const struct ip *ip, char *buf, size_t size)
 {
     bool v4 = ip_is_v4(ip);
-    const uint8_t *bytes = v4 ? ip->bytes + sizeof mapped_prefix : ip->bytes;
+    uint32_t scope = ip_scope(ip);
+    struct ip bare = *ip;
+    if (scope != 0) {
+        scope_put(&bare, 0);
+    }
+    const uint8_t *bytes = v4 ? bare.bytes + sizeof mapped_prefix : bare.bytes;
     if (inet_ntop(v4 ? AF_INET : AF_INET6, bytes, buf, (socklen_t)size) == NULL && size > 0) {
         buf[0] = '\0';
+    }
+    size_t n = strlen(buf);
+    if (scope != 0) {
+        snprintf(buf + n, size - n, "%%%lu", (unsigned long)scope);
     }
     return buf;
 }
@@ -95,6 +169,12 @@ bool ip_is_loopback(const struct ip *ip)
 {
     static const struct ip one = {{[15] = 1}};
     return ip_is_v4(ip) ? ip->bytes[sizeof mapped_prefix] == 127 : ip_equal(ip, &one);
+}
+
+bool ip_is_unspecified_v6(const struct ip *ip)
+{
+    static const struct ip none = {{0}};
+    return ip_equal(ip, &none);
 }
 
 uint64_t ip_group(const struct ip *ip)
@@ -141,6 +221,9 @@ bool endpoint_from_sockaddr(struct endpoint *e, const struct sockaddr *from)
         struct sockaddr_in6 v6;
         memcpy(&v6, from, sizeof v6);
         memcpy(e->ip.bytes, &v6.sin6_addr, sizeof v6.sin6_addr);
+        if (ip_is_link_local(&e->ip)) {
+            scope_put(&e->ip, v6.sin6_scope_id);
+        }
         e->port = ntohs(v6.sin6_port);
         return true;
     }
@@ -157,7 +240,12 @@ socklen_t endpoint_to_sockaddr(const struct endpoint *e, struct sockaddr_storage
         return sizeof v4;
     }
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(e->port)};
-    memcpy(&v6.sin6_addr, e->ip.bytes, sizeof v6.sin6_addr);
+    struct ip bare = e->ip;
+    v6.sin6_scope_id = ip_scope(&bare);
+    if (v6.sin6_scope_id != 0) {
+        scope_put(&bare, 0);
+    }
+    memcpy(&v6.sin6_addr, bare.bytes, sizeof v6.sin6_addr);
     memcpy(to, &v6, sizeof v6);
     return sizeof v6;
 }
@@ -249,9 +337,34 @@ static bool label_is_number(const char *label, size_t length)
     return true;
 }
 
+/* "fe80::1%eth0". What its interface is called in numbers is looked up as a host name is, since the interface
+ * may come later. */
+static bool is_scoped(const char *host)
+{
+    const char *zone = strchr(host, '%');
+    struct ip ip;
+    if (zone == NULL || !v6_parse(&ip, host, zone) || !ip_is_link_local(&ip)) {
+        return false;
+    }
+    size_t length = strlen(zone + 1);
+    for (size_t i = 1; i <= length; i++) {
+        if (!is_host_byte(zone[i]) && zone[i] != '.') {
+            return false;
+        }
+    }
+    return length >= 1 && length <= ZONE_MAX;
+}
+
 static bool host_name_is_good(const char *host, size_t length)
 {
     size_t start = 0; /* of the label at hand */
+    /* A dot at the end names the root: no search list is tried. */
+    if (length > 1 && host[length - 1] == '.') {
+        length--;
+    }
+    if (length > NAME_MOST) {
+        return false;
+    }
     for (size_t i = 0; i < length; i++) {
         if (host[i] == '.') {
             if (i == start) {
@@ -276,7 +389,7 @@ bool address_from_parts(struct address *a, const char *host, size_t host_length,
     }
     memcpy(read.host, host, host_length);
     struct ip ip;
-    if (!ip_parse(&ip, read.host) && !host_name_is_good(host, host_length)) {
+    if (!ip_parse(&ip, read.host) && !is_scoped(read.host) && !host_name_is_good(host, host_length)) {
         return false;
     }
     *a = read;

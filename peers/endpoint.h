@@ -8,7 +8,9 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-/* An IP address: IPv6, or IPv4 in its mapped form ::ffff:a.b.c.d. Compared with memcmp. */
+/* An IP address: IPv6, or IPv4 in its mapped form ::ffff:a.b.c.d. Compared with memcmp. The same link-local
+ * address (fe80::/10) may be on each link: it carries its scope, the number of the interface, in bytes 4 to
+ * 7, where such an address has zeros; 0 for not known. The number is this system's, until it starts again. */
 struct ip {
     uint8_t bytes[16];
 };
@@ -21,7 +23,7 @@ struct endpoint {
 /* Endpoints are hashed and ordered as plain bytes. */
 _Static_assert(sizeof(struct endpoint) == 18, "struct endpoint must have no padding");
 
-#define HOST_MAX          253                /* bytes of a host name, without the NUL */
+#define HOST_MAX          254                /* bytes of a host name with a dot at its end, without the NUL */
 #define ENDPOINT_TEXT_MAX (HOST_MAX + 2 + 7) /* "[host]:65535" with its NUL */
 
 /* What proves who a peer is, in protocols that have such a thing: a public key, or its hash. */
@@ -32,7 +34,7 @@ struct peer_id {
 };
 
 /* What an operator writes: an IP address or a host name, with a port, and perhaps who must be there. Host
- * names are looked up at each dial. */
+ * names are looked up again and again. */
 struct address {
     char host[HOST_MAX + 1]; /* without brackets */
     uint16_t port;
@@ -41,19 +43,25 @@ struct address {
 
 /* None of these functions blocks or allocates; any thread may call them. */
 
-/* Reads "1.2.3.4", "::1" (no brackets, no zone). False where the text is neither. */
+/* Reads "1.2.3.4", "::1", "fe80::1%2" (no brackets; the zone a number, and for link-local addresses alone).
+ * "::ffff:1.2.3.4" is 1.2.3.4. False where the text is none of them; *ip is then untouched. */
 bool ip_parse(struct ip *ip, const char *text);
 bool ip_is_v4(const struct ip *ip);
 bool ip_equal(const struct ip *a, const struct ip *b);
 
-/* Writes the text form: "1.2.3.4" or "2001:db8::1". Returns buf; size at least IP_TEXT_MAX. */
-#define IP_TEXT_MAX 46
+/* Writes the text form: "1.2.3.4", "2001:db8::1" or "fe80::1%2". Returns buf; size at least IP_TEXT_MAX. */
+#define IP_TEXT_MAX 57
 const char *ip_format(const struct ip *ip, char *buf, size_t size);
 
 /* True for an address that anybody on the internet could dial: global unicast, none of the ranges that
  * docs/protocols/mintlayer.md lists in its section 8. */
 bool ip_is_routable(const struct ip *ip);
 bool ip_is_loopback(const struct ip *ip);
+bool ip_is_unspecified_v6(const struct ip *ip); /* "::" */
+
+/* fe80::/10. Without a scope nobody can dial it, and the scope means nothing to anybody else. */
+bool ip_is_link_local(const struct ip *ip);
+uint32_t ip_scope(const struct ip *ip); /* 0 where it has none */
 
 /* Two addresses are of one network group where their first 16 bits (IPv4) or 32 bits (IPv6) are equal. */
 uint64_t ip_group(const struct ip *ip);
@@ -73,16 +81,16 @@ bool endpoint_parse(struct endpoint *e, const char *text);
 const char *endpoint_format(const struct endpoint *e, char *buf, size_t size);
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);
 
-/* From and to what the socket calls take. endpoint_from_sockaddr is false for a family that is not IP; the
- * port may be 0. An IPv6 scope is not kept. */
+/* From and to what the socket calls take, with the scope of a link-local address. endpoint_from_sockaddr is
+ * false for a family that is not IP; the port may be 0. */
 bool endpoint_from_sockaddr(struct endpoint *e, const struct sockaddr *from);
 socklen_t endpoint_to_sockaddr(const struct endpoint *e, struct sockaddr_storage *to);
 
-/* Reads "host:port", "1.2.3.4:port", "[ipv6]:port" from exactly `length` bytes (no NUL needed). A host name
- * has 1 to 253 bytes: labels of 1 to 63 letters, digits, '-' and '_', with dots between them; the last label
- * does not read as a number, because lookups take such a name for an IPv4 address in one of its odd forms
- * ("1.2.3", "0x7f000001"). The port is 1 to 5 digits. False for anything else, port 0 included; *a is then
- * untouched. */
+/* Reads "host:port", "1.2.3.4:port", "[ipv6]:port", "[fe80::1%eth0]:port" from exactly `length` bytes (no NUL
+ * needed). A host name has 1 to 253 bytes, and perhaps a dot behind them: labels of 1 to 63 letters, digits,
+ * '-' and '_', with dots between them; the last label does not read as a number, because lookups take such a
+ * name for an IPv4 address in one of its odd forms ("1.2.3", "0x7f000001"). The port is 1 to 5 digits. False
+ * for anything else, port 0 included; *a is then untouched. */
 bool address_parse(struct address *a, const char *text, size_t length);
 
 /* The same, with "ID@" before it or not: who must be there. */
@@ -97,7 +105,8 @@ bool address_from_parts(struct address *a, const char *host, size_t host_length,
  * ENDPOINT_TEXT_MAX. */
 const char *address_format(const struct address *a, char *buf, size_t size);
 
-/* True, with the endpoint, where the host is an IP address already. */
+/* True, with the endpoint, where the host is an IP address already; "fe80::1%eth0" is none, its interface
+ * must be looked up. */
 bool address_is_ip(const struct address *a, struct endpoint *e);
 
 /* Equal as an operator would say: the same IP address and port, or the same name, letters' case aside, and

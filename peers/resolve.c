@@ -69,15 +69,34 @@ static void keep(struct resolve *r, const struct addrinfo *all)
     }
 }
 
+static int ask(struct resolve *r, struct addrinfo **all)
+{
+    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    int failure = getaddrinfo(r->host, NULL, &hints, all);
+
+    r->cause = errno;
+    return failure;
+}
+
+/* The dot of the root keeps the search list out. But the system's table of hosts knows no name with it. */
+static int ask_without_root(struct resolve *r, struct addrinfo **all)
+{
+    size_t length = strlen(r->host);
+    int failure = ask(r, all);
+
+    if (failure == 0 || length < 2 || r->host[length - 1] != '.')
+        return failure;
+    r->host[length - 1] = '\0';
+    return ask(r, all);
+}
+
 static void *look_up(void *argument)
 {
     struct resolve *r = argument;
-    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     struct addrinfo *all = NULL;
 
     pthread_setname_np(pthread_self(), "kith-resolve");
-    r->failure = getaddrinfo(r->host, NULL, &hints, &all);
-    r->cause = errno;
+    r->failure = ask_without_root(r, &all);
     if (r->failure == 0) {
         keep(r, all);
         freeaddrinfo(all);

@@ -69,7 +69,7 @@ static bool restore_score(struct book *b, const struct book_score *from, int64_t
 
 static bool restore_entry(struct book *b, const struct book_entry *from, int64_t now_ms)
 {
-    bool good = from->endpoint.port != 0 && from->heard_ms >= 0 && from->learned_ms >= 0 &&
+    bool good = book_may_keep(&from->endpoint) && from->heard_ms >= 0 && from->learned_ms >= 0 &&
                 from->dialed_ms >= 0 && from->source <= SOURCE_INCOMING && from->id.size <= PEER_ID_MAX;
     if (!good || b->entries.n >= b->terms.most_endpoints || book_find(b, &from->endpoint) != NULL ||
         book_ip_is_full(b, &from->endpoint.ip)) {

@@ -7,7 +7,7 @@
 #define SEPARATORS " \t,"
 
 /* Names a bad entry for the log, where its control bytes have no business. */
-static void tell_bad_entry(const char *entry, size_t length, char *bad, size_t bad_size)
+static void tell_bad_entry(const char *entry, size_t length, const char *why, char *bad, size_t bad_size)
 {
     char shown[80];
     size_t n = length < sizeof shown - 1 ? length : sizeof shown - 1;
@@ -15,7 +15,20 @@ static void tell_bad_entry(const char *entry, size_t length, char *bad, size_t b
         shown[i] = entry[i] >= 0x20 && entry[i] < 0x7f ? entry[i] : '?';
     }
     shown[n] = '\0';
-    snprintf(bad, bad_size, "\"%s%s\" is not host:port", shown, n < length ? "..." : "");
+    snprintf(bad, bad_size, "\"%s%s\" %s", shown, n < length ? "..." : "", why);
+}
+
+/* NULL where it is one. A link-local address is on every link: without its interface nobody can dial it. */
+static const char *why_no_address(const char *entry, size_t length, struct address *a)
+{
+    struct endpoint e;
+    if (!address_parse_with_id(a, entry, length)) {
+        return "is not host:port";
+    }
+    if (address_is_ip(a, &e) && ip_is_link_local(&e.ip) && ip_scope(&e.ip) == 0) {
+        return "needs its interface, as in [fe80::1%eth0]:8110";
+    }
+    return NULL;
 }
 
 static struct address *find(const struct address_list *list, const struct address *a)
@@ -62,11 +75,11 @@ int address_list_parse(struct address_list *list, const char *text, char *bad, s
     for (const char *p = text + strspn(text, SEPARATORS); *p != '\0'; p += strspn(p, SEPARATORS)) {
         size_t length = strcspn(p, SEPARATORS);
         struct address a;
-        bool good = address_parse_with_id(&a, p, length);
-        if (!good) {
-            tell_bad_entry(p, length, bad, bad_size);
+        const char *why = why_no_address(p, length, &a);
+        if (why != NULL) {
+            tell_bad_entry(p, length, why, bad, bad_size);
         }
-        if (!good || append(list, &room, &a, bad, bad_size) != 0) {
+        if (why != NULL || append(list, &room, &a, bad, bad_size) != 0) {
             address_list_free(list);
             return -1;
         }

@@ -180,6 +180,26 @@ static void test_learn_and_forget(void **state)
     book_free(NULL);
 }
 
+/* Whoever is told of it cannot dial it, and the interface's number changes when the system starts again. */
+static void test_link_local_is_not_kept(void **state)
+{
+    (void)state;
+    struct book *b = book_new(&usual);
+    struct endpoint e = at("[fe80::1%2]:8108");
+    assert_non_null(b);
+    assert_false(learn(b, "[fe80::1]:8108", NOW));
+    assert_false(learn(b, "[fe80::1%2]:8108", NOW));
+    book_self(b, &e, NOW);
+    assert_int_equal(book_count(b), 0);
+    struct book_snapshot *s = book_snapshot_new(1, 0);
+    assert_non_null(s);
+    s->entries[s->n_entries++] = (struct book_entry){.endpoint = e, .heard_ms = NOW, .learned_ms = NOW};
+    assert_int_equal(book_restore(b, s, NOW), 1);
+    assert_int_equal(book_count(b), 0);
+    book_snapshot_free(s);
+    book_free(b);
+}
+
 static void test_unknown_is_ignored(void **state)
 {
     (void)state;
@@ -967,6 +987,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_learn_and_forget),
+        cmocka_unit_test(test_link_local_is_not_kept),
         cmocka_unit_test(test_unknown_is_ignored),
         cmocka_unit_test(test_many_come_and_go),
         cmocka_unit_test(test_dial_rules),

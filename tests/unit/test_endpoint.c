@@ -32,6 +32,10 @@ static void test_ip_text(void **state)
         {"::1", "::1", false},
         {"2001:DB8:0:0::0001", "2001:db8::1", false},
         {"ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", false},
+        {"fe80::1", "fe80::1", false},
+        {"fe80::1%2", "fe80::1%2", false},
+        {"FEBF::a:1%4294967295", "febf::a:1%4294967295", false},
+        {"fe80:0:0:0:1111:2222:3333:4444%4294967295", "fe80::1111:2222:3333:4444%4294967295", false},
     };
     char text[IP_TEXT_MAX];
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
@@ -39,9 +43,12 @@ static void test_ip_text(void **state)
         assert_string_equal(ip_format(&ip, text, sizeof text), good[i].canonical);
         assert_int_equal(ip_is_v4(&ip), good[i].v4);
     }
-    static const char *const bad[] = {"",         "1.2.3",    "1.2.3.4.5", "1.2.3.256", "01.2.3.4x",
-                                      " 1.2.3.4", "1.2.3.4 ", "[::1]",     "::1%lo",    "localhost",
-                                      ":::",      "0x7f.1",   "12345::"};
+    static const char *const bad[] = {"", "1.2.3", "1.2.3.4.5", "1.2.3.256", "01.2.3.4x", " 1.2.3.4",
+                                      "1.2.3.4 ", "[::1]", "::1%lo", "localhost", ":::", "0x7f.1", "12345::",
+                                      /* What would pass for a scope, and zones that are none. */
+                                      "fe80:0:5::1", "fe80::5:0:0:0:1", "fe80::1%", "fe80::1%0", "fe80::1%lo",
+                                      "fe80::1%4294967296", "fe80::1%99999999999", "fe80::1%2%2", "::1%2",
+                                      "1.2.3.4%2", "%2"};
     struct ip ip;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_false(ip_parse(&ip, bad[i]));
@@ -113,7 +120,7 @@ static void test_endpoint_text(void **state)
         "",           "1.2.3.4",     "1.2.3.4:",    "1.2.3.4:0",      "1.2.3.4:65536", "1.2.3.4:-1",
         "::1:80",     "[::1]",       "[::1]80",     "[::1]:",         "[1.2.3.4]:80",  "host:80",
         "1.2.3.4:+1", "1.2.3.4: 80", "1.2.3.4:80 ", "1.2.3.4:000080", "[]:80",         ":80",
-        "1.2.3.4:8a", "[::1%lo]:80", "[[::1]]:80"};
+        "1.2.3.4:8a", "[::1%lo]:80", "[[::1]]:80",  "[fe80::1%lo]:80"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_false(endpoint_parse(&e, bad[i]));
     }
@@ -134,6 +141,16 @@ static void test_sockaddr(void **state)
     assert_true(endpoint_from_sockaddr(&back, (const struct sockaddr *)&to));
     assert_true(endpoint_equal(&e, &back));
 
+    struct sockaddr_in6 local = {.sin6_family = AF_INET6, .sin6_port = htons(80), .sin6_scope_id = 70000};
+    assert_int_equal(inet_pton(AF_INET6, "fe80::7", &local.sin6_addr), 1);
+    assert_true(endpoint_from_sockaddr(&back, (const struct sockaddr *)&local));
+    char text[ENDPOINT_TEXT_MAX];
+    assert_string_equal(endpoint_format(&back, text, sizeof text), "[fe80::7%70000]:80");
+    struct sockaddr_in6 again;
+    endpoint_to_sockaddr(&back, &to);
+    memcpy(&again, &to, sizeof again);
+    assert_memory_equal(&again, &local, sizeof again);
+
     assert_true(endpoint_parse(&e, "[2001:db8::7]:8108"));
     assert_int_equal(endpoint_to_sockaddr(&e, &to), sizeof(struct sockaddr_in6));
     assert_int_equal(to.ss_family, AF_INET6);
@@ -152,8 +169,22 @@ static bool parses(struct address *a, const char *text)
 static void test_address_text(void **state)
 {
     (void)state;
-    static const char *const good[] = {"localhost:1",   "a.b-c.D_e:65535", "1.2.3.4:80", "[::1]:80",
-                                       "seed.1.com:80", "1a:80",           "0xg:80",     "x:08108"};
+    static const char *const good[] = {"localhost:1",
+                                       "a.b-c.D_e:65535",
+                                       "1.2.3.4:80",
+                                       "[::1]:80",
+                                       "seed.1.com:80",
+                                       "1a:80",
+                                       "0xg:80",
+                                       "node.example.:80",
+                                       "node.:80",
+                                       "xn--bcher-kva.example:80",
+                                       "_x._tcp.y:80",
+                                       "NODE.Example:80",
+                                       "[::ffff:1.2.3.4]:80",
+                                       "[fe80::1%eth0.7]:80",
+                                       "[fe80::1%2]:80",
+                                       "x:08108"};
     struct address a;
     char text[ENDPOINT_TEXT_MAX];
     for (size_t i = 0; i < sizeof good / sizeof good[0] - 1; i++) {
@@ -162,11 +193,36 @@ static void test_address_text(void **state)
     }
     assert_true(parses(&a, "x:08108"));
     assert_int_equal(a.port, 8108);
-    static const char *const bad[] = {
-        "",           ":80",       "host",         "host:",         "host:0",
-        "host:99999", "a..b:80",   ".a:80",        "a.:80",         "a b:80",
-        "a/b:80",     "1.2.3:80",  "1.2.3.256:80", "0x7f000001:80", "2130706433:80",
-        "x.0XAF:80",  "[host]:80", "h\xc3\xb6:80", "::1:80"};
+    static const char *const bad[] = {"",
+                                      ":80",
+                                      "host",
+                                      "host:",
+                                      "host:0",
+                                      "host:99999",
+                                      "a..b:80",
+                                      ".a:80",
+                                      "a..:80",
+                                      "a b:80",
+                                      ".:80",
+                                      "..:80",
+                                      "1.2.3.4.:80",
+                                      "a.0x7f.:80",
+                                      "[fe80::1%]:80",
+                                      "[::1%eth0]:80",
+                                      "[fe80::1%a b]:80",
+                                      "[fe80::1%a/b]:80",
+                                      "[fe80::1%abcdefghijklmnop]:80",
+                                      "fe80::1%2:80",
+                                      "a%2:80",
+                                      "a/b:80",
+                                      "1.2.3:80",
+                                      "1.2.3.256:80",
+                                      "0x7f000001:80",
+                                      "2130706433:80",
+                                      "x.0XAF:80",
+                                      "[host]:80",
+                                      "h\xc3\xb6:80",
+                                      "::1:80"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_false(parses(&a, bad[i]));
     }
@@ -203,11 +259,15 @@ static void test_address_limits(void **state)
     for (size_t i = 0; i < sizeof name; i++) {
         name[i] = i % 64 == 63 ? '.' : 'x';
     }
+    /* 253 bytes, and the dot of the root. */
+    assert_false(address_from_parts(&a, name, HOST_MAX, "1", 1));
+    name[HOST_MAX - 1] = '.';
     memcpy(name + HOST_MAX, ":65535", 7);
     assert_true(parses(&a, name));
     assert_string_equal(address_format(&a, text, sizeof text), name);
     assert_true(address_from_parts(&a, name, HOST_MAX, "1", 1));
-    name[HOST_MAX] = 'x';
+    assert_true(address_from_parts(&a, name, HOST_MAX - 1, "1", 1));
+    name[HOST_MAX] = '.';
     assert_false(address_from_parts(&a, name, HOST_MAX + 1, "1", 1));
     memset(name, 'x', 64);
     assert_true(address_from_parts(&a, name, 63, "1", 1));
@@ -277,6 +337,11 @@ static void test_list(void **state)
     assert_string_equal(bad, "\"ho?st:1\" is not host:port");
     assert_int_equal(list.n, 0);
     assert_null(list.items);
+    assert_int_equal(address_list_parse(&list, "[fe80::1]:80", bad, sizeof bad), -1);
+    assert_non_null(strstr(bad, "needs its interface"));
+    assert_int_equal(address_list_parse(&list, "[fe80::1%2]:80 [fe80::1%eth0]:80", bad, sizeof bad), 0);
+    assert_int_equal(list.n, 2);
+    address_list_free(&list);
 }
 
 static void test_ids(void **state)

@@ -54,6 +54,19 @@ static void both_families_are_found(void **state)
     resolve_drop(r);
 }
 
+/* As the table of hosts has it: without the dot of the root. */
+static void a_name_with_its_root_is_found_without(void **state)
+{
+    (void)state;
+    struct endpoint found[4];
+    char error[64];
+    struct resolve *r = start("one.test.", 8108);
+
+    assert_true(readable(r, 15000));
+    assert_int_equal(resolve_take(r, found, 4, error, sizeof error), 2);
+    resolve_drop(r);
+}
+
 static void addresses_are_bounded(void **state)
 {
     (void)state;
@@ -184,10 +197,15 @@ static void look_ups_under_way_are_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(both_families_are_found),        cmocka_unit_test(addresses_are_bounded),
-        cmocka_unit_test(the_system_knows_localhost),     cmocka_unit_test(a_failure_says_why),
-        cmocka_unit_test(the_system_refuses_invalid),     cmocka_unit_test(nothing_is_taken_too_early),
-        cmocka_unit_test(wrong_names_are_refused),        cmocka_unit_test(jobs_are_dropped_at_any_time),
+        cmocka_unit_test(both_families_are_found),
+        cmocka_unit_test(addresses_are_bounded),
+        cmocka_unit_test(a_name_with_its_root_is_found_without),
+        cmocka_unit_test(the_system_knows_localhost),
+        cmocka_unit_test(a_failure_says_why),
+        cmocka_unit_test(the_system_refuses_invalid),
+        cmocka_unit_test(nothing_is_taken_too_early),
+        cmocka_unit_test(wrong_names_are_refused),
+        cmocka_unit_test(jobs_are_dropped_at_any_time),
         cmocka_unit_test(look_ups_under_way_are_bounded),
     };
     return cmocka_run_group_tests_name("resolve", tests, NULL, NULL);
