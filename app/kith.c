@@ -582,6 +582,19 @@ enum kith_result kith_ask_status(struct kith *node, uint64_t id)
     return run_command(node, &(struct command){.type = COMMAND_STATUS}, id);
 }
 
+/* An IP address, or one with a port: bans are of whole addresses. */
+static bool read_ip(struct ip *ip, const char *text)
+{
+    struct endpoint e;
+
+    if (ip_parse(ip, text))
+        return true;
+    if (!endpoint_parse(&e, text))
+        return false;
+    *ip = e.ip;
+    return true;
+}
+
 enum kith_result kith_ban(struct kith *node, const char *peer_or_ip, int64_t ms, uint64_t id)
 {
     struct command c = {.type = COMMAND_BAN, .ms = ms};
@@ -590,7 +603,7 @@ enum kith_result kith_ban(struct kith *node, const char *peer_or_ip, int64_t ms,
         return look_at(node);
     if (!peer_or_ip || ms < 0)
         return KITH_INVALID;
-    if (!ip_parse(&c.ip, peer_or_ip) && !actor_find(node->actor, peer_or_ip, &c.peer))
+    if (!read_ip(&c.ip, peer_or_ip) && !actor_find(node->actor, peer_or_ip, &c.peer))
         return KITH_NO_PEER;
     return run_command(node, &c, id);
 }
@@ -598,15 +611,9 @@ enum kith_result kith_ban(struct kith *node, const char *peer_or_ip, int64_t ms,
 enum kith_result kith_unban(struct kith *node, const char *ip, uint64_t id)
 {
     struct command c = {.type = COMMAND_UNBAN};
-    struct endpoint e;
 
-    if (!ip)
+    if (!ip || !read_ip(&c.ip, ip))
         return KITH_INVALID;
-    if (!ip_parse(&c.ip, ip)) {
-        if (!endpoint_parse(&e, ip))
-            return KITH_INVALID;
-        c.ip = e.ip;
-    }
     return run_command(node, &c, id);
 }
 

@@ -231,8 +231,8 @@ KITH_API int kith_fd(const struct kith *node);
 KITH_API enum kith_result kith_ask_peers(struct kith *node, uint64_t id);
 KITH_API enum kith_result kith_ask_status(struct kith *node, uint64_t id);
 
-/* Bans the IP address of a peer (its hash) or an IP address, for so long (0: option "ban"), and ends its
- * connections. */
+/* Bans the IP address of a peer (its hash), or an IP address, which may have a port that is not looked at,
+ * for so long (0: option "ban"), and ends its connections. */
 KITH_API enum kith_result kith_ban(struct kith *node, const char *peer_or_ip, int64_t ms, uint64_t id);
 
 /* Takes an IP address, or one with a port, which is not looked at; KITH_INVALID for anything else. */

@@ -1,4 +1,5 @@
 /* The values of options: reading and showing. */
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -173,10 +174,23 @@ static int read_text(const struct option *op, const char *text, void *place, cha
     return 0;
 }
 
+/* A link-local address may name its interface: "fe80::1%eth0". */
+static bool ip_of_interface(struct ip *ip, const char *text)
+{
+    const char *zone = strchr(text, '%');
+    unsigned index = zone == NULL ? 0 : if_nametoindex(zone + 1);
+    char numbered[IP_TEXT_MAX + 16];
+    if (index == 0 || zone - text >= IP_TEXT_MAX) {
+        return false;
+    }
+    snprintf(numbered, sizeof numbered, "%.*s%%%u", (int)(zone - text), text, index);
+    return ip_parse(ip, numbered);
+}
+
 static int read_ip(const char *text, void *place, char *bad, size_t bad_size)
 {
     struct ip ip;
-    if (!ip_parse(&ip, text)) {
+    if (!ip_parse(&ip, text) && !ip_of_interface(&ip, text)) {
         char shown[TEXT_SHOWN_MAX];
         return text_fail(bad, bad_size, "'%s' is not an IP address", text_shown(text, shown));
     }

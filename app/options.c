@@ -530,7 +530,8 @@ static int apply_all(struct options *o, char *error, size_t error_size)
             return -1;
         }
     }
-    o->config.has_bind = setting(o, option_find("bind")) != NULL;
+    /* "::" is what people write for everything. */
+    o->config.has_bind = setting(o, option_find("bind")) != NULL && !ip_is_unspecified_v6(&o->config.bind);
     o->config.exclusive = o->config.exclusive || o->config.exclusive_in;
     /* With none at once, nothing would ever be read. */
     if (o->config.terms.limits.burst == 0) {

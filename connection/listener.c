@@ -30,8 +30,8 @@ struct listener {
     pthread_t thread;
     _Atomic bool stop;
 
-    _Alignas(64) _Atomic uint32_t pending;      /* the one counter that other threads write */
-    _Atomic uint64_t accepted, limited, capped; /* the listener's thread writes them */
+    _Alignas(64) _Atomic uint32_t pending;               /* the one counter that other threads write */
+    _Atomic uint64_t accepted, limited, capped, untaken; /* the listener's thread writes them */
 
     /* The listener's thread alone. */
     struct ip_limit limit;
@@ -77,7 +77,16 @@ static void pause_accepting(struct listener *l, int error, int64_t now)
 static uint64_t unreported(const struct listener *l)
 {
     struct listener_counts now = listener_counts(l);
-    return now.limited - l->reported.limited + now.capped - l->reported.capped;
+    return now.limited - l->reported.limited + now.capped - l->reported.capped + now.untaken -
+           l->reported.untaken;
+}
+
+/* Adds a cause to the text; one of which there is none is left out. */
+static void add_cause(char *text, size_t size, uint64_t n, const char *cause)
+{
+    size_t used = strlen(text);
+    if (n > 0)
+        snprintf(text + used, size - used, "%s%" PRIu64 " %s", used > 0 ? ", " : "", n, cause);
 }
 
 static void report(struct listener *l, int64_t now)
@@ -85,11 +94,15 @@ static void report(struct listener *l, int64_t now)
     if (unreported(l) == 0)
         return;
     struct listener_counts counts = listener_counts(l);
-    log_line(l->terms.log, LOG_LEVEL_INFO,
-             "listener: closed %" PRIu64 " connections at once: %" PRIu64
-             " too soon after the last of their IP, %" PRIu64 " over the limit of %" PRIu32 " handshakes",
-             unreported(l), counts.limited - l->reported.limited, counts.capped - l->reported.capped,
-             l->terms.pending);
+    char causes[256] = "", cap[64];
+    snprintf(cap, sizeof cap, "over the limit of %" PRIu32 " handshakes", l->terms.pending);
+    add_cause(causes, sizeof causes, counts.limited - l->reported.limited,
+              "too soon after the last of their IP");
+    add_cause(causes, sizeof causes, counts.capped - l->reported.capped, cap);
+    add_cause(causes, sizeof causes, counts.untaken - l->reported.untaken,
+              "not taken: the node is ending, or too busy");
+    log_line(l->terms.log, LOG_LEVEL_INFO, "listener: closed %" PRIu64 " connections at once: %s",
+             unreported(l), causes);
     l->reported = counts;
     l->report_ms = now + REPORT_MS;
 }
@@ -143,7 +156,7 @@ static void hand_over(struct listener *l, int fd, const struct endpoint *remote)
         return;
     }
     listener_settled(l);
-    count(&l->capped);
+    count(&l->untaken);
     shed(fd);
     free(a);
 }
@@ -316,6 +329,7 @@ struct listener_counts listener_counts(const struct listener *l)
         .accepted = atomic_load_explicit(&l->accepted, memory_order_relaxed),
         .limited = atomic_load_explicit(&l->limited, memory_order_relaxed),
         .capped = atomic_load_explicit(&l->capped, memory_order_relaxed),
+        .untaken = atomic_load_explicit(&l->untaken, memory_order_relaxed),
     };
 }
 

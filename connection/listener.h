@@ -2,8 +2,8 @@
  *
  * Its thread sleeps in poll(2) on its listening sockets. It accepts, applies the limit per IP and the cap on
  * handshakes under way, and hands each socket that passes to `accepted`; the others it closes at once, with a
- * reset, and counts. Out of descriptors or memory it stops accepting for 100 ms, doubling to 2 s, instead of
- * spinning; the kernel's backlog waits meanwhile. */
+ * reset, and counts by cause. Out of descriptors or memory it stops accepting for 100 ms, doubling to 2 s,
+ * instead of spinning; the kernel's backlog waits meanwhile. */
 #ifndef KITH_CONNECTION_LISTENER_H
 #define KITH_CONNECTION_LISTENER_H
 
@@ -21,7 +21,7 @@ struct listener_terms {
 
     /* On the listener's thread; must not block. Takes `a` (from malloc) and its socket, which is non-blocking
      * and close-on-exec, where it returns true: whoever is done with the handshake then, well or not, calls
-     * listener_settled once. False: not taken; the listener closes the socket and counts it as capped. */
+     * listener_settled once. False: not taken; the listener closes the socket and counts it as untaken. */
     bool (*accepted)(void *context, struct accepted *a);
     void *context;
     const struct log_sink *log; /* outlives the listener */
@@ -42,9 +42,9 @@ struct endpoint listener_endpoint(const struct listener *l);
 void listener_settled(struct listener *l);
 
 /* Any thread. What became of the connections since the start: taken by `accepted`; closed at once by the
- * limit per IP; closed at once by the cap on handshakes or not taken. A snapshot. */
+ * limit per IP, by the cap on handshakes, or because `accepted` did not take them. A snapshot. */
 struct listener_counts {
-    uint64_t accepted, limited, capped;
+    uint64_t accepted, limited, capped, untaken;
 };
 struct listener_counts listener_counts(const struct listener *l);
 

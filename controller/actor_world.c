@@ -242,7 +242,7 @@ static void do_measure_node(void *world, struct node_status *s)
     if (a->listener) {
         struct listener_counts n = listener_counts(a->listener);
 
-        s->shed += n.limited + n.capped;
+        s->shed += n.limited + n.capped + n.untaken;
     }
 }
 

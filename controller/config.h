@@ -26,8 +26,8 @@ struct config {
     bool exclusive;     /* dial special peers only */
     bool exclusive_in;  /* accept special peers only (by IP address) */
 
-    bool has_bind; /* listen on, and dial from, bind alone; else listen on every address, IPv4 and IPv6 */
-    struct ip bind;
+    bool has_bind;  /* listen on, and dial from, bind alone; else listen on every address, IPv4 and IPv6 */
+    struct ip bind; /* not "::"; 0.0.0.0 stands for every IPv4 address */
 
     struct address_list special_flags; /* from the command line */
     struct address_list special_file;  /* from the configuration file */

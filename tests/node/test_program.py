@@ -299,12 +299,16 @@ def ban_and_unban(lab):
     mark = a.mark()
     time.sleep(1.2)
     check(not a.all("online", mark), "a banned peer came online")
-    check(a.command("unban", address=b.address)["event"] == "done", "unban")
+    check(a.command("unban", address=b.endpoint)["event"] == "done", "unban")
     a.wait_online(b, since=mark)
     mark = a.mark()
     check(a.command("ban", peer=b.address, seconds=1)["event"] == "done", "ban by address")
     a.wait("offline", since=mark)
     a.wait_online(b, since=mark)  # a ban ends by itself
+    mark = a.mark()
+    check(a.command("ban", peer=b.endpoint, seconds=60)["event"] == "done", "ban by address and port")
+    a.wait("offline", since=mark)
+    check(a.command("unban", address=b.address)["event"] == "done", "unban without the port")
 
 
 def disconnect_and_special(lab):

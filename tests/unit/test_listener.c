@@ -349,8 +349,26 @@ static void a_socket_that_is_not_taken_is_closed_and_frees_its_place(void **stat
     atomic_store(&seen->refuses, false);
     int fd = client("127.0.0.1", "127.0.0.1");
     wait_for_accepted(1);
-    assert_int_equal(listener_counts(listener).capped, 1);
+    assert_int_equal(listener_counts(listener).untaken, 1);
+    assert_int_equal(listener_counts(listener).capped, 0);
     close(fd);
+}
+
+static void wait_for_lines(size_t n);
+
+/* At the end of a node its peers dial it once more: that is no flood of handshakes. */
+static void each_cause_has_its_own_count_in_the_log(void **state)
+{
+    (void)state;
+    struct ip bind = ip_of("127.0.0.1");
+    struct listener_terms terms = terms_of(&bind);
+    start(&terms);
+    atomic_store(&seen->refuses, true);
+    assert_turned_away("127.0.0.1", "127.0.0.1");
+    wait_for_lines(1);
+    assert_string_equal(
+        seen->lines[0],
+        "listener: closed 1 connections at once: 1 not taken: the node is ending, or too busy");
 }
 
 static void wait_for_lines(size_t n)
@@ -503,6 +521,7 @@ int main(void)
         TEST(an_ip_may_come_again_after_the_gap),
         TEST(handshakes_under_way_are_capped_until_one_settles),
         TEST(a_socket_that_is_not_taken_is_closed_and_frees_its_place),
+        TEST(each_cause_has_its_own_count_in_the_log),
         TEST(many_that_are_turned_away_make_few_lines_that_name_them_all),
         TEST(without_descriptors_it_waits_instead_of_spinning),
         TEST(it_stops_at_once_while_it_sleeps),

@@ -1,3 +1,4 @@
+#include <net/if.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -360,6 +361,15 @@ static void flag_forms(void **state)
     assert_string_equal(o.config.terms.network.seed_url, "");
     assert_true(o.config.has_bind && o.config.bind.bytes[15] == 1);
     assert_true(o.config.exclusive && o.config.exclusive_in);
+    options_free(&o);
+    parse_good(&o, "-bind~fe80::1%lo");
+    assert_true(o.config.has_bind && ip_scope(&o.config.bind) == if_nametoindex("lo"));
+    options_free(&o);
+    parse_good(&o, "-bind~0.0.0.0");
+    assert_true(o.config.has_bind);
+    options_free(&o);
+    parse_good(&o, "-bind~::"); /* everything: as if it were not there */
+    assert_false(o.config.has_bind);
     options_free(&o);
     parse_good(&o, "-seedURL=file:///a?b=c");
     assert_string_equal(o.config.terms.network.seed_url, "file:///a?b=c");
