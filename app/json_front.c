@@ -90,9 +90,9 @@ static json_t *recall(struct json_state *s, uint64_t number)
 
 static json_t *peer_object(const struct front *f, const struct kith_peer *p)
 {
-    return json_pack("{ss ss ss ss si sb}", "peer", p->hash, "address", p->address, "direction",
-                     p->outgoing ? "outgoing" : "incoming", "protocol", f->protocol, "version",
-                     (int)p->version, "special", (int)p->special);
+    return json_pack("{ss sI ss ss ss si sb}", "peer", p->hash, "connection", (json_int_t)p->connection,
+                     "address", p->address, "direction", p->outgoing ? "outgoing" : "incoming", "protocol",
+                     f->protocol, "version", (int)p->version, "special", (int)p->special);
 }
 
 static json_t *online_event(const struct front *f, const struct kith_event *e)
@@ -181,13 +181,14 @@ static json_t *event_object(const struct front *f, const struct kith_event *e)
     case KITH_ONLINE:
         return online_event(f, e);
     case KITH_OFFLINE:
-        return json_pack("{ss ss ss ss}", "event", "offline", "peer", e->peer->hash, "reason", e->text,
-                         "direction", e->peer->outgoing ? "outgoing" : "incoming");
+        return json_pack("{ss ss sI ss ss}", "event", "offline", "peer", e->peer->hash, "connection",
+                         (json_int_t)e->peer->connection, "reason", e->text, "direction",
+                         e->peer->outgoing ? "outgoing" : "incoming");
     case KITH_SENT:
         return json_pack("{ss sI}", "event", "sent", "peers", (json_int_t)e->count);
     case KITH_DROPPED:
-        return json_pack("{ss ss ss sI}", "event", "dropped", "peer", e->peer->hash, "cause", e->text,
-                         "parcels", (json_int_t)e->count);
+        return json_pack("{ss ss sI ss sI}", "event", "dropped", "peer", e->peer->hash, "connection",
+                         (json_int_t)e->peer->connection, "cause", e->text, "parcels", (json_int_t)e->count);
     case KITH_PEERS:
         return peers_event(f, e);
     case KITH_STATUS:
@@ -224,7 +225,8 @@ static void json_parcel(struct front *f, const struct kith_parcel *p)
         return;
     }
     sodium_bin2base64(base64, size, p->bytes, p->size, sodium_base64_VARIANT_ORIGINAL);
-    o = json_pack("{ss ss ss ss}", "event", "parcel", "peer", p->peer, "kind", p->kind, "base64", base64);
+    o = json_pack("{ss ss sI ss ss}", "event", "parcel", "peer", p->peer, "connection",
+                  (json_int_t)p->connection, "kind", p->kind, "base64", base64);
     text = json_stringn(p->bytes, p->size); /* NULL where it is not UTF-8 */
     if (text)
         json_object_set_new(o, "text", text);

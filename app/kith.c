@@ -23,6 +23,7 @@
  * events that it takes, so that a parcel costs no look-up. */
 struct name {
     uint32_t generation;
+    uint64_t connection;
     char hash[PEER_HASH_MAX];
 };
 
@@ -385,18 +386,22 @@ int kith_command_fd(const struct kith *node)
 
 static void set_name(struct kith *node, const struct node_peer *p)
 {
+    struct name *n;
+
     if (p->ref.index >= node->n_names) {
-        uint32_t n = p->ref.index * 2 + 64;
-        struct name *names = realloc(node->names, n * sizeof *names);
+        uint32_t more = p->ref.index * 2 + 64;
+        struct name *names = realloc(node->names, more * sizeof *names);
 
         if (!names)
             return;
-        memset(names + node->n_names, 0, (n - node->n_names) * sizeof *names);
+        memset(names + node->n_names, 0, (more - node->n_names) * sizeof *names);
         node->names = names;
-        node->n_names = n;
+        node->n_names = more;
     }
-    node->names[p->ref.index].generation = p->ref.generation;
-    memcpy(node->names[p->ref.index].hash, p->hash, sizeof p->hash);
+    n = &node->names[p->ref.index];
+    n->generation = p->ref.generation;
+    n->connection = p->number;
+    memcpy(n->hash, p->hash, sizeof n->hash);
 }
 
 static const char *kind_name(const struct kith *node, uint32_t kind)
@@ -408,16 +413,19 @@ static const char *kind_name(const struct kith *node, uint32_t kind)
     return k->name ? k->name : "";
 }
 
-static const char *get_name(const struct kith *node, struct peer_ref peer)
+static const struct name *get_name(const struct kith *node, struct peer_ref peer)
 {
+    static const struct name nobody;
+
     if (peer.index < node->n_names && node->names[peer.index].generation == peer.generation)
-        return node->names[peer.index].hash;
-    return "";
+        return &node->names[peer.index];
+    return &nobody;
 }
 
 static void show_peer(struct kith_peer *to, const struct node_peer *from)
 {
     memset(to, 0, sizeof *to);
+    to->connection = from->number;
     memcpy(to->hash, from->hash, sizeof to->hash);
     if (from->endpoint.port)
         endpoint_format(&from->endpoint, to->address, sizeof to->address);
@@ -507,6 +515,7 @@ static void show_event(struct kith *node, const struct node_event *from, struct 
 
 enum kith_receive kith_receive(struct kith *node, struct kith_item *item)
 {
+    const struct name *name;
     struct taken t;
 
     if (!is_here(node) || !item)
@@ -520,10 +529,12 @@ enum kith_receive kith_receive(struct kith *node, struct kith_item *item)
         break;
     case TAKE_PARCEL:
         node->current = t.parcel;
-        item->parcel = (struct kith_parcel){.peer = get_name(node, t.peer),
+        name = get_name(node, t.peer);
+        item->parcel = (struct kith_parcel){.peer = name->hash,
                                             .kind = kind_name(node, t.kind),
                                             .bytes = t.parcel->bytes,
                                             .size = t.parcel->size,
+                                            .connection = name->connection,
                                             .owner = t.parcel};
         return KITH_PARCEL;
     case TAKE_EVENT:

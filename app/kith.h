@@ -141,7 +141,7 @@ enum kith_event_type {
     KITH_ONLINE,    /* peer: connected, and of our network */
     KITH_OFFLINE,   /* peer, text: why */
     KITH_SENT,      /* id, count: peers that the message went to */
-    KITH_DROPPED,   /* peer (hash "" where it has gone), text: the cause, count: parcels */
+    KITH_DROPPED,   /* peer (hash "" and connection 0 where it has gone), text: the cause, count: parcels */
     KITH_PEERS,     /* id, peers, count */
     KITH_STATUS,    /* id, status */
     KITH_DONE,      /* id, text: a command was carried out */
@@ -150,9 +150,14 @@ enum kith_event_type {
     KITH_ENDED      /* the node has ended; nothing follows */
 };
 
+/* One connection with a peer. A peer may have one in each direction: then two are online under one hash, each
+ * with an ONLINE and an OFFLINE of its own, and the peer has gone once both have. Broadcasts go over one of
+ * the two; what names the hash (kith_send, kith_disconnect) means the outgoing one, as long as it is there.
+ */
 struct kith_peer {
-    char hash[160];    /* its name; what kith_send takes */
-    char address[264]; /* where it can be dialed; "" for nowhere */
+    uint64_t connection; /* its number, never given to another as long as the node lives; above 0 */
+    char hash[160];      /* its name; what kith_send takes */
+    char address[264];   /* where it can be dialed; "" for nowhere */
     bool outgoing, special;
     uint32_t version;
     int32_t quality;   /* of its IP address, in points */
@@ -200,7 +205,8 @@ struct kith_parcel {
     const char *kind; /* one of kith_kind's */
     const void *bytes;
     size_t size;
-    void *owner; /* the library's */
+    uint64_t connection; /* over which it came, as in kith_peer; 0 where memory was short */
+    void *owner;         /* the library's */
 };
 
 enum kith_receive { KITH_NOTHING, KITH_PARCEL, KITH_EVENT };

@@ -94,6 +94,7 @@ enum node_event_type {
 
 struct node_peer {
     struct peer_ref ref;
+    uint64_t number;          /* of the connection, among all of the node's life; the first is 1 */
     struct endpoint endpoint; /* where it can be dialed; port 0 for nowhere */
     char hash[PEER_HASH_MAX];
     enum direction direction;

@@ -20,6 +20,7 @@ enum slot_state {
 struct slot {
     enum slot_state state;
     uint32_t generation; /* of the connection that has, or had, the place */
+    uint64_t number;     /* of the connection, among all of the node's life; the first is 1 */
     enum direction direction;
     bool special;
     bool was_online;         /* the application has been told */
@@ -82,6 +83,7 @@ struct controller {
     uint32_t n_slots, most_slots;
     uint32_t *online; /* indexes of the slots that are online, in no order */
     size_t n_online;
+    uint64_t n_begun;                                                          /* connections so far */
     uint32_t n_dialing, n_outgoing, n_incoming, n_pending, n_refusing, n_busy; /* busy: not free */
 
     struct special *specials;

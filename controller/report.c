@@ -88,6 +88,7 @@ void report_listening(struct controller *c)
 static void describe(struct controller *c, struct slot *s, struct node_peer *p)
 {
     p->ref = slot_ref(c, s);
+    p->number = s->number;
     p->endpoint = s->terms.endpoint;
     memcpy(p->hash, s->terms.hash, sizeof p->hash);
     p->direction = s->direction;

@@ -102,6 +102,7 @@ struct slot *slot_take(struct controller *c, enum slot_state state, enum directi
     generation = s->generation + 1;
     memset(s, 0, sizeof *s);
     s->generation = generation ? generation : 1; /* 0 is nobody's */
+    s->number = ++c->n_begun;
     s->direction = direction;
     c->n_busy++;
     slot_state(c, s, state);

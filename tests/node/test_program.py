@@ -342,6 +342,28 @@ def status_and_peers(lab):
     check(name_of_b == f"{b.endpoint} {b.status()['node_id']}", name_of_b)
 
 
+def connections_are_numbered(lab):
+    """Two nodes that dial each other are online twice, under one hash and two numbers."""
+    a = lab.node("-exclusive", "-redialSpecial", "300ms")
+    b = lab.node("-exclusive", "-peers", a.endpoint, "-redialSpecial", "300ms")
+    a.wait_online(b)
+    mark = a.mark()
+    check(a.command("special", peers=b.endpoint)["event"] == "done", "special")
+    a.wait_online(b, direction="outgoing", since=mark)
+    online = {e["direction"]: e for e in a.all("online")}
+    check(len({e["peer"] for e in online.values()}) == 1, f"{online}")
+    numbers = {direction: e["connection"] for direction, e in online.items()}
+    check(len(set(numbers.values())) == 2 and min(numbers.values()) > 0, f"{numbers}")
+    told = {p["direction"]: p["connection"] for p in a.command("peers")["peers"]}
+    check(told == numbers, f"{told}, not {numbers}")
+    b.send("<FULLBROADCAST>", "hello")
+    check(a.wait("parcel")["connection"] in numbers.values(), "the parcel's")
+    b.end()
+    until(lambda: len(a.all("offline")) >= 2, 5, "both have gone")
+    gone = {e["direction"]: e["connection"] for e in a.all("offline")}
+    check(gone == numbers, f"{gone}, not {numbers}")
+
+
 def versions_of_the_protocol(lab):
     """The dialer's version is spoken, but a listener of version 9 answers 9."""
     for dialer, listener, spoken in ((9, 10, 9), (10, 10, 10), (11, 10, 11), (10, 9, 9), (11, 9, 11), (10, 11, 10)):
@@ -486,5 +508,5 @@ if __name__ == "__main__":
     run([version_and_help, bad_configuration, a_port_in_use_is_an_error, flags_in_each_spelling, any_free_port,
          configuration_file, sighup_reads_the_special_peers_again, signals_end_it, quit_and_the_end_of_input,
          garbage_on_stdin, a_line_that_is_too_long, messages_both_ways, kinds_of_targets, send_to_nobody, ids_come_back,
-         ban_and_unban, disconnect_and_special, status_and_peers, versions_of_the_protocol, recorded_streams,
-         nobody_reads_its_output, closed_standard_descriptors, console, console_ends_with_its_input])
+         ban_and_unban, disconnect_and_special, status_and_peers, connections_are_numbered, versions_of_the_protocol,
+         recorded_streams, nobody_reads_its_output, closed_standard_descriptors, console, console_ends_with_its_input])
