@@ -18,6 +18,8 @@ PROTOCOLS = ("ddrp", "fnd")
 QUICK = ("-redial", "1s", "-redialSpecial", "500ms", "-savePeers", "500ms")
 ASKS = ("-peerRequest", "1s", "-peerRequestLimit", "100ms")
 ALONE = ("-exclusive", *QUICK)  # dials nobody but its special peers
+# Three secrets and the ids that they make, computed by other programs than kith.
+KEYS = json.loads(Path(__file__).resolve().parents[1].joinpath("vectors", "ddrp.json").read_text(encoding="utf-8"))["keys"]
 
 
 def ddrp(lab, protocol, *flags, start=True, port=PORT):
@@ -96,13 +98,16 @@ def a_directed_update_reaches_one(nodes, names):
 
 @promises("D9", "D18")
 def a_chain_of_newcomers(lab):
-    """Each knows the one before, and nobody else."""
+    """Each knows the one before, and nobody else. All but the last one want no more than that: so nobody dials the last
+    one, and what it learns is what those answer whom it has dialed."""
     said = []
     for protocol in PROTOCOLS:
         nodes = [ddrp(lab, protocol, *QUICK, *ASKS)]
-        for _ in range(9):
-            nodes.append(ddrp(lab, protocol, *QUICK, *ASKS, "-bootstrap", with_id(nodes[-1])))
-        said.append(f"{protocol}: {seconds_until_outgoing(nodes, OUTGOING, 30):.1f} s")
+        for i in range(1, 10):
+            flags = () if i == 9 else ("-outgoing", "1")
+            nodes.append(ddrp(lab, protocol, *QUICK, *ASKS, *flags, "-bootstrap", with_id(nodes[-1])))
+            nodes[-1].wait_online(nodes[-2], peer=identity(nodes[-2]), direction="outgoing")
+        said.append(f"{protocol}: {seconds_until_outgoing(nodes[-1:], OUTGOING, 30):.1f} s")
         for node in nodes:
             node.end()
     return "; ".join(said)
@@ -130,22 +135,23 @@ def nobody_to_start_with(lab):
 
 @promises("D15", "D16")
 def other_ports(lab):
-    """Who listens on another port than the standard one is neither told to others nor dialed, unless all want that."""
-    for flags in ((), ("-anyPort",)):
-        hub = ddrp(lab, "ddrp", *QUICK, *ASKS, *flags)
+    """Who listens on another port than the standard one is not told to others, and not dialed by whoever is told,
+    unless all want that."""
+    for tells, takes in (((), ("-anyPort",)), (("-anyPort",), ()), (("-anyPort",), ("-anyPort",))):
+        hub = ddrp(lab, "ddrp", *QUICK, *ASKS, *tells)
         odd = ddrp(lab, "ddrp", *ALONE, "-peers", with_id(hub), port=9098)
         usual = ddrp(lab, "ddrp", *ALONE, "-peers", with_id(hub))
         hub.wait_online(odd, peer=identity(odd))
         hub.wait_online(usual, peer=identity(usual))
-        newcomer = ddrp(lab, "ddrp", *QUICK, *ASKS, *flags, "-bootstrap", with_id(hub))
+        newcomer = ddrp(lab, "ddrp", *QUICK, *ASKS, *takes, "-bootstrap", with_id(hub))
         newcomer.wait_online(usual, peer=identity(usual), direction="outgoing")
-        if flags:
+        if tells and takes:
             newcomer.wait_online(odd, peer=identity(odd), direction="outgoing")
         else:
             time.sleep(2.5 * SLOW)  # two more requests
             check(newcomer.peers() == {identity(hub), identity(usual)}, f"{newcomer.online}")
             check(identity(newcomer) not in odd.peers(), "it was dialed")
-            check(odd.endpoint not in known(newcomer), "it was told")
+            check(odd.endpoint not in known(newcomer), "it was told, or it was taken")
 
 
 def known(node):
@@ -161,15 +167,25 @@ def peers_file(node):
 
 # --- who is who ---
 
+def recorded(lab, protocol, key):
+    """A node whose key is that one of the recorded ones."""
+    node = ddrp(lab, protocol, *ALONE, start=False)
+    path = Path(node.home, f"identity-{protocol}.key")
+    path.touch(0o600)
+    path.write_text(key["private"] + "\n", encoding="ascii")
+    return node.start()
+
+
 @promises("D13")
 def a_restart_keeps_who_is_who(lab):
     """A node keeps its identity and, with their ids, its peers; whoever has another id by then is nobody it knows."""
     for protocol in PROTOCOLS:
-        others = [ddrp(lab, protocol, *ALONE) for _ in range(3)]
+        others = [recorded(lab, protocol, key) for key in KEYS]
         node = ddrp(lab, protocol, *QUICK, "-bootstrap", " ".join(n.endpoint for n in others))
         wait_outgoing([node], 3, 10)
-        own, ids = identity(node), {n.endpoint: identity(n) for n in others}
-        check(all(re.fullmatch("[0-9a-f]{64}", i) for i in [own, *ids.values()]), f"{own} {ids}")
+        own, ids = identity(node), {n.endpoint: key["peer_id"] for n, key in zip(others, KEYS)}
+        check(re.fullmatch("[0-9a-f]{64}", own), own)
+        check([identity(n) for n in others] == list(ids.values()), "they call themselves otherwise")
         until(lambda n=node: list(Path(n.home).glob("peers-*-LOCAL.json")) and len(
             json.loads(peers_file(n).read_text(encoding="utf-8"))["peers"]) == 3, 5, "three peers in the file")
         node.kill()

@@ -66,7 +66,36 @@ static void test_claimed_port(void **state)
     }
 }
 
-static void expect_hello(struct side *s, const uint8_t *remote_nonce, const char *agent)
+/* Nobody believes the address that a Hello claims: a peer is where its socket is. */
+static void test_claimed_address(void **state)
+{
+    (void)state;
+    struct side a, b;
+    struct ddrp_envelope e;
+    struct ddrp_hello h;
+    struct forgery f = forgery(&ddrp_protocol, alice, DDRP_HELLO);
+    struct buffer message = {0};
+    side_start(&a, &ddrp_protocol, DIRECTION_OUTGOING, alice);
+    side_start(&b, &ddrp_protocol, DIRECTION_INCOMING, bob);
+    struct bytes said = bytes_of(&a.out);
+    assert_int_equal(ddrp_envelope_read(&ddrp_pip, said, DDRP_MESSAGE_MAX, &e), FRAMING_WHOLE);
+    assert_true(ddrp_hello_read(&ddrp_pip, e.message, &h));
+    assert_true(ip_parse(&h.external_ip, "192.0.2.99"));
+    h.external_port = 1234;
+    ddrp_hello_write(&ddrp_pip, &h, "test", &message);
+    f.message = bytes_of(&message);
+    side_feed_forgery(&b, &f);
+    carry(&b, &a, SIZE_MAX);
+    buffer_consume(&a.out, said.size); /* the Hello that made no claim */
+    carry(&a, &b, SIZE_MAX);
+    assert_int_equal(b.ready, 1);
+    expect_peer(&b, alice, 1234);
+    buffer_fini(&message);
+    side_close(&a);
+    side_close(&b);
+}
+
+static void expect_hello(struct side *s, const uint8_t *remote_nonce, uint16_t port, const char *agent)
 {
     const struct ddrp_revision *r = revision_of(s->protocol);
     struct ddrp_envelope e;
@@ -79,6 +108,7 @@ static void expect_hello(struct side *s, const uint8_t *remote_nonce, const char
     assert_memory_equal(h.local_nonce, s->nonce, DDRP_NONCE_BYTES);
     assert_memory_equal(h.remote_nonce, remote_nonce, DDRP_NONCE_BYTES);
     assert_true(sodium_is_zero(h.external_ip.bytes, sizeof h.external_ip.bytes));
+    assert_int_equal(h.external_port, r->hello_has_endpoint ? port : 0);
     ddrp_hello_write(r, &h, agent, &again);
     assert_int_equal(again.used, e.message.size);
     assert_memory_equal(again.data, e.message.data, again.used);
@@ -91,12 +121,15 @@ static void test_hellos(void **state)
     static const uint8_t zero[DDRP_NONCE_BYTES];
     for (size_t i = 0; i < 2; i++) {
         struct side a, b;
-        side_start(&a, both[i], DIRECTION_OUTGOING, alice);
-        expect_hello(&a, zero, "kith/" KITH_VERSION);
+        side_prepare(&a, both[i], alice);
+        a.node.listen_port = 1234;
+        struct session_terms terms = test_terms(&a, DIRECTION_OUTGOING);
+        side_open(&a, &terms);
+        expect_hello(&a, zero, 1234, "kith/" KITH_VERSION);
         side_start(&b, both[i], DIRECTION_INCOMING, bob);
         assert_int_equal(buffer_left(&b.out), 0);
         carry(&a, &b, SIZE_MAX);
-        expect_hello(&b, a.nonce, both[i] == &fnd_protocol ? "" : "kith/" KITH_VERSION);
+        expect_hello(&b, a.nonce, 9097, both[i] == &fnd_protocol ? "" : "kith/" KITH_VERSION);
         side_close(&a);
         side_close(&b);
     }
@@ -494,6 +527,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_meeting),
         cmocka_unit_test(test_claimed_port),
+        promise_test("D12", test_claimed_address),
         promise_test("D12", test_hellos),
         cmocka_unit_test(test_revisions_do_not_meet),
         cmocka_unit_test(test_expected_identity),

@@ -57,6 +57,13 @@ static const char *secret_of(const char *name)
     return strcmp(name, "alice") == 0 ? alice : strcmp(name, "bob") == 0 ? bob : carol;
 }
 
+static const json_t *key_of(const char *name)
+{
+    return json_array_get(json_object_get(root, "keys"), strcmp(name, "alice") == 0 ? 0
+                                                         : strcmp(name, "bob") == 0 ? 1
+                                                                                    : 2);
+}
+
 static struct buffer hex_of(const json_t *o, const char *name)
 {
     struct buffer b = {0};
@@ -105,6 +112,26 @@ static void test_no_secrets(void **state)
 
 /* --- envelopes --- */
 
+/* What a stream's name says it is. */
+static enum ddrp_kind kind_named(const json_t *stream)
+{
+    static const struct {
+        const char *name;
+        enum ddrp_kind kind;
+    } named[] = {
+        {"hello_ack", DDRP_HELLO_ACK}, {"hello", DDRP_HELLO},          {"peer_req", DDRP_PEER_REQ},
+        {"peer_res", DDRP_PEER_RES},   {"unknown", DDRP_KINDS},        {"ping", DDRP_PING},
+        {"bad_signature", DDRP_PING},  {"stale_timestamp", DDRP_PING},
+    };
+    for (size_t i = 0; i < sizeof named / sizeof named[0]; i++) {
+        if (strncmp(text(stream, "what"), named[i].name, strlen(named[i].name)) == 0) {
+            return named[i].kind;
+        }
+    }
+    fail_msg("no kind is called %s", text(stream, "what"));
+    return DDRP_KINDS;
+}
+
 static bool is_odd(const json_t *stream)
 {
     return is(stream, "what", "wrong_magic") || is(stream, "what", "truncated");
@@ -142,6 +169,7 @@ static void test_envelopes(void **state)
             assert_int_equal(e.size, b.used);
             assert_int_equal(e.type, number(fields, "type"));
             assert_int_equal(e.timestamp, number(fields, "timestamp"));
+            assert_int_equal(ddrp_kind_of(r, e.type), kind_named(stream));
             expect_signature(stream, &e);
         }
         buffer_fini(&b);
@@ -157,8 +185,17 @@ static struct ip ip_of(const char *t)
     return ip;
 }
 
-static void expect_hello(const struct ddrp_revision *r, const json_t *fields, struct bytes message)
+/* Who is called by that key in the file is called so by us. */
+static void expect_id(const char *signer, const uint8_t *public_key)
 {
+    struct peer_id id;
+    ddrp_peer_id(public_key, &id);
+    expect_hex(key_of(signer), "peer_id", id.bytes, id.size);
+}
+
+static void expect_hello(const struct ddrp_revision *r, const json_t *stream, struct bytes message)
+{
+    const json_t *fields = json_object_get(stream, "fields");
     struct ddrp_hello h;
     struct buffer again = {0};
     assert_true(ddrp_hello_read(r, message, &h));
@@ -166,6 +203,7 @@ static void expect_hello(const struct ddrp_revision *r, const json_t *fields, st
     expect_hex(fields, "local_nonce", h.local_nonce, DDRP_NONCE_BYTES);
     expect_hex(fields, "remote_nonce", h.remote_nonce, DDRP_NONCE_BYTES);
     expect_hex(fields, "public_key", h.public_key, DDRP_PUBLIC_KEY_BYTES);
+    expect_id(text(stream, "signer"), h.public_key);
     assert_int_equal(h.external_port, number(fields, "external_port"));
     if (r->hello_has_endpoint) {
         struct ip ip = ip_of(text(fields, "external_ip"));
@@ -203,7 +241,20 @@ static void expect_listed(const json_t *peers, const struct ddrp_share *share)
     }
 }
 
-static void expect_share(const struct protocol *p, const json_t *fields, struct bytes message)
+/* Everybody that a stream tells of, as its name and its fields say. */
+static void expect_peers(const json_t *stream, const struct ddrp_share *share)
+{
+    const json_t *peers = json_object_get(json_object_get(stream, "fields"), "peers");
+    if (json_is_array(peers)) {
+        assert_int_equal(share->n, json_array_size(peers));
+        expect_listed(peers, share);
+    } else {
+        assert_int_equal(share->n, is(stream, "what", "peer_res_128") ? 128 : 255);
+        expect_counted(share);
+    }
+}
+
+static void expect_share(const struct protocol *p, const json_t *stream, struct bytes message)
 {
     const struct ddrp_revision *r = revision_of(p);
     struct node_terms node = test_node(p, bob);
@@ -213,15 +264,7 @@ static void expect_share(const struct protocol *p, const json_t *fields, struct 
     assert_true(ddrp_share_read(r, message, &entries));
     struct parcel *parcel = ddrp_share_parcel(r, &node, &entries);
     struct ddrp_share share = ddrp_share_of(parcel);
-    assert_int_equal(share.n, entries.n);
-    json_t *peers = json_object_get(fields, "peers");
-    if (json_is_array(peers)) {
-        assert_int_equal(share.n, json_array_size(peers));
-        expect_listed(peers, &share);
-    } else {
-        assert_true(share.n == 128 || share.n == 255);
-        expect_counted(&share);
-    }
+    expect_peers(stream, &share);
     ddrp_share_write(r, &share, &again);
     assert_int_equal(again.used, message.size);
     assert_memory_equal(again.data, message.data, message.size);
@@ -234,9 +277,9 @@ static void expect_body(const struct protocol *p, const json_t *stream, const st
     const json_t *fields = json_object_get(stream, "fields");
     enum ddrp_kind kind = ddrp_kind_of(revision_of(p), e->type);
     if (kind == DDRP_HELLO) {
-        expect_hello(revision_of(p), fields, e->message);
+        expect_hello(revision_of(p), stream, e->message);
     } else if (kind == DDRP_PEER_RES) {
-        expect_share(p, fields, e->message);
+        expect_share(p, stream, e->message);
     } else if (kind == DDRP_HELLO_ACK) {
         expect_hex(fields, "nonce", e->message.data, e->message.size);
     } else {
@@ -288,6 +331,27 @@ static void meet(struct side *s, const struct protocol *p, const char *as)
     buffer_consume(&s->out, buffer_left(&s->out));
 }
 
+static void expect_written(struct side *s, const char *what)
+{
+    size_t size;
+    uint8_t *flat = flatten(&s->out, &size);
+    expect_hex(stream_of(s->protocol, what), "hex", flat, size);
+    buffer_consume(&s->out, size);
+    free(flat);
+}
+
+/* A stream that tells of peers was read as it says, and who signed it writes the same, to the byte. */
+static void expect_told(const json_t *stream, const struct side *s)
+{
+    struct ddrp_share share = ddrp_share_of(s->parcel);
+    struct side teller;
+    expect_peers(stream, &share);
+    meet(&teller, s->protocol, text(stream, "signer"));
+    assert_int_equal(side_say(&teller, DDRP_PEER_RES, s->parcel), 0);
+    expect_written(&teller, text(stream, "what"));
+    side_close(&teller);
+}
+
 static void expect_outcome(const json_t *stream, const struct side *s)
 {
     if (is(stream, "what", "truncated")) {
@@ -316,23 +380,16 @@ static void test_streams(void **state)
             continue; /* each session below starts with them */
         }
         meet(&s, protocol_of(stream), is(stream, "signer", "alice") ? "bob" : "alice");
-        assert_string_equal(
-            s.peer.hash,
-            text(json_array_get(json_object_get(root, "keys"), is(stream, "signer", "bob")), "peer_id"));
+        assert_string_equal(s.peer.hash, text(key_of(text(stream, "signer")), "peer_id"));
         s.wall_ms = (int64_t)number(stream, "verify_at") * 1000;
+        s.node.any_port = true;
         side_feed_hex(&s, text(stream, "hex"));
         expect_outcome(stream, &s);
+        if (strncmp(text(stream, "what"), "peer_res", 8) == 0) {
+            expect_told(stream, &s);
+        }
         side_close(&s);
     }
-}
-
-static void expect_written(struct side *s, const char *what)
-{
-    size_t size;
-    uint8_t *flat = flatten(&s->out, &size);
-    expect_hex(stream_of(s->protocol, what), "hex", flat, size);
-    buffer_consume(&s->out, size);
-    free(flat);
 }
 
 static void say_shared(struct side *s, const char *what)

@@ -63,7 +63,7 @@ def in_both_directions(lab, revision, *flags):
 _numbers = itertools.count()
 
 
-def answers(peer, seconds=2):
+def answers(peer, seconds=5):
     """The node answers a PeerReq: so it has dealt with all that was sent before, and the session goes on."""
     peer.send("PeerReq")
     return wire.read_peers(peer.revision, peer.receive_kind("PeerRes", seconds).message)

@@ -21,6 +21,7 @@ BYTES_MOST = 262144
 ARRAY_MOST = 1024
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 NO_NONCE = bytes(32)
+ELSEWHERE = "192.0.2.99"  # where we claim to be, and are not: nobody is to believe it
 
 
 class Malformed(Exception):
@@ -308,7 +309,7 @@ class Peer:
 
     def our_hello(self, **fields):
         remote = self.hello.local_nonce if self.hello else NO_NONCE
-        hello = Hello(1, self.nonce, remote, self.identity.public, "", self.port, "test/1")
+        hello = Hello(1, self.nonce, remote, self.identity.public, ELSEWHERE, self.port, "test/1")
         return write_hello(self.revision, hello._replace(**fields))
 
     def our_ack(self):

@@ -1,0 +1,272 @@
+/* Every option's default in every protocol, as the manual and docs/protocols say it: nothing here is read
+ * from the tables that it checks. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/option.h"
+
+#define SECOND INT64_C(1000)
+#define MINUTE INT64_C(60000)
+#define HOUR   INT64_C(3600000)
+#define DAY    INT64_C(86400000)
+#define KILO   INT64_C(1024)
+#define MEGA   INT64_C(1048576)
+#define GIGA   INT64_C(1073741824)
+
+#define PROTOCOLS 3
+static const char *const protocols[PROTOCOLS] = {"factom", "ddrp", "fnd"};
+
+/* --- numbers, times (in milliseconds), sizes (in bytes), switches --- */
+
+struct number {
+    const char *name;
+    int64_t standard[PROTOCOLS]; /* in the order above */
+};
+
+#define ALL(name, standard)                                                                                  \
+    {                                                                                                        \
+        name,                                                                                                \
+        {                                                                                                    \
+            standard, standard, standard                                                                     \
+        }                                                                                                    \
+    }
+
+static const struct number numbers[] = {
+    ALL("help", 0),
+    ALL("version", 0),
+    ALL("identity", 0),
+    ALL("logLevel", LOG_LEVEL_INFO),
+    ALL("json", 0),
+
+    {"protocolVersion", {10, 1, 1}},
+    {"protocolVersionMinimum", {9, 1, 1}},
+    ALL("network", NETWORK_LOCAL),
+    {"networkPort", {8110, 9097, 9097}},
+    ALL("anyPort", 0),
+
+    ALL("exclusive", 0),
+    ALL("exclusiveIn", 0),
+    ALL("outgoing", 8),
+    ALL("incoming", 200),
+    ALL("broadcastnum", 16),
+    ALL("relay", 0),
+
+    {"dialTimeout", {5 * SECOND, 2 * SECOND, 2 * SECOND}},
+    {"handshakeTimeout", {5 * SECOND, 15 * SECOND, 15 * SECOND}},
+    {"redial", {2 * MINUTE, 30 * SECOND, 30 * SECOND}},
+    {"retry", {0, HOUR, HOUR}},
+    ALL("redialSpecial", 20 * SECOND),
+    {"ping", {15 * SECOND, 5 * SECOND, 5 * SECOND}},
+    {"silence", {60 * SECOND, 30 * SECOND, 30 * SECOND}},
+    {"peerRequest", {180 * SECOND, 10 * SECOND, HOUR}},
+    ALL("peerRequestLimit", 5 * SECOND),
+    ALL("reseed", 4 * HOUR),
+    ALL("savePeers", 30 * SECOND),
+    ALL("forget", 7 * DAY),
+    ALL("decay", HOUR),
+    ALL("ban", 7 * DAY),
+    ALL("echo", 60 * SECOND),
+    ALL("seen", 10 * MINUTE),
+    ALL("cat", 0),
+    {"acceptInterval", {SECOND, 0, 0}},
+    ALL("stall", 500),
+    ALL("assemble", 10 * MINUTE),
+
+    ALL("perIP", 0),
+    {"pending", {64, 12, 12}},
+    {"dials", {16, 5, 5}},
+    {"giveUp", {5, 1000, 1000}},
+    {"share", {32, 255, 255}},
+    ALL("fewPeers", 8),
+    {"rate", {0, 64, 64}},
+    {"rateBurst", {0, 192, 192}},
+    ALL("catKeep", 30),
+    ALL("queue", 5000),
+    ALL("queueBytes", 64 * MEGA),
+    {"maxParcel", {128 * MEGA - 4 * KILO, 262144, 262144}},
+    ALL("receiveBytes", GIGA),
+    ALL("maxHandshake", 64 * KILO),
+    ALL("assembleBytes", 32 * MEGA),
+    ALL("gobTypes", 64),
+    ALL("gobDepth", 32),
+    ALL("gobDefinition", 4 * KILO),
+
+    ALL("meritGood", 1),
+    {"meritBad", {-5, 0, 0}},
+    {"meritLost", {-1, 0, 0}},
+    {"meritHandshake", {-10, 0, 0}},
+    ALL("refuseBelow", -200),
+    {"shareAbove", {20, -1, -1}},
+    ALL("bannedQuality", -2147000000),
+};
+
+/* --- texts --- */
+
+#define HOME  "/home-of-nobody"
+#define SEEDS "https://raw.githubusercontent.com/FactomProject/factomproject.github.io/master/seed/"
+
+static const struct text {
+    const char *name;
+    const char *standard[PROTOCOLS];
+} texts[] = {
+    ALL("config", HOME "/.kith/kith.conf"),
+    ALL("home", HOME "/.kith"),
+    {"protocol", {"factom", "ddrp", "fnd"}},
+    ALL("customnet", ""),
+    {"seedURL", {SEEDS "localseed.txt", "", ""}},
+    ALL("nodeName", ""),
+    {"identityFile", {"", HOME "/.kith/identity-ddrp.key", HOME "/.kith/identity-fnd.key"}},
+    {"peersFile",
+     {HOME "/.kith/peers-LOCAL.json", HOME "/.kith/peers-ddrp-LOCAL.json",
+      HOME "/.kith/peers-fnd-LOCAL.json"}},
+};
+
+/* --- what has no value until it is given --- */
+
+static const char *const nothing[] = {"bind", "bootstrap", "peers"};
+
+static bool is_nothing(const struct option *op, const struct options *o)
+{
+    struct address_list list;
+    if (op->type == OPTION_IP) {
+        return !o->config.has_bind;
+    }
+    assert_int_equal(op->type, OPTION_ADDRESSES);
+    memcpy(&list, (const char *)o + op->place, sizeof list);
+    return list.n == 0;
+}
+
+static int64_t number_of(const struct option *op, const struct options *o)
+{
+    const char *place = (const char *)o + op->place;
+    return op->type == OPTION_SWITCH ? *(const bool *)place : option_integer(op, place);
+}
+
+static const char *text_of(const struct option *op, const struct options *o)
+{
+    return op->type == OPTION_PROTOCOL ? o->config.protocol->name : (const char *)o + op->place;
+}
+
+/* --- the tests --- */
+
+static bool parse(struct options *o, const char *protocol, const char *network)
+{
+    char kith[] = "kith", protocol_flag[] = "-protocol", network_flag[] = "-network", p[16], n[16];
+    char error[OPTIONS_ERROR_MAX] = "";
+    char *argv[] = {kith, protocol_flag, p, network_flag, n, NULL};
+    snprintf(p, sizeof p, "%s", protocol);
+    snprintf(n, sizeof n, "%s", network != NULL ? network : "");
+    if (options_parse(o, network != NULL ? 5 : 3, argv, error, sizeof error) == 0) {
+        return true;
+    }
+    assert_non_null(strstr(error, "is not a protocol of this build"));
+    return false;
+}
+
+static void expect_numbers(const struct options *o, size_t which)
+{
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        const struct option *op = option_find(numbers[i].name);
+        assert_non_null(op);
+        int64_t is = number_of(op, o), must = numbers[i].standard[which];
+        if (is != must) {
+            fail_msg("%s: -%s is %lld, not %lld", protocols[which], op->name, (long long)is, (long long)must);
+        }
+    }
+}
+
+static void expect_texts(const struct options *o, size_t which)
+{
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        const struct option *op = option_find(texts[i].name);
+        assert_non_null(op);
+        if (strcmp(text_of(op, o), texts[i].standard[which]) != 0) {
+            fail_msg("%s: -%s is %s, not %s", protocols[which], op->name, text_of(op, o),
+                     texts[i].standard[which]);
+        }
+    }
+    for (size_t i = 0; i < sizeof nothing / sizeof nothing[0]; i++) {
+        assert_true(is_nothing(option_find(nothing[i]), o));
+    }
+}
+
+/* Without any option but the protocol, which is the first one where none is said either. */
+static void each_option_has_its_default(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < PROTOCOLS; i++) {
+        static struct options o;
+        if (parse(&o, protocols[i], NULL)) {
+            expect_numbers(&o, i);
+            expect_texts(&o, i);
+            options_free(&o);
+        }
+    }
+    static struct options o;
+    char kith[] = "kith", error[OPTIONS_ERROR_MAX], *argv[] = {kith, NULL};
+    assert_int_equal(options_parse(&o, 1, argv, error, sizeof error), 0);
+    expect_numbers(&o, 0);
+    expect_texts(&o, 0);
+    options_free(&o);
+}
+
+/* A new option is in one of the lists above. */
+static void no_option_is_left_out(void **state)
+{
+    (void)state;
+    size_t n = 0;
+    while (option_at(n) != NULL) {
+        n++;
+    }
+    assert_int_equal(n, sizeof numbers / sizeof numbers[0] + sizeof texts / sizeof texts[0] +
+                            sizeof nothing / sizeof nothing[0]);
+}
+
+static void expect_network(const char *protocol, const char *network, uint16_t port, const char *seeds,
+                           size_t bootstrap)
+{
+    static struct options o;
+    if (parse(&o, protocol, network)) {
+        assert_string_equal(o.config.terms.network.name, network);
+        assert_int_equal(o.config.terms.listen_port, port);
+        assert_string_equal(o.config.terms.network.seed_url, seeds);
+        assert_int_equal(o.config.bootstrap.n, bootstrap);
+        options_free(&o);
+    }
+}
+
+static void each_network_brings_its_own(void **state)
+{
+    (void)state;
+    expect_network("factom", "MAIN", 8108, SEEDS "mainseed.txt", 0);
+    expect_network("factom", "TEST", 8109, SEEDS "testseed.txt", 0);
+    expect_network("factom", "LOCAL", 8110, SEEDS "localseed.txt", 0);
+    expect_network("ddrp", "MAIN", 9097, "", 0);
+    expect_network("ddrp", "LOCAL", 9097, "", 0);
+    expect_network("fnd", "MAIN", 9097, "", 2);
+    expect_network("fnd", "LOCAL", 9097, "", 0);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    return setenv("HOME", HOME, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_option_has_its_default),
+        cmocka_unit_test(no_option_is_left_out),
+        cmocka_unit_test(each_network_brings_its_own),
+    };
+    return cmocka_run_group_tests(tests, set_up, NULL);
+}
