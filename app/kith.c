@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
 #include <sodium.h>
 
@@ -17,7 +17,10 @@
 #include "queue/bell.h"
 #include "queue/clock.h"
 #include "queue/descriptor.h"
+#include "queue/log_writer.h"
 #include "seed/fetch.h"
+
+#define LOG_END_MS 200 /* stderr has so long to take the last lines */
 
 /* What the application calls a peer, by the place of its connection: kept by the receiving thread, from the
  * events that it takes, so that a parcel costs no look-up. */
@@ -34,6 +37,7 @@ struct kith {
     struct log_sink sink;
     kith_log_function *log;
     void *log_context;
+    struct log_writer *writer; /* to stderr, if there is no `log` */
     struct actor *actor;
 
     /* The receiving thread's. */
@@ -125,19 +129,6 @@ int kith_config_load(struct kith_config *c, char *error, size_t error_size)
 
 /* --- opening and closing --- */
 
-static void log_to_stderr(void *context, enum log_level level, const char *text)
-{
-    static const char *const names[] = {"", "error", "warning", "info", "debug"};
-    struct timespec now;
-    struct tm utc;
-
-    (void)context;
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &utc);
-    fprintf(stderr, "%02d:%02d:%02d.%03ld %s: %s\n", utc.tm_hour, utc.tm_min, utc.tm_sec,
-            now.tv_nsec / 1000000, names[level], text);
-}
-
 static void log_to_caller(void *context, enum log_level level, const char *text)
 {
     const struct kith *node = context;
@@ -150,6 +141,7 @@ static void node_free(struct kith *node)
     node_event_free(node->event);
     parcel_release(node->current);
     options_free(&node->own);
+    log_writer_end(node->writer, LOG_END_MS);
     free(node->peers);
     free(node->names);
     free(node);
@@ -183,8 +175,16 @@ static struct kith *node_new(kith_log_function *log, void *log_context, char *er
     node->forks = descriptors_forks();
     node->log = log;
     node->log_context = log_context;
-    node->sink = (struct log_sink){.line = log ? log_to_caller : log_to_stderr, .context = node};
-    return node;
+    node->sink = (struct log_sink){.line = log_to_caller, .context = node};
+    if (log)
+        return node;
+    node->writer = log_writer_start(STDERR_FILENO);
+    node->sink = (struct log_sink){.line = log_writer_line, .context = node->writer};
+    if (node->writer)
+        return node;
+    snprintf(error, error_size, "no memory, or no thread, for the log");
+    node_free(node);
+    return NULL;
 }
 
 struct kith *kith_open_options(const struct options *options, kith_log_function *log, void *log_context,

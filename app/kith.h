@@ -84,7 +84,8 @@ typedef void kith_log_function(void *context, enum kith_log_level level, const c
  * (option "identityFile"), which is made at the first start; listens, starts its threads; blocks for the
  * disk, not for peers. Takes the settings out of config, also on failure (unless memory is short at once): it
  * is all defaults afterwards, and still the caller's to free. `log` may be NULL: then lines of the level that
- * "logLevel" allows go to stderr. NULL with `error`. */
+ * "logLevel" allows go to stderr, by a thread of their own: a stderr that nobody reads holds up nothing, and
+ * lines that find no room are counted, and told later. NULL with `error`. */
 KITH_API struct kith *kith_open(struct kith_config *config, kith_log_function *log, void *log_context,
                                 char *error, size_t error_size);
 
@@ -260,7 +261,8 @@ KITH_API enum kith_result kith_reload(struct kith *node, uint64_t id, char *erro
 KITH_API void kith_quit(struct kith *node);
 
 /* Any thread, once, when no other call is under way. Ends the node, waiting up to two seconds for kith_quit's
- * work, and frees it with everything received and not kept. */
+ * work, and a third of a second for a stderr that does not take the last lines of the log, and frees it with
+ * everything received and not kept. */
 KITH_API void kith_close(struct kith *node);
 
 #ifdef __cplusplus

@@ -16,11 +16,12 @@
 #include "app/open.h"
 #include "app/options.h"
 #include "queue/clock.h"
+#include "queue/log_writer.h"
 
 enum {
     ITEMS_AT_ONCE = 256,
-    END_MS = 1800,  /* after being asked to end, at the latest */
-    FLUSH_MS = 200, /* standard output has so long to take the last lines */
+    END_MS = 1600,  /* after being asked to end, at the latest */
+    FLUSH_MS = 100, /* standard output, and then standard error, has so long to take the last lines */
     LINE_SLACK = 65536,
     BAD_CONFIGURATION = 2, /* the exit status */
 };
@@ -28,6 +29,7 @@ enum {
 struct program {
     struct front front;
     struct kith *node;
+    struct log_writer *log;
     struct output out;
     struct lines in;
     int signals;
@@ -55,7 +57,8 @@ static void reload(struct program *p)
     char error[KITH_ERROR_MAX];
 
     if (kith_reload(p->node, 0, error, sizeof error) == KITH_INVALID)
-        fprintf(stderr, "kith: %s; the special peers stay as they are\n", error);
+        log_line(&(struct log_sink){log_writer_line, p->log, LOG_LEVEL_ERROR}, LOG_LEVEL_ERROR,
+                 "%s; the special peers stay as they are", error);
 }
 
 static void take_signals(struct program *p)
@@ -162,7 +165,7 @@ static void wait(struct program *p, bool more)
         [FD_NODE] = {.fd = output_is_full(&p->out) ? -1 : kith_fd(p->node), .events = POLLIN},
         [FD_ROOM] = {.fd = p->pending ? p->pending_fd : -1, .events = POLLIN},
         [FD_IN] = {.fd = -1, .events = POLLIN},
-        [FD_OUT] = {.fd = output_wants(&p->out) ? p->out.fd : -1, .events = POLLOUT},
+        [FD_OUT] = {.events = POLLIN},
     };
     int timeout = -1;
 
@@ -173,26 +176,14 @@ static void wait(struct program *p, bool more)
 
         timeout = left > 0 ? (int)left : 0;
     }
-    poll(fds, FD_COUNT, more ? 0 : timeout);
+    fds[FD_OUT].fd = output_sleep_begin(&p->out);
+    poll(fds, FD_COUNT, more || fds[FD_OUT].fd < 0 ? 0 : timeout);
+    output_sleep_end(&p->out);
     p->has_room |= fds[FD_ROOM].revents != 0;
     if (fds[FD_SIGNALS].revents)
         take_signals(p);
     if (fds[FD_IN].revents)
         lines_read(&p->in);
-    if (fds[FD_OUT].revents)
-        output_write(&p->out);
-}
-
-static void flush(struct program *p)
-{
-    int64_t by = clock_ms() + FLUSH_MS, left;
-
-    while (output_wants(&p->out) && (left = by - clock_ms()) > 0) {
-        struct pollfd fd = {.fd = p->out.fd, .events = POLLOUT};
-
-        if (poll(&fd, 1, (int)left) > 0)
-            output_write(&p->out);
-    }
 }
 
 static void run(struct program *p)
@@ -201,12 +192,12 @@ static void run(struct program *p)
         bool more = take_items(p);
 
         take_lines(p);
-        if (p->out.broken && !p->quitting)
+        output_write(&p->out);
+        if (p->out.error && !p->quitting)
             quit(p); /* nobody reads what we say */
         if (!p->ended)
             wait(p, more);
     }
-    flush(p);
 }
 
 /* Input from a pipe that has closed means that the program at its other end has gone. A file or /dev/null
@@ -239,28 +230,58 @@ static bool prepare(struct program *p, const struct options *o)
            (o->json ? json_front(&p->front) : console_front(&p->front, isatty(STDOUT_FILENO)));
 }
 
+/* With the node's log, and `why` as the last line. */
+static int end_log(struct log_writer *log, const char *why)
+{
+    if (why)
+        log_writer_plain(log, why);
+    log_writer_end(log, FLUSH_MS);
+    return why ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* Runs the node; NULL, or why it could not go on. */
+static const char *serve_node(struct program *p, const struct options *o, char *why, size_t why_size)
+{
+    bool prepared = prepare(p, o);
+
+    if (prepared) {
+        run(p);
+        p->front.close(&p->front);
+    }
+    output_fini(&p->out, FLUSH_MS);
+    kith_close(p->node);
+    lines_fini(&p->in);
+    if (!prepared)
+        snprintf(why, why_size, "kith: out of memory");
+    else if (p->out.error && !output_has_no_reader(&p->out))
+        snprintf(why, why_size, "kith: standard output: %s", strerror(p->out.error));
+    else
+        return NULL;
+    return why;
+}
+
+static void log_to_writer(void *writer, enum kith_log_level level, const char *line)
+{
+    log_writer_line(writer, (enum log_level)level, line);
+}
+
 static int serve(struct options *o)
 {
-    struct program p = {.signals = -1};
-    char error[KITH_ERROR_MAX];
-    int status = EXIT_FAILURE;
+    struct program p = {.signals = -1, .log = log_writer_start(STDERR_FILENO)};
+    char error[KITH_ERROR_MAX], why[KITH_ERROR_MAX + 64];
 
-    output_init(&p.out, STDOUT_FILENO);
-    p.node = kith_open_options(o, NULL, NULL, error, sizeof error);
+    if (!p.log || !output_init(&p.out, STDOUT_FILENO)) {
+        fprintf(stderr, "kith: no memory, or no thread, for what is to be written\n");
+        log_writer_end(p.log, FLUSH_MS);
+        return EXIT_FAILURE;
+    }
+    p.node = kith_open_options(o, log_to_writer, p.log, error, sizeof error);
     if (!p.node) {
-        fprintf(stderr, "kith: %s\n", error);
-        output_fini(&p.out);
-        return status;
+        output_fini(&p.out, FLUSH_MS);
+        snprintf(why, sizeof why, "kith: %s", error);
+        return end_log(p.log, why);
     }
-    if (prepare(&p, o)) {
-        run(&p);
-        p.front.close(&p.front);
-        status = EXIT_SUCCESS;
-    }
-    kith_close(p.node);
-    lines_fini(&p.in);
-    output_fini(&p.out);
-    return status;
+    return end_log(p.log, serve_node(&p, o, why, sizeof why));
 }
 
 /* Started with one of the standard descriptors closed, the node's first file or socket would take its number,
@@ -295,6 +316,15 @@ static int start(struct options *o)
     return EXIT_SUCCESS;
 }
 
+/* What was printed before there is a node. */
+static int flush_stdout(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    fprintf(stderr, "kith: standard output: %s\n", strerror(errno));
+    return EXIT_FAILURE;
+}
+
 int main(int argc, char **argv)
 {
     char error[OPTIONS_ERROR_MAX];
@@ -303,6 +333,7 @@ int main(int argc, char **argv)
 
     if (!open_standard_descriptors())
         return EXIT_FAILURE;
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of its write */
     if (options_parse(&o, argc, argv, error, sizeof error) < 0)
         return bad_configuration(error);
     if (o.show_help)
@@ -312,5 +343,5 @@ int main(int argc, char **argv)
     else
         status = start(&o);
     options_free(&o);
-    return status;
+    return flush_stdout(status);
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -10,36 +11,121 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-void output_init(struct output *o, int fd)
+#include "queue/bell.h"
+#include "queue/clock.h"
+#include "queue/thread.h"
+#include "queue/writing.h"
+
+#define KEPT_BYTES ((size_t)4 << 20) /* a larger block is freed once it is written */
+
+/* One block at a time goes to the thread: it is the thread's while `given` is true, else main's. It outlives
+ * the struct output where a system call holds the thread for good. */
+struct output_thread {
+    int fd;
+    size_t chunk; /* most bytes of one write: the other end's progress is seen after each */
+    struct bell main_bell, bell;
+    pthread_t thread;
+    char *block;
+    size_t size, capacity;
+    int error;
+    _Atomic size_t written; /* bytes of the block */
+    _Atomic bool given, ending;
+
+    size_t known; /* main's: what `written` was when it looked last */
+};
+
+/* --- the thread --- */
+
+static void write_block(struct output_thread *t)
 {
+    size_t written = 0;
+
+    while (written < t->size && t->error == 0) {
+        size_t left = t->size - written, n = left < t->chunk ? left : t->chunk;
+
+        t->error = writing_write(t->fd, t->block + written, n);
+        written += n;
+        /* Relaxed: a count, by which main sees that there is progress. */
+        atomic_store_explicit(&t->written, written, memory_order_relaxed);
+        bell_ring(&t->main_bell);
+    }
+    /* Release: without it main could take the block back while this thread still reads it, and miss the
+     * error. */
+    atomic_store_explicit(&t->given, false, memory_order_release);
+    bell_ring(&t->main_bell);
+}
+
+static void *run(void *argument)
+{
+    struct output_thread *t = argument;
+
+    writing_begin();
+    for (;;) {
+        bool ending;
+
+        bell_lie_down(&t->bell);
+        /* Relaxed: it is set after the last block was given, and the bell's fences make it visible. */
+        ending = atomic_load_explicit(&t->ending, memory_order_relaxed);
+        /* Acquire, here and below: without it the block could be read as it was before it was given. */
+        if (!ending && !atomic_load_explicit(&t->given, memory_order_acquire))
+            poll(&(struct pollfd){.fd = t->bell.fd, .events = POLLIN}, 1, -1);
+        bell_get_up(&t->bell);
+        if (atomic_load_explicit(&t->given, memory_order_acquire))
+            write_block(t);
+        else if (ending)
+            return NULL;
+    }
+}
+
+/* --- its start --- */
+
+static void free_thread(struct output_thread *t)
+{
+    bell_fini(&t->main_bell);
+    bell_fini(&t->bell);
+    free(t->block);
+    free(t);
+}
+
+static struct output_thread *start_thread(int fd)
+{
+    struct output_thread *t = aligned_alloc(_Alignof(struct output_thread), sizeof *t);
     struct stat s;
 
-    *o = (struct output){.fd = fd, .chunk = PIPE_BUF};
-    /* POLLOUT promises room for PIPE_BUF bytes only, where the other end can be slow at all. */
-    if (fstat(fd, &s) == 0 && S_ISREG(s.st_mode))
-        o->chunk = SIZE_MAX;
+    if (!t)
+        return NULL;
+    memset(t, 0, sizeof *t);
+    t->fd = fd;
+    t->chunk = fstat(fd, &s) == 0 && S_ISREG(s.st_mode) ? SIZE_MAX : PIPE_BUF;
+    t->bell.fd = -1;
+    if (bell_init(&t->main_bell) == 0 && bell_init(&t->bell) == 0 &&
+        thread_start(&t->thread, "kith-output", 0, run, t) == 0)
+        return t;
+    free_thread(t);
+    return NULL;
 }
 
-void output_fini(struct output *o)
+bool output_init(struct output *o, int fd)
 {
-    free(o->text);
-    o->text = NULL;
+    *o = (struct output){.thread = start_thread(fd), .is_terminal = isatty(fd)};
+    return o->thread != NULL;
 }
+
+static bool is_idle(const struct output_thread *t)
+{
+    /* Acquire: see write_block. */
+    return !atomic_load_explicit(&t->given, memory_order_acquire);
+}
+
+/* --- main --- */
 
 static bool make_room(struct output *o, size_t size)
 {
     size_t capacity = o->capacity ? o->capacity : 4096;
     char *text;
 
-    if (o->start > 0) {
-        memmove(o->text, o->text + o->start, o->end - o->start);
-        o->end -= o->start;
-        o->start = 0;
-    }
-    while (capacity - o->end < size)
+    while (capacity - o->size < size)
         capacity *= 2;
-    if (capacity == o->capacity)
-        return true;
     text = realloc(o->text, capacity);
     if (!text)
         return false;
@@ -50,14 +136,14 @@ static bool make_room(struct output *o, size_t size)
 
 void output_add(struct output *o, const char *text, size_t size)
 {
-    if (o->broken)
+    if (o->error)
         return;
-    if (o->capacity - o->end < size && !make_room(o, size)) {
-        o->broken = true; /* half a line would be worse than none */
+    if (o->capacity - o->size < size && !make_room(o, size)) {
+        o->error = ENOMEM; /* half a line would be worse than none */
         return;
     }
-    memcpy(o->text + o->end, text, size);
-    o->end += size;
+    memcpy(o->text + o->size, text, size);
+    o->size += size;
 }
 
 void output_printf(struct output *o, const char *format, ...)
@@ -75,30 +161,109 @@ void output_printf(struct output *o, const char *format, ...)
 
 size_t output_size(const struct output *o)
 {
-    return o->end - o->start;
+    const struct output_thread *t = o->thread;
+
+    if (is_idle(t))
+        return o->size;
+    return o->size + t->size - atomic_load_explicit(&t->written, memory_order_relaxed);
 }
 
 bool output_is_full(const struct output *o)
 {
-    return !o->broken && output_size(o) >= OUTPUT_ENOUGH;
+    return !o->error && output_size(o) >= OUTPUT_ENOUGH;
 }
 
-bool output_wants(const struct output *o)
+bool output_has_no_reader(const struct output *o)
 {
-    return o->end > o->start && !o->broken;
+    /* A terminal that is hung up says EIO, a socket may say ECONNRESET. */
+    return o->error == EPIPE || o->error == ECONNRESET || (o->error == EIO && o->is_terminal);
+}
+
+/* Main's text becomes the thread's block, and the block that is written main's next text. */
+static void give(struct output *o)
+{
+    struct output_thread *t = o->thread;
+    char *block = t->block;
+    size_t capacity = t->capacity;
+
+    t->block = o->text;
+    t->size = o->size;
+    t->capacity = o->capacity;
+    if (capacity > KEPT_BYTES) {
+        free(block);
+        block = NULL;
+        capacity = 0;
+    }
+    o->text = block;
+    o->size = 0;
+    o->capacity = capacity;
+    t->known = 0;
+    atomic_store_explicit(&t->written, 0, memory_order_relaxed);
+    /* Release: without it the thread could see `given` before the block. */
+    atomic_store_explicit(&t->given, true, memory_order_release);
+    bell_ring(&t->bell);
 }
 
 void output_write(struct output *o)
 {
-    size_t left = o->end - o->start;
-    ssize_t n = write(o->fd, o->text + o->start, left < o->chunk ? left : o->chunk);
+    struct output_thread *t = o->thread;
 
-    if (n < 0) {
-        if (errno != EAGAIN && errno != EINTR)
-            o->broken = true;
-        return;
+    if (is_idle(t) && !o->error)
+        o->error = t->error;
+    if (is_idle(t) && !o->error && o->size > 0)
+        give(o);
+    t->known = atomic_load_explicit(&t->written, memory_order_relaxed);
+}
+
+int output_sleep_begin(struct output *o)
+{
+    struct output_thread *t = o->thread;
+
+    bell_lie_down(&t->main_bell);
+    if (t->known != atomic_load_explicit(&t->written, memory_order_relaxed))
+        return -1;
+    return is_idle(t) && !o->error && (o->size > 0 || t->error) ? -1 : t->main_bell.fd;
+}
+
+void output_sleep_end(struct output *o)
+{
+    bell_get_up(&o->thread->main_bell);
+}
+
+/* --- its end --- */
+
+/* Until all is written, or cannot be, or it is time. */
+static void flush(struct output *o, int64_t by_ms)
+{
+    int64_t left;
+
+    for (output_write(o); output_size(o) > 0 && !o->error; output_write(o)) {
+        int fd = output_sleep_begin(o);
+
+        left = by_ms - clock_ms();
+        if (fd >= 0 && left > 0)
+            poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, (int)left);
+        output_sleep_end(o);
+        if (left <= 0)
+            return;
     }
-    o->start += (size_t)n;
-    if (o->start == o->end)
-        o->start = o->end = 0;
+}
+
+void output_fini(struct output *o, int ms)
+{
+    struct output_thread *t = o->thread;
+    int64_t by_ms = clock_ms() + ms, left;
+
+    if (!t)
+        return;
+    flush(o, by_ms);
+    atomic_store_explicit(&t->ending, true, memory_order_relaxed);
+    bell_ring(&t->bell);
+    left = by_ms - clock_ms();
+    if (thread_end(t->thread, left > 0 ? (int)left : 0)) {
+        o->error = o->error ? o->error : t->error;
+        free_thread(t);
+    }
+    free(o->text);
+    *o = (struct output){.error = o->error, .is_terminal = o->is_terminal};
 }

@@ -1,5 +1,5 @@
-/* Standard output that never blocks the program: text is kept and written while the other end takes it. Main
- * thread only. */
+/* Standard output that never blocks the program: text is kept, and a thread of its own writes it while the
+ * other end takes it. Main thread only. */
 #ifndef KITH_APP_OUTPUT_H
 #define KITH_APP_OUTPUT_H
 
@@ -10,23 +10,40 @@
  * peers down. */
 #define OUTPUT_ENOUGH ((size_t)1 << 20)
 
+struct output_thread;
+
 struct output {
-    int fd; /* the caller's */
-    char *text;
-    size_t start, end, capacity; /* text[start .. end) is not written yet */
-    size_t chunk;                /* most bytes of one write that poll's word allows not to block */
-    bool broken; /* nobody reads any more, or memory was short: all further text is thrown away */
+    struct output_thread *thread;
+    char *text; /* not yet given to the thread */
+    size_t size, capacity;
+    bool is_terminal;
+    int error; /* an error number: what kept the text from being written; all further text is thrown away */
 };
 
-void output_init(struct output *o, int fd);
-void output_fini(struct output *o);
+/* `fd` stays the caller's, and its mode is not changed. False where memory or a thread is short. */
+bool output_init(struct output *o, int fd);
+
+/* Waits up to `ms` for the text that is left, and up to a tenth of a second more where nobody takes it. Only
+ * `error` is left, 0 where all was written or nobody took it. */
+void output_fini(struct output *o, int ms);
+
 void output_add(struct output *o, const char *text, size_t size); /* a copy */
 
 /* Cut to 8191 bytes. */
 void output_printf(struct output *o, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 size_t output_size(const struct output *o); /* bytes not yet written */
 bool output_is_full(const struct output *o);
-bool output_wants(const struct output *o); /* poll for POLLOUT */
-void output_write(struct output *o);       /* after POLLOUT: one write */
+
+/* True if the error means that nobody reads any more: the other end is closed. */
+bool output_has_no_reader(const struct output *o);
+
+/* Gives the thread what there is, if it has written what it had, and learns what became of that. */
+void output_write(struct output *o);
+
+/* Around a poll: begin gives a descriptor to poll for POLLIN, which tells of the thread's progress; end comes
+ * after the poll. -1: something has changed already, do not sleep. */
+int output_sleep_begin(struct output *o);
+void output_sleep_end(struct output *o);
 
 #endif

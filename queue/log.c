@@ -3,9 +3,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "queue/utf8.h"
+
 void log_line(const struct log_sink *sink, enum log_level level, const char *format, ...)
 {
-    char text[512];
+    char text[LOG_LINE_MAX];
     va_list arguments;
 
     if (level > sink->level)
@@ -13,5 +15,6 @@ void log_line(const struct log_sink *sink, enum log_level level, const char *for
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    utf8_make_harmless(text); /* names and reasons may be a peer's words */
     sink->line(sink->context, level, text);
 }

@@ -2,6 +2,8 @@
 #ifndef KITH_QUEUE_LOG_H
 #define KITH_QUEUE_LOG_H
 
+#define LOG_LINE_MAX 1024 /* bytes, the NUL included */
+
 enum log_level { LOG_LEVEL_SILENT, LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
 /* `line` is called on any of the node's threads, several at once; it must not block for long. `text` has no
@@ -12,8 +14,9 @@ struct log_sink {
     enum log_level level; /* lines above it are not even made */
 };
 
-/* Formats one line and hands it to the sink, where its level is wanted; longer than 511 bytes it is cut. Any
- * thread; blocks only as long as the sink does. */
+/* Formats one line and hands it to the sink, if its level is wanted; longer than LOG_LINE_MAX it is cut. What
+ * is no UTF-8, and control characters, become '?': whatever a peer said, the line is one line. Any thread;
+ * blocks only as long as the sink does. */
 void log_line(const struct log_sink *sink, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

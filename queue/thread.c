@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 int thread_start(pthread_t *thread, const char *name, size_t stack_bytes, void *(*run)(void *argument),
@@ -23,6 +24,29 @@ int thread_start(pthread_t *thread, const char *name, size_t stack_bytes, void *
     if (error == 0)
         pthread_setname_np(*thread, name);
     return error;
+}
+
+#define CANCEL_MS 100
+
+static bool join_within(pthread_t thread, int ms)
+{
+    struct timespec by;
+    clock_gettime(CLOCK_REALTIME, &by);
+    int64_t ns = by.tv_nsec + (int64_t)ms * 1000000;
+    by.tv_sec += ns / 1000000000;
+    by.tv_nsec = ns % 1000000000;
+    return pthread_timedjoin_np(thread, NULL, &by) == 0;
+}
+
+bool thread_end(pthread_t thread, int ms)
+{
+    if (join_within(thread, ms))
+        return true;
+    pthread_cancel(thread);
+    if (join_within(thread, CANCEL_MS))
+        return true;
+    pthread_detach(thread);
+    return false;
 }
 
 /* Where this thread's stack ends; NULL without memory. */

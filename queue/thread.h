@@ -1,8 +1,9 @@
-/* An actor's thread: its start, and what it costs while it sleeps. */
+/* An actor's thread: its start, its end, and what it costs while it sleeps. */
 #ifndef KITH_QUEUE_THREAD_H
 #define KITH_QUEUE_THREAD_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Any thread; does not block. Starts a joinable thread of that name (copied; at most 15 bytes) with every
@@ -10,6 +11,11 @@
  * size of its stack, 0 for the system's default. 0, or an error number, as pthread_create. */
 int thread_start(pthread_t *thread, const char *name, size_t stack_bytes, void *(*run)(void *argument),
                  void *argument);
+
+/* Any thread, once. Waits up to `ms` for a thread that was told to end; then cancels it, and waits a tenth of
+ * a second more. False if it has not ended even so, as a system call holds it that nothing interrupts: it
+ * goes on by itself, so what it uses must stay for as long as the process lives. */
+bool thread_end(pthread_t thread, int ms);
 
 /* On a thread started by thread_start; does not block. Gives back the pages of its stack below those in use:
  * they stay resident once a deep call has touched them, however rarely it is made. It costs a system call, so

@@ -1,0 +1,193 @@
+#include "queue/log_writer.h"
+
+#include <inttypes.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "queue/bell.h"
+#include "queue/lane.h"
+#include "queue/parcel.h"
+#include "queue/thread.h"
+#include "queue/writing.h"
+
+struct log_writer {
+    int fd;
+    struct lane lines; /* parcels, a line each, its newline included */
+    struct bell bell;
+    pthread_t thread;
+    _Atomic bool ending;
+    _Atomic uint64_t lost; /* lines, since it was last told */
+
+    /* The thread's. */
+    struct parcel *line; /* that is being written; here, as the thread may be ended meanwhile */
+    bool failing;        /* the last write was refused */
+};
+
+/* --- whoever logs --- */
+
+static void post(struct log_writer *w, struct parcel *line)
+{
+    struct message m = {.parcel = line};
+
+    if (!line || !lane_post(&w->lines, &m, line->size)) {
+        parcel_release(line);
+        atomic_fetch_add_explicit(&w->lost, 1, memory_order_relaxed);
+    }
+    bell_ring(&w->bell);
+}
+
+/* "2026-01-31T23:59:59.123Z info: "; returns how many bytes. */
+static size_t format_start(char *text, size_t size, enum log_level level)
+{
+    static const char *const names[] = {"", "error", "warning", "info", "debug"};
+    struct timespec now;
+    struct tm utc;
+    size_t n;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &utc);
+    n = strftime(text, size, "%Y-%m-%dT%H:%M:%S", &utc);
+    return n + (size_t)snprintf(text + n, size - n, ".%03ldZ %s: ", now.tv_nsec / 1000000, names[level]);
+}
+
+static struct parcel *new_line(const char *start, size_t start_size, const char *text)
+{
+    size_t size = strlen(text);
+    struct parcel *line = parcel_new(NULL, start_size + size + 1);
+
+    if (!line)
+        return NULL;
+    memcpy(line->bytes, start, start_size);
+    memcpy(line->bytes + start_size, text, size);
+    line->bytes[start_size + size] = '\n';
+    return line;
+}
+
+void log_writer_line(void *writer, enum log_level level, const char *text)
+{
+    char start[64];
+
+    post(writer, new_line(start, format_start(start, sizeof start, level), text));
+}
+
+void log_writer_plain(struct log_writer *w, const char *text)
+{
+    post(w, new_line("", 0, text));
+}
+
+/* --- the thread --- */
+
+/* In one write, so that lines of several processes stay whole. */
+static void write_line(struct log_writer *w)
+{
+    w->failing = writing_write(w->fd, (const char *)w->line->bytes, w->line->size) != 0;
+    parcel_release(w->line);
+    w->line = NULL;
+}
+
+static void write_lines(struct log_writer *w)
+{
+    struct message m;
+
+    while (lane_take(&w->lines, &m, 1) > 0) {
+        uint32_t size = m.parcel->size;
+
+        w->line = m.parcel;
+        write_line(w);
+        if (w->failing)
+            atomic_fetch_add_explicit(&w->lost, 1, memory_order_relaxed);
+        lane_done(&w->lines, 1, size);
+    }
+}
+
+/* Relaxed, all of these: `lost` is a count alone, and nothing else is read by what it says. */
+static void tell_lost(struct log_writer *w)
+{
+    uint64_t n = w->failing ? 0 : atomic_exchange_explicit(&w->lost, 0, memory_order_relaxed);
+    char start[64], text[64];
+
+    if (n == 0)
+        return;
+    snprintf(text, sizeof text, "log: %" PRIu64 " lines were not written", n);
+    w->line = new_line(start, format_start(start, sizeof start, LOG_LEVEL_WARNING), text);
+    w->failing = !w->line;
+    if (w->line)
+        write_line(w);
+    if (w->failing)
+        atomic_fetch_add_explicit(&w->lost, n, memory_order_relaxed);
+}
+
+/* A count that could not be written is told with the next line that can. */
+static bool has_work(struct log_writer *w)
+{
+    uint32_t lines;
+    uint64_t bytes;
+
+    lane_fill(&w->lines, &lines, &bytes);
+    return lines > 0 || (!w->failing && atomic_load_explicit(&w->lost, memory_order_relaxed) > 0);
+}
+
+static void *run(void *argument)
+{
+    struct log_writer *w = argument;
+    bool ending = false;
+
+    writing_begin();
+    for (;;) {
+        write_lines(w);
+        tell_lost(w);
+        if (ending && !has_work(w))
+            return NULL;
+        bell_lie_down(&w->bell);
+        /* Relaxed: the two fences of the bell see to it that the flag is seen here, or the bell rings. */
+        ending = atomic_load_explicit(&w->ending, memory_order_relaxed);
+        if (!ending && !has_work(w))
+            poll(&(struct pollfd){.fd = w->bell.fd, .events = POLLIN}, 1, -1);
+        bell_get_up(&w->bell);
+    }
+}
+
+/* --- its start and its end --- */
+
+static void free_writer(struct log_writer *w)
+{
+    struct message m;
+
+    while (w->lines.ring && lane_take(&w->lines, &m, 1) > 0)
+        parcel_release(m.parcel);
+    parcel_release(w->line);
+    lane_fini(&w->lines);
+    bell_fini(&w->bell);
+    free(w);
+}
+
+struct log_writer *log_writer_start(int fd)
+{
+    const struct lane_terms terms = {
+        .parcels = LOG_WRITER_LINES, .bytes = LOG_WRITER_BYTES, .many_writers = true};
+    struct log_writer *w = aligned_alloc(_Alignof(struct log_writer), sizeof *w);
+
+    if (!w)
+        return NULL;
+    memset(w, 0, sizeof *w);
+    w->fd = fd;
+    if (bell_init(&w->bell) == 0 && lane_init(&w->lines, &terms) &&
+        thread_start(&w->thread, "kith-log", 0, run, w) == 0)
+        return w;
+    free_writer(w);
+    return NULL;
+}
+
+void log_writer_end(struct log_writer *w, int ms)
+{
+    if (!w)
+        return;
+    atomic_store_explicit(&w->ending, true, memory_order_relaxed);
+    bell_ring(&w->bell);
+    if (thread_end(w->thread, ms))
+        free_writer(w);
+}

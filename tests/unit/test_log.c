@@ -1,0 +1,284 @@
+/* Log lines: where they go, and that nobody waits for them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "queue/log_writer.h"
+#include "queue/utf8.h"
+#include "tests/unit/kith_kit.h"
+
+enum { LINES = 4000, PIPE_BYTES = 4096 };
+
+/* A pipe that holds little. */
+static void small_pipe(int ends[2])
+{
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    assert_true(fcntl(ends[1], F_SETPIPE_SZ, PIPE_BYTES) >= PIPE_BYTES);
+}
+
+static void add_lines(struct log_writer *w, int n)
+{
+    for (int i = 0; i < n; i++)
+        log_writer_line(w, LOG_LEVEL_INFO, "a line");
+}
+
+/* Reads to the end; how many lines end so, and the sum of the counts of lines that were not written. */
+static void read_lines(int fd, int *whole, int *lost)
+{
+    FILE *f = fdopen(fd, "r");
+    char line[LOG_LINE_MAX], *what;
+
+    *whole = *lost = 0;
+    while (fgets(line, sizeof line, f)) {
+        *whole += strstr(line, "Z info: a line\n") != NULL;
+        what = strstr(line, "Z warning: log: ");
+        *lost += what ? atoi(what + strlen("Z warning: log: ")) : 0;
+        assert_true(strchr(line, '\n') != NULL);
+    }
+    fclose(f);
+}
+
+/* --- the writer --- */
+
+static void a_line_bears_the_date_in_utc(void **state)
+{
+    int ends[2], year, month, day, hour, minute, second, ms, n = 0;
+    char text[200] = "", level[20];
+    struct log_writer *w;
+
+    (void)state;
+    small_pipe(ends);
+    w = log_writer_start(ends[1]);
+    assert_non_null(w);
+    log_writer_line(w, LOG_LEVEL_WARNING, "what happened");
+    log_writer_end(w, WAIT_MS);
+    assert_true(read(ends[0], text, sizeof text - 1) > 0);
+    assert_int_equal(sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ %19[a-z]: what happened%n", &year, &month,
+                            &day, &hour, &minute, &second, &ms, level, &n),
+                     8);
+    assert_string_equal(text + n, "\n");
+    assert_string_equal(level, "warning");
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static void *read_all(void *argument)
+{
+    int *counts = argument;
+
+    read_lines(counts[2], &counts[0], &counts[1]);
+    return NULL;
+}
+
+static void lines_that_find_no_room_are_counted_and_told_later(void **state)
+{
+    int ends[2], counts[3];
+    struct log_writer *w;
+    pthread_t reader;
+    int64_t before_ms = now_ms();
+
+    (void)state;
+    small_pipe(ends);
+    w = log_writer_start(ends[1]);
+    add_lines(w, LINES);
+    assert_true(now_ms() - before_ms < WAIT_MS / 4); /* nobody has read anything */
+    counts[2] = ends[0];
+    assert_int_equal(pthread_create(&reader, NULL, read_all, counts), 0);
+    log_writer_end(w, WAIT_MS);
+    close(ends[1]);
+    pthread_join(reader, NULL);
+    assert_true(counts[0] >= LOG_WRITER_LINES && counts[1] > 0);
+    assert_int_equal(counts[0] + counts[1], LINES);
+}
+
+static void the_end_does_not_wait_for_whom_nobody_reads(void **state)
+{
+    int ends[2];
+    int64_t before_ms;
+    struct log_writer *w;
+
+    (void)state;
+    small_pipe(ends);
+    w = log_writer_start(ends[1]);
+    add_lines(w, LINES);
+    before_ms = now_ms();
+    log_writer_end(w, 50);
+    assert_true(now_ms() - before_ms < 1000);
+    /* Others who share the pipe still find it as they made it. */
+    assert_int_equal(fcntl(ends[1], F_GETFL) & O_NONBLOCK, 0);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static void a_descriptor_that_somebody_made_non_blocking_gets_all_lines(void **state)
+{
+    int ends[2], counts[3];
+    struct log_writer *w;
+    pthread_t reader;
+
+    (void)state;
+    small_pipe(ends);
+    assert_int_equal(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
+    w = log_writer_start(ends[1]);
+    add_lines(w, LOG_WRITER_LINES);
+    counts[2] = ends[0];
+    assert_int_equal(pthread_create(&reader, NULL, read_all, counts), 0);
+    log_writer_end(w, WAIT_MS);
+    close(ends[1]);
+    pthread_join(reader, NULL);
+    assert_int_equal(counts[0], LOG_WRITER_LINES);
+}
+
+/* A full disk that has room again. */
+static void lines_that_were_refused_are_told_with_the_next_that_is_not(void **state)
+{
+    char path[] = "/tmp/kith-log-XXXXXX";
+    int full = open("/dev/full", O_WRONLY | O_CLOEXEC), file = mkstemp(path), whole, lost;
+    int fd = dup(full);
+    struct log_writer *w = log_writer_start(fd);
+
+    (void)state;
+    add_lines(w, 3);
+    usleep(100000);
+    assert_true(dup2(file, fd) == fd);
+    add_lines(w, 1);
+    log_writer_end(w, WAIT_MS);
+    close(full);
+    close(fd);
+    assert_int_equal(lseek(file, 0, SEEK_SET), 0);
+    read_lines(file, &whole, &lost);
+    assert_int_equal(whole, 1);
+    assert_int_equal(lost, 3);
+    unlink(path);
+}
+
+/* --- the library's own --- */
+
+/* What the library logs by itself goes to stderr, and nobody reads that. */
+static void a_node_goes_on_and_ends_while_nobody_reads_stderr(void **state)
+{
+    int ends[2], kept = dup(STDERR_FILENO);
+    struct kith_config *c = kith_config_new();
+    char error[KITH_ERROR_MAX], filler[PIPE_BYTES] = "";
+    struct kith_item item;
+    struct kith *node;
+    int64_t before_ms;
+
+    (void)state;
+    small_pipe(ends);
+    assert_int_equal(write(ends[1], filler, sizeof filler), sizeof filler);
+    assert_true(dup2(ends[1], STDERR_FILENO) == STDERR_FILENO);
+    assert_int_equal(kith_config_set(c, "bind", "127.0.77.9", error, sizeof error), 0);
+    assert_int_equal(kith_config_set(c, "networkPort", "0", error, sizeof error), 0);
+    assert_int_equal(kith_config_set(c, "peersFile", "", error, sizeof error), 0);
+    assert_int_equal(kith_config_set(c, "seedURL", "file:///nowhere", error, sizeof error), 0);
+    node = kith_open(c, NULL, NULL, error, sizeof error);
+    assert_non_null(node);
+    kith_config_free(c);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(kith_ask_status(node, 7), KITH_OK);
+        next_event(node, KITH_STATUS, &item);
+    }
+    before_ms = now_ms();
+    kith_close(node);
+    assert_true(now_ms() - before_ms < 3000);
+    dup2(kept, STDERR_FILENO);
+    close(kept);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* --- what a line holds --- */
+
+static char seen[LOG_LINE_MAX];
+
+static void keep(void *context, enum log_level level, const char *text)
+{
+    (void)context;
+    (void)level;
+    snprintf(seen, sizeof seen, "%s", text);
+}
+
+static void what_a_peer_said_is_one_harmless_line(void **state)
+{
+    const struct log_sink sink = {.line = keep, .level = LOG_LEVEL_INFO};
+    char longer[3 * LOG_LINE_MAX];
+
+    (void)state;
+    log_line(&sink, LOG_LEVEL_INFO, "it said %s", "caf\xc3\xa9\n\x1b[2J\xc2\x9b\xff\x7f\xe2\x98\x83");
+    assert_string_equal(seen, "it said caf\xc3\xa9??[2J????\xe2\x98\x83");
+    log_line(&sink, LOG_LEVEL_DEBUG, "unwanted");
+    assert_string_equal(seen, "it said caf\xc3\xa9??[2J????\xe2\x98\x83");
+    memset(longer, 'x', sizeof longer);
+    longer[sizeof longer - 1] = '\0';
+    log_line(&sink, LOG_LEVEL_INFO, "%s", longer);
+    assert_int_equal(strlen(seen), LOG_LINE_MAX - 1);
+}
+
+static void what_utf8_is(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t length, harmless;
+    } cases[] = {
+        {"a", 1, 1},
+        {"\x1b", 1, 0},
+        {"\x7f", 1, 0},
+        {"\xc2\x80", 2, 0},
+        {"\xc2\x9f", 2, 0},
+        {"\xc2\xa0", 2, 2},
+        {"\xc3\xa9", 2, 2},
+        {"\xe2\x98\x83", 3, 3},
+        {"\xf0\x9f\x99\x82", 4, 4},
+        {"\xf4\x8f\xbf\xbf", 4, 4},
+        {"", 0, 0},
+        {"\x80", 0, 0},
+        {"\xe9", 0, 0},
+        {"\xc3", 0, 0},
+        {"\xc3"
+         "a",
+         0, 0},
+        {"\xe2\x98", 0, 0},
+        {"\xc0\x80", 0, 0},         /* longer than need be */
+        {"\xe0\x9f\xbf", 0, 0},     /* likewise */
+        {"\xf0\x8f\xbf\xbf", 0, 0}, /* likewise */
+        {"\xed\xa0\x80", 0, 0},     /* a surrogate */
+        {"\xf4\x90\x80\x80", 0, 0}, /* past the last */
+        {"\xff", 0, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        size_t size = strlen(cases[i].text);
+
+        assert_int_equal(utf8_character(cases[i].text, size), cases[i].length);
+        assert_int_equal(utf8_harmless(cases[i].text, size), cases[i].harmless);
+        assert_int_equal(utf8_is_valid(cases[i].text, size), size == 0 || cases[i].length > 0);
+    }
+    assert_true(utf8_is_valid("a\0b", 3));
+    assert_false(utf8_is_valid("caf\xe9", 4));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_line_bears_the_date_in_utc),
+        cmocka_unit_test(lines_that_find_no_room_are_counted_and_told_later),
+        cmocka_unit_test(the_end_does_not_wait_for_whom_nobody_reads),
+        cmocka_unit_test(a_descriptor_that_somebody_made_non_blocking_gets_all_lines),
+        cmocka_unit_test(lines_that_were_refused_are_told_with_the_next_that_is_not),
+        cmocka_unit_test(a_node_goes_on_and_ends_while_nobody_reads_stderr),
+        cmocka_unit_test(what_a_peer_said_is_one_harmless_line),
+        cmocka_unit_test(what_utf8_is),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
