@@ -1,10 +1,14 @@
 #include "app/configfile.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "app/text.h"
 
@@ -112,16 +116,22 @@ enum configfile_result configfile_parse(const char *name, char *text, size_t siz
 }
 
 /* NULL with errno; EFBIG for a file that is longer than CONFIGFILE_MAX. */
-static char *read_all(FILE *file, size_t *size)
+static char *read_all(int fd, size_t *size)
 {
     /* One byte more than the limit tells a file that is too long, and one is for the NUL. */
     char *text = malloc(CONFIGFILE_MAX + 2);
+    ssize_t n = 1;
     if (text == NULL) {
         return NULL;
     }
-    *size = fread(text, 1, CONFIGFILE_MAX + 1, file);
-    if (ferror(file) || *size > CONFIGFILE_MAX) {
-        int why = ferror(file) ? errno : EFBIG;
+    for (*size = 0; n != 0 && *size <= CONFIGFILE_MAX; *size += n > 0 ? (size_t)n : 0) {
+        n = read(fd, text + *size, CONFIGFILE_MAX + 1 - *size);
+        if (n < 0 && errno != EINTR) {
+            break;
+        }
+    }
+    if (n < 0 || *size > CONFIGFILE_MAX) {
+        int why = n < 0 ? errno : EFBIG;
         free(text);
         errno = why;
         return NULL;
@@ -130,23 +140,51 @@ static char *read_all(FILE *file, size_t *size)
     return text;
 }
 
+/* What is wrong with a file of that kind; NULL: nothing. /dev/null is how to say "none". */
+static const char *bad_kind(const struct stat *s)
+{
+    if (S_ISREG(s->st_mode) || (S_ISCHR(s->st_mode) && s->st_rdev == makedev(1, 3))) {
+        return NULL;
+    }
+    return S_ISDIR(s->st_mode) ? strerror(EISDIR) : "Not a regular file";
+}
+
+/* -1 with *why. O_NONBLOCK: a fifo would wait for its writer, on the thread that the node is driven by. */
+static int open_regular(const char *path, const char **why, int *error)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct stat s;
+    *error = 0;
+    if (fd < 0 || fstat(fd, &s) != 0) {
+        *error = errno;
+        *why = strerror(errno);
+    } else if ((*why = bad_kind(&s)) == NULL) {
+        return fd;
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return -1;
+}
+
 enum configfile_result configfile_read(const char *path, configfile_entry *entry, void *context, char *error,
                                        size_t error_size)
 {
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        int why = errno;
-        snprintf(error, error_size, "%s: %s", path, strerror(why));
+    const char *bad;
+    int why;
+    int fd = open_regular(path, &bad, &why);
+    if (fd < 0) {
+        snprintf(error, error_size, "%s: %s", path, bad);
         return why == ENOENT || why == ENOTDIR ? CONFIGFILE_MISSING : CONFIGFILE_BAD;
     }
     size_t size = 0;
-    char *text = read_all(file, &size);
+    char *text = read_all(fd, &size);
     if (text == NULL) {
         snprintf(error, error_size, "%s: %s", path, strerror(errno));
-        fclose(file);
+        close(fd);
         return CONFIGFILE_BAD;
     }
-    fclose(file);
+    close(fd);
     enum configfile_result result = configfile_parse(path, text, size, entry, context, error, error_size);
     free(text);
     return result;

@@ -1,9 +1,7 @@
 #include "peers/file.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,149 +9,43 @@
 #include <unistd.h>
 
 #include "peers/format.h"
-#include "peers/time_text.h"
+#include "peers/place.h"
 
-#define SIZE_MAX_READ  ((size_t)64 << 20)
-#define OWN_SUFFIX     ".kith"
-#define TEMP_MARK      ".tmp-"
-#define TEMP_DIGITS    16   /* behind the mark */
-#define MOST_SET_ASIDE 1000 /* within one second */
-
-/* A file, as a folder held open and a name in it: whoever moves the folder meanwhile does no harm. */
-struct place {
-    int folder;
-    const char *name; /* within the path that it was opened with */
-};
-
-/* 0, or -1 with errno. */
-static int place_open(struct place *p, const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    p->name = slash == NULL ? path : slash + 1;
-    if (*p->name == '\0') {
-        errno = EISDIR;
-        return -1;
-    }
-    size_t length = slash == NULL ? 0 : (size_t)(slash - path);
-    char *folder = slash == NULL ? strdup(".") : strndup(path, length == 0 ? 1 : length);
-    if (folder == NULL) {
-        return -1;
-    }
-    p->folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    free(folder);
-    return p->folder < 0 ? -1 : 0;
-}
-
-static void place_close(const struct place *p)
-{
-    close(p->folder);
-}
-
-/* A rename is safe against a power failure only when the folder has reached the disk. Some file systems
- * cannot. */
-static int sync_folder(const struct place *p)
-{
-    return fsync(p->folder) == 0 || errno == EINVAL ? 0 : -1;
-}
-
-static bool is_temp_of(const char *entry, const char *name)
-{
-    size_t length = strlen(name);
-    size_t mark = strlen(TEMP_MARK);
-    if (strncmp(entry, name, length) != 0 || strncmp(entry + length, TEMP_MARK, mark) != 0) {
-        return false;
-    }
-    const char *digits = entry + length + mark;
-    return strlen(digits) == TEMP_DIGITS && strspn(digits, "0123456789abcdef") == TEMP_DIGITS;
-}
-
-/* What a writer that was killed left behind. Failing costs no more than space on the disk. */
-static void remove_stale(const struct place *p)
-{
-    int fd = openat(p->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *folder = fd < 0 ? NULL : fdopendir(fd);
-    if (folder == NULL) {
-        if (fd >= 0) {
-            close(fd);
-        }
-        return;
-    }
-    for (const struct dirent *e = readdir(folder); e != NULL; e = readdir(folder)) {
-        if (is_temp_of(e->d_name, p->name)) {
-            unlinkat(p->folder, e->d_name, 0);
-        }
-    }
-    closedir(folder);
-}
+#define SIZE_MAX_READ ((size_t)64 << 20)
+#define OWN_SUFFIX    ".kith"
 
 /* --- writing --- */
 
-/* Closes fd in every case. 0, or -1 with errno. */
-static int write_json(int fd, const json_t *root)
+/* The text, its size in *size; NULL without memory. */
+static char *encode(const char *network, const struct book_snapshot *s, int64_t now_ms, size_t *size)
 {
-    FILE *f = fdopen(fd, "w");
-    if (f == NULL) {
-        int why = errno;
-        close(fd);
-        errno = why;
-        return -1;
+    json_t *root = format_encode(network, s, now_ms);
+    char *text = root == NULL ? NULL : json_dumps(root, JSON_INDENT(1));
+    json_decref(root);
+    if (text != NULL) {
+        *size = strlen(text);
+        text[(*size)++] = '\n'; /* in the place of its NUL */
     }
-    errno = 0;
-    int result = 0;
-    if (json_dumpf(root, f, JSON_INDENT(1)) != 0 || fputc('\n', f) == EOF || fflush(f) != 0 ||
-        fsync(fd) != 0) {
-        result = -1;
-    }
-    int why = errno;
-    if (fclose(f) != 0 && result == 0) {
-        return -1;
-    }
-    /* json_dumpf fails without errno where memory is short. */
-    errno = why == 0 ? ENOMEM : why;
-    return result;
-}
-
-static int write_at(const struct place *p, const json_t *root)
-{
-    char temp[NAME_MAX + 1];
-    uint64_t random;
-    randombytes_buf(&random, sizeof random);
-    int length = snprintf(temp, sizeof temp, "%s" TEMP_MARK "%0*llx", p->name, TEMP_DIGITS,
-                          (unsigned long long)random);
-    if (length < 0 || (size_t)length >= sizeof temp) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    int fd = openat(p->folder, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
-    if (fd < 0) {
-        return -1;
-    }
-    if (write_json(fd, root) != 0 || renameat(p->folder, temp, p->folder, p->name) != 0) {
-        int why = errno;
-        unlinkat(p->folder, temp, 0);
-        errno = why;
-        return -1;
-    }
-    return sync_folder(p);
+    return text;
 }
 
 int peers_file_write(const char *path, const char *network, const struct book_snapshot *s, int64_t now_ms)
 {
-    json_t *root = format_encode(network, s, now_ms);
-    if (root == NULL) {
+    size_t size;
+    char *text = encode(network, s, now_ms, &size);
+    if (text == NULL) {
         errno = ENOMEM;
         return -1;
     }
     struct place p;
     int result = place_open(&p, path);
-    int why = errno;
     if (result == 0) {
-        remove_stale(&p);
-        result = write_at(&p, root);
-        why = errno;
+        place_remove_stale(&p);
+        result = place_write(&p, text, size);
         place_close(&p);
     }
-    json_decref(root);
+    int why = errno;
+    free(text);
     errno = why;
     return result;
 }
@@ -182,12 +74,22 @@ static size_t read_some(void *buffer, size_t size, void *context)
     return (size_t)n;
 }
 
+/* Some editors put a mark before the text, which is no JSON. */
+static int to_start(int fd)
+{
+    static const char mark[] = "\xef\xbb\xbf";
+    char head[sizeof mark - 1];
+    bool marked =
+        pread(fd, head, sizeof head, 0) == (ssize_t)sizeof head && memcmp(head, mark, sizeof head) == 0;
+    return lseek(fd, marked ? (off_t)sizeof head : 0, SEEK_SET) < 0 ? -1 : 0;
+}
+
 /* A file of generation 1 has node ids of 64 bits, for which jansson has no integers. Our own has none above
  * 63, and is none where all its numbers are reals. */
 static json_t *parse_as_reals(struct input *in, json_error_t *error)
 {
     in->left = SIZE_MAX_READ;
-    if (lseek(in->fd, 0, SEEK_SET) != 0) {
+    if (to_start(in->fd) != 0) {
         in->error = errno;
         return NULL;
     }
@@ -197,6 +99,10 @@ static json_t *parse_as_reals(struct input *in, json_error_t *error)
 /* NULL with in->error, or with *error where it is no JSON. */
 static json_t *parse(struct input *in, json_error_t *error)
 {
+    if (to_start(in->fd) != 0) {
+        in->error = errno;
+        return NULL;
+    }
     json_t *root = json_load_callback(read_some, in, 0, error);
     if (root == NULL && in->error == 0 && json_error_code(error) == json_error_numeric_overflow) {
         root = parse_as_reals(in, error);
@@ -224,10 +130,11 @@ static enum peers_file_result load_json(const struct place *p, json_t **root, ch
         return errno == ENOENT ? PEERS_FILE_MISSING : PEERS_FILE_UNREADABLE;
     }
     struct stat st;
-    if (fstat(in.fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-        snprintf(message, message_size, "Not a regular file");
+    if (fstat(in.fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0) {
+        bool empty = S_ISREG(st.st_mode);
+        snprintf(message, message_size, "%s", empty ? "an empty file" : "Not a regular file");
         close(in.fd);
-        return PEERS_FILE_UNREADABLE;
+        return empty ? PEERS_FILE_MISSING : PEERS_FILE_UNREADABLE;
     }
     json_error_t error = {.line = 0};
     *root = parse(&in, &error);
@@ -243,35 +150,10 @@ static enum peers_file_result load_json(const struct place *p, json_t **root, ch
     return PEERS_FILE_READ;
 }
 
-/* Renames it out of the way, never over another one. Gives its new name; 0, or -1 with errno. */
-static int set_aside(const struct place *p, char new_name[NAME_MAX + 1], int64_t now_ms)
-{
-    char time[TIME_TEXT_MAX];
-    time_format_name(now_ms, time);
-    for (int i = 1; i <= MOST_SET_ASIDE; i++) {
-        char count[16] = "";
-        if (i > 1) {
-            snprintf(count, sizeof count, "-%d", i);
-        }
-        int length = snprintf(new_name, NAME_MAX + 1, "%s.corrupt-%s%s", p->name, time, count);
-        if (length < 0 || length > NAME_MAX) {
-            errno = ENAMETOOLONG;
-            return -1;
-        }
-        if (renameat2(p->folder, p->name, p->folder, new_name, RENAME_NOREPLACE) == 0) {
-            return sync_folder(p);
-        }
-        if (errno != EEXIST) {
-            return -1;
-        }
-    }
-    return -1;
-}
-
 /* Says what is wrong with the file in front of what the message says, and sets it aside where that is called
  * for. */
-static enum peers_file_result conclude(const struct place *p, const char *path, enum peers_file_result result,
-                                       char *message, size_t message_size, int64_t now_ms)
+static enum peers_file_result conclude(const struct place *p, enum peers_file_result result, char *message,
+                                       size_t message_size, int64_t now_ms)
 {
     char what[PEERS_FILE_MESSAGE_MAX / 2];
     snprintf(what, sizeof what, "%s", message);
@@ -281,16 +163,16 @@ static enum peers_file_result conclude(const struct place *p, const char *path, 
     }
     if (result == PEERS_FILE_CORRUPT) {
         char new_name[NAME_MAX + 1];
-        if (set_aside(p, new_name, now_ms) == 0) {
-            snprintf(message, message_size, "%s is corrupt (%s), renamed to %s", path, what, new_name);
+        if (place_set_aside(p, new_name, now_ms) == 0) {
+            snprintf(message, message_size, "%s is corrupt (%s), renamed to %s", p->path, what, new_name);
             return PEERS_FILE_CORRUPT;
         }
-        snprintf(message, message_size, "%s is corrupt (%s) and cannot be renamed: %s", path, what,
+        snprintf(message, message_size, "%s is corrupt (%s) and cannot be renamed: %s", p->path, what,
                  strerror(errno));
         return PEERS_FILE_UNREADABLE;
     }
     if (what[0] != '\0') {
-        snprintf(message, message_size, "%s: %s", path, what);
+        snprintf(message, message_size, "%s: %s", p->path, what);
     }
     return result;
 }
@@ -309,7 +191,7 @@ enum peers_file_result peers_file_read(const char *path, const char *network, ui
                  missing ? "" : strerror(errno));
         return missing ? PEERS_FILE_MISSING : PEERS_FILE_UNREADABLE;
     }
-    remove_stale(&p);
+    place_remove_stale(&p);
     json_t *root = NULL;
     enum peers_file_result result = load_json(&p, &root, message, message_size);
     if (result == PEERS_FILE_READ) {
@@ -317,7 +199,7 @@ enum peers_file_result peers_file_read(const char *path, const char *network, ui
                                      : import_decode(root, network_id, s, message, message_size, now_ms);
         json_decref(root);
     }
-    result = conclude(&p, path, result, message, message_size, now_ms);
+    result = conclude(&p, result, message, message_size, now_ms);
     place_close(&p);
     return result;
 }

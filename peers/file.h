@@ -1,9 +1,10 @@
 /* The peers file: the peer book on disk, as JSON. docs/peers-file.md describes the format.
  *
- * Writing is atomic: a temporary file in the same folder, fsync, rename, fsync of the folder. Whoever reads
- * sees the old version or the new one, whole, whatever moment the process dies at. One process at a time may
- * write a peers file. These functions block on the disk: they belong to the keeper's thread, or to the start
- * of the program. */
+ * Writing is atomic, but for files that cannot be replaced, as peers/place.h says: whoever reads sees the old
+ * version or the new one, whole, whatever moment the process dies at. One node at a time may use a peers
+ * file. A symbolic link is followed: the file that it leads to is read, replaced and set aside, in its own
+ * folder. These functions block on the disk: they belong to the keeper's thread, or to the start of the
+ * program. */
 #ifndef KITH_PEERS_FILE_H
 #define KITH_PEERS_FILE_H
 
@@ -14,10 +15,9 @@
 enum peers_file_result {
     PEERS_FILE_READ,     /* kith's own format */
     PEERS_FILE_IMPORTED, /* one of the two older formats; the file itself is never written to */
-    PEERS_FILE_MISSING,  /* there is none: a first start */
+    PEERS_FILE_MISSING,  /* there is none, or an empty one, which the message says: a first start */
     PEERS_FILE_CORRUPT,  /* it made no sense; it was renamed to NAME.corrupt-TIME (UTC, 20260131T235959Z, with
-                          * -2, -3
-                          * ... where that exists), which the message names */
+                          * -2, -3 ... where that exists), or copied there and emptied; the message names it */
     PEERS_FILE_UNREADABLE, /* neither read nor set aside, the message says why; it must not be overwritten */
 };
 
@@ -50,10 +50,9 @@ enum peers_file_result peers_file_read(const char *path, const char *network, ui
                                        struct book_snapshot **s, char *message, size_t message_size,
                                        int64_t now_ms);
 
-/* Blocks. Writes the snapshot to `path` (mode 0600; a symbolic link is replaced, not followed). 0, or -1 with
- * errno; then the file is as it was, whole, and the temporary file is gone; only where the folder could not
- * be synced the new version is in place already. Removes what a killed writer left behind. sodium_init must
- * have been called. */
+/* Blocks. Writes the snapshot to `path`, as place_write does. 0, or -1 with errno; then the file is as it
+ * was, whole, and the temporary file is gone; only where the folder could not be synced the new version is in
+ * place already. Removes what a killed writer left behind. sodium_init must have been called. */
 int peers_file_write(const char *path, const char *network, const struct book_snapshot *s, int64_t now_ms);
 
 #endif

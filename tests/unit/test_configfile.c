@@ -176,6 +176,42 @@ static void files(void **state)
     rmdir(folder);
 }
 
+static void what_is_no_regular_file_is_refused_at_once(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/kith-configfile-XXXXXX", path[64], error[256] = "", wanted[256];
+    struct taken t = {.refuse = NULL};
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/f.conf", folder);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(configfile_read(path, take, &t, error, sizeof error), CONFIGFILE_BAD);
+    snprintf(wanted, sizeof wanted, "%s: Not a regular file", path);
+    assert_string_equal(error, wanted);
+    assert_int_equal(configfile_read("/dev/zero", take, &t, error, sizeof error), CONFIGFILE_BAD);
+    assert_string_equal(error, "/dev/zero: Not a regular file");
+    assert_int_equal(configfile_read("/dev/null", take, &t, error, sizeof error), CONFIGFILE_READ);
+    assert_string_equal(t.text, "");
+    unlink(path);
+    rmdir(folder);
+}
+
+static void a_byte_order_mark_and_crlf_are_no_part_of_it(void **state)
+{
+    (void)state;
+    struct taken t = {.refuse = NULL};
+    char error[256] = "";
+    static const char text[] = "\xef\xbb\xbf; head\r\n\r\n[x]\r\na = b\r\nc = \"d e\"\r\nf = g ; h\r\ni=j\r";
+    assert_int_equal(parse_bytes(&t, text, sizeof text - 1, error, sizeof error), CONFIGFILE_READ);
+    assert_string_equal(t.text, "a=b|c=d e|f=g|i=j|");
+    /* What an editor may call "Unicode", in two bytes a letter. */
+    assert_int_equal(parse_bytes(&t,
+                                 "\xff\xfe"
+                                 "a\0=\0b\0",
+                                 8, error, sizeof error),
+                     CONFIGFILE_BAD);
+    assert_string_equal(error, "f:1: a NUL byte");
+}
+
 static void size_limit(void **state)
 {
     (void)state;
@@ -199,9 +235,16 @@ static void size_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(entries),   cmocka_unit_test(comments),   cmocka_unit_test(quotes),
-        cmocka_unit_test(bad_lines), cmocka_unit_test(nul_bytes),  cmocka_unit_test(garbage),
-        cmocka_unit_test(files),     cmocka_unit_test(size_limit),
+        cmocka_unit_test(entries),
+        cmocka_unit_test(comments),
+        cmocka_unit_test(quotes),
+        cmocka_unit_test(bad_lines),
+        cmocka_unit_test(nul_bytes),
+        cmocka_unit_test(garbage),
+        cmocka_unit_test(what_is_no_regular_file_is_refused_at_once),
+        cmocka_unit_test(a_byte_order_mark_and_crlf_are_no_part_of_it),
+        cmocka_unit_test(files),
+        cmocka_unit_test(size_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

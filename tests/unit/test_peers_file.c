@@ -1,4 +1,5 @@
 #include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -21,6 +22,82 @@
 #define NOW   INT64_C(1767225600000) /* 2026-01-01T00:00:00Z */
 #define DAY   INT64_C(86400000)
 #define LOCAL UINT32_C(0x00beaded)
+
+/* --- a disk that fails: these stand in front of the system's calls --- */
+
+enum call { CALL_NONE, CALL_FSYNC, CALL_CLOSE, CALL_RENAME };
+
+/* What fails, with what, while `n` is above 0; a close closes all the same. */
+static struct {
+    enum call call;
+    int error;
+    unsigned after, n;
+} fault;
+
+static bool busy; /* no file can be renamed: each is mounted alone */
+
+static bool fails(enum call call)
+{
+    if (fault.call != call || fault.n == 0) {
+        return false;
+    }
+    if (fault.after > 0) {
+        fault.after--;
+        return false;
+    }
+    fault.n--;
+    errno = fault.error;
+    return true;
+}
+
+static void *real(const char *name)
+{
+    void *symbol = dlsym(RTLD_NEXT, name);
+    if (symbol == NULL) {
+        abort();
+    }
+    return symbol;
+}
+
+int fsync(int fd)
+{
+    int (*call)(int);
+    void *symbol = real("fsync");
+    memcpy(&call, &symbol, sizeof call);
+    return fails(CALL_FSYNC) ? -1 : call(fd);
+}
+
+int close(int fd)
+{
+    int (*call)(int);
+    void *symbol = real("close");
+    memcpy(&call, &symbol, sizeof call);
+    bool failed = fails(CALL_CLOSE);
+    int why = errno;
+    int result = call(fd);
+    errno = failed ? why : errno;
+    return failed ? -1 : result;
+}
+
+int renameat(int from, const char *old, int to, const char *new)
+{
+    int (*call)(int, const char *, int, const char *);
+    void *symbol = real("renameat");
+    memcpy(&call, &symbol, sizeof call);
+    if (busy) {
+        errno = EBUSY;
+        return -1;
+    }
+    return fails(CALL_RENAME) ? -1 : call(from, old, to, new);
+}
+
+int renameat2(int from, const char *old, int to, const char *new, unsigned flags)
+{
+    int (*call)(int, const char *, int, const char *, unsigned);
+    void *symbol = real("renameat2");
+    memcpy(&call, &symbol, sizeof call);
+    return fails(CALL_RENAME) ? -1 : call(from, old, to, new, flags);
+}
 
 /* Each test works in a folder of its own. */
 struct place {
@@ -78,6 +155,8 @@ static size_t files(const struct place *p)
 
 static int tear_down(void **state)
 {
+    fault.n = 0;
+    busy = false;
     struct place *p = *state;
     list(p, remove_one, NULL);
     assert_int_equal(rmdir(p->folder), 0);
@@ -292,7 +371,7 @@ static void test_corrupt_is_set_aside(void **state)
 {
     const struct place *p = *state;
     static const char *const cases[] = {
-        "",
+        "\n",
         "{\"kith_peers\":1,\"network\":\"LOCAL\",\"peers\":[{\"addr",
         "[]",
         "7",
@@ -543,6 +622,206 @@ static void test_failed_write_leaves_the_old(void **state)
     book_snapshot_free(s);
 }
 
+/* How many entries the file has; -1 where it cannot be read. */
+static int entries_in(const char *path)
+{
+    struct got g = get(path);
+    int n = g.result == PEERS_FILE_READ ? (int)g.s->n_entries : -1;
+    book_snapshot_free(g.s);
+    return n;
+}
+
+static int write_to(const char *path)
+{
+    struct book_snapshot *s = two_peers();
+    int result = peers_file_write(path, "LOCAL", s, NOW);
+    int why = errno;
+    book_snapshot_free(s);
+    errno = why;
+    return result;
+}
+
+static void every_step_of_a_write_may_fail(void **state)
+{
+    const struct place *p = *state;
+    static const struct {
+        enum call call;
+        int error;
+    } cases[] = {{CALL_FSYNC, EIO},    {CALL_FSYNC, EDQUOT}, {CALL_CLOSE, ENOSPC},
+                 {CALL_CLOSE, EDQUOT}, {CALL_RENAME, EIO},   {CALL_RENAME, ENOSPC}};
+    put(p->path, FRAME("{\"address\":\"1.2.3.4:1\"}", ""));
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        /* The first close is of the look whether a link may be followed. */
+        fault.after = cases[i].call == CALL_CLOSE ? 1 : 0;
+        fault.call = cases[i].call;
+        fault.error = cases[i].error;
+        fault.n = 1;
+        assert_int_equal(write_to(p->path), -1);
+        assert_int_equal(errno, cases[i].error);
+        assert_int_equal(fault.n, 0);
+        assert_int_equal(files(p), 1);
+        assert_int_equal(entries_in(p->path), 1);
+    }
+    assert_int_equal(write_to(p->path), 0);
+    assert_int_equal(entries_in(p->path), 2);
+}
+
+static void a_link_is_followed_and_what_it_leads_to_is_replaced(void **state)
+{
+    const struct place *p = *state;
+    char inner[96], target[160], link[96];
+    struct stat before, after;
+    snprintf(inner, sizeof inner, "%s/volume", p->folder);
+    snprintf(target, sizeof target, "%s/real.json", inner);
+    snprintf(link, sizeof link, "%s/link.json", p->folder);
+    assert_int_equal(mkdir(inner, 0700), 0);
+    assert_int_equal(symlink("volume/real.json", link), 0);
+    assert_int_equal(symlink(link, p->path), 0);
+    /* At first it leads nowhere. */
+    assert_refused(p->path, PEERS_FILE_MISSING, "");
+    assert_int_equal(write_to(p->path), 0);
+    assert_int_equal(entries_in(target), 2);
+    assert_int_equal(lstat(target, &before), 0);
+    assert_int_equal(write_to(p->path), 0);
+    assert_int_equal(lstat(target, &after), 0);
+    assert_int_not_equal(before.st_ino, after.st_ino);
+    assert_int_equal(lstat(p->path, &after), 0);
+    assert_true(S_ISLNK(after.st_mode));
+    assert_int_equal(entries_in(p->path), 2);
+    put(target, "nonsense");
+    assert_refused(p->path, PEERS_FILE_CORRUPT, "/volume/real.json is corrupt");
+    assert_false(exists(target));
+    assert_int_equal(lstat(p->path, &after), 0);
+    assert_int_equal(write_to(p->path), 0);
+    assert_int_equal(unlink(target), 0);
+    snprintf(target, sizeof target, "%s/real.json.corrupt-20260101T000000Z", inner);
+    assert_content(target, "nonsense");
+    assert_int_equal(unlink(target), 0);
+    assert_int_equal(rmdir(inner), 0);
+    /* Now it leads into a folder that is not there. */
+    assert_int_equal(write_to(p->path), -1);
+    assert_int_equal(errno, ENOENT);
+}
+
+static void the_rights_of_a_file_are_kept(void **state)
+{
+    const struct place *p = *state;
+    struct stat st;
+    put(p->path, FRAME("", ""));
+    assert_int_equal(chmod(p->path, 0640), 0);
+    bool is_root = geteuid() == 0;
+    if (is_root) {
+        assert_int_equal(chown(p->path, 12345, 23456), 0);
+    }
+    assert_int_equal(write_to(p->path), 0);
+    assert_int_equal(stat(p->path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0640);
+    assert_int_equal(st.st_uid, is_root ? 12345 : geteuid());
+    assert_int_equal(st.st_gid, is_root ? 23456 : getegid());
+}
+
+/* Fails `n` renames, as of a file that is mounted alone. */
+static void let_renames_fail(int error, unsigned n)
+{
+    fault.call = CALL_RENAME;
+    fault.error = error;
+    fault.after = 0;
+    fault.n = n;
+}
+
+static void a_file_that_cannot_be_replaced_is_written_over(void **state)
+{
+    const struct place *p = *state;
+    static const int errors[] = {EBUSY, EXDEV, EPERM, EACCES};
+    struct book_snapshot none = {.n_entries = 0};
+    struct stat before, after;
+    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+        put(p->path, FRAME("{\"address\":\"1.2.3.4:1\"}", ""));
+        assert_int_equal(stat(p->path, &before), 0);
+        let_renames_fail(errors[i], 2);
+        assert_int_equal(write_to(p->path), 0);
+        assert_int_equal(entries_in(p->path), 2);
+        /* A shorter one leaves nothing of the longer one behind. */
+        assert_int_equal(peers_file_write(p->path, "LOCAL", &none, NOW), 0);
+        assert_int_equal(entries_in(p->path), 0);
+        assert_int_equal(fault.n, 0);
+        assert_int_equal(stat(p->path, &after), 0);
+        assert_int_equal(before.st_ino, after.st_ino);
+        assert_true(after.st_size < 200);
+        assert_int_equal(files(p), 1);
+    }
+    assert_int_equal(unlink(p->path), 0);
+    let_renames_fail(EBUSY, 1);
+    assert_int_equal(write_to(p->path), -1);
+    assert_int_equal(errno, EBUSY);
+    assert_int_equal(files(p), 0);
+}
+
+static void what_cannot_be_written_over_is_undone(void **state)
+{
+    const struct place *p = *state;
+    static const char old[] = FRAME("{\"address\":\"1.2.3.4:1\"}", "");
+    put(p->path, old);
+    /* Of the syncs the first is the temporary file's. */
+    for (unsigned nth = 1; nth <= 2; nth++) {
+        busy = true;
+        fault.call = CALL_FSYNC;
+        fault.error = EIO;
+        fault.after = nth;
+        fault.n = 1;
+        assert_int_equal(write_to(p->path), -1);
+        assert_int_equal(errno, EIO);
+        assert_int_equal(fault.n, 0);
+        assert_content(p->path, old);
+        assert_int_equal(files(p), 1);
+    }
+}
+
+static void what_cannot_be_renamed_is_copied_aside(void **state)
+{
+    const struct place *p = *state;
+    char aside[128];
+    struct stat st;
+    put(p->path, "nonsense");
+    let_renames_fail(EBUSY, 1);
+    assert_refused(p->path, PEERS_FILE_CORRUPT, "renamed to peers.json.corrupt-20260101T000000Z");
+    snprintf(aside, sizeof aside, "%s.corrupt-20260101T000000Z", p->path);
+    assert_content(aside, "nonsense");
+    assert_int_equal(stat(p->path, &st), 0);
+    assert_int_equal(st.st_size, 0);
+    /* The next one must not take the place of the first. */
+    put(p->path, "more");
+    let_renames_fail(EINVAL, 2);
+    assert_refused(p->path, PEERS_FILE_CORRUPT, "renamed to peers.json.corrupt-20260101T000000Z-2");
+    assert_content(aside, "nonsense");
+}
+
+static void an_empty_file_is_a_first_start(void **state)
+{
+    const struct place *p = *state;
+    put(p->path, "");
+    assert_refused(p->path, PEERS_FILE_MISSING, "an empty file");
+    assert_start(p, PEERS_FILE_MISSING, p->path, 0);
+    put(p->own, OWN);
+    assert_start(p, PEERS_FILE_READ, p->own, 2);
+}
+
+static void a_byte_order_mark_and_crlf_are_tolerated(void **state)
+{
+    const struct place *p = *state;
+    put(p->path, "\xef\xbb\xbf{\r\n\"kith_peers\":1,\r\n\"network\":\"LOCAL\",\r\n\"peers\":["
+                 "{\"address\":\"1.2.3.4:1\"}],\r\n\"scores\":[]}\r\n");
+    assert_int_equal(entries_in(p->path), 1);
+    put(p->path,
+        "\xef\xbb\xbf{\"1.2.3.4:8108\":{\"Address\":\"1.2.3.4\",\"Port\":\"8108\",\"Network\":12496365,"
+        "\"NodeID\":18446744073709551615}}");
+    struct got g = get(p->path);
+    assert_int_equal(g.result, PEERS_FILE_IMPORTED);
+    book_snapshot_free(g.s);
+    put(p->path, "\xef\xbb");
+    assert_refused(p->path, PEERS_FILE_CORRUPT, "");
+}
+
 static void test_times(void **state)
 {
     (void)state;
@@ -609,6 +888,14 @@ int main(void)
         FOLDER_TEST(test_start_with_older_file),
         FOLDER_TEST(test_start_when_older_file_has_gone),
         FOLDER_TEST(test_stale_files_are_removed),
+        FOLDER_TEST(every_step_of_a_write_may_fail),
+        FOLDER_TEST(a_link_is_followed_and_what_it_leads_to_is_replaced),
+        FOLDER_TEST(the_rights_of_a_file_are_kept),
+        FOLDER_TEST(a_file_that_cannot_be_replaced_is_written_over),
+        FOLDER_TEST(what_cannot_be_written_over_is_undone),
+        FOLDER_TEST(what_cannot_be_renamed_is_copied_aside),
+        FOLDER_TEST(an_empty_file_is_a_first_start),
+        FOLDER_TEST(a_byte_order_mark_and_crlf_are_tolerated),
         promise_test_setup_teardown("P24", test_failed_write_leaves_the_old, set_up, tear_down),
         cmocka_unit_test(test_times),
     };
