@@ -1,6 +1,7 @@
 #include "controller/keeper.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -8,8 +9,12 @@
 #include <time.h>
 
 #include "peers/file.h"
+#include "queue/clock.h"
 #include "queue/mailbox.h"
 #include "queue/thread.h"
+
+/* Between two lines that say the same. */
+#define TELL_AGAIN_MS ((int64_t)10 * 60 * 1000)
 
 struct keeper {
     struct keeper_terms terms;
@@ -18,6 +23,11 @@ struct keeper {
     struct mailbox *snapshots; /* on the control lane, which has no other messages */
     pthread_t thread;
     _Atomic bool stop;
+
+    /* The thread's own. */
+    int error;       /* of the write that was last; 0: it succeeded */
+    uint64_t failed; /* writes that failed since one succeeded */
+    int64_t told_at; /* when the log was told of `error`, on the clock of clock_ms */
 };
 
 static int64_t wall_ms(void)
@@ -27,12 +37,37 @@ static int64_t wall_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* A disk that stays full fails every write, of which there may be one each second. */
+static void tell_failure(struct keeper *k, int error)
+{
+    int64_t now = clock_ms();
+    k->failed++;
+    if (error == k->error && now - k->told_at < TELL_AGAIN_MS)
+        return;
+    k->error = error;
+    k->told_at = now;
+    log_line(k->terms.log, LOG_LEVEL_WARNING,
+             "peers file %s could not be written: %s; it is as it was, and tried again (failures: %" PRIu64
+             ")",
+             k->path, strerror(error), k->failed);
+}
+
+static void tell_success(struct keeper *k)
+{
+    if (k->failed > 0)
+        log_line(k->terms.log, LOG_LEVEL_INFO, "peers file %s is written again, after %" PRIu64 " failures",
+                 k->path, k->failed);
+    k->failed = 0;
+    k->error = 0;
+}
+
 static void write_snapshot(struct keeper *k, struct book_snapshot *s)
 {
     bool failed = peers_file_write(k->path, k->network, s, wall_ms()) != 0;
     if (failed)
-        log_line(k->terms.log, LOG_LEVEL_WARNING, "peers file %s could not be written: %s", k->path,
-                 strerror(errno));
+        tell_failure(k, errno);
+    else
+        tell_success(k);
     book_snapshot_free(s);
     k->terms.saved(k->terms.context, failed);
 }

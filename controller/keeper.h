@@ -17,7 +17,8 @@ struct keeper_terms {
      * `failed`, it is not, and peers_file_write says what the file holds then. Must not block. */
     void (*saved)(void *context, bool failed);
     void *context;
-    const struct log_sink *log; /* outlives the keeper; is told why a write failed */
+    const struct log_sink *log; /* outlives the keeper; is told why a write failed: once for each cause, again
+                                 * every ten minutes while it lasts, and when a write succeeds again */
 };
 
 struct keeper;

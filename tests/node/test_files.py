@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """The files and lists that a node is given: what they may be, who may use them, and what happens when they fail."""
+import json
 import os
 import signal
 import ssl
+import time
 from pathlib import Path
 
 from kithnode import SLOW, check, run, until
-from namespace import certificate, cover, in_namespaces
+from namespace import certificate, cover, in_namespaces, sh
 
 
 # --- seed lists ---
@@ -52,6 +54,92 @@ def a_seed_list_may_have_comments(lab):
     check(" 0 bad lines" in node.stderr(), node.stderr())
 
 
+# --- the peers file ---
+
+EMPTY = '{"kith_peers":1,"network":"LOCAL","peers":[],"scores":[]}'
+
+
+def ban_and_end(lab, node, ip):
+    """What the node has to keep from now on."""
+    node.start()
+    node.command("ban", peer=ip)
+    node.end()
+
+
+def peers_file(node):
+    return Path(node.home, "peers-LOCAL.json")
+
+
+def mount_alone(node, real):
+    """As containers are given one file of another file system."""
+    peers_file(node).touch()
+    sh("mount", "--bind", str(real), str(peers_file(node)))
+
+
+@in_namespaces
+def a_peers_file_that_is_mounted_alone_is_kept(lab):
+    """Where its folder is read-only, too; whether it is empty at first, or makes no sense."""
+    for kind, text in (("own", EMPTY), ("empty", ""), ("nonsense", "{"), ("read-only", EMPTY)):
+        node, real = lab.node("-exclusive", start=False), Path(lab.home, kind)
+        real.write_text(text, encoding="utf-8")
+        real.chmod(0o640)
+        mount_alone(node, real)
+        if kind == "read-only":
+            sh("mount", "--bind", node.home, node.home)
+            mount_alone(node, real)
+            node.stderr_path = os.path.join(lab.home, "stderr")
+            sh("mount", "-o", "remount,bind,ro", node.home)
+        for ip in ("10.1.1.1", "10.2.2.2"):
+            ban_and_end(lab, node, ip)
+        kept = [score["ip"] for score in json.loads(real.read_text(encoding="utf-8"))["scores"]]
+        check(sorted(kept) == ["10.1.1.1", "10.2.2.2"], f"{kind}: {kept}, {node.stderr()}")
+        check(real.stat().st_mode & 0o7777 == 0o640, f"{kind}: mode {real.stat().st_mode:o}")
+        aside = [name for name in os.listdir(node.home) if "corrupt" in name]
+        check(len(aside) == (kind == "nonsense"), f"{kind}: {aside}")
+
+
+def a_peers_file_behind_a_link_is_kept(lab):
+    """The link stays, and the file that it leads to is replaced as a whole."""
+    node, volume = lab.node("-exclusive", start=False), Path(lab.home, "volume")
+    volume.mkdir()
+    peers_file(node).symlink_to(volume / "real.json")
+    seen = set()
+    for ip in ("10.1.1.1", "10.2.2.2"):
+        ban_and_end(lab, node, ip)
+        check(peers_file(node).is_symlink() and ip in (volume / "real.json").read_text(encoding="utf-8"), f"{ip} is lost")
+        seen.add((volume / "real.json").stat().st_ino)
+    check(len(seen) == 2, "it was written over")
+
+
+@in_namespaces
+def a_full_disk_costs_no_peers(lab):
+    """What cannot be saved leaves the old file whole and nothing beside it, is told, and is tried again."""
+    node = lab.node("-exclusive", "-savePeers", "300ms", start=False)
+    node.stderr_path = os.path.join(lab.home, "stderr")
+    sh("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", node.home)
+    ban_and_end(lab, node, "10.1.1.1")
+    before = peers_file(node).read_text(encoding="utf-8")
+    filler = Path(node.home, "filler")
+    with open(filler, "wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4096))
+        except OSError:
+            pass
+    node.start()
+    node.command("ban", peer="10.2.2.2")
+    until(lambda: "could not be written: No space left" in node.stderr(), 5, "it is told")
+    time.sleep(1)  # three more that fail
+    check(node.stderr().count("could not be written") == 1, f"it is told again and again: {node.stderr()}")
+    check(peers_file(node).read_text(encoding="utf-8") == before, "the old file was changed")
+    left = [n for n in os.listdir(node.home) if ".tmp-" in n]
+    check(not left, f"{left}")
+    filler.unlink()
+    until(lambda: "10.2.2.2" in peers_file(node).read_text(encoding="utf-8"), 5, "it is saved when there is room")
+    until(lambda: "is written again" in node.stderr(), 5, "that is told, too")
+
+
 if __name__ == "__main__":
     run([a_seed_list_over_https_leads_to_https_alone, a_seed_list_that_is_no_file_does_not_hold_the_end,
-         a_seed_list_may_have_comments])
+         a_seed_list_may_have_comments, a_peers_file_that_is_mounted_alone_is_kept, a_peers_file_behind_a_link_is_kept,
+         a_full_disk_costs_no_peers])

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,7 +27,8 @@
 struct scene {
     char folder[64], path[80];
     struct log_sink log;
-    char line[512];
+    char line[512]; /* the last of its kind */
+    char info[512];
     _Atomic int n_lines;
     bool failed;
     pthread_t saved_on;
@@ -42,6 +44,8 @@ static void on_line(void *context, enum log_level level, const char *text)
     struct scene *s = context;
     if (level == LOG_LEVEL_WARNING)
         snprintf(s->line, sizeof s->line, "%s", text);
+    if (level == LOG_LEVEL_INFO)
+        snprintf(s->info, sizeof s->info, "%s", text);
     atomic_fetch_add(&s->n_lines, 1);
 }
 
@@ -171,21 +175,45 @@ static void the_terms_texts_are_copied(void **state)
     assert_int_equal(port_on_disk(), 1001);
 }
 
-static void failed_writes_are_told_and_logged(void **state)
+static void save_and_wait(struct keeper *k, int nth, bool fails)
+{
+    assert_true(keeper_save(k, snapshot_of(1001)));
+    wait_for_saved(nth);
+    assert_int_equal(scene->failed, fails);
+}
+
+static void failed_writes_are_told_and_each_cause_is_logged_once(void **state)
 {
     (void)state;
-    char path[96];
-    snprintf(path, sizeof path, "%s/missing/peers.json", scene->folder);
+    char folder[96], path[128];
+    snprintf(folder, sizeof folder, "%s/missing", scene->folder);
+    snprintf(path, sizeof path, "%s/peers.json", folder);
     struct keeper *k = start(path);
-    assert_true(keeper_save(k, snapshot_of(1001)));
-    wait_for_saved(1);
-    assert_true(scene->failed);
-    assert_true(keeper_save(k, snapshot_of(1001)));
-    wait_for_saved(2);
-    keeper_stop(k);
-    assert_int_equal(scene->n_lines, 2);
+    for (int i = 1; i <= 5; i++)
+        save_and_wait(k, i, true);
+    assert_int_equal(scene->n_lines, 1);
     assert_non_null(strstr(scene->line, path));
     assert_non_null(strstr(scene->line, strerror(ENOENT)));
+    /* Another cause. */
+    assert_int_equal(symlink("missing", folder), 0);
+    save_and_wait(k, 6, true);
+    assert_int_equal(scene->n_lines, 2);
+    assert_non_null(strstr(scene->line, strerror(ELOOP)));
+    assert_non_null(strstr(scene->line, "failures: 6"));
+    /* And an end of it, which starts the count anew. */
+    assert_int_equal(unlink(folder), 0);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    save_and_wait(k, 7, false);
+    assert_int_equal(scene->n_lines, 3);
+    assert_non_null(strstr(scene->info, "is written again, after 6 failures"));
+    save_and_wait(k, 8, false);
+    assert_int_equal(scene->n_lines, 3);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(folder), 0);
+    save_and_wait(k, 9, true);
+    assert_int_equal(scene->n_lines, 4);
+    assert_non_null(strstr(scene->line, "failures: 1"));
+    keeper_stop(k);
 }
 
 static void one_waits_while_one_is_written_and_a_third_is_refused(void **state)
@@ -247,7 +275,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_snapshot_is_written_on_the_keepers_thread),
         TEST(the_terms_texts_are_copied),
-        TEST(failed_writes_are_told_and_logged),
+        TEST(failed_writes_are_told_and_each_cause_is_logged_once),
         TEST(one_waits_while_one_is_written_and_a_third_is_refused),
         TEST(stopping_writes_what_waits),
         TEST(many_saves_and_stops_lose_none),
