@@ -116,7 +116,10 @@ struct kith_message {
 
 /* Any thread. Sends a copy of the message; where ToNetwork is full, waits up to timeout_ms for room (0: never
  * blocks; -1: for ever). KITH_OK: the node will send it; whatever keeps it from doing so is counted and
- * reported by a KITH_DROPPED event. Messages of one thread keep their order. */
+ * reported by a KITH_DROPPED event. But nobody can tell whether a peer reads what the system has taken for
+ * it: what was on its way when a connection broke may be lost without an event. What was not is sent by
+ * another connection with the same peer, if there is one. Messages of one thread keep their order, save
+ * those. */
 KITH_API enum kith_result kith_send_message(struct kith *node, const struct kith_message *message,
                                             int timeout_ms);
 

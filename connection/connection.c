@@ -246,8 +246,7 @@ static bool open_session(struct connection *c)
 /* The last message: after it the controller may free the connection as soon as the thread has returned. */
 static void post_ended(struct connection *c)
 {
-    struct message m = {
-        .type = MSG_ENDED, .tag = c->lost, .peer = c->terms.ref, .id = c->why, .body = c->ending};
+    struct message m = {.type = MSG_ENDED, .peer = c->terms.ref, .id = c->why, .body = c->ending};
 
     if (c->ending)
         c->ending->remote = c->remote;
@@ -319,9 +318,9 @@ static bool make_mailboxes(struct connection *c)
     return c->outbound && c->inbound;
 }
 
-static void destroy(struct connection *c, void (*discard)(void *context, struct message *m), void *context)
+static void destroy(struct connection *c)
 {
-    mailbox_free(c->outbound, discard, context);
+    mailbox_free(c->outbound, NULL, NULL);
     mailbox_free(c->inbound, NULL, NULL);
     bell_fini(&c->bell);
     free(c);
@@ -361,7 +360,7 @@ struct connection *connection_start(const struct connection_terms *terms)
         if (bell_init(&c->bell) == 0 && make_mailboxes(c) &&
             thread_start(&c->thread, "kith-peer", STACK_BYTES, run, c) == 0)
             return c;
-        destroy(c, NULL, NULL);
+        destroy(c);
     }
     if (terms->fd >= 0)
         descriptor_close(terms->fd);
@@ -390,6 +389,11 @@ struct connection_counts connection_counts(const struct connection *c)
 
 void connection_free(struct connection *c, void (*discard)(void *context, struct message *m), void *context)
 {
+    struct message m;
+
     pthread_join(c->thread, NULL);
-    destroy(c, discard, context);
+    outflow_return(c, discard, context);
+    while (mailbox_drop_oldest(c->outbound, &m))
+        discard(context, &m);
+    destroy(c);
 }

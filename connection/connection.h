@@ -67,8 +67,10 @@ struct mailbox *connection_inbound(struct connection *c);
 struct connection_counts connection_counts(const struct connection *c);
 
 /* The controller's thread, after it has taken MSG_ENDED and everything else from inbound. Joins the thread,
- * which is then past its last message, so that this returns at once; frees everything. Messages left in
- * outbound go to `discard`; NULL frees them. */
+ * which is then past its last message, so that this returns at once; frees everything. `discard` is given,
+ * oldest first, the messages that the socket did not take whole, and takes them: those that the connection
+ * had begun with, and those that are left in outbound. What the socket took may be lost as well, if the peer
+ * did not read it; nobody can tell. */
 void connection_free(struct connection *c, void (*discard)(void *context, struct message *m), void *context);
 
 #endif

@@ -12,9 +12,8 @@
     X(MSG_CREDIT) /* data      good    bad     none: parcels that the session dealt with itself */           \
     X(MSG_LOST)   /* data      count   enum loss   none: parcels of or for that peer that were given up */   \
     X(MSG_RESTS)  /* control   -       -       none: it has had nothing to do for a while */                 \
-    X(MSG_ENDED)  /* control   lost    enum end_reason   struct ending, NULL without memory; MSG_PEER may    \
-                     follow. lost: the application's parcels that were taken from outbound and did not go    \
-                     whole */
+    X(MSG_ENDED)  /* control   -       enum end_reason   struct ending, NULL without memory; MSG_PEER may    \
+                     follow */
 
 #define CONNECTION_MESSAGE_ENUM(name) name,
 enum connection_message { CONNECTION_MESSAGES(CONNECTION_MESSAGE_ENUM) CONNECTION_MESSAGE_COUNT };

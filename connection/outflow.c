@@ -12,14 +12,21 @@ enum {
     IOVECS = 64,
 };
 
+static uint32_t size_of(const struct message *m)
+{
+    return m->parcel ? m->parcel->size : 0;
+}
+
 static void done(struct connection *c, size_t n)
 {
     uint64_t bytes = 0;
 
     if (n == 0)
         return;
-    for (size_t i = 0; i < n; i++)
-        bytes += c->flights[i].size;
+    for (size_t i = 0; i < n; i++) {
+        bytes += size_of(&c->flights[i].message);
+        parcel_release(c->flights[i].message.parcel);
+    }
     memmove(c->flights, c->flights + n, (c->n_flights - n) * sizeof c->flights[0]);
     c->n_flights -= n;
     connection_count(&c->parcels_out, n);
@@ -68,15 +75,12 @@ bool outflow_flush(struct connection *c)
 
 static void say(struct connection *c, int64_t now, struct message *m)
 {
-    uint32_t size = m->parcel ? m->parcel->size : 0;
-
     if (c->terms.protocol->session_write(c->session, now, m, &c->out) == 0) {
-        c->flights[c->n_flights++] =
-            (struct flight){.end = c->out.total, .size = size, .counts = m->tag != SCOPE_NONE};
-    } else {
-        c->unsaid += m->tag != SCOPE_NONE; /* the node's own answers are nobody's loss */
-        mailbox_done(c->outbound, 1, size);
+        c->flights[c->n_flights++] = (struct flight){.end = c->out.total, .message = *m};
+        return;
     }
+    c->unsaid += m->tag != SCOPE_NONE; /* the node's own answers are nobody's loss */
+    mailbox_done(c->outbound, 1, size_of(m));
     parcel_release(m->parcel);
 }
 
@@ -157,13 +161,17 @@ void outflow_close(struct connection *c)
 {
     uint64_t bytes = 0;
 
-    for (size_t i = 0; i < c->n_flights; i++) {
-        bytes += c->flights[i].size;
-        c->lost += c->flights[i].counts;
-    }
+    for (size_t i = 0; i < c->n_flights; i++)
+        bytes += size_of(&c->flights[i].message);
     mailbox_done(c->outbound, (uint32_t)c->n_flights, bytes);
+    buffer_fini(&c->out);
+}
+
+void outflow_return(struct connection *c, void (*discard)(void *context, struct message *m), void *context)
+{
+    for (size_t i = 0; i < c->n_flights; i++)
+        discard(context, &c->flights[i].message);
     free(c->flights);
     c->flights = NULL;
     c->n_flights = 0;
-    buffer_fini(&c->out);
 }

@@ -14,9 +14,8 @@
 #define FLIGHT_MAX 512
 
 struct flight {
-    size_t end; /* where it ends in the stream of the out buffer */
-    uint32_t size;
-    bool counts; /* the application's: it is missed if it does not go */
+    size_t end;             /* where it ends in the stream of the out buffer */
+    struct message message; /* with its parcel: it goes back to the controller if it does not go whole */
 };
 
 struct connection {
@@ -39,7 +38,6 @@ struct connection {
     enum end_reason asked;  /* why the controller wants it to end */
     struct endpoint remote; /* port 0 until a socket is connected */
     enum end_reason why;    /* why it is over */
-    uint32_t lost;          /* the application's parcels that were taken from outbound and did not go whole */
     struct ending *ending;  /* from malloc, once it is over; NULL without memory */
 
     uint8_t *in; /* received, not yet consumed: in[in_start .. in_end) */
@@ -101,6 +99,9 @@ bool outflow_run(struct connection *c, int64_t now); /* outbound -> session -> s
 void outflow_rest(struct connection *c);             /* gives memory back while nothing waits */
 bool outflow_blocked(const struct connection *c);    /* bytes wait for the socket to take them */
 bool outflow_flush(struct connection *c);            /* one attempt to write what is in the out buffer */
-void outflow_close(struct connection *c);            /* counts what did not go */
+void outflow_close(struct connection *c);            /* nothing goes any more */
+/* By whoever frees the connection: hands back what was taken from outbound and did not go whole, oldest
+ * first. */
+void outflow_return(struct connection *c, void (*discard)(void *context, struct message *m), void *context);
 
 #endif

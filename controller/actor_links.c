@@ -189,13 +189,8 @@ bool links_idle(const struct actor *a)
 
 void link_free(struct actor *a, struct link *l)
 {
-    struct mailbox *outbound = connection_outbound(l->connection);
-    struct message m;
-
-    while (mailbox_drop_oldest(outbound, &m))
-        actor_discard(a, &m);
     batch_fini(&l->batch, actor_release, NULL);
-    connection_free(l->connection, NULL, NULL);
+    connection_free(l->connection, actor_return, a);
     settle(a, l);
     memset(l, 0, sizeof *l);
     a->n_links--;

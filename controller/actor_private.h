@@ -96,8 +96,8 @@ void actor_release(void *context, struct message *m); /* the message's parcel; f
 
 /* actor_world.c */
 extern const struct controller_actions actor_actions;
-void actor_discard(void *actor, struct message *m); /* takes a parcel for a connection that has ended */
-void actor_flush(struct actor *a);                  /* wakes whom we have posted to */
+void actor_return(void *actor, struct message *m); /* takes a message for a connection that has ended */
+void actor_flush(struct actor *a);                 /* wakes whom we have posted to */
 void actor_missed(struct actor *a); /* tells of events that found no room, if there is room now */
 /* The event that tells of them, which are then told; NULL without memory. By the controller's thread, and by
  * the application's once that has ended. */

@@ -14,18 +14,13 @@ static void dropped(struct actor *a, struct message *m, struct peer_ref peer, en
     controller_dropped(a->core, peer, cause, 1);
 }
 
-/* For a peer: only what the application sent is missed; the node's own requests and answers are made anew. */
-static void dropped_for_peer(struct actor *a, struct message *m, enum drop_cause cause)
+/* Only what the application sent is missed; the node's own requests and answers are made anew. */
+static void drop_stalled(void *context, struct message *m)
 {
     if (m->tag == SCOPE_NONE)
         parcel_release(m->parcel);
     else
-        dropped(a, m, m->peer, cause);
-}
-
-static void drop_stalled(void *context, struct message *m)
-{
-    dropped_for_peer(context, m, DROP_STALLED);
+        dropped(context, m, m->peer, DROP_STALLED);
 }
 
 static void drop_application(void *context, struct message *m)
@@ -33,9 +28,11 @@ static void drop_application(void *context, struct message *m)
     dropped(context, m, m->peer, DROP_APPLICATION);
 }
 
-void actor_discard(void *context, struct message *m)
+void actor_return(void *context, struct message *m)
 {
-    dropped_for_peer(context, m, DROP_LOST);
+    struct actor *a = context;
+
+    controller_returned(a->core, actor_now(), m);
 }
 
 /* --- connections --- */

@@ -236,8 +236,6 @@ static void on_ended(struct controller *c, const struct message *m)
     s->ending = m->body;
     c->ended[reason]++;
     log_ended(c, s, e);
-    if (m->tag)
-        controller_dropped(c, m->peer, DROP_LOST, m->tag);
     if (s->remote.port)
         slot_credit(c, s, merit_of(c, reason));
     slot_settle(c, s);
@@ -517,6 +515,12 @@ void controller_dropped(struct controller *c, struct peer_ref peer, enum drop_ca
     } else {
         c->untold[cause] += parcels;
     }
+}
+
+void controller_returned(struct controller *c, struct moment now, const struct message *m)
+{
+    c->now = now;
+    route_return(c, m);
 }
 
 void controller_abandon(struct controller *c, const struct message *m)

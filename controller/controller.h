@@ -113,6 +113,11 @@ void controller_retry(struct controller *c, struct moment now);
  * caller has released them. */
 void controller_dropped(struct controller *c, struct peer_ref peer, enum drop_cause cause, uint64_t parcels);
 
+/* Between calls: takes a message that was posted to m->peer, whose connection has ended before it went whole.
+ * It goes by another connection with the same peer, if there is one, or is dropped and counted; the node's
+ * own requests and answers are made anew. To be called before the MSG_GONE of that connection. */
+void controller_returned(struct controller *c, struct moment now, const struct message *m);
+
 /* Between calls: takes a MSG_SEND or MSG_LEAVE that comes too late, counts the parcel as dropped and tells
  * that it went to nobody. */
 void controller_abandon(struct controller *c, const struct message *m);

@@ -110,6 +110,9 @@ struct controller {
 
 /* slots.c */
 struct slot *slot_find(struct controller *c, struct peer_ref ref); /* NULL where it has gone */
+/* The slot of a connection with the same peer to which messages may be posted: that one, or if it has ended
+ * or is to end, another; NULL for none. Also for one that has gone, while nobody else has its place. */
+struct slot *slot_to_peer(struct controller *c, struct peer_ref ref);
 struct peer_ref slot_ref(const struct controller *c, const struct slot *s);
 struct slot *slot_take(struct controller *c, enum slot_state state,
                        enum direction direction); /* NULL: none free */
@@ -145,14 +148,17 @@ void admit_online(struct controller *c, struct slot *s, const struct peer_terms 
 void route_send(struct controller *c, const struct message *m);
 void route_retry(struct controller *c);
 void route_deliver(struct controller *c, struct peer_ref from, uint32_t kind, struct parcel *parcel);
-void route_post(struct controller *c, const struct message *m); /* to m->peer; the service's own */
-void route_abandon(struct controller *c);                       /* counts what still waits, for good */
+void route_post(struct controller *c, const struct message *m);   /* to m->peer; the service's own */
+void route_return(struct controller *c, const struct message *m); /* was posted, and did not go */
+void route_abandon(struct controller *c);                         /* counts what still waits, for good */
 
 /* sending.c */
 /* Begins to send m, which it takes: to the peers of its scope, m->peer being the one of SCOPE_PEER, and in
  * the other scopes one that is left out. s must not be active; it is, while the message still waits for room.
  */
 void sending_start(struct controller *c, struct sending *s, const struct message *m);
+/* The same of a message that was posted to `from` and did not go, for its peer alone. */
+void sending_again(struct controller *c, struct sending *s, const struct message *m);
 void sending_retry(struct controller *c, struct sending *s);
 void sending_abandon(struct controller *c, struct sending *s); /* counts what still waits as dropped */
 

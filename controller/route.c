@@ -65,6 +65,19 @@ static bool relayed_reserve(struct controller *c)
     return true;
 }
 
+/* Once it was begun: keeps what still waits. */
+static bool relayed_keep(struct controller *c)
+{
+    struct sending *r = &c->relayed[c->n_relayed];
+
+    if (!r->active) {
+        free(r->left);
+        return false;
+    }
+    c->n_relayed++;
+    return true;
+}
+
 /* What finds no room in somebody's mailbox waits, and with it whatever comes next from the same peer, and
  * from no other (controller_takes): were all kept back, two nodes that relay each other's floods would wait
  * for each other. A peer has a message or two waiting, so the list is no longer than the table of connections
@@ -85,13 +98,21 @@ static void relay(struct controller *c, struct peer_ref from, uint32_t kind, str
     *to = (struct sending){0};
     parcel_hold(parcel);
     sending_start(c, to, &m);
-    if (!to->active) {
-        free(to->left);
+    if (relayed_keep(c) && s)
+        s->n_relayed++;
+}
+
+/* It keeps nobody back: no more of it can come than one connection had room for. */
+void route_return(struct controller *c, const struct message *m)
+{
+    if (m->tag != SCOPE_NONE && !c->quitting && slot_to_peer(c, m->peer) && relayed_reserve(c)) {
+        sending_again(c, &c->relayed[c->n_relayed], m);
+        relayed_keep(c);
         return;
     }
-    c->n_relayed++;
-    if (s)
-        s->n_relayed++;
+    if (m->tag != SCOPE_NONE)
+        controller_dropped(c, m->peer, DROP_LOST, 1);
+    parcel_release(m->parcel);
 }
 
 static void retry_relayed(struct controller *c)

@@ -85,19 +85,18 @@ static void choose(struct controller *c, struct sending *s)
 /* True where that peer is dealt with. The last one gets our own reference. */
 static bool send_one(struct controller *c, struct sending *s, struct peer_ref to, bool last)
 {
-    const struct slot *slot = slot_find(c, to);
-    struct message m = {.type = SEND_KIND(s->message.tag),
-                        .tag = SEND_SCOPE(s->message.tag),
-                        .peer = to,
-                        .parcel = s->message.parcel};
+    const struct slot *slot = slot_to_peer(c, to);
+    struct message m = {
+        .type = SEND_KIND(s->message.tag), .tag = SEND_SCOPE(s->message.tag), .parcel = s->message.parcel};
 
-    if (!slot || slot->state != SLOT_ONLINE || slot->closing) {
+    if (!slot) {
         controller_dropped(c, to, DROP_GONE, 1);
         return true;
     }
+    m.peer = slot_ref(c, slot);
     if (!last)
         parcel_hold(m.parcel);
-    switch (c->act->post(c->world, c->now, to, &m)) {
+    switch (c->act->post(c->world, c->now, m.peer, &m)) {
     case OUTLET_POSTED:
         s->sent++;
         break;
@@ -148,6 +147,18 @@ void sending_start(struct controller *c, struct sending *s, const struct message
         s->left[s->n_left++] = m->peer;
     else
         choose(c, s);
+    sending_retry(c, s);
+}
+
+void sending_again(struct controller *c, struct sending *s, const struct message *m)
+{
+    struct message again = {.type = MSG_SEND, .tag = SEND_TAG(m->type, m->tag), .parcel = m->parcel};
+
+    *s = (struct sending){.active = true, .message = again};
+    if (left_reserve(s, 1))
+        s->left[s->n_left++] = m->peer;
+    else
+        controller_dropped(c, m->peer, DROP_LOST, 1);
     sending_retry(c, s);
 }
 

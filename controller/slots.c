@@ -14,6 +14,31 @@ struct slot *slot_find(struct controller *c, struct peer_ref ref)
     return s->state != SLOT_FREE && s->generation == ref.generation ? s : NULL;
 }
 
+static bool is_open(const struct slot *s)
+{
+    return s->state == SLOT_ONLINE && !s->closing;
+}
+
+struct slot *slot_to_peer(struct controller *c, struct peer_ref ref)
+{
+    struct slot *s;
+
+    if (ref.index >= c->n_slots)
+        return NULL;
+    s = &c->slots[ref.index];
+    if (s->generation != ref.generation)
+        return NULL;
+    if (is_open(s))
+        return s;
+    for (size_t i = 0; s->was_online && i < c->n_online; i++) {
+        struct slot *other = &c->slots[c->online[i]];
+
+        if (is_open(other) && strcmp(other->terms.hash, s->terms.hash) == 0)
+            return other;
+    }
+    return NULL;
+}
+
 struct peer_ref slot_ref(const struct controller *c, const struct slot *s)
 {
     return (struct peer_ref){.index = (uint32_t)(s - c->slots), .generation = s->generation};

@@ -321,10 +321,10 @@ static inline void online(struct world *w, struct peer_ref slot, const char *tex
 }
 
 /* `as` is NULL where there was no memory to say more. */
-static inline void ended_as(struct world *w, struct peer_ref slot, enum end_reason reason, uint32_t lost,
+static inline void ended_as(struct world *w, struct peer_ref slot, enum end_reason reason,
                             const struct ending *as)
 {
-    struct message m = {.type = MSG_ENDED, .tag = lost, .peer = slot, .id = reason};
+    struct message m = {.type = MSG_ENDED, .peer = slot, .id = reason};
 
     if (as) {
         struct ending *e = calloc(1, sizeof *e);
@@ -340,8 +340,19 @@ static inline void ended(struct world *w, struct peer_ref slot, enum end_reason 
 {
     const struct ending e = {0};
 
-    ended_as(w, slot, reason, 0, &e);
+    ended_as(w, slot, reason, &e);
     handle(w, MSG_GONE, slot, NULL);
+}
+
+/* A message that was posted to that connection comes back: it has ended before. */
+static inline void comes_back(struct world *w, struct peer_ref slot, enum scope scope, const char *text)
+{
+    struct message m = {.type = w->config.protocol->kinds[0].kind, .tag = scope, .peer = slot};
+
+    m.parcel = parcel_new(text, strlen(text));
+    assert_non_null(m.parcel);
+    w->n_posted = 0;
+    controller_returned(w->core, now(w), &m);
 }
 
 /* A seed list of that address at so many ports in a row. */

@@ -416,7 +416,7 @@ static void a_connection_that_has_ended_is_heard_and_not_sent_to(void **state)
     (void)state;
     world_open(w);
     a = incoming(w, 1);
-    ended_as(w, a, END_CLOSED, 0, NULL);
+    ended_as(w, a, END_CLOSED, NULL);
     say(w, SCOPE_FULL, PEER_NOBODY, "hello", 1);
     assert_int_equal(w->n_posted, 0);
     receive(w, a, "its last");
@@ -732,16 +732,87 @@ static void what_is_lost_because_a_peer_stalled_costs_it(void **state)
 }
 
 /* Also where there was no memory to say more. */
+/* But the node's own requests and answers are nobody's loss. */
 static void what_an_end_has_lost_is_told(void **state)
 {
     struct world *w = world_new();
+    struct peer_ref a;
 
     (void)state;
     world_open(w);
-    ended_as(w, incoming(w, 1), END_CLOSED, 5, NULL);
+    a = incoming(w, 1);
+    ended_as(w, a, END_CLOSED, NULL);
+    comes_back(w, a, SCOPE_FULL, "for everyone");
+    comes_back(w, a, SCOPE_PEER, "for one");
+    comes_back(w, a, SCOPE_NONE, "an answer");
+    handle(w, MSG_GONE, a, NULL);
+    assert_int_equal(w->dropped, 2);
+    assert_int_equal(w->n_posted, 0);
+    world_free(w);
+}
+
+/* The peer's, one each way: the first is ours. */
+static void two_ways(struct world *w, struct peer_ref *out, struct peer_ref *in)
+{
+    seed(w, "10.1.0.1:8110");
+    pass(w, 1000);
+    *out = w->dialed[w->n_dialed - 1];
+    online(w, *out, "10.1.0.1:8110", 1);
+    *in = incoming(w, 1);
+    w->n_posted = 0;
+}
+
+/* What one of two connections with a peer took and did not write goes by the other. */
+static void what_comes_back_goes_the_other_way(void **state)
+{
+    for (int broken = 0; broken < 2; broken++) {
+        struct world *w = world_new();
+        struct peer_ref ways[2];
+
+        (void)state;
+        world_open(w);
+        two_ways(w, &ways[0], &ways[1]);
+        ended_as(w, ways[broken], END_CLOSED, NULL);
+        comes_back(w, ways[broken], SCOPE_FULL, "again");
+        assert_int_equal(w->n_posted, 1);
+        assert_true(peer_ref_equal(w->posted[0], ways[1 - broken]));
+        w->full = ways[1 - broken];
+        comes_back(w, ways[broken], SCOPE_PEER, "later");
+        assert_int_equal(w->n_posted, 0);
+        assert_true(controller_waits(w->core));
+        assert_true(controller_takes(w->core, ways[1 - broken])); /* it is no message of that peer */
+        handle(w, MSG_GONE, ways[broken], NULL);
+        w->full = PEER_NOBODY;
+        controller_retry(w->core, now(w));
+        assert_int_equal(w->n_posted, 1);
+        assert_false(controller_waits(w->core));
+        comes_back(w, ways[broken], SCOPE_PEER, "after it has gone");
+        assert_int_equal(w->n_posted, 1);
+        pass(w, 2000);
+        assert_int_equal(w->dropped, 0);
+        world_free(w);
+    }
+}
+
+/* Whoever names a connection that has just ended means its peer. */
+static void what_is_sent_to_an_ended_connection_goes_the_other_way(void **state)
+{
+    struct world *w = world_new();
+    struct peer_ref out, in;
+
+    (void)state;
+    world_open(w);
+    two_ways(w, &out, &in);
+    ended(w, out, END_CLOSED);
+    say(w, SCOPE_PEER, out, "to the peer", 1);
+    assert_int_equal(w->n_posted, 1);
+    assert_true(peer_ref_equal(w->posted[0], in));
+    assert_int_equal(w->sent_peers, 1);
+    ended(w, in, END_CLOSED);
+    say(w, SCOPE_PEER, out, "to nobody", 2);
+    assert_int_equal(w->n_posted, 0);
     pass(w, 2000);
-    assert_int_equal(w->dropped, 5);
-    assert_string_equal(w->last_text, drop_cause_text(DROP_LOST));
+    assert_int_equal(w->dropped, 1);
     world_free(w);
 }
 
@@ -1061,6 +1132,8 @@ int main(void)
         promise_test("F11 P42", each_kind_of_end_has_its_price),
         cmocka_unit_test(what_is_lost_because_a_peer_stalled_costs_it),
         promise_test("P22", what_an_end_has_lost_is_told),
+        promise_test("P22", what_comes_back_goes_the_other_way),
+        cmocka_unit_test(what_is_sent_to_an_ended_connection_goes_the_other_way),
         promise_test("F11", merits_do_not_wrap_around),
         cmocka_unit_test(demerits_count_at_once),
         cmocka_unit_test(commands_about_nobody_are_errors),

@@ -164,7 +164,7 @@ static void a_host_name_is_special_where_it_leads(void **state)
     world_open(w);
     knock(w, "10.1.0.1:40000");
     assert_true(w->refused[0]);
-    ended_as(w, w->dialed[0], END_REJECTED, 0, &e);
+    ended_as(w, w->dialed[0], END_REJECTED, &e);
     handle(w, MSG_GONE, w->dialed[0], NULL);
     knock(w, "10.1.0.1:40001");
     assert_false(w->refused[1]);
@@ -479,7 +479,7 @@ static void what_is_not_routable_is_not_dialed(void **state)
     assert_int_equal(known(w), 2);
     e.alternatives[0] = endpoint_of("10.2.0.1:8110");
     e.alternatives[1] = endpoint_of("11.2.0.1:8110");
-    ended_as(w, w->dialed[0], END_REJECTED, 0, &e);
+    ended_as(w, w->dialed[0], END_REJECTED, &e);
     assert_int_equal(known(w), 3);
     online(w, knock(w, "10.3.0.1:40000"), "10.3.0.1:8110", 3);
     assert_int_equal(known(w), 3);
