@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "app/front.h"
+#include "queue/utf8.h"
 
 static const char help[] =
     "a line                   is sent to all special peers and some others\n"
@@ -21,22 +22,25 @@ static const char help[] =
 
 /* --- what is printed --- */
 
-/* Bytes from peers must not reach the terminal as control sequences: neither as control bytes nor, in UTF-8,
- * as the control characters U+0080 to U+009F, one of which begins a sequence as ESC [ does. */
+#define LINE_SHOWN 200 /* bytes of a line that is told of in an error */
+
+/* Neither what peers send nor what is typed must reach the terminal as control sequences: each byte that is
+ * no part of a harmless character is shown by its number. */
 static void print_safely(struct output *out, const char *text, size_t size)
 {
-    unsigned char before = 0;
-
-    for (size_t i = 0; i < size; i++) {
-        unsigned char c = (unsigned char)text[i];
-        bool later = c >= 0x80 && c < 0xa0 && (before < 0x80 || before == 0xc2);
-
-        before = c;
-        if (c < 0x20 || c == 0x7f || later)
-            output_printf(out, "\\x%02x", c);
+    for (size_t n; size > 0; text += n, size -= n) {
+        n = utf8_harmless(text, size);
+        if (n > 0)
+            output_add(out, text, n);
         else
-            output_add(out, &text[i], 1);
+            output_printf(out, "\\x%02x", (unsigned char)text[n++]);
     }
+}
+
+static void print_line(struct output *out, const char *line, size_t size)
+{
+    print_safely(out, line, size < LINE_SHOWN ? size : LINE_SHOWN);
+    output_printf(out, size < LINE_SHOWN ? "" : "...");
 }
 
 /* The kind is told where it is not the usual one. */
@@ -244,6 +248,10 @@ static enum front_result console_line(struct front *f, char *line, size_t size)
 
     if (size == 0)
         return FRONT_DONE;
+    if (memchr(line, '\0', size)) { /* a command would be cut there */
+        output_printf(f->out, "* a line with a NUL byte is not taken\n");
+        return FRONT_DONE;
+    }
     if (line[0] != '/') {
         r = kith_send(f->node, KITH_BROADCAST, line, size, 1);
     } else {
@@ -260,15 +268,20 @@ static enum front_result console_line(struct front *f, char *line, size_t size)
         return FRONT_FULL;
     if (r == KITH_BUSY)
         return FRONT_BUSY;
-    if (r == KITH_INVALID && line[0] == '/')
-        output_printf(f->out, "* no such command, or not so: %s (/help shows them)\n", line);
-    else if (r != KITH_OK)
+    if (r == KITH_INVALID && line[0] == '/') {
+        output_printf(f->out, "* no such command, or not so: ");
+        print_line(f->out, line, size);
+        output_printf(f->out, " (/help shows them)\n");
+    } else if (r != KITH_OK) {
         output_printf(f->out, "* %s\n", kith_result_text(r));
+    }
     return FRONT_DONE;
 }
 
-static void console_too_long(struct front *f)
+static void console_too_long(struct front *f, const char *line, size_t size)
 {
+    (void)line;
+    (void)size;
     output_printf(f->out, "* line too long\n");
 }
 

@@ -21,7 +21,7 @@ struct front {
 
     /* A line of input, NUL-terminated; it may be changed. */
     enum front_result (*line)(struct front *f, char *line, size_t size);
-    void (*too_long)(struct front *f);
+    void (*too_long)(struct front *f, const char *line, size_t size); /* its beginning */
     void (*parcel)(struct front *f, const struct kith_parcel *p);
     void (*event)(struct front *f, const struct kith_event *e);
     void (*close)(struct front *f);

@@ -6,12 +6,14 @@
 #include <sodium.h>
 
 #include "app/front.h"
+#include "app/json_id.h"
 
-/* A request that is not answered yet: our number for it, and the caller's "id". Answers come almost in the
+/* A request that is not answered yet: our number for it, and the caller's "id", as JSON, since it may be a
+ * number that json_t cannot hold. Answers come almost in the
  * order of requests, so they are looked for from the oldest on. */
 struct request {
     uint64_t number;
-    json_t *id; /* NULL for none */
+    char *id; /* from malloc; NULL for none */
 };
 
 struct json_state {
@@ -22,26 +24,25 @@ struct json_state {
 
 /* --- answers --- */
 
-static void write_object(struct front *f, json_t *object)
+/* Takes the object, NULL where memory was short. `id` may be NULL. */
+static void write_object(struct front *f, json_t *object, const char *id)
 {
     char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+    const char *shown = text ? text : "{\"event\":\"error\",\"message\":\"out of memory\"}";
 
-    if (text) {
-        output_add(f->out, text, strlen(text));
-        output_add(f->out, "\n", 1);
+    output_add(f->out, shown, strlen(shown) - 1);
+    if (id) {
+        output_add(f->out, ",\"id\":", strlen(",\"id\":"));
+        output_add(f->out, id, strlen(id));
     }
+    output_add(f->out, "}\n", 2);
     free(text);
     json_decref(object);
 }
 
-/* Takes id, which may be NULL. */
-static void write_error(struct front *f, json_t *id, const char *message)
+static void write_error(struct front *f, const char *id, const char *message)
 {
-    json_t *o = json_pack("{ss ss}", "event", "error", "message", message);
-
-    if (id)
-        json_object_set_new(o, "id", id);
-    write_object(f, o);
+    write_object(f, json_pack("{ss ss}", "event", "error", "message", message), id);
 }
 
 static void compact(struct json_state *s)
@@ -51,9 +52,11 @@ static void compact(struct json_state *s)
     s->first = 0;
 }
 
-/* A number for a request; 0 where memory is short. Keeps a reference to id. */
-static uint64_t remember(struct json_state *s, json_t *id)
+/* A number for a request; 0 where memory is short. Keeps a copy of id. */
+static uint64_t remember(struct json_state *s, const char *id)
 {
+    char *copy;
+
     if (s->end == s->capacity && s->first > s->capacity / 2)
         compact(s);
     if (s->end == s->capacity) {
@@ -65,14 +68,17 @@ static uint64_t remember(struct json_state *s, json_t *id)
         s->requests = requests;
         s->capacity = capacity;
     }
-    s->requests[s->end++] = (struct request){.number = ++s->last, .id = id ? json_incref(id) : NULL};
+    copy = id ? strdup(id) : NULL;
+    if (id && !copy)
+        return 0;
+    s->requests[s->end++] = (struct request){.number = ++s->last, .id = copy};
     return s->last;
 }
 
-/* The "id" of a request that is answered now; the caller's reference, or NULL. */
-static json_t *recall(struct json_state *s, uint64_t number)
+/* The "id" of a request that is answered now, which the caller frees; NULL for none. */
+static char *recall(struct json_state *s, uint64_t number)
 {
-    json_t *id;
+    char *id;
 
     for (size_t i = s->first; i < s->end; i++) {
         if (s->requests[i].number != number)
@@ -207,11 +213,10 @@ static json_t *event_object(const struct front *f, const struct kith_event *e)
 
 static void json_event(struct front *f, const struct kith_event *e)
 {
-    json_t *o = event_object(f, e), *id = e->id ? recall(f->state, e->id) : NULL;
+    char *id = e->id ? recall(f->state, e->id) : NULL;
 
-    if (id)
-        json_object_set_new(o, "id", id);
-    write_object(f, o);
+    write_object(f, event_object(f, e), id);
+    free(id);
 }
 
 static void json_parcel(struct front *f, const struct kith_parcel *p)
@@ -231,7 +236,7 @@ static void json_parcel(struct front *f, const struct kith_parcel *p)
     if (text)
         json_object_set_new(o, "text", text);
     free(base64);
-    write_object(f, o);
+    write_object(f, o, NULL);
 }
 
 /* --- requests --- */
@@ -276,7 +281,7 @@ static bool has_kind(const struct front *f, const char *name)
 }
 
 /* Where the request names a kind, the protocol has it. False with an error written. */
-static bool kind_is_good(struct front *f, json_t *o, json_t *id)
+static bool kind_is_good(struct front *f, json_t *o, const char *id)
 {
     json_t *kind = json_object_get(o, "kind"), *message;
 
@@ -284,12 +289,12 @@ static bool kind_is_good(struct front *f, json_t *o, json_t *id)
         return true;
     message = json_is_string(kind) ? json_sprintf("no kind \"%s\"", json_string_value(kind))
                                    : json_string("\"kind\" is not a string");
-    write_error(f, json_incref(id), message ? json_string_value(message) : "out of memory");
+    write_error(f, id, message ? json_string_value(message) : "out of memory");
     json_decref(message);
     return false;
 }
 
-static enum front_result request_send(struct front *f, json_t *o, json_t *id)
+static enum front_result request_send(struct front *f, json_t *o, const char *id)
 {
     struct kith_message m = {.target = json_string_value(json_object_get(o, "send")),
                              .kind = json_string_value(json_object_get(o, "kind"))};
@@ -301,19 +306,19 @@ static enum front_result request_send(struct front *f, json_t *o, json_t *id)
         return FRONT_DONE;
     m.bytes = payload(o, &m.size, &buffer, &error);
     if (!m.target || !m.bytes) {
-        write_error(f, json_incref(id), m.target ? error : "\"send\" names no target");
+        write_error(f, id, m.target ? error : "\"send\" names no target");
         free(buffer);
         return FRONT_DONE;
     }
     m.id = remember(f->state, id);
-    r = kith_send_message(f->node, &m, 0);
+    r = m.id ? kith_send_message(f->node, &m, 0) : KITH_NO_MEMORY;
     free(buffer);
     if (r == KITH_OK)
         return FRONT_DONE;
-    json_decref(recall(f->state, m.id));
+    free(recall(f->state, m.id));
     if (r == KITH_WOULD_BLOCK)
         return FRONT_FULL;
-    write_error(f, json_incref(id), kith_result_text(r));
+    write_error(f, id, r == KITH_INVALID ? "longer than -maxParcel" : kith_result_text(r));
     return FRONT_DONE;
 }
 
@@ -350,7 +355,7 @@ static enum kith_result run_command(struct front *f, const char *name, json_t *o
     return KITH_INVALID;
 }
 
-static enum front_result request_command(struct front *f, json_t *o, json_t *id)
+static enum front_result request_command(struct front *f, json_t *o, const char *id)
 {
     const char *name = json_string_value(json_object_get(o, "command"));
     enum kith_result r;
@@ -359,41 +364,112 @@ static enum front_result request_command(struct front *f, json_t *o, json_t *id)
     if (name && strcmp(name, "quit") == 0)
         return FRONT_QUIT;
     request = remember(f->state, id);
-    r = name ? run_command(f, name, o, request) : KITH_INVALID;
+    r = !request ? KITH_NO_MEMORY : name ? run_command(f, name, o, request) : KITH_INVALID;
     if (r == KITH_OK)
         return FRONT_DONE;
-    json_decref(recall(f->state, request));
+    free(recall(f->state, request));
     if (r == KITH_WOULD_BLOCK)
         return FRONT_FULL;
     if (r == KITH_BUSY)
         return FRONT_BUSY;
-    write_error(f, json_incref(id),
-                r == KITH_INVALID ? "no such command, or not with these fields" : kith_result_text(r));
+    write_error(f, id, r == KITH_INVALID ? "no such command, or not with these fields" : kith_result_text(r));
     return FRONT_DONE;
+}
+
+/* What is given on as a C string would be cut at a NUL. False with an error written. */
+static bool names_are_whole(struct front *f, json_t *o, const char *id)
+{
+    static const char *const keys[] = {"send", "kind", "command", "peer", "address", "peers"};
+    char message[64];
+
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        json_t *v = json_object_get(o, keys[i]);
+
+        if (!json_is_string(v) || strlen(json_string_value(v)) == json_string_length(v))
+            continue;
+        snprintf(message, sizeof message, "\"%s\" holds a NUL", keys[i]);
+        write_error(f, id, message);
+        return false;
+    }
+    return true;
+}
+
+static enum front_result request(struct front *f, json_t *o, const char *id)
+{
+    bool sends = json_object_get(o, "send") != NULL;
+
+    if (sends == (json_object_get(o, "command") != NULL))
+        write_error(f, id, "a request has \"send\" or \"command\"");
+    else if (names_are_whole(f, o, id))
+        return sends ? request_send(f, o, id) : request_command(f, o, id);
+    return FRONT_DONE;
+}
+
+static json_t *load(const char *line, size_t size, json_error_t *error)
+{
+    return json_loadb(line, size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, error);
+}
+
+/* The same for a line whose "id" is an integer that json_t cannot hold: it reads as 0. */
+static json_t *load_with_any_id(char *line, size_t size, const char *id, json_error_t *error)
+{
+    size_t length = strlen(id), at;
+    const char *place;
+    json_t *o;
+
+    if (!json_id_is_integer(id, length) || !json_id_find(line, size, &place, &length))
+        return NULL;
+    at = (size_t)(place - line);
+    memset(line + at, ' ', length);
+    line[at] = '0';
+    o = load(line, size, error);
+    memcpy(line + at, id, length); /* the line may have to be given again */
+    return o;
+}
+
+/* The "id" of the line, if it is JSON: to be freed; NULL for none. An integer is given back as it is written.
+ */
+static char *copy_id(const char *line, size_t size)
+{
+    const char *text;
+    size_t length;
+    json_t *value;
+    char *id;
+
+    if (!json_id_find(line, size, &text, &length))
+        return NULL;
+    if (json_id_is_integer(text, length))
+        return strndup(text, length);
+    value = json_loadb(text, length, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+    id = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT); /* NULL of NULL */
+    json_decref(value);
+    return id;
 }
 
 static enum front_result json_line(struct front *f, char *line, size_t size)
 {
     enum front_result r = FRONT_DONE;
     json_error_t error;
-    json_t *o = json_loadb(line, size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
-    json_t *id = json_object_get(o, "id");
+    json_t *o = load(line, size, &error);
+    char *id = copy_id(line, size);
 
-    if (!json_is_object(o))
-        write_error(f, NULL, o ? "a request is a JSON object" : error.text);
-    else if (json_object_get(o, "send") && !json_object_get(o, "command"))
-        r = request_send(f, o, id);
-    else if (json_object_get(o, "command") && !json_object_get(o, "send"))
-        r = request_command(f, o, id);
+    if (!o && id && json_error_code(&error) == json_error_numeric_overflow)
+        o = load_with_any_id(line, size, id, &error);
+    if (json_is_object(o))
+        r = request(f, o, id);
     else
-        write_error(f, json_incref(id), "a request has \"send\" or \"command\"");
+        write_error(f, id, o ? "a request is a JSON object" : error.text);
     json_decref(o);
+    free(id);
     return r;
 }
 
-static void json_too_long(struct front *f)
+static void json_too_long(struct front *f, const char *line, size_t size)
 {
-    write_error(f, NULL, "line too long");
+    char *id = copy_id(line, size);
+
+    write_error(f, id, "line too long");
+    free(id);
 }
 
 static void json_close(struct front *f)
@@ -401,7 +477,7 @@ static void json_close(struct front *f)
     struct json_state *s = f->state;
 
     for (size_t i = s->first; i < s->end; i++)
-        json_decref(s->requests[i].id);
+        free(s->requests[i].id);
     free(s->requests);
     free(s);
 }

@@ -18,6 +18,7 @@
 #include "queue/clock.h"
 #include "queue/descriptor.h"
 #include "queue/log_writer.h"
+#include "queue/utf8.h"
 #include "seed/fetch.h"
 
 #define LOG_END_MS 200 /* stderr has so long to take the last lines */
@@ -513,6 +514,15 @@ static void show_event(struct kith *node, const struct node_event *from, struct 
     to->peer = &node->peer;
 }
 
+/* The header promises UTF-8, and a terminal may obey the rest: names and reasons can be a peer's words. */
+static void make_harmless(struct node_event *e)
+{
+    utf8_make_harmless(e->text);
+    utf8_make_harmless(e->peer.hash);
+    for (uint64_t i = 0; e->peers && i < e->count; i++)
+        utf8_make_harmless(e->peers[i].hash);
+}
+
 enum kith_receive kith_receive(struct kith *node, struct kith_item *item)
 {
     const struct name *name;
@@ -539,6 +549,7 @@ enum kith_receive kith_receive(struct kith *node, struct kith_item *item)
         return KITH_PARCEL;
     case TAKE_EVENT:
         node->event = t.event;
+        make_harmless(t.event);
         show_event(node, t.event, &item->event);
         return KITH_EVENT;
     }

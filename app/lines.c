@@ -5,7 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { READ_AT_ONCE = 64 * 1024 };
+enum {
+    READ_AT_ONCE = 64 * 1024,
+    KEPT_BYTES = 4 << 20, /* an empty buffer is not kept if it is larger */
+};
 
 void lines_init(struct lines *l, int fd, size_t longest)
 {
@@ -27,6 +30,11 @@ static bool make_room(struct lines *l)
         memmove(l->text, l->text + l->start, l->end - l->start);
         l->end -= l->start;
         l->start = 0;
+    }
+    if (l->end == 0 && l->capacity > KEPT_BYTES) {
+        free(l->text);
+        l->text = NULL;
+        l->capacity = 0;
     }
     if (l->capacity - l->end > READ_AT_ONCE)
         return true;
@@ -53,6 +61,23 @@ void lines_read(struct lines *l)
         l->ended = true;
 }
 
+/* False while it cannot be told yet. */
+static bool skip_byte_order_mark(struct lines *l)
+{
+    static const char mark[] = "\xef\xbb\xbf";
+    size_t size = l->end - l->start < 3 ? l->end - l->start : 3;
+
+    if (l->begun)
+        return true;
+    if (memcmp(l->text + l->start, mark, size) != 0) {
+        l->begun = true;
+    } else if (size == 3) {
+        l->begun = true;
+        l->start += size;
+    }
+    return l->begun || l->ended;
+}
+
 static enum lines_result overlong(struct lines *l)
 {
     l->start = l->end = l->looked = 0;
@@ -62,25 +87,36 @@ static enum lines_result overlong(struct lines *l)
     return LINES_TOO_LONG;
 }
 
+static enum lines_result whole(struct lines *l, char *line, size_t *size)
+{
+    if (*size > l->longest)
+        return LINES_TOO_LONG;
+    if (*size > 0 && line[*size - 1] == '\r')
+        --*size;
+    line[*size] = '\0';
+    return LINES_LINE;
+}
+
 enum lines_result lines_next(struct lines *l, char **line, size_t *size)
 {
+    if (l->end > l->start && !skip_byte_order_mark(l))
+        return LINES_NONE;
     while (l->end > l->start) {
         char *from = l->text + l->start;
         char *newline = memchr(from + l->looked, '\n', l->end - l->start - l->looked);
         bool skipped = l->skipping;
 
-        if (!newline && !l->ended) {
-            l->looked = l->end - l->start;
-            return l->looked > l->longest ? overlong(l) : LINES_NONE;
-        }
         *line = from;
         *size = newline ? (size_t)(newline - from) : l->end - l->start;
-        from[*size] = '\0';
+        if (!newline && !l->ended) {
+            l->looked = *size;
+            return *size > l->longest ? overlong(l) : LINES_NONE;
+        }
         l->start += *size + (newline ? 1 : 0);
         l->looked = 0;
         l->skipping = false;
         if (!skipped)
-            return *size > l->longest ? LINES_TOO_LONG : LINES_LINE;
+            return whole(l, from, size);
     }
     return LINES_NONE;
 }

@@ -11,6 +11,7 @@ struct lines {
     char *text;
     size_t start, end, capacity;
     size_t looked; /* bytes from start that hold no newline */
+    bool begun;    /* past the place of a byte order mark */
     bool skipping; /* in a line that was too long */
     bool ended;
 };
@@ -24,9 +25,10 @@ void lines_read(struct lines *l);
 
 enum lines_result { LINES_NONE, LINES_LINE, LINES_TOO_LONG };
 
-/* The next whole line, without its newline, NUL-terminated; valid until the next lines_read. A last line
- * without a newline counts once input has ended. LINES_TOO_LONG once for each line over the limit, which is
- * skipped. */
+/* The next whole line, NUL-terminated, without its newline and without a carriage return before that; valid
+ * until the next lines_read. A byte order mark before the first line is passed over. A last line without a
+ * newline counts once input has ended. LINES_TOO_LONG once for each line over the limit, which is skipped:
+ * *line and *size are its beginning then, without a NUL. */
 enum lines_result lines_next(struct lines *l, char **line, size_t *size);
 
 #endif

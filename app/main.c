@@ -23,6 +23,7 @@ enum {
     END_MS = 1600,  /* after being asked to end, at the latest */
     FLUSH_MS = 100, /* standard output, and then standard error, has so long to take the last lines */
     LINE_SLACK = 65536,
+    JSON_BYTES = 8, /* for one of a message: four of base64 for three, and each may be escaped, \\u0041 */
     BAD_CONFIGURATION = 2, /* the exit status */
 };
 
@@ -122,7 +123,7 @@ static void take_lines(struct program *p)
     }
     while (wants_lines(p) && (r = lines_next(&p->in, &line, &size)) != LINES_NONE) {
         if (r == LINES_TOO_LONG)
-            p->front.too_long(&p->front);
+            p->front.too_long(&p->front, line, size);
         else if (!give_line(p, line, size))
             return;
         p->said += output_size(&p->out) - before;
@@ -222,7 +223,8 @@ static bool prepare(struct program *p, const struct options *o)
     p->signals = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
     p->stdin_open = true;
     p->ends_with_input = o->json ? input_is_alive(STDIN_FILENO) : isatty(STDIN_FILENO);
-    lines_init(&p->in, STDIN_FILENO, 2 * o->config.terms.limits.parcel_bytes + LINE_SLACK);
+    lines_init(&p->in, STDIN_FILENO,
+               (size_t)(o->json ? JSON_BYTES : 1) * o->config.terms.limits.parcel_bytes + LINE_SLACK);
     p->front.node = p->node;
     p->front.out = &p->out;
     p->front.protocol = o->config.protocol->name;

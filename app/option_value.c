@@ -5,6 +5,7 @@
 
 #include "app/option.h"
 #include "app/text.h"
+#include "queue/utf8.h"
 
 struct unit {
     const char *suffix;
@@ -161,6 +162,10 @@ static int read_text(const struct option *op, const char *text, void *place, cha
     if (length < (size_t)op->least || length > (size_t)op->most) {
         return text_fail(bad, bad_size, "'%s' does not have %lld to %lld bytes", text_shown(text, shown),
                          (long long)op->least, (long long)op->most);
+    }
+    /* Names and URLs go into JSON, and to terminals. A path is bytes, and it does not. */
+    if (op->type != OPTION_PATH && !utf8_is_valid(text, length)) {
+        return text_fail(bad, bad_size, "'%s' is not UTF-8", text_shown(text, shown));
     }
     if (op->type != OPTION_PATH && text_has_control(text)) {
         return text_fail(bad, bad_size, "'%s' holds control characters", text_shown(text, shown));

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "queue/utf8.h"
+
 #define SHOWN_BYTES 80
 
 static char lower(char c)
@@ -11,18 +13,21 @@ static char lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
-static bool is_control(char c)
-{
-    return (unsigned char)c < 0x20 || c == 0x7f;
-}
-
 const char *text_shown(const char *text, char buf[TEXT_SHOWN_MAX])
 {
-    size_t n = 0;
-    for (; n < SHOWN_BYTES && text[n] != '\0'; n++) {
-        buf[n] = is_control(text[n]) ? '?' : text[n];
+    size_t left = strlen(text), n = 0;
+    while (left > 0) {
+        size_t harmless = utf8_harmless(text, left);
+        size_t length = harmless == 0 ? 1 : harmless;
+        if (n + length > SHOWN_BYTES) {
+            break;
+        }
+        memcpy(buf + n, harmless == 0 ? "?" : text, length);
+        n += length;
+        text += length;
+        left -= length;
     }
-    memcpy(buf + n, text[n] == '\0' ? "" : "...", text[n] == '\0' ? 1 : 4);
+    memcpy(buf + n, left == 0 ? "" : "...", left == 0 ? 1 : 4);
     return buf;
 }
 
@@ -44,10 +49,12 @@ const char *text_after(const char *text, const char *prefix)
 
 bool text_has_control(const char *text)
 {
-    for (; *text != '\0'; text++) {
-        if (is_control(*text)) {
+    for (size_t left = strlen(text), n; left > 0; text += n, left -= n) {
+        n = utf8_character(text, left);
+        if (n > 0 && utf8_harmless(text, left) == 0) {
             return true;
         }
+        n = n == 0 ? 1 : n;
     }
     return false;
 }
@@ -58,5 +65,6 @@ int text_fail(char *error, size_t error_size, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(error, error_size, format, arguments);
     va_end(arguments);
+    utf8_make_harmless(error);
     return -1;
 }

@@ -8,8 +8,8 @@
 
 #define TEXT_SHOWN_MAX 84 /* what text_shown writes at most, with its NUL */
 
-/* A copy of `text` fit for an error message: control bytes as '?', cut to 80 bytes with "..." after them.
- * Returns buf. */
+/* A copy of `text` fit for an error message: '?' for each byte that is no UTF-8 or of a control character,
+ * cut to 80 bytes with "..." after them. Returns buf. */
 const char *text_shown(const char *text, char buf[TEXT_SHOWN_MAX]);
 
 /* Letters' case aside. */
@@ -18,10 +18,12 @@ bool text_equal(const char *a, const char *b);
 /* What follows `prefix` in `text`, letters' case aside; NULL where it does not start so. */
 const char *text_after(const char *text, const char *prefix);
 
-/* True where a byte is a control byte: no name and no URL holds one. */
+/* True where there is a control character, those from U+0080 to U+009F among them: no name and no URL holds
+ * one. */
 bool text_has_control(const char *text);
 
-/* Writes an error message and returns -1, for callers to return in turn. */
+/* Writes an error message, harmless to a terminal whatever it tells of, and returns -1, for callers to return
+ * in turn. */
 int text_fail(char *error, size_t error_size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

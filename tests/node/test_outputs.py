@@ -206,7 +206,138 @@ def standard_error_that_refuses(lab):
         check(program.ends() == 0, f"{what}: exit status {program.process.returncode}")
 
 
+# --- text that JSON or a terminal cannot carry ---
+
+def names_that_are_no_text(lab):
+    """Refused, with one line that names the option, from wherever they come; a path may be any bytes."""
+    config = os.path.join(lab.home, "latin.conf")
+    for name, value in (("customnet", b"caf\xe9"), ("customnet", b"a\xed\xa0\x80b"), ("customnet", b"a\xc2\x9bb"),
+                        ("nodeName", b"caf\xe9"), ("seedURL", b"http://caf\xe9/"), ("peers", b"caf\xe9:8110"),
+                        ("bootstrap", b"caf\xe9:8110"), ("network", b"caf\xe9"), ("bind", b"\xff")):
+        with open(config, "wb") as file:
+            file.write(name.encode() + b" = " + value + b"\n")
+        for flags in (["-" + name, value], ["-config", config]):
+            done = subprocess.run([lab.kith, "-home", lab.home, *flags], stdin=subprocess.DEVNULL, capture_output=True,
+                                  timeout=10 * SLOW, check=False)
+            check(done.returncode == 2, f"{flags}: exit status {done.returncode}")
+            check(name in done.stderr.decode() and done.stderr.count(b"\n") == 1, f"{flags}: {done.stderr}")
+            check(not done.stdout, f"{flags}: {done.stdout}")
+    home = os.path.join(os.fsencode(lab.home), b"caf\xe9")
+    node = lab.node("-customnet", "caf\u00e9", start=False)
+    line = [*node.command_line(), "-network", "CUSTOM"]
+    line[line.index("-home") + 1] = home
+    node.command_line = lambda: line
+    node.start()
+    check(node.status()["network"] == "caf\u00e9", f"{node.status()}")
+    node.command("ban", peer="10.1.1.1")
+    node.end()
+    check(any(name.startswith(b"peers-") for name in os.listdir(home)), f"{os.listdir(home)}")
+
+
+def control_characters_are_shown_by_number(lab):
+    """What is typed comes back in errors, what peers send is shown: neither moves the cursor."""
+    other = lab.node("-exclusive")
+    program = Program(lab, "-exclusive", "-peers", other.endpoint, json=False).read()
+    program.shows(b"online")
+    program.type(b"/fly \x1b[2J\x9b\xc2\x9bcaf\xc3\xa9\n/" + b"a" * 9000 + b"\n/status\n")
+    program.shows(b"or not so: /fly \\x1b[2J\\x9b\\xc2\\x9bcaf\xc3\xa9 (")
+    program.shows(b"aaa... (/help shows them)\nnetwork LOCAL")
+    other.wait_from(program.address)
+    other.request(send="<BROADCAST>", base64="Gx1baGmbwptjYWbDqQ==")
+    program.shows(b"] \\x1b\\x1d[hi\\x9b\\xc2\\x9bcaf\xc3\xa9\n")
+    check(not any(c < 0x20 and c != 10 for c in program.text), f"{program.text}")
+
+
+# --- input of every sort ---
+
+def line_ends_and_byte_order_marks(lab):
+    """CR LF ends a line as LF does, and a byte order mark stands before the first line only."""
+    other = lab.node("-exclusive")
+    console = Program(lab, "-exclusive", "-peers", other.endpoint, json=False).read()
+    console.shows(b"online")
+    other.wait_from(console.address)
+    console.type(b"\xef\xbb\xbf/status\r\n\r\na line\r\n\xef\xbb\xbfmark\r\n/quit\r")
+    console.shows(b"network LOCAL")
+    other.wait("parcel", text="a line")
+    other.wait("parcel", text="\ufeffmark")
+    console.process.stdin.close()
+    check(console.ends(None) == 0, f"exit status {console.process.returncode}")
+    check(b"no such command" not in console.text, f"{console.text}")
+    check(len(other.all("parcel")) == 2, f"{other.all('parcel')}")
+    program = Program(lab, "-exclusive").read()
+    for part in (b"\xef", b"\xbb", b'\xbf{"command":"status",', b'"id":1}\r\n{"command":"status","id":2}\r\n'):
+        program.type(part)
+        time.sleep(0.05)
+    program.shows(b'"id":1}')
+    program.shows(b'"id":2}')
+    check(b'"event":"error"' not in program.text, f"{program.text}")
+
+
+def a_nul_is_an_error_and_cuts_nothing_off(lab):
+    other = lab.node("-exclusive")
+    program = Program(lab, "-exclusive", "-peers", other.endpoint).read()
+    program.shows(b"online")
+    for i, request in enumerate((b'"send":"<BROADCAST>\\u0000x","text":"a"', b'"command":"quit\\u0000x"',
+                                 b'"command":"ban","peer":"10.1.1.1\\u0000.example"',
+                                 b'"command":"ban","address":"10.1.1.1\\u0000"',
+                                 b'"command":"unban","address":"10.1.1.1\\u0000"',
+                                 b'"command":"disconnect","peer":"x\\u0000"',
+                                 b'"command":"special","peers":"10.1.1.1:1\\u0000"',
+                                 b'"send":"<BROADCAST>","kind":"Message\\u0000x","text":"a"',
+                                 b'"send":"<BROADCAST>","base64":"YQ==\\u0000"')):
+        program.type(b'{"id":%d,%s}\n' % (100 + i, request))
+        program.shows(b'"id":%d}' % (100 + i))
+    check(program.text.count(b'"event":"error"') == 9, f"{program.text}")
+    program.type(b'{"id":5,"send":"<BROADCAST>","text":"a\\u0000b"}\n')  # a message may hold one
+    other.wait("parcel", text="a\0b")
+    console = Program(lab, "-exclusive", json=False).read()
+    console.type(b"/quit\0x\na\0b\n/status\n")
+    console.shows(b"network LOCAL")
+    check(console.text.count(b"NUL") == 2, f"{console.text}")
+
+
+def a_message_may_be_escaped_throughout(lab):
+    """Within -maxParcel, whatever the client writes for it."""
+    b = lab.node("-exclusive", "-maxParcel", "300K")
+    a = lab.node("-exclusive", "-maxParcel", "300K", "-peers", b.endpoint)
+    a.wait_online(b)
+    for i, text in enumerate(("\\u0001" * 300 * 1024, "\\u00e9" * 150 * 1024, "\\ud83d\\ude42" * 75 * 1024)):
+        since = b.mark()
+        a.write(b'{"send":"<BROADCAST>","id":%d,"text":"%s"}\n' % (i, text.encode()))
+        check(a.wait("sent", id=i)["peers"] == 1, f"{i}")
+        check(b.wait("parcel", since=since)["text"].encode() == text.encode().decode("unicode_escape").encode(
+            "utf-16", "surrogatepass").decode("utf-16").encode(), f"{i}: another text")
+    escaped = "".join(f"\\u{ord(c):04x}" for c in "QUJD" * 100 * 1024)
+    a.write(b'{"send":"<BROADCAST>","id":7,"base64":"%s"}\n' % escaped.encode())
+    check(a.wait("sent", id=7)["peers"] == 1, "base64")
+    b.wait("parcel", text="ABC" * 100 * 1024)
+    a.request(id=8, send="<BROADCAST>", text="x" * (300 * 1024 + 1))
+    check("maxParcel" in a.wait("error", id=8)["message"], "a message that is too long")
+    a.write(b'{"id":9,"send":"<BROADCAST>","text":"%s"}\n' % (b"x" * 4 * 1024 * 1024))
+    check("long" in a.wait("error", id=9)["message"], "a line that is too long, its id at the beginning")
+
+
+def the_id_comes_back_whatever_it_is(lab):
+    """Integers of any size, as they were written; and from requests that cannot be read."""
+    program = Program(lab, "-exclusive").read()
+    for number in (b"9223372036854775807", b"9223372036854775808", b"18446744073709551615", b"-9223372036854775809",
+                   b"1" + b"0" * 60, b'"a\\u0000b"', b"null", b'[1,{"a":"}"}]'):
+        program.type(b'{"x":[1,"{\\"id\\":3"],"id": %s ,"command":"status"}\n' % number)
+        program.shows(b'"repeated":0,"uptime_ms":')
+        program.shows(b',"id":%s}\n' % number)
+        program.text = b""
+    for i, request in enumerate((b'"text":"\xff","send":"<BROADCAST>"', b'"text":"\\ud800","send":"<BROADCAST>"',
+                                 b'"command":"ban","peer":"10.1.1.1","seconds":1e999', b'"command":"fly"', b'"command":',
+                                 b'"command":"status","command":"peers"', b'"seconds":99999999999999999999', b'!')):
+        for number in (b"%d" % (50 + i), b"1844674407370955161%d" % i):
+            program.type(b'{"id":%s,%s}\n' % (number, request))
+            program.shows(b',"id":%s}\n' % number)
+    check(program.text.count(b'"event":"error"') == 16, f"{program.text}")
+
+
 if __name__ == "__main__":
     run([nobody_reads_the_log, nobody_reads_standard_output, a_slow_reader_gets_all_lines_whole,
          standard_output_that_cannot_be_written, the_last_line_that_cannot_be_written, readers_that_have_gone,
-         standard_error_that_refuses])
+         standard_error_that_refuses, names_that_are_no_text, control_characters_are_shown_by_number,
+         line_ends_and_byte_order_marks, a_nul_is_an_error_and_cuts_nothing_off, a_message_may_be_escaped_throughout,
+         the_id_comes_back_whatever_it_is])

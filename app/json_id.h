@@ -1,0 +1,16 @@
+/* The "id" of a JSON request, as it is written: also of a request that cannot be read as a whole, and of a
+ * number that no integer type holds. Any thread; nothing blocks or allocates. */
+#ifndef KITH_APP_JSON_ID_H
+#define KITH_APP_JSON_ID_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Finds the first "id" of the object that `line` holds or begins with; what lies behind it is not looked at.
+ * True: *id and *length are its value, a string, number or literal by their ends alone. */
+bool json_id_find(const char *line, size_t size, const char **id, size_t *length);
+
+/* True if the text is a JSON integer, of any number of digits. */
+bool json_id_is_integer(const char *text, size_t size);
+
+#endif
