@@ -22,6 +22,7 @@ enum {
     YIELDS = 16,    /* looks at its queues before it sleeps: waking an idle core costs more than they do */
     LEAVE_MS = 700, /* a graceful end waits so long for the peer to take what is queued */
     DRAIN_MS = 300, /* and so long for it to close its side */
+    WATCH_MS = 50,  /* one that waits for room looks again so often: small steps ring no bell */
     REST_MS = 1000, /* with nothing to do for so long, it gives back the memory that it can do without */
     DRAIN_BYTES = 4096,
     OUTBOUND_CONTROLS = 3, /* to end, and to end at once */
@@ -94,6 +95,8 @@ static int poll_timeout(const struct connection *c, int64_t now)
         deadline = c->leave_by;
     if (inflow_deadline(c) < deadline)
         deadline = inflow_deadline(c);
+    if ((c->has_held || outflow_blocked(c)) && now + WATCH_MS < deadline)
+        deadline = now + WATCH_MS;
     if (deadline == INT64_MAX)
         return -1;
     if (deadline <= now)
@@ -144,6 +147,7 @@ static void rest(struct connection *c)
            may_give_back(c))
         give_back(c);
     bell_get_up(&c->bell);
+    outflow_watch(c);
 }
 
 static void converse(struct connection *c)
@@ -163,7 +167,7 @@ static void converse(struct connection *c)
             c->rested = false;
         }
         if (!c->over)
-            any |= tick(c, now);
+            any |= tick(c, now) | inflow_show_progress(c, now);
         if (!c->over && c->leaving)
             leave(c, now);
         if (any) {

@@ -140,7 +140,7 @@ static void post(struct connection *c, const struct message *m)
     if (mailbox_post(c->inbound, m) == MAILBOX_OK)
         return;
     c->held = *m;
-    c->has_held = true;
+    c->has_held = c->held_back = true;
 }
 
 static void post_online(struct connection *c, const struct peer_terms *peer)
@@ -213,6 +213,8 @@ void inflow_event(struct connection *c, struct session_event *ev)
     c->good += ev->good;
     c->bad += ev->bad;
     c->unfinished += ev->dropped;
+    if (ev->alive)
+        mailbox_getting_on(c->outbound, 1);
     switch (ev->type) {
     case SESSION_NOTHING:
         break;
@@ -245,6 +247,7 @@ static void decode(struct connection *c, int64_t now)
 
         ev.type = SESSION_NOTHING;
         ev.good = ev.bad = ev.ignored = ev.dropped = 0;
+        ev.alive = false;
         used = c->terms.protocol->session_read(c->session, now, in, &ev, &c->out);
         if (c->out.total > before) {
             c->owed += c->out.total - before;
@@ -322,6 +325,7 @@ bool inflow_run(struct connection *c, int64_t now)
 
     refill(c, now);
     c->deaf |= c->has_held || !is_allowed(c);
+    c->held_back |= !is_allowed(c);
     if (!inflow_wants(c))
         return any;
     if (!c->in && !c->backlog) {
@@ -335,6 +339,25 @@ bool inflow_run(struct connection *c, int64_t now)
     if (any)
         mailbox_wake(c->inbound);
     return any;
+}
+
+/* Four times in a stall time, so that one that comes late does no harm. Nothing is added while what we wrote
+ * before waits: the peer does not read either, and would not find it. */
+bool inflow_show_progress(struct connection *c, int64_t now)
+{
+    const struct protocol *p = c->terms.protocol;
+    uint64_t progress;
+
+    if (!c->held_back || now - c->alive_ms < c->terms.node->timings.stall / 4 || outflow_blocked(c))
+        return false;
+    progress = mailbox_progress(c->inbound);
+    if (!c->ready || !p->session_alive || progress == c->alive_progress)
+        return false;
+    c->held_back = c->has_held;
+    c->alive_ms = now;
+    c->alive_progress = progress;
+    p->session_alive(c->session, now, &c->out);
+    return outflow_flush(c);
 }
 
 bool inflow_wants(const struct connection *c)

@@ -1,7 +1,9 @@
 /* From the outbound mailbox through the session to the socket. */
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "connection/private.h"
@@ -66,7 +68,7 @@ bool outflow_flush(struct connection *c)
     buffer_consume(&c->out, (size_t)n);
     connection_count(&c->bytes_out, (uint64_t)n);
     if (c->n_flights > 0)
-        mailbox_getting_on(c->outbound);
+        mailbox_getting_on(c->outbound, (uint64_t)n);
     if (buffer_left(&c->out) == 0 || c->out.sent >= c->owed_end)
         c->owed = 0;
     settle(c);
@@ -140,6 +142,19 @@ bool outflow_run(struct connection *c, int64_t now)
     if (outflow_flush(c))
         any = true;
     return any;
+}
+
+/* The system calls a socket writable only once it has much room, though the peer may have taken a little at a
+ * time all the while. */
+void outflow_watch(struct connection *c)
+{
+    int left;
+
+    if (!outflow_blocked(c) || ioctl(c->fd, SIOCOUTQ, &left) != 0)
+        return;
+    if (left < c->unacknowledged)
+        mailbox_getting_on(c->outbound, 1);
+    c->unacknowledged = left;
 }
 
 bool outflow_blocked(const struct connection *c)

@@ -45,13 +45,17 @@ struct connection {
     int64_t in_taken; /* of terms.receive_room */
     bool has_held;    /* a message that found inbound full; nothing is read from the socket meanwhile */
     struct message held;
-    bool backlog;    /* the buffer may hold whole messages that came behind a held one */
-    bool deaf;       /* bytes of the peer's were left unread since the last tick */
+    bool backlog;     /* the buffer may hold whole messages that came behind a held one */
+    bool deaf;        /* bytes of the peer's were left unread since the last tick */
+    bool held_back;   /* the peer was read more slowly than it sends, and was sent no sign of life since */
+    int64_t alive_ms; /* when the last such sign was sent */
+    uint64_t alive_progress; /* of inbound, then */
     int64_t allowed; /* thousandths of messages that may still be read now, where limits.rate bounds them */
     int64_t allowed_ms;                     /* when that was last counted up */
     uint32_t good, bad, unsaid, unfinished; /* not yet told to the controller */
     size_t owed; /* bytes in `out` that answer the peer's: one that asks and does not read is not read on */
-    size_t owed_end; /* where the last of them ends in the stream of the out buffer */
+    size_t owed_end;    /* where the last of them ends in the stream of the out buffer */
+    int unacknowledged; /* bytes that the socket held when outflow_watch last looked */
 
     struct buffer out;
     struct flight *flights; /* FLIGHT_MAX, while there are any; NULL at rest */
@@ -91,6 +95,8 @@ void inflow_event(struct connection *c, struct session_event *ev); /* an event t
 /* Tells the controller, in order with the messages, what the session dealt with itself; true where there was
  * any. What finds inbound full is held, and the rest stays for the next call. */
 bool inflow_account(struct connection *c);
+/* Tells a peer that is read more slowly than it sends that it is read on all the same; true if it did. */
+bool inflow_show_progress(struct connection *c, int64_t now);
 void inflow_rest(struct connection *c); /* gives the receive buffer back while there is nothing in it */
 void inflow_close(struct connection *c);
 
@@ -100,6 +106,8 @@ void outflow_rest(struct connection *c);             /* gives memory back while 
 bool outflow_blocked(const struct connection *c);    /* bytes wait for the socket to take them */
 bool outflow_flush(struct connection *c);            /* one attempt to write what is in the out buffer */
 void outflow_close(struct connection *c);            /* nothing goes any more */
+/* While the socket takes nothing: notes it as progress if the peer has taken bytes out of the socket. */
+void outflow_watch(struct connection *c);
 /* By whoever frees the connection: hands back what was taken from outbound and did not go whole, oldest
  * first. */
 void outflow_return(struct connection *c, void (*discard)(void *context, struct message *m), void *context);

@@ -92,14 +92,12 @@ static void drop_at_end(void *context, struct message *m)
  * the rest is: else whoever waits for room would never hear that there is some. */
 static void drain_to_network(struct actor *a)
 {
-    uint32_t n = batch_is_empty(&a->app) ? 0 : a->app.n, left;
-    uint64_t bytes = a->app.bytes;
     struct message m;
+    uint32_t left;
+    uint64_t bytes;
 
     mailbox_close(a->to_network);
-    batch_fini(&a->app, drop_at_end, a);
-    if (n > 0)
-        mailbox_done(a->to_network, n, bytes);
+    batch_drop(&a->app, a->to_network, drop_at_end, a);
     for (;;) {
         mailbox_fill(a->to_network, &left, &bytes);
         if (left == 0)
@@ -431,8 +429,8 @@ static void destroy(struct actor *a)
             node_event_free(t.event);
     }
     controller_free(a->core);
-    batch_fini(&a->app, actor_release, NULL);
-    batch_fini(&a->held_parcels, actor_release, NULL);
+    batch_drop(&a->app, NULL, actor_release, NULL);
+    batch_drop(&a->held_parcels, NULL, actor_release, NULL);
     mailbox_free(a->control, discard_control, NULL);
     mailbox_free(a->commands, discard_command, NULL);
     mailbox_free(a->to_network, NULL, NULL);

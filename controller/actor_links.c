@@ -189,7 +189,7 @@ bool links_idle(const struct actor *a)
 
 void link_free(struct actor *a, struct link *l)
 {
-    batch_fini(&l->batch, actor_release, NULL);
+    batch_drop(&l->batch, NULL, actor_release, NULL);
     connection_free(l->connection, actor_return, a);
     settle(a, l);
     memset(l, 0, sizeof *l);

@@ -15,12 +15,14 @@
 
 /* Messages taken from a mailbox together, which costs less than one by one, and handled one by one: where the
  * core will not have the next, the rest waits here. The mailbox's budget is given back when all of them are
- * through. */
+ * through; or one by one, if they take long and the mailbox's writer waits for room. */
 #define BATCH_MAX 32
 struct batch {
-    struct message *messages; /* room for BATCH_MAX, from malloc; NULL before the first */
+    struct message *messages; /* room for BATCH_MAX, from the pool; NULL before the first */
+    uint32_t *sizes;          /* of their payloads; behind them */
     uint32_t n, at;
-    uint64_t bytes; /* of the payloads */
+    uint32_t returned; /* the budget of so many has been given back */
+    int64_t since_ms;  /* when budget was given back last, or the batch was taken */
 };
 
 /* A connection, as the actor holds it. Its place in the table is the core's slot. */
@@ -92,7 +94,7 @@ struct actor {
 struct moment actor_now(void);
 bool ref_list_add(struct ref_list *l, struct peer_ref ref);
 
-void actor_release(void *context, struct message *m); /* the message's parcel; for batch_fini */
+void actor_release(void *context, struct message *m); /* the message's parcel; for batch_drop */
 
 /* actor_world.c */
 extern const struct controller_actions actor_actions;
@@ -109,13 +111,14 @@ bool batch_open(struct batch *b);
 /* The next message, which stays in its place until batch_pass; NULL where there is none, or no memory for
  * any. */
 struct message *batch_look(struct batch *b, struct mailbox *from);
-/* It is dealt with: the mailbox's writer is told that we get on, and at the end of the batch that there is
- * room. */
+/* It is dealt with: the mailbox's writer is told that we get on, or that there is room. */
 void batch_pass(struct batch *b, struct mailbox *from);
 bool batch_is_empty(const struct batch *b); /* nothing taken waits to be handled */
 void batch_rest(struct batch *b);           /* gives its memory back while it is empty */
-/* Releases what is left, through `discard`; gives its memory back. */
-void batch_fini(struct batch *b, void (*discard)(void *context, struct message *m), void *context);
+/* Releases what is left, through `discard`; gives its memory back, and all of its budget to the mailbox that
+ * it came from (NULL if that is not used any more). */
+void batch_drop(struct batch *b, struct mailbox *from, void (*discard)(void *context, struct message *m),
+                void *context);
 
 /* actor_links.c */
 struct link *link_find(struct actor *a, struct peer_ref ref);

@@ -1,30 +1,33 @@
 /* Messages taken from a mailbox together. */
 #include "controller/actor_private.h"
+#include "queue/clock.h"
 #include "queue/pool.h"
 
-#define BATCH_BYTES (BATCH_MAX * sizeof(struct message))
-
-static uint32_t payload_of(const struct message *m)
-{
-    return m->parcel ? m->parcel->size : 0;
-}
+enum {
+    BATCH_BYTES = BATCH_MAX * (sizeof(struct message) + sizeof(uint32_t)),
+    BATCH_MS = 5, /* a batch that takes longer gives its budget back message by message */
+};
 
 bool batch_open(struct batch *b)
 {
     if (!b->messages)
         b->messages = pool_take(BATCH_BYTES);
-    return b->messages != NULL;
+    if (!b->messages)
+        return false;
+    b->sizes = (uint32_t *)(void *)(b->messages + BATCH_MAX);
+    return true;
 }
 
+/* The sizes are kept: a message that was handled may have been freed. */
 static bool fill(struct batch *b, struct mailbox *from)
 {
     if (!batch_open(b))
         return false;
-    b->at = 0;
+    b->at = b->returned = 0;
     b->n = (uint32_t)mailbox_take(from, b->messages, BATCH_MAX);
-    b->bytes = 0;
     for (uint32_t i = 0; i < b->n; i++)
-        b->bytes += payload_of(&b->messages[i]);
+        b->sizes[i] = b->messages[i].parcel ? b->messages[i].parcel->size : 0;
+    b->since_ms = clock_coarse_ms();
     return b->n > 0;
 }
 
@@ -38,13 +41,36 @@ struct message *batch_look(struct batch *b, struct mailbox *from)
     return !batch_is_empty(b) || fill(b, from) ? &b->messages[b->at] : NULL;
 }
 
+/* Gives back the budget of the messages before `end`. */
+static void give_back(struct batch *b, struct mailbox *from, uint32_t end)
+{
+    uint64_t bytes = 0;
+
+    for (uint32_t i = b->returned; i < end; i++)
+        bytes += b->sizes[i];
+    mailbox_done(from, end - b->returned, bytes);
+    b->returned = end;
+}
+
+/* One look at the clock for each message would be felt if messages are small and fast; the coarse one costs
+ * little, and only if somebody waits. */
+static bool is_slow(struct batch *b)
+{
+    int64_t now = clock_coarse_ms();
+
+    if (now - b->since_ms < BATCH_MS)
+        return false;
+    b->since_ms = now;
+    return true;
+}
+
 void batch_pass(struct batch *b, struct mailbox *from)
 {
     b->at++;
-    if (batch_is_empty(b))
-        mailbox_done(from, b->n, b->bytes);
+    if (batch_is_empty(b) || (mailbox_wants_room(from) && is_slow(b)))
+        give_back(b, from, b->at);
     else
-        mailbox_getting_on(from);
+        mailbox_getting_on(from, 1);
 }
 
 void batch_rest(struct batch *b)
@@ -54,9 +80,12 @@ void batch_rest(struct batch *b)
     *b = (struct batch){0};
 }
 
-void batch_fini(struct batch *b, void (*discard)(void *context, struct message *m), void *context)
+void batch_drop(struct batch *b, struct mailbox *from, void (*discard)(void *context, struct message *m),
+                void *context)
 {
     for (; b->at < b->n; b->at++)
         discard(context, &b->messages[b->at]);
+    if (from && b->returned < b->n)
+        give_back(b, from, b->n);
     batch_rest(b);
 }

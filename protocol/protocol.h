@@ -77,6 +77,7 @@ struct session_event {
     uint32_t bad;     /* faults that do not end the session: each costs merits.bad */
     uint32_t ignored; /* parcels that mean nothing here */
     uint32_t dropped; /* messages given up: a part of theirs never came, or went over the budget */
+    bool alive; /* the peer has said that it is there: a sign that it gets on with what we have sent it */
     union {
         struct peer_terms peer; /* SESSION_READY */
         struct {
@@ -192,6 +193,12 @@ struct protocol {
      * that it was routed by. 0; -1 where this session can't say it (a kind that the version does not know, a
      * payload over its limit, no memory), with nothing appended. Only after SESSION_READY. */
     int (*session_write)(void *s, int64_t now_ms, const struct message *m, struct buffer *out);
+
+    /* Appends the shortest message that says that we are there. The caller sends it, at a bounded rate, while
+     * it takes in what the peer sends more slowly than the peer sends it: TCP does not tell a peer of small
+     * progress, and who seems to stand still loses parcels. Only after SESSION_READY. NULL if the protocol
+     * has no such message. */
+    void (*session_alive)(void *s, int64_t now_ms, struct buffer *out);
 
     /* When session_tick must run next; INT64_MAX for never. */
     int64_t (*session_deadline)(const void *s);

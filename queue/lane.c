@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "queue/clock.h"
+
 /* Both bounds live in one word, the parcels above their bytes, so that one atomic step checks and takes both.
  * Sums and differences of such words are those of their parts, and the parts have room: 2^26 parcels against
  * the 2^24 of RING_MOST, 2^38 bytes against the 2^37 of LANE_BYTES_MAX. */
@@ -31,6 +33,7 @@ bool lane_init(struct lane *l, const struct lane_terms *terms)
     atomic_init(&l->put, 0);
     atomic_init(&l->done, 0);
     atomic_init(&l->wants_room, false);
+    atomic_init(&l->wanted_ms, 0);
     l->ring = ring_new(RING_OF_MESSAGES, terms->parcels, terms->many_writers);
     return l->ring != NULL;
 }
@@ -100,6 +103,10 @@ static bool reserve_or_want(struct lane *l, uint64_t charge)
         return true;
     if (l->terms.writer_bell == NULL)
         return false;
+    /* Before the flag, whose release covers it. A flag that is up keeps its time: a writer that tries again
+     * and again would otherwise never have waited long. */
+    if (!lane_wants_room(l))
+        atomic_store_explicit(&l->wanted_ms, clock_ms(), memory_order_relaxed);
     /* Release, with the acquire in call_writer. */
     atomic_store_explicit(&l->wants_room, true, memory_order_release);
     ring_fence();
@@ -127,6 +134,19 @@ size_t lane_take(struct lane *l, struct message *messages, size_t most)
     return ring_take_messages(l->ring, messages, most);
 }
 
+/* A writer that has waited for so long is woken for whatever room there is. */
+#define PATIENCE_MS 10
+
+bool lane_wants_room(const struct lane *l)
+{
+    return atomic_load_explicit(&l->wants_room, memory_order_relaxed);
+}
+
+static bool has_waited_long(const struct lane *l)
+{
+    return clock_ms() - atomic_load_explicit(&l->wanted_ms, memory_order_relaxed) >= PATIENCE_MS;
+}
+
 static bool at_most_half(const struct lane *l)
 {
     uint64_t done = atomic_load_explicit(&l->done, memory_order_acquire);
@@ -134,11 +154,13 @@ static bool at_most_half(const struct lane *l)
     return parcels_of(used) <= l->terms.parcels / 2 && bytes_of(used) <= l->terms.bytes / 2;
 }
 
-/* After the budget has shrunk. A writer is told of room only at half, so that it wakes for a batch and not
- * for each parcel. It can't be forgotten: a lane that is full for it holds something, so the budget shrinks
- * at least once more, and the last time it does the lane is empty, which is below half. Where the lane is
- * below half and yet too full for that writer's parcel, it posts again in vain, which sets the flag again,
- * and the next to make room rings again. */
+/* After the budget has shrunk. If the reader is fast, a writer is told of room at half, so that it wakes for
+ * a batch and not for each parcel. If the reader is slow, the writer is told of each step once it has waited
+ * for PATIENCE_MS: at half alone, a reader that takes a parcel now and then would look as if it stood still.
+ * No writer is forgotten. A lane that is full for it holds something, so the budget shrinks at least once
+ * more, and the last time it does the lane is empty. If the lane is below half and yet too full for that
+ * writer's parcel, it posts again in vain, which sets the flag again, and the next to make room rings again.
+ */
 static void call_writer(struct lane *l)
 {
     if (l->terms.writer_bell == NULL)
@@ -150,7 +172,7 @@ static void call_writer(struct lane *l)
      * above half for the last time that anyone looks. */
     if (!atomic_load_explicit(&l->wants_room, memory_order_acquire))
         return;
-    if (!at_most_half(l))
+    if (!at_most_half(l) && !has_waited_long(l))
         return;
     /* Lowered before the ring, not after it: a writer that the ring wakes may raise the flag at once, and
      * that must not be wiped away. If it is raised just before it is lowered here, the writer is lying down

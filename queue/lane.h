@@ -30,6 +30,7 @@ struct lane {
     _Alignas(64) _Atomic uint64_t put;  /* the writers' side */
     _Alignas(64) _Atomic uint64_t done; /* the reader's side */
     _Atomic bool wants_room;            /* beside `done`: the reader looks at it each time it writes that */
+    _Atomic int64_t wanted_ms;          /* when a writer raised that flag; of clock_ms */
 };
 
 /* Any thread, while no other uses the lane. Copies *terms. False where memory is short or the terms are out
@@ -38,7 +39,7 @@ bool lane_init(struct lane *l, const struct lane_terms *terms);
 void lane_fini(struct lane *l); /* does not look at messages that are still inside */
 
 /* A writer. `bytes` is the message's payload, at most PARCEL_MAX. True: the lane owns the message. False
- * where there is no room: it is still the caller's, and the writer's bell rings later. An empty lane has room
+ * if there is no room: it is still the caller's, and the writer's bell rings later. An empty lane has room
  * for any message. */
 bool lane_post(struct lane *l, const struct message *message, uint32_t bytes);
 
@@ -58,6 +59,9 @@ void lane_done(struct lane *l, uint32_t parcels, uint64_t bytes);
 /* The reader, once, of a lane with many writers: whoever has not got room yet never will. What is still to
  * come, of those that had, is waited for by taking until lane_fill says 0. The writer's bell rings. */
 void lane_close(struct lane *l);
+
+/* Any thread, a snapshot: a writer found no room and has not been told of any since. */
+bool lane_wants_room(const struct lane *l);
 
 /* Any thread: what counts now. A snapshot, never above the bounds. */
 void lane_fill(const struct lane *l, uint32_t *parcels, uint64_t *bytes);

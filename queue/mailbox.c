@@ -178,11 +178,11 @@ size_t mailbox_take_control(struct mailbox *m, struct message *messages, size_t 
     return taken;
 }
 
-void mailbox_getting_on(struct mailbox *m)
+void mailbox_getting_on(struct mailbox *m, uint64_t steps)
 {
     /* A load and a store: the reader alone writes it. */
     uint64_t progress = atomic_load_explicit(&m->progress, memory_order_relaxed);
-    atomic_store_explicit(&m->progress, progress + 1, memory_order_relaxed);
+    atomic_store_explicit(&m->progress, progress + steps, memory_order_relaxed);
 }
 
 void mailbox_done(struct mailbox *m, uint32_t parcels, uint64_t bytes)
@@ -190,8 +190,13 @@ void mailbox_done(struct mailbox *m, uint32_t parcels, uint64_t bytes)
     if (parcels == 0 && bytes == 0)
         return;
     /* Before the room is given back: a writer that the bell wakes should not judge by the old number. */
-    mailbox_getting_on(m);
+    mailbox_getting_on(m, 1);
     lane_done(&m->data, parcels, bytes);
+}
+
+bool mailbox_wants_room(const struct mailbox *m)
+{
+    return lane_wants_room(&m->data);
 }
 
 void mailbox_close(struct mailbox *m)

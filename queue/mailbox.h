@@ -39,9 +39,10 @@ struct mailbox_terms {
 
 /* How to wait for room. The owner of writer_bell that got MAILBOX_FULL may sleep on that bell, if it posts
  * once more between bell_lie_down and poll and gets MAILBOX_FULL again. The bell rings when half of the lane
- * that was full is free. It does not say which mailbox has room, nor that the message will fit: the owner
- * tries again whenever it is up. Several writers of one mailbox share the one bell, so only its owner may
- * wait in this way. */
+ * that was full is free, or at the first room that is made once the writer has waited for 10 ms. So a writer
+ * that must not miss the step of a slow reader also tries again by itself, as outlet_deadline says. The bell
+ * does not say which mailbox has room, nor that the message will fit: the owner tries again whenever it is
+ * up. Several writers of one mailbox share the one bell, so only its owner may wait in this way. */
 enum mailbox_result {
     MAILBOX_OK,   /* the mailbox owns the message */
     MAILBOX_FULL, /* the message is still the caller's; writer_bell rings when there is room again */
@@ -82,8 +83,8 @@ bool mailbox_drop_oldest(struct mailbox *m, struct message *oldest);
  * them). */
 void mailbox_fill(const struct mailbox *m, uint32_t *parcels, uint64_t *bytes);
 
-/* Any thread; never blocks. A number, never 0, that changes whenever the reader makes progress: with
- * mailbox_done and mailbox_getting_on, not with mailbox_take, and not when a writer drops. */
+/* Any thread; never blocks. A number, never 0, that grows whenever the reader makes progress: by one with
+ * mailbox_done, by the steps of mailbox_getting_on; not with mailbox_take, and not when a writer drops. */
 uint64_t mailbox_progress(const struct mailbox *m);
 
 /* --- the reader: none of its functions blocks --- */
@@ -95,17 +96,21 @@ size_t mailbox_take(struct mailbox *m, struct message *messages, size_t most);
 size_t mailbox_take_control(struct mailbox *m, struct message *messages, size_t most);
 
 /* The reader's thread; never blocks. So many of the taken parcels, with so many payload bytes, are dealt
- * with: the budget is free again, and a writer that waits for room is woken once half of it is. Never more
- * than was taken. */
+ * with: the budget is free again, and a writer that waits for room is woken as said above. Never more than
+ * was taken. */
 void mailbox_done(struct mailbox *m, uint32_t parcels, uint64_t bytes);
 
 /* The reader's thread, once; of a mailbox with many writers. Nothing more finds room in the data lane: what
  * is still taken from it was let in before, and when mailbox_fill says 0 that was all. writer_bell rings. */
 void mailbox_close(struct mailbox *m);
 
-/* The reader's thread. It has not finished a parcel but is getting on with it (part of it went to the
- * socket). */
-void mailbox_getting_on(struct mailbox *m);
+/* The reader's thread. It has not finished a parcel but has got on by so many steps, 1 or more (bytes that
+ * went to the socket). */
+void mailbox_getting_on(struct mailbox *m, uint64_t steps);
+
+/* Any thread; a snapshot. True while a writer waits for room in the data lane: a reader that gives budget
+ * back for several parcels at once gives it back earlier then. */
+bool mailbox_wants_room(const struct mailbox *m);
 
 /* The reader's thread. True where neither lane holds a message. */
 bool mailbox_empty(const struct mailbox *m);
@@ -132,13 +137,19 @@ void mailbox_unlist(struct mailbox *m);
 
 /* --- a writer's view of one mailbox, with the rule --- */
 
-/* A new one has its mailbox, and all else is zero. */
+/* A new one has its mailbox, maybe a least rate, and all else is zero. */
 struct outlet {
     struct mailbox *mailbox;
+    uint64_t
+        least_rate;   /* steps of progress a second below which a full mailbox counts as stalled; 0: none */
     uint64_t seen;    /* mailbox_progress when it last met a full mailbox */
     int64_t since_ms; /* when that was first seen with the mailbox full */
+    uint64_t paced;   /* mailbox_progress when the measuring of its rate began */
+    int64_t paced_ms; /* when that was */
+    int64_t tried_ms; /* the last post that met a full mailbox */
     bool full;        /* the last post met a full mailbox and was told to wait */
     bool stalled;     /* no progress for the stall time: posting drops the oldest until the reader moves */
+    bool slow;        /* below the least rate: likewise, until it is measured again */
 };
 
 enum outlet_result {
@@ -151,14 +162,17 @@ enum outlet_result {
 /* The single writer's thread; never blocks. Posts, or says wait, or, where the reader has made no progress
  * for stall_ms since it was first met with a full mailbox, drops the oldest ones until there is room: each
  * goes to `dropped`, which owns it and must not use the outlet. From then on each post drops just what it
- * needs, without waiting, until the reader moves. now_ms is of a clock that never goes back. Does not wake
- * the reader: after a batch, call mailbox_wake. */
+ * needs, without waiting, until the reader moves. A reader whose progress over a stall time is below
+ * least_rate, while its mailbox is full again and again, is treated in the same way. now_ms is of a clock
+ * that never goes back. Does not wake the reader: after a batch, call mailbox_wake. */
 enum outlet_result outlet_post(struct outlet *o, const struct message *message, int64_t now_ms,
                                int64_t stall_ms, void (*dropped)(void *context, struct message *message),
                                void *context);
 
 /* The single writer's thread; never blocks. When a writer that was told to wait must try again at the latest;
- * INT64_MAX where it was not. */
+ * INT64_MAX if it was not. That is after OUTLET_AGAIN_MS, though no bell may ring before half of the mailbox
+ * is free: so what a slow reader does is passed on to whoever waits behind the writer. */
+#define OUTLET_AGAIN_MS 50
 int64_t outlet_deadline(const struct outlet *o, int64_t stall_ms);
 
 #endif

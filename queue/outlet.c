@@ -1,9 +1,8 @@
 #include "queue/mailbox.h"
 
 /* Whether the reader has stood still for the stall time with the mailbox full. */
-static bool has_stalled(struct outlet *o, int64_t now_ms, int64_t stall_ms)
+static bool stands_still(struct outlet *o, uint64_t progress, int64_t now_ms, int64_t stall_ms)
 {
-    uint64_t progress = mailbox_progress(o->mailbox);
     if (progress != o->seen) {
         o->seen = progress;
         o->since_ms = now_ms;
@@ -16,6 +15,46 @@ static bool has_stalled(struct outlet *o, int64_t now_ms, int64_t stall_ms)
     return o->stalled;
 }
 
+/* The rate is measured over one stall time after the other, but not over a time in which the mailbox was
+ * never full: a reader that had nothing to take is not slow. */
+static bool is_too_slow(struct outlet *o, uint64_t progress, int64_t now_ms, int64_t stall_ms)
+{
+    int64_t gone = now_ms - o->paced_ms;
+
+    if (now_ms - o->tried_ms >= stall_ms)
+        o->slow = false;
+    else if (gone >= stall_ms)
+        o->slow = (double)(progress - o->paced) * 1000 < (double)o->least_rate * (double)gone;
+    else
+        return o->slow;
+    o->paced = progress;
+    o->paced_ms = now_ms;
+    return o->slow;
+}
+
+static bool has_stalled(struct outlet *o, int64_t now_ms, int64_t stall_ms)
+{
+    uint64_t progress = mailbox_progress(o->mailbox);
+    bool still = stands_still(o, progress, now_ms, stall_ms);
+
+    return (o->least_rate > 0 && is_too_slow(o, progress, now_ms, stall_ms)) || still;
+}
+
+static enum outlet_result drop_for(struct outlet *o, const struct message *message,
+                                   void (*dropped)(void *context, struct message *message), void *context)
+{
+    struct message oldest, refused = *message;
+
+    while (mailbox_drop_oldest(o->mailbox, &oldest)) {
+        dropped(context, &oldest);
+        if (mailbox_post(o->mailbox, message) == MAILBOX_OK)
+            return OUTLET_POSTED;
+    }
+    /* The reader holds all that counts. Waiting for it is what the stall time has ended. */
+    dropped(context, &refused);
+    return OUTLET_DROPPED;
+}
+
 enum outlet_result outlet_post(struct outlet *o, const struct message *message, int64_t now_ms,
                                int64_t stall_ms, void (*dropped)(void *context, struct message *message),
                                void *context)
@@ -23,25 +62,21 @@ enum outlet_result outlet_post(struct outlet *o, const struct message *message, 
     o->full = false;
     if (mailbox_post(o->mailbox, message) == MAILBOX_OK)
         return OUTLET_POSTED;
-    if (!has_stalled(o, now_ms, stall_ms)) {
-        o->full = true;
-        return OUTLET_WAIT;
-    }
-    struct message oldest;
-    while (mailbox_drop_oldest(o->mailbox, &oldest)) {
-        dropped(context, &oldest);
-        if (mailbox_post(o->mailbox, message) == MAILBOX_OK)
-            return OUTLET_POSTED;
-    }
-    /* The reader holds all that counts. Waiting for it is what the stall time has ended. */
-    struct message refused = *message;
-    dropped(context, &refused);
-    return OUTLET_DROPPED;
+    o->full = !has_stalled(o, now_ms, stall_ms);
+    o->tried_ms = now_ms;
+    return o->full ? OUTLET_WAIT : drop_for(o, message, dropped, context);
+}
+
+static int64_t after(int64_t at, int64_t ms)
+{
+    return ms > INT64_MAX - at ? INT64_MAX : at + ms;
 }
 
 int64_t outlet_deadline(const struct outlet *o, int64_t stall_ms)
 {
-    if (!o->full || stall_ms > INT64_MAX - o->since_ms)
+    int64_t again = after(o->tried_ms, OUTLET_AGAIN_MS), stalled = after(o->since_ms, stall_ms);
+
+    if (!o->full)
         return INT64_MAX;
-    return o->since_ms + stall_ms;
+    return again < stalled ? again : stalled;
 }

@@ -103,10 +103,11 @@ static const struct protocol_kind fnd_kinds[] = {
         .peer_size = sizeof(struct ddrp_service_peer), .session_open = own##_session_open,                   \
         .session_read = ddrp_session_read, .session_write = ddrp_session_write,                              \
         .session_deadline = ddrp_session_deadline, .session_tick = ddrp_session_tick,                        \
-        .session_close = ddrp_session_close, .service_open = own##_service_open,                             \
-        .service_online = ddrp_service_online, .service_message = ddrp_service_message,                      \
-        .service_offline = ddrp_service_offline, .service_deadline = ddrp_service_deadline,                  \
-        .service_tick = ddrp_service_tick, .service_close = ddrp_service_close,                              \
+        .session_alive = ddrp_session_alive, .session_close = ddrp_session_close,                            \
+        .service_open = own##_service_open, .service_online = ddrp_service_online,                           \
+        .service_message = ddrp_service_message, .service_offline = ddrp_service_offline,                    \
+        .service_deadline = ddrp_service_deadline, .service_tick = ddrp_service_tick,                        \
+        .service_close = ddrp_service_close,                                                                 \
     }
 
 const struct protocol ddrp_protocol = PROTOCOL(ddrp, 10 * SECOND);

@@ -40,6 +40,7 @@ static void receive(struct ddrp_session *s, const struct ddrp_arrival *a, struct
 {
     switch (a->kind) {
     case DDRP_PING:
+        ev->alive = true;
         ev->good = 1;
         break;
     case DDRP_PEER_REQ:

@@ -66,3 +66,10 @@ int ddrp_session_write(void *session, int64_t now_ms, const struct message *m, s
     }
     return said ? 0 : -1;
 }
+
+void ddrp_session_alive(void *session, int64_t now_ms, struct buffer *out)
+{
+    struct ddrp_session *s = session;
+    s->pinged_ms = now_ms;
+    ddrp_say(s, DDRP_PING, (struct bytes){.size = 0}, NULL, out);
+}

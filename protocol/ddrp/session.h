@@ -64,6 +64,7 @@ int fnd_session_open(void *s, const struct session_terms *terms, int64_t now_ms,
 size_t ddrp_session_read(void *s, int64_t now_ms, struct bytes in, struct session_event *ev,
                          struct buffer *out);
 int ddrp_session_write(void *s, int64_t now_ms, const struct message *m, struct buffer *out);
+void ddrp_session_alive(void *s, int64_t now_ms, struct buffer *out);
 int64_t ddrp_session_deadline(const void *s);
 void ddrp_session_tick(void *s, int64_t now_ms, bool deaf, struct session_event *ev, struct buffer *out);
 void ddrp_session_close(void *s);

@@ -91,6 +91,7 @@ const struct protocol factom_protocol = {
     .session_write = factom_session_write,
     .session_deadline = factom_session_deadline,
     .session_tick = factom_session_tick,
+    .session_alive = factom_session_alive,
     .session_close = factom_session_close,
     .service_open = factom_service_open,
     .service_online = factom_service_online,

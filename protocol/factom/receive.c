@@ -72,6 +72,7 @@ static void receive_ping(struct session *s, struct session_event *ev, struct buf
 {
     struct load pong = load_text("Pong");
     if (session_send(s, TYPE_PONG, "", &pong, out)) {
+        ev->alive = true;
         ev->good = 1;
     } else {
         no_memory(s, ev);
@@ -96,8 +97,11 @@ void session_receive(struct session *s, int64_t now_ms, const struct arrival *a,
     s->heard_ms = now_ms;
     switch (a->type) {
     case TYPE_HEARTBEAT:
-    case TYPE_ALERT:
     case TYPE_PONG:
+        ev->alive = true;
+        ev->good = 1;
+        break;
+    case TYPE_ALERT:
         ev->good = 1;
         break;
     case TYPE_PING:

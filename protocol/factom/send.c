@@ -122,3 +122,11 @@ int factom_session_write(void *session, int64_t now_ms, const struct message *m,
     }
     return sent ? 0 : -1;
 }
+
+/* A heartbeat: every node accepts it, and none answers it. */
+void factom_session_alive(void *session, int64_t now_ms, struct buffer *out)
+{
+    struct load heartbeat = load_text("H");
+    (void)now_ms;
+    session_send(session, TYPE_HEARTBEAT, "", &heartbeat, out);
+}

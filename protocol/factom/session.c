@@ -17,6 +17,7 @@ static void nothing(struct session_event *ev)
 {
     ev->type = SESSION_NOTHING;
     ev->good = ev->bad = ev->ignored = ev->dropped = 0;
+    ev->alive = false;
 }
 
 int factom_session_open(void *session, const struct session_terms *terms, int64_t now_ms, struct buffer *out)

@@ -66,6 +66,7 @@ int factom_session_open(void *s, const struct session_terms *terms, int64_t now_
 size_t factom_session_read(void *s, int64_t now_ms, struct bytes in, struct session_event *ev,
                            struct buffer *out);
 int factom_session_write(void *s, int64_t now_ms, const struct message *m, struct buffer *out);
+void factom_session_alive(void *s, int64_t now_ms, struct buffer *out);
 int64_t factom_session_deadline(const void *s);
 void factom_session_tick(void *s, int64_t now_ms, bool deaf, struct session_event *ev, struct buffer *out);
 void factom_session_close(void *s);

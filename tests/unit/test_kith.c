@@ -538,7 +538,7 @@ static void the_two_lanes_keep_their_order(void **state)
         t = (struct turns){.actor = a, .end = UINT64_MAX, .in_pairs = i < 2, .parcels_are_odd = i % 2 == 1};
         take_turns(&t);
     }
-    batch_fini(&a->held_parcels, actor_release, NULL);
+    batch_drop(&a->held_parcels, NULL, actor_release, NULL);
     mailbox_free(a->from_network, NULL, NULL);
     bell_fini(&a->app_bell);
     free(a);

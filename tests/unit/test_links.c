@@ -71,7 +71,7 @@ static void rig_free(struct rig *r)
     for (int i = 0; i < PEERS; i++) {
         struct link *l = &r->actor->links[r->peers[i].index];
 
-        batch_fini(&l->batch, actor_release, NULL);
+        batch_drop(&l->batch, NULL, actor_release, NULL);
         mailbox_free(l->connection->inbound, NULL, NULL);
         free(l->connection);
     }
