@@ -21,8 +21,8 @@ struct batch {
     struct message *messages; /* room for BATCH_MAX, from the pool; NULL before the first */
     uint32_t *sizes;          /* of their payloads; behind them */
     uint32_t n, at;
-    uint32_t returned; /* the budget of so many has been given back */
-    int64_t since_ms;  /* when budget was given back last, or the batch was taken */
+    uint32_t returned;   /* the budget of so many has been given back */
+    int64_t returned_ms; /* when that was, for this batch or the one before; of clock_coarse_ms */
 };
 
 /* A connection, as the actor holds it. Its place in the table is the core's slot. */

@@ -5,7 +5,7 @@
 
 enum {
     BATCH_BYTES = BATCH_MAX * (sizeof(struct message) + sizeof(uint32_t)),
-    BATCH_MS = 5, /* a batch that takes longer gives its budget back message by message */
+    BATCH_MS = 5, /* one that gave nothing back for so long does so with its next message */
 };
 
 bool batch_open(struct batch *b)
@@ -27,7 +27,6 @@ static bool fill(struct batch *b, struct mailbox *from)
     b->n = (uint32_t)mailbox_take(from, b->messages, BATCH_MAX);
     for (uint32_t i = 0; i < b->n; i++)
         b->sizes[i] = b->messages[i].parcel ? b->messages[i].parcel->size : 0;
-    b->since_ms = clock_coarse_ms();
     return b->n > 0;
 }
 
@@ -50,24 +49,20 @@ static void give_back(struct batch *b, struct mailbox *from, uint32_t end)
         bytes += b->sizes[i];
     mailbox_done(from, end - b->returned, bytes);
     b->returned = end;
+    b->returned_ms = clock_coarse_ms();
 }
 
-/* One look at the clock for each message would be felt if messages are small and fast; the coarse one costs
- * little, and only if somebody waits. */
-static bool is_slow(struct batch *b)
+/* Somebody waits for room, and has had none for a while. The coarse clock, as this is asked for each message
+ * while the queue is full. */
+static bool is_overdue(const struct batch *b, const struct mailbox *from)
 {
-    int64_t now = clock_coarse_ms();
-
-    if (now - b->since_ms < BATCH_MS)
-        return false;
-    b->since_ms = now;
-    return true;
+    return mailbox_wants_room(from) && clock_coarse_ms() - b->returned_ms >= BATCH_MS;
 }
 
 void batch_pass(struct batch *b, struct mailbox *from)
 {
     b->at++;
-    if (batch_is_empty(b) || (mailbox_wants_room(from) && is_slow(b)))
+    if (batch_is_empty(b) || is_overdue(b, from))
         give_back(b, from, b->at);
     else
         mailbox_getting_on(from, 1);

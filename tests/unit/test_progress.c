@@ -1,0 +1,250 @@
+/* "Nothing is lost while the reader makes progress": senders that never rest, and readers down to the slowest
+ * for which that is promised (a message in each half of the stall time), over sizes of messages and of queues
+ * and numbers of peers. All at once: most of them sleep. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kith_kit.h"
+#include "promise.h"
+
+enum {
+    RUN_MS = 12000,
+    FILL_MS = 6000, /* the sender must have met a full queue by then: else nothing was tried */
+    READERS = 4,
+    SLOWEST_MS = 250, /* half of the stall time */
+};
+
+struct scenario {
+    const char *protocol;
+    size_t size;       /* bytes of each message */
+    const char *queue; /* option "queue" */
+    int readers;
+    int pause_us[READERS]; /* what each reader sleeps after each message */
+};
+
+static const struct scenario scenarios[] = {
+    {"factom", 1, "5000", 1, {SLOWEST_MS * 1000}},
+    {"factom", 100, "5000", 1, {SLOWEST_MS * 1000}},
+    {"factom", 100, "4", 1, {SLOWEST_MS * 1000}},
+    {"factom", 100, "16", 3, {SLOWEST_MS * 1000, 1000, 50000}},
+    {"factom", 1024, "5000", 1, {500}},
+    {"factom", 1024, "64", 1, {20000}},
+    {"factom", 65536, "5000", 2, {2000, SLOWEST_MS * 1000}},
+    {"factom", 131072, "64", 1, {10000}},
+    {"factom", 1048576, "4", 1, {SLOWEST_MS * 1000}},
+    {"factom", 1048576, "5000", 1, {100000}},
+#ifdef KITH_WITH_DDRP
+    {"ddrp", 100, "64", 1, {SLOWEST_MS * 1000}},
+    {"ddrp", 100, "64", 1, {1000}}, /* option "rate" keeps this one back, not its application */
+    {"fnd", 10000, "5000", 1, {SLOWEST_MS * 1000}},
+#endif
+};
+enum { SCENARIOS = sizeof scenarios / sizeof scenarios[0] };
+
+static char folder[] = "/tmp/kith-test-progress-XXXXXX";
+
+struct reader {
+    struct run *run;
+    struct kith *node;
+    int pause_us;
+    pthread_t thread;
+    uint32_t next; /* number of the message that must come next */
+    uint64_t missing, dropped;
+};
+
+struct run {
+    const struct scenario *s;
+    int number;
+    struct kith *sender;
+    struct reader readers[READERS];
+    pthread_t thread;
+    _Atomic bool over;
+    uint32_t sent;
+    int64_t full_ms; /* how long after the start a queue was full; -1: never */
+    uint64_t dropped;
+};
+
+/* As much of the number as the message has room for. */
+static void number_write(uint8_t *bytes, size_t size, uint32_t number)
+{
+    memcpy(bytes, &number, size < sizeof number ? size : sizeof number);
+}
+
+static bool number_fits(const struct kith_parcel *p, uint32_t number)
+{
+    return memcmp(p->bytes, &number, p->size < sizeof number ? p->size : sizeof number) == 0;
+}
+
+static void *read_slowly(void *argument)
+{
+    struct reader *r = argument;
+    struct kith_item item;
+
+    while (!atomic_load(&r->run->over)) {
+        struct pollfd fd = {.fd = kith_fd(r->node), .events = POLLIN};
+
+        switch (kith_receive(r->node, &item)) {
+        case KITH_NOTHING:
+            poll(&fd, 1, 50);
+            break;
+        case KITH_EVENT:
+            if (item.event.type == KITH_DROPPED)
+                r->dropped += item.event.count;
+            break;
+        case KITH_PARCEL:
+            r->missing += !number_fits(&item.parcel, r->next);
+            r->next++;
+            usleep((useconds_t)r->pause_us);
+            break;
+        }
+    }
+    return NULL;
+}
+
+static void take_events(struct run *run)
+{
+    struct kith_item item;
+
+    while (kith_receive(run->sender, &item) == KITH_EVENT)
+        if (item.event.type == KITH_DROPPED)
+            run->dropped += item.event.count;
+}
+
+static void *send_for_ever(void *argument)
+{
+    struct run *run = argument;
+    uint8_t *bytes = calloc(1, run->s->size);
+    int64_t start = now_ms();
+
+    while (now_ms() < start + RUN_MS) {
+        number_write(bytes, run->s->size, run->sent);
+        if (kith_send_wait(run->sender, KITH_FULL_BROADCAST, bytes, run->s->size, 0, 100) == KITH_OK)
+            run->sent++;
+        else if (run->full_ms < 0)
+            run->full_ms = now_ms() - start;
+        take_events(run);
+    }
+    free(bytes);
+    return NULL;
+}
+
+/* A key of its own for each node of a protocol whose nodes have one. */
+static struct kith *open_node(const struct run *run, int i, const char *peers)
+{
+    char bind[32], key[64];
+    const struct setting settings[] = {{"protocol", run->s->protocol},
+                                       {"stall", "500"},
+                                       {"queue", run->s->queue},
+                                       {"identityFile", key},
+                                       {NULL, NULL}};
+
+    snprintf(bind, sizeof bind, "127.0.%d.%d", 100 + run->number, 1 + i);
+    snprintf(key, sizeof key, "%s/%d-%d.key", folder, run->number, i);
+    return open_set(bind, peers, settings);
+}
+
+static void open_reader(struct run *run, int i, char *peers, size_t size)
+{
+    struct reader *r = &run->readers[i];
+    struct kith_item item;
+    size_t used = strlen(peers);
+
+    *r = (struct reader){.run = run, .pause_us = run->s->pause_us[i]};
+    r->node = open_node(run, 1 + i, NULL);
+    next_event(r->node, KITH_LISTENING, &item);
+    snprintf(peers + used, size - used, "%s ", item.event.address);
+}
+
+static void open_run(struct run *run)
+{
+    char peers[512] = "";
+    struct kith_item item;
+
+    for (int i = 0; i < run->s->readers; i++)
+        open_reader(run, i, peers, sizeof peers);
+    run->sender = open_node(run, 0, peers);
+    for (int i = 0; i < run->s->readers; i++)
+        next_event(run->sender, KITH_ONLINE, &item);
+    for (int i = 0; i < run->s->readers; i++) {
+        next_event(run->readers[i].node, KITH_ONLINE, &item);
+        assert_int_equal(pthread_create(&run->readers[i].thread, NULL, read_slowly, &run->readers[i]), 0);
+    }
+    assert_int_equal(pthread_create(&run->thread, NULL, send_for_ever, run), 0);
+}
+
+static void close_run(struct run *run)
+{
+    pthread_join(run->thread, NULL);
+    atomic_store(&run->over, true);
+    for (int i = 0; i < run->s->readers; i++)
+        pthread_join(run->readers[i].thread, NULL);
+}
+
+static bool check_run(const struct run *run)
+{
+    const struct scenario *s = run->s;
+    bool good = run->dropped == 0 && run->full_ms >= 0 && run->full_ms <= FILL_MS;
+
+    print_message("%s, %zu B, queue %s: sent %u, full after %lld ms, dropped %llu\n", s->protocol, s->size,
+                  s->queue, run->sent, (long long)run->full_ms, (unsigned long long)run->dropped);
+    for (int i = 0; i < s->readers; i++) {
+        const struct reader *r = &run->readers[i];
+
+        print_message("    a message each %d us: took %u, missing %llu, dropped %llu\n", s->pause_us[i],
+                      r->next, (unsigned long long)r->missing, (unsigned long long)r->dropped);
+        good = good && r->missing == 0 && r->dropped == 0 && r->next > 0;
+    }
+    return good;
+}
+
+static void remove_folder(void)
+{
+    char path[128];
+
+    for (int i = 0; i < SCENARIOS * (READERS + 1); i++) {
+        snprintf(path, sizeof path, "%s/%d-%d.key", folder, i / (READERS + 1), i % (READERS + 1));
+        unlink(path);
+    }
+    rmdir(folder);
+}
+
+static void a_reader_that_gets_on_loses_nothing(void **state)
+{
+    static struct run runs[SCENARIOS];
+    int bad = 0;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    for (int i = 0; i < SCENARIOS; i++) {
+        runs[i] = (struct run){.s = &scenarios[i], .number = i, .full_ms = -1};
+        open_run(&runs[i]);
+    }
+    for (int i = 0; i < SCENARIOS; i++)
+        close_run(&runs[i]);
+    for (int i = 0; i < SCENARIOS; i++)
+        bad += !check_run(&runs[i]);
+    for (int i = 0; i < SCENARIOS; i++) {
+        kith_close(runs[i].sender);
+        for (int r = 0; r < runs[i].s->readers; r++)
+            kith_close(runs[i].readers[r].node);
+    }
+    remove_folder();
+    assert_int_equal(bad, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        promise_test("F29 F31", a_reader_that_gets_on_loses_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
