@@ -43,6 +43,13 @@ void connection_end(struct connection *c, enum end_reason reason, const char *te
     snprintf(c->ending->text, sizeof c->ending->text, "%s", text && *text ? text : end_reason_text(reason));
 }
 
+void connection_broke(struct connection *c, int error)
+{
+    enum end_reason why = error == ECONNRESET ? END_CLOSED : END_ERROR;
+
+    connection_end(c, connection_error_is_ours(error) ? END_LOCAL : why, strerror(error));
+}
+
 bool connection_controls(struct connection *c, int64_t now)
 {
     struct message m;
@@ -335,23 +342,26 @@ static size_t round_up(size_t n, size_t multiple)
     return (n + multiple - 1) / multiple * multiple;
 }
 
-/* The protocol's session and the alternatives lie behind the struct. */
+/* The protocol's session, the alternatives and the targets lie behind the struct. */
 static struct connection *make(const struct connection_terms *terms)
 {
     size_t align = _Alignof(struct connection), session = terms->protocol->session_size;
     size_t at = round_up(sizeof(struct connection) + session, _Alignof(struct endpoint));
-    size_t size = terms->n_alternatives * sizeof *terms->alternatives;
+    size_t size = (terms->n_alternatives + terms->n_targets) * sizeof(struct endpoint);
     struct connection *c = aligned_alloc(align, round_up(at + size, align));
-    struct endpoint *alternatives;
+    struct endpoint *endpoints;
 
     if (!c)
         return NULL;
     *c = (struct connection){.terms = *terms, .fd = -1, .bell.fd = -1, .remote = terms->remote};
     memset(c->session, 0, session);
-    alternatives = (struct endpoint *)(void *)((unsigned char *)c + at);
-    if (size > 0)
-        memcpy(alternatives, terms->alternatives, size);
-    c->terms.alternatives = alternatives;
+    endpoints = (struct endpoint *)(void *)((unsigned char *)c + at);
+    c->terms.alternatives = endpoints;
+    c->terms.targets = endpoints + terms->n_alternatives;
+    if (terms->n_alternatives > 0)
+        memcpy(endpoints, terms->alternatives, terms->n_alternatives * sizeof *endpoints);
+    if (terms->n_targets > 0)
+        memcpy(endpoints + terms->n_alternatives, terms->targets, terms->n_targets * sizeof *endpoints);
     return c;
 }
 

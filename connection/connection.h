@@ -26,15 +26,21 @@ enum connection_control {
     CONNECTION_CLOSE, /* tag: enum end_reason; id: 1 for at once, 0 for after what is queued has gone */
 };
 
+#define TARGETS_MAX 8
+
 struct connection_terms {
     struct peer_ref ref;
     const struct protocol *protocol;
     const struct node_terms *node; /* outlives the connection */
     const struct ip *bind;         /* address to dial from, outlives the connection; NULL for any */
-    struct address to;             /* where to dial; not used where fd >= 0 */
-    int fd;                        /* an accepted socket, or -1 to dial */
-    struct endpoint remote;        /* of the accepted socket */
-    bool refuse; /* answer the handshake with a refusal that carries alternatives, and end */
+    struct address to;             /* whom to dial; not used where fd >= 0 */
+    /* Where that is: a host name's addresses, copied by connection_start. None where `to` is an IP address.
+     * They are tried each beside those before it, 250 ms later; who answers first has it. */
+    const struct endpoint *targets;
+    size_t n_targets;       /* up to TARGETS_MAX */
+    int fd;                 /* an accepted socket, or -1 to dial */
+    struct endpoint remote; /* of the accepted socket */
+    bool refuse;            /* answer the handshake with a refusal that carries alternatives, and end */
     const struct endpoint *alternatives; /* copied by connection_start */
     size_t n_alternatives;               /* up to ALTERNATIVES_MAX */
     /* Makes the digest of what the peer says, where it is still in the processor's cache; NULL for 0 in its
@@ -57,8 +63,8 @@ struct connection_counts {
     uint64_t bytes_in, bytes_out, parcels_in, parcels_out;
 };
 
-/* The controller's thread; does not block. Copies *terms, with the alternatives, and starts the thread. Takes
- * terms->fd, also on failure. NULL where threads, descriptors or memory are short. */
+/* The controller's thread; does not block. Copies *terms, with the alternatives and targets, and starts the
+ * thread. Takes terms->fd, also on failure. NULL where threads, descriptors or memory are short. */
 struct connection *connection_start(const struct connection_terms *terms);
 
 /* Any thread, between start and free; none blocks. The mailboxes live as long as the connection. */

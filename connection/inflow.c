@@ -122,7 +122,7 @@ static size_t receive(struct connection *c, uint8_t *to, size_t most)
     if (n == 0)
         connection_end(c, END_CLOSED, NULL);
     else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
-        connection_end(c, errno == ECONNRESET ? END_CLOSED : END_ERROR, strerror(errno));
+        connection_broke(c, errno);
     return 0;
 }
 

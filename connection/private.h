@@ -68,6 +68,9 @@ struct connection {
 /* Ends the session with that reason; text may be NULL. The first reason stays. */
 void connection_end(struct connection *c, enum end_reason reason, const char *text);
 
+/* The socket failed with that errno: ends the session with the reason that it stands for. */
+void connection_broke(struct connection *c, int error);
+
 /* One of the counters. A load and a store, as this thread alone writes it: an atomic addition would wait
  * until the payload that was just copied has reached the cache. */
 static inline void connection_count(_Atomic uint64_t *counter, uint64_t more)
@@ -81,6 +84,9 @@ bool connection_controls(struct connection *c, int64_t now);
 
 /* dial.c: blocks in poll(2) up to the dial timeout. The connected socket, or -1 with c->over set. */
 int connection_dial(struct connection *c);
+/* Whether an error of a socket says that our own system or network failed, and nothing of the peer's. An
+ * EHOSTUNREACH that comes later is not one: so ends the dial of a peer on this link that is switched off. */
+bool connection_error_is_ours(int error);
 /* Makes an accepted or dialed socket fit for use. */
 void connection_tune(int fd);
 

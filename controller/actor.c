@@ -22,7 +22,7 @@ enum {
     CONTROLS_AT_ONCE = 64,
     APP_AT_ONCE = 256,
     COMMANDS = 4096,     /* commands of the application that may wait */
-    ANSWERS = 16,        /* of the fetcher and the keeper, which give one at a time */
+    ANSWERS = 64,        /* of the fetcher and the keeper, which give one at a time, and of the namer */
     EVENTS = 16384,      /* events that may wait for the application */
     QUIT_DRAIN_MS = 300, /* ToNetwork has so long to empty before the connections are told to end */
     SEED_CONNECT_MS = 5000,
@@ -261,6 +261,16 @@ static void on_seeds(void *context, struct seed_report *report)
         free(report);
 }
 
+/* One that finds no room is asked for again. */
+void actor_on_names(void *context, struct names_found *answer)
+{
+    struct actor *a = context;
+    struct message m = {.type = MSG_NAMES, .body = answer};
+
+    if (mailbox_post_control(a->control, &m) != MAILBOX_OK)
+        free(answer);
+}
+
 static void on_saved(void *context, bool failed)
 {
     struct actor *a = context;
@@ -460,6 +470,7 @@ static void stop_helpers(struct actor *a)
     }
     if (a->keeper)
         keeper_stop(a->keeper);
+    namer_stop(a->namer);
 }
 
 static void draw_identity(struct actor *a)

@@ -10,6 +10,7 @@
 #include "controller/actor.h"
 #include "controller/controller.h"
 #include "controller/keeper.h"
+#include "controller/namer.h"
 #include "controller/roster.h"
 #include "seed/fetcher.h"
 
@@ -75,10 +76,11 @@ struct actor {
     struct batch app; /* from to_network */
     struct outlet from_outlet;
     bool from_dirty;
-    int64_t retry_ms; /* when the core must try again what waits for room */
-    uint64_t stamp;   /* order of what goes into FromNetwork */
-    uint64_t missed;  /* events that found no room */
-    bool quitting;    /* asked to end; the core is told once ToNetwork is empty */
+    int64_t retry_ms;    /* when the core must try again what waits for room */
+    uint64_t stamp;      /* order of what goes into FromNetwork */
+    uint64_t missed;     /* events that found no room */
+    struct namer *namer; /* NULL before the first host name */
+    bool quitting;       /* asked to end; the core is told once ToNetwork is empty */
     bool quit_told;
     int64_t quit_by;
     bool over;
@@ -95,6 +97,9 @@ struct moment actor_now(void);
 bool ref_list_add(struct ref_list *l, struct peer_ref ref);
 
 void actor_release(void *context, struct message *m); /* the message's parcel; for batch_drop */
+
+/* actor.c, on the namer's thread: takes the answer. */
+void actor_on_names(void *actor, struct names_found *answer);
 
 /* actor_world.c */
 extern const struct controller_actions actor_actions;

@@ -67,9 +67,21 @@ static bool start(struct actor *a, struct peer_ref slot, struct connection_terms
 
 static bool do_dial(void *world, struct peer_ref slot, const struct dial_terms *dial)
 {
-    struct connection_terms terms = {.fd = -1, .to = dial->to};
+    struct connection_terms terms = {
+        .fd = -1, .to = dial->to, .targets = dial->targets, .n_targets = dial->n};
 
     return start(world, slot, &terms);
+}
+
+/* Most nodes have no special peer by name, and no thread for it. */
+static bool do_look_up(void *world, const struct address *name)
+{
+    struct actor *a = world;
+    struct namer_terms terms = {.most = 2 * SPECIAL_MAX, .found = actor_on_names, .context = a};
+
+    if (!a->namer)
+        a->namer = namer_start(&terms);
+    return a->namer && namer_ask(a->namer, name);
 }
 
 static bool do_accept(void *world, struct peer_ref slot, struct accepted *accepted, bool refuse,
@@ -307,6 +319,7 @@ void actor_flush(struct actor *a)
 
 const struct controller_actions actor_actions = {
     .dial = do_dial,
+    .look_up = do_look_up,
     .accept = do_accept,
     .shed = do_shed,
     .post = do_post,

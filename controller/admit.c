@@ -4,7 +4,12 @@
 
 #include "controller/private.h"
 
-enum { REFUSING_MAX = 32 }; /* full as we are, so many are told where else to go at once */
+enum {
+    REFUSING_MAX = 32, /* full as we are, so many are told where else to go at once */
+    REFUSAL_MS = 1000, /* between two lines of the log about peers that are not special */
+};
+
+static const char not_special[] = "with -exclusiveIn, and not from the IP address of a special peer";
 
 static bool skip(void *context, const struct endpoint *e)
 {
@@ -66,10 +71,24 @@ static const char *unwanted(struct controller *c, const struct accepted *a)
     if (is_barred(c, false, &a->remote.ip))
         return "banned, or of too low a quality";
     if (c->config->exclusive_in && specials_of_ip(c, &a->remote.ip) == 0)
-        return "not a special peer";
+        return not_special;
     if (l->per_ip && slots_of_ip(c, &a->remote.ip) >= l->per_ip)
         return "too many connections of its IP";
     return NULL;
+}
+
+/* An operator who named a peer must be told why it does not get in. But whoever dials us must not fill the
+ * log.
+ */
+static void log_refused(struct controller *c, const struct accepted *a, const char *why)
+{
+    bool told = why != not_special || c->now.ms < c->refusal_ms;
+    char text[ENDPOINT_TEXT_MAX];
+
+    if (!told)
+        c->refusal_ms = c->now.ms + REFUSAL_MS;
+    report_log(c, told ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "%s closed unanswered: %s",
+               endpoint_format(&a->remote, text, sizeof text), why);
 }
 
 /* Special peers come on top: of an IP that has some, as many connections as it has special peers. */
@@ -81,7 +100,6 @@ static bool is_full(const struct controller *c, const struct ip *from)
 
 void admit_accepted(struct controller *c, struct accepted *a)
 {
-    char text[ENDPOINT_TEXT_MAX];
     const char *why = unwanted(c, a);
     bool full = is_full(c, &a->remote.ip);
     struct slot *s;
@@ -94,8 +112,7 @@ void admit_accepted(struct controller *c, struct accepted *a)
     }
     s = why ? NULL : slot_take(c, SLOT_PENDING, DIRECTION_INCOMING);
     if (!s) {
-        report_log(c, LOG_LEVEL_DEBUG, "%s closed unanswered: %s",
-                   endpoint_format(&a->remote, text, sizeof text), why ? why : "no slot");
+        log_refused(c, a, why ? why : "no slot");
         c->shed++;
         c->act->shed(c->world, a);
         return;

@@ -70,7 +70,7 @@ static void special(struct controller *c, const struct command *command, uint64_
 {
     bool flags = command->type == COMMAND_SPECIAL;
 
-    if (dialing_specials(c, flags ? &command->peers : NULL, flags ? NULL : &command->peers) < 0)
+    if (specials_set(c, flags ? &command->peers : NULL, flags ? NULL : &command->peers) < 0)
         report_event(c, NODE_ERROR, id, "special: out of memory");
     else
         report_event(c, NODE_DONE, id, "%zu special peers", c->n_specials);

@@ -70,7 +70,7 @@ static bool open_parts(struct controller *c, const struct book_snapshot *restore
     c->saved_version = book_version(c->book);
     if (!open_memories(c))
         return false;
-    if (dialing_specials(c, &config->special_flags, &config->special_file) < 0)
+    if (specials_set(c, &config->special_flags, &config->special_file) < 0)
         return false;
     c->service = calloc(1, config->protocol->service_size ? config->protocol->service_size : 1);
     return c->service && config->protocol->service_open(c->service, &service, c->now.ms) == 0;
@@ -264,6 +264,8 @@ static void on_gone(struct controller *c, const struct message *m)
 /* A failed fetch is no empty list: the fetcher tries again by itself, and tells us when it has one. */
 static void on_seeds(struct controller *c, struct seed_report *r)
 {
+    int64_t reseed = c->config->terms.timings.reseed;
+
     if (r->error[0])
         report_log(c, LOG_LEVEL_WARNING, "seeds: %s", r->error);
     for (size_t i = 0; i < r->n; i++)
@@ -272,7 +274,7 @@ static void on_seeds(struct controller *c, struct seed_report *r)
         report_log(c, LOG_LEVEL_INFO, "seeds: %zu addresses, %zu bad lines, %zu names not found", r->n,
                    r->bad_lines, r->unresolved);
         c->seeding = false;
-        c->seed_ms = c->now.ms + c->config->terms.timings.reseed;
+        c->seed_ms = c->now.ms + core_between(c, reseed - reseed / 8, reseed);
     }
     c->dial_wanted = true;
     free(r);
@@ -331,6 +333,10 @@ static void dispatch(struct controller *c, const struct message *m)
         break;
     case MSG_SEEDS:
         on_seeds(c, m->body);
+        break;
+    case MSG_NAMES:
+        specials_named(c, m->body);
+        free(m->body);
         break;
     case MSG_SAVED:
         on_saved(c, m->tag != 0);

@@ -11,6 +11,7 @@
 #ifndef KITH_CONTROLLER_CONTROLLER_H
 #define KITH_CONTROLLER_CONTROLLER_H
 
+#include "connection/connection.h"
 #include "controller/config.h"
 #include "controller/events.h"
 #include "peers/book.h"
@@ -25,6 +26,8 @@ struct moment {
 struct dial_terms {
     struct address to; /* an IP address, or, of special peers, a host name */
     bool special;
+    size_t n; /* of a host name: its addresses, in the order in which they are to be tried */
+    struct endpoint targets[TARGETS_MAX];
 };
 
 /* What the core does, on its own thread, from within its functions, controller_free included. `world` is what
@@ -35,6 +38,10 @@ struct controller_actions {
     /* Starts a connection that dials. From then on messages about `slot` come, the last one MSG_GONE. False
      * where it could not be started (threads, memory, descriptors): then no message comes. */
     bool (*dial)(void *world, struct peer_ref slot, const struct dial_terms *terms);
+
+    /* Asks for the addresses of a host name; answered by MSG_NAMES, perhaps much later or never. False where
+     * it cannot be asked now. */
+    bool (*look_up)(void *world, const struct address *name);
 
     /* Starts a connection on an accepted socket; takes the socket, also on failure, but not *a. False as
      * above. With refuse it answers the handshake with that many alternatives, and ends. */

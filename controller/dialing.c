@@ -1,4 +1,5 @@
-/* Whom to dial: the special peers for ever, and ordinary ones until enough outgoing connections stand. */
+/* Whom to dial, and when: ordinary peers until enough outgoing connections stand; controller/specials.c dials
+ * the others. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,138 +7,65 @@
 
 enum {
     REFILL_MS = 200, /* between two looks for candidates: a burst of endings is one look */
+    LOST_MS = 500,   /* a lost peer is dialed again within, so that not all who lost it come at once */
+    HERE_FIRST_MS =
+        1000, /* our own network failed: so long until the next dial, and twice as long each time, */
+    HERE_MOST_MS = 30000, /* up to this */
 };
 
-/* --- special peers --- */
+/* --- when again --- */
 
-static struct special *special_of_address(struct controller *c, const struct address *a)
+int64_t core_between(struct controller *c, int64_t low, int64_t high)
 {
-    for (size_t i = 0; i < c->n_specials; i++)
-        if (address_equal(&c->specials[i].address, a))
-            return &c->specials[i];
-    return NULL;
+    return high > low ? low + (int64_t)(c->act->random(c->world) % (uint64_t)(high - low + 1)) : low;
 }
 
-static struct special *special_of_slot(struct controller *c, const struct slot *s)
+/* Nodes that lose a peer together would else all be back in the same moments, and get in each other's way for
+ * ever. */
+int64_t core_retry(struct controller *c, int64_t most)
 {
-    struct peer_ref ref = slot_ref(c, s);
-
-    for (size_t i = 0; i < c->n_specials; i++)
-        if (peer_ref_equal(c->specials[i].slot, ref))
-            return &c->specials[i];
-    return NULL;
+    return core_between(c, most / 4, most);
 }
 
-static bool special_is(const struct special *s, const struct endpoint *e)
+int64_t dialing_soon(struct controller *c, uint32_t times, int64_t most)
 {
-    struct endpoint own;
+    int64_t pause = times < 5 ? (int64_t)HERE_FIRST_MS << times : HERE_MOST_MS;
 
-    if (address_is_ip(&s->address, &own))
-        return endpoint_equal(&own, e);
-    return s->known.port && endpoint_equal(&s->known, e);
+    return core_between(c, (pause < most ? pause : most) / 2, pause < most ? pause : most);
 }
 
-bool special_has_endpoint(void *controller, const struct endpoint *e)
-{
-    const struct controller *c = controller;
+/* --- our own network --- */
 
-    for (size_t i = 0; i < c->n_specials; i++)
-        if (special_is(&c->specials[i], e))
-            return true;
-    return false;
+bool dialing_failed_here(enum end_reason reason)
+{
+    return reason == END_LOCAL || reason == END_RESOURCES;
 }
 
-uint32_t specials_of_ip(const struct controller *c, const struct ip *ip)
+bool dialing_can_reach(const struct controller *c, const struct ip *ip)
 {
-    uint32_t n = 0;
-
-    for (size_t i = 0; i < c->n_specials; i++) {
-        struct endpoint own;
-
-        n += address_is_ip(&c->specials[i].address, &own)
-                 ? ip_equal(&own.ip, ip)
-                 : c->specials[i].known.port && ip_equal(&c->specials[i].known.ip, ip);
-    }
-    return n;
+    return !c->config->has_bind || ip_is_v4(&c->config->bind) == ip_is_v4(ip);
 }
 
-static int specials_merge(struct controller *c, const struct address_list *list, bool flags)
+static struct outage *outage_of(struct controller *c, const struct ip *ip)
 {
-    for (size_t i = 0; list && i < list->n; i++) {
-        struct special *s = special_of_address(c, &list->items[i]);
-
-        if (!s) {
-            struct special *grown = realloc(c->specials, (c->n_specials + 1) * sizeof *grown);
-
-            if (!grown)
-                return -1;
-            c->specials = grown;
-            s = &c->specials[c->n_specials++];
-            *s = (struct special){.address = list->items[i], .dial_ms = c->now.ms};
-        }
-        /* A list that names nobody does not take back whom the other one insists on. */
-        if (list->items[i].id.size > 0)
-            s->address.id = list->items[i].id;
-        if (flags)
-            s->from_flags = true;
-        else
-            s->from_file = true;
-    }
-    return 0;
+    return &c->outages[ip_is_v4(ip)];
 }
 
-/* A peer that we have dialed already, as an ordinary one, needs no second connection. */
-static void special_adopt(struct controller *c, struct special *p)
+/* A family that leads nowhere from here is tried again soon, by a few dials, and not by one after the other
+ * of all that are known. */
+static void note_outage(struct controller *c, const struct ip *ip)
 {
-    for (uint32_t i = 0; i < c->n_slots && !p->slot.generation; i++) {
-        const struct slot *s = &c->slots[i];
+    struct outage *o = outage_of(c, ip);
 
-        if ((s->state == SLOT_DIALING || s->state == SLOT_ONLINE) && s->direction == DIRECTION_OUTGOING &&
-            (address_equal(&s->to, &p->address) || (s->remote.port && special_is(p, &s->remote))))
-            p->slot = slot_ref(c, s);
-    }
-}
-
-/* What is special is said of connections that stand already, too. */
-static void specials_mark(struct controller *c)
-{
-    for (size_t i = 0; i < c->n_specials; i++)
-        special_adopt(c, &c->specials[i]);
-    for (uint32_t i = 0; i < c->n_slots; i++) {
-        struct slot *s = &c->slots[i];
-
-        if (s->state != SLOT_FREE)
-            s->special = special_of_slot(c, s) ||
-                         (s->terms.endpoint.port && special_has_endpoint(c, &s->terms.endpoint));
-    }
-}
-
-/* Replaces the lists that are given; NULL leaves that origin as it is. Peers that stay keep their connection,
- * peers that go keep it too, as ordinary ones. */
-int dialing_specials(struct controller *c, const struct address_list *flags, const struct address_list *file)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < c->n_specials; i++) {
-        if (flags)
-            c->specials[i].from_flags = false;
-        if (file)
-            c->specials[i].from_file = false;
-    }
-    if (specials_merge(c, flags, true) < 0 || specials_merge(c, file, false) < 0)
-        return -1;
-    for (size_t i = 0; i < c->n_specials; i++)
-        if (c->specials[i].from_flags || c->specials[i].from_file)
-            c->specials[kept++] = c->specials[i];
-    c->n_specials = kept;
-    specials_mark(c);
-    c->dial_wanted = true;
-    return 0;
+    if (o->until_ms > c->now.ms)
+        return;
+    o->until_ms = c->now.ms + dialing_soon(c, o->times, HERE_MOST_MS);
+    o->times += o->times < 16;
 }
 
 /* --- dialing --- */
 
-static struct slot *dial(struct controller *c, const struct dial_terms *terms)
+struct slot *dialing_start(struct controller *c, const struct dial_terms *terms)
 {
     struct slot *s = slot_take(c, SLOT_DIALING, DIRECTION_OUTGOING);
 
@@ -145,31 +73,14 @@ static struct slot *dial(struct controller *c, const struct dial_terms *terms)
         return NULL;
     s->special = terms->special;
     s->to = terms->to;
-    if (!address_is_ip(&terms->to, &s->remote))
+    if (terms->n == 1)
+        s->remote = terms->targets[0];
+    else if (!address_is_ip(&terms->to, &s->remote))
         s->remote.port = 0;
     if (c->act->dial(c->world, slot_ref(c, s), terms))
         return s;
     slot_free(c, s);
     return NULL;
-}
-
-static void dial_specials(struct controller *c)
-{
-    for (size_t i = 0; i < c->n_specials; i++) {
-        struct special *p = &c->specials[i];
-        struct dial_terms terms = {.to = p->address, .special = true};
-        struct endpoint e;
-        struct slot *s;
-
-        if (p->slot.generation || p->dial_ms > c->now.ms)
-            continue;
-        p->dial_ms = c->now.ms + c->config->terms.timings.redial_special;
-        if (address_is_ip(&p->address, &e) && book_is_self(c->book, &e))
-            continue;
-        s = dial(c, &terms);
-        if (s)
-            p->slot = slot_ref(c, s);
-    }
 }
 
 /* The endpoints and network groups in use, gathered once per look and sorted: the book asks about each
@@ -248,6 +159,8 @@ static bool skip(void *context, const struct endpoint *e)
 {
     const struct used *u = context;
 
+    if (!dialing_can_reach(u->c, &e->ip) || outage_of(u->c, &e->ip)->until_ms > u->c->now.ms)
+        return true;
     if (bsearch(e, u->endpoints, u->n, sizeof *e, compare_endpoints))
         return true;
     if (special_has_endpoint(u->c, e) || (!u->c->config->terms.network.open && !ip_is_routable(&e->ip)))
@@ -291,7 +204,11 @@ static bool dial_endpoint(struct controller *c, const struct endpoint *e)
     if (known)
         terms.to.id = known->id;
     book_dialed(c->book, e, c->now.wall_ms);
-    return dial(c, &terms) != NULL;
+    if (dialing_start(c, &terms))
+        return true;
+    book_spared(c->book, e);
+    note_outage(c, &e->ip);
+    return false;
 }
 
 /* Dials up to `want` endpoints of the book; returns how many dials began. */
@@ -328,7 +245,7 @@ static uint32_t ordinary(const struct controller *c)
 /* Nobody is there and nobody is left to dial: perhaps the network was away, and it was no peer's fault. */
 static void reach_out(struct controller *c)
 {
-    c->alone_ms = c->now.ms + ALONE_MS;
+    c->alone_ms = c->now.ms + core_between(c, ALONE_MS, ALONE_MS + ALONE_MS / 8);
     book_second_chance(c->book);
     c->dial_wanted = true;
     if (!c->seeding && c->seed_ms > c->now.ms)
@@ -367,13 +284,17 @@ uint32_t dialing_wanted(struct controller *c)
     return n < most ? most - n : 0;
 }
 
-/* When somebody in the book may be dialed again, if nothing happens before. */
-static int64_t next_dial(const struct controller *c)
+/* When somebody in the book may be dialed again, if nothing happens before. A little later, and each time
+ * another little: see core_retry. */
+static int64_t next_dial(struct controller *c)
 {
     int64_t at = book_next_candidate(c->book, c->now.wall_ms);
 
     if (at != INT64_MAX)
-        at += c->now.ms - c->now.wall_ms;
+        at += c->now.ms - c->now.wall_ms + core_between(c, 0, c->config->terms.timings.redial / 8);
+    for (int i = 0; i < 2; i++)
+        if (c->outages[i].until_ms > c->now.ms && c->outages[i].until_ms < at)
+            at = c->outages[i].until_ms;
     if (c->n_online == 0 && c->n_dialing == 0 && c->alone_ms < at)
         at = c->alone_ms;
     return at;
@@ -383,7 +304,7 @@ void dialing_run(struct controller *c)
 {
     if (c->quitting)
         return;
-    dial_specials(c);
+    specials_run(c);
     if (!wants_ordinary(c) || c->refill_ms > c->now.ms || (!c->dial_wanted && c->dial_ms > c->now.ms))
         return;
     c->dial_wanted = false;
@@ -394,13 +315,10 @@ void dialing_run(struct controller *c)
 
 int64_t dialing_deadline(const struct controller *c)
 {
-    int64_t at = NEVER, next;
+    int64_t at = specials_deadline(c), next;
 
     if (c->quitting)
         return NEVER;
-    for (size_t i = 0; i < c->n_specials; i++)
-        if (!c->specials[i].slot.generation && c->specials[i].dial_ms < at)
-            at = c->specials[i].dial_ms;
     if (!wants_ordinary(c))
         return at;
     next = c->dial_wanted || c->dial_ms < c->refill_ms ? c->refill_ms : c->dial_ms;
@@ -408,15 +326,6 @@ int64_t dialing_deadline(const struct controller *c)
 }
 
 /* --- what came of it --- */
-
-static void special_ended(struct controller *c, struct special *p, const struct ending *e)
-{
-    p->slot = PEER_NOBODY;
-    if (e->remote.port)
-        p->known = e->remote;
-    if (p->dial_ms < c->now.ms)
-        p->dial_ms = c->now.ms;
-}
 
 static void learn_alternatives(struct controller *c, const struct ending *e)
 {
@@ -435,28 +344,36 @@ static bool is_no_fault(struct controller *c, const struct slot *s, enum end_rea
            (reason == END_IDENTITY && book_misled(c->book, &s->remote));
 }
 
+static void note_dialed(struct controller *c, const struct slot *s, enum end_reason reason)
+{
+    if (!s->was_online && dialing_failed_here(reason)) {
+        book_spared(c->book, &s->remote);
+        note_outage(c, &s->remote.ip);
+        return;
+    }
+    *outage_of(c, &s->remote.ip) = (struct outage){0};
+    if (reason == END_LOOPBACK)
+        book_self(c->book, &s->remote, c->now.wall_ms);
+    else if (!s->was_online && !is_no_fault(c, s, reason))
+        book_failed(c->book, &s->remote, c->now.wall_ms);
+}
+
 /* A dialed connection has ended, or never was one. */
 void dialing_ended(struct controller *c, struct slot *s, enum end_reason reason, const struct ending *e)
 {
-    struct special *p = special_of_slot(c, s);
-
     if (e->remote.port)
         s->remote = e->remote;
-    if (p)
-        special_ended(c, p, e);
-    if (reason == END_LOOPBACK)
-        book_self(c->book, &s->remote, c->now.wall_ms);
-    else if (!s->was_online && s->remote.port && !is_no_fault(c, s, reason))
-        book_failed(c->book, &s->remote, c->now.wall_ms);
+    if (s->remote.port)
+        note_dialed(c, s, reason);
+    specials_ended(c, s, reason);
     learn_alternatives(c, e);
     c->dial_wanted = true;
+    if (s->was_online && c->refill_ms <= c->now.ms)
+        c->refill_ms = c->now.ms + core_between(c, 0, LOST_MS);
 }
 
 void dialing_online(struct controller *c, struct slot *s)
 {
-    struct special *p = special_of_slot(c, s);
-
-    if (p)
-        p->known = s->terms.endpoint;
+    *outage_of(c, &s->remote.ip) = (struct outage){0};
     c->dial_wanted = true; /* there may be more to dial than may be dialed at once */
 }

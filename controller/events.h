@@ -25,7 +25,18 @@
                        refuse, shed */                                                                       \
     X(MSG_LISTENING) /* the actor        -          -             struct endpoint */                         \
     X(MSG_SEEDS)     /* seed fetcher     -          -             struct seed_report */                      \
+    X(MSG_NAMES)     /* namer            -          -             struct names_found */                      \
     X(MSG_SAVED)     /* keeper           1: failed  -             none */
+
+#define NAME_ADDRESSES_MAX 16 /* of one host name; what the resolver gives beyond them is left */
+
+/* What a look-up of a host name gave. */
+struct names_found {
+    struct address name;
+    char error[REASON_MAX]; /* where n is 0: why */
+    size_t n;
+    struct endpoint endpoints[NAME_ADDRESSES_MAX]; /* with the port of `name` */
+};
 
 #define CONTROLLER_MESSAGE_ENUM(name) name,
 enum controller_message {

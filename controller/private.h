@@ -45,9 +45,22 @@ struct slot {
 struct special {
     struct address address;
     bool from_flags, from_file;
-    struct peer_ref slot;  /* its outgoing connection or dial; nobody while there is none */
-    struct endpoint known; /* what its name stood for last; port 0 for not known */
-    int64_t dial_ms;       /* when it may be dialed next */
+    struct peer_ref slot; /* its outgoing connection or dial; nobody while there is none */
+    bool named;           /* by a host name, which must be looked up */
+    bool lost;            /* its name was not found when it was looked up last */
+    struct endpoint known[NAME_ADDRESSES_MAX]; /* where it is; of a host name, what it stood for last */
+    size_t n_known, first;                     /* first: which of them is dialed first */
+    uint32_t in_vain;          /* dials in a row that led to ourselves, or to a peer that is connected */
+    uint32_t spared;           /* dials in a row that our own network failed */
+    const char *unfit;         /* why it was not dialed the last time; NULL where it was; a literal */
+    int64_t dial_ms;           /* when it may be dialed next */
+    int64_t look_ms, asked_ms; /* when its name is looked up next, and was last */
+};
+
+/* Our own network fails for a family of addresses. */
+struct outage {
+    int64_t until_ms; /* nobody is dialed before */
+    uint32_t times;   /* in a row */
 };
 
 /* Messages that wait for room. */
@@ -95,9 +108,11 @@ struct controller {
     struct waiting_list deliveries; /* to the application */
     struct waiting_list answers;    /* of the service, to peers */
 
+    struct outage outages[2]; /* of IPv6 and of IPv4 */
     struct endpoint listening;
     bool dial_wanted, drops_untold, seeding, saving, quitting, saved_at_end, hurried, done;
     uint64_t saved_version, saving_version;
+    int64_t refusal_ms; /* the next peer that is not special may be logged then */
     int64_t started_ms, refill_ms, dial_ms, alone_ms, seed_ms, save_ms, expire_ms, cat_ms, report_ms, quit_ms;
     uint64_t dropped[DROP_CAUSE_COUNT], ended[END_REASON_COUNT], shed, repeated;
     uint64_t untold[DROP_CAUSE_COUNT]; /* drops for peers that have gone, not yet told */
@@ -134,10 +149,27 @@ int64_t dialing_deadline(const struct controller *c);
 uint32_t dialing_wanted(struct controller *c); /* outgoing connections, special peers not counted */
 void dialing_online(struct controller *c, struct slot *s);
 void dialing_ended(struct controller *c, struct slot *s, enum end_reason reason, const struct ending *e);
+/* NULL where it could not be started. */
+struct slot *dialing_start(struct controller *c, const struct dial_terms *terms);
+bool dialing_can_reach(const struct controller *c,
+                       const struct ip *ip);      /* with the family that we dial from */
+bool dialing_failed_here(enum end_reason reason); /* before it was online: it says nothing of the peer */
+/* How long to wait after so many such failures in a row; at most `most`. */
+int64_t dialing_soon(struct controller *c, uint32_t times, int64_t most);
+int64_t core_between(struct controller *c, int64_t low, int64_t high); /* at random, both included */
+int64_t core_retry(struct controller *c,
+                   int64_t most); /* when to try again: at random, `most` at the latest */
+
+/* specials.c */
 /* Replaces the lists that are given; NULL leaves one as it is. 0; or -1 where memory is short, with the lists
  * merged in part. */
-int dialing_specials(struct controller *c, const struct address_list *flags, const struct address_list *file);
-uint32_t specials_of_ip(const struct controller *c, const struct ip *ip); /* how many */
+int specials_set(struct controller *c, const struct address_list *flags, const struct address_list *file);
+void specials_run(struct controller *c); /* dials, and looks names up */
+int64_t specials_deadline(const struct controller *c);
+void specials_named(struct controller *c, const struct names_found *f);            /* MSG_NAMES */
+void specials_ended(struct controller *c, struct slot *s, enum end_reason reason); /* any that was dialed */
+struct special *special_of_slot(struct controller *c, const struct slot *s); /* NULL where it has none */
+uint32_t specials_of_ip(const struct controller *c, const struct ip *ip);    /* how many */
 bool special_has_endpoint(void *controller, const struct endpoint *e);
 
 /* admit.c: takes the socket of `a`, not *a */

@@ -218,6 +218,16 @@ void book_failed(struct book *b, const struct endpoint *key, int64_t now_ms)
     }
 }
 
+void book_spared(struct book *b, const struct endpoint *key)
+{
+    struct book_entry *e = open_entry(b, key);
+    if (e != NULL) {
+        e->dialed_ms = 0;
+        close_entry(b, e);
+        b->version++;
+    }
+}
+
 void book_heard(struct book *b, const struct endpoint *key, int64_t now_ms)
 {
     struct book_entry *e = open_entry(b, key);

@@ -29,7 +29,7 @@ struct network_terms {
 
 /* Every time span of a node, in milliseconds. Each protocol has its defaults; flags override them. */
 struct timings {
-    int64_t dial;           /* a TCP connect, the look-up of the host name included */
+    int64_t dial;           /* a TCP connect, all addresses of a name together */
     int64_t handshake;      /* from connected to ready */
     int64_t redial;         /* between two dials of one ordinary endpoint */
     int64_t retry;          /* the same, after a dial or a handshake that failed; 0: redial */
@@ -129,6 +129,7 @@ enum scope {
     X(END_DISCONNECT, "disconnected on request", MERIT_NONE)                                                 \
     X(END_CAT, "dropped in a CAT round", MERIT_NONE)                                                         \
     X(END_RESOURCES, "out of memory, threads or descriptors", MERIT_NONE)                                    \
+    X(END_LOCAL, "our own network failed", MERIT_NONE)                                                       \
     X(END_SHUTDOWN, "shutting down", MERIT_NONE)
 
 enum end_merit { MERIT_NONE, MERIT_HANDSHAKE, MERIT_BAD, MERIT_LOST };

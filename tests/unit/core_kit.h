@@ -26,7 +26,10 @@ struct world {
     struct peer_ref dialed[MOST];
     char dialed_to[MOST][ENDPOINT_TEXT_MAX];
     struct peer_id dialed_id[MOST];
-    size_t n_dialed;
+    size_t dialed_targets[MOST]; /* of host names: how many addresses, and the first */
+    char dialed_first[MOST][ENDPOINT_TEXT_MAX];
+    size_t n_dialed, n_looked_up;
+    bool dial_fails, look_up_fails;
 
     struct peer_ref accepted[MOST];
     bool refused[MOST];
@@ -53,6 +56,8 @@ struct world {
     char last_text[256];
     size_t n_online, n_dropped_events, n_fetched, n_saved;
     int32_t saved_quality; /* the first that there is */
+    size_t n_lines;        /* of the log, which is silent unless the test says so */
+    char last_line[512];
     bool ended;
 };
 
@@ -67,11 +72,26 @@ static inline bool w_dial(void *world, struct peer_ref slot, const struct dial_t
 {
     struct world *w = world;
 
+    if (w->dial_fails)
+        return false;
     assert_true(w->n_dialed < MOST);
     address_format(&terms->to, w->dialed_to[w->n_dialed], ENDPOINT_TEXT_MAX);
+    w->dialed_targets[w->n_dialed] = terms->n;
+    if (terms->n > 0)
+        endpoint_format(&terms->targets[0], w->dialed_first[w->n_dialed], ENDPOINT_TEXT_MAX);
     w->dialed_id[w->n_dialed] = terms->to.id;
     w->dialed[w->n_dialed++] = slot;
     return true;
+}
+
+static inline bool w_look_up(void *world, const struct address *name)
+{
+    struct world *w = world;
+    struct endpoint e;
+
+    assert_false(address_is_ip(name, &e));
+    w->n_looked_up += !w->look_up_fails;
+    return !w->look_up_fails;
 }
 
 static inline bool w_accept(void *world, struct peer_ref slot, struct accepted *a, bool refuse,
@@ -199,9 +219,11 @@ static inline uint64_t w_random(void *world)
 
 static inline void w_log(void *world, enum log_level level, const char *line)
 {
-    (void)world;
+    struct world *w = world;
+
     (void)level;
-    (void)line;
+    w->n_lines++;
+    snprintf(w->last_line, sizeof w->last_line, "%s", line);
 }
 
 static inline void w_ended(void *world)
@@ -213,6 +235,7 @@ static inline void w_ended(void *world)
 
 static const struct controller_actions actions = {
     .dial = w_dial,
+    .look_up = w_look_up,
     .accept = w_accept,
     .shed = w_shed,
     .post = w_post,
@@ -452,6 +475,23 @@ static inline int32_t quality(struct world *w)
 {
     handle(w, MSG_COMMAND, PEER_NOBODY, command(COMMAND_PEERS));
     return w->quality;
+}
+
+/* The look-up of a special peer's name is answered: "10.1.0.1:8110 [::1]:8110", "" for a failure. */
+static inline void named(struct world *w, const char *name, const char *addresses)
+{
+    struct names_found *f = calloc(1, sizeof *f);
+    struct address_list list;
+    char bad[300];
+
+    assert_non_null(f);
+    assert_true(address_parse(&f->name, name, strlen(name)));
+    assert_int_equal(address_list_parse(&list, addresses, bad, sizeof bad), 0);
+    for (; f->n < list.n; f->n++)
+        assert_true(address_is_ip(&list.items[f->n], &f->endpoints[f->n]));
+    address_list_free(&list);
+    snprintf(f->error, sizeof f->error, "%s", f->n ? "" : "Name or service not known");
+    handle(w, MSG_NAMES, PEER_NOBODY, f);
 }
 
 static inline void special_flag(struct world *w, const char *text)

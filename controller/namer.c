@@ -1,0 +1,186 @@
+#include "controller/namer.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "peers/resolve.h"
+#include "queue/clock.h"
+#include "queue/mailbox.h"
+#include "queue/thread.h"
+
+/* A look-up under way. */
+struct search {
+    struct resolve *resolve;
+    struct names_found *answer; /* what is known of it so far: the name */
+    int64_t until_ms;
+};
+
+struct namer {
+    struct namer_terms terms;
+    struct bell bell;
+    struct mailbox *names; /* on the control lane, which has no other messages */
+    pthread_t thread;
+    _Atomic bool stop;
+    struct search searches[NAMER_AT_ONCE];
+    size_t n;
+};
+
+static bool stopped(const struct namer *n)
+{
+    /* Relaxed: nothing but the flag is handed over; the join in namer_stop orders the rest. */
+    return atomic_load_explicit(&n->stop, memory_order_relaxed);
+}
+
+static void tell(struct namer *n, struct names_found *answer)
+{
+    n->terms.found(n->terms.context, answer);
+}
+
+static void begin_search(struct namer *n, struct names_found *answer)
+{
+    struct resolve *r = resolve_start(answer->name.host, answer->name.port);
+
+    if (!r) {
+        snprintf(answer->error, sizeof answer->error, "no thread for the look-up");
+        tell(n, answer);
+        return;
+    }
+    n->searches[n->n++] =
+        (struct search){.resolve = r, .answer = answer, .until_ms = clock_ms() + NAMER_PATIENCE_MS};
+}
+
+static void begin_searches(struct namer *n)
+{
+    struct message m;
+
+    while (n->n < NAMER_AT_ONCE && mailbox_take_control(n->names, &m, 1) == 1)
+        begin_search(n, m.body);
+}
+
+/* A search that is ready, or has taken too long: its answer is told, and its place is the last one's. */
+static void end_search(struct namer *n, size_t i, bool ready)
+{
+    struct search *s = &n->searches[i];
+    struct names_found *answer = s->answer;
+
+    if (!ready && clock_ms() < s->until_ms)
+        return;
+    answer->n =
+        resolve_take(s->resolve, answer->endpoints, NAME_ADDRESSES_MAX, answer->error, sizeof answer->error);
+    resolve_drop(s->resolve);
+    *s = n->searches[--n->n];
+    tell(n, answer);
+}
+
+static int timeout_of(const struct namer *n)
+{
+    int64_t now = clock_ms(), until = INT64_MAX;
+
+    for (size_t i = 0; i < n->n; i++)
+        if (n->searches[i].until_ms < until)
+            until = n->searches[i].until_ms;
+    if (until == INT64_MAX)
+        return -1;
+    return until > now ? (int)(until - now) : 0;
+}
+
+static void wait_for_some(struct namer *n)
+{
+    struct pollfd polled[1 + NAMER_AT_ONCE] = {{.fd = n->bell.fd, .events = POLLIN}};
+    size_t count = n->n;
+
+    for (size_t i = 0; i < count; i++)
+        polled[1 + i] = (struct pollfd){.fd = resolve_fd(n->searches[i].resolve), .events = POLLIN};
+    bell_lie_down(&n->bell);
+    if (!stopped(n) && (count == NAMER_AT_ONCE || mailbox_empty_control(n->names)))
+        poll(polled, 1 + count, timeout_of(n));
+    bell_get_up(&n->bell);
+    /* From the last, as each that is over gives its place to the last one. */
+    for (size_t i = count; i-- > 0;)
+        end_search(n, i, polled[1 + i].revents != 0);
+}
+
+static void *run(void *argument)
+{
+    struct namer *n = argument;
+
+    while (!stopped(n)) {
+        begin_searches(n);
+        wait_for_some(n);
+    }
+    return NULL;
+}
+
+static void drop_name(void *context, struct message *m)
+{
+    (void)context;
+    free(m->body);
+}
+
+static void destroy(struct namer *n)
+{
+    for (size_t i = 0; i < n->n; i++) {
+        resolve_drop(n->searches[i].resolve);
+        free(n->searches[i].answer);
+    }
+    mailbox_free(n->names, drop_name, NULL);
+    bell_fini(&n->bell);
+    free(n);
+}
+
+/* 0 or an error number. */
+static int begin(struct namer *n)
+{
+    if (bell_init(&n->bell) != 0)
+        return errno;
+    /* parcels: a mailbox has a data lane, which nothing uses here. */
+    n->names = mailbox_new(
+        &(struct mailbox_terms){.parcels = 1, .controls = n->terms.most, .reader_bell = &n->bell});
+    if (!n->names)
+        return ENOMEM;
+    return thread_start(&n->thread, "kith-names", 0, run, n);
+}
+
+struct namer *namer_start(const struct namer_terms *terms)
+{
+    struct namer *n = aligned_alloc(_Alignof(struct namer), sizeof *n);
+    int error;
+
+    if (!n)
+        return NULL;
+    *n = (struct namer){.terms = *terms, .bell.fd = -1};
+    error = begin(n);
+    if (error == 0)
+        return n;
+    destroy(n);
+    errno = error;
+    return NULL;
+}
+
+bool namer_ask(struct namer *n, const struct address *name)
+{
+    struct message m = {.body = calloc(1, sizeof(struct names_found))};
+
+    if (!m.body)
+        return false;
+    ((struct names_found *)m.body)->name = *name;
+    if (mailbox_post_control(n->names, &m) == MAILBOX_OK)
+        return true;
+    free(m.body);
+    return false;
+}
+
+void namer_stop(struct namer *n)
+{
+    if (!n)
+        return;
+    /* Relaxed: the fence in bell_ring, and the one that the thread makes before it looks again, see to it
+     * that either the thread reads the flag or the bell wakes it. */
+    atomic_store_explicit(&n->stop, true, memory_order_relaxed);
+    bell_ring(&n->bell);
+    pthread_join(n->thread, NULL);
+    destroy(n);
+}

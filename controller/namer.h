@@ -1,0 +1,37 @@
+/* The namer: the actor that looks up the host names of special peers, so that no other thread waits for a
+ * name server.
+ *
+ * Its thread sleeps until a name is asked for or found. It looks up several at once, the others wait; a
+ * look-up that takes longer than NAMER_PATIENCE_MS counts as failed. */
+#ifndef KITH_CONTROLLER_NAMER_H
+#define KITH_CONTROLLER_NAMER_H
+
+#include <stdbool.h>
+
+#include "controller/events.h"
+
+#define NAMER_AT_ONCE     16
+#define NAMER_PATIENCE_MS 30000
+
+struct namer_terms {
+    uint32_t most; /* names that may wait */
+    /* On the namer's thread, once for each name that was taken. Must not block; takes the answer (from
+     * malloc).
+     */
+    void (*found)(void *context, struct names_found *answer);
+    void *context;
+};
+
+struct namer;
+
+/* Any thread; does not block. NULL with errno where threads, descriptors or memory are short. */
+struct namer *namer_start(const struct namer_terms *terms);
+
+/* One thread at a time; never blocks. Copies *name. False where too many wait already, or memory is short. */
+bool namer_ask(struct namer *n, const struct address *name);
+
+/* The thread that asks; blocks for no longer than a few milliseconds. No call of `found` follows. NULL is
+ * allowed. */
+void namer_stop(struct namer *n);
+
+#endif
