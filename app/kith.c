@@ -148,6 +148,24 @@ static void node_free(struct kith *node)
     free(node);
 }
 
+/* What a log that is read later must tell at its beginning. */
+static void log_who_we_are(const struct kith *node)
+{
+    const struct options *o = node->options;
+    const struct config *c = &o->config;
+    char port[16] = "any";
+
+    if (c->terms.listen_port != 0)
+        snprintf(port, sizeof port, "%u", c->terms.listen_port);
+    log_line(&node->sink, LOG_LEVEL_INFO,
+             "kith " KITH_VERSION
+             ", network %s, protocol %s, port %s, home %s, peers file %s, configuration file %s",
+             c->terms.network.name, c->protocol->name, port, o->home,
+             c->peers_file[0] ? c->peers_file : "none", o->has_config_file ? o->config_path : "none");
+    if (o->notice[0])
+        log_line(&node->sink, LOG_LEVEL_INFO, "%s", o->notice);
+}
+
 static bool node_start(struct kith *node, const struct options *options, char *error, size_t error_size)
 {
     if (sodium_init() < 0 || seed_fetch_global_init() < 0 || descriptors_watch_forks() < 0) {
@@ -156,8 +174,7 @@ static bool node_start(struct kith *node, const struct options *options, char *e
     }
     node->options = options;
     node->sink.level = options->config.log_level;
-    if (options->notice[0])
-        log_line(&node->sink, LOG_LEVEL_INFO, "%s", options->notice);
+    log_who_we_are(node);
     if (folder_make("-peersFile", options->config.peers_file, error, error_size) < 0)
         return false;
     node->actor = actor_start(&options->config, &node->sink, error, error_size);

@@ -57,8 +57,9 @@ void lines_read(struct lines *l)
     n = read(l->fd, l->text + l->end, READ_AT_ONCE);
     if (n > 0)
         l->end += (size_t)n;
-    else if (n == 0 || (errno != EINTR && errno != EAGAIN))
+    else if (n == 0 || (errno != EINTR && errno != EAGAIN && (errno != EIO || l->refused)))
         l->ended = true;
+    l->refused = n < 0 && errno == EIO;
 }
 
 /* False while it cannot be told yet. */

@@ -13,6 +13,7 @@ struct lines {
     size_t looked; /* bytes from start that hold no newline */
     bool begun;    /* past the place of a byte order mark */
     bool skipping; /* in a line that was too long */
+    bool refused;  /* by the last read */
     bool ended;
 };
 
@@ -20,7 +21,7 @@ void lines_init(struct lines *l, int fd, size_t longest);
 void lines_fini(struct lines *l);
 
 /* One read; to be called when poll says so, and then does not block. Where memory is short or reading fails,
- * input has ended. */
+ * input has ended; a terminal that is another's since that poll may refuse one read. */
 void lines_read(struct lines *l);
 
 enum lines_result { LINES_NONE, LINES_LINE, LINES_TOO_LONG };

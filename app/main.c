@@ -20,8 +20,9 @@
 
 enum {
     ITEMS_AT_ONCE = 256,
-    END_MS = 1600,  /* after being asked to end, at the latest */
-    FLUSH_MS = 100, /* standard output, and then standard error, has so long to take the last lines */
+    END_MS = 1600,       /* after being asked to end, at the latest */
+    FLUSH_MS = 100,      /* standard output, and then standard error, has so long to take the last lines */
+    BACKGROUND_MS = 300, /* nothing tells a job that it is in the foreground again: it looks so often */
     LINE_SLACK = 65536,
     JSON_BYTES = 8, /* for one of a message: four of base64 for three, and each may be escaped, \\u0041 */
     BAD_CONFIGURATION = 2, /* the exit status */
@@ -34,7 +35,7 @@ struct program {
     struct output out;
     struct lines in;
     int signals;
-    bool stdin_open, ends_with_input;
+    bool stdin_open, stdin_is_terminal, ends_with_input;
     char *pending; /* a line that must be given again when there is room for it */
     size_t pending_size;
     int pending_fd; /* which tells of that */
@@ -157,6 +158,14 @@ static bool take_items(struct program *p)
     return !output_is_full(&p->out);
 }
 
+/* A job in the background leaves what is typed to the job in the foreground. */
+static bool is_in_background(const struct program *p)
+{
+    pid_t foreground = p->stdin_is_terminal ? tcgetpgrp(p->in.fd) : -1;
+
+    return foreground >= 0 && foreground != getpgrp();
+}
+
 enum { FD_SIGNALS, FD_NODE, FD_ROOM, FD_IN, FD_OUT, FD_COUNT };
 
 static void wait(struct program *p, bool more)
@@ -170,8 +179,12 @@ static void wait(struct program *p, bool more)
     };
     int timeout = -1;
 
-    if (p->stdin_open && !p->in.ended && !p->pending && wants_lines(p))
-        fds[FD_IN].fd = p->in.fd;
+    if (p->stdin_open && !p->in.ended && !p->pending && wants_lines(p)) {
+        if (is_in_background(p))
+            timeout = BACKGROUND_MS;
+        else
+            fds[FD_IN].fd = p->in.fd;
+    }
     if (p->quitting) {
         int64_t left = p->quit_by - clock_ms();
 
@@ -222,7 +235,8 @@ static bool prepare(struct program *p, const struct options *o)
     signal(SIGPIPE, SIG_IGN);
     p->signals = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
     p->stdin_open = true;
-    p->ends_with_input = o->json ? input_is_alive(STDIN_FILENO) : isatty(STDIN_FILENO);
+    p->stdin_is_terminal = isatty(STDIN_FILENO);
+    p->ends_with_input = input_is_alive(STDIN_FILENO);
     lines_init(&p->in, STDIN_FILENO,
                (size_t)(o->json ? JSON_BYTES : 1) * o->config.terms.limits.parcel_bytes + LINE_SLACK);
     p->front.node = p->node;
@@ -318,6 +332,15 @@ static int start(struct options *o)
     return EXIT_SUCCESS;
 }
 
+/* Each would end or stop a node that has peers to serve; ignored, it is an error of the read or write alone.
+ */
+static void ignore_signals(void)
+{
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow */
+    signal(SIGTTIN, SIG_IGN); /* a terminal that belongs to the job in the foreground */
+    signal(SIGTTOU, SIG_IGN);
+}
+
 /* What was printed before there is a node. */
 static int flush_stdout(int status)
 {
@@ -335,7 +358,7 @@ int main(int argc, char **argv)
 
     if (!open_standard_descriptors())
         return EXIT_FAILURE;
-    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of its write */
+    ignore_signals();
     if (options_parse(&o, argc, argv, error, sizeof error) < 0)
         return bad_configuration(error);
     if (o.show_help)

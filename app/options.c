@@ -151,6 +151,7 @@ struct loading {
     struct options *o;
     const struct option *only; /* all other keys are left alone, unseen; NULL: every key counts */
     size_t passed_over, named;
+    bool found; /* the file */
 };
 
 /* Names a key in the notice while there is room; what has no room is counted. */
@@ -255,6 +256,7 @@ static int read_config(const struct options *o, struct loading *l, char *error, 
     char what[OPTIONS_ERROR_MAX];
     switch (configfile_read(o->config_path, take_entry, l, what, sizeof what)) {
     case CONFIGFILE_READ:
+        l->found = true;
         return 0;
     case CONFIGFILE_MISSING:
         return config_is_given(o) ? text_fail(error, error_size, "-config: %s", what) : 0;
@@ -271,6 +273,7 @@ int options_load(struct options *o, char *error, size_t error_size)
     if (settle_config_path(o, error, error_size) != 0 || read_config(o, &l, error, error_size) != 0) {
         return -1;
     }
+    o->has_config_file = l.found;
     size_t used = strlen(o->notice);
     if (l.passed_over > l.named) {
         snprintf(o->notice + used, sizeof o->notice - used, " and %zu more", l.passed_over - l.named);

@@ -40,6 +40,7 @@ struct options {
     char customnet[NETWORK_NAME_MAX];
     char home[CONFIG_PATH_MAX]; /* known from options_load or options_finish on; nothing here creates it */
     char config_path[CONFIG_PATH_MAX];
+    bool has_config_file;                    /* options_load has read it */
     char identity_file[CONFIG_PATH_MAX];     /* "" where the protocol has no identities */
     char notice[OPTIONS_NOTICE_MAX];         /* for the log: what options_load passed over; "" for nothing */
     char *given[OPTIONS_MOST][ORIGIN_COUNT]; /* texts, from malloc; NULL where nothing was given */

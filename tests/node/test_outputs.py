@@ -4,11 +4,14 @@ terminal that is shared, input of every sort."""
 import fcntl
 import os
 import pty
+import re
 import resource
+import shutil
 import signal
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import factomwire as wire
 from kithnode import SLOW, Failure, check, run, until
@@ -167,12 +170,14 @@ def the_last_line_that_cannot_be_written(lab):
     """It is at the end alone that the disk is full."""
     path = os.path.join(lab.home, "small")
     with open(path, "wb") as file:
-        program = Program(lab, *NO_GAP, "-peersFile=", stdout=file)
+        program = Program(lab, *NO_GAP, "-peersFile=", stdout=file, stderr=subprocess.PIPE)
         until(lambda: b"listening" in open(path, "rb").read(), 5, "it listens")
         size = os.path.getsize(path) + 1
         resource.prlimit(program.process.pid, resource.RLIMIT_FSIZE, (size, size))
         check(program.ends() == 1, f"exit status {program.process.returncode}")
-    check("standard output: File too large" in program.stderr(), program.stderr())
+    with program.process.stderr as stderr:
+        said = stderr.read()
+    check(b"standard output: File too large" in said, f"{said}")
 
 
 def readers_that_have_gone(lab):
@@ -335,9 +340,129 @@ def the_id_comes_back_whatever_it_is(lab):
     check(program.text.count(b'"event":"error"') == 16, f"{program.text}")
 
 
+# --- a terminal that is shared, and where input ends ---
+
+class Shell:
+    """bash on a terminal, with job control."""
+
+    def __init__(self, lab):
+        self.text = b""
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.execvp("bash", ["bash", "--norc", "--noprofile", "-i"])
+        lab.closers.append(self.close)
+        threading.Thread(target=self._read, daemon=True).start()
+        self.type("echo ready | tr a-z A-Z")
+        self.shows(b"READY")
+
+    def _read(self):
+        try:
+            while True:
+                self.text += os.read(self.fd, 4096)
+        except OSError:
+            pass  # it has ended
+
+    def type(self, line):
+        os.write(self.fd, line.encode() + b"\n")
+
+    def shows(self, what, seconds=5):
+        return until(lambda: what in self.text, seconds, lambda: f"{what!r} in {self.text!r}")
+
+    def close(self):
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+        os.close(self.fd)
+
+
+def state_of(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        return file.read().rpartition(")")[2].split()[0]
+
+
+def a_job_in_the_background(lab):
+    """It serves its peers and writes, whatever is typed for others; in the foreground it reads."""
+    shell, other = Shell(lab), lab.node("-exclusive")
+    node = lab.node("-exclusive", "-peers", other.endpoint, start=False)
+    line = " ".join(f"'{word}'" for word in node.command_line() if word != "-json")
+    shell.type(f"stty tostop; {line} 2>{node.stderr_path} & echo $! >{lab.home}/pid")
+    name = other.wait_from(node.address)
+    with open(f"{lab.home}/pid", encoding="ascii") as file:
+        pid = int(file.read())
+    lab.closers.insert(0, lambda: os.path.exists(f"/proc/{pid}") and os.kill(pid, signal.SIGKILL))
+    shell.shows(b"online: ")
+    shell.type("sleep 1")
+    time.sleep(0.3)
+    shell.type("echo typed ahead | tr a-z A-Z")
+    shell.shows(b"TYPED AHEAD")
+    other.send(name, "a message")
+    shell.shows(b"] a message")
+    check(state_of(pid) in "SR", f"its state is {state_of(pid)}")
+    shell.type("fg")
+    time.sleep(1 * SLOW)
+    shell.type("to the network")
+    check(other.wait("parcel")["text"] == "to the network", f"{other.all('parcel')}")
+    shell.type("/quit")
+    until(lambda: not os.path.exists(f"/proc/{pid}"), 5, "it has ended")
+    shell.type("echo back | tr a-z A-Z")
+    shell.shows(b"BACK")
+
+
+def the_console_ends_with_its_input(lab):
+    """That of a pipe, as with -json; a file and /dev/null just end."""
+    for json in (False, True):
+        program = Program(lab, "-exclusive", json=json).read()
+        program.shows(b"listening")
+        program.process.stdin.close()
+        check(program.ends(None) == 0, f"exit status {program.process.returncode}")
+        program = Program(lab, "-exclusive", json=json, stdin=subprocess.DEVNULL).read()
+        program.shows(b"listening")
+        time.sleep(0.3)
+        check(program.process.poll() is None, "it ended with /dev/null")
+
+
+# --- what it says of itself ---
+
+def the_first_line_of_the_log(lab):
+    config = os.path.join(lab.home, "some.conf")
+    with open(config, "w", encoding="utf-8") as file:
+        file.write("Stall = 1s\nControlPanelPort = 8090\n")
+    node = lab.node("-config", config)
+    first, second = node.stderr().splitlines()[:2]
+    check(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z info: kith \d+\.\d+\.\d+, ", first), first)
+    for word in ("network LOCAL", "protocol factom", "port 8110", f"home {node.home}",
+                 f"peers file {node.home}/peers-LOCAL.json", f"configuration file {config}"):
+        check(word in first, f"{word}: {first}")
+    check("ControlPanelPort" in second, second)
+    node = lab.node("-customnet", "garden", "-networkPort", "0", "-peersFile=", start=False)
+    line = [word for word in node.command_line() if word not in ("-network", "LOCAL")]
+    node.command_line = lambda: line
+    first = node.start().stderr().splitlines()[0]
+    for word in ("network garden", "port any", "peers file none", "configuration file none"):
+        check(word in first, f"{word}: {first}")
+
+
+def scripts_run_is_silent_if_there_is_nothing_to_do(lab):
+    scripts = Path(__file__).parent.parent.parent / "scripts"
+    root, tools = Path(lab.home, "sources"), Path(lab.home, "tools")
+    shutil.copytree(scripts, root / "scripts")
+    for path, text in ((root / "build/kith", "echo node"), (root / "build/build.ninja", ""),
+                       (root / "scripts/deps", ""), (tools / "ninja", "echo 'ninja: no work to do.'")):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+        path.chmod(0o755)
+    done = subprocess.run([root / "scripts/run"], env={"PATH": f"{tools}:{os.environ['PATH']}"}, capture_output=True,
+                          check=False)
+    check((done.returncode, done.stdout, done.stderr) == (0, b"node\n", b""), f"{done}")
+    (tools / "ninja").write_text("#!/bin/sh\necho 'FAILED: x'; exit 1\n", encoding="utf-8")
+    done = subprocess.run([root / "scripts/run"], env={"PATH": f"{tools}:{os.environ['PATH']}"}, capture_output=True,
+                          check=False)
+    check(done.returncode == 1 and done.stderr == b"FAILED: x\n" and not done.stdout, f"{done}")
+
+
 if __name__ == "__main__":
     run([nobody_reads_the_log, nobody_reads_standard_output, a_slow_reader_gets_all_lines_whole,
          standard_output_that_cannot_be_written, the_last_line_that_cannot_be_written, readers_that_have_gone,
          standard_error_that_refuses, names_that_are_no_text, control_characters_are_shown_by_number,
          line_ends_and_byte_order_marks, a_nul_is_an_error_and_cuts_nothing_off, a_message_may_be_escaped_throughout,
-         the_id_comes_back_whatever_it_is])
+         the_id_comes_back_whatever_it_is, a_job_in_the_background, the_console_ends_with_its_input,
+         the_first_line_of_the_log, scripts_run_is_silent_if_there_is_nothing_to_do])

@@ -239,7 +239,7 @@ def messages_both_ways(lab):
             answer = sender.send(to, f"{sender} {text}")
             check(answer["event"] == "sent" and answer["peers"] == 1, f"{answer}")
             got = receiver.wait("parcel", where=lambda e: e["text"] == f"{sender} {text}")
-            check(list(got)[:3] == ["event", "peer", "kind"] and got["kind"] == "Message", f"{got}")
+            check(list(got)[:4] == ["event", "peer", "connection", "kind"] and got["kind"] == "Message", f"{got}")
             check(got["peer"] == by and base64.b64decode(got["base64"]).decode() == got["text"], f"{i}: {got}")
     data = bytes(range(256))
     a.ask(send=name_of_b, kind="Message", base64=base64.b64encode(data).decode())
