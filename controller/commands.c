@@ -4,6 +4,9 @@
 
 #include "controller/private.h"
 
+/* A thousand years: further on, sums of times would be too large for any number. */
+#define BAN_MOST_MS (INT64_C(1000) * 365 * 24 * 3600 * 1000)
+
 void command_free(struct command *c)
 {
     if (!c)
@@ -34,6 +37,8 @@ static void ban(struct controller *c, const struct command *command, uint64_t id
         }
         ip = s->remote.ip;
     }
+    if (ms > BAN_MOST_MS)
+        ms = BAN_MOST_MS;
     book_ban(c->book, &ip, c->now.wall_ms + ms, c->now.wall_ms);
     report_log(c, LOG_LEVEL_INFO, "%s banned for %lld s", ip_format(&ip, text, sizeof text),
                (long long)(ms / 1000));

@@ -16,6 +16,14 @@ enum {
     SPARE_SLOTS = 256, /* for connections that have ended but are not yet drained, and for refusals */
 };
 
+/* The book's clock runs with the monotonic one: where the wall clock leaps, nobody is forgotten, no ban ends
+ * and none lasts longer. What is saved gets the times of the wall clock as it is then. */
+static void set_now(struct controller *c, struct moment now)
+{
+    c->wall_ms = now.wall_ms;
+    c->now = (struct moment){.ms = now.ms, .wall_ms = c->wall_start_ms + now.ms - c->started_ms};
+}
+
 static uint64_t draw(void *context)
 {
     struct controller *c = context;
@@ -102,9 +110,10 @@ struct controller *controller_new(const struct config *config, const struct cont
     c->config = config;
     c->act = actions;
     c->world = world;
-    c->now = now;
-    c->most_slots = controller_most_slots(config);
+    c->wall_start_ms = now.wall_ms;
     c->started_ms = now.ms;
+    set_now(c, now);
+    c->most_slots = controller_most_slots(config);
     c->dial_ms = c->seed_ms = c->save_ms = c->expire_ms = c->report_ms = NEVER;
     c->cat_ms = NEVER;
     if (open_parts(c, restored))
@@ -147,7 +156,7 @@ static void learn_bootstrap(struct controller *c)
 
 void controller_start(struct controller *c, struct moment now)
 {
-    c->now = now;
+    set_now(c, now);
     learn_bootstrap(c);
     schedule(c);
     controller_tick(c, now);
@@ -356,6 +365,7 @@ static void start_saving(struct controller *c, bool unchanged_too)
     s = book_snapshot(c->book);
     if (!s)
         return;
+    book_snapshot_shift(s, c->wall_ms - c->now.wall_ms);
     c->saving = true;
     c->saving_version = book_version(c->book);
     c->act->save_peers(c->world, s);
@@ -411,6 +421,17 @@ static void quit_on(struct controller *c)
     c->act->ended(c->world);
 }
 
+/* Who is connected may have been silent for as long as it likes. */
+static bool must_stay(void *controller, const struct endpoint *e)
+{
+    struct controller *c = controller;
+
+    for (size_t i = 0; i < c->n_online; i++)
+        if (endpoint_equal(&c->slots[c->online[i]].terms.endpoint, e))
+            return true;
+    return special_has_endpoint(c, e);
+}
+
 static void run_due(struct controller *c)
 {
     const struct timings *t = &c->config->terms.timings;
@@ -429,7 +450,7 @@ static void run_due(struct controller *c)
     }
     if (c->expire_ms <= c->now.ms) {
         c->expire_ms = c->now.ms + EXPIRE_MS;
-        book_expire(c->book, special_has_endpoint, c, c->now.wall_ms);
+        book_expire(c->book, must_stay, c, c->now.wall_ms);
         c->dial_wanted = true;
     }
     if (c->cat_ms <= c->now.ms) {
@@ -444,7 +465,7 @@ static void run_due(struct controller *c)
 
 void controller_tick(struct controller *c, struct moment now)
 {
-    c->now = now;
+    set_now(c, now);
     if (c->quitting)
         quit_on(c);
     else
@@ -484,7 +505,7 @@ int64_t controller_deadline(const struct controller *c)
 
 void controller_handle(struct controller *c, struct moment now, const struct message *m)
 {
-    c->now = now;
+    set_now(c, now);
     dispatch(c, m);
 }
 
@@ -505,7 +526,7 @@ bool controller_waits(const struct controller *c)
 
 void controller_retry(struct controller *c, struct moment now)
 {
-    c->now = now;
+    set_now(c, now);
     route_retry(c);
 }
 
@@ -525,7 +546,7 @@ void controller_dropped(struct controller *c, struct peer_ref peer, enum drop_ca
 
 void controller_returned(struct controller *c, struct moment now, const struct message *m)
 {
-    c->now = now;
+    set_now(c, now);
     route_return(c, m);
 }
 

@@ -19,8 +19,10 @@
 
 /* Time, as the core is given it. */
 struct moment {
-    int64_t ms;      /* monotonic */
-    int64_t wall_ms; /* since 1970: for the peer book, which outlives the process */
+    int64_t ms; /* monotonic */
+    /* Since 1970; may leap. It is believed at the start, for what the peer book was given to keep, and
+     * whenever the book is saved. In between the core goes by `ms`. */
+    int64_t wall_ms;
 };
 
 struct dial_terms {

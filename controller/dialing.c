@@ -143,9 +143,10 @@ static void used_free(struct used *u)
  * somebody must not make us knock at them all. */
 static bool is_knocked_at(const struct controller *c, const struct ip *ip)
 {
-    int64_t since = c->now.wall_ms - book_ip_dialed_ms(c->book, ip);
+    int64_t last = book_ip_dialed_ms(c->book, ip), since = c->now.wall_ms - last;
 
-    return !c->config->terms.network.open && since >= 0 && since < c->config->terms.timings.redial;
+    return !c->config->terms.network.open && last != 0 && since >= 0 &&
+           since < c->config->terms.timings.redial;
 }
 
 static bool has_enough(const struct controller *c, const struct ip *ip)

@@ -82,7 +82,9 @@ struct controller {
     const struct config *config;
     const struct controller_actions *act;
     void *world;
-    struct moment now;
+    struct moment now;     /* now.wall_ms: the book's clock, see set_now */
+    int64_t wall_start_ms; /* of the wall clock, at started_ms */
+    int64_t wall_ms;       /* of the wall clock, now: for what is saved alone */
     struct book *book;
     struct recent_key digest_key;
     const struct parcel *arrived; /* the message of a peer that is being handled; not to be looked into */

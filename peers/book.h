@@ -1,8 +1,9 @@
 /* The peer book: every endpoint that the node knows, what it thinks of each IP address, and whom it has
  * banned.
  *
- * Single-threaded: its owner (the controller's core) alone touches it. It reads no clock (now_ms is
- * wall-clock time in milliseconds since 1970, because it is kept across restarts), draws no random number but
+ * Single-threaded: its owner (the controller's core) alone touches it. It reads no clock (now_ms is in
+ * milliseconds since 1970, as the wall clock was at the start, and goes on evenly from there, because it is
+ * kept across restarts: book_snapshot_shift), draws no random number but
  * through the function that it is given, does no I/O and never blocks. The one exception is the
  * secret key of its hash tables, which influences nothing that can be seen from outside. Endpoints, IPs and
  * arrays that are passed stay the caller's. Every table is bounded. Rules: docs/protocols/factom.md,
@@ -65,8 +66,8 @@ struct book_entry {
 struct book_score {
     struct ip ip;
     int32_t quality;      /* as it was at quality_ms */
-    int64_t quality_ms;   /* when it last decayed */
-    int64_t banned_until; /* wall-clock ms; 0 for not banned */
+    int64_t quality_ms;   /* when it last decayed; of one that is banned, when the ban began */
+    int64_t banned_until; /* 0 for not banned */
 };
 
 /* NULL where memory is short. Copies *terms. `now_ms` everywhere is wall-clock. sodium_init must have been
@@ -194,13 +195,18 @@ struct book_snapshot {
 };
 struct book_snapshot *book_snapshot(const struct book *b);
 
+/* Moves all its times by so much: from the clock that the book went by to the wall clock. Any thread. */
+void book_snapshot_shift(struct book_snapshot *s, int64_t by_ms);
+
 /* An empty one with room for so many; any thread. NULL where memory is short. */
 struct book_snapshot *book_snapshot_new(size_t most_entries, size_t most_scores);
 void book_snapshot_free(struct book_snapshot *s); /* NULL is allowed */
 
 /* Puts a snapshot's content into the book (read back at start). That an endpoint was ourselves does not count
  * any more: the node may have moved, and somebody else may be there. Entries are validated as hostile: what
- * is out of range, or in the book already, is left out; times in the future count as now. Where there is not
+ * is out of range, or in the book already, is left out. The wall clock may have leapt since: times in the
+ * future count as now, and so do those of a clock that began in 1970 (before 2020), if it is later now; the
+ * end of a ban moves with its beginning. Where there is not
  * room for all, those that would make room for others last are kept. The snapshot stays the caller's. Returns
  * how many entries and scores were left out. */
 size_t book_restore(struct book *b, const struct book_snapshot *s, int64_t now_ms);

@@ -132,6 +132,7 @@ void book_ban(struct book *b, const struct ip *ip, int64_t until_ms, int64_t now
         return;
     }
     s->banned_until = until_ms;
+    s->quality_ms = now_ms;
     s->quality = 0;
     b->version++;
 }

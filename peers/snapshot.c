@@ -42,9 +42,50 @@ struct book_snapshot *book_snapshot(const struct book *b)
     return s;
 }
 
-static int64_t no_later(int64_t ms, int64_t now_ms)
+/* --- clocks that were wrong --- */
+
+/* Nothing of kith is older than that. Whoever says so began in 1970, or where its clock's battery ended. */
+#define PLAUSIBLE_MS INT64_C(1577836800000) /* 2020-01-01 */
+
+static int64_t shifted(int64_t ms, int64_t by_ms)
 {
-    return ms < now_ms ? ms : now_ms;
+    int64_t sum;
+    if (ms == 0) { /* never */
+        return 0;
+    }
+    if (__builtin_add_overflow(ms, by_ms, &sum)) {
+        return by_ms > 0 ? INT64_MAX : 1;
+    }
+    return sum < 1 ? 1 : sum;
+}
+
+void book_snapshot_shift(struct book_snapshot *s, int64_t by_ms)
+{
+    for (size_t i = 0; i < s->n_entries; i++) {
+        struct book_entry *e = &s->entries[i];
+        e->heard_ms = shifted(e->heard_ms, by_ms);
+        e->learned_ms = shifted(e->learned_ms, by_ms);
+        e->dialed_ms = shifted(e->dialed_ms, by_ms);
+    }
+    for (size_t i = 0; i < s->n_scores; i++) {
+        s->scores[i].quality_ms = shifted(s->scores[i].quality_ms, by_ms);
+        s->scores[i].banned_until = shifted(s->scores[i].banned_until, by_ms);
+    }
+}
+
+/* A time that was, as far as it can be believed. */
+static int64_t past(int64_t ms, int64_t now_ms)
+{
+    bool too_old = ms > 0 && ms < PLAUSIBLE_MS && now_ms >= PLAUSIBLE_MS;
+    return too_old || ms > now_ms ? now_ms : ms;
+}
+
+static struct book_score believed(const struct book_score *s, int64_t now_ms)
+{
+    struct book_score r = *s;
+    r.quality_ms = past(s->quality_ms, now_ms);
+    r.banned_until = shifted(s->banned_until, r.quality_ms - s->quality_ms);
+    return r;
 }
 
 static bool score_is_good(const struct book_score *s)
@@ -53,7 +94,7 @@ static bool score_is_good(const struct book_score *s)
            s->banned_until >= 0;
 }
 
-static bool restore_score(struct book *b, const struct book_score *from, int64_t now_ms)
+static bool restore_score(struct book *b, const struct book_score *from)
 {
     if (b->scores.n >= b->terms.most_ips || table_find(&b->scores, &from->ip) != NULL) {
         return false;
@@ -63,7 +104,6 @@ static bool restore_score(struct book *b, const struct book_score *from, int64_t
         return false;
     }
     *s = *from;
-    s->quality_ms = no_later(from->quality_ms, now_ms);
     return true;
 }
 
@@ -77,10 +117,10 @@ static bool restore_entry(struct book *b, const struct book_entry *from, int64_t
     }
     struct book_entry e = *from;
     e.self = false;
-    e.heard_ms = no_later(e.heard_ms, now_ms);
-    e.dialed_ms = no_later(e.dialed_ms, now_ms);
+    e.heard_ms = past(e.heard_ms, now_ms);
+    e.dialed_ms = e.dialed_ms < now_ms ? e.dialed_ms : now_ms;
     /* Unknown where an older file was imported; 0 would be forgotten at once. */
-    e.learned_ms = e.learned_ms == 0 ? now_ms : no_later(e.learned_ms, now_ms);
+    e.learned_ms = e.learned_ms == 0 ? now_ms : past(e.learned_ms, now_ms);
     return book_add_entry(b, &e) != NULL;
 }
 
@@ -102,7 +142,8 @@ static size_t restore_scores(struct book *b, const struct book_snapshot *s, stru
     size_t n = 0;
     for (size_t i = 0; i < s->n_scores; i++) {
         if (score_is_good(&s->scores[i])) {
-            struct book_score now = book_score_now(b, &s->scores[i], now_ms);
+            struct book_score score = believed(&s->scores[i], now_ms);
+            struct book_score now = book_score_now(b, &score, now_ms);
             /* Bans first, then by the distance from zero. */
             ranks[n++] =
                 (struct table_rank){.worth = {now.banned_until, llabs(now.quality)}, .row = (uint32_t)i};
@@ -111,7 +152,8 @@ static size_t restore_scores(struct book *b, const struct book_snapshot *s, stru
     qsort(ranks, n, sizeof *ranks, compare_worths);
     size_t left_out = s->n_scores - n;
     for (size_t i = 0; i < n; i++) {
-        left_out += !restore_score(b, &s->scores[ranks[i].row], now_ms);
+        struct book_score score = believed(&s->scores[ranks[i].row], now_ms);
+        left_out += !restore_score(b, &score);
     }
     return left_out;
 }

@@ -920,6 +920,63 @@ static void test_restore_trusts_nothing(void **state)
     book_free(b);
 }
 
+static struct book *restored(const struct book_entry *entry, const struct book_score *score, int64_t now)
+{
+    struct book_entry e = *entry;
+    struct book_score q = *score;
+    struct book_snapshot s = {.n_entries = 1, .entries = &e, .n_scores = 1, .scores = &q};
+    struct book *b = book_new(&usual);
+    assert_non_null(b);
+    assert_int_equal(book_restore(b, &s, now), 0);
+    book_expire(b, NULL, NULL, now);
+    return b;
+}
+
+/* The wall clock was, or is, wrong by years: nobody is forgotten, and a ban lasts as long as it should, but
+ * not longer. */
+static void test_restore_after_a_leap(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t written, read;
+    } leaps[] = {
+        {NOW, NOW - 365 * DAY}, /* back by a year */
+        {NOW, 5 * SECOND},      /* back to 1970, where a clock begins that has no battery */
+        {MINUTE, NOW},          /* and forward from there */
+        {NOW, NOW + HOUR},      /* no leap at all */
+    };
+    for (size_t i = 0; i < sizeof leaps / sizeof leaps[0]; i++) {
+        int64_t then = leaps[i].written, now = leaps[i].read;
+        int64_t over = i == 3 ? then + DAY : now + DAY;
+        struct book_entry e = {.endpoint = at("1.0.0.1:80"), .heard_ms = then, .learned_ms = then};
+        struct book_score s = {.ip = ip_of("2.0.0.1"), .quality_ms = then, .banned_until = then + DAY};
+        struct book *b = restored(&e, &s, now);
+        assert_true(knows(b, "1.0.0.1:80"));
+        assert_true(is_banned(b, "2.0.0.1", now));
+        assert_true(is_banned(b, "2.0.0.1", over - 1));
+        assert_false(is_banned(b, "2.0.0.1", over));
+        book_free(b);
+    }
+}
+
+static void test_snapshot_is_shifted(void **state)
+{
+    (void)state;
+    struct book_entry e[] = {{.heard_ms = 0, .learned_ms = 5, .dialed_ms = INT64_MAX}};
+    struct book_score q[] = {{.quality_ms = NOW, .banned_until = NOW + DAY}, {.quality_ms = NOW}};
+    struct book_snapshot s = {.n_entries = 1, .entries = e, .n_scores = 2, .scores = q};
+    book_snapshot_shift(&s, DAY);
+    assert_int_equal(e[0].heard_ms, 0); /* never stays never */
+    assert_int_equal(e[0].learned_ms, 5 + DAY);
+    assert_int_equal(e[0].dialed_ms, INT64_MAX);
+    assert_int_equal(q[0].quality_ms, NOW + DAY);
+    assert_int_equal(q[0].banned_until, NOW + 2 * DAY);
+    assert_int_equal(q[1].banned_until, 0);
+    book_snapshot_shift(&s, -2 * NOW);
+    assert_int_equal(e[0].learned_ms, 1);
+    assert_int_equal(q[0].banned_until, 1);
+}
+
 static void test_restore_keeps_the_best(void **state)
 {
     (void)state;
@@ -1016,6 +1073,8 @@ int main(void)
         cmocka_unit_test(test_snapshot_round_trip),
         cmocka_unit_test(test_restore_trusts_nothing),
         cmocka_unit_test(test_restore_keeps_the_best),
+        cmocka_unit_test(test_restore_after_a_leap),
+        cmocka_unit_test(test_snapshot_is_shifted),
         cmocka_unit_test(test_ten_thousand_are_chosen_from_quickly),
     };
     return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);

@@ -395,24 +395,6 @@ static void an_ip_is_dialed_at_one_port_in_a_while(void **state)
     world_free(w);
 }
 
-/* It may have been wrong, by years. */
-static void a_clock_that_is_set_back_bars_no_ip(void **state)
-{
-    struct world *w = internet_world();
-
-    (void)state;
-    w->config.terms.limits.dials = 1;
-    world_open(w);
-    seed_ports(w, "11.1.0.1:8000", 2);
-    pass(w, 1000);
-    assert_int_equal(w->n_dialed, 1);
-    ended(w, w->dialed[0], END_DIAL_FAILED);
-    w->wall_ahead_ms = -3600 * 1000;
-    pass(w, 1000);
-    assert_int_equal(w->n_dialed, 2);
-    world_free(w);
-}
-
 static void at_home_every_port_of_an_ip_is_dialed(void **state)
 {
     struct world *w = world_new();
@@ -741,7 +723,6 @@ int main(void)
         promise_test("F17", a_special_peer_is_kept_whatever_it_has_earned),
         cmocka_unit_test(no_more_dials_at_once_than_are_allowed),
         promise_test("P10", an_ip_is_dialed_at_one_port_in_a_while),
-        cmocka_unit_test(a_clock_that_is_set_back_bars_no_ip),
         cmocka_unit_test(at_home_every_port_of_an_ip_is_dialed),
         cmocka_unit_test(who_is_connected_already_is_dialed_last),
         promise_test("P48", dials_are_spread_over_groups_in_use),
