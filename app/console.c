@@ -273,7 +273,7 @@ static enum front_result console_line(struct front *f, char *line, size_t size)
         print_line(f->out, line, size);
         output_printf(f->out, " (/help shows them)\n");
     } else if (r != KITH_OK) {
-        output_printf(f->out, "* %s\n", kith_result_text(r));
+        output_printf(f->out, "* %s\n", r == KITH_INVALID ? "longer than -maxParcel" : kith_result_text(r));
     }
     return FRONT_DONE;
 }

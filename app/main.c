@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "app/front.h"
@@ -23,6 +24,7 @@ enum {
     END_MS = 1600,       /* after being asked to end, at the latest */
     FLUSH_MS = 100,      /* standard output, and then standard error, has so long to take the last lines */
     BACKGROUND_MS = 300, /* nothing tells a job that it is in the foreground again: it looks so often */
+    BLOCKED_MS = 20,     /* a read, at the longest */
     LINE_SLACK = 65536,
     JSON_BYTES = 8, /* for one of a message: four of base64 for three, and each may be escaped, \\u0041 */
     BAD_CONFIGURATION = 2, /* the exit status */
@@ -166,6 +168,17 @@ static bool is_in_background(const struct program *p)
     return foreground >= 0 && foreground != getpgrp();
 }
 
+/* Another process that shares the input may have taken it since the poll: an alarm ends the wait for more,
+ * and it comes again, as the first may be too early. */
+static void read_input(struct program *p)
+{
+    const struct timeval often = {.tv_usec = BLOCKED_MS * 1000};
+
+    setitimer(ITIMER_REAL, &(struct itimerval){often, often}, NULL);
+    lines_read(&p->in);
+    setitimer(ITIMER_REAL, &(struct itimerval){.it_value = {0}}, NULL);
+}
+
 enum { FD_SIGNALS, FD_NODE, FD_ROOM, FD_IN, FD_OUT, FD_COUNT };
 
 static void wait(struct program *p, bool more)
@@ -197,7 +210,7 @@ static void wait(struct program *p, bool more)
     if (fds[FD_SIGNALS].revents)
         take_signals(p);
     if (fds[FD_IN].revents)
-        lines_read(&p->in);
+        read_input(p);
 }
 
 static void run(struct program *p)
@@ -223,6 +236,11 @@ static bool input_is_alive(int fd)
     return fstat(fd, &s) == 0 && (S_ISFIFO(s.st_mode) || S_ISSOCK(s.st_mode) || isatty(fd));
 }
 
+static void wake_up(int number)
+{
+    (void)number;
+}
+
 static bool prepare(struct program *p, const struct options *o)
 {
     sigset_t signals;
@@ -233,6 +251,8 @@ static bool prepare(struct program *p, const struct options *o)
     sigaddset(&signals, SIGHUP);
     sigprocmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
+    sigaction(SIGALRM, &(struct sigaction){.sa_handler = wake_up},
+              NULL); /* no SA_RESTART: it is to interrupt */
     p->signals = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
     p->stdin_open = true;
     p->stdin_is_terminal = isatty(STDIN_FILENO);
@@ -344,7 +364,7 @@ static void ignore_signals(void)
 /* What was printed before there is a node. */
 static int flush_stdout(int status)
 {
-    if (fflush(stdout) == 0 && !ferror(stdout))
+    if ((fflush(stdout) == 0 && !ferror(stdout)) || errno == EPIPE)
         return status;
     fprintf(stderr, "kith: standard output: %s\n", strerror(errno));
     return EXIT_FAILURE;

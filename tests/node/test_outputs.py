@@ -407,6 +407,22 @@ def a_job_in_the_background(lab):
     shell.shows(b"BACK")
 
 
+def input_that_processes_share(lab):
+    """All wake for each line, and one gets it: nobody is held up by a line that has gone when it looks."""
+    reader, writer = os.pipe()
+    programs = [Program(lab, "-exclusive", stdin=reader).read() for _ in range(4)]
+    for program in programs:
+        program.shows(b"listening")
+    for i in range(3000):
+        os.write(writer, b'{"command":"status","id":%d}\n' % i)
+        time.sleep(0.0005)
+    until(lambda: sum(p.text.count(b'"id":') for p in programs) == 3000, 5, "each request is answered once")
+    for program in programs:
+        check(program.ends() == 0, f"exit status {program.process.returncode}")
+    os.close(reader)
+    os.close(writer)
+
+
 def the_console_ends_with_its_input(lab):
     """That of a pipe, as with -json; a file and /dev/null just end."""
     for json in (False, True):
@@ -464,5 +480,6 @@ if __name__ == "__main__":
          standard_output_that_cannot_be_written, the_last_line_that_cannot_be_written, readers_that_have_gone,
          standard_error_that_refuses, names_that_are_no_text, control_characters_are_shown_by_number,
          line_ends_and_byte_order_marks, a_nul_is_an_error_and_cuts_nothing_off, a_message_may_be_escaped_throughout,
-         the_id_comes_back_whatever_it_is, a_job_in_the_background, the_console_ends_with_its_input,
-         the_first_line_of_the_log, scripts_run_is_silent_if_there_is_nothing_to_do])
+         the_id_comes_back_whatever_it_is, a_job_in_the_background, input_that_processes_share,
+         the_console_ends_with_its_input, the_first_line_of_the_log,
+         scripts_run_is_silent_if_there_is_nothing_to_do])
