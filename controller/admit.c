@@ -1,4 +1,5 @@
 /* Who may stay: accepted sockets and finished handshakes. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,8 +29,7 @@ static void start(struct controller *c, struct slot *s, struct accepted *a, bool
 {
     if (c->act->accept(c->world, slot_ref(c, s), a, refuse, alternatives, n))
         return;
-    report_log(c, LOG_LEVEL_WARNING, "a connection was closed unanswered: %s",
-               end_reason_text(END_RESOURCES));
+    note(c, NOTE_SHORTAGE, "a connection was closed unanswered: %s", end_reason_text(END_RESOURCES));
     c->shed++;
     slot_free(c, s);
 }
@@ -39,6 +39,7 @@ static void refuse(struct controller *c, struct accepted *a)
     struct book_choice choice = {.skip = skip, .random = draw, .context = c};
     struct endpoint alternatives[ALTERNATIVES_MAX];
     struct slot *s = slot_take(c, SLOT_REFUSING, DIRECTION_INCOMING);
+    char text[ENDPOINT_TEXT_MAX];
     size_t n;
 
     if (!s) {
@@ -50,6 +51,10 @@ static void refuse(struct controller *c, struct accepted *a)
     slots_settle(c);
     n = book_shareable(c->book, &choice, c->config->merits.share_above, alternatives, ALTERNATIVES_MAX,
                        c->now.wall_ms);
+    note(c, NOTE_REFUSAL,
+         "connection %" PRIu64 ", from %s: refused, all %u places for incoming ones are taken; "
+         "%zu others named",
+         s->number, endpoint_format(&s->remote, text, sizeof text), c->config->incoming, n);
     start(c, s, a, true, alternatives, n);
 }
 
@@ -87,8 +92,11 @@ static void log_refused(struct controller *c, const struct accepted *a, const ch
 
     if (!told)
         c->refusal_ms = c->now.ms + REFUSAL_MS;
-    report_log(c, told ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "%s closed unanswered: %s",
-               endpoint_format(&a->remote, text, sizeof text), why);
+    endpoint_format(&a->remote, text, sizeof text);
+    if (told)
+        note(c, NOTE_REFUSAL, "%s closed unanswered: %s", text, why);
+    else
+        report_log(c, LOG_LEVEL_INFO, "%s closed unanswered: %s", text, why);
 }
 
 /* Special peers come on top: of an IP that has some, as many connections as it has special peers. */
@@ -154,6 +162,29 @@ static void learn(struct controller *c, struct slot *s)
         book_identify(c->book, e, &s->terms.id, s->direction == DIRECTION_OUTGOING);
 }
 
+static void note_handshake(struct controller *c, const struct slot *s)
+{
+    char from[ENDPOINT_TEXT_MAX], at[ENDPOINT_TEXT_MAX] = "nowhere";
+
+    if (!note_is_wanted(c, NOTE_HANDSHAKE))
+        return;
+    if (s->terms.endpoint.port)
+        endpoint_format(&s->terms.endpoint, at, sizeof at);
+    note(c, NOTE_HANDSHAKE,
+         "connection %" PRIu64 ", %s %s: handshake of %s, version %u, node id %08" PRIx64
+         ", to be dialed at %s",
+         s->number, s->direction == DIRECTION_OUTGOING ? "to" : "from",
+         endpoint_format(&s->remote, from, sizeof from), s->terms.hash, s->terms.version, s->terms.node_id,
+         at);
+}
+
+static void send_away(struct controller *c, struct slot *s, enum end_reason why)
+{
+    note(c, NOTE_REFUSAL, "connection %" PRIu64 ", %s: refused, %s", s->number, s->terms.hash,
+         end_reason_text(why));
+    slot_close(c, s, why, true);
+}
+
 void admit_online(struct controller *c, struct slot *s, const struct peer_terms *terms)
 {
     struct service_peer p;
@@ -161,19 +192,20 @@ void admit_online(struct controller *c, struct slot *s, const struct peer_terms 
     s->terms = *terms;
     if (s->direction == DIRECTION_OUTGOING && !s->remote.port)
         s->remote = terms->endpoint;
+    note_handshake(c, s);
     if (s->closing)
         return;
     if (is_barred(c, s->special, &s->remote.ip)) {
-        slot_close(c, s, END_BANNED, true);
+        send_away(c, s, END_BANNED);
         return;
     }
     if (is_duplicate(c, s)) {
-        slot_close(c, s, END_DUPLICATE, true);
+        send_away(c, s, END_DUPLICATE);
         return;
     }
     s->service_state = calloc(1, c->config->protocol->peer_size ? c->config->protocol->peer_size : 1);
     if (!s->service_state) {
-        slot_close(c, s, END_RESOURCES, true);
+        send_away(c, s, END_RESOURCES);
         return;
     }
     learn(c, s);

@@ -116,6 +116,7 @@ struct controller *controller_new(const struct config *config, const struct cont
     c->most_slots = controller_most_slots(config);
     c->dial_ms = c->seed_ms = c->save_ms = c->expire_ms = c->report_ms = NEVER;
     c->cat_ms = NEVER;
+    notes_init(c);
     if (open_parts(c, restored))
         return c;
     controller_free(c);
@@ -192,8 +193,11 @@ static void on_credit(struct controller *c, const struct message *m)
         return;
     if (m->tag)
         slot_credit(c, s, (int64_t)m->tag * c->config->merits.good);
-    if (m->id)
-        slot_credit(c, s, (int64_t)m->id * c->config->merits.bad);
+    if (!m->id)
+        return;
+    note(c, NOTE_FAULT, "%s: %llu faults that do not end its session", s->terms.hash,
+         (unsigned long long)m->id);
+    slot_credit(c, s, (int64_t)m->id * c->config->merits.bad);
 }
 
 static int32_t merit_of(const struct controller *c, enum end_reason reason)
@@ -224,8 +228,8 @@ static void log_ended(struct controller *c, struct slot *s, const struct ending 
         address_format(&s->to, text, sizeof text);
     else if (s->remote.port)
         endpoint_format(&s->remote, text, sizeof text);
-    report_log(c, LOG_LEVEL_INFO, "%s ended, %s: %s", name,
-               s->direction == DIRECTION_OUTGOING ? "outgoing" : "incoming", e->text);
+    note(c, NOTE_ENDED, "%s ended, %s: %s", name,
+         s->direction == DIRECTION_OUTGOING ? "outgoing" : "incoming", e->text);
 }
 
 /* The connection is over, but what it had read before may still be on its way: its place is freed by
@@ -274,11 +278,17 @@ static void on_gone(struct controller *c, const struct message *m)
 static void on_seeds(struct controller *c, struct seed_report *r)
 {
     int64_t reseed = c->config->terms.timings.reseed;
+    size_t added = 0;
 
     if (r->error[0])
         report_log(c, LOG_LEVEL_WARNING, "seeds: %s", r->error);
-    for (size_t i = 0; i < r->n; i++)
+    for (size_t i = 0; i < r->n; i++) {
+        added += !book_find(c->book, &r->endpoints[i]);
         book_learn(c->book, &r->endpoints[i], SOURCE_SEED, c->now.wall_ms);
+    }
+    note(c, NOTE_UPKEEP, "seeds: %zu of %zu addresses are new, next %s in %lld s", added, r->n,
+         r->next_try_ms ? "try" : "look",
+         (long long)(r->next_try_ms ? r->next_try_ms : c->config->terms.timings.reseed) / 1000);
     if (r->next_try_ms == 0) {
         report_log(c, LOG_LEVEL_INFO, "seeds: %zu addresses, %zu bad lines, %zu names not found", r->n,
                    r->bad_lines, r->unresolved);
@@ -294,6 +304,8 @@ static void on_saved(struct controller *c, bool failed)
     c->saving = false;
     if (!failed)
         c->saved_version = c->saving_version;
+    if (c->config->peers_file[0])
+        note(c, NOTE_UPKEEP, "peers file %s: %s", c->config->peers_file, failed ? "not written" : "written");
 }
 
 static void dispatch(struct controller *c, const struct message *m)
@@ -366,6 +378,9 @@ static void start_saving(struct controller *c, bool unchanged_too)
     if (!s)
         return;
     book_snapshot_shift(s, c->wall_ms - c->now.wall_ms);
+    if (c->config->peers_file[0])
+        note(c, NOTE_UPKEEP, "peers file %s: %zu addresses and %zu scores to write", c->config->peers_file,
+             s->n_entries, s->n_scores);
     c->saving = true;
     c->saving_version = book_version(c->book);
     c->act->save_peers(c->world, s);
@@ -380,6 +395,7 @@ static void cat_round(struct controller *c)
         ordinary += !c->slots[c->online[i]].special && !c->slots[c->online[i]].closing;
     if (ordinary <= most)
         return;
+    note(c, NOTE_UPKEEP, "round: %zu ordinary peers, all but %zu are disconnected", ordinary, most);
     candidates = ordinary;
     for (size_t i = 0; i < c->n_online && ordinary > most; i++) {
         struct slot *s = &c->slots[c->online[i]];
@@ -418,6 +434,7 @@ static void quit_on(struct controller *c)
     if (c->saving)
         return;
     c->done = true;
+    notes_run(c, true);
     c->act->ended(c->world);
 }
 
@@ -442,6 +459,7 @@ static void run_due(struct controller *c)
     if (c->seed_ms <= c->now.ms && !c->seeding) {
         c->seeding = true;
         c->seed_ms = NEVER;
+        note(c, NOTE_UPKEEP, "seeds: asked for, %zu addresses known", book_count(c->book));
         c->act->fetch_seeds(c->world);
     }
     if (c->save_ms <= c->now.ms) {
@@ -466,6 +484,7 @@ static void run_due(struct controller *c)
 void controller_tick(struct controller *c, struct moment now)
 {
     set_now(c, now);
+    notes_run(c, false);
     if (c->quitting)
         quit_on(c);
     else
@@ -498,6 +517,7 @@ int64_t controller_deadline(const struct controller *c)
     at = sooner(at, c->save_ms);
     at = sooner(at, c->expire_ms);
     at = sooner(at, c->cat_ms);
+    at = sooner(at, notes_deadline(c));
     return sooner(at, c->drops_untold ? c->report_ms : NEVER);
 }
 

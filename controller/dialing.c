@@ -1,5 +1,7 @@
 /* Whom to dial, and when: ordinary peers until enough outgoing connections stand; controller/specials.c dials
  * the others. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,12 +67,15 @@ static void note_outage(struct controller *c, const struct ip *ip)
 
 /* --- dialing --- */
 
-struct slot *dialing_start(struct controller *c, const struct dial_terms *terms)
+struct slot *dialing_start(struct controller *c, const struct dial_terms *terms, const char *why)
 {
     struct slot *s = slot_take(c, SLOT_DIALING, DIRECTION_OUTGOING);
+    char text[ENDPOINT_TEXT_MAX];
 
     if (!s)
         return NULL;
+    note(c, NOTE_DIAL, "connection %" PRIu64 ": dials %s, %s", s->number,
+         address_format(&terms->to, text, sizeof text), why);
     s->special = terms->special;
     s->to = terms->to;
     if (terms->n == 1)
@@ -79,6 +84,7 @@ struct slot *dialing_start(struct controller *c, const struct dial_terms *terms)
         s->remote.port = 0;
     if (c->act->dial(c->world, slot_ref(c, s), terms))
         return s;
+    note(c, NOTE_DIAL, "connection %" PRIu64 ": %s", s->number, end_reason_text(END_RESOURCES));
     slot_free(c, s);
     return NULL;
 }
@@ -199,13 +205,15 @@ static bool dial_endpoint(struct controller *c, const struct endpoint *e)
 {
     struct dial_terms terms = {.to.port = e->port};
     const struct book_entry *known;
+    char why[64];
 
     ip_format(&e->ip, terms.to.host, sizeof terms.to.host);
     known = book_find(c->book, e);
     if (known)
         terms.to.id = known->id;
     book_dialed(c->book, e, c->now.wall_ms);
-    if (dialing_start(c, &terms))
+    snprintf(why, sizeof why, "for %u outgoing connections, %u there", c->config->outgoing, c->n_outgoing);
+    if (dialing_start(c, &terms, why))
         return true;
     book_spared(c->book, e);
     note_outage(c, &e->ip);
@@ -328,11 +336,19 @@ int64_t dialing_deadline(const struct controller *c)
 
 /* --- what came of it --- */
 
-static void learn_alternatives(struct controller *c, const struct ending *e)
+static void learn_alternatives(struct controller *c, const struct slot *s, const struct ending *e)
 {
-    for (size_t i = 0; i < e->n_alternatives; i++)
-        if (c->config->terms.network.open || ip_is_routable(&e->alternatives[i].ip))
-            book_learn(c->book, &e->alternatives[i], SOURCE_PEER, c->now.wall_ms);
+    size_t added = 0;
+
+    for (size_t i = 0; i < e->n_alternatives; i++) {
+        if (!c->config->terms.network.open && !ip_is_routable(&e->alternatives[i].ip))
+            continue;
+        added += !book_find(c->book, &e->alternatives[i]);
+        book_learn(c->book, &e->alternatives[i], SOURCE_PEER, c->now.wall_ms);
+    }
+    if (e->n_alternatives > 0)
+        note(c, NOTE_SHARE, "connection %" PRIu64 ": named %zu others, %zu are new", s->number,
+             e->n_alternatives, added);
 }
 
 /* Whether the dialed address is as good as before: it was us who ended it, or had no memory; whoever is a
@@ -359,6 +375,18 @@ static void note_dialed(struct controller *c, const struct slot *s, enum end_rea
         book_failed(c->book, &s->remote, c->now.wall_ms);
 }
 
+/* Why it failed says the line about its end, too. */
+static void note_failed(struct controller *c, const struct slot *s, enum end_reason reason)
+{
+    const struct book_entry *known = s->special || !s->remote.port ? NULL : book_find(c->book, &s->remote);
+    char failures[48] = "";
+
+    if (known)
+        snprintf(failures, sizeof failures, ", %u failures in a row", known->failures);
+    note(c, NOTE_DIAL, "connection %" PRIu64 ": came to nothing, %s%s", s->number, end_reason_text(reason),
+         failures);
+}
+
 /* A dialed connection has ended, or never was one. */
 void dialing_ended(struct controller *c, struct slot *s, enum end_reason reason, const struct ending *e)
 {
@@ -367,7 +395,9 @@ void dialing_ended(struct controller *c, struct slot *s, enum end_reason reason,
     if (s->remote.port)
         note_dialed(c, s, reason);
     specials_ended(c, s, reason);
-    learn_alternatives(c, e);
+    learn_alternatives(c, s, e);
+    if (!s->was_online)
+        note_failed(c, s, reason);
     c->dial_wanted = true;
     if (s->was_online && c->refill_ms <= c->now.ms)
         c->refill_ms = c->now.ms + core_between(c, 0, LOST_MS);

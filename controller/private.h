@@ -78,6 +78,33 @@ struct sending {
     uint64_t sent; /* peers that have it */
 };
 
+/* What lines of the log are about: each has a level, and a bound of its own, so that no peer can fill the
+ * log, or hide one thing behind another. */
+#define NOTE_KINDS(X)                                                                                        \
+    X(NOTE_DIAL, LOG_LEVEL_DEBUG, "dials")                                                                   \
+    X(NOTE_HANDSHAKE, LOG_LEVEL_DEBUG, "handshakes")                                                         \
+    X(NOTE_REFUSAL, LOG_LEVEL_DEBUG, "refusals")                                                             \
+    X(NOTE_SHARE, LOG_LEVEL_DEBUG, "shared addresses")                                                       \
+    X(NOTE_FAULT, LOG_LEVEL_DEBUG, "faults of peers")                                                        \
+    X(NOTE_SCORE, LOG_LEVEL_DEBUG, "scores")                                                                 \
+    X(NOTE_UPKEEP, LOG_LEVEL_DEBUG, "upkeep") /* seeds, peers file, rounds: not brought about by peers */    \
+    X(NOTE_ONLINE, LOG_LEVEL_INFO, "peers that came online")                                                 \
+    X(NOTE_ENDED, LOG_LEVEL_INFO, "connections that ended")                                                  \
+    X(NOTE_SENT_AWAY, LOG_LEVEL_INFO, "peers that were sent away")                                           \
+    X(NOTE_DROPS, LOG_LEVEL_WARNING, "dropped parcels")                                                      \
+    X(NOTE_SHORTAGE, LOG_LEVEL_WARNING, "connections closed unanswered")
+
+#define NOTE_KIND_ENUM(name, level, text) name,
+enum note_kind { NOTE_KINDS(NOTE_KIND_ENUM) NOTE_KIND_COUNT };
+#undef NOTE_KIND_ENUM
+
+struct note_bound {
+    int64_t room;      /* lines that may still come now */
+    int64_t filled_ms; /* when that was last added to */
+    uint64_t left_out; /* lines, not told yet */
+    int64_t tell_ms;   /* when they are told */
+};
+
 struct controller {
     const struct config *config;
     const struct controller_actions *act;
@@ -111,6 +138,7 @@ struct controller {
     struct waiting_list answers;    /* of the service, to peers */
 
     struct outage outages[2]; /* of IPv6 and of IPv4 */
+    struct note_bound notes[NOTE_KIND_COUNT];
     struct endpoint listening;
     bool dial_wanted, drops_untold, seeding, saving, quitting, saved_at_end, hurried, done;
     uint64_t saved_version, saving_version;
@@ -151,8 +179,8 @@ int64_t dialing_deadline(const struct controller *c);
 uint32_t dialing_wanted(struct controller *c); /* outgoing connections, special peers not counted */
 void dialing_online(struct controller *c, struct slot *s);
 void dialing_ended(struct controller *c, struct slot *s, enum end_reason reason, const struct ending *e);
-/* NULL where it could not be started. */
-struct slot *dialing_start(struct controller *c, const struct dial_terms *terms);
+/* NULL where it could not be started. `why` is for the log. */
+struct slot *dialing_start(struct controller *c, const struct dial_terms *terms, const char *why);
 bool dialing_can_reach(const struct controller *c,
                        const struct ip *ip);      /* with the family that we dial from */
 bool dialing_failed_here(enum end_reason reason); /* before it was online: it says nothing of the peer */
@@ -209,6 +237,15 @@ void report_slot_drops(struct controller *c, struct slot *s);
 void report_drops(struct controller *c); /* tells the application of drops since the last time */
 void report_log(struct controller *c, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* notes.c: as report_log, within the bound of the kind; what goes beyond is counted and told a second later.
+ * What is costly to make up for a line asks first whether it is wanted. */
+void notes_init(struct controller *c);
+bool note_is_wanted(const struct controller *c, enum note_kind kind);
+void note(struct controller *c, enum note_kind kind, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void notes_run(struct controller *c, bool all); /* tells what was left out, or what is due of it */
+int64_t notes_deadline(const struct controller *c);
 
 /* commands.c */
 void command_leave(struct controller *c, struct peer_ref peer, uint64_t id); /* MSG_LEAVE */

@@ -106,9 +106,9 @@ void report_online(struct controller *c, struct slot *s)
     struct node_event *e = event(NODE_ONLINE, 0);
     char text[ENDPOINT_TEXT_MAX];
 
-    report_log(c, LOG_LEVEL_INFO, "%s online, %s, version %u, from %s", s->terms.hash,
-               s->direction == DIRECTION_OUTGOING ? "outgoing" : "incoming", s->terms.version,
-               endpoint_format(&s->remote, text, sizeof text));
+    note(c, NOTE_ONLINE, "%s online, %s, version %u, from %s", s->terms.hash,
+         s->direction == DIRECTION_OUTGOING ? "outgoing" : "incoming", s->terms.version,
+         endpoint_format(&s->remote, text, sizeof text));
     if (e)
         describe(c, s, &e->peer);
     tell(c, e);
@@ -197,8 +197,8 @@ static void tell_drops(struct controller *c, struct slot *s, uint64_t *untold)
             describe(c, s, &e->peer);
         e->count = untold[cause];
         snprintf(e->text, sizeof e->text, "%s", drop_cause_text((enum drop_cause)cause));
-        report_log(c, LOG_LEVEL_WARNING, "%s: %llu parcels dropped: %s", s ? s->terms.hash : "gone peers",
-                   (unsigned long long)untold[cause], e->text);
+        note(c, NOTE_DROPS, "%s: %llu parcels dropped: %s", s ? s->terms.hash : "gone peers",
+             (unsigned long long)untold[cause], e->text);
         untold[cause] = 0;
         tell(c, e);
     }

@@ -210,9 +210,14 @@ void slot_credit(struct controller *c, struct slot *s, int64_t merit)
 
 void slot_settle(struct controller *c, struct slot *s)
 {
+    char text[IP_TEXT_MAX];
+
     if (s->credit == 0 || !s->remote.port)
         return;
     book_merit(c->book, &s->remote.ip, s->credit, c->now.wall_ms);
+    if (note_is_wanted(c, NOTE_SCORE))
+        note(c, NOTE_SCORE, "%s: %+d points, quality %d", ip_format(&s->remote.ip, text, sizeof text),
+             (int)s->credit, (int)book_quality(c->book, &s->remote.ip, c->now.wall_ms));
     s->credit = 0;
 }
 

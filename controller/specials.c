@@ -295,7 +295,7 @@ static void special_dial(struct controller *c, struct special *p)
     p->unfit = unfit;
     if (unfit)
         return;
-    s = dialing_start(c, &terms);
+    s = dialing_start(c, &terms, "a special peer");
     if (s)
         p->slot = slot_ref(c, s);
     else
@@ -386,6 +386,7 @@ void specials_ended(struct controller *c, struct slot *s, enum end_reason reason
 {
     struct special *p = special_of_slot(c, s);
     int64_t redial = c->config->terms.timings.redial_special;
+    char text[ENDPOINT_TEXT_MAX];
 
     if (s->was_online)
         try_doubles(c);
@@ -406,4 +407,7 @@ void specials_ended(struct controller *c, struct slot *s, enum end_reason reason
         p->spared = 0;
         dial_later(c, p, 0);
     }
+    note(c, NOTE_DIAL, "special peer %s: next dial in %lld ms",
+         address_format(&p->address, text, sizeof text),
+         (long long)(p->dial_ms > c->now.ms ? p->dial_ms - c->now.ms : 0));
 }

@@ -44,6 +44,7 @@ static size_t do_share(void *world, struct peer_ref asker, struct endpoint *out,
         return 0;
     slots_settle(c);
     n = book_shareable(c->book, &choice, c->config->merits.share_above, out, most, c->now.wall_ms);
+    note(c, NOTE_SHARE, "%s was told of %zu addresses", s.asker->terms.hash, n);
     for (size_t i = 0; ids && i < n; i++)
         ids[i] = book_find(c->book, &out[i])->id;
     return n;
@@ -53,15 +54,21 @@ static void do_learn(void *world, struct peer_ref from, const struct endpoint *e
                      const struct peer_id *ids, size_t n)
 {
     struct controller *c = world;
+    const struct slot *s = slot_find(c, from);
+    size_t added = 0, unfit = 0;
 
-    (void)from;
     for (size_t i = 0; i < n; i++) {
-        if (!c->config->terms.network.open && !ip_is_routable(&endpoints[i].ip))
+        if (!c->config->terms.network.open && !ip_is_routable(&endpoints[i].ip)) {
+            unfit++;
             continue;
+        }
+        added += !book_find(c->book, &endpoints[i]);
         book_learn(c->book, &endpoints[i], SOURCE_PEER, c->now.wall_ms);
         if (ids && ids[i].size > 0)
             book_identify(c->book, &endpoints[i], &ids[i], false);
     }
+    note(c, NOTE_SHARE, "%s told us of %zu addresses: %zu are new, %zu are none of a public network",
+         s ? s->terms.hash : "a peer that has gone", n, added, unfit);
     c->dial_wanted = true;
 }
 
@@ -81,7 +88,7 @@ static void do_disconnect(void *world, struct peer_ref p, enum end_reason why, c
 
     if (!s)
         return;
-    report_log(c, LOG_LEVEL_INFO, "%s: %s", s->terms.hash, text);
+    note(c, NOTE_SENT_AWAY, "%s: %s", s->terms.hash, text);
     slot_close(c, s, why, false);
 }
 

@@ -364,6 +364,18 @@ def connections_are_numbered(lab):
     check(gone == numbers, f"{gone}, not {numbers}")
 
 
+def the_debug_log_tells_of_dials_and_handshakes(lab):
+    a, b, name_of_a, name_of_b = lab.pair("-logLevel", "debug")
+    number = b.wait("online")["connection"]
+    by_b = (f"connection {number}: dials {a.endpoint}, a special peer",
+            f"connection {number}, to {a.endpoint}: handshake of {name_of_a}, version 10",
+            f"{name_of_a} told us of ")
+    by_a = (f": handshake of {name_of_b}, version 10", f"{name_of_b} was told of ")
+    for node, lines in ((b, by_b), (a, by_a)):
+        for line in lines:
+            until(lambda: line in Path(node.stderr_path).read_text(), 5, f"{node} logs {line!r}")
+
+
 def versions_of_the_protocol(lab):
     """The dialer's version is spoken, but a listener of version 9 answers 9."""
     for dialer, listener, spoken in ((9, 10, 9), (10, 10, 10), (11, 10, 11), (10, 9, 9), (11, 9, 11), (10, 11, 10)):
@@ -508,5 +520,6 @@ if __name__ == "__main__":
     run([version_and_help, bad_configuration, a_port_in_use_is_an_error, flags_in_each_spelling, any_free_port,
          configuration_file, sighup_reads_the_special_peers_again, signals_end_it, quit_and_the_end_of_input,
          garbage_on_stdin, a_line_that_is_too_long, messages_both_ways, kinds_of_targets, send_to_nobody, ids_come_back,
-         ban_and_unban, disconnect_and_special, status_and_peers, connections_are_numbered, versions_of_the_protocol,
-         recorded_streams, nobody_reads_its_output, closed_standard_descriptors, console, console_ends_with_its_input])
+         ban_and_unban, disconnect_and_special, status_and_peers, connections_are_numbered,
+         the_debug_log_tells_of_dials_and_handshakes, versions_of_the_protocol, recorded_streams, nobody_reads_its_output,
+         closed_standard_descriptors, console, console_ends_with_its_input])

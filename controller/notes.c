@@ -1,0 +1,86 @@
+/* What the log is told. Peers bring most of it about, so that each kind of line has a bound. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "controller/private.h"
+
+enum {
+    BURST = 100,     /* lines of a kind that may come at once */
+    PER_SECOND = 10, /* and afterwards */
+    TELL_MS = 1000,  /* how soon it is told how many were left out */
+};
+
+static const struct {
+    enum log_level level;
+    const char *text;
+} kinds[] = {
+#define NOTE_KIND(name, level, text) [name] = {level, text},
+    NOTE_KINDS(NOTE_KIND)
+#undef NOTE_KIND
+};
+
+void notes_init(struct controller *c)
+{
+    for (int i = 0; i < NOTE_KIND_COUNT; i++)
+        c->notes[i] = (struct note_bound){.room = BURST, .filled_ms = c->now.ms};
+}
+
+bool note_is_wanted(const struct controller *c, enum note_kind kind)
+{
+    return kinds[kind].level <= c->config->log_level;
+}
+
+static bool take_room(struct controller *c, struct note_bound *b)
+{
+    int64_t more = (c->now.ms - b->filled_ms) * PER_SECOND / 1000;
+
+    b->filled_ms += more * 1000 / PER_SECOND;
+    b->room = more > BURST - b->room ? BURST : b->room + more;
+    if (b->room > 0) {
+        b->room--;
+        return true;
+    }
+    if (b->left_out++ == 0)
+        b->tell_ms = c->now.ms + TELL_MS;
+    return false;
+}
+
+void note(struct controller *c, enum note_kind kind, const char *format, ...)
+{
+    char line[512];
+    va_list arguments;
+
+    if (!note_is_wanted(c, kind) || !take_room(c, &c->notes[kind]))
+        return;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    c->act->log(c->world, kinds[kind].level, line);
+}
+
+static void tell_left_out(struct controller *c, enum note_kind kind)
+{
+    struct note_bound *b = &c->notes[kind];
+
+    report_log(c, kinds[kind].level, "%" PRIu64 " more lines about %s were left out", b->left_out,
+               kinds[kind].text);
+    b->left_out = 0;
+}
+
+void notes_run(struct controller *c, bool all)
+{
+    for (int i = 0; i < NOTE_KIND_COUNT; i++)
+        if (c->notes[i].left_out > 0 && (all || c->notes[i].tell_ms <= c->now.ms))
+            tell_left_out(c, (enum note_kind)i);
+}
+
+int64_t notes_deadline(const struct controller *c)
+{
+    int64_t at = NEVER;
+
+    for (int i = 0; i < NOTE_KIND_COUNT; i++)
+        if (c->notes[i].left_out > 0 && c->notes[i].tell_ms < at)
+            at = c->notes[i].tell_ms;
+    return at;
+}
