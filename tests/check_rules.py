@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Checks the sources against rules that no compiler knows: no locks, randomness from libsodium alone, and which folder
-may include which.
+"""Checks the sources against rules that no compiler knows: no locks, randomness from libsodium alone, which folder may
+include which, and that the core knows neither the system nor anything that runs beside it.
 
 Usage: check_rules.py [root of the sources]
 Prints each violation as FILE:LINE: what it is, and which promises hold. Exit code: 0 none, 1 some.
@@ -35,12 +35,21 @@ FORBIDDEN = [
                                        r"|(srand|srandom|rand_r|random_r|srandom_r|[enj]rand48|srand48|lcong48)\s*\()"),
 ]
 
+# The core is who includes this, or what it leads to. It reaches the world by its table of actions alone, so that another
+# transport, or a virtual one, takes the place of the real one: it includes no more than these.
+CORE = "controller/private.h"
+CORE_HEADERS = {"controller/controller.h", "controller/events.h", "controller/config.h"}
+CORE_SYSTEM = {"stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h", "string.h"}
+CORE_OWN = re.compile(r"(peers/\w+|protocol/protocol|connection/events|seed/fetcher|controller/(?!actor)\w+"
+                      r"|queue/(log|mailbox|message|outlet|parcel))\.h")
+
 # The promises that a kind of violation would break, for scripts/checklist.
-SHOWN = {"lock": "no locks [F32]"}
+SHOWN = {"lock": "no locks [F32]", "layer": "the layers know each other in one direction [F28]"}
 
 COMMENT_OR_STRING = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.DOTALL)
 # In angle brackets too, where they lead into one of the folders.
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"|<(?=(?:' + "|".join(ARROWS) + r')/))([^">]+)')
+ANY_INCLUDE = re.compile(r'^\s*#\s*include\s*["<]([^">]+)')
 PROTOCOL_FOLDER = re.compile(r'protocol/\w+/')
 
 
@@ -70,7 +79,16 @@ def check_include(path, line):
         if not found[1].endswith(".pb-c.h"):
             yield f"not from the root of the sources: {found[1]}"
     elif folder != own and folder not in ARROWS[own]:
-        yield f"{own} must not include {folder}: {found[1]}"
+        yield f"layer: {own} must not include {folder}: {found[1]}"
+
+
+def check_core(path, text):
+    if path not in CORE_HEADERS and path != CORE and f'#include "{CORE}"' not in text:
+        return
+    for number, line in enumerate(text.splitlines(), 1):
+        found = ANY_INCLUDE.match(line)
+        if found and found[1] not in CORE_SYSTEM and not CORE_OWN.fullmatch(found[1]):
+            yield f"{path}:{number}: layer: the core must not include {found[1]}"
 
 
 def check_protocol_names(path, line):
@@ -86,6 +104,7 @@ def check_file(root, path):
         for check in (check_forbidden(line), check_include(path, line), check_protocol_names(path, line)):
             for violation in check:
                 yield f"{path}:{number}: {violation}"
+    yield from check_core(path, text)
 
 
 def main():

@@ -134,11 +134,16 @@ def exclusive_dials_special_peers_only(lab):
 
 @promises("F16", "P16")
 def special_peers_and_the_asker_are_not_shared(lab):
-    special, other = lab.node("-exclusive"), lab.node("-exclusive")
+    """Wherever a special peer comes from: several of the flags, the file, a host name."""
+    specials, other = [lab.node("-exclusive") for _ in range(3)], lab.node("-exclusive")
+    named = lab.node("-exclusive", address="127.0.0.1", port=9107)
+    config = Path(lab.home, "special.conf")
+    config.write_text(f"LocalSpecialPeers = {specials[2]}\n", encoding="utf-8")
     server = lab.seeds([other.endpoint])
-    node = lab.node(*FAST, "-peers", special.endpoint, "-seedURL", server.url)
-    node.wait_online(special)
-    node.wait_online(other)
+    node = lab.node(*FAST, "-config", str(config), "-peers", f"{specials[0]} {specials[1]} localhost:{named.port}",
+                    "-seedURL", server.url)
+    for each in (*specials, named, other):
+        node.wait_online(each)
     peer = RawPeer(node, lab.address())
     peer.send(PING, b"Ping")
     peer.receive_kind(PONG)

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The promises of docs/checklist.md that the tests of other files do not show already, each against running nodes."""
+import itertools
 import json
 import os
 import re
@@ -221,6 +222,11 @@ def the_port_of_the_flag(lab):
                 listening.append(words[1])
     host = socket.inet_aton(node.address)[::-1].hex().upper()
     check(listening == [f"{host}:{9203:04X}"], f"it listens on {listening}")
+    for version in ("9", "10", "11"):  # and peers are told so
+        other = lab.node("-exclusive")
+        dialer = lab.node("-exclusive", "-networkPort", "9203", "-protocolVersion", version, "-peers", other.endpoint)
+        online = other.wait("online")
+        check(online["address"] == f"{dialer.address}:9203", f"V{version}: {online}")
 
 
 @promises("F4", "F27")
@@ -378,24 +384,31 @@ def peers_are_asked_for_and_shared(lab):
 
 # --- what is checked, and what it costs ---
 
-def foreign_handshake(version):
+def foreign_handshake(version, network):
     if version == 11:
-        return wire.handshake(network=wire.MAIN)
-    return gobwire.handshake(version, Network=wire.MAIN)
+        return wire.handshake(network=network)
+    return gobwire.handshake(version, Network=network)
 
 
 @promises("F9")
 def the_network_is_checked_in_each_version(lab):
-    """In handshakes, and in V9 in each parcel of a session."""
+    """In handshakes, in refusals, and in V9 in each parcel of a session."""
     node = lab.node("-exclusive")
-    for version in (9, 10, 11):
+    numbers = wire.MAIN, wire.LOCAL ^ 1, wire.LOCAL ^ 0x80000000  # one bit, at either end, makes another network
+    for version, number in itertools.product((9, 10, 11), numbers):
         source = lab.address()
         with dial(node.address, source) as sock:
-            sock.sendall(foreign_handshake(version))
+            sock.sendall(foreign_handshake(version, number))
             closed_within(sock, 3)
-        line = re.compile(f"{re.escape(source)}.*network feedbeef")
+        line = re.compile(f"{re.escape(source)}.*network {number:08x}")
         until(lambda p=line: p.search(node.stderr()), 2, f"V{version}: the reason in the log")
-    check(node.status()["ended"]["wrong network"] == 3, f"{node.status()['ended']}")
+    check(node.status()["ended"]["wrong network"] == 9, f"{node.status()['ended']}")
+    refusing = listener(lab)
+    node.command("special", peers=refusing.endpoint)
+    with refusing.accept() as sock:
+        sock.sendall(wire.handshake(network=wire.MAIN, kind=wire.REJECT))
+        closed_within(sock, 3)
+    until(lambda: node.status()["ended"]["wrong network"] == 10, 2, "a refusal of another network")
     check(not node.all("online"), "one came online")
     peer = closes(lab, gobwire.GobPeer(node, lab.address()))
     name = node.wait("online")["peer"]
@@ -434,7 +447,8 @@ def each_field_of_a_parcel_is_checked(lab):
 
 @promises("F11", "F12")
 def a_score_belongs_to_an_ip_address(lab):
-    """Traffic raises and lowers it, another port and node id keep it, another address has its own."""
+    """Traffic raises and lowers it, another port and node id keep it, another address has its own. What somebody earns
+    who goes at once is kept as well."""
     node, source, good = lab.node("-exclusive", "-acceptInterval", "0"), lab.address(), 50
 
     def score(address):
@@ -455,6 +469,13 @@ def a_score_belongs_to_an_ip_address(lab):
     closes(lab, RawPeer(node, source, node_id=0x82, port=b"9002"))
     node.wait_online(f"{source}:9002")
     check(after - 2 <= score(source) <= after + 2, f"another port: its score is {score(source)}, {after} before")
+    brief, mark = RawPeer(node, source, node_id=0x83, port=b"9003"), node.mark()
+    for i in range(good):
+        brief.send(wire.MESSAGE, b"brief %d" % i)
+    brief.alive()
+    brief.close()
+    node.wait("offline", since=mark, where=lambda e: e["peer"].startswith(f"{source}:9003 "))
+    check(score(source) >= after + good - 3, f"{good} more, and its score is {score(source)}, {after} before")
     stranger = lab.address()
     closes(lab, RawPeer(node, stranger, node_id=0x82, port=b"9002"))
     node.wait_online(f"{stranger}:9002")

@@ -502,6 +502,11 @@ static void test_merits_decay(void **state)
     merit(b, "1.2.3.4", -10, NOW + HOUR + 59 * MINUTE);
     assert_int_equal(quality(b, "1.2.3.4", NOW + HOUR + 59 * MINUTE), 890);
     assert_int_equal(quality(b, "1.2.3.4", NOW + 2 * HOUR), 801);
+    /* It is that address's alone, and of none near to it. */
+    static const char *const others[] = {"1.2.3.5", "1.2.4.4", "9.2.3.4", "::102:304"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        assert_int_equal(quality(b, others[i], NOW), 0);
+    }
 
     merit(b, "5.6.7.8", -15, NOW);
     assert_int_equal(quality(b, "5.6.7.8", NOW + HOUR), -13);

@@ -1137,7 +1137,7 @@ int main(void)
         promise_test("F11", merits_do_not_wrap_around),
         cmocka_unit_test(demerits_count_at_once),
         cmocka_unit_test(commands_about_nobody_are_errors),
-        cmocka_unit_test(cat_rounds_drop_ordinary_peers),
+        promise_test("F17", cat_rounds_drop_ordinary_peers),
         promise_test("P31", nobody_is_dropped_where_no_rounds_are_asked_for),
         promise_test("P26", who_is_not_heard_of_is_forgotten),
         promise_test("P26", who_is_heard_from_is_not_forgotten),

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "app/option.h"
+#include "tests/unit/promise.h"
 
 #define SECOND INT64_C(1000)
 #define MINUTE INT64_C(60000)
@@ -266,7 +267,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_option_has_its_default),
         cmocka_unit_test(no_option_is_left_out),
-        cmocka_unit_test(each_network_brings_its_own),
+        promise_test("F26", each_network_brings_its_own),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }

@@ -259,6 +259,8 @@ static const struct gob_case gob_cases[] = {
     {"without nonce", END_NONE, LOCAL, 9, 3, 8110, "Peer Request", 12},
     {"type 8 without nonce", END_HANDSHAKE, LOCAL, 10, 8, 8110, "Peer Request", 12},
     {"network", END_NETWORK, LOCAL + 1, 10, 8, 8110, NONCE, 8},
+    {"network's high bits", END_NETWORK, LOCAL | 0x80000000, 10, 8, 8110, NONCE, 8},
+    {"network of a refusal", END_NETWORK, LOCAL ^ 0x10000, 10, 9, 8110, "[]", 2},
     {"network before version", END_NETWORK, LOCAL + 1, 8, 8, 8110, NONCE, 8},
     {"version", END_VERSION, LOCAL, 8, 8, 8110, NONCE, 8},
     {"version before port", END_VERSION, LOCAL, 8, 8, 0, NONCE, 8},
@@ -671,6 +673,7 @@ static void test_bad_v9_parcels(void **state)
     static const struct gob_case cases[] = {
         {"good", END_NONE, LOCAL, 9, 6, 8110, "x", 1},
         {"network", END_BAD_INPUT, LOCAL + 1, 9, 6, 8110, "x", 1},
+        {"network's high bits", END_BAD_INPUT, LOCAL | 0x80000000, 9, 6, 8110, "x", 1},
         {"version", END_BAD_INPUT, LOCAL, 10, 6, 8110, "x", 1},
         {"type", END_BAD_INPUT, LOCAL, 9, 10, 8110, "x", 1},
         {"handshake", END_BAD_INPUT, LOCAL, 9, 8, 8110, NONCE, 8},
@@ -1363,7 +1366,7 @@ int main(void)
         cmocka_unit_test(test_msg_like_protobuf_c),
         promise_test("F7 F8", test_service_asks),
         cmocka_unit_test(test_service_learns_only_where_it_asked),
-        promise_test("F7", test_service_answers),
+        promise_test("F7 F8", test_service_answers),
         cmocka_unit_test(test_service_delivers),
         cmocka_unit_test(test_table),
     };
