@@ -18,6 +18,7 @@
 #include "app/options.h"
 #include "queue/clock.h"
 #include "queue/log_writer.h"
+#include "queue/utf8.h"
 
 enum {
     ITEMS_AT_ONCE = 256,
@@ -315,6 +316,7 @@ static int serve(struct options *o)
     if (!p.node) {
         output_fini(&p.out, FLUSH_MS);
         snprintf(why, sizeof why, "kith: %s", error);
+        utf8_make_harmless(why);
         return end_log(p.log, why);
     }
     return end_log(p.log, serve_node(&p, o, why, sizeof why));

@@ -866,6 +866,28 @@ static void embedding(void **state)
 }
 
 /* What was collected from a file goes along, and either may be freed first. */
+static void names_and_urls_are_utf8_without_control_characters(void **state)
+{
+    (void)state;
+    struct options o;
+    char error[OPTIONS_ERROR_MAX];
+    static const char *const names[] = {"customnet", "nodeName", "seedURL"};
+    static const char *const bad[] = {"http://caf\xe9", "http://caf\xc3", "http://a\xc2\x9b",
+                                      "http://\xed\xa0\x80", "http://a\nb"};
+    options_init(&o);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        for (size_t j = 0; j < sizeof bad / sizeof bad[0]; j++) {
+            assert_int_equal(options_set(&o, names[i], bad[j], error, sizeof error), -1);
+            assert_non_null(strstr(error, names[i]));
+            assert_null(strpbrk(error, "\xe9\xc3\xc2\x9b\xed\xa0\x80\n"));
+        }
+        assert_int_equal(options_set(&o, names[i], "http://caf\xc3\xa9", error, sizeof error), 0);
+    }
+    /* A path is bytes. */
+    assert_int_equal(options_set(&o, "peersFile", "/tmp/caf\xe9", error, sizeof error), 0);
+    options_free(&o);
+}
+
 static void copies(void **state)
 {
     (void)state;
@@ -951,6 +973,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(given_config, set_up, tear_down),
         cmocka_unit_test_setup_teardown(reload, set_up, tear_down),
         cmocka_unit_test_setup_teardown(embedding, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(names_and_urls_are_utf8_without_control_characters, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(copies, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
