@@ -26,8 +26,6 @@ enum connection_control {
     CONNECTION_CLOSE, /* tag: enum end_reason; id: 1 for at once, 0 for after what is queued has gone */
 };
 
-#define TARGETS_MAX 8
-
 struct connection_terms {
     struct peer_ref ref;
     const struct protocol *protocol;

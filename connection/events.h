@@ -5,6 +5,8 @@
 
 #include "protocol/protocol.h"
 
+#define TARGETS_MAX 8 /* addresses that one dial tries */
+
 /*    type           lane      tag     id      body or parcel                                            */
 #define CONNECTION_MESSAGES(X)                                                                               \
     X(MSG_ONLINE) /* control   -       -       struct peer_terms: the handshake is done */                   \

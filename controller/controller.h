@@ -11,7 +11,7 @@
 #ifndef KITH_CONTROLLER_CONTROLLER_H
 #define KITH_CONTROLLER_CONTROLLER_H
 
-#include "connection/connection.h"
+#include "connection/events.h"
 #include "controller/config.h"
 #include "controller/events.h"
 #include "peers/book.h"

@@ -39,7 +39,7 @@ FORBIDDEN = [
 # transport, or a virtual one, takes the place of the real one: it includes no more than these.
 CORE = "controller/private.h"
 CORE_HEADERS = {"controller/controller.h", "controller/events.h", "controller/config.h"}
-CORE_SYSTEM = {"stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h", "string.h"}
+CORE_SYSTEM = {"inttypes.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h", "string.h"}
 CORE_OWN = re.compile(r"(peers/\w+|protocol/protocol|connection/events|seed/fetcher|controller/(?!actor)\w+"
                       r"|queue/(log|mailbox|message|outlet|parcel))\.h")
 
