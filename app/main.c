@@ -23,7 +23,7 @@
 enum {
     ITEMS_AT_ONCE = 256,
     END_MS = 1600,       /* after being asked to end, at the latest */
-    FLUSH_MS = 100,      /* standard output, and then standard error, has so long to take the last lines */
+    FLUSH_MS = 100,      /* standard error has so long to take the last lines */
     BACKGROUND_MS = 300, /* nothing tells a job that it is in the foreground again: it looks so often */
     BLOCKED_MS = 20,     /* a read, at the longest */
     LINE_SLACK = 65536,
@@ -35,6 +35,7 @@ struct program {
     struct front front;
     struct kith *node;
     struct log_writer *log;
+    struct log_sink log_sink; /* what this file says itself */
     struct output out;
     struct lines in;
     int signals;
@@ -62,8 +63,7 @@ static void reload(struct program *p)
     char error[KITH_ERROR_MAX];
 
     if (kith_reload(p->node, 0, error, sizeof error) == KITH_INVALID)
-        log_line(&(struct log_sink){log_writer_line, p->log, LOG_LEVEL_ERROR}, LOG_LEVEL_ERROR,
-                 "%s; the special peers stay as they are", error);
+        log_line(&p->log_sink, LOG_LEVEL_ERROR, "%s; the special peers stay as they are", error);
 }
 
 static void take_signals(struct program *p)
@@ -276,6 +276,16 @@ static int end_log(struct log_writer *log, const char *why)
     return why ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+static void end_output(struct program *p)
+{
+    int64_t soon = clock_ms() + OUTPUT_STILL_MS;
+
+    output_fini(&p->out, p->quit_by > soon ? p->quit_by : soon);
+    if (p->out.left > 0 && !p->out.error)
+        log_line(&p->log_sink, LOG_LEVEL_WARNING, "standard output: the last %zu bytes were not read",
+                 p->out.left);
+}
+
 /* Runs the node; NULL, or why it could not go on. */
 static const char *serve_node(struct program *p, const struct options *o, char *why, size_t why_size)
 {
@@ -285,7 +295,7 @@ static const char *serve_node(struct program *p, const struct options *o, char *
         run(p);
         p->front.close(&p->front);
     }
-    output_fini(&p->out, FLUSH_MS);
+    end_output(p);
     kith_close(p->node);
     lines_fini(&p->in);
     if (!prepared)
@@ -312,9 +322,10 @@ static int serve(struct options *o)
         log_writer_end(p.log, FLUSH_MS);
         return EXIT_FAILURE;
     }
+    p.log_sink = (struct log_sink){.line = log_writer_line, .context = p.log, .level = o->config.log_level};
     p.node = kith_open_options(o, log_to_writer, p.log, error, sizeof error);
     if (!p.node) {
-        output_fini(&p.out, FLUSH_MS);
+        output_fini(&p.out, 0);
         snprintf(why, sizeof why, "kith: %s", error);
         utf8_make_harmless(why);
         return end_log(p.log, why);

@@ -232,38 +232,44 @@ void output_sleep_end(struct output *o)
 
 /* --- its end --- */
 
-/* Until all is written, or cannot be, or it is time. */
+/* Sleeps until the thread has written more, or `ms` are over. */
+static void wait_for_thread(struct output *o, int64_t ms)
+{
+    int fd = output_sleep_begin(o);
+
+    if (fd >= 0)
+        poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, (int)ms);
+    output_sleep_end(o);
+}
+
 static void flush(struct output *o, int64_t by_ms)
 {
-    int64_t left;
+    int64_t now = clock_ms(), still_by = now + OUTPUT_STILL_MS;
+    size_t left;
 
-    for (output_write(o); output_size(o) > 0 && !o->error; output_write(o)) {
-        int fd = output_sleep_begin(o);
-
-        left = by_ms - clock_ms();
-        if (fd >= 0 && left > 0)
-            poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, (int)left);
-        output_sleep_end(o);
-        if (left <= 0)
-            return;
+    for (output_write(o); (left = output_size(o)) > 0 && !o->error && now < by_ms && now < still_by;) {
+        wait_for_thread(o, (by_ms < still_by ? by_ms : still_by) - now);
+        output_write(o);
+        now = clock_ms();
+        if (output_size(o) < left)
+            still_by = now + OUTPUT_STILL_MS;
     }
 }
 
-void output_fini(struct output *o, int ms)
+void output_fini(struct output *o, int64_t by_ms)
 {
     struct output_thread *t = o->thread;
-    int64_t by_ms = clock_ms() + ms, left;
 
     if (!t)
         return;
     flush(o, by_ms);
+    o->left = output_size(o);
     atomic_store_explicit(&t->ending, true, memory_order_relaxed);
     bell_ring(&t->bell);
-    left = by_ms - clock_ms();
-    if (thread_end(t->thread, left > 0 ? (int)left : 0)) {
+    if (thread_end(t->thread, o->left > 0 ? 0 : OUTPUT_STILL_MS)) {
         o->error = o->error ? o->error : t->error;
         free_thread(t);
     }
     free(o->text);
-    *o = (struct output){.error = o->error, .is_terminal = o->is_terminal};
+    *o = (struct output){.error = o->error, .left = o->left, .is_terminal = o->is_terminal};
 }

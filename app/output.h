@@ -5,10 +5,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* With so many bytes unwritten, output_is_full: nothing further is taken from the node, which then slows its
  * peers down. */
 #define OUTPUT_ENOUGH ((size_t)1 << 20)
+
+#define OUTPUT_STILL_MS 150
 
 struct output_thread;
 
@@ -17,15 +20,16 @@ struct output {
     char *text; /* not yet given to the thread */
     size_t size, capacity;
     bool is_terminal;
-    int error; /* an error number: what kept the text from being written; all further text is thrown away */
+    size_t left; /* after output_fini: bytes that nobody took */
+    int error;   /* an error number: what kept the text from being written; all further text is thrown away */
 };
 
 /* `fd` stays the caller's, and its mode is not changed. False where memory or a thread is short. */
 bool output_init(struct output *o, int fd);
 
-/* Waits up to `ms` for the text that is left, and up to a tenth of a second more where nobody takes it. Only
- * `error` is left, 0 where all was written or nobody took it. */
-void output_fini(struct output *o, int ms);
+/* Waits for the text that is left while the other end goes on taking it, until by_ms (of clock_ms) at most,
+ * and gives up after OUTPUT_STILL_MS in which it took nothing. Only `error` and `left` remain. */
+void output_fini(struct output *o, int64_t by_ms);
 
 void output_add(struct output *o, const char *text, size_t size); /* a copy */
 

@@ -144,6 +144,26 @@ def a_slow_reader_gets_all_lines_whole(lab):
     check(program.ends() == 0, f"exit status {program.process.returncode}")
 
 
+def the_last_lines_go_out_while_they_are_read(lab):
+    """What has been said when the end comes is not lost to a reader that needs a second for it; what nobody reads is
+    told of."""
+    for reads in (True, False):
+        program = Program(lab, *NO_GAP)
+        fcntl.fcntl(program.process.stdout, fcntl.F_SETPIPE_SZ, 4096)
+        program.type(b'{"command":"status"}\n' * 200)
+        time.sleep(0.3)
+        program.process.send_signal(signal.SIGTERM)
+        text = b""
+        while reads and not text.endswith(b'{"event":"ended"}\n'):
+            more = os.read(program.process.stdout.fileno(), 8192)
+            check(more, f"the output ends with {text[-100:]}")
+            text += more
+            time.sleep(0.02)
+        check(program.ends(None) == 0, f"exit status {program.process.returncode}")
+        check(("bytes were not read" in program.stderr()) != reads, program.stderr())
+        check(text.count(b'"status"') == (200 if reads else 0), f"{text.count(b'status')} answers")
+
+
 # --- outputs that refuse ---
 
 def standard_output_that_cannot_be_written(lab):
@@ -477,9 +497,9 @@ def scripts_run_is_silent_if_there_is_nothing_to_do(lab):
 
 if __name__ == "__main__":
     run([nobody_reads_the_log, nobody_reads_standard_output, a_slow_reader_gets_all_lines_whole,
-         standard_output_that_cannot_be_written, the_last_line_that_cannot_be_written, readers_that_have_gone,
-         standard_error_that_refuses, names_that_are_no_text, control_characters_are_shown_by_number,
-         line_ends_and_byte_order_marks, a_nul_is_an_error_and_cuts_nothing_off, a_message_may_be_escaped_throughout,
-         the_id_comes_back_whatever_it_is, a_job_in_the_background, input_that_processes_share,
-         the_console_ends_with_its_input, the_first_line_of_the_log,
-         scripts_run_is_silent_if_there_is_nothing_to_do])
+         the_last_lines_go_out_while_they_are_read, standard_output_that_cannot_be_written,
+         the_last_line_that_cannot_be_written, readers_that_have_gone, standard_error_that_refuses,
+         names_that_are_no_text, control_characters_are_shown_by_number, line_ends_and_byte_order_marks,
+         a_nul_is_an_error_and_cuts_nothing_off, a_message_may_be_escaped_throughout, the_id_comes_back_whatever_it_is,
+         a_job_in_the_background, input_that_processes_share, the_console_ends_with_its_input,
+         the_first_line_of_the_log, scripts_run_is_silent_if_there_is_nothing_to_do])
