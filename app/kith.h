@@ -26,11 +26,12 @@
  * `error` may be NULL, or of size 0, for whoever does not want the text. Nothing else is said of NULL below,
  * but where it means something.
  *
- * All descriptors are close-on-exec. A child of fork(3) has none of the node's threads; the library closes
- * the child's copies of the node's descriptors before fork returns there, so that port and connections are
- * the parent's alone. In the child each call on that node does nothing: it is KITH_CLOSED, KITH_NOTHING, NULL
- * or -1. kith_close frees nothing there; parcels that were kept may be released. The child may open nodes of
- * its own. What vfork(2) and clone(2) make is for exec or _exit alone.
+ * All descriptors are close-on-exec, but for a pair by which libcurl wakes itself while a seed list is
+ * fetched: it leads nowhere else. A child of fork(3) has none of the node's threads; the library closes the
+ * child's copies of the node's descriptors before fork returns there, so that port and connections are the
+ * parent's alone. In the child each call on that node does nothing: it is KITH_CLOSED, KITH_NOTHING, NULL or
+ * -1. kith_close frees nothing there; parcels that were kept may be released. The child may open nodes of its
+ * own. What vfork(2) and clone(2) make is for exec or _exit alone.
  *
  * This header is all that a program needs. All text is UTF-8 and ends with a NUL; times are milliseconds. */
 #ifndef KITH_H
