@@ -5,25 +5,76 @@
 #include <sys/stat.h>
 
 #include "app/text.h"
-#include "controller/config.h"
+#include "peers/place.h"
 
-int folder_make(const char *option, const char *file, char *error, size_t error_size)
+bool folder_is_home(const struct options *o, const char *file)
 {
-    char path[CONFIG_PATH_MAX];
-    size_t length = strlen(file);
-    if (length == 0) {
+    size_t length = strlen(o->home);
+    return length > 0 && strncmp(file, o->home, length) == 0 &&
+           (file[length] == '/' || o->home[length - 1] == '/');
+}
+
+/* 0, or -1 with errno. The last slash of `path` is put back. */
+static int make_above(char *path)
+{
+    char *slash = strrchr(path, '/');
+    if (slash == NULL || slash == path) {
+        errno = ENOENT;
+        return -1;
+    }
+    *slash = '\0';
+    int result = mkdir(path, S_IRWXU) == 0 || errno == EEXIST ? 0 : -1;
+    *slash = '/';
+    return result;
+}
+
+/* Makes it, and what it is in, if need be. 0, or -1 with errno. */
+static int make(char *path)
+{
+    if (mkdir(path, S_IRWXU) == 0 || errno == EEXIST) {
         return 0;
     }
-    if (length >= sizeof path) {
-        return text_fail(error, error_size, "%s: the path is too long", option);
+    if (errno != ENOENT || make_above(path) != 0) {
+        return -1;
     }
-    memcpy(path, file, length + 1);
-    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        if (mkdir(path, S_IRWXU) < 0 && errno != EEXIST) {
-            return text_fail(error, error_size, "%s: '%s' cannot be made: %s", option, path, strerror(errno));
-        }
-        *slash = '/';
+    return mkdir(path, S_IRWXU) == 0 || errno == EEXIST ? 0 : -1;
+}
+
+static int make_home(const struct options *o, char *error, size_t error_size)
+{
+    char path[CONFIG_PATH_MAX];
+    struct stat s;
+    size_t length = strlen(o->home);
+    memcpy(path, o->home, length + 1);
+    while (length > 1 && path[length - 1] == '/') {
+        path[--length] = '\0';
     }
+    /* A folder that is there needs no leave to be made. */
+    if (stat(path, &s) != 0 && (make(path) != 0 || stat(path, &s) != 0)) {
+        return text_fail(error, error_size, "-home: '%s' cannot be made: %s", path, strerror(errno));
+    }
+    return S_ISDIR(s.st_mode) ? 0 : text_fail(error, error_size, "-home: '%s' is not a folder", path);
+}
+
+int folder_check(const char *option, const char *file, char *error, size_t error_size)
+{
+    struct place p;
+    if (*file == '\0') {
+        return 0;
+    }
+    if (place_open(&p, file) != 0) {
+        return text_fail(error, error_size, "%s: '%s' lies in a folder that cannot be opened: %s", option,
+                         file, strerror(errno));
+    }
+    place_close(&p);
     return 0;
+}
+
+int folder_ready(const struct options *o, char *error, size_t error_size)
+{
+    bool at_home = folder_is_home(o, o->config.peers_file) || folder_is_home(o, o->identity_file);
+    if (at_home && make_home(o, error, error_size) != 0) {
+        return -1;
+    }
+    return folder_check("-peersFile", o->config.peers_file, error, error_size);
 }

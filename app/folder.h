@@ -1,12 +1,25 @@
-/* Making the folder of a file that is going to be written. */
+/* The folders of a node's own files. */
 #ifndef KITH_APP_FOLDER_H
 #define KITH_APP_FOLDER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
-/* Any thread; blocks on the disk. Makes the folder of `file`, with those above it, for their owner alone;
- * those that exist stay as they are. Does nothing for "". 0; or -1 with `error`, one line that begins with
- * the name of the option that says where the file is: "-peersFile". */
-int folder_make(const char *option, const char *file, char *error, size_t error_size);
+#include "app/options.h"
+
+/* Does not block. Whether the file is in o's home, or in a folder in there; not for "". */
+bool folder_is_home(const struct options *o, const char *file);
+
+/* Any thread; blocks on the disk. Readies the folders of finished options. The home is made if one of the
+ * node's files lies in it, with the folder that the home itself is in, for their owner alone; those that
+ * exist stay as they are. No other folder is made: a path that was mistyped is to be told, not to be
+ * followed. The folder of the peers file must be there then. 0; or -1 with `error`, one line that begins with
+ * the name of the option that is at fault. */
+int folder_ready(const struct options *o, char *error, size_t error_size);
+
+/* Any thread; blocks on the disk. The folder of `file`, or of what it leads to if it is a link, must be
+ * there;
+ * "" needs none. 0; or -1 with `error`, one line that begins with `option`. */
+int folder_check(const char *option, const char *file, char *error, size_t error_size);
 
 #endif

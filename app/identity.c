@@ -11,6 +11,7 @@
 #include "app/folder.h"
 #include "app/text.h"
 #include "controller/config.h"
+#include "peers/place.h"
 
 #define OPTION      "-identityFile"
 #define TEMP_DIGITS 16
@@ -139,17 +140,30 @@ static int write_whole(const char *path, const char *text, size_t size)
     return -1;
 }
 
-/* A link never replaces a file: of several processes the first one's stays, and is whole from the start. */
+/* A link never replaces a file: of several processes the first one's stays, and is whole from the start. Some
+ * file systems have no such links, but can be told not to replace. */
+static bool put_in_place(const char *temp, const char *path)
+{
+    if (link(temp, path) == 0 || errno == EEXIST) {
+        return true;
+    }
+    return renameat2(AT_FDCWD, temp, AT_FDCWD, path, RENAME_NOREPLACE) == 0 || errno == EEXIST;
+}
+
 static int write_new(const char *path, const char *text, size_t size)
 {
     char temp[TEMP_MAX];
     uint64_t random;
     randombytes_buf(&random, sizeof random);
-    snprintf(temp, sizeof temp, "%s.tmp-%0*llx", path, TEMP_DIGITS, (unsigned long long)random);
+    int length = snprintf(temp, sizeof temp, "%s.tmp-%0*llx", path, TEMP_DIGITS, (unsigned long long)random);
+    if (length < 0 || (size_t)length >= sizeof temp) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
     if (write_whole(temp, text, size) != 0) {
         return -1;
     }
-    bool linked = link(temp, path) == 0 || errno == EEXIST;
+    bool linked = put_in_place(temp, path);
     int why = errno;
     unlink(temp);
     errno = why;
@@ -168,11 +182,23 @@ static bool draw(const struct protocol *p, struct key *k)
     return false;
 }
 
+/* Where `path` is a link that leads to nothing yet, the file that it leads to is made. */
+static int write_behind_links(const char *path, const char *text, size_t size)
+{
+    struct place place;
+    if (place_open(&place, path) != 0) {
+        return -1;
+    }
+    int result = write_new(place.path, text, size);
+    place_close(&place);
+    return result;
+}
+
 static int make_key(const char *path, const struct protocol *p, char *error, size_t error_size)
 {
     struct key k;
     char text[TEXT_MAX];
-    if (folder_make(OPTION, path, error, error_size) != 0) {
+    if (folder_check(OPTION, path, error, error_size) != 0) {
         return -1;
     }
     if (!draw(p, &k)) {
@@ -180,7 +206,7 @@ static int make_key(const char *path, const struct protocol *p, char *error, siz
     }
     sodium_bin2hex(text, sizeof text, k.secret, p->identity_size);
     text[2 * p->identity_size] = '\n';
-    int result = write_new(path, text, 2 * p->identity_size + 1);
+    int result = write_behind_links(path, text, 2 * p->identity_size + 1);
     int why = errno;
     sodium_memzero(text, sizeof text);
     sodium_memzero(&k, sizeof k);

@@ -10,6 +10,7 @@
 
 #include "app/folder.h"
 #include "app/identity.h"
+#include "app/lock.h"
 #include "app/open.h"
 #include "app/options.h"
 #include "app/text.h"
@@ -39,6 +40,7 @@ struct kith {
     kith_log_function *log;
     void *log_context;
     struct log_writer *writer; /* to stderr, if there is no `log` */
+    struct locks locks;
     struct actor *actor;
 
     /* The receiving thread's. */
@@ -141,6 +143,7 @@ static void node_free(struct kith *node)
 {
     node_event_free(node->event);
     parcel_release(node->current);
+    locks_release(&node->locks); /* once nothing is written any more */
     options_free(&node->own);
     log_writer_end(node->writer, LOG_END_MS);
     free(node->peers);
@@ -175,7 +178,7 @@ static bool node_start(struct kith *node, const struct options *options, char *e
     node->options = options;
     node->sink.level = options->config.log_level;
     log_who_we_are(node);
-    if (folder_make("-peersFile", options->config.peers_file, error, error_size) < 0)
+    if (locks_take(&node->locks, options, &node->sink, error, error_size) < 0)
         return false;
     node->actor = actor_start(&options->config, &node->sink, error, error_size);
     return node->actor != NULL;
@@ -190,6 +193,7 @@ static struct kith *node_new(kith_log_function *log, void *log_context, char *er
         return NULL;
     }
     options_init(&node->own);
+    node->locks = (struct locks){.home = -1, .peers_file = -1};
     node->forks = descriptors_forks();
     node->log = log;
     node->log_context = log_context;
@@ -203,6 +207,15 @@ static struct kith *node_new(kith_log_function *log, void *log_context, char *er
     snprintf(error, error_size, "no memory, or no thread, for the log");
     node_free(node);
     return NULL;
+}
+
+int open_ready(struct options *o, char *error, size_t error_size)
+{
+    struct config *c = &o->config;
+
+    if (folder_ready(o, error, error_size) < 0)
+        return -1;
+    return identity_load(o->identity_file, c->protocol, &c->terms, error, error_size);
 }
 
 struct kith *kith_open_options(const struct options *options, kith_log_function *log, void *log_context,
@@ -235,8 +248,7 @@ struct kith *kith_open(struct kith_config *config, kith_log_function *log, void 
     o = &node->own;
     *o = config->options; /* moved: the config is all defaults from now on */
     options_init(&config->options);
-    if (options_finish(o, error, error_size) == 0 &&
-        identity_load(o->identity_file, o->config.protocol, &o->config.terms, error, error_size) == 0 &&
+    if (options_finish(o, error, error_size) == 0 && open_ready(o, error, error_size) == 0 &&
         node_start(node, o, error, error_size))
         return node;
     node_free(node);

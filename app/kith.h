@@ -14,7 +14,7 @@
  *
  * The node runs on threads of its own. Messages go in through a queue (ToNetwork) and come out through
  * another (FromNetwork); no function here waits for the network but kith_send_message, kith_send_wait and
- * kith_close. Several nodes may run in one process.
+ * kith_close. Several nodes may run in one process, each with a home of its own.
  *
  * Every queue is bounded. While its reader makes progress, the writer waits and nothing is lost; a reader
  * that makes none for the stall time (option "stall", 500 ms) loses the oldest parcels of its own queue, and
@@ -86,7 +86,12 @@ typedef void kith_log_function(void *context, enum kith_log_level level, const c
  * disk, not for peers. Takes the settings out of config, also on failure (unless memory is short at once): it
  * is all defaults afterwards, and still the caller's to free. `log` may be NULL: then lines of the level that
  * "logLevel" allows go to stderr, by a thread of their own: a stderr that nobody reads holds up nothing, and
- * lines that find no room are counted, and told later. NULL with `error`. */
+ * lines that find no room are counted, and told later. NULL with `error`.
+ *
+ * A home is for one node at a time, in this process too, and so is a peers file outside of it: if another
+ * node uses one, `error` names the option, "home" or "peersFile", and its process. That ends with kith_close,
+ * or with the process. A node that keeps no files of its own ("peersFile" is "", in a protocol without keys)
+ * needs no home. The home is made if it is missing, with the folder that it is in; no other folder is. */
 KITH_API struct kith *kith_open(struct kith_config *config, kith_log_function *log, void *log_context,
                                 char *error, size_t error_size);
 

@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "app/front.h"
-#include "app/identity.h"
 #include "app/lines.h"
 #include "app/open.h"
 #include "app/options.h"
@@ -355,13 +354,12 @@ static int bad_configuration(const char *error)
 static int start(struct options *o)
 {
     char error[OPTIONS_ERROR_MAX], id[PEER_ID_TEXT_MAX];
-    struct config *c = &o->config;
 
-    if (identity_load(o->identity_file, c->protocol, &c->terms, error, sizeof error) < 0)
+    if (open_ready(o, error, sizeof error) < 0)
         return bad_configuration(error);
     if (!o->show_identity)
         return serve(o);
-    printf("%s\n", peer_id_format(&c->terms.id, id, sizeof id));
+    printf("%s\n", peer_id_format(&o->config.terms.id, id, sizeof id));
     return EXIT_SUCCESS;
 }
 

@@ -54,8 +54,21 @@ def the_id_without_a_node(lab):
     check(stat.S_IMODE(os.stat(home).st_mode) == 0o700, "the folder is open to others")
     other = call(lab, "-protocol", "ddrp", "-home", home, "-identityFile", "other.key", "-identity")
     check(other.stdout not in shown and Path(home, "other.key").exists(), f"{other}")
-    beside = call(lab, "-protocol", "ddrp", "-home", home, "-peersFile", os.path.join(lab.home, "p", "x"), "-identity")
+    line = [lab.kith, "-protocol", "ddrp", "-home", home, "-peersFile", os.path.join(lab.home, "p", "x"), "-identity"]
+    lost = call(lab, *line[1:])
+    check(lost.returncode == 2 and "-peersFile" in lost.stderr and not Path(lab.home, "p").exists(), f"{lost}")
+    lost = call(lab, "-protocol", "ddrp", "-home", home, "-identityFile", os.path.join(lab.home, "p", "x"), "-identity")
+    check(lost.returncode == 2 and "-identityFile" in lost.stderr and not Path(lab.home, "p").exists(), f"{lost}")
+    Path(lab.home, "p").mkdir()
+    beside = call(lab, *line[1:])
     check(Path(lab.home, "p", "identity-ddrp.key").exists(), f"{beside}")
+
+
+def the_id_beside_a_node(lab):
+    """Who only asks for the id needs no home of its own."""
+    node = lab.node("-protocol", "ddrp", "-exclusive")
+    shown = call(lab, "-protocol", "ddrp", "-home", node.home, "-identity")
+    check(shown.returncode == 0 and shown.stdout.strip() == node.status()["identity"], f"{shown}")
 
 
 def keys_that_are_refused(lab):
@@ -164,5 +177,5 @@ def kinds_at_the_console(lab):
 
 
 if __name__ == "__main__":
-    run([the_key_is_made_once, the_id_without_a_node, keys_that_are_refused, a_peer_is_called_by_its_id, who_is_expected,
+    run([the_key_is_made_once, the_id_without_a_node, the_id_beside_a_node, keys_that_are_refused, a_peer_is_called_by_its_id, who_is_expected,
          ids_that_nobody_has, kinds_of_messages, kinds_at_the_console])

@@ -7,6 +7,8 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,21 +134,59 @@ static void made_once(void **state)
     assert_false(peer_id_equal(&again.id, &first.id)); /* and drawn at random */
 }
 
-static void folders_are_made(void **state)
+/* A path that was mistyped is told, not followed. */
+static void no_folder_is_made(void **state)
 {
     (void)state;
-    char deep[96], outer[96], error[OPTIONS_ERROR_MAX] = "";
+    char deep[96], error[OPTIONS_ERROR_MAX] = "", wanted[256];
     struct node_terms terms = {.node_id = 0};
+    snprintf(deep, sizeof deep, "%s/a/id.key", folder);
+    assert_int_equal(identity_load(deep, &fake, &terms, error, sizeof error), -1);
+    snprintf(wanted, sizeof wanted,
+             "-identityFile: '%s' lies in a folder that cannot be opened: No such file or directory", deep);
+    assert_string_equal(error, wanted);
+    assert_int_equal(files_in_folder(), 0);
+}
+
+/* As into a volume that is empty at first. */
+static void a_key_is_made_behind_a_link(void **state)
+{
+    (void)state;
+    struct node_terms first, again;
     struct stat s;
-    snprintf(outer, sizeof outer, "%s/a", folder);
-    snprintf(deep, sizeof deep, "%s/a/b/id.key", folder);
-    assert_int_equal(identity_load(deep, &fake, &terms, error, sizeof error), 0);
-    assert_int_equal(stat(outer, &s), 0);
-    assert_int_equal(s.st_mode & 07777, 0700);
-    unlink(deep);
-    *strrchr(deep, '/') = '\0';
-    assert_int_equal(rmdir(deep), 0);
-    assert_int_equal(rmdir(outer), 0);
+    char target[96];
+    snprintf(target, sizeof target, "%s/real.key", folder);
+    assert_int_equal(symlink("real.key", path), 0);
+    load_good(&first);
+    assert_int_equal(lstat(target, &s), 0);
+    assert_true(S_ISREG(s.st_mode));
+    assert_int_equal(s.st_mode & 07777, 0600);
+    assert_int_equal(lstat(path, &s), 0);
+    assert_true(S_ISLNK(s.st_mode));
+    assert_int_equal(files_in_folder(), 2);
+    load_good(&again);
+    assert_true(peer_id_equal(&again.id, &first.id));
+    unlink(target);
+}
+
+static bool no_links; /* as on a file system that has none */
+
+int link(const char *from, const char *to)
+{
+    errno = EPERM;
+    return no_links ? -1 : linkat(AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+
+static void a_file_system_without_links_keeps_a_key(void **state)
+{
+    (void)state;
+    struct node_terms first, again;
+    no_links = true;
+    load_good(&first);
+    no_links = false;
+    load_good(&again);
+    assert_true(peer_id_equal(&again.id, &first.id));
+    assert_int_equal(files_in_folder(), 1);
 }
 
 static const char good[] = "00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF";
@@ -213,7 +253,7 @@ static void no_regular_files(void **state)
     load_bad("is not a regular file");
     unlink(path);
     assert_int_equal(symlink("/nowhere/at/all", path), 0);
-    load_bad("is a link that leads nowhere");
+    load_bad("lies in a folder that cannot be opened: No such file or directory");
     assert_int_equal(lstat(path, &s), 0);
     assert_true(S_ISLNK(s.st_mode));
     assert_int_equal(files_in_folder(), 1);
@@ -225,7 +265,8 @@ static void no_place_to_write(void **state)
     static const struct {
         const char *path, *error;
     } cases[] = {
-        {"/proc/kith/id.key", "-identityFile: '/proc/kith' cannot be made: No such file or directory"},
+        {"/proc/kith/id.key", "-identityFile: '/proc/kith/id.key' lies in a folder that cannot be opened: No "
+                              "such file or directory"},
         {"/proc/id.key", "-identityFile: '/proc/id.key' cannot be written: No such file or directory"},
         {"/dev/null/id.key", "-identityFile: '/dev/null/id.key' cannot be read: Not a directory"},
     };
@@ -299,9 +340,16 @@ static void several_start_at_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(made_once),      TEST(folders_are_made),      TEST(what_a_file_may_hold),
-        TEST(open_to_others), TEST(no_regular_files),      TEST(no_place_to_write),
-        TEST(no_identities),  TEST(several_start_at_once),
+        TEST(made_once),
+        TEST(no_folder_is_made),
+        TEST(a_key_is_made_behind_a_link),
+        TEST(a_file_system_without_links_keeps_a_key),
+        TEST(what_a_file_may_hold),
+        TEST(open_to_others),
+        TEST(no_regular_files),
+        TEST(no_place_to_write),
+        TEST(no_identities),
+        TEST(several_start_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

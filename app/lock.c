@@ -1,0 +1,178 @@
+#include "app/lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "app/folder.h"
+#include "app/text.h"
+#include "peers/place.h"
+#include "queue/descriptor.h"
+
+#define HOME_LOCK    "kith.lock"
+#define OPEN_FLAGS   (O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
+#define HOLDER_MAX   24
+#define NOT_LOCKABLE "%s: '%s' cannot be locked: %s; nothing keeps another node from it"
+
+/* --- one lock: a descriptor, or -1 with errno; EWOULDBLOCK: another node holds it --- */
+
+static int lock_open(int fd)
+{
+    int why;
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0) {
+        return fd;
+    }
+    why = errno;
+    descriptor_close(fd);
+    errno = why;
+    return -1;
+}
+
+/* For people, and for the error text of the node that comes too late. Failing costs no more than that. */
+static void write_holder(int fd)
+{
+    if (ftruncate(fd, 0) == 0) {
+        dprintf(fd, "%ld\n", (long)getpid());
+    }
+}
+
+/* The process that wrote itself down; 0: nobody knows. */
+static long read_holder(const char *lock_file)
+{
+    char text[HOLDER_MAX] = "";
+    int fd = open(lock_file, O_RDONLY | OPEN_FLAGS);
+    ssize_t n = fd < 0 ? -1 : pread(fd, text, sizeof text - 1, 0);
+    if (fd >= 0) {
+        close(fd);
+    }
+    long holder = n > 0 ? strtol(text, NULL, 10) : 0;
+    return holder > 0 ? holder : 0;
+}
+
+static int lock_by_file(const char *lock_file)
+{
+    int fd = lock_open(descriptor_own(open(lock_file, O_RDWR | O_CREAT | OPEN_FLAGS, S_IRUSR | S_IWUSR)));
+    if (fd >= 0) {
+        write_holder(fd);
+    } else if (errno != EWOULDBLOCK) {
+        /* What is there already can be locked without leave to write. */
+        fd = lock_open(descriptor_own(open(lock_file, O_RDONLY | OPEN_FLAGS)));
+    }
+    return fd;
+}
+
+/* By the lock file; if there is to be none (NULL), or there can be none, by the thing itself. */
+static int lock(const char *lock_file, const char *itself)
+{
+    int fd = lock_file == NULL ? -1 : lock_by_file(lock_file);
+    if (fd >= 0 || (lock_file != NULL && errno == EWOULDBLOCK)) {
+        return fd;
+    }
+    return lock_open(descriptor_own(open(itself, O_RDONLY | OPEN_FLAGS)));
+}
+
+/* --- both --- */
+
+static int take(int *held, const char *option, const char *lock_file, const char *itself,
+                const struct log_sink *log, char *error, size_t error_size)
+{
+    *held = lock(lock_file, itself);
+    if (*held >= 0) {
+        return 0;
+    }
+    if (errno != EWOULDBLOCK) {
+        log_line(log, LOG_LEVEL_WARNING, NOT_LOCKABLE, option, itself, strerror(errno));
+        return 0;
+    }
+    long holder = lock_file == NULL ? 0 : read_holder(lock_file);
+    char process[HOLDER_MAX + sizeof " (process )"] = "";
+    if (holder > 0) {
+        snprintf(process, sizeof process, " (process %ld)", holder);
+    }
+    return text_fail(error, error_size, "%s: another node%s uses '%s'", option, process, itself);
+}
+
+static int take_home(struct locks *l, const struct options *o, const struct log_sink *log, char *error,
+                     size_t error_size)
+{
+    char path[CONFIG_PATH_MAX + sizeof "/" HOME_LOCK];
+    if (!folder_is_home(o, o->config.peers_file) && !folder_is_home(o, o->identity_file)) {
+        return 0;
+    }
+    snprintf(path, sizeof path, "%s/" HOME_LOCK, o->home);
+    return take(&l->home, "-home", path, o->home, log, error, error_size);
+}
+
+static bool is_in_folder(const struct place *p, const char *folder)
+{
+    struct stat its, other;
+    return fstat(p->folder, &its) == 0 && stat(folder, &other) == 0 && its.st_dev == other.st_dev &&
+           its.st_ino == other.st_ino;
+}
+
+/* A file that is mounted alone stays the same one, since it cannot be replaced; and others may have it
+ * mounted in another folder. */
+static bool is_mounted_alone(const struct place *p)
+{
+    struct statx s;
+    return statx(p->folder, p->name, AT_SYMLINK_NOFOLLOW, STATX_TYPE, &s) == 0 && S_ISREG(s.stx_mode) &&
+           (s.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
+static int take_place(struct locks *l, const struct place *p, const struct log_sink *log, char *error,
+                      size_t error_size)
+{
+    char *lock_file = NULL;
+    if (!is_mounted_alone(p) && asprintf(&lock_file, "%s.lock", p->path) < 0) {
+        return text_fail(error, error_size, "out of memory");
+    }
+    int result = take(&l->peers_file, "-peersFile", lock_file, p->path, log, error, error_size);
+    free(lock_file);
+    return result;
+}
+
+static int take_peers_file(struct locks *l, const struct options *o, const struct log_sink *log, char *error,
+                           size_t error_size)
+{
+    struct place p;
+    const char *path = o->config.peers_file;
+    if (*path == '\0') {
+        return 0;
+    }
+    if (place_open(&p, path) != 0) {
+        return text_fail(error, error_size, "-peersFile: '%s' lies in a folder that cannot be opened: %s",
+                         path, strerror(errno));
+    }
+    bool is_safe = l->home >= 0 && is_in_folder(&p, o->home) && !is_mounted_alone(&p);
+    int result = is_safe ? 0 : take_place(l, &p, log, error, error_size);
+    place_close(&p);
+    return result;
+}
+
+int locks_take(struct locks *l, const struct options *o, const struct log_sink *log, char *error,
+               size_t error_size)
+{
+    *l = (struct locks){.home = -1, .peers_file = -1};
+    if (take_home(l, o, log, error, error_size) == 0 && take_peers_file(l, o, log, error, error_size) == 0) {
+        return 0;
+    }
+    locks_release(l);
+    return -1;
+}
+
+void locks_release(struct locks *l)
+{
+    if (l->peers_file >= 0) {
+        descriptor_close(l->peers_file);
+    }
+    if (l->home >= 0) {
+        descriptor_close(l->home);
+    }
+    *l = (struct locks){.home = -1, .peers_file = -1};
+}

@@ -1,0 +1,31 @@
+/* What one node alone may use: its home, and its peers file, if that lies elsewhere.
+ *
+ * The lock is the kernel's, on a lock file that stays: it ends with its holder, however that ends, and two
+ * nodes in one process count as two. */
+#ifndef KITH_APP_LOCK_H
+#define KITH_APP_LOCK_H
+
+#include <stddef.h>
+
+#include "app/options.h"
+#include "queue/log.h"
+
+struct locks {
+    int home, peers_file; /* descriptors; -1: not locked */
+};
+
+/* Any thread; blocks on the disk, but for no other node. Locks the home, if the peers file or the identity
+ * file lies in it, by "kith.lock" in it; and the peers file, if its folder is not the home, by
+ * "<peers file>.lock", links followed. If no lock file can be made, as in a home that may only be read, the
+ * home or the peers file itself is locked; so is a peers file that is mounted alone, which others may see
+ * under another name. What cannot be locked at all is told to the log, and is no error.
+ *
+ * 0, and the caller calls locks_release; or -1 with `error`, one line that begins with the option: another
+ * node uses it. */
+int locks_take(struct locks *l, const struct options *o, const struct log_sink *log, char *error,
+               size_t error_size);
+
+/* Any thread; does not block. Idempotent. */
+void locks_release(struct locks *l);
+
+#endif
