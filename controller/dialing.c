@@ -53,16 +53,34 @@ static struct outage *outage_of(struct controller *c, const struct ip *ip)
     return &c->outages[ip_is_v4(ip)];
 }
 
-/* A family that leads nowhere from here is tried again soon, by a few dials, and not by one after the other
- * of all that are known. */
-static void note_outage(struct controller *c, const struct ip *ip)
+static bool is_out(struct controller *c, const struct ip *ip)
 {
-    struct outage *o = outage_of(c, ip);
+    return outage_of(c, ip)->until_ms > c->now.ms;
+}
 
-    if (o->until_ms > c->now.ms)
-        return;
-    o->until_ms = c->now.ms + dialing_soon(c, o->times, HERE_MOST_MS);
-    o->times += o->times < 16;
+/* Somebody is connected by that family. */
+static bool is_used(const struct controller *c, const struct ip *ip)
+{
+    for (size_t i = 0; i < c->n_online; i++)
+        if (ip_is_v4(&c->slots[c->online[i]].remote.ip) == ip_is_v4(ip))
+            return true;
+    return false;
+}
+
+/* The dial never left this system, which is no fault of the peer's. It is repeated soon, unless the network
+ * works and leads to others. Until then the family's other addresses are dialed after all else, and not in
+ * haste: there may be thousands of them. */
+static void note_outage(struct controller *c, const struct endpoint *e)
+{
+    struct outage *o = outage_of(c, &e->ip);
+
+    if (!is_out(c, &e->ip)) {
+        o->until_ms = c->now.ms + dialing_soon(c, o->times, HERE_MOST_MS);
+        o->times += o->times < 16;
+    }
+    if (!is_used(c, &e->ip))
+        book_spared(c->book, e, c->now.wall_ms + dialing_soon(c, o->times - 1, HERE_MOST_MS));
+    c->refill_ms = c->now.ms + core_between(c, HERE_FIRST_MS / 2, HERE_FIRST_MS);
 }
 
 /* --- dialing --- */
@@ -98,6 +116,7 @@ struct used {
     uint64_t *groups; /* of the outgoing ones */
     size_t n, n_groups;
     bool incoming_too; /* whoever has dialed us counts as connected */
+    bool outages_too;  /* also by a family that our network fails for */
 };
 
 static int compare_endpoints(const void *a, const void *b)
@@ -115,9 +134,9 @@ static int compare_groups(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
-static bool used_gather(struct used *u, struct controller *c, bool incoming_too)
+static bool used_gather(struct used *u, struct controller *c, bool incoming_too, bool outages_too)
 {
-    *u = (struct used){.c = c, .incoming_too = incoming_too};
+    *u = (struct used){.c = c, .incoming_too = incoming_too, .outages_too = outages_too};
     u->endpoints = calloc(c->n_busy + 1, sizeof *u->endpoints);
     u->groups = calloc(c->n_busy + 1, sizeof *u->groups);
     if (!u->endpoints || !u->groups)
@@ -166,7 +185,7 @@ static bool skip(void *context, const struct endpoint *e)
 {
     const struct used *u = context;
 
-    if (!dialing_can_reach(u->c, &e->ip) || outage_of(u->c, &e->ip)->until_ms > u->c->now.ms)
+    if (!dialing_can_reach(u->c, &e->ip) || (!u->outages_too && is_out(u->c, &e->ip)))
         return true;
     if (bsearch(e, u->endpoints, u->n, sizeof *e, compare_endpoints))
         return true;
@@ -215,20 +234,19 @@ static bool dial_endpoint(struct controller *c, const struct endpoint *e)
     snprintf(why, sizeof why, "for %u outgoing connections, %u there", c->config->outgoing, c->n_outgoing);
     if (dialing_start(c, &terms, why))
         return true;
-    book_spared(c->book, e);
-    note_outage(c, &e->ip);
+    note_outage(c, e);
     return false;
 }
 
 /* Dials up to `want` endpoints of the book; returns how many dials began. */
-static size_t dial_some(struct controller *c, size_t want, bool incoming_too)
+static size_t dial_these(struct controller *c, size_t want, bool incoming_too, bool outages_too)
 {
     struct used u;
     struct book_choice choice = {.skip = skip, .group_use = group_use, .random = draw, .context = &u};
     struct endpoint found[DIALS_MAX];
     size_t n = 0, begun = 0;
 
-    if (used_gather(&u, c, incoming_too))
+    if (used_gather(&u, c, incoming_too, outages_too))
         n = book_candidates(c->book, &choice, found, want, c->now.wall_ms);
     for (size_t i = 0; i < n; i++) {
         if (has_enough(c, &found[i].ip)) /* since a moment ago, by another port */
@@ -239,6 +257,14 @@ static size_t dial_some(struct controller *c, size_t want, bool incoming_too)
     }
     used_free(&u);
     return begun;
+}
+
+static size_t dial_some(struct controller *c, size_t want, bool incoming_too)
+{
+    bool out = c->outages[0].until_ms > c->now.ms || c->outages[1].until_ms > c->now.ms;
+    size_t n = dial_these(c, want, incoming_too, false);
+
+    return n < want && out ? n + dial_these(c, want - n, incoming_too, true) : n;
 }
 
 /* Outgoing connections and dials that special peers do not account for: those come on top. */
@@ -298,12 +324,10 @@ uint32_t dialing_wanted(struct controller *c)
 static int64_t next_dial(struct controller *c)
 {
     int64_t at = book_next_candidate(c->book, c->now.wall_ms);
+    int64_t wait = at - c->now.wall_ms, most = c->config->terms.timings.redial / 8;
 
     if (at != INT64_MAX)
-        at += c->now.ms - c->now.wall_ms + core_between(c, 0, c->config->terms.timings.redial / 8);
-    for (int i = 0; i < 2; i++)
-        if (c->outages[i].until_ms > c->now.ms && c->outages[i].until_ms < at)
-            at = c->outages[i].until_ms;
+        at = c->now.ms + wait + core_between(c, 0, wait / 4 < most ? wait / 4 : most);
     if (c->n_online == 0 && c->n_dialing == 0 && c->alone_ms < at)
         at = c->alone_ms;
     return at;
@@ -318,7 +342,8 @@ void dialing_run(struct controller *c)
         return;
     c->dial_wanted = false;
     dial_ordinary(c);
-    c->refill_ms = c->now.ms + REFILL_MS;
+    if (c->refill_ms < c->now.ms + REFILL_MS)
+        c->refill_ms = c->now.ms + REFILL_MS;
     c->dial_ms = next_dial(c);
 }
 
@@ -364,8 +389,7 @@ static bool is_no_fault(struct controller *c, const struct slot *s, enum end_rea
 static void note_dialed(struct controller *c, const struct slot *s, enum end_reason reason)
 {
     if (!s->was_online && dialing_failed_here(reason)) {
-        book_spared(c->book, &s->remote);
-        note_outage(c, &s->remote.ip);
+        note_outage(c, &s->remote);
         return;
     }
     *outage_of(c, &s->remote.ip) = (struct outage){0};

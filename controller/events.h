@@ -28,7 +28,7 @@
     X(MSG_NAMES)     /* namer            -          -             struct names_found */                      \
     X(MSG_SAVED)     /* keeper           1: failed  -             none */
 
-#define NAME_ADDRESSES_MAX 16 /* of one host name; what the resolver gives beyond them is left */
+#define NAME_ADDRESSES_MAX 32 /* of one host name; what the resolver gives beyond them is left */
 
 /* What a look-up of a host name gave. */
 struct names_found {

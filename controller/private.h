@@ -59,7 +59,7 @@ struct special {
 
 /* Our own network fails for a family of addresses. */
 struct outage {
-    int64_t until_ms; /* nobody is dialed before */
+    int64_t until_ms; /* its addresses are dialed after all others until then */
     uint32_t times;   /* in a row */
 };
 

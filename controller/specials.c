@@ -331,9 +331,12 @@ int64_t specials_deadline(const struct controller *c)
 
 /* --- what came of it --- */
 
-/* The address that failed is the last to be tried again, and the one that was good the first. */
+/* The address that failed is the last to be tried again, and the one that was good the first. If none could
+ * be reached, it is the turn of those that there was no room for. */
 static void choose_first(struct special *p, const struct endpoint *e, bool good)
 {
+    if (e->port == 0 && p->n_known > TARGETS_MAX)
+        p->first = (p->first + TARGETS_MAX) % p->n_known;
     for (size_t i = 0; i < p->n_known; i++)
         if (endpoint_equal(&p->known[i], e))
             p->first = good ? i : (i + 1) % p->n_known;
@@ -393,8 +396,7 @@ void specials_ended(struct controller *c, struct slot *s, enum end_reason reason
     if (!p)
         return;
     p->slot = PEER_NOBODY;
-    if (s->remote.port)
-        choose_first(p, &s->remote, s->was_online);
+    choose_first(p, &s->remote, s->was_online);
     look_again(c, p);
     if (s->was_online) {
         p->in_vain = p->spared = 0;

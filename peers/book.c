@@ -218,11 +218,11 @@ void book_failed(struct book *b, const struct endpoint *key, int64_t now_ms)
     }
 }
 
-void book_spared(struct book *b, const struct endpoint *key)
+void book_spared(struct book *b, const struct endpoint *key, int64_t at_ms)
 {
     struct book_entry *e = open_entry(b, key);
     if (e != NULL) {
-        e->dialed_ms = 0;
+        e->dialed_ms = at_ms - book_entry_pause(b, e);
         close_entry(b, e);
         b->version++;
     }

@@ -21,6 +21,9 @@ bool book_entry_is_proven(const struct book *b, const struct book_entry *e);
 /* Given up: not dialed until it is heard of again. */
 bool book_entry_is_given_up(const struct book *b, const struct book_entry *e);
 
+/* How long it is not dialed again. */
+int64_t book_entry_pause(const struct book *b, const struct book_entry *e);
+
 /* The lower, the sooner it makes room; r->row is left as it is. */
 void book_rank_entry(const struct book *b, const struct book_entry *e, struct table_rank *r, int64_t now_ms);
 

@@ -92,11 +92,15 @@ static bool is_penalised(const struct book *b, const struct book_entry *e)
     return e->failures > 0 && b->terms.retry_ms > 0 && !e->seed;
 }
 
+int64_t book_entry_pause(const struct book *b, const struct book_entry *e)
+{
+    return is_penalised(b, e) ? b->terms.retry_ms : b->terms.redial_ms;
+}
+
 /* A dial in the future means that the clock was set back, and bars nothing. */
 static int64_t dialable_at(const struct book *b, const struct book_entry *e, int64_t now_ms)
 {
-    int64_t pause = is_penalised(b, e) ? b->terms.retry_ms : b->terms.redial_ms;
-    return e->dialed_ms == 0 || e->dialed_ms > now_ms ? now_ms : e->dialed_ms + pause;
+    return e->dialed_ms == 0 || e->dialed_ms > now_ms ? now_ms : e->dialed_ms + book_entry_pause(b, e);
 }
 
 /* Choosing one by one the best of the group that is used least is the same as this order, because each choice

@@ -404,7 +404,68 @@ static void a_family_that_leads_nowhere_is_not_in_the_way(void **state)
         }
     }
     assert_int_equal(v4, 6);
-    assert_in_range(v6, 1, 40);
+    assert_in_range(v6, 1, 400);
+    world_free(w);
+}
+
+/* In a network of its own, whose nodes have heard of thousands elsewhere. */
+static void places_that_cannot_be_reached_are_not_in_the_way(void **state)
+{
+    struct world *w = world_new();
+    size_t n = 0, there = 0;
+
+    (void)state;
+    world_open(w);
+    for (int i = 0; i < 400; i++) {
+        char text[64];
+
+        snprintf(text, sizeof text, "11.%d.%d.1:8110", i / 200, i % 200);
+        seed(w, text);
+    }
+    for (int i = 1; i <= 3; i++) {
+        char text[64];
+
+        snprintf(text, sizeof text, "10.%d.0.1:8110", i);
+        seed(w, text);
+    }
+    for (int i = 0; i < 90; i++) {
+        live(w, 1000);
+        for (; n < w->n_dialed && n < MOST - 64; n++) {
+            if (memcmp(w->dialed_to[n], "10.", 3) != 0) {
+                ended(w, w->dialed[n], END_LOCAL);
+                continue;
+            }
+            there++;
+            online(w, w->dialed[n], w->dialed_to[n], n);
+        }
+        if (there == 3)
+            break;
+    }
+    assert_int_equal(there, 3);
+    world_free(w);
+}
+
+static void all_addresses_of_a_name_are_tried(void **state)
+{
+    struct world *w;
+    char list[1024] = "";
+
+    (void)state;
+    for (int i = 1; i <= 20; i++)
+        snprintf(list + strlen(list), sizeof list - strlen(list), "10.%d.0.1:8110 ", i);
+    w = world_with("many.example:8110");
+    named(w, "many.example:8110", list);
+    pass(w, 0);
+    for (size_t i = 0; i < 3; i++) {
+        char first[64];
+
+        live(w, i == 0 ? 0 : REDIAL);
+        assert_int_equal(w->n_dialed, i + 1);
+        snprintf(first, sizeof first, "10.%d.0.1:8110", (int)(i * TARGETS_MAX % 20 + 1));
+        assert_string_equal(w->dialed_first[i], first);
+        assert_int_equal(w->dialed_targets[i], TARGETS_MAX);
+        ended(w, w->dialed[i], END_DIAL_FAILED);
+    }
     world_free(w);
 }
 
@@ -454,6 +515,8 @@ int main(void)
         cmocka_unit_test(our_own_failure_is_retried_soon),
         cmocka_unit_test(our_own_failure_is_no_peers_fault),
         cmocka_unit_test(a_family_that_leads_nowhere_is_not_in_the_way),
+        cmocka_unit_test(places_that_cannot_be_reached_are_not_in_the_way),
+        cmocka_unit_test(all_addresses_of_a_name_are_tried),
         cmocka_unit_test(the_other_family_of_bind_is_not_dialed),
     };
 
