@@ -25,8 +25,9 @@ enum {
     WATCH_MS = 50,  /* one that waits for room looks again so often: small steps ring no bell */
     REST_MS = 1000, /* with nothing to do for so long, it gives back the memory that it can do without */
     DRAIN_BYTES = 4096,
-    OUTBOUND_CONTROLS = 3, /* to end, and to end at once */
-    INBOUND_CONTROLS = 3,  /* MSG_ONLINE, MSG_RESTS and MSG_ENDED at most */
+    OUTBOUND_CONTROLS = 5, /* to go on, to look for signs of life, to end, and to end at once */
+    INBOUND_CONTROLS = 5,  /* MSG_MET, MSG_ONLINE, MSG_ALIVE, MSG_RESTS and MSG_ENDED at most */
+    PROBE_SLACK_MS = 1000, /* a ping may be so late */
     INBOUND_PARCELS = 1024,
     INBOUND_BYTES = 4 * 1024 * 1024,
 };
@@ -50,6 +51,15 @@ void connection_broke(struct connection *c, int error)
     connection_end(c, connection_error_is_ours(error) ? END_LOCAL : why, strerror(error));
 }
 
+static void consent(struct connection *c, int64_t now)
+{
+    struct session_event ev = {.type = SESSION_NOTHING};
+
+    c->terms.protocol->session_consent(c->session, now, &ev, &c->out);
+    inflow_event(c, &ev);
+    c->backlog = true; /* what has come meanwhile was left unread */
+}
+
 bool connection_controls(struct connection *c, int64_t now)
 {
     struct message m;
@@ -57,11 +67,37 @@ bool connection_controls(struct connection *c, int64_t now)
 
     while (mailbox_take_control(c->outbound, &m, 1) == 1) {
         any = true;
-        c->asked = (enum end_reason)m.tag;
-        c->leaving = true;
-        c->leave_by = m.id ? now : now + LEAVE_MS;
+        switch ((enum connection_control)m.type) {
+        case CONNECTION_CLOSE:
+            c->asked = (enum end_reason)m.tag;
+            c->leaving = true;
+            c->leave_by = m.id ? now : now + LEAVE_MS;
+            break;
+        case CONNECTION_CONSENT:
+            if (!c->over)
+                consent(c, now);
+            break;
+        case CONNECTION_PROBE:
+            c->heard = false;
+            c->probe_by = now + c->terms.node->timings.ping + PROBE_SLACK_MS;
+            break;
+        }
     }
     return any;
+}
+
+/* Whether signs of life have come, if that was asked. Whom we do not read may well have said something. */
+static void judge(struct connection *c, int64_t now)
+{
+    struct message m = {.type = MSG_ALIVE, .peer = c->terms.ref};
+
+    if (c->probe_by == 0 || (!c->heard && now < c->probe_by))
+        return;
+    if (c->heard || !inflow_wants(c))
+        mailbox_post_control(c->inbound, &m);
+    else
+        connection_end(c, END_SILENT, "no sign of life, and its peer has come by another connection");
+    c->probe_by = 0;
 }
 
 /* A graceful end: what the controller had queued goes first, while the peer takes it. */
@@ -100,6 +136,8 @@ static int poll_timeout(const struct connection *c, int64_t now)
         deadline = c->busy_ms + REST_MS;
     if (c->leaving && c->leave_by < deadline)
         deadline = c->leave_by;
+    if (c->probe_by > 0 && c->probe_by < deadline)
+        deadline = c->probe_by;
     if (inflow_deadline(c) < deadline)
         deadline = inflow_deadline(c);
     if ((c->has_held || outflow_blocked(c)) && now + WATCH_MS < deadline)
@@ -175,6 +213,8 @@ static void converse(struct connection *c)
         }
         if (!c->over)
             any |= tick(c, now) | inflow_show_progress(c, now);
+        if (!c->over)
+            judge(c, now);
         if (!c->over && c->leaving)
             leave(c, now);
         if (any) {

@@ -5,11 +5,11 @@
  * *inbound*, which it writes and the controller reads. It owns the socket, the session and every buffer; it
  * shares nothing else but a few counters.
  *
- * On inbound the connection posts, on the control lane, MSG_ONLINE once, MSG_RESTS whenever it has taken
- * something from outbound and nothing has come or gone for a second since, and MSG_ENDED as its very last
- * message; on the data lane MSG_PEER, in the order of the wire, MSG_CREDIT and MSG_LOST. The control lane is
- * read ahead of the data lane, so MSG_ENDED may be taken before a MSG_PEER that was posted earlier. All of
- * them bear the connection's ref (connection/events.h). */
+ * On inbound the connection posts, on the control lane, MSG_MET and MSG_ONLINE once, MSG_ALIVE where it is
+ * asked, MSG_RESTS whenever it has taken something from outbound and nothing has come or gone for a second
+ * since, and MSG_ENDED as its very last message; on the data lane MSG_PEER, in the order of the wire,
+ * MSG_CREDIT and MSG_LOST. The control lane is read ahead of the data lane, so MSG_ENDED may be taken before
+ * a MSG_PEER that was posted earlier. All of them bear the connection's ref (connection/events.h). */
 #ifndef KITH_CONNECTION_CONNECTION_H
 #define KITH_CONNECTION_CONNECTION_H
 
@@ -23,7 +23,10 @@
 
 /* What the controller may ask on outbound's control lane. */
 enum connection_control {
-    CONNECTION_CLOSE, /* tag: enum end_reason; id: 1 for at once, 0 for after what is queued has gone */
+    CONNECTION_CLOSE,   /* tag: enum end_reason; id: 1 for at once, 0 for after what is queued has gone */
+    CONNECTION_CONSENT, /* answers MSG_MET of a connection that dials: it goes on */
+    CONNECTION_PROBE,   /* is the peer alive? If bytes come within a ping's time, MSG_ALIVE says so; else the
+                           connection ends with END_SILENT. Not again before the answer */
 };
 
 struct connection_terms {

@@ -10,6 +10,8 @@
 /*    type           lane      tag     id      body or parcel                                            */
 #define CONNECTION_MESSAGES(X)                                                                               \
     X(MSG_ONLINE) /* control   -       -       struct peer_terms: the handshake is done */                   \
+    X(MSG_MET)    /* control   -       -       struct peer_terms: as SESSION_MET, once, before MSG_ONLINE */ \
+    X(MSG_ALIVE)  /* control   -       -       none: the answer to CONNECTION_PROBE */                       \
     X(MSG_PEER)   /* data      kind    digest  a message of the peer's, for the service */                   \
     X(MSG_CREDIT) /* data      good    bad     none: parcels that the session dealt with itself */           \
     X(MSG_LOST)   /* data      count   enum loss   none: parcels of or for that peer that were given up */   \

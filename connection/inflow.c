@@ -116,6 +116,7 @@ static size_t receive(struct connection *c, uint8_t *to, size_t most)
     ssize_t n = recv(c->fd, to, most, 0);
 
     if (n > 0) {
+        c->heard = true;
         connection_count(&c->bytes_in, (uint64_t)n);
         return (size_t)n;
     }
@@ -143,9 +144,9 @@ static void post(struct connection *c, const struct message *m)
     c->has_held = c->held_back = true;
 }
 
-static void post_online(struct connection *c, const struct peer_terms *peer)
+static void post_terms(struct connection *c, enum connection_message type, const struct peer_terms *peer)
 {
-    struct message m = {.type = MSG_ONLINE, .peer = c->terms.ref};
+    struct message m = {.type = type, .peer = c->terms.ref};
     struct peer_terms *body = malloc(sizeof *body);
 
     if (!body) {
@@ -154,7 +155,7 @@ static void post_online(struct connection *c, const struct peer_terms *peer)
     }
     *body = *peer;
     m.body = body;
-    c->ready = true;
+    c->ready |= type == MSG_ONLINE;
     mailbox_post_control(c->inbound, &m);
 }
 
@@ -218,8 +219,11 @@ void inflow_event(struct connection *c, struct session_event *ev)
     switch (ev->type) {
     case SESSION_NOTHING:
         break;
+    case SESSION_MET:
+        post_terms(c, MSG_MET, &ev->peer);
+        break;
     case SESSION_READY:
-        post_online(c, &ev->peer);
+        post_terms(c, MSG_ONLINE, &ev->peer);
         break;
     case SESSION_MESSAGE:
         m.tag = ev->message.kind;

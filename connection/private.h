@@ -34,6 +34,8 @@ struct connection {
     bool mute;    /* the peer takes nothing any more; what it sent before is still read */
     bool leaving; /* asked to end after what is queued has gone */
     int64_t leave_by;
+    bool heard;             /* bytes have come since that was asked */
+    int64_t probe_by;       /* some must come by then; 0 where that was not asked */
     int64_t busy_ms;        /* when something last came or went */
     enum end_reason asked;  /* why the controller wants it to end */
     struct endpoint remote; /* port 0 until a socket is connected */

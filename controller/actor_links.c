@@ -48,7 +48,8 @@ static void take_controls(struct actor *a, struct link *l)
     struct message m;
 
     while (mailbox_take_control(connection_inbound(l->connection), &m, 1) == 1) {
-        settle(a, l);
+        if (m.type != MSG_MET) /* the handshake is still under way */
+            settle(a, l);
         if (m.type == MSG_RESTS) {
             mailbox_rest(connection_outbound(l->connection));
             continue;
@@ -85,6 +86,8 @@ static bool take_messages(struct actor *a, struct link *l, struct moment now, bo
         *any = true;
         if (l->batch.at == 0)
             prepare(a, l);
+        if (!controller_takes(a->core, l->ref)) /* so MSG_ONLINE has decided */
+            return true;
         controller_handle(a->core, now, m);
         batch_pass(&l->batch, inbound);
     }

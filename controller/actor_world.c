@@ -152,6 +152,25 @@ static void do_close(void *world, struct peer_ref slot, enum end_reason why, boo
         mailbox_post_control(l->outlet.mailbox, &m);
 }
 
+static void ask(struct actor *a, struct peer_ref slot, enum connection_control what)
+{
+    struct link *l = link_find(a, slot);
+    struct message m = {.type = what, .peer = slot};
+
+    if (l)
+        mailbox_post_control(l->outlet.mailbox, &m);
+}
+
+static void do_consent(void *world, struct peer_ref slot)
+{
+    ask(world, slot, CONNECTION_CONSENT);
+}
+
+static void do_probe(void *world, struct peer_ref slot)
+{
+    ask(world, slot, CONNECTION_PROBE);
+}
+
 static void do_measure(void *world, struct peer_ref slot, struct node_peer *p)
 {
     struct link *l = link_find(world, slot);
@@ -323,6 +342,8 @@ const struct controller_actions actor_actions = {
     .accept = do_accept,
     .shed = do_shed,
     .post = do_post,
+    .consent = do_consent,
+    .probe = do_probe,
     .close = do_close,
     .deliver = do_deliver,
     .tell = do_tell,

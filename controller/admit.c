@@ -129,19 +129,6 @@ void admit_accepted(struct controller *c, struct accepted *a)
     start(c, s, a, false, NULL, 0);
 }
 
-/* Only one connection for each peer and direction. The older one stays: whoever shares an IP with a peer can
- * claim its port and node id, and must not be able to push it out. */
-static bool is_duplicate(struct controller *c, const struct slot *s)
-{
-    for (size_t i = 0; i < c->n_online; i++) {
-        const struct slot *other = &c->slots[c->online[i]];
-
-        if (other != s && other->direction == s->direction && strcmp(other->terms.hash, s->terms.hash) == 0)
-            return true;
-    }
-    return false;
-}
-
 static void learn(struct controller *c, struct slot *s)
 {
     const struct endpoint *e = &s->terms.endpoint;
@@ -185,24 +172,28 @@ static void send_away(struct controller *c, struct slot *s, enum end_reason why)
     slot_close(c, s, why, true);
 }
 
-void admit_online(struct controller *c, struct slot *s, const struct peer_terms *terms)
+void admit_handshake(struct controller *c, struct slot *s, const struct peer_terms *terms)
 {
-    struct service_peer p;
-
     s->terms = *terms;
+    s->ready = true;
     if (s->direction == DIRECTION_OUTGOING && !s->remote.port)
         s->remote = terms->endpoint;
     note_handshake(c, s);
+    admit_online(c, s);
+}
+
+void admit_online(struct controller *c, struct slot *s)
+{
+    struct service_peer p;
+
     if (s->closing)
         return;
     if (is_barred(c, s->special, &s->remote.ip)) {
         send_away(c, s, END_BANNED);
         return;
     }
-    if (is_duplicate(c, s)) {
-        send_away(c, s, END_DUPLICATE);
+    if (!meet_online(c, s))
         return;
-    }
     s->service_state = calloc(1, c->config->protocol->peer_size ? c->config->protocol->peer_size : 1);
     if (!s->service_state) {
         send_away(c, s, END_RESOURCES);
@@ -213,6 +204,7 @@ void admit_online(struct controller *c, struct slot *s, const struct peer_terms 
     s->was_online = true;
     slot_find_twin(c, s);
     slot_state(c, s, SLOT_ONLINE);
+    meet_came(c, s);
     report_online(c, s);
     p = slot_service_peer(c, s);
     c->config->protocol->service_online(c->service, c->now.ms, &p);

@@ -115,7 +115,7 @@ struct controller *controller_new(const struct config *config, const struct cont
     set_now(c, now);
     c->most_slots = controller_most_slots(config);
     c->dial_ms = c->seed_ms = c->save_ms = c->expire_ms = c->report_ms = NEVER;
-    c->cat_ms = NEVER;
+    c->cat_ms = c->spare_ms = NEVER;
     notes_init(c);
     if (open_parts(c, restored))
         return c;
@@ -255,6 +255,7 @@ static void on_ended(struct controller *c, const struct message *m)
     if (s->direction == DIRECTION_OUTGOING)
         dialing_ended(c, s, reason, e);
     slot_state(c, s, SLOT_ENDED);
+    meet_ended(c, s);
     c->dial_wanted = true;
 }
 
@@ -313,11 +314,17 @@ static void dispatch(struct controller *c, const struct message *m)
     struct slot *s;
 
     switch (m->type) {
+    case MSG_MET:
     case MSG_ONLINE:
         s = slot_find(c, m->peer);
         if (s)
-            admit_online(c, s, m->body);
+            (m->type == MSG_MET ? meet_peer : admit_handshake)(c, s, m->body);
         free(m->body);
+        break;
+    case MSG_ALIVE:
+        s = slot_find(c, m->peer);
+        if (s)
+            meet_alive(c, s);
         break;
     case MSG_PEER:
         on_peer(c, m);
@@ -475,6 +482,8 @@ static void run_due(struct controller *c)
         c->cat_ms = c->now.ms + t->cat;
         cat_round(c);
     }
+    if (c->spare_ms <= c->now.ms)
+        meet_tick(c);
     if (c->drops_untold && c->report_ms <= c->now.ms) {
         c->report_ms = c->now.ms + REPORT_MS;
         report_drops(c);
@@ -518,6 +527,7 @@ int64_t controller_deadline(const struct controller *c)
     at = sooner(at, c->expire_ms);
     at = sooner(at, c->cat_ms);
     at = sooner(at, notes_deadline(c));
+    at = sooner(at, c->spare_ms);
     return sooner(at, c->drops_untold ? c->report_ms : NEVER);
 }
 
@@ -536,7 +546,10 @@ bool controller_takes_sends(const struct controller *c)
 
 bool controller_takes(const struct controller *c, struct peer_ref peer)
 {
-    return c->deliveries.n == 0 && (peer.index >= c->n_slots || c->slots[peer.index].n_relayed == 0);
+    const struct slot *s = peer.index < c->n_slots ? &c->slots[peer.index] : NULL;
+    bool waits = s && s->rival.generation && s->state != SLOT_ENDED;
+
+    return c->deliveries.n == 0 && !(s && s->n_relayed > 0) && !waits;
 }
 
 bool controller_waits(const struct controller *c)

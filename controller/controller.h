@@ -58,6 +58,12 @@ struct controller_actions {
      * call. */
     enum outlet_result (*post)(void *world, struct moment now, struct peer_ref to, const struct message *m);
 
+    /* Answers MSG_MET of a connection that dials: it is to go on. */
+    void (*consent)(void *world, struct peer_ref slot);
+
+    /* Asks a connection for a sign of life: MSG_ALIVE follows, or MSG_ENDED. Not again before. */
+    void (*probe)(void *world, struct peer_ref slot);
+
     /* Asks a connection to end: after what is queued for it has gone or, where `at_once` is set, at once. */
     void (*close)(void *world, struct peer_ref slot, enum end_reason why, bool at_once);
 
@@ -108,7 +114,8 @@ void controller_handle(struct controller *c, struct moment now, const struct mes
 bool controller_takes_sends(const struct controller *c);
 
 /* Whether it would take a MSG_PEER of that peer now: of nobody while one is waiting for room in FromNetwork,
- * and not of a peer while a message of that peer is being relayed and waits for room in another's mailbox. */
+ * and not of a peer while a message of that peer is being relayed and waits for room in another's mailbox, or
+ * while the connection waits for another one with the same peer to end. */
 bool controller_takes(const struct controller *c, struct peer_ref peer);
 
 /* True while anything waits for room: those messages, or what the service says to a peer. */

@@ -112,9 +112,10 @@ struct slot *dialing_start(struct controller *c, const struct dial_terms *terms,
 struct used {
     struct controller *c;
     struct endpoint
-        *endpoints;   /* of every connection: what we dialed, or where the one that dialed us listens */
-    uint64_t *groups; /* of the outgoing ones */
-    size_t n, n_groups;
+        *endpoints;      /* of every connection: what we dialed, or where the one that dialed us listens */
+    uint64_t *groups;    /* of the outgoing ones */
+    struct peer_id *ids; /* who is online */
+    size_t n, n_groups, n_ids;
     bool incoming_too; /* whoever has dialed us counts as connected */
     bool outages_too;  /* also by a family that our network fails for */
 };
@@ -134,13 +135,35 @@ static int compare_groups(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
+static int compare_ids(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(struct peer_id));
+}
+
+static void gather_ids(struct used *u)
+{
+    const struct controller *c = u->c;
+
+    for (size_t i = 0; i < c->n_online; i++) {
+        const struct slot *s = &c->slots[c->online[i]];
+
+        if (s->terms.id.size > 0 && (s->direction == DIRECTION_OUTGOING || u->incoming_too))
+            u->ids[u->n_ids++] = s->terms.id;
+    }
+    qsort(u->ids, u->n_ids, sizeof *u->ids, compare_ids);
+}
+
 static bool used_gather(struct used *u, struct controller *c, bool incoming_too, bool outages_too)
 {
-    *u = (struct used){.c = c, .incoming_too = incoming_too, .outages_too = outages_too};
+    *u = (struct used){.c = c,
+                       .incoming_too = incoming_too || c->config->protocol->one_connection,
+                       .outages_too = outages_too};
     u->endpoints = calloc(c->n_busy + 1, sizeof *u->endpoints);
     u->groups = calloc(c->n_busy + 1, sizeof *u->groups);
-    if (!u->endpoints || !u->groups)
+    u->ids = calloc(c->n_online + 1, sizeof *u->ids);
+    if (!u->endpoints || !u->groups || !u->ids)
         return false;
+    gather_ids(u);
     for (uint32_t i = 0; i < c->n_slots; i++) {
         const struct slot *s = &c->slots[i];
 
@@ -149,7 +172,7 @@ static bool used_gather(struct used *u, struct controller *c, bool incoming_too,
         if (s->direction == DIRECTION_OUTGOING && s->remote.port) {
             u->endpoints[u->n++] = s->remote;
             u->groups[u->n_groups++] = ip_group(&s->remote.ip);
-        } else if (s->direction == DIRECTION_INCOMING && incoming_too && s->terms.endpoint.port) {
+        } else if (s->direction == DIRECTION_INCOMING && u->incoming_too && s->terms.endpoint.port) {
             u->endpoints[u->n++] = s->terms.endpoint;
         }
     }
@@ -162,6 +185,7 @@ static void used_free(struct used *u)
 {
     free(u->endpoints);
     free(u->groups);
+    free(u->ids);
 }
 
 /* On the internet an IP address is dialed at one of its ports in a while: whoever names many ports of
@@ -181,13 +205,22 @@ static bool has_enough(const struct controller *c, const struct ip *ip)
     return is_knocked_at(c, ip) || (most && slots_of_ip(c, ip) >= most);
 }
 
+/* Who is there has proved it when we dialed it last; hearsay must not keep us from anybody. */
+static bool is_online(const struct used *u, const struct endpoint *e)
+{
+    const struct book_entry *known = u->n_ids > 0 ? book_find(u->c->book, e) : NULL;
+
+    return known && known->id_proved &&
+           bsearch(&known->id, u->ids, u->n_ids, sizeof *u->ids, compare_ids) != NULL;
+}
+
 static bool skip(void *context, const struct endpoint *e)
 {
     const struct used *u = context;
 
     if (!dialing_can_reach(u->c, &e->ip) || (!u->outages_too && is_out(u->c, &e->ip)))
         return true;
-    if (bsearch(e, u->endpoints, u->n, sizeof *e, compare_endpoints))
+    if (bsearch(e, u->endpoints, u->n, sizeof *e, compare_endpoints) || is_online(u, e))
         return true;
     if (special_has_endpoint(u->c, e) || (!u->c->config->terms.network.open && !ip_is_routable(&e->ip)))
         return true;
@@ -296,7 +329,7 @@ static void dial_ordinary(struct controller *c)
         want = most;
     /* Who has dialed us is a peer already; only where there is nobody else left are they dialed as well. */
     want -= dial_some(c, want, true);
-    if (want > 0)
+    if (want > 0 && !c->config->protocol->one_connection)
         dial_some(c, want, false);
     if (c->n_online == 0 && c->n_dialing == 0 && c->alone_ms <= c->now.ms)
         reach_out(c);
@@ -376,13 +409,13 @@ static void learn_alternatives(struct controller *c, const struct slot *s, const
              e->n_alternatives, added);
 }
 
-/* Whether the dialed address is as good as before: it was us who ended it, or had no memory; whoever is a
- * duplicate answers; and whoever is not who others said it was may be anybody, so that the next dial takes
- * whoever is there. */
+/* Whether the dialed address is as good as before: it was us who ended it, or made it wait, or had no memory;
+ * whoever is a duplicate answers; and whoever is not who others said it was may be anybody, so that the next
+ * dial takes whoever is there. */
 static bool is_no_fault(struct controller *c, const struct slot *s, enum end_reason reason)
 {
     return reason == END_SHUTDOWN || reason == END_DISCONNECT || reason == END_BANNED ||
-           reason == END_RESOURCES || reason == END_DUPLICATE ||
+           reason == END_RESOURCES || reason == END_DUPLICATE || s->rival.generation ||
            (reason == END_IDENTITY && book_misled(c->book, &s->remote));
 }
 
@@ -425,6 +458,17 @@ void dialing_ended(struct controller *c, struct slot *s, enum end_reason reason,
     c->dial_wanted = true;
     if (s->was_online && c->refill_ms <= c->now.ms)
         c->refill_ms = c->now.ms + core_between(c, 0, LOST_MS);
+}
+
+void dialing_met(struct controller *c, struct slot *s)
+{
+    struct special *p = special_of_slot(c, s);
+
+    if (!s->remote.port)
+        s->remote = s->terms.endpoint;
+    if (p)
+        p->found = s->terms.id;
+    book_identify(c->book, &s->remote, &s->terms.id, true);
 }
 
 void dialing_online(struct controller *c, struct slot *s)

@@ -35,10 +35,16 @@ struct slot {
     uint64_t dropped, repeated;        /* parcels */
     uint64_t untold[DROP_CAUSE_COUNT]; /* drops that the application has not been told of */
     struct ending *ending;             /* from malloc; NULL before MSG_ENDED, or without memory for it */
-    struct peer_ref twin; /* the connection with the same peer in the other direction; nobody for none */
-    size_t online_at;     /* its place in controller.online */
-    uint32_t n_answers;   /* how many of controller.answers are for it */
-    bool answers_wait;    /* while they are tried: one of them still finds no room */
+    bool met;                          /* the peer has said who it is: terms */
+    bool ready;                        /* MSG_ONLINE has come */
+    bool probed;                       /* asked for a sign of life */
+    struct peer_ref rival; /* another connection with the same peer, of which it must first be known what
+                              becomes of it; nobody for none */
+    int64_t spare_ms;      /* it is one too many then, if the other one stands; 0 for never */
+    struct peer_ref twin;  /* the connection with the same peer in the other direction; nobody for none */
+    size_t online_at;      /* its place in controller.online */
+    uint32_t n_answers;    /* how many of controller.answers are for it */
+    bool answers_wait;     /* while they are tried: one of them still finds no room */
 };
 
 /* A peer that the operator pinned. */
@@ -50,6 +56,7 @@ struct special {
     bool lost;            /* its name was not found when it was looked up last */
     struct endpoint known[NAME_ADDRESSES_MAX]; /* where it is; of a host name, what it stood for last */
     size_t n_known, first;                     /* first: which of them is dialed first */
+    struct peer_id found;                      /* who was there last */
     uint32_t in_vain;          /* dials in a row that led to ourselves, or to a peer that is connected */
     uint32_t spared;           /* dials in a row that our own network failed */
     const char *unfit;         /* why it was not dialed the last time; NULL where it was; a literal */
@@ -143,7 +150,8 @@ struct controller {
     bool dial_wanted, drops_untold, seeding, saving, quitting, saved_at_end, hurried, done;
     uint64_t saved_version, saving_version;
     int64_t refusal_ms; /* the next peer that is not special may be logged then */
-    int64_t started_ms, refill_ms, dial_ms, alone_ms, seed_ms, save_ms, expire_ms, cat_ms, report_ms, quit_ms;
+    int64_t started_ms, refill_ms, dial_ms, alone_ms, seed_ms, save_ms, expire_ms, cat_ms, report_ms, quit_ms,
+        spare_ms;
     uint64_t dropped[DROP_CAUSE_COUNT], ended[END_REASON_COUNT], shed, repeated;
     uint64_t untold[DROP_CAUSE_COUNT]; /* drops for peers that have gone, not yet told */
 };
@@ -176,7 +184,8 @@ struct service_peer slot_service_peer(struct controller *c, struct slot *s);
 /* dialing.c */
 void dialing_run(struct controller *c); /* starts what may be started now */
 int64_t dialing_deadline(const struct controller *c);
-uint32_t dialing_wanted(struct controller *c); /* outgoing connections, special peers not counted */
+uint32_t dialing_wanted(struct controller *c);          /* outgoing connections, special peers not counted */
+void dialing_met(struct controller *c, struct slot *s); /* it is known who is there */
 void dialing_online(struct controller *c, struct slot *s);
 void dialing_ended(struct controller *c, struct slot *s, enum end_reason reason, const struct ending *e);
 /* NULL where it could not be started. `why` is for the log. */
@@ -204,7 +213,18 @@ bool special_has_endpoint(void *controller, const struct endpoint *e);
 
 /* admit.c: takes the socket of `a`, not *a */
 void admit_accepted(struct controller *c, struct accepted *a);
-void admit_online(struct controller *c, struct slot *s, const struct peer_terms *terms);
+void admit_handshake(struct controller *c, struct slot *s, const struct peer_terms *terms); /* MSG_ONLINE */
+void admit_online(struct controller *c, struct slot *s); /* the same, once it is decided that it may stay */
+
+/* meet.c: which of several connections with one peer stays */
+void meet_peer(struct controller *c, struct slot *s, const struct peer_terms *terms); /* MSG_MET */
+/* The handshake of s is done. False where it does not come online now: it waits, or is closed. */
+bool meet_online(struct controller *c, struct slot *s);
+void meet_came(struct controller *c, struct slot *s);        /* s has come online */
+void meet_alive(struct controller *c, struct slot *s);       /* MSG_ALIVE */
+void meet_ended(struct controller *c, const struct slot *s); /* what has waited for s goes on */
+void meet_tick(struct controller *c);
+bool meet_prefers(const struct controller *c, const struct slot *s); /* to its twin, for what we send */
 
 /* route.c: takes the messages and parcels */
 void route_send(struct controller *c, const struct message *m);

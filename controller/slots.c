@@ -19,6 +19,13 @@ static bool is_open(const struct slot *s)
     return s->state == SLOT_ONLINE && !s->closing;
 }
 
+static struct slot *preferred(struct controller *c, struct slot *s)
+{
+    struct slot *twin = meet_prefers(c, s) ? NULL : slot_find(c, s->twin);
+
+    return twin && is_open(twin) ? twin : s;
+}
+
 struct slot *slot_to_peer(struct controller *c, struct peer_ref ref)
 {
     struct slot *s;
@@ -29,7 +36,7 @@ struct slot *slot_to_peer(struct controller *c, struct peer_ref ref)
     if (s->generation != ref.generation)
         return NULL;
     if (is_open(s))
-        return s;
+        return preferred(c, s);
     for (size_t i = 0; s->was_online && i < c->n_online; i++) {
         struct slot *other = &c->slots[c->online[i]];
 

@@ -234,6 +234,23 @@ void specials_named(struct controller *c, const struct names_found *f)
 
 /* --- dialing --- */
 
+/* Whether it has dialed us, and one connection with it is enough. Who it is counts from its own address
+ * alone: not every protocol proves an id so well that somebody else could not keep us from our special peers.
+ */
+static bool has_come(const struct controller *c, const struct special *p, const struct endpoint *e)
+{
+    const struct peer_id *id = p->address.id.size > 0 ? &p->address.id : &p->found;
+
+    for (size_t i = 0; i < c->n_online && c->config->protocol->one_connection; i++) {
+        const struct slot *s = &c->slots[c->online[i]];
+
+        if (!s->closing && slot_same_ip(s, &e->ip) &&
+            (endpoint_equal(&s->terms.endpoint, e) || (id->size > 0 && peer_id_equal(&s->terms.id, id))))
+            return true;
+    }
+    return false;
+}
+
 /* Somebody else's connection, or dial, to that endpoint. */
 static bool is_taken(struct controller *c, const struct special *p, const struct endpoint *e)
 {
@@ -261,7 +278,7 @@ static const char *why_unfit(struct controller *c, const struct special *p, cons
         return "it is ourselves";
     if (!dialing_can_reach(c, &e->ip))
         return "-bind is of the other family";
-    return is_taken(c, p, e) ? "there is a connection already" : NULL;
+    return is_taken(c, p, e) || has_come(c, p, e) ? "there is a connection already" : NULL;
 }
 
 /* The addresses that may be dialed, into terms; where there is none, why of the last. */

@@ -52,7 +52,9 @@ struct session_terms {
 };
 
 enum session_event_type {
-    SESSION_NOTHING,  /* bytes were consumed, or nothing is due; the counts below may say more */
+    SESSION_NOTHING, /* bytes were consumed, or nothing is due; the counts below may say more */
+    SESSION_MET, /* before that: the peer has said who it is, which it has yet to prove if it has dialed us. A
+                    session that dials goes on once session_consent is called: peer */
     SESSION_READY,    /* the handshake is done: peer */
     SESSION_MESSAGE,  /* message, for the service: application kinds and control kinds alike */
     SESSION_REJECTED, /* the peer refused us, with alternatives; the connection is to be closed */
@@ -79,7 +81,7 @@ struct session_event {
     uint32_t dropped; /* messages given up: a part of theirs never came, or went over the budget */
     bool alive; /* the peer has said that it is there: a sign that it gets on with what we have sent it */
     union {
-        struct peer_terms peer; /* SESSION_READY */
+        struct peer_terms peer; /* SESSION_MET, SESSION_READY */
         struct {
             uint32_t kind;
             struct parcel *parcel; /* the taker owns the reference; NULL for a kind without payload */
@@ -170,6 +172,10 @@ struct protocol {
     bool (*identity)(const uint8_t *secret, struct peer_id *id);
     size_t id_size; /* bytes of every peer_id that this protocol makes; 0 where it has no identities */
 
+    /* Two nodes keep one connection with each other, whoever has dialed; else up to one that each has dialed.
+     */
+    bool one_connection;
+
     /* The kinds that an application may send and will be given, the first being the default; up to a NULL
      * name. */
     const struct protocol_kind *kinds;
@@ -188,6 +194,10 @@ struct protocol {
      * not call again but session_close. */
     size_t (*session_read)(void *s, int64_t now_ms, struct bytes in, struct session_event *ev,
                            struct buffer *out);
+
+    /* After SESSION_MET of a session that dials: the peer is to be talked with. As session_read without
+     * bytes. NULL in protocols whose sessions never say SESSION_MET. */
+    void (*session_consent)(void *s, int64_t now_ms, struct session_event *ev, struct buffer *out);
 
     /* Appends one message to out; the parcel stays the caller's. m->type is the kind, m->tag the enum scope
      * that it was routed by. 0; -1 where this session can't say it (a kind that the version does not know, a

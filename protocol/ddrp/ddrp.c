@@ -48,7 +48,7 @@ static const struct protocol_kind fnd_kinds[] = {
 
 /* All that the two protocols have in common but the revision: `own` is the prefix of what is a revision's
  * own. */
-#define PROTOCOL(own, request_ms)                                                                            \
+#define PROTOCOL(own, request_ms, one)                                                                       \
     {                                                                                                        \
         .name = #own, .networks = own##_networks, .custom_port = PORT,                                       \
         .timings = {.dial = 2 * SECOND,                                                                      \
@@ -98,17 +98,17 @@ static const struct protocol_kind fnd_kinds[] = {
                    .gob_depth = 32,                                                                          \
                    .gob_definition = 4U << 10},                                                              \
         .version_default = 1, .version_lowest = 1, .version_highest = 1, .identity_size = DDRP_SECRET_BYTES, \
-        .identity = ddrp_identity, .id_size = DDRP_ID_BYTES, .kinds = own##_kinds,                           \
+        .identity = ddrp_identity, .id_size = DDRP_ID_BYTES, .one_connection = (one), .kinds = own##_kinds,  \
         .session_size = sizeof(struct ddrp_session), .service_size = sizeof(struct ddrp_service),            \
         .peer_size = sizeof(struct ddrp_service_peer), .session_open = own##_session_open,                   \
-        .session_read = ddrp_session_read, .session_write = ddrp_session_write,                              \
-        .session_deadline = ddrp_session_deadline, .session_tick = ddrp_session_tick,                        \
-        .session_alive = ddrp_session_alive, .session_close = ddrp_session_close,                            \
-        .service_open = own##_service_open, .service_online = ddrp_service_online,                           \
-        .service_message = ddrp_service_message, .service_offline = ddrp_service_offline,                    \
-        .service_deadline = ddrp_service_deadline, .service_tick = ddrp_service_tick,                        \
-        .service_close = ddrp_service_close,                                                                 \
+        .session_read = ddrp_session_read, .session_consent = ddrp_session_consent,                          \
+        .session_write = ddrp_session_write, .session_deadline = ddrp_session_deadline,                      \
+        .session_tick = ddrp_session_tick, .session_alive = ddrp_session_alive,                              \
+        .session_close = ddrp_session_close, .service_open = own##_service_open,                             \
+        .service_online = ddrp_service_online, .service_message = ddrp_service_message,                      \
+        .service_offline = ddrp_service_offline, .service_deadline = ddrp_service_deadline,                  \
+        .service_tick = ddrp_service_tick, .service_close = ddrp_service_close,                              \
     }
 
-const struct protocol ddrp_protocol = PROTOCOL(ddrp, 10 * SECOND);
-const struct protocol fnd_protocol = PROTOCOL(fnd, HOUR);
+const struct protocol ddrp_protocol = PROTOCOL(ddrp, 10 * SECOND, false);
+const struct protocol fnd_protocol = PROTOCOL(fnd, HOUR, true);

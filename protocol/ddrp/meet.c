@@ -69,33 +69,55 @@ static bool check_hello(struct ddrp_session *s, const struct ddrp_hello *h, stru
     return false;
 }
 
+static void tell_peer(struct ddrp_session *s, enum session_event_type type, struct session_event *ev)
+{
+    ev->type = type;
+    ev->peer = s->peer;
+}
+
 static void be_ready(struct ddrp_session *s, int64_t now_ms, struct session_event *ev)
 {
     s->stage = STAGE_OPEN;
     s->pinged_ms = now_ms;
-    ev->type = SESSION_READY;
-    ev->peer = s->peer;
+    tell_peer(s, SESSION_READY, ev);
 }
 
-void ddrp_meet(struct ddrp_session *s, int64_t now_ms, const struct ddrp_hello *h, struct session_event *ev,
+static void no_memory(struct ddrp_session *s, struct session_event *ev)
+{
+    ddrp_end(s, ev, END_RESOURCES, "no memory for a handshake");
+}
+
+/* Where the peer has dialed us we answer its Hello. Where we have dialed it we do not yet say HelloAck, from
+ * which on it would take us for connected: perhaps it has dialed us, too, and one of the two connections is
+ * enough. */
+void ddrp_meet(struct ddrp_session *s, const struct ddrp_hello *h, struct session_event *ev,
                struct buffer *out)
 {
-    bool is_dialed = s->terms.direction == DIRECTION_INCOMING, said = true;
-    struct bytes nonce = {.data = h->local_nonce, .size = DDRP_NONCE_BYTES};
+    bool is_dialed = s->terms.direction == DIRECTION_INCOMING;
     note_peer(s, h);
+    memcpy(s->peer_nonce, h->local_nonce, sizeof s->peer_nonce);
     bool goes_on = check_hello(s, h, ev);
     /* Where the dialer is ourselves, only from our answer does it learn which address that was. */
-    if (is_dialed && (goes_on || ev->end.reason == END_LOOPBACK)) {
-        said = ddrp_say_hello(s, h->local_nonce, out);
+    if (is_dialed && (goes_on || ev->end.reason == END_LOOPBACK) && !ddrp_say_hello(s, h->local_nonce, out)) {
+        no_memory(s, ev);
     } else if (goes_on) {
-        said = ddrp_say(s, DDRP_HELLO_ACK, nonce, NULL, out);
+        s->stage = is_dialed ? STAGE_ACK : STAGE_MET;
+        tell_peer(s, SESSION_MET, ev);
     }
-    if (!said) {
-        ddrp_end(s, ev, END_RESOURCES, "no memory for a handshake");
-    } else if (goes_on && is_dialed) {
-        s->stage = STAGE_ACK;
-    } else if (goes_on) {
+}
+
+void ddrp_session_consent(void *session, int64_t now_ms, struct session_event *ev, struct buffer *out)
+{
+    struct ddrp_session *s = session;
+    struct bytes nonce = {.data = s->peer_nonce, .size = sizeof s->peer_nonce};
+    *ev = (struct session_event){.type = SESSION_NOTHING};
+    if (s->stage != STAGE_MET) {
+        return;
+    }
+    if (ddrp_say(s, DDRP_HELLO_ACK, nonce, NULL, out)) {
         be_ready(s, now_ms, ev);
+    } else {
+        no_memory(s, ev);
     }
 }
 

@@ -73,7 +73,7 @@ static void act(struct ddrp_session *s, int64_t now_ms, const struct ddrp_arriva
 {
     switch (s->stage) {
     case STAGE_HELLO:
-        ddrp_meet(s, now_ms, &a->hello, ev, out);
+        ddrp_meet(s, &a->hello, ev, out);
         break;
     case STAGE_ACK:
         ddrp_acknowledged(s, now_ms, a->nonce, ev);
@@ -81,6 +81,7 @@ static void act(struct ddrp_session *s, int64_t now_ms, const struct ddrp_arriva
     case STAGE_OPEN:
         receive(s, a, ev);
         break;
+    case STAGE_MET:
     case STAGE_OVER:
         break;
     }
@@ -119,8 +120,9 @@ size_t ddrp_session_read(void *session, int64_t now_ms, struct bytes in, struct 
 {
     struct ddrp_session *s = session;
     *ev = (struct session_event){.type = SESSION_NOTHING};
-    /* Whom we refuse we do not listen to; session_tick, which is due at once, says so. */
-    if (s->stage == STAGE_OVER || s->terms.refuse) {
+    /* Whom we refuse we do not listen to; session_tick, which is due at once, says so. Who has yet to be told
+     * that we talk with it has nothing to say before. */
+    if (s->stage == STAGE_OVER || s->stage == STAGE_MET || s->terms.refuse) {
         return 0;
     }
     return read_envelope(s, now_ms, in, ev, out);

@@ -58,8 +58,12 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* How long the peer may take; how long we take ourselves is bounded, too. */
 static int64_t handshake_ms(const struct ddrp_session *s)
 {
+    if (s->stage == STAGE_MET) {
+        return s->terms.node->timings.handshake;
+    }
     return earlier(s->revision->handshake_ms[s->terms.direction], s->terms.node->timings.handshake);
 }
 
@@ -69,6 +73,7 @@ int64_t ddrp_session_deadline(const void *session)
     const struct timings *t = &s->terms.node->timings;
     switch (s->stage) {
     case STAGE_HELLO:
+    case STAGE_MET:
     case STAGE_ACK:
         return s->opened_ms + (s->terms.refuse ? 0 : handshake_ms(s));
     case STAGE_OPEN:

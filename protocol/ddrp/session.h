@@ -8,6 +8,7 @@
 
 enum ddrp_stage {
     STAGE_HELLO, /* the peer's Hello must come */
+    STAGE_MET,   /* it has come, of whom we have dialed: the controller must consent */
     STAGE_ACK,   /* its HelloAck must come: it has dialed us */
     STAGE_OPEN,
     STAGE_OVER,
@@ -20,6 +21,7 @@ struct ddrp_session {
     struct ddrp_key key;
     uint8_t nonce[DDRP_NONCE_BYTES];                /* ours, of this session */
     uint8_t peer_public_key[DDRP_PUBLIC_KEY_BYTES]; /* from STAGE_ACK on */
+    uint8_t peer_nonce[DDRP_NONCE_BYTES];           /* the same, for whom we have dialed */
     struct peer_terms peer;
     uint64_t handshake_used; /* bytes of the peer's before the session was open */
     int64_t opened_ms, heard_ms, pinged_ms;
@@ -48,7 +50,7 @@ bool ddrp_check_arrival(struct ddrp_session *s, int64_t now_ms, struct ddrp_arri
 /* meet.c: our Hello; false where memory is short. The peer's Hello and HelloAck have come: answers, fills
  * *ev. */
 bool ddrp_say_hello(struct ddrp_session *s, const uint8_t *remote_nonce, struct buffer *out);
-void ddrp_meet(struct ddrp_session *s, int64_t now_ms, const struct ddrp_hello *h, struct session_event *ev,
+void ddrp_meet(struct ddrp_session *s, const struct ddrp_hello *h, struct session_event *ev,
                struct buffer *out);
 void ddrp_acknowledged(struct ddrp_session *s, int64_t now_ms, const uint8_t *nonce,
                        struct session_event *ev);
@@ -61,6 +63,7 @@ bool ddrp_say(struct ddrp_session *s, enum ddrp_kind kind, struct bytes message,
 /* The functions of struct protocol. */
 int ddrp_session_open(void *s, const struct session_terms *terms, int64_t now_ms, struct buffer *out);
 int fnd_session_open(void *s, const struct session_terms *terms, int64_t now_ms, struct buffer *out);
+void ddrp_session_consent(void *s, int64_t now_ms, struct session_event *ev, struct buffer *out);
 size_t ddrp_session_read(void *s, int64_t now_ms, struct bytes in, struct session_event *ev,
                          struct buffer *out);
 int ddrp_session_write(void *s, int64_t now_ms, const struct message *m, struct buffer *out);

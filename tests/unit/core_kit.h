@@ -50,6 +50,9 @@ struct world {
     bool closed_at_once[MOST];
     size_t n_closed;
 
+    struct peer_ref consented[MOST], probed[MOST];
+    size_t n_consented, n_probed;
+
     uint64_t sent_peers, dropped, known;
     int32_t quality; /* of the last peer of a list */
     enum node_event_type last;
@@ -138,6 +141,20 @@ static inline enum outlet_result w_post(void *world, struct moment at, struct pe
     }
     parcel_release(m->parcel);
     return OUTLET_POSTED;
+}
+
+static inline void w_consent(void *world, struct peer_ref slot)
+{
+    struct world *w = world;
+
+    w->consented[w->n_consented++] = slot;
+}
+
+static inline void w_probe(void *world, struct peer_ref slot)
+{
+    struct world *w = world;
+
+    w->probed[w->n_probed++] = slot;
 }
 
 static inline void w_close(void *world, struct peer_ref slot, enum end_reason why, bool at_once)
@@ -247,6 +264,8 @@ static const struct controller_actions actions = {
     .accept = w_accept,
     .shed = w_shed,
     .post = w_post,
+    .consent = w_consent,
+    .probe = w_probe,
     .close = w_close,
     .deliver = w_deliver,
     .tell = w_tell,

@@ -36,7 +36,8 @@ struct side {
     struct ddrp_session session;
     struct buffer in, out;
     struct session_event last; /* the last event that was not SESSION_NOTHING */
-    uint32_t ready, good, bad, ignored, messages;
+    bool hesitates;            /* does not consent by itself */
+    uint32_t met, ready, good, bad, ignored, messages;
     struct parcel *parcel; /* of the last message */
     struct peer_terms peer;
     int64_t now_ms, wall_ms;
@@ -113,6 +114,15 @@ static inline void side_close(struct side *s)
     parcel_release(s->parcel);
 }
 
+static inline void side_event(struct side *s, const struct session_event *ev);
+
+static inline void side_consent(struct side *s)
+{
+    struct session_event ev;
+    s->protocol->session_consent(&s->session, s->now_ms, &ev, &s->out);
+    side_event(s, &ev);
+}
+
 static inline void side_event(struct side *s, const struct session_event *ev)
 {
     s->good += ev->good;
@@ -120,6 +130,13 @@ static inline void side_event(struct side *s, const struct session_event *ev)
     s->ignored += ev->ignored;
     switch (ev->type) {
     case SESSION_NOTHING:
+        return;
+    case SESSION_MET:
+        s->met++;
+        s->peer = ev->peer;
+        if (s->session.terms.direction == DIRECTION_OUTGOING && !s->hesitates) {
+            side_consent(s);
+        }
         return;
     case SESSION_READY:
         s->ready++;

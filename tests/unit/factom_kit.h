@@ -101,6 +101,9 @@ static inline void side_event(struct side *s, struct session_event *ev)
     switch (ev->type) {
     case SESSION_NOTHING:
         return;
+    case SESSION_MET:
+        fail_msg("there is nothing to consent to");
+        break;
     case SESSION_READY:
         s->ready++;
         s->peer = ev->peer;
