@@ -86,8 +86,8 @@ static void probe(struct controller *c, struct slot *s)
 
 static void wait_for(struct controller *c, struct slot *s, struct slot *rival)
 {
-    note(c, NOTE_HANDSHAKE, "connection %" PRIu64 ", %s: waits for what becomes of connection %" PRIu64, s->number,
-         s->terms.hash, rival->number);
+    note(c, NOTE_HANDSHAKE, "connection %" PRIu64 ", %s: waits for what becomes of connection %" PRIu64,
+         s->number, s->terms.hash, rival->number);
     s->rival = slot_ref(c, rival);
     if (rival->state == SLOT_ONLINE)
         probe(c, rival);

@@ -149,7 +149,7 @@ struct rig {
     struct log_sink log;
     struct connection *c;
     int peer;
-    uint64_t messages, good, bad, unsayable, unfinished, rests; /* what the controller was told */
+    uint64_t messages, good, bad, unsayable, unfinished, rests, alive; /* what the controller was told */
     bool ended;
     enum end_reason why;
     uint32_t returned, returned_own; /* messages that came back, and those of the node's own */
@@ -247,6 +247,9 @@ static void take_one(struct rig *r, struct message *m)
     case MSG_RESTS:
         r->rests++;
         break;
+    case MSG_ALIVE:
+        r->alive++;
+        break;
     case MSG_ENDED:
         r->ended = true;
         r->why = (enum end_reason)m->id;
@@ -290,6 +293,13 @@ static void nap(void)
 static void ask_to_close(struct rig *r, bool at_once)
 {
     struct message m = {.type = CONNECTION_CLOSE, .tag = END_DISCONNECT, .id = at_once};
+
+    assert_int_equal(mailbox_post_control(connection_outbound(r->c), &m), MAILBOX_OK);
+}
+
+static void ask_for_life(struct rig *r)
+{
+    struct message m = {.type = CONNECTION_PROBE};
 
     assert_int_equal(mailbox_post_control(connection_outbound(r->c), &m), MAILBOX_OK);
 }
@@ -796,6 +806,33 @@ static void what_is_not_taken_puts_the_rest_off(void **state)
     rig_free(r);
 }
 
+/* Whoever says something within a ping's time lives; whoever does not is given up. */
+static void a_sign_of_life_is_asked_for(void **state)
+{
+    struct rig *r = rig_new();
+    int64_t before;
+
+    (void)state;
+    r->node.timings.ping = 50;
+    rig_open(r);
+    say(r, 'g', 1);
+    until(connection_counts(r->c).bytes_in == 1, take_all(r));
+    ask_for_life(r);
+    nap();
+    take_all(r);
+    assert_int_equal(r->alive, 0); /* what it said before is none */
+    say(r, 'g', 1);
+    until(r->alive == 1, take_all(r));
+    assert_false(r->ended);
+    before = clock_ms();
+    ask_for_life(r);
+    until(r->ended, take_all(r));
+    assert_int_equal(r->why, END_SILENT);
+    assert_true(clock_ms() - before >= r->node.timings.ping);
+    assert_int_equal(r->alive, 1);
+    rig_free(r);
+}
+
 /* However the bytes come, none is lost between what is read without a buffer and what is read into one. */
 static void a_word_in_pieces_is_one_word(void **state)
 {
@@ -836,6 +873,7 @@ int main(void)
         cmocka_unit_test(a_peer_that_hangs_up_costs_no_time),
         cmocka_unit_test(each_bit_of_a_parcel_is_progress),
         promise_test("F32", a_peer_that_reads_nothing_takes_little),
+        cmocka_unit_test(a_sign_of_life_is_asked_for),
         promise_test("P22", what_did_not_go_whole_comes_back),
         promise_test("P3", receive_room_is_given_back),
         promise_test("P3", without_receive_room_it_ends),

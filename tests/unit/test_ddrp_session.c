@@ -237,6 +237,52 @@ static struct parcel *payload(size_t size)
     return p;
 }
 
+/* Whom we have dialed we tell nothing before somebody consents, for the time of a handshake. */
+static void test_consent(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct side a, b;
+        side_prepare(&a, both[i], alice);
+        a.hesitates = true;
+        struct session_terms terms = test_terms(&a, DIRECTION_OUTGOING);
+        side_open(&a, &terms);
+        side_start(&b, both[i], DIRECTION_INCOMING, bob);
+        converse(&a, &b, SIZE_MAX);
+        assert_int_equal(a.met, 1);
+        assert_int_equal(b.met, 1);
+        assert_true(peer_id_equal(&a.peer.id, &b.node.id));
+        assert_true(peer_id_equal(&b.peer.id, &a.node.id));
+        side_wait(&a, 4000);
+        assert_int_equal(buffer_left(&a.out), 0);
+        assert_int_equal(a.ready + b.ready, 0);
+        side_consent(&a);
+        converse(&a, &b, SIZE_MAX);
+        assert_int_equal(a.ready, 1);
+        assert_int_equal(b.ready, 1);
+        side_close(&a);
+        side_close(&b);
+    }
+}
+
+static void test_consent_is_not_waited_for_for_ever(void **state)
+{
+    (void)state;
+    struct side a, b;
+    side_prepare(&a, &fnd_protocol, alice);
+    a.hesitates = true;
+    struct session_terms terms = test_terms(&a, DIRECTION_OUTGOING);
+    side_open(&a, &terms);
+    side_start(&b, &fnd_protocol, DIRECTION_INCOMING, bob);
+    converse(&a, &b, SIZE_MAX);
+    side_wait(&a, 14999);
+    assert_false(a.over);
+    side_wait(&a, 1);
+    expect_ended(&a, END_HANDSHAKE_TIMEOUT);
+    side_close(&a);
+    side_close(&b);
+}
+
 static void expect_carried(struct side *from, struct side *to, uint32_t kind, size_t size)
 {
     struct parcel *p = payload(size);
@@ -525,6 +571,8 @@ static void test_handshake_timeouts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_consent),
+        cmocka_unit_test(test_consent_is_not_waited_for_for_ever),
         cmocka_unit_test(test_meeting),
         cmocka_unit_test(test_claimed_port),
         promise_test("D12", test_claimed_address),
