@@ -4,8 +4,12 @@
 Usage: test_ddrp.py PATH-OF-KITH [word of a test's name]...
 """
 import json
+import queue
 import re
+import shutil
 import signal
+import socket
+import threading
 import time
 from pathlib import Path
 
@@ -224,6 +228,157 @@ def a_restart_keeps_who_is_who(lab):
             each.end()
 
 
+# --- one peer, two connections ---
+
+class SlowWay:
+    """Passes on what comes to one address to another one, each way so many seconds late; to the other it seems to come
+    from `source`."""
+
+    def __init__(self, at, to, source, delay=0.05):
+        self.to, self.source, self.delay = to, source, delay
+        self.sockets = [socket.create_server((at, PORT), backlog=64)]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        try:
+            while True:
+                near, _ = self.sockets[0].accept()
+                far = socket.create_connection((self.to, PORT), source_address=(self.source, 0))
+                self.sockets += [near, far]
+                for end in ((near, far), (far, near)):
+                    self._pump(*end)
+        except OSError:
+            pass  # closed, or nobody is there
+
+    def _pump(self, come, go):
+        late = queue.SimpleQueue()
+
+        def take():
+            data = b"?"
+            while data:
+                try:
+                    data = come.recv(65536)
+                except OSError:
+                    data = b""
+                late.put((time.monotonic() + self.delay, data))
+
+        def give():
+            data = b"?"
+            while data:
+                due, data = late.get()
+                time.sleep(max(0, due - time.monotonic()))
+                try:
+                    go.sendall(data) if data else go.shutdown(socket.SHUT_WR)
+                except OSError:
+                    return
+
+        for job in (take, give):
+            threading.Thread(target=job, daemon=True).start()
+
+    def close(self):
+        for each in self.sockets:
+            each.close()
+
+
+class Chatter:
+    """Sends numbered messages to a peer from the moment on at which it is online."""
+
+    def __init__(self, node, peer, word, count=400):
+        self.node, self.peer, self.texts = node, peer, [f"{word} {i}" for i in range(count)]
+        self.thread = threading.Thread(target=self._talk, daemon=True)
+        self.thread.start()
+
+    def _talk(self):
+        self.node.wait("online", 20, peer=self.peer)
+        for text in self.texts:
+            self.node.request(send=self.peer, text=text, kind="Update")
+            time.sleep(0.002)
+
+
+def missing(chatter, receiver):
+    got = {e["text"] for e in receiver.all("parcel")}
+    return [t for t in chatter.texts if t not in got]
+
+
+def dropped(node):
+    return sum(e["parcels"] for e in node.all("dropped"))
+
+
+def two_that_dial_each_other_at_once(lab):
+    """With 50 ms one way, both dial before either can know of the other. One connection comes online, and it stays: of
+    what is sent from the first moment on nothing is lost. If their addresses do not tell that the dials cross, two come
+    online and one of them ends, on which nothing is lost either."""
+    for masked in (False, True):
+        a, b = (ddrp(lab, "fnd", *ALONE) for _ in range(2))
+        ids = identity(a), identity(b)
+        at_a, at_b, mask = lab.address(), lab.address(), lab.address()
+        a.end(), b.end()
+        ways = [SlowWay(at_b, b.address, mask if masked else at_a), SlowWay(at_a, a.address, mask if masked else at_b)]
+        a.flags += ["-peers", f"{at_b}:{PORT}", "-silence", "3s", "-ping", "500ms", "-rate", "0"]
+        b.flags += ["-peers", f"{at_a}:{PORT}", "-silence", "3s", "-ping", "500ms", "-rate", "0"]
+        for node in (a, b):
+            node.start(wait=False)
+        talks = [Chatter(a, ids[1], "from a"), Chatter(b, ids[0], "from b")]
+        for talk in talks:
+            talk.thread.join(30 * SLOW)
+        time.sleep(3 * SLOW)
+        for talk, node, other in zip(talks, (a, b), (b, a)):
+            lost = missing(talk, other)
+            check(not lost, f"masked {masked}: {len(lost)} lost ({lost[:3]}), {dropped(node)} of them told")
+            check(len(node.online) == 1, f"masked {masked}: {node} has {len(node.online)} connections")
+            check(len(node.all("offline")) <= masked, f"masked {masked}: {node.all('offline')}")
+        for each in (a, b, *ways):
+            each.end() if each in (a, b) else each.close()
+
+
+def who_is_connected_is_left_alone(lab):
+    """Of fnd, whoever has dialed is not dialed back when nobody else is left, nor as a special peer."""
+    host = ddrp(lab, "fnd", *QUICK)
+    guest = ddrp(lab, "fnd", *ALONE, "-peers", with_id(host))
+    host.wait_online(guest)
+    third = ddrp(lab, "fnd", *ALONE)
+    third.end()
+    third.flags += ["-peers", with_id(host)]
+    third.start()
+    host.wait_online(third)
+    time.sleep(3 * SLOW)
+    for node in (host, guest, third):
+        check(not node.all("offline"), f"{node}: {node.all('offline')}")
+    check(host.count("outgoing") == 0 and host.count("incoming") == 2, f"{host.online}")
+
+
+def a_peer_that_comes_back(lab):
+    """Its old connection hangs: it is taken back within a ping's time, tells its application of it once, and nothing is
+    lost that it says meanwhile. Whoever has the same key while the first one lives is refused."""
+    for protocol in PROTOCOLS:
+        host = ddrp(lab, protocol, *ALONE, "-ping", "1s", "-silence", "60s")
+        old = ddrp(lab, protocol, *ALONE, "-peers", with_id(host), "-ping", "1s")
+        name = identity(old)
+        host.wait("online", peer=name)
+        new = ddrp(lab, protocol, *ALONE, "-peers", with_id(host), "-ping", "1s", start=False)
+        shutil.copy(next(Path(old.home).glob("identity-*.key")), new.home)
+        new.start()
+        until(lambda n=host: n.status()["ended"]["already connected"], 5, "the double is refused")
+        check(not host.all("offline"), "the double has pushed the first one out")
+        new.end()
+        old.send_signal(signal.SIGSTOP)
+        time.sleep(1.2)  # so that no ping of it is under way
+        mark, before = host.mark(), time.monotonic()
+        new.start()
+        new.wait("online", peer=identity(host))
+        for i in range(100):
+            new.request(send=identity(host), text=f"{i}", kind="Update")
+        host.wait("offline", since=mark, peer=name)
+        host.wait("online", since=mark, peer=name, where=lambda e, n=new: e["address"].startswith(n.address))
+        took = time.monotonic() - before
+        check(took < 2.5 * SLOW, f"{protocol}: back after {took:.1f} s")
+        until(lambda n=host, m=mark: len(n.all("parcel", m)) == 100, 5, "not all that it said has come")
+        check(not new.all("offline"), f"{new.all('offline')}")
+        old.send_signal(signal.SIGCONT)
+        for each in (host, old, new):
+            each.end()
+
+
 # --- signs of life ---
 
 @promises("D1", "D3")
@@ -250,4 +405,5 @@ def pings_keep_idle_nodes_together(lab):
 
 if __name__ == "__main__":
     run([a_network_of_one_bootstrap_peer, a_chain_of_newcomers, nobody_to_start_with, other_ports,
-         a_restart_keeps_who_is_who, pings_keep_idle_nodes_together])
+         a_restart_keeps_who_is_who, two_that_dial_each_other_at_once, who_is_connected_is_left_alone,
+         a_peer_that_comes_back, pings_keep_idle_nodes_together])
