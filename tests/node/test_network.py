@@ -4,7 +4,7 @@ import json
 import time
 from pathlib import Path
 
-from factomwire import MESSAGE, PING, PONG, PEER_REQUEST, REJECT, RawPeer, fields
+from factomwire import MESSAGE, PING, PONG, PEER_REQUEST, REJECT, RawListener, RawPeer, fields
 from kithnode import SLOW, Failure, check, promises, run, until
 
 OUTGOING = 8
@@ -134,24 +134,27 @@ def exclusive_dials_special_peers_only(lab):
 
 @promises("F16", "P16")
 def special_peers_and_the_asker_are_not_shared(lab):
-    """Wherever a special peer comes from: several of the flags, the file, a host name."""
+    """Wherever a special peer comes from: several of the flags, the file, a host name; not even with each other."""
     specials, other = [lab.node("-exclusive") for _ in range(3)], lab.node("-exclusive")
     named = lab.node("-exclusive", address="127.0.0.1", port=9107)
     config = Path(lab.home, "special.conf")
     config.write_text(f"LocalSpecialPeers = {specials[2]}\n", encoding="utf-8")
     server = lab.seeds([other.endpoint])
-    node = lab.node(*FAST, "-config", str(config), "-peers", f"{specials[0]} {specials[1]} localhost:{named.port}",
-                    "-seedURL", server.url)
+    asks = RawListener(lab.address())
+    lab.closers.append(asks.close)
+    node = lab.node(*FAST, "-config", str(config), "-seedURL", server.url, "-protocolVersion", "11", "-peers",
+                    f"{specials[0]} {specials[1]} localhost:{named.port} {asks.endpoint}")
     for each in (*specials, named, other):
         node.wait_online(each)
-    peer = RawPeer(node, lab.address())
-    peer.send(PING, b"Ping")
-    peer.receive_kind(PONG)
-    peer.send(PEER_REQUEST, b"Peer Request")
-    shared = [dict(fields(value)) for _, value in fields(peer.receive_kind(4))]
-    hosts = [f"{s[1].decode()}:{s[2].decode()}" for s in shared]
-    peer.close()
-    check(hosts == [other.endpoint], f"{hosts} were shared")
+    for meet in (asks.accept_peer, lambda: RawPeer(node, lab.address())):
+        peer = meet()
+        peer.send(PING, b"Ping")
+        peer.receive_kind(PONG)
+        peer.send(PEER_REQUEST, b"Peer Request")
+        shared = [dict(fields(value)) for _, value in fields(peer.receive_kind(4))]
+        hosts = [f"{s[1].decode()}:{s[2].decode()}" for s in shared]
+        peer.close()
+        check(hosts == [other.endpoint], f"{hosts} were shared")
 
 
 @promises("P12")

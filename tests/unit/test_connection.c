@@ -867,7 +867,7 @@ int main(void)
         promise_test("F11", what_the_session_dealt_with_is_told),
         promise_test("P22", what_could_not_be_said_is_told),
         cmocka_unit_test(nothing_is_lost_where_the_controller_is_slow),
-        promise_test("P22", what_the_socket_does_not_take_can_be_dropped),
+        promise_test("F32 P22", what_the_socket_does_not_take_can_be_dropped),
         promise_test("P22", what_has_come_is_told_before_the_end),
         cmocka_unit_test(a_polite_end_is_no_reset),
         cmocka_unit_test(a_peer_that_hangs_up_costs_no_time),

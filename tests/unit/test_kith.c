@@ -27,7 +27,7 @@ enum {
     TURNS = 1000000,
     TURNS_MS = 1000,
     COMMANDERS = 4,
-    ROUNDS = 60
+    ROUNDS = 1000 /* fewer, and one thread is done before the next one begins */
 };
 
 static void messages_go_both_ways(void **state)
@@ -169,10 +169,50 @@ static void many_threads_send_through_one_node(void **state)
 
 enum { ASK_PEERS, ASK_STATUS, BAN, UNBAN, SET_SPECIAL, SEND, ANSWERED };
 
+static void *send_few(void *argument)
+{
+    const struct sender *s = argument;
+
+    for (int i = 0; i < 8; i++)
+        if (kith_send_wait(s->node, s->peer, "x", 1, 0, WAIT_MS) != KITH_OK)
+            return NULL;
+    return argument;
+}
+
+/* All of them wait for the same place in the queue. Whoever gets it has perhaps been woken in another's
+ * stead. */
+static void waiting_threads_wake_each_other(void **state)
+{
+    static const struct setting small[] = {{"queue", "1"}, {NULL, NULL}};
+    enum { TIMES = 200, THREADS = 6 };
+    pthread_t threads[THREADS];
+    struct kith *a, *b;
+    struct kith_item item;
+    char name[200];
+    void *done;
+
+    (void)state;
+    open_pair_set(&a, &b, name, sizeof name, small);
+    struct sender s = {.node = a, .peer = name};
+    for (int i = 0; i < TIMES; i++) {
+        for (int k = 0; k < THREADS; k++)
+            assert_int_equal(pthread_create(&threads[k], NULL, send_few, &s), 0);
+        for (int got = 0; got < THREADS * 8; got += next(b, &item) == KITH_PARCEL) {
+        }
+        for (int k = 0; k < THREADS; k++) {
+            pthread_join(threads[k], &done);
+            assert_non_null(done);
+        }
+    }
+    kith_close(a);
+    kith_close(b);
+}
+
 struct commander {
     struct kith *node;
     const char *peer, *address;
     uint64_t first; /* of its ids */
+    pthread_barrier_t *begin;
 };
 
 static enum kith_result give(const struct commander *c, unsigned command, uint64_t id)
@@ -197,6 +237,7 @@ static void *command_much(void *argument)
 {
     const struct commander *c = argument;
 
+    pthread_barrier_wait(c->begin);
     for (unsigned i = 0; i < ROUNDS * ANSWERED; i++) {
         enum kith_result r;
 
@@ -208,10 +249,46 @@ static void *command_much(void *argument)
     return argument;
 }
 
+/* What a command is answered with has been done. */
+static void a_command_does_what_it_says(void **state)
+{
+    struct kith *a, *b;
+    struct kith_item item;
+    char name[200];
+
+    (void)state;
+    open_pair(&a, &b, name, sizeof name);
+    assert_int_equal(kith_ban(a, "10.9.9.9", WAIT_MS, 1), KITH_OK);
+    next_event(a, KITH_DONE, &item);
+    assert_int_equal(kith_ask_status(a, 2), KITH_OK);
+    next_event(a, KITH_STATUS, &item);
+    assert_int_equal(item.event.id, 2);
+    assert_int_equal(item.event.status->banned, 1);
+    assert_int_equal(item.event.status->special, 1);
+    assert_int_equal(kith_unban(a, "10.9.9.9", 3), KITH_OK);
+    next_event(a, KITH_DONE, &item);
+    assert_int_equal(kith_set_special(a, "", 4), KITH_OK);
+    next_event(a, KITH_DONE, &item);
+    assert_int_equal(kith_ask_status(a, 5), KITH_OK);
+    next_event(a, KITH_STATUS, &item);
+    assert_int_equal(item.event.status->banned, 0);
+    assert_int_equal(item.event.status->special, 0);
+    assert_int_equal(kith_ask_peers(a, 6), KITH_OK);
+    next_event(a, KITH_PEERS, &item);
+    assert_int_equal(item.event.count, 1);
+    assert_string_equal(item.event.peers[0].hash, name);
+    assert_int_equal(kith_disconnect(a, name, 7), KITH_OK);
+    next_event(a, KITH_OFFLINE, &item);
+    assert_string_equal(item.event.peer->hash, name);
+    kith_close(a);
+    kith_close(b);
+}
+
 static void each_command_of_many_threads_is_answered_once(void **state)
 {
     enum { TOTAL = COMMANDERS * ROUNDS * ANSWERED };
     bool answered[TOTAL + 1] = {false};
+    pthread_barrier_t begin;
     pthread_t threads[COMMANDERS];
     struct commander commanders[COMMANDERS];
     struct kith *a, *b;
@@ -222,8 +299,9 @@ static void each_command_of_many_threads_is_answered_once(void **state)
     (void)state;
     open_pair(&a, &b, name, sizeof name);
     snprintf(address, sizeof address, "%.*s", (int)strcspn(name, " "), name);
+    assert_int_equal(pthread_barrier_init(&begin, NULL, COMMANDERS), 0);
     for (unsigned i = 0; i < COMMANDERS; i++) {
-        commanders[i] = (struct commander){a, name, address, (uint64_t)i * ROUNDS * ANSWERED + 1};
+        commanders[i] = (struct commander){a, name, address, (uint64_t)i * ROUNDS * ANSWERED + 1, &begin};
         assert_int_equal(pthread_create(&threads[i], NULL, command_much, &commanders[i]), 0);
     }
     for (int got = 0; got < TOTAL;) {
@@ -238,6 +316,7 @@ static void each_command_of_many_threads_is_answered_once(void **state)
         pthread_join(threads[i], &done);
         assert_non_null(done);
     }
+    pthread_barrier_destroy(&begin);
     kith_close(a);
     kith_close(b);
 }
@@ -566,6 +645,8 @@ int main(void)
         cmocka_unit_test(messages_have_kinds),
         cmocka_unit_test(ids_where_there_are_none),
         promise_test("F30 P30", many_threads_send_through_one_node),
+        promise_test("F30", waiting_threads_wake_each_other),
+        promise_test("F30", a_command_does_what_it_says),
         promise_test("F30 P30", each_command_of_many_threads_is_answered_once),
         promise_test("P59", commands_pass_full_queues),
         promise_test("P61", nodes_of_two_networks_share_a_process),
