@@ -47,7 +47,7 @@ def high_s(signature):
 
 NOT_ON_THE_CURVE = 5
 
-LENGTH, TIME, SIGNATURE, BODY = "malformed length", r"timestamp -?\d+ s off", "malformed signature", "can't be read"
+LENGTH, TIME, SIGNATURE, BODY = "malformed length", r"timestamp -?\d+ ms off", "malformed signature", "can't be read"
 
 
 def faults_of_envelopes(revision):

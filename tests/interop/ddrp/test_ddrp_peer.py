@@ -466,7 +466,11 @@ def identities(lab):
         check(ended(node, "somebody else is there") == 1, f"{node.status()['ended']}")
         twin = met(lab, node, revision)
         double = dialer(lab, node, revision, identity=twin.identity)
-        double.meet().wait_closed(2)
+        double.meet()
+        time.sleep(0.5)
+        check(ended(node, "already connected") == 0, "closed before the first one has given a sign of life")
+        twin.send("Ping")
+        double.wait_closed(2)
         double.close()
         until(lambda n=node: ended(n, "already connected") == 1, 2, "one that is connected already")
         talks(node, twin)
@@ -532,7 +536,7 @@ def recorded_sessions(lab):
         peer = dialer(lab, node, revision, source=source)
         peer.write(bytes.fromhex(stream["hex"]))
         peer.wait_closed(1)
-        logged(node, rf"{source}:\d+ ended, incoming: timestamp -\d+ s off")
+        logged(node, rf"{source}:\d+ ended, incoming: timestamp -\d+ ms off")
 
 
 # --- what must not be (bad_input.py) ---
