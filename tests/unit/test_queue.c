@@ -19,6 +19,7 @@
 #include "queue/mailbox.h"
 #include "queue/parcel.h"
 #include "queue/ring.h"
+#include "tests/unit/promise.h"
 
 /* --- helpers --- */
 
@@ -1062,7 +1063,8 @@ int main(void)
         TEST(a_full_ready_list_is_tried_again),
         TEST(a_ready_list_has_its_limits),
         TEST(an_outlet_waits_while_the_reader_moves),
-        TEST(an_outlet_drops_just_enough_when_the_reader_stalls),
+        promise_test_setup_teardown("F32", an_outlet_drops_just_enough_when_the_reader_stalls, open_bells,
+                                    close_bells),
         TEST(an_outlet_waits_again_once_the_reader_moves),
         TEST(an_outlet_gives_back_the_message_where_the_reader_holds_everything),
         TEST(the_stall_time_starts_with_the_first_full_post),
