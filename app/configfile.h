@@ -27,8 +27,8 @@ enum configfile_result {
 enum configfile_result configfile_parse(const char *name, char *text, size_t size, configfile_entry *entry,
                                         void *context, char *error, size_t error_size);
 
-/* Blocks on the disk. The same, from a regular file, or from /dev/null, which has no entries; anything else is
- * BAD, and is not waited for. */
+/* Blocks on the disk. The same, from a regular file, or from /dev/null, which has no entries; anything else
+ * is BAD, and is not waited for. */
 enum configfile_result configfile_read(const char *path, configfile_entry *entry, void *context, char *error,
                                        size_t error_size);
 

@@ -341,7 +341,11 @@ static const struct protocol_kind *find_kind(const struct kith *node, const char
     return k->name ? k : NULL;
 }
 
-/* Waits up to timeout_ms while ToNetwork is full. */
+/* Threads that wait for different peers share one bell: one of them may take the ring that was meant for
+ * another. So none sleeps longer than this. */
+#define ROOM_LOOK_MS 100
+
+/* Waits up to timeout_ms while ToNetwork, or the peer's queue, is full. */
 static enum send_result queue_parcel(struct kith *node, enum scope scope, struct peer_ref peer, uint32_t kind,
                                      struct parcel *parcel, uint64_t id, int timeout_ms)
 {
@@ -354,7 +358,7 @@ static enum send_result queue_parcel(struct kith *node, enum scope scope, struct
 
         if (left <= 0)
             break;
-        poll(&fd, 1, left > 60000 ? 60000 : (int)left);
+        poll(&fd, 1, left > ROOM_LOOK_MS ? ROOM_LOOK_MS : (int)left);
     }
     return r;
 }
@@ -597,6 +601,12 @@ void kith_release(struct kith_parcel *parcel)
         return;
     parcel_release(parcel->owner);
     parcel->owner = NULL;
+}
+
+void kith_getting_on(struct kith *node)
+{
+    if (is_here(node))
+        actor_getting_on(node->actor);
 }
 
 int kith_fd(const struct kith *node)

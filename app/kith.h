@@ -18,8 +18,14 @@
  *
  * Every queue is bounded. While its reader makes progress, the writer waits and nothing is lost; a reader
  * that makes none for the stall time (option "stall", 500 ms) loses the oldest parcels of its own queue, and
- * each is counted and reported. That holds for peers, and for this application: read FromNetwork, or raise
- * "stall".
+ * each is counted and reported. That holds for peers, and for this application.
+ *
+ * The slowest reader for which nothing is lost takes one message of any size in each half of the stall time
+ * (250 ms), be it this application or that of a peer that is a kith node. Of a peer that is another program
+ * TCP shows progress in steps: such a peer takes in each half of the stall time what its receive buffer holds
+ * (128 KiB on Linux, up to 6 MiB if the peer has read fast before). An application that is slower calls
+ * kith_getting_on meanwhile, or raises "stall". If data flows both ways between two slow applications, TCP's
+ * steps hold for both.
  *
  * A pointer that a call needs and that is NULL is no crash: the call is KITH_INVALID, -1, NULL or
  * KITH_NOTHING, as its type has it, says so in `error`, and changes nothing; a void function does nothing.
@@ -103,7 +109,8 @@ KITH_API struct kith *kith_open(struct kith_config *config, kith_log_function *l
 
 enum kith_result {
     KITH_OK,          /* done, or queued */
-    KITH_WOULD_BLOCK, /* ToNetwork is full; try again when kith_room_fd is readable */
+    KITH_WOULD_BLOCK, /* ToNetwork, or the queue of the peer that is the target, is full; try again when
+                         kith_room_fd is readable. Messages to other peers go on meanwhile. */
     KITH_BUSY,        /* too many commands wait; try again when kith_command_fd is readable */
     KITH_NO_PEER,     /* nobody of that name is online */
     KITH_CLOSED,      /* the node is ending */
@@ -120,12 +127,12 @@ struct kith_message {
     uint64_t id; /* where it is not 0, a KITH_SENT event with it tells to how many peers the message went */
 };
 
-/* Any thread. Sends a copy of the message; where ToNetwork is full, waits up to timeout_ms for room (0: never
- * blocks; -1: for ever). KITH_OK: the node will send it; whatever keeps it from doing so is counted and
- * reported by a KITH_DROPPED event. But nobody can tell whether a peer reads what the system has taken for
- * it: what was on its way when a connection broke may be lost without an event. What was not is sent by
- * another connection with the same peer, if there is one. Messages of one thread keep their order, save
- * those. */
+/* Any thread. Sends a copy of the message; if ToNetwork or the queue of the one peer that it is for is full,
+ * waits up to timeout_ms for room (0: never blocks; -1: for ever). KITH_OK: the node will send it; whatever
+ * keeps it from doing so is counted and reported by a KITH_DROPPED event. But nobody can tell whether a peer
+ * reads what the system has taken for it: what was on its way when a connection broke may be lost without an
+ * event. What was not is sent by another connection with the same peer, if there is one. Messages of one
+ * thread keep their order, save those. */
 KITH_API enum kith_result kith_send_message(struct kith *node, const struct kith_message *message,
                                             int timeout_ms);
 
@@ -140,7 +147,9 @@ KITH_API enum kith_result kith_send_wait(struct kith *node, const char *target, 
 KITH_API const char *kith_kind(const struct kith *node, size_t i);
 
 /* Any thread. Descriptors that are readable, the one after KITH_WOULD_BLOCK and the other after KITH_BUSY,
- * once there is room; for poll, not to be read or closed. */
+ * once there is room; for poll, not to be read or closed. The first does not say for which target there is
+ * room: whoever has messages for several tries each. If several threads wait for room they use
+ * kith_send_wait: of two that poll, one may take the wake that was meant for the other. */
 KITH_API int kith_room_fd(const struct kith *node);
 KITH_API int kith_command_fd(const struct kith *node);
 
@@ -235,6 +244,11 @@ KITH_API enum kith_receive kith_receive(struct kith *node, struct kith_item *ite
  * beyond the next call, until kith_release, which any thread may call, also after kith_close. */
 KITH_API void kith_keep(struct kith *node, struct kith_parcel *parcel);
 KITH_API void kith_release(struct kith_parcel *parcel);
+
+/* The receiving thread; never blocks. For an application that needs longer for one item than half of the
+ * stall time: it tells the node, and through it the peers, that it has got on with it. Called less often, or
+ * not at all, the application stands still. */
+KITH_API void kith_getting_on(struct kith *node);
 
 /* Any thread. A descriptor to poll for readability; not to be read or closed. */
 KITH_API int kith_fd(const struct kith *node);

@@ -41,9 +41,10 @@ struct program {
     bool stdin_open, stdin_is_terminal, ends_with_input;
     char *pending; /* a line that must be given again when there is room for it */
     size_t pending_size;
-    int pending_fd; /* which tells of that */
-    bool has_room;  /* since the pending line was given last */
-    size_t said;    /* bytes that lines have caused to be written since standard output was last not full */
+    int pending_fd;   /* which tells of that */
+    bool has_room;    /* since the pending line was given last */
+    size_t unwritten; /* bytes that standard output had not taken when it was looked at last */
+    size_t said;      /* bytes that lines have caused to be written since standard output was last not full */
     bool quitting, ended;
     int64_t quit_by;
 };
@@ -213,6 +214,16 @@ static void wait(struct program *p, bool more)
         read_input(p);
 }
 
+/* One message may be as long as many pipes full: its reader gets on though we take no other meanwhile. */
+static void tell_progress(struct program *p)
+{
+    size_t left = output_size(&p->out);
+
+    if (left < p->unwritten)
+        kith_getting_on(p->node);
+    p->unwritten = left;
+}
+
 static void run(struct program *p)
 {
     while (!p->ended && !(p->quitting && clock_ms() >= p->quit_by)) {
@@ -220,6 +231,7 @@ static void run(struct program *p)
 
         take_lines(p);
         output_write(&p->out);
+        tell_progress(p);
         if (p->out.error && !p->quitting)
             quit(p); /* nobody reads what we say */
         if (!p->ended)

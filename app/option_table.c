@@ -168,6 +168,9 @@ static const struct option table[] = {
     LIMIT("catKeep", cat_keep, 0, 100000, NULL, "a round of -cat drops down to so many peers"),
     LIMIT("queue", queue_parcels, 1, RING_MOST, NULL, "parcels in each queue"),
     BYTES("queueBytes", queue_bytes, 1, 1024 * GIGA, NULL, "payload in each queue; one parcel fits always"),
+    BYTES("slowest", slowest, 0, 1024 * GIGA, NULL,
+          "bytes a second: a peer with a full queue that takes fewer over -stall counts as stalled; 0: any "
+          "rate"),
     BYTES("maxParcel", parcel_bytes, 1, (int64_t)PARCEL_MAX, NULL, "longest payload to accept and to send"),
     BYTES("receiveBytes", receive_bytes, 1, 1024 * GIGA, NULL,
           "partly received parcels of all peers together, beyond 64K each; not less than -maxParcel"),

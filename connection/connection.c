@@ -212,7 +212,9 @@ static void converse(struct connection *c)
             c->rested = false;
         }
         if (!c->over)
-            any |= tick(c, now) | inflow_show_progress(c, now);
+            any |= tick(c, now);
+        if (!c->over)
+            any |= inflow_show_progress(c, now);
         if (!c->over)
             judge(c, now);
         if (!c->over && c->leaving)

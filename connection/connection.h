@@ -55,6 +55,9 @@ struct connection_terms {
      * has; outlives the connection. */
     _Atomic int64_t *receive_room;
     const struct log_sink *log; /* outlives the connection */
+    /* The queue that what comes from the peer goes to in the end; outlives the connection. Its progress is a
+     * sign for the peer that we get on. NULL for none. */
+    const struct mailbox *destination;
 };
 
 struct connection;

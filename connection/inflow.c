@@ -345,6 +345,14 @@ bool inflow_run(struct connection *c, int64_t now)
     return any;
 }
 
+/* While inbound waits behind the application, the application's steps are the peer's as well. */
+static uint64_t progress_of(const struct connection *c)
+{
+    const struct mailbox *destination = c->terms.destination;
+
+    return mailbox_progress(c->inbound) + (destination ? mailbox_progress(destination) : 0);
+}
+
 /* Four times in a stall time, so that one that comes late does no harm. Nothing is added while what we wrote
  * before waits: the peer does not read either, and would not find it. */
 bool inflow_show_progress(struct connection *c, int64_t now)
@@ -354,7 +362,7 @@ bool inflow_show_progress(struct connection *c, int64_t now)
 
     if (!c->held_back || now - c->alive_ms < c->terms.node->timings.stall / 4 || outflow_blocked(c))
         return false;
-    progress = mailbox_progress(c->inbound);
+    progress = progress_of(c);
     if (!c->ready || !p->session_alive || progress == c->alive_progress)
         return false;
     c->held_back = c->has_held;

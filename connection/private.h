@@ -51,7 +51,7 @@ struct connection {
     bool deaf;        /* bytes of the peer's were left unread since the last tick */
     bool held_back;   /* the peer was read more slowly than it sends, and was sent no sign of life since */
     int64_t alive_ms; /* when the last such sign was sent */
-    uint64_t alive_progress; /* of inbound, then */
+    uint64_t alive_progress; /* progress_of it, then */
     int64_t allowed; /* thousandths of messages that may still be read now, where limits.rate bounds them */
     int64_t allowed_ms;                     /* when that was last counted up */
     uint32_t good, bad, unsaid, unfinished; /* not yet told to the controller */

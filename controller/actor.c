@@ -128,7 +128,8 @@ static void try_quit(struct actor *a, struct moment now)
     if (!a->quitting)
         a->quit_by = now.ms + QUIT_DRAIN_MS;
     a->quitting = true;
-    if (now.ms < a->quit_by && !(app_is_quiet(a) && mailbox_empty(a->commands) && wants_app(a)))
+    if (now.ms < a->quit_by &&
+        !(app_is_quiet(a) && mailbox_empty(a->commands) && wants_app(a) && !controller_has_sends(a->core)))
         return;
     quit = calloc(1, sizeof *quit);
     if (!quit) {

@@ -73,6 +73,9 @@ struct taken {
 enum take_result actor_take(struct actor *a, struct taken *taken);
 int actor_fd(const struct actor *a);
 
+/* The thread of actor_take; never blocks. The application has got on with what it took last. */
+void actor_getting_on(struct actor *a);
+
 /* --- the end --- */
 
 /* Any thread; never blocks, never fails. The node begins to end; NODE_CLOSED is the last event. */

@@ -6,18 +6,33 @@
 
 /* --- ToNetwork and commands --- */
 
-typedef enum mailbox_result post_function(struct mailbox *m, const struct message *message);
+/* True if the message was posted. */
+typedef bool post_function(struct actor *a, const struct message *m);
+
+/* Not while what is sent to its peer alone has to wait: the others' messages go on meanwhile. */
+static bool post_send(struct actor *a, const struct message *m)
+{
+    bool is_directed = m->type == MSG_SEND && SEND_SCOPE(m->tag) == SCOPE_PEER;
+
+    return !(is_directed && roster_is_full(a->roster, m->peer)) &&
+           mailbox_post(a->to_network, m) == MAILBOX_OK;
+}
+
+static bool post_command(struct actor *a, const struct message *m)
+{
+    return mailbox_post_control(a->commands, m) == MAILBOX_OK;
+}
 
 /* A writer that finds its queue full arms that queue's bell and tries once more. Whoever gets in afterwards
  * passes the wake on, as several threads may wait on the one descriptor and only one ring comes. */
 static enum send_result post_or_arm(struct actor *a, struct bell *room, post_function *post,
-                                    struct mailbox *to, const struct message *m)
+                                    const struct message *m)
 {
-    if (post(to, m) == MAILBOX_OK)
+    if (post(a, m))
         return SEND_QUEUED;
     bell_get_up(room);
     bell_lie_down(room);
-    if (post(to, m) == MAILBOX_OK) {
+    if (post(a, m)) {
         bell_ring(room);
         return SEND_QUEUED;
     }
@@ -36,7 +51,7 @@ static enum send_result post_to_network(struct actor *a, const struct message *m
 
     if (atomic_load_explicit(&a->closing, memory_order_relaxed))
         return SEND_CLOSED;
-    r = post_or_arm(a, &a->room_bell, mailbox_post, a->to_network, m);
+    r = post_or_arm(a, &a->room_bell, post_send, m);
     if (r == SEND_QUEUED)
         mailbox_wake(a->to_network);
     return r;
@@ -80,7 +95,7 @@ enum send_result actor_command(struct actor *a, struct command *command, uint64_
 
     if (atomic_load_explicit(&a->closing, memory_order_relaxed))
         return SEND_CLOSED;
-    r = post_or_arm(a, &a->command_bell, mailbox_post_control, a->commands, &m);
+    r = post_or_arm(a, &a->command_bell, post_command, &m);
     return r == SEND_WOULD_BLOCK ? SEND_BUSY : r;
 }
 
@@ -166,4 +181,9 @@ enum take_result actor_take(struct actor *a, struct taken *t)
 int actor_fd(const struct actor *a)
 {
     return a->app_bell.fd;
+}
+
+void actor_getting_on(struct actor *a)
+{
+    mailbox_getting_on(a->from_network, 1);
 }

@@ -55,12 +55,14 @@ static bool start(struct actor *a, struct peer_ref slot, struct connection_terms
     terms->digest_context = a->core;
     terms->ready = a->ready;
     terms->receive_room = &a->receive_room;
+    terms->destination = a->from_network;
     terms->log = a->sink;
     l->connection = connection_start(terms);
     if (!l->connection)
         return false;
     l->ref = slot;
-    l->outlet = (struct outlet){.mailbox = connection_outbound(l->connection)};
+    l->outlet = (struct outlet){.mailbox = connection_outbound(l->connection),
+                                .least_rate = a->config.terms.limits.slowest};
     a->n_links++;
     return true;
 }
@@ -141,6 +143,24 @@ static enum outlet_result do_post(void *world, struct moment now, struct peer_re
     if (!l->dirty) /* no memory for the list: wake it at once */
         mailbox_wake(l->outlet.mailbox);
     return r;
+}
+
+static void do_waits(void *world, struct peer_ref from, struct peer_ref to)
+{
+    struct link *l = link_find(world, from), *other = link_find(world, to);
+
+    if (l && other && other->outlet.moved)
+        mailbox_getting_on(connection_inbound(l->connection), 1);
+}
+
+/* Lowered before the bell rings, whose fence then makes a thread that is about to wait see it. */
+static void do_full(void *world, struct peer_ref peer, bool is_full)
+{
+    struct actor *a = world;
+
+    roster_set_full(a->roster, peer, is_full);
+    if (!is_full)
+        bell_ring(&a->room_bell);
 }
 
 static void do_close(void *world, struct peer_ref slot, enum end_reason why, bool at_once)
@@ -344,6 +364,8 @@ const struct controller_actions actor_actions = {
     .post = do_post,
     .consent = do_consent,
     .probe = do_probe,
+    .waits = do_waits,
+    .full = do_full,
     .close = do_close,
     .deliver = do_deliver,
     .tell = do_tell,

@@ -266,6 +266,7 @@ static void on_gone(struct controller *c, const struct message *m)
 
     if (!s)
         return;
+    directed_close(c, s);
     report_slot_drops(c, s);
     if (s->was_online) {
         p = slot_service_peer(c, s);
@@ -345,7 +346,7 @@ static void dispatch(struct controller *c, const struct message *m)
         route_send(c, m);
         break;
     case MSG_LEAVE:
-        command_leave(c, m->peer, m->id);
+        directed_leave(c, m);
         break;
     case MSG_COMMAND:
         command_run(c, m->body, m->id);
@@ -539,6 +540,11 @@ void controller_handle(struct controller *c, struct moment now, const struct mes
     dispatch(c, m);
 }
 
+bool controller_has_sends(const struct controller *c)
+{
+    return c->sending.active || c->n_parking > 0;
+}
+
 bool controller_takes_sends(const struct controller *c)
 {
     return !c->sending.active;
@@ -554,7 +560,8 @@ bool controller_takes(const struct controller *c, struct peer_ref peer)
 
 bool controller_waits(const struct controller *c)
 {
-    return c->sending.active || c->deliveries.n > 0 || c->answers.n > 0 || c->n_relayed > 0;
+    return c->sending.active || c->n_parking > 0 || c->deliveries.n > 0 || c->answers.n > 0 ||
+           c->n_relayed > 0;
 }
 
 void controller_retry(struct controller *c, struct moment now)

@@ -64,6 +64,14 @@ struct controller_actions {
     /* Asks a connection for a sign of life: MSG_ALIVE follows, or MSG_ENDED. Not again before. */
     void (*probe)(void *world, struct peer_ref slot);
 
+    /* A message that came from one connection waits for room in the mailbox of another: if the other gets on,
+     * so does what has come from the first. */
+    void (*waits)(void *world, struct peer_ref from, struct peer_ref to);
+
+    /* Messages that the application sends to that peer alone have to wait for room in its mailbox; or they
+     * have all gone. Within `true` and `false` the core keeps those that come all the same. */
+    void (*full)(void *world, struct peer_ref peer, bool is_full);
+
     /* Asks a connection to end: after what is queued for it has gone or, where `at_once` is set, at once. */
     void (*close)(void *world, struct peer_ref slot, enum end_reason why, bool at_once);
 
@@ -110,7 +118,11 @@ void controller_prefetch(const struct controller *c, const struct message *m);
  * called with a MSG_SEND or MSG_PEER that the core would not take. */
 void controller_handle(struct controller *c, struct moment now, const struct message *m);
 
-/* Whether the core would take a MSG_SEND now: not while one is waiting for room in a peer's mailbox. */
+/* Whether a message of the application waits for room in a peer's mailbox. */
+bool controller_has_sends(const struct controller *c);
+
+/* Whether the core would take a MSG_SEND now: not while one to several peers waits for room in a mailbox. One
+ * to a single peer keeps back none but those to the same peer: see `full`. */
 bool controller_takes_sends(const struct controller *c);
 
 /* Whether it would take a MSG_PEER of that peer now: of nobody while one is waiting for room in FromNetwork,

@@ -16,6 +16,12 @@ enum slot_state {
     SLOT_ENDED, /* no connection any more, but messages of it may still follow */
 };
 
+/* Messages that wait for room. */
+struct waiting_list {
+    struct message *items;
+    size_t n, capacity;
+};
+
 /* One connection. */
 struct slot {
     enum slot_state state;
@@ -45,6 +51,8 @@ struct slot {
     size_t online_at;      /* its place in controller.online */
     uint32_t n_answers;    /* how many of controller.answers are for it */
     bool answers_wait;     /* while they are tried: one of them still finds no room */
+    struct waiting_list parked; /* what the application sent to this peer alone, and found no room */
+    uint64_t parked_bytes;      /* of their payloads */
 };
 
 /* A peer that the operator pinned. */
@@ -68,12 +76,6 @@ struct special {
 struct outage {
     int64_t until_ms; /* its addresses are dialed after all others until then */
     uint32_t times;   /* in a row */
-};
-
-/* Messages that wait for room. */
-struct waiting_list {
-    struct message *items;
-    size_t n, capacity;
 };
 
 /* A message that is being sent to several peers: to whom it must still go. */
@@ -141,6 +143,7 @@ struct controller {
     struct sending sending;  /* of the application */
     struct sending *relayed; /* messages of peers that wait for room in others' mailboxes */
     size_t n_relayed, relayed_capacity;
+    size_t n_parking;               /* slots whose `parked` is not empty */
     struct waiting_list deliveries; /* to the application */
     struct waiting_list answers;    /* of the service, to peers */
 
@@ -233,6 +236,19 @@ void route_deliver(struct controller *c, struct peer_ref from, uint32_t kind, st
 void route_post(struct controller *c, const struct message *m);   /* to m->peer; the service's own */
 void route_return(struct controller *c, const struct message *m); /* was posted, and did not go */
 void route_abandon(struct controller *c);                         /* counts what still waits, for good */
+
+/* Adds *m to the list, which takes it; false if memory is short. */
+bool waiting_add(struct waiting_list *l, const struct message *m);
+
+/* directed.c: messages of the application to one peer; each function takes what it is given */
+void directed_send(struct controller *c, const struct message *m);  /* MSG_SEND with SCOPE_PEER */
+void directed_leave(struct controller *c, const struct message *m); /* MSG_LEAVE: behind what was sent */
+void directed_retry(struct controller *c);
+uint32_t directed_count(const struct controller *c); /* parcels that wait */
+bool directed_waits(const struct slot *s);           /* whatever else is sent to that peer waits behind it */
+/* The connection has gone: what waited goes by another one with the same peer, or is counted. */
+void directed_close(struct controller *c, struct slot *s);
+void directed_abandon(struct controller *c); /* counts what still waits, for good */
 
 /* sending.c */
 /* Begins to send m, which it takes: to the peers of its scope, m->peer being the one of SCOPE_PEER, and in

@@ -179,6 +179,7 @@ void report_status(struct controller *c, uint64_t id)
         s->repeated = c->repeated;
         s->uptime_ms = c->now.ms - c->started_ms;
         c->act->measure_node(c->world, s);
+        s->to_network += directed_count(c);
     }
     tell(c, e);
 }

@@ -12,6 +12,7 @@
 struct place {
     _Atomic uint64_t digest;
     _Atomic uint64_t name; /* generation, PREFERRED or not, index */
+    _Atomic uint32_t full; /* the generation of the connection that has no room; 0 for none */
 };
 
 struct roster {
@@ -69,6 +70,18 @@ void roster_remove(struct roster *r, struct peer_ref peer)
 {
     /* Release: whoever sees this place empty sees that others were filled before. */
     atomic_store_explicit(&r->items[peer.index].digest, 0, memory_order_release);
+}
+
+/* Relaxed: nothing is read on the strength of it. Whoever waits for it to be lowered looks once more after
+ * bell_lie_down, and the controller rings after it has lowered it; the fences are the bell's. */
+void roster_set_full(struct roster *r, struct peer_ref peer, bool is_full)
+{
+    atomic_store_explicit(&r->items[peer.index].full, is_full ? peer.generation : 0, memory_order_relaxed);
+}
+
+bool roster_is_full(const struct roster *r, struct peer_ref peer)
+{
+    return atomic_load_explicit(&r->items[peer.index].full, memory_order_relaxed) == peer.generation;
 }
 
 static bool read_place(const struct place *p, uint64_t wanted, uint64_t *name)

@@ -22,6 +22,12 @@ void roster_free(struct roster *r); /* when no thread uses it any more; NULL is 
 void roster_add(struct roster *r, struct peer_ref peer, const char *hash, bool preferred);
 void roster_remove(struct roster *r, struct peer_ref peer);
 
+/* The controller's thread; never blocks. Whether what is sent to that connection alone has to wait. */
+void roster_set_full(struct roster *r, struct peer_ref peer, bool is_full);
+
+/* Any thread; never blocks. As it was set last for that connection; not full for one that is not known. */
+bool roster_is_full(const struct roster *r, struct peer_ref peer);
+
 /* Any thread; never blocks. A preferred connection is found before another of the same hash. */
 bool roster_find(const struct roster *r, const char *hash, struct peer_ref *peer);
 

@@ -8,7 +8,7 @@ enum { ANSWERS_MOST = 16 }; /* of one peer that may wait: one that asks on witho
 
 /* --- from peers: deliveries to the application, answers of the service --- */
 
-static bool waiting_add(struct waiting_list *l, const struct message *m)
+bool waiting_add(struct waiting_list *l, const struct message *m)
 {
     if (l->n == l->capacity) {
         size_t capacity = l->capacity ? l->capacity * 2 : 16;
@@ -217,7 +217,10 @@ void route_send(struct controller *c, const struct message *m)
 {
     if (c->seen)
         recent_note(c->seen, PEER_NOBODY, controller_digest(c, SEND_KIND(m->tag), m->parcel), c->now.ms);
-    sending_start(c, &c->sending, m);
+    if (SEND_SCOPE(m->tag) == SCOPE_PEER)
+        directed_send(c, m);
+    else
+        sending_start(c, &c->sending, m);
 }
 
 void route_retry(struct controller *c)
@@ -225,6 +228,7 @@ void route_retry(struct controller *c)
     retry_deliveries(c);
     retry_answers(c);
     retry_relayed(c);
+    directed_retry(c);
     sending_retry(c, &c->sending);
 }
 
@@ -246,5 +250,6 @@ void route_abandon(struct controller *c)
         free(c->relayed[i].left);
     }
     c->n_relayed = 0;
+    directed_abandon(c);
     sending_abandon(c, &c->sending);
 }

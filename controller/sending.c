@@ -93,6 +93,8 @@ static bool send_one(struct controller *c, struct sending *s, struct peer_ref to
         return true;
     }
     m.peer = slot_ref(c, slot);
+    if (directed_waits(slot))
+        return false;
     if (!last)
         parcel_hold(m.parcel);
     switch (c->act->post(c->world, c->now, m.peer, &m)) {
@@ -104,6 +106,8 @@ static bool send_one(struct controller *c, struct sending *s, struct peer_ref to
     case OUTLET_WAIT:
         if (!last)
             parcel_release(m.parcel);
+        if (m.tag != SCOPE_PEER && s->message.peer.generation)
+            c->act->waits(c->world, s->message.peer, m.peer);
         return false;
     }
     if (last)

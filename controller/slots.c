@@ -148,8 +148,10 @@ void slot_free(struct controller *c, struct slot *s)
     c->n_busy--;
     free(s->service_state);
     free(s->ending);
+    free(s->parked.items);
     s->service_state = NULL;
     s->ending = NULL;
+    s->parked = (struct waiting_list){0};
 }
 
 void slot_close(struct controller *c, struct slot *s, enum end_reason why, bool at_once)

@@ -73,6 +73,7 @@ struct limits {
     uint64_t queue_bytes;   /* each queue: payload bytes */
     uint64_t parcel_bytes;  /* longest payload accepted or sent, up to PARCEL_MAX */
     uint64_t control_bytes; /* the same of the node's own messages, such as lists of addresses */
+    uint64_t slowest;       /* bytes a second; a peer with a full queue that takes less is stalled; 0: off */
     uint64_t receive_bytes; /* partly received parcels of all connections */
     uint64_t handshake_bytes; /* longest handshake */
     uint64_t assemble_bytes;  /* unfinished messages of parts, per connection */

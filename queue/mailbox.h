@@ -147,9 +147,12 @@ struct outlet {
     uint64_t paced;   /* mailbox_progress when the measuring of its rate began */
     int64_t paced_ms; /* when that was */
     int64_t tried_ms; /* the last post that met a full mailbox */
-    bool full;        /* the last post met a full mailbox and was told to wait */
-    bool stalled;     /* no progress for the stall time: posting drops the oldest until the reader moves */
-    bool slow;        /* below the least rate: likewise, until it is measured again */
+    int64_t
+        pause_ms; /* the longest that the reader stood still of late, with the mailbox full, and went on */
+    bool full;    /* the last post met a full mailbox and was told to wait */
+    bool moved;   /* and the reader has made progress since the one before */
+    bool stalled; /* no progress for the stall time: posting drops the oldest until the reader moves */
+    bool slow;    /* below the least rate: likewise, until it is measured again */
 };
 
 enum outlet_result {
@@ -162,12 +165,16 @@ enum outlet_result {
 /* The single writer's thread; never blocks. Posts, or says wait, or, where the reader has made no progress
  * for stall_ms since it was first met with a full mailbox, drops the oldest ones until there is room: each
  * goes to `dropped`, which owns it and must not use the outlet. From then on each post drops just what it
- * needs, without waiting, until the reader moves. A reader whose progress over a stall time is below
- * least_rate, while its mailbox is full again and again, is treated in the same way. now_ms is of a clock
- * that never goes back. Does not wake the reader: after a batch, call mailbox_wake. */
+ * needs, without waiting, until the reader moves. A reader that stood still before and went on is given twice
+ * its longest pause of late, if that is more than stall_ms, up to OUTLET_PATIENCE times stall_ms: TCP shows
+ * the progress of a slow one in large steps. A reader whose progress over a stall time is below least_rate,
+ * while its mailbox is full again and again, is treated in the same way. now_ms is of a clock that never goes
+ * back. Does not wake the reader: after a batch, call mailbox_wake. */
 enum outlet_result outlet_post(struct outlet *o, const struct message *message, int64_t now_ms,
                                int64_t stall_ms, void (*dropped)(void *context, struct message *message),
                                void *context);
+
+#define OUTLET_PATIENCE 4
 
 /* The single writer's thread; never blocks. When a writer that was told to wait must try again at the latest;
  * INT64_MAX if it was not. That is after OUTLET_AGAIN_MS, though no bell may ring before half of the mailbox

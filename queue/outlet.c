@@ -1,16 +1,46 @@
 #include "queue/mailbox.h"
 
+static int64_t after(int64_t at, int64_t ms)
+{
+    return ms > INT64_MAX - at ? INT64_MAX : at + ms;
+}
+
+/* When the reader counts as stalled if it does not move. */
+static int64_t stalled_at(const struct outlet *o, int64_t stall_ms)
+{
+    int64_t own = 2 * o->pause_ms,
+            most = stall_ms > INT64_MAX / OUTLET_PATIENCE ? INT64_MAX : OUTLET_PATIENCE * stall_ms;
+
+    if (own > most)
+        own = most;
+    return after(o->since_ms, own > stall_ms ? own : stall_ms);
+}
+
+/* The reader has moved. Its pause is known only if the mailbox was met full all the time; an old one fades.
+ */
+static void note_pause(struct outlet *o, int64_t now_ms)
+{
+    bool was_watched = now_ms - o->tried_ms <= 2 * OUTLET_AGAIN_MS;
+    int64_t pause = was_watched ? now_ms - o->since_ms : 0;
+
+    o->pause_ms -= o->pause_ms / 4;
+    if (pause > o->pause_ms)
+        o->pause_ms = pause;
+}
+
 /* Whether the reader has stood still for the stall time with the mailbox full. */
 static bool stands_still(struct outlet *o, uint64_t progress, int64_t now_ms, int64_t stall_ms)
 {
-    if (progress != o->seen) {
+    o->moved = progress != o->seen;
+    if (o->moved) {
+        note_pause(o, now_ms);
         o->seen = progress;
         o->since_ms = now_ms;
         o->stalled = false;
     }
     /* It stays stalled between posts, even while there is room: that room was made by dropping, not by the
      * reader. */
-    if (now_ms - o->since_ms >= stall_ms)
+    if (now_ms >= stalled_at(o, stall_ms))
         o->stalled = true;
     return o->stalled;
 }
@@ -67,14 +97,9 @@ enum outlet_result outlet_post(struct outlet *o, const struct message *message, 
     return o->full ? OUTLET_WAIT : drop_for(o, message, dropped, context);
 }
 
-static int64_t after(int64_t at, int64_t ms)
-{
-    return ms > INT64_MAX - at ? INT64_MAX : at + ms;
-}
-
 int64_t outlet_deadline(const struct outlet *o, int64_t stall_ms)
 {
-    int64_t again = after(o->tried_ms, OUTLET_AGAIN_MS), stalled = after(o->since_ms, stall_ms);
+    int64_t again = after(o->tried_ms, OUTLET_AGAIN_MS), stalled = stalled_at(o, stall_ms);
 
     if (!o->full)
         return INT64_MAX;

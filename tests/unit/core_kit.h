@@ -37,9 +37,12 @@ struct world {
     size_t n_accepted, n_shed;
     bool accept_fails;
 
-    struct peer_ref posted[MOST];             /* application messages only */
+    struct peer_ref posted[MOST]; /* application messages only */
+    char posted_text[MOST][8];
     size_t n_posted, n_asked;                 /* asked: what the service itself has posted */
     struct peer_ref full;                     /* posting to it says wait */
+    struct peer_ref waiting, waited_for;      /* the last that the core told of */
+    struct peer_ref told_full;                /* the last peer of which the core said so */
     size_t answer_bytes;                      /* of the last that had any */
     bool from_full;                           /* delivering says wait */
     size_t from_room;                         /* after so many; 0 for never */
@@ -134,6 +137,8 @@ static inline enum outlet_result w_post(void *world, struct moment at, struct pe
         return OUTLET_WAIT;
     if (m->type == w->config.protocol->kinds[0].kind) {
         assert_true(w->n_posted < MOST);
+        snprintf(w->posted_text[w->n_posted], sizeof w->posted_text[0], "%.*s", (int)m->parcel->size,
+                 (const char *)m->parcel->bytes);
         w->posted[w->n_posted++] = to;
     } else {
         w->n_asked++;
@@ -155,6 +160,21 @@ static inline void w_probe(void *world, struct peer_ref slot)
     struct world *w = world;
 
     w->probed[w->n_probed++] = slot;
+}
+
+static inline void w_waits(void *world, struct peer_ref from, struct peer_ref to)
+{
+    struct world *w = world;
+
+    w->waiting = from;
+    w->waited_for = to;
+}
+
+static inline void w_full(void *world, struct peer_ref peer, bool is_full)
+{
+    struct world *w = world;
+
+    w->told_full = is_full ? peer : PEER_NOBODY;
 }
 
 static inline void w_close(void *world, struct peer_ref slot, enum end_reason why, bool at_once)
@@ -266,6 +286,8 @@ static const struct controller_actions actions = {
     .post = w_post,
     .consent = w_consent,
     .probe = w_probe,
+    .waits = w_waits,
+    .full = w_full,
     .close = w_close,
     .deliver = w_deliver,
     .tell = w_tell,

@@ -82,6 +82,109 @@ static void a_full_mailbox_waits_without_keeping_others(void **state)
     world_free(w);
 }
 
+static void a_message_to_one_peer_waits_for_that_peer_alone(void **state)
+{
+    struct world *w = world_new();
+    struct peer_ref a, b;
+
+    (void)state;
+    world_open(w);
+    a = incoming(w, 1);
+    b = incoming(w, 2);
+    w->full = a;
+    say(w, SCOPE_PEER, a, "one", 1);
+    assert_true(peer_ref_equal(w->told_full, a));
+    assert_true(controller_takes_sends(w->core) && controller_waits(w->core));
+    say(w, SCOPE_PEER, a, "two", 2);
+    say(w, SCOPE_PEER, b, "hello", 3);
+    assert_int_equal(w->n_posted, 1);
+    assert_true(peer_ref_equal(w->posted[0], b));
+    /* With room again, the order is that of the sends, and what goes to several comes behind. */
+    say(w, SCOPE_FULL, PEER_NOBODY, "all", 4);
+    assert_false(controller_takes_sends(w->core));
+    w->full = PEER_NOBODY;
+    w->n_posted = w->sent_peers = 0;
+    controller_retry(w->core, now(w));
+    assert_int_equal(w->n_posted, 3);
+    assert_string_equal(w->posted_text[0], "one");
+    assert_string_equal(w->posted_text[1], "two");
+    assert_string_equal(w->posted_text[2], "all");
+    assert_int_equal(w->told_full.generation, 0);
+    assert_true(controller_takes_sends(w->core));
+    assert_false(controller_waits(w->core));
+    world_free(w);
+}
+
+static void what_waits_for_a_peer_that_leaves_is_counted(void **state)
+{
+    struct world *w = world_new();
+    struct peer_ref a;
+
+    (void)state;
+    world_open(w);
+    a = incoming(w, 1);
+    w->full = a;
+    say(w, SCOPE_PEER, a, "one", 1);
+    say(w, SCOPE_PEER, a, "two", 2);
+    handle(w, MSG_LEAVE, a, NULL); /* behind them */
+    assert_int_equal(w->n_closed, 0);
+    ended(w, a, END_CLOSED);
+    assert_int_equal(w->told_full.generation, 0);
+    assert_false(controller_waits(w->core));
+    assert_int_equal(w->dropped, 2);
+    world_free(w);
+}
+
+static void a_peer_leaves_after_what_waits_for_it(void **state)
+{
+    struct world *w = world_new();
+    struct peer_ref a;
+
+    (void)state;
+    world_open(w);
+    a = incoming(w, 1);
+    w->full = a;
+    say(w, SCOPE_PEER, a, "one", 1);
+    handle(w, MSG_LEAVE, a, NULL);
+    controller_retry(w->core, now(w));
+    assert_int_equal(w->n_closed, 0);
+    w->full = PEER_NOBODY;
+    controller_retry(w->core, now(w));
+    assert_int_equal(w->n_posted, 1);
+    assert_int_equal(w->n_closed, 1);
+    world_free(w);
+}
+
+/* An application that sends on though it was told not to is kept back as a whole: what waits has a bound. */
+static void what_waits_for_one_peer_has_room_for_a_queue(void **state)
+{
+    struct world *w = world_new();
+    struct peer_ref a;
+
+    (void)state;
+    w->config.terms.limits.queue_parcels = 3;
+    world_open(w);
+    a = incoming(w, 1);
+    w->full = a;
+    for (int i = 0; i < 3; i++)
+        say(w, SCOPE_PEER, a, "one", 0);
+    assert_true(controller_takes_sends(w->core));
+    say(w, SCOPE_PEER, a, "four", 0);
+    assert_false(controller_takes_sends(w->core));
+    w->full = PEER_NOBODY;
+    w->n_posted = 0;
+    controller_retry(w->core, now(w));
+    assert_int_equal(w->n_posted, 4);
+    assert_string_equal(w->posted_text[3], "four");
+    w->full = a;
+    say(w, SCOPE_PEER, a, "five", 5);
+    handle(w, MSG_COMMAND, PEER_NOBODY, command(COMMAND_QUIT));
+    ended(w, a, END_SHUTDOWN);
+    pass(w, 2000);
+    assert_int_equal(w->dropped, 1);
+    world_free(w);
+}
+
 static void a_full_application_waits_too(void **state)
 {
     struct world *w = world_new();
@@ -215,6 +318,7 @@ static void a_relay_that_waits_keeps_back_the_sender_alone(void **state)
     receive(w, a, "one");
     assert_int_equal(w->n_delivered, 1);
     assert_int_equal(w->n_posted, 1); /* b has it */
+    assert_true(peer_ref_equal(w->waiting, a) && peer_ref_equal(w->waited_for, c));
     assert_false(controller_takes(w->core, a));
     assert_true(controller_takes(w->core, b) && controller_takes(w->core, c));
     assert_true(controller_takes_sends(w->core));
@@ -1101,6 +1205,10 @@ int main(void)
         promise_test("F29", scopes_reach_whom_they_say),
         cmocka_unit_test(a_message_is_not_sent_back),
         promise_test("F32", a_full_mailbox_waits_without_keeping_others),
+        cmocka_unit_test(a_message_to_one_peer_waits_for_that_peer_alone),
+        cmocka_unit_test(what_waits_for_a_peer_that_leaves_is_counted),
+        cmocka_unit_test(a_peer_leaves_after_what_waits_for_it),
+        cmocka_unit_test(what_waits_for_one_peer_has_room_for_a_queue),
         cmocka_unit_test(a_full_application_waits_too),
         cmocka_unit_test(a_relay_passes_each_message_on_once),
         cmocka_unit_test(two_kinds_are_two_messages),

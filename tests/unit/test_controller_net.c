@@ -304,6 +304,20 @@ static enum outlet_result v_post(void *world, struct moment now, struct peer_ref
     return OUTLET_POSTED;
 }
 
+static void v_waits(void *world, struct peer_ref from, struct peer_ref to)
+{
+    (void)world;
+    (void)from;
+    (void)to;
+}
+
+static void v_full(void *world, struct peer_ref peer, bool is_full)
+{
+    (void)world;
+    (void)peer;
+    (void)is_full;
+}
+
 static void v_close(void *world, struct peer_ref slot, enum end_reason why, bool at_once)
 {
     struct node *n = world;
@@ -404,6 +418,8 @@ static const struct controller_actions actions = {
     .accept = v_accept,
     .shed = v_shed,
     .post = v_post,
+    .waits = v_waits,
+    .full = v_full,
     .close = v_close,
     .deliver = v_deliver,
     .tell = v_tell,

@@ -92,6 +92,7 @@ static const struct number numbers[] = {
     ALL("catKeep", 30),
     ALL("queue", 5000),
     ALL("queueBytes", 64 * MEGA),
+    ALL("slowest", 0),
     {"maxParcel", {128 * MEGA - 4 * KILO, 262144, 262144}},
     ALL("receiveBytes", GIGA),
     ALL("maxHandshake", 64 * KILO),

@@ -365,6 +365,43 @@ static void commands_pass_full_queues(void **state)
     kith_close(b);
 }
 
+/* One peer's application takes nothing: a send to it would block, and no send to another. */
+static void a_send_to_one_peer_waits_for_that_peer_alone(void **state)
+{
+    struct kith *a, *b, *c;
+    struct kith_item item;
+    struct pollfd room;
+    char name_of_b[200], name_of_c[200];
+    int64_t by = now_ms() + WAIT_MS;
+
+    (void)state;
+    open_pair(&a, &b, name_of_b, sizeof name_of_b);
+    c = open_set("127.0.77.3", NULL, NULL);
+    next_event(c, KITH_LISTENING, &item);
+    assert_int_equal(kith_set_special(a, item.event.address, 0), KITH_OK);
+    next_event(a, KITH_ONLINE, &item);
+    snprintf(name_of_c, sizeof name_of_c, "%s", item.event.peer->hash);
+    fill_up(a, name_of_b);
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal(kith_send(a, name_of_c, "hello", 5, 0), KITH_OK);
+    for (int i = 0; i < 1000; i++)
+        while (next(c, &item) != KITH_PARCEL)
+            ;
+    assert_int_equal(kith_send(a, name_of_b, "hello", 5, 0), KITH_WOULD_BLOCK);
+    assert_int_equal(kith_send_wait(a, name_of_b, "hello", 5, 0, 50), KITH_WOULD_BLOCK);
+    room = (struct pollfd){.fd = kith_room_fd(a), .events = POLLIN};
+    assert_int_equal(poll(&room, 1, 100), 0);
+    do {
+        assert_true(now_ms() < by);
+        while (kith_receive(b, &item) != KITH_NOTHING)
+            ;
+    } while (poll(&room, 1, 1) == 0);
+    assert_int_equal(kith_send(a, name_of_b, "hello", 5, 0), KITH_OK);
+    kith_close(a);
+    kith_close(b);
+    kith_close(c);
+}
+
 /* --- two networks in one process --- */
 
 enum { ADDRESS = 300 };
@@ -649,6 +686,7 @@ int main(void)
         promise_test("F30", a_command_does_what_it_says),
         promise_test("F30 P30", each_command_of_many_threads_is_answered_once),
         promise_test("P59", commands_pass_full_queues),
+        promise_test("F29", a_send_to_one_peer_waits_for_that_peer_alone),
         promise_test("P61", nodes_of_two_networks_share_a_process),
         cmocka_unit_test(closing_sends_what_is_queued),
         cmocka_unit_test(a_peer_comes_then_speaks_then_goes),

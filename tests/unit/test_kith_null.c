@@ -112,6 +112,7 @@ static void null_is_refused_everywhere(void **state)
         IS(-1, kith_room_fd(NULL)),
         IS(-1, kith_command_fd(NULL)),
         IS(-1, kith_fd(NULL)),
+        DOES_NOTHING(kith_getting_on(NULL)),
         IS(KITH_NOTHING, kith_receive(NULL, &item)),
         IS(KITH_NOTHING, kith_receive(node, NULL)),
         DOES_NOTHING(kith_keep(NULL, &none)),

@@ -886,7 +886,7 @@ static void an_outlet_waits_while_the_reader_moves(void **state)
         assert_int_equal(put(&o, 9, 1, now + STALL_MS - 1, &d), OUTLET_WAIT);
         assert_int_equal(outlet_deadline(&o, STALL_MS), now + STALL_MS);
         mailbox_getting_on(o.mailbox, 1);
-        now += STALL_MS;
+        now += STALL_MS + 2 * OUTLET_AGAIN_MS; /* not watched meanwhile: no pause of its own */
     }
     assert_int_equal(d.count, 0);
     take_and_finish(o.mailbox, 0);
@@ -933,9 +933,10 @@ static void an_outlet_waits_again_once_the_reader_moves(void **state)
     assert_int_equal(put(&o, 3, 1, 6 + STALL_MS, &d), OUTLET_WAIT);
     assert_false(o.stalled);
     assert_int_equal(outlet_deadline(&o, STALL_MS), 6 + STALL_MS + OUTLET_AGAIN_MS);
-    assert_int_equal(put(&o, 3, 1, 5 + 2 * STALL_MS, &d), OUTLET_WAIT);
-    assert_int_equal(outlet_deadline(&o, STALL_MS), 6 + 2 * STALL_MS);
-    assert_int_equal(put(&o, 3, 1, 6 + 2 * STALL_MS, &d), OUTLET_POSTED);
+    /* It has stood still for one stall time and a millisecond before it moved: it is given twice that now. */
+    assert_int_equal(put(&o, 3, 1, 7 + 3 * STALL_MS, &d), OUTLET_WAIT);
+    assert_int_equal(outlet_deadline(&o, STALL_MS), 8 + 3 * STALL_MS);
+    assert_int_equal(put(&o, 3, 1, 8 + 3 * STALL_MS, &d), OUTLET_POSTED);
     assert_int_equal(d.count, 2);
     mailbox_free(o.mailbox, NULL, NULL);
 }
@@ -974,6 +975,38 @@ static void the_stall_time_starts_with_the_first_full_post(void **state)
     assert_int_equal(put(&o, 3, 1, 50 * STALL_MS, &d), OUTLET_WAIT);
     assert_int_equal(outlet_deadline(&o, 1), 50 * STALL_MS + 1);
     assert_int_equal(outlet_deadline(&o, INT64_MAX), 50 * STALL_MS + OUTLET_AGAIN_MS);
+    mailbox_free(o.mailbox, NULL, NULL);
+}
+
+/* A reader that pauses longer and longer is given twice its last pause, up to a bound; a faster one soon has
+ * no pause to speak of. */
+static void an_outlet_learns_how_long_its_reader_pauses(void **state)
+{
+    (void)state;
+    struct outlet o = {.mailbox = plain_mailbox(2, 100)};
+    struct drops d = {0};
+    int64_t now = 1000;
+    put(&o, 0, 1, now, &d);
+    put(&o, 1, 1, now, &d);
+    put(&o, 2, 1, now, &d);
+    for (int64_t pause = STALL_MS / 2; pause < OUTLET_PATIENCE * STALL_MS; pause += pause / 2) {
+        for (int64_t at = now + OUTLET_AGAIN_MS; at < now + pause; at += OUTLET_AGAIN_MS)
+            assert_int_equal(put(&o, 2, 1, at, &d), OUTLET_WAIT);
+        mailbox_getting_on(o.mailbox, 1);
+        now += pause;
+        assert_int_equal(put(&o, 2, 1, now, &d), OUTLET_WAIT);
+    }
+    assert_int_equal(d.count, 0);
+    assert_int_equal(put(&o, 2, 1, now + OUTLET_PATIENCE * STALL_MS - 1, &d), OUTLET_WAIT);
+    assert_int_equal(put(&o, 2, 1, now + OUTLET_PATIENCE * STALL_MS, &d), OUTLET_POSTED);
+    now += OUTLET_PATIENCE * STALL_MS;
+    for (int i = 0; i < 20; i++) {
+        mailbox_getting_on(o.mailbox, 1);
+        put(&o, 2, 1, ++now, &d);
+    }
+    d.count = 0;
+    assert_int_equal(put(&o, 2, 1, now + STALL_MS - 1, &d), OUTLET_WAIT);
+    assert_int_equal(put(&o, 2, 1, now + STALL_MS, &d), OUTLET_POSTED);
     mailbox_free(o.mailbox, NULL, NULL);
 }
 
@@ -1068,6 +1101,7 @@ int main(void)
         TEST(an_outlet_waits_again_once_the_reader_moves),
         TEST(an_outlet_gives_back_the_message_where_the_reader_holds_everything),
         TEST(the_stall_time_starts_with_the_first_full_post),
+        TEST(an_outlet_learns_how_long_its_reader_pauses),
         TEST(a_reader_below_the_least_rate_counts_as_stalled),
         TEST(a_reader_that_had_nothing_to_take_is_not_slow),
     };
