@@ -240,7 +240,8 @@ def go_asks_kith(lab):
 
 @promises("F7", "F8")
 def kith_asks_go(lab):
-    """kith learns of another from the Go node, and dials it; an answer that names nobody does no harm."""
+    """kith learns of another from the Go node, and dials it: at an interval, and on connecting. An answer that names
+    nobody does no harm."""
     for version in VERSIONS:
         hub = go_node(lab, *versions(version), "-peerRequest", "200ms")
         asker = lab.node(*QUICK, *versions(version), "-peerRequest", "500ms", *dials(hub))
@@ -250,6 +251,8 @@ def kith_asks_go(lab):
         other = go_node(lab, *versions(version), *dials(hub), "-target", "1")
         check(asker.wait_online(other)["direction"] == "outgoing", "it was dialed")
         check(not asker.all("offline"), f"{asker.all('offline')}")
+        at_once = lab.node(*QUICK, *versions(version), "-peerRequest", "1m", *dials(hub))
+        check(at_once.wait_online(other)["direction"] == "outgoing", "it was dialed")
 
 
 @promises("F8", "F16", "P16")
