@@ -83,7 +83,7 @@ static void receive_ping(struct session *s, struct session_event *ev, struct buf
 static uint64_t longest(const struct session *s, uint32_t type)
 {
     const struct limits *l = &s->terms.node->limits;
-    bool is_payload = type == TYPE_MESSAGE || type == TYPE_MESSAGE_PART;
+    bool is_payload = type == TYPE_MESSAGE || type == TYPE_MESSAGE_PART || type == TYPE_ALERT;
     return is_payload ? l->parcel_bytes : l->control_bytes;
 }
 
