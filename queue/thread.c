@@ -6,6 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "queue/clock.h"
+
 int thread_start(pthread_t *thread, const char *name, size_t stack_bytes, void *(*run)(void *argument),
                  void *argument)
 {
@@ -27,15 +29,19 @@ int thread_start(pthread_t *thread, const char *name, size_t stack_bytes, void *
 }
 
 #define CANCEL_MS 100
+#define LOOK_NS   1000000 /* between two looks whether it has ended */
 
+/* pthread_timedjoin_np goes by the wall clock, which may be set back meanwhile; and of pthread_clockjoin_np
+ * the thread sanitizer does not know that it joins. */
 static bool join_within(pthread_t thread, int ms)
 {
-    struct timespec by;
-    clock_gettime(CLOCK_REALTIME, &by);
-    int64_t ns = by.tv_nsec + (int64_t)ms * 1000000;
-    by.tv_sec += ns / 1000000000;
-    by.tv_nsec = ns % 1000000000;
-    return pthread_timedjoin_np(thread, NULL, &by) == 0;
+    int64_t by = clock_ms() + ms;
+    while (pthread_tryjoin_np(thread, NULL) != 0) {
+        if (clock_ms() >= by)
+            return false;
+        nanosleep(&(struct timespec){.tv_nsec = LOOK_NS}, NULL);
+    }
+    return true;
 }
 
 bool thread_end(pthread_t thread, int ms)

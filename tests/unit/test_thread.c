@@ -8,12 +8,28 @@
 
 #include <cmocka.h>
 
+#include <poll.h>
+#include <stdatomic.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "queue/thread.h"
 
 #define DEEP ((size_t)256 << 10)
+
+static _Atomic time_t ahead; /* the wall clock goes wrong by so many seconds */
+
+/* Stands in front of the C library's. */
+int clock_gettime(clockid_t clock, struct timespec *t)
+{
+    int result = (int)syscall(SYS_clock_gettime, clock, t);
+    if (result == 0 && clock == CLOCK_REALTIME)
+        t->tv_sec += atomic_load(&ahead);
+    return result;
+}
 
 struct seen {
     sigset_t blocked;
@@ -144,6 +160,43 @@ static void a_thread_gives_back_the_stack_that_it_does_not_use(void **state)
     assert_int_equal(pages[1], 0);
 }
 
+/* The gate stays open: nobody waits for the thread. */
+static void *be_stuck(void *argument)
+{
+    struct pollfd gate = {.fd = *(int *)argument, .events = POLLIN};
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+    poll(&gate, 1, 5000);
+    return NULL;
+}
+
+/* It was an hour ahead when the wait began, and has been set right since. */
+static void a_wall_clock_that_is_set_back_prolongs_no_end(void **state)
+{
+    (void)state;
+    static int gate;
+    pthread_t thread;
+    gate = eventfd(0, EFD_CLOEXEC);
+    assert_true(gate >= 0);
+    assert_int_equal(thread_start(&thread, "kith-test", 0, be_stuck, &gate), 0);
+    atomic_store(&ahead, 3600);
+    bool ended = thread_end(thread, 50);
+    atomic_store(&ahead, 0);
+    assert_false(ended);
+    eventfd_write(gate, 1);
+}
+
+static void a_thread_that_ends_is_waited_for(void **state)
+{
+    (void)state;
+    struct seen seen;
+    int gate = 0;
+    pthread_t thread;
+    assert_int_equal(thread_start(&thread, "kith-test", 0, look, &seen), 0);
+    assert_true(thread_end(thread, 5000));
+    assert_int_equal(thread_start(&thread, "kith-test", 0, wait_for_signal, &gate), 0);
+    assert_true(thread_end(thread, 0)); /* it is cancelled */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,6 +205,8 @@ int main(void)
         cmocka_unit_test(a_thread_has_the_stack_that_it_was_given),
         cmocka_unit_test(a_stack_too_small_is_an_error),
         cmocka_unit_test(a_thread_gives_back_the_stack_that_it_does_not_use),
+        cmocka_unit_test(a_thread_that_ends_is_waited_for),
+        cmocka_unit_test(a_wall_clock_that_is_set_back_prolongs_no_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
