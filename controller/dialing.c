@@ -79,7 +79,7 @@ static void note_outage(struct controller *c, const struct endpoint *e)
         o->times += o->times < 16;
     }
     if (!is_used(c, &e->ip))
-        book_spared(c->book, e, c->now.wall_ms + dialing_soon(c, o->times - 1, HERE_MOST_MS));
+        book_spared(c->book, e, c->now.wall_ms + dialing_soon(c, o->times - 1, HERE_MOST_MS), c->now.wall_ms);
     c->refill_ms = c->now.ms + core_between(c, HERE_FIRST_MS / 2, HERE_FIRST_MS);
 }
 

@@ -218,11 +218,13 @@ void book_failed(struct book *b, const struct endpoint *key, int64_t now_ms)
     }
 }
 
-void book_spared(struct book *b, const struct endpoint *key, int64_t at_ms)
+void book_spared(struct book *b, const struct endpoint *key, int64_t at_ms, int64_t now_ms)
 {
     struct book_entry *e = open_entry(b, key);
     if (e != NULL) {
-        e->dialed_ms = at_ms - book_entry_pause(b, e);
+        /* A dial in the future would bar nothing. */
+        int64_t dialed_ms = at_ms - book_entry_pause(b, e);
+        e->dialed_ms = dialed_ms < now_ms ? dialed_ms : now_ms;
         close_entry(b, e);
         b->version++;
     }

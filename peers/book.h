@@ -94,8 +94,9 @@ bool book_learn(struct book *b, const struct endpoint *e, enum endpoint_source s
 void book_dialed(struct book *b, const struct endpoint *e, int64_t now_ms);
 void book_failed(struct book *b, const struct endpoint *e, int64_t now_ms);
 void book_heard(struct book *b, const struct endpoint *e, int64_t now_ms);
-/* The dial never left this system, and says nothing of who is there: it may be dialed again at at_ms. */
-void book_spared(struct book *b, const struct endpoint *e, int64_t at_ms);
+/* The dial never left this system, and says nothing of who is there: it may be dialed again at at_ms, or
+ * after the usual time between two dials, if that is less. */
+void book_spared(struct book *b, const struct endpoint *e, int64_t at_ms, int64_t now_ms);
 void book_self(struct book *b, const struct endpoint *e, int64_t now_ms);
 bool book_is_self(const struct book *b, const struct endpoint *e);
 /* When any endpoint of that IP address was dialed last; 0 for never, or where none is known. */

@@ -362,6 +362,23 @@ static void test_who_is_no_candidate(void **state)
     book_free(b);
 }
 
+/* What failed here is dialed again when that was asked for, but no later than after a dial. */
+static void test_spared_waits_no_longer_than_a_dial(void **state)
+{
+    (void)state;
+    struct book *b = book_with(100, 100);
+    struct endpoint e = at("1.2.3.4:80"), out[1];
+    learn(b, "1.2.3.4:80", NOW);
+    book_spared(b, &e, NOW + MINUTE, NOW);
+    assert_int_equal(candidates(b, out, 1, NOW + MINUTE - 1), 0);
+    assert_int_equal(candidates(b, out, 1, NOW + MINUTE), 1);
+    book_spared(b, &e, NOW + HOUR, NOW);
+    assert_int_equal(candidates(b, out, 1, NOW), 0);
+    assert_int_equal(candidates(b, out, 1, NOW + 2 * MINUTE - 1), 0);
+    assert_int_equal(candidates(b, out, 1, NOW + 2 * MINUTE), 1);
+    book_free(b);
+}
+
 static void test_dial_after_clock_was_set_back(void **state)
 {
     (void)state;
@@ -1056,6 +1073,7 @@ int main(void)
         cmocka_unit_test(test_retry),
         cmocka_unit_test(test_identities),
         cmocka_unit_test(test_who_is_no_candidate),
+        cmocka_unit_test(test_spared_waits_no_longer_than_a_dial),
         cmocka_unit_test(test_dial_after_clock_was_set_back),
         promise_test("P48", test_groups_are_spread),
         cmocka_unit_test(test_same_seed_same_choice),
