@@ -205,6 +205,7 @@ void admit_online(struct controller *c, struct slot *s)
     slot_find_twin(c, s);
     slot_state(c, s, SLOT_ONLINE);
     meet_came(c, s);
+    directed_came(c, s);
     report_online(c, s);
     p = slot_service_peer(c, s);
     c->config->protocol->service_online(c->service, c->now.ms, &p);

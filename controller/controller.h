@@ -69,7 +69,8 @@ struct controller_actions {
     void (*waits)(void *world, struct peer_ref from, struct peer_ref to);
 
     /* Messages that the application sends to that peer alone have to wait for room in its mailbox; or they
-     * have all gone. Within `true` and `false` the core keeps those that come all the same. */
+     * have all gone. Within `true` and `false` the core keeps those that come all the same. Told of each
+     * connection with that peer; `false` also of every one that has gone. */
     void (*full)(void *world, struct peer_ref peer, bool is_full);
 
     /* Asks a connection to end: after what is queued for it has gone or, where `at_once` is set, at once. */

@@ -52,6 +52,17 @@ static bool may_park(const struct controller *c, const struct slot *s)
     return s->parked.n < l->queue_parcels && s->parked_bytes < l->queue_bytes;
 }
 
+/* Of both connections with that peer: the application may have found either, whichever its messages go by. */
+static void tell_full(struct controller *c, const struct slot *s)
+{
+    const struct slot *twin = slot_find(c, s->twin);
+    bool is_full = directed_waits(s) || (twin && directed_waits(twin));
+
+    c->act->full(c->world, slot_ref(c, s), is_full);
+    if (twin)
+        c->act->full(c->world, slot_ref(c, twin), is_full);
+}
+
 static void park(struct controller *c, struct slot *s, const struct message *m)
 {
     uint64_t size = size_of(m);
@@ -64,7 +75,15 @@ static void park(struct controller *c, struct slot *s, const struct message *m)
     if (s->parked.n > 1)
         return;
     c->n_parking++;
-    c->act->full(c->world, slot_ref(c, s), true);
+    tell_full(c, s);
+}
+
+void directed_came(struct controller *c, const struct slot *s)
+{
+    const struct slot *twin = slot_find(c, s->twin);
+
+    if (twin && directed_waits(twin))
+        tell_full(c, s);
 }
 
 uint32_t directed_count(const struct controller *c)
@@ -113,7 +132,7 @@ static void unpark(struct controller *c, struct slot *s, size_t n)
     if (s->parked.n > 0)
         return;
     c->n_parking--;
-    c->act->full(c->world, slot_ref(c, s), false);
+    tell_full(c, s);
 }
 
 static void retry_slot(struct controller *c, struct slot *s)
@@ -156,6 +175,8 @@ void directed_close(struct controller *c, struct slot *s)
     unpark(c, s, s->parked.n);
     free(s->parked.items);
     s->parked = (struct waiting_list){0};
+    /* If its twin is still full, nobody would tell of this one later. */
+    c->act->full(c->world, slot_ref(c, s), false);
 }
 
 void directed_abandon(struct controller *c)

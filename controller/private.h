@@ -246,6 +246,8 @@ void directed_leave(struct controller *c, const struct message *m); /* MSG_LEAVE
 void directed_retry(struct controller *c);
 uint32_t directed_count(const struct controller *c); /* parcels that wait */
 bool directed_waits(const struct slot *s);           /* whatever else is sent to that peer waits behind it */
+/* The connection is online, and its twin known: what waits for the peer waits for both. */
+void directed_came(struct controller *c, const struct slot *s);
 /* The connection has gone: what waited goes by another one with the same peer, or is counted. */
 void directed_close(struct controller *c, struct slot *s);
 void directed_abandon(struct controller *c); /* counts what still waits, for good */

@@ -43,6 +43,7 @@ struct world {
     struct peer_ref full;                     /* posting to it says wait */
     struct peer_ref waiting, waited_for;      /* the last that the core told of */
     struct peer_ref told_full;                /* the last peer of which the core said so */
+    bool is_full[MOST];                       /* by the index of the peer's slot */
     size_t answer_bytes;                      /* of the last that had any */
     bool from_full;                           /* delivering says wait */
     size_t from_room;                         /* after so many; 0 for never */
@@ -175,6 +176,7 @@ static inline void w_full(void *world, struct peer_ref peer, bool is_full)
     struct world *w = world;
 
     w->told_full = is_full ? peer : PEER_NOBODY;
+    w->is_full[peer.index] = is_full;
 }
 
 static inline void w_close(void *world, struct peer_ref slot, enum end_reason why, bool at_once)

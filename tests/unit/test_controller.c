@@ -115,6 +115,43 @@ static void a_message_to_one_peer_waits_for_that_peer_alone(void **state)
     world_free(w);
 }
 
+/* It is sent by one of its two connections, and the application may know the other. */
+static void a_peer_is_full_by_either_connection(void **state)
+{
+    struct world *w = world_of("fnd");
+    struct peer_id id = {.size = 32, .bytes = {9}};
+    struct peer_ref in, out;
+
+    (void)state;
+    world_open(w);
+    seed(w, "10.0.0.1:9097");
+    pass(w, 1000);
+    out = w->dialed[0];
+    in = knock(w, "10.0.0.1:5");
+    online_as(w, in, "10.0.0.1:9097", 1, id);
+    w->full = in;
+    say(w, SCOPE_PEER, in, "one", 0);
+    assert_true(w->is_full[in.index]);
+    online_as(w, out, "10.0.0.1:9097", 1, id);
+    assert_int_equal(w->n_online, 2);
+    assert_true(w->is_full[in.index] && w->is_full[out.index]);
+    w->full = PEER_NOBODY;
+    controller_retry(w->core, now(w));
+    assert_false(w->is_full[in.index] || w->is_full[out.index]);
+    w->full = in; /* ours is the lower id: theirs is preferred */
+    say(w, SCOPE_PEER, out, "two", 0);
+    assert_true(w->is_full[in.index] && w->is_full[out.index]);
+    ended(w, out, END_CLOSED);
+    assert_true(w->is_full[in.index]);
+    assert_false(w->is_full[out.index]);
+    w->full = PEER_NOBODY;
+    w->n_posted = 0;
+    controller_retry(w->core, now(w));
+    assert_int_equal(w->n_posted, 1);
+    assert_false(w->is_full[in.index]);
+    world_free(w);
+}
+
 static void what_waits_for_a_peer_that_leaves_is_counted(void **state)
 {
     struct world *w = world_new();
@@ -1206,6 +1243,7 @@ int main(void)
         cmocka_unit_test(a_message_is_not_sent_back),
         promise_test("F32", a_full_mailbox_waits_without_keeping_others),
         cmocka_unit_test(a_message_to_one_peer_waits_for_that_peer_alone),
+        cmocka_unit_test(a_peer_is_full_by_either_connection),
         cmocka_unit_test(what_waits_for_a_peer_that_leaves_is_counted),
         cmocka_unit_test(a_peer_leaves_after_what_waits_for_it),
         cmocka_unit_test(what_waits_for_one_peer_has_room_for_a_queue),
