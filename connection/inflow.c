@@ -206,6 +206,17 @@ int64_t inflow_deadline(const struct connection *c)
     return c->allowed_ms + (WHOLE - c->allowed) / c->terms.node->limits.rate + 1;
 }
 
+/* Who reads slowly says so several times in a stall time. One sign alone is a ping as everybody sends it, and
+ * says nothing of what the peer reads. */
+static void note_sign(struct connection *c)
+{
+    int64_t now = clock_coarse_ms(), gone = now - c->sign_ms;
+
+    c->sign_ms = now;
+    if (gone <= c->terms.node->timings.stall)
+        mailbox_sign(c->outbound);
+}
+
 void inflow_event(struct connection *c, struct session_event *ev)
 {
     struct message m = {.type = MSG_PEER, .peer = c->terms.ref};
@@ -215,7 +226,7 @@ void inflow_event(struct connection *c, struct session_event *ev)
     c->bad += ev->bad;
     c->unfinished += ev->dropped;
     if (ev->alive)
-        mailbox_getting_on(c->outbound, 1);
+        note_sign(c);
     switch (ev->type) {
     case SESSION_NOTHING:
         break;
@@ -350,7 +361,8 @@ static uint64_t progress_of(const struct connection *c)
 {
     const struct mailbox *destination = c->terms.destination;
 
-    return mailbox_progress(c->inbound) + (destination ? mailbox_progress(destination) : 0);
+    return mailbox_progress(c->inbound) + mailbox_signs(c->inbound) +
+           (destination ? mailbox_progress(destination) : 0);
 }
 
 /* Four times in a stall time, so that one that comes late does no harm. Nothing is added while what we wrote

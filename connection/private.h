@@ -50,6 +50,7 @@ struct connection {
     bool backlog;     /* the buffer may hold whole messages that came behind a held one */
     bool deaf;        /* bytes of the peer's were left unread since the last tick */
     bool held_back;   /* the peer was read more slowly than it sends, and was sent no sign of life since */
+    int64_t sign_ms;  /* when the peer last sent one; of clock_coarse_ms */
     int64_t alive_ms; /* when the last such sign was sent */
     uint64_t alive_progress; /* progress_of it, then */
     int64_t allowed; /* thousandths of messages that may still be read now, where limits.rate bounds them */

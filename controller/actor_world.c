@@ -150,7 +150,7 @@ static void do_waits(void *world, struct peer_ref from, struct peer_ref to)
     struct link *l = link_find(world, from), *other = link_find(world, to);
 
     if (l && other && other->outlet.moved)
-        mailbox_getting_on(connection_inbound(l->connection), 1);
+        mailbox_sign(connection_inbound(l->connection));
 }
 
 /* Lowered before the bell rings, whose fence then makes a thread that is about to wait see it. */

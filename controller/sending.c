@@ -81,6 +81,14 @@ static void choose(struct controller *c, struct sending *s)
         left_sample(c, s, 0, 1);
 }
 
+/* False, as it is not dealt with. If it was relayed, it shows its sender whether it gets on here. */
+static bool waits(struct controller *c, const struct sending *s, const struct message *m)
+{
+    if (m->tag != SCOPE_PEER && s->message.peer.generation)
+        c->act->waits(c->world, s->message.peer, m->peer);
+    return false;
+}
+
 /* True where that peer is dealt with. The last one gets our own reference. */
 static bool send_one(struct controller *c, struct sending *s, struct peer_ref to, bool last)
 {
@@ -94,7 +102,7 @@ static bool send_one(struct controller *c, struct sending *s, struct peer_ref to
     }
     m.peer = slot_ref(c, slot);
     if (directed_waits(slot))
-        return false;
+        return waits(c, s, &m);
     if (!last)
         parcel_hold(m.parcel);
     switch (c->act->post(c->world, c->now, m.peer, &m)) {
@@ -106,9 +114,7 @@ static bool send_one(struct controller *c, struct sending *s, struct peer_ref to
     case OUTLET_WAIT:
         if (!last)
             parcel_release(m.parcel);
-        if (m.tag != SCOPE_PEER && s->message.peer.generation)
-            c->act->waits(c->world, s->message.peer, m.peer);
-        return false;
+        return waits(c, s, &m);
     }
     if (last)
         s->message.parcel = NULL;

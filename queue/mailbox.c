@@ -17,7 +17,8 @@ struct mailbox {
     struct bell *reader_bell;
     struct ready *ready;
     struct peer_ref name;
-    _Alignas(64) _Atomic uint64_t progress; /* the reader writes it */
+    _Alignas(64) _Atomic uint64_t progress; /* the reader writes it, and the next */
+    _Atomic uint64_t signs;
     _Alignas(64) _Atomic bool listed;
 };
 
@@ -61,6 +62,7 @@ struct mailbox *mailbox_new(const struct mailbox_terms *terms)
     m->name = terms->name;
     /* Not 0, so that an outlet that is all zero has not seen it yet. */
     atomic_init(&m->progress, 1);
+    atomic_init(&m->signs, 0);
     atomic_init(&m->listed, false);
     return m;
 }
@@ -192,6 +194,19 @@ void mailbox_done(struct mailbox *m, uint32_t parcels, uint64_t bytes)
     /* Before the room is given back: a writer that the bell wakes should not judge by the old number. */
     mailbox_getting_on(m, 1);
     lane_done(&m->data, parcels, bytes);
+}
+
+void mailbox_sign(struct mailbox *m)
+{
+    /* A load and a store: the reader alone writes it. */
+    uint64_t signs = atomic_load_explicit(&m->signs, memory_order_relaxed);
+    atomic_store_explicit(&m->signs, signs + 1, memory_order_relaxed);
+}
+
+uint64_t mailbox_signs(const struct mailbox *m)
+{
+    /* Relaxed: as mailbox_progress. */
+    return atomic_load_explicit(&m->signs, memory_order_relaxed);
 }
 
 bool mailbox_wants_room(const struct mailbox *m)

@@ -108,6 +108,13 @@ void mailbox_close(struct mailbox *m);
  * went to the socket). */
 void mailbox_getting_on(struct mailbox *m, uint64_t steps);
 
+/* The reader's thread. It has done nothing itself, but whoever it passes the parcels on to has said that it
+ * gets on. */
+void mailbox_sign(struct mailbox *m);
+
+/* Any thread; never blocks. How often mailbox_sign was called. */
+uint64_t mailbox_signs(const struct mailbox *m);
+
 /* Any thread; a snapshot. True while a writer waits for room in the data lane: a reader that gives budget
  * back for several parcels at once gives it back earlier then. */
 bool mailbox_wants_room(const struct mailbox *m);
@@ -140,17 +147,17 @@ void mailbox_unlist(struct mailbox *m);
 /* A new one has its mailbox, maybe a least rate, and all else is zero. */
 struct outlet {
     struct mailbox *mailbox;
-    uint64_t
-        least_rate;   /* steps of progress a second below which a full mailbox counts as stalled; 0: none */
-    uint64_t seen;    /* mailbox_progress when it last met a full mailbox */
-    int64_t since_ms; /* when that was first seen with the mailbox full */
-    uint64_t paced;   /* mailbox_progress when the measuring of its rate began */
-    int64_t paced_ms; /* when that was */
-    int64_t tried_ms; /* the last post that met a full mailbox */
-    int64_t
-        pause_ms; /* the longest that the reader stood still of late, with the mailbox full, and went on */
-    bool full;    /* the last post met a full mailbox and was told to wait */
-    bool moved;   /* and the reader has made progress since the one before */
+    uint64_t least_rate; /* steps a second; below that a full mailbox counts as stalled; 0: none */
+    uint64_t seen;       /* progress and signs when it last met a full mailbox */
+    int64_t since_ms;    /* when that was first seen with the mailbox full */
+    uint64_t taken;      /* progress alone, then */
+    int64_t taken_ms;    /* when that last changed */
+    uint64_t paced;      /* progress when the measuring of its rate began */
+    int64_t paced_ms;    /* when that was */
+    int64_t tried_ms;    /* the last post that met a full mailbox */
+    int64_t pause_ms;    /* the longest pause of the reader of late, with the mailbox full */
+    bool full;           /* the last post met a full mailbox and was told to wait */
+    bool moved;   /* and the reader got on, as this post or another with the same now_ms was first to see */
     bool stalled; /* no progress for the stall time: posting drops the oldest until the reader moves */
     bool slow;    /* below the least rate: likewise, until it is measured again */
 };
@@ -175,6 +182,11 @@ enum outlet_result outlet_post(struct outlet *o, const struct message *message, 
                                void *context);
 
 #define OUTLET_PATIENCE 4
+
+/* So many stall times after the last progress of the reader itself, its signs no longer show others that it
+ * moves: nodes that relay each other's messages in a ring could otherwise keep each other waiting by signs
+ * alone, for ever. */
+#define OUTLET_SIGNS_LAST 20
 
 /* The single writer's thread; never blocks. When a writer that was told to wait must try again at the latest;
  * INT64_MAX if it was not. That is after OUTLET_AGAIN_MS, though no bell may ring before half of the mailbox

@@ -31,13 +31,19 @@ static void note_pause(struct outlet *o, int64_t now_ms)
 /* Whether the reader has stood still for the stall time with the mailbox full. */
 static bool stands_still(struct outlet *o, uint64_t progress, int64_t now_ms, int64_t stall_ms)
 {
-    o->moved = progress != o->seen;
-    if (o->moved) {
+    uint64_t seen = progress + mailbox_signs(o->mailbox);
+
+    if (progress != o->taken) {
+        o->taken = progress;
+        o->taken_ms = now_ms;
+    }
+    if (seen != o->seen) {
         note_pause(o, now_ms);
-        o->seen = progress;
+        o->seen = seen;
         o->since_ms = now_ms;
         o->stalled = false;
     }
+    o->moved = o->since_ms == now_ms && (now_ms - o->taken_ms) / OUTLET_SIGNS_LAST <= stall_ms;
     /* It stays stalled between posts, even while there is room: that room was made by dropping, not by the
      * reader. */
     if (now_ms >= stalled_at(o, stall_ms))

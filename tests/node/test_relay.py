@@ -123,6 +123,47 @@ def floods_that_cross(lab):
     return f"{count} messages each way through two relays in {time.monotonic() - before:.1f} s"
 
 
+def a_ring_of_relays(lab):
+    """Three, each flooded by a peer of its own, with queues so short that each waits for the next one: none waits for
+    ever."""
+    flags = ("-exclusive", "-acceptInterval", "0", "-queue", "10")
+    ends = [lab.node(*flags) for _ in range(3)]
+    relays, came, over = [], [0], threading.Event()
+    for end in ends:
+        relays.append(lab.node(*flags, "-relay", "-peers", ",".join(n.endpoint for n in [end, *relays])))
+    for i, relay in enumerate(relays):
+        for other in [ends[i], *relays[:i]]:
+            relay.wait_online(other)
+            other.wait_online(relay)
+
+    def take(line):
+        came[0] += line.startswith(PARCEL)
+        return line.startswith(PARCEL)
+
+    def flood(end):
+        for number in range(1 << 30):
+            payload = str((end, number)).encode() + b"\xff" * 30000
+            try:
+                end.request(send=EVERYONE, base64=base64.b64encode(payload).decode())
+            except (BrokenPipeError, ValueError):
+                return
+            if over.is_set():
+                return
+
+    for node in ends + relays:
+        node.raw = take
+    for end in ends:
+        threading.Thread(target=flood, args=(end,), daemon=True).start()
+    counts = []
+    for _ in range(5):
+        before = came[0]
+        time.sleep(2 * SLOW)
+        counts.append(came[0] - before)
+    over.set()
+    check(min(counts) > 0, f"{counts} messages in two seconds each")
+    return f"{counts} messages in two seconds each"
+
+
 def an_application_that_relays_too(lab):
     """Harmless: nothing goes round and round."""
     nodes = connect(lab, 4, lambda i: range(i))
@@ -172,5 +213,5 @@ def a_flood_of_different_messages(lab):
 
 
 if __name__ == "__main__":
-    run([a_chain, a_mesh, floods_that_cross, an_application_that_relays_too, a_repetition_after_a_while,
+    run([a_chain, a_mesh, floods_that_cross, a_ring_of_relays, an_application_that_relays_too, a_repetition_after_a_while,
          a_flood_of_different_messages])

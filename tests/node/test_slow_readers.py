@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 
-from factomwire import RawPeer
+from factomwire import PING, RawPeer
 from kithnode import SLOW, check, promises, run, until
 
 EVERYONE, PARCEL = "<FULLBROADCAST>", b'{"event":"parcel"'
@@ -153,6 +153,22 @@ def another_program_that_reads_slowly_loses_nothing(lab):
     return f"{peer.got >> 10} KiB"
 
 
+@promises("F32")
+def a_peer_that_pings_and_does_not_read_has_stalled(lab):
+    """Pings as everybody sends them say nothing of what a peer reads."""
+    node = lab.node("-exclusive", "-acceptInterval", "0", "-queueBytes", "1M")
+    peer = RawPeer(node, lab.address())
+    lab.closers.append(peer.close)
+    node.wait("online")
+    flood(node, 60000)
+    since = node.mark()
+    for _ in range(8):
+        peer.send(PING, b"Ping")
+        time.sleep(0.8 * SLOW)
+    times = [e for e in node.all("dropped", since) if e["cause"] == "peer stalled"]
+    check(len(times) >= 3, f"told of drops {len(times)} times")
+
+
 def slow_and_fast(lab, *flags):
     """A node that floods a slow peer and a fast one: the bytes that the fast one gets in a while, and the drops."""
     node = lab.node("-exclusive", "-acceptInterval", "0", "-queueBytes", "1M", *flags)
@@ -178,4 +194,4 @@ def a_peer_below_the_slowest_rate_delays_nobody(lab):
 if __name__ == "__main__":
     run([a_program_that_reads_slowly_loses_nothing, a_program_that_needs_seconds_for_one_message_loses_nothing,
          a_chain_of_relays_waits_for_its_slow_end, another_program_that_reads_slowly_loses_nothing,
-         a_peer_below_the_slowest_rate_delays_nobody])
+         a_peer_that_pings_and_does_not_read_has_stalled, a_peer_below_the_slowest_rate_delays_nobody])

@@ -978,6 +978,32 @@ static void the_stall_time_starts_with_the_first_full_post(void **state)
     mailbox_free(o.mailbox, NULL, NULL);
 }
 
+/* Signs of whoever the reader passes the parcels on to count as progress; but they show others that it moves
+ * only for a time after it has moved itself. And one look at the clock is enough for several messages. */
+static void signs_count_and_are_not_passed_on_for_ever(void **state)
+{
+    (void)state;
+    struct outlet o = {.mailbox = plain_mailbox(2, 100)};
+    struct drops d = {0};
+    int64_t now = 1000, moved_ms = 1000;
+    put(&o, 0, 1, now, &d);
+    put(&o, 1, 1, now, &d);
+    mailbox_getting_on(o.mailbox, 1);
+    assert_int_equal(put(&o, 2, 1, now, &d), OUTLET_WAIT);
+    while (now < moved_ms + 2 * OUTLET_SIGNS_LAST * STALL_MS) {
+        now += STALL_MS - 1;
+        mailbox_sign(o.mailbox);
+        for (int i = 0; i < 3; i++) {
+            assert_int_equal(put(&o, 2, 1, now, &d), OUTLET_WAIT);
+            assert_int_equal(o.moved, now - moved_ms < OUTLET_SIGNS_LAST * (STALL_MS + 1));
+        }
+    }
+    assert_int_equal(put(&o, 2, 1, now + 1, &d), OUTLET_WAIT);
+    assert_false(o.moved);
+    assert_int_equal(d.count, 0);
+    mailbox_free(o.mailbox, NULL, NULL);
+}
+
 /* A reader that pauses longer and longer is given twice its last pause, up to a bound; a faster one soon has
  * no pause to speak of. */
 static void an_outlet_learns_how_long_its_reader_pauses(void **state)
@@ -1101,6 +1127,7 @@ int main(void)
         TEST(an_outlet_waits_again_once_the_reader_moves),
         TEST(an_outlet_gives_back_the_message_where_the_reader_holds_everything),
         TEST(the_stall_time_starts_with_the_first_full_post),
+        TEST(signs_count_and_are_not_passed_on_for_ever),
         TEST(an_outlet_learns_how_long_its_reader_pauses),
         TEST(a_reader_below_the_least_rate_counts_as_stalled),
         TEST(a_reader_that_had_nothing_to_take_is_not_slow),
