@@ -1,5 +1,6 @@
 #include "controller/actor.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -22,7 +23,7 @@ enum {
     CONTROLS_AT_ONCE = 64,
     APP_AT_ONCE = 256,
     COMMANDS = 4096,     /* commands of the application that may wait */
-    ANSWERS = 64,        /* of the fetcher and the keeper, which give one at a time, and of the namer */
+    ANSWERS = 64,        /* of the fetcher, which rests longer after each, and the keeper's one */
     EVENTS = 16384,      /* events that may wait for the application */
     QUIT_DRAIN_MS = 300, /* ToNetwork has so long to empty before the connections are told to end */
     SEED_CONNECT_MS = 5000,
@@ -50,8 +51,10 @@ static bool take_controls(struct actor *a, struct mailbox *from, struct moment n
     struct message messages[CONTROLS_AT_ONCE];
     size_t n = mailbox_take_control(from, messages, CONTROLS_AT_ONCE);
 
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        a->n_naming -= messages[i].type == MSG_NAMES;
         controller_handle(a->core, now, &messages[i]);
+    }
     return n > 0;
 }
 
@@ -253,31 +256,34 @@ static bool on_accepted(void *context, struct accepted *accepted)
     return !asked_to_end(a) && mailbox_post_control(a->control, &m) == MAILBOX_OK;
 }
 
-static void on_seeds(void *context, struct seed_report *report)
+void actor_answer(struct actor *a, const struct message *m)
 {
-    struct actor *a = context;
-    struct message m = {.type = MSG_SEEDS, .body = report};
+    enum mailbox_result r = mailbox_post_control(a->control, m);
 
-    if (mailbox_post_control(a->control, &m) != MAILBOX_OK)
-        free(report);
+    /* The core waits for each: one that was lost would keep it from saving, or from ending, for ever. */
+    assert(r == MAILBOX_OK);
+    (void)r;
 }
 
-/* One that finds no room is asked for again. */
+static void on_seeds(void *context, struct seed_report *report)
+{
+    struct message m = {.type = MSG_SEEDS, .body = report};
+
+    actor_answer(context, &m);
+}
+
 void actor_on_names(void *context, struct names_found *answer)
 {
-    struct actor *a = context;
     struct message m = {.type = MSG_NAMES, .body = answer};
 
-    if (mailbox_post_control(a->control, &m) != MAILBOX_OK)
-        free(answer);
+    actor_answer(context, &m);
 }
 
 static void on_saved(void *context, bool failed)
 {
-    struct actor *a = context;
     struct message m = {.type = MSG_SAVED, .tag = failed};
 
-    mailbox_post_control(a->control, &m);
+    actor_answer(context, &m);
 }
 
 /* --- start and end --- */
@@ -285,9 +291,11 @@ static void on_saved(void *context, bool failed)
 static bool make_queues(struct actor *a)
 {
     const struct limits *l = &a->config.terms.limits;
+    /* Room for all that may be under way: the listener, the actor and the core see to it that there is no
+     * more of each. */
     struct mailbox_terms control = {.parcels = 1,
                                     .bytes = 1,
-                                    .controls = l->pending + ANSWERS,
+                                    .controls = l->pending + ANSWERS + NAMES_MOST,
                                     .many_writers = true,
                                     .reader_bell = &a->bell};
     struct mailbox_terms commands = {.parcels = 1,
@@ -354,7 +362,7 @@ static bool start_listener(struct actor *a, char *error, size_t error_size)
     }
     *(struct endpoint *)m.body = listener_endpoint(a->listener);
     a->config.terms.listen_port = listener_endpoint(a->listener).port;
-    mailbox_post_control(a->control, &m); /* the first message of all: there is room */
+    actor_answer(a, &m);
     return true;
 }
 

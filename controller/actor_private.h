@@ -43,6 +43,9 @@ struct ref_list {
     size_t n, capacity;
 };
 
+/* Names that may be looked up at once, or wait for it: those of both lists of special peers. */
+#define NAMES_MOST ((uint32_t)2 * SPECIAL_MAX)
+
 struct actor {
     struct config config; /* the caller's, with what only the start could settle: port, node id, nonce */
     const struct log_sink *sink;
@@ -51,7 +54,7 @@ struct actor {
     /* Shared with other threads. */
     struct bell bell;             /* wakes the controller */
     struct mailbox *commands;     /* of the application */
-    struct mailbox *control;      /* accepted sockets, seeds, saved */
+    struct mailbox *control;      /* accepted sockets, seeds, names, saved */
     struct mailbox *to_network;   /* from the application */
     struct mailbox *from_network; /* to the application: parcels, and events on the control lane */
     struct bell app_bell;         /* FromNetwork has something */
@@ -80,6 +83,7 @@ struct actor {
     uint64_t stamp;      /* order of what goes into FromNetwork */
     uint64_t missed;     /* events that found no room */
     struct namer *namer; /* NULL before the first host name */
+    uint32_t n_naming;   /* names that were given to it, and whose answers have not been taken */
     bool quitting;       /* asked to end; the core is told once ToNetwork is empty */
     bool quit_told;
     int64_t quit_by;
@@ -98,7 +102,9 @@ bool ref_list_add(struct ref_list *l, struct peer_ref ref);
 
 void actor_release(void *context, struct message *m); /* the message's parcel; for batch_drop */
 
-/* actor.c, on the namer's thread: takes the answer. */
+/* actor.c: posts to `control` what has its place there, as make_queues says. Any thread. */
+void actor_answer(struct actor *a, const struct message *m);
+/* On the namer's thread: takes the answer. */
 void actor_on_names(void *actor, struct names_found *answer);
 
 /* actor_world.c */

@@ -79,11 +79,14 @@ static bool do_dial(void *world, struct peer_ref slot, const struct dial_terms *
 static bool do_look_up(void *world, const struct address *name)
 {
     struct actor *a = world;
-    struct namer_terms terms = {.most = 2 * SPECIAL_MAX, .found = actor_on_names, .context = a};
+    struct namer_terms terms = {.most = NAMES_MOST, .found = actor_on_names, .context = a};
 
     if (!a->namer)
         a->namer = namer_start(&terms);
-    return a->namer && namer_ask(a->namer, name);
+    if (!a->namer || a->n_naming == NAMES_MOST || !namer_ask(a->namer, name))
+        return false;
+    a->n_naming++;
+    return true;
 }
 
 static bool do_accept(void *world, struct peer_ref slot, struct accepted *accepted, bool refuse,
@@ -313,7 +316,7 @@ static void do_save_peers(void *world, struct book_snapshot *s)
         return;
     if (!a->keeper)
         book_snapshot_free(s);
-    mailbox_post_control(a->control, &saved);
+    actor_answer(a, &saved);
 }
 
 static uint64_t do_random(void *world)

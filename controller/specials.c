@@ -108,23 +108,39 @@ static void special_adopt(struct controller *c, struct special *p)
         const struct slot *s = &c->slots[i];
 
         if ((s->state == SLOT_DIALING || s->state == SLOT_ONLINE) && s->direction == DIRECTION_OUTGOING &&
-            !special_of_slot(c, s) &&
-            (address_equal(&s->to, &p->address) || (s->remote.port && special_is(p, &s->remote))))
+            (address_equal(&s->to, &p->address) || (s->remote.port && special_is(p, &s->remote))) &&
+            !special_of_slot(c, s))
             p->slot = slot_ref(c, s);
     }
 }
 
 /* What is special is said of connections that stand already, too. */
+static void slot_mark(struct controller *c, struct slot *s)
+{
+    s->special =
+        special_of_slot(c, s) || (s->terms.endpoint.port && special_has_endpoint(c, &s->terms.endpoint));
+}
+
 static void specials_mark(struct controller *c)
 {
     for (size_t i = 0; i < c->n_specials; i++)
         special_adopt(c, &c->specials[i]);
+    for (uint32_t i = 0; i < c->n_slots; i++)
+        if (c->slots[i].state != SLOT_FREE)
+            slot_mark(c, &c->slots[i]);
+}
+
+/* Only one has moved: there may be a thousand others, which have nothing to do with it. */
+static void special_mark(struct controller *c, struct special *p, const struct special *was)
+{
+    special_adopt(c, p);
     for (uint32_t i = 0; i < c->n_slots; i++) {
         struct slot *s = &c->slots[i];
 
-        if (s->state != SLOT_FREE)
-            s->special = special_of_slot(c, s) ||
-                         (s->terms.endpoint.port && special_has_endpoint(c, &s->terms.endpoint));
+        if (s->state != SLOT_FREE &&
+            (peer_ref_equal(slot_ref(c, s), p->slot) || special_is(p, &s->terms.endpoint) ||
+             special_is(was, &s->terms.endpoint)))
+            slot_mark(c, s);
     }
 }
 
@@ -186,6 +202,7 @@ static bool has_all(const struct special *p, const struct endpoint *list, size_t
 static void special_found(struct controller *c, struct special *p, const struct endpoint *list, size_t n)
 {
     char name[ENDPOINT_TEXT_MAX], first[ENDPOINT_TEXT_MAX];
+    const struct special was = *p;
 
     if (n == p->n_known && has_all(p, list, n) && !p->lost)
         return;
@@ -199,7 +216,7 @@ static void special_found(struct controller *c, struct special *p, const struct 
     p->in_vain = 0;
     p->unfit = NULL;
     p->dial_ms = c->now.ms;
-    specials_mark(c);
+    special_mark(c, p, &was);
 }
 
 /* "0.0.0.0" is what a name server says that blocks a name; to a socket it would be ourselves. */
