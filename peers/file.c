@@ -130,11 +130,10 @@ static enum peers_file_result load_json(const struct place *p, json_t **root, ch
         return errno == ENOENT ? PEERS_FILE_MISSING : PEERS_FILE_UNREADABLE;
     }
     struct stat st;
-    if (fstat(in.fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0) {
-        bool empty = S_ISREG(st.st_mode);
-        snprintf(message, message_size, "%s", empty ? "an empty file" : "Not a regular file");
+    if (fstat(in.fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+        snprintf(message, message_size, "Not a regular file");
         close(in.fd);
-        return empty ? PEERS_FILE_MISSING : PEERS_FILE_UNREADABLE;
+        return PEERS_FILE_UNREADABLE;
     }
     json_error_t error = {.line = 0};
     *root = parse(&in, &error);

@@ -796,14 +796,13 @@ static void what_cannot_be_renamed_is_copied_aside(void **state)
     assert_content(aside, "nonsense");
 }
 
-static void an_empty_file_is_a_first_start(void **state)
+/* As a crash may have left it: what remains of it is kept. */
+static void an_empty_file_is_set_aside(void **state)
 {
     const struct place *p = *state;
     put(p->path, "");
-    assert_refused(p->path, PEERS_FILE_MISSING, "an empty file");
-    assert_start(p, PEERS_FILE_MISSING, p->path, 0);
-    put(p->own, OWN);
-    assert_start(p, PEERS_FILE_READ, p->own, 2);
+    assert_refused(p->path, PEERS_FILE_CORRUPT, "renamed to peers.json.corrupt-20260101T000000Z");
+    assert_int_equal(access(p->path, F_OK), -1);
 }
 
 static void a_byte_order_mark_and_crlf_are_tolerated(void **state)
@@ -894,7 +893,7 @@ int main(void)
         FOLDER_TEST(a_file_that_cannot_be_replaced_is_written_over),
         FOLDER_TEST(what_cannot_be_written_over_is_undone),
         FOLDER_TEST(what_cannot_be_renamed_is_copied_aside),
-        FOLDER_TEST(an_empty_file_is_a_first_start),
+        FOLDER_TEST(an_empty_file_is_set_aside),
         FOLDER_TEST(a_byte_order_mark_and_crlf_are_tolerated),
         promise_test_setup_teardown("P24", test_failed_write_leaves_the_old, set_up, tear_down),
         cmocka_unit_test(test_times),
