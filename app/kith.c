@@ -193,7 +193,7 @@ static struct kith *node_new(kith_log_function *log, void *log_context, char *er
         return NULL;
     }
     options_init(&node->own);
-    node->locks = (struct locks){.home = -1, .peers_file = -1};
+    node->locks = LOCKS_NONE;
     node->forks = descriptors_forks();
     node->log = log;
     node->log_context = log_context;

@@ -94,7 +94,7 @@ typedef void kith_log_function(void *context, enum kith_log_level level, const c
  * "logLevel" allows go to stderr, by a thread of their own: a stderr that nobody reads holds up nothing, and
  * lines that find no room are counted, and told later. NULL with `error`.
  *
- * A home is for one node at a time, in this process too, and so is a peers file outside of it: if another
+ * A home is for one node at a time, in this process too, and so is a peers file, wherever it lies: if another
  * node uses one, `error` names the option, "home" or "peersFile", and its process. That ends with kith_close,
  * or with the process. A node that keeps no files of its own ("peersFile" is "", in a protocol without keys)
  * needs no home. The home is made if it is missing, with the folder that it is in; no other folder is. */

@@ -12,6 +12,7 @@
 
 #include "app/folder.h"
 #include "app/text.h"
+#include "peers/file.h"
 #include "peers/place.h"
 #include "queue/descriptor.h"
 
@@ -77,7 +78,7 @@ static int lock(const char *lock_file, const char *itself)
     return lock_open(descriptor_own(open(itself, O_RDONLY | OPEN_FLAGS)));
 }
 
-/* --- both --- */
+/* --- all --- */
 
 static int take(int *held, const char *option, const char *lock_file, const char *itself,
                 const struct log_sink *log, char *error, size_t error_size)
@@ -109,13 +110,6 @@ static int take_home(struct locks *l, const struct options *o, const struct log_
     return take(&l->home, "-home", path, o->home, log, error, error_size);
 }
 
-static bool is_in_folder(const struct place *p, const char *folder)
-{
-    struct stat its, other;
-    return fstat(p->folder, &its) == 0 && stat(folder, &other) == 0 && its.st_dev == other.st_dev &&
-           its.st_ino == other.st_ino;
-}
-
 /* A file that is mounted alone stays the same one, since it cannot be replaced; and others may have it
  * mounted in another folder. */
 static bool is_mounted_alone(const struct place *p)
@@ -125,15 +119,44 @@ static bool is_mounted_alone(const struct place *p)
            (s.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 }
 
-static int take_place(struct locks *l, const struct place *p, const struct log_sink *log, char *error,
+static int take_place(int *held, const struct place *p, const struct log_sink *log, char *error,
                       size_t error_size)
 {
     char *lock_file = NULL;
     if (!is_mounted_alone(p) && asprintf(&lock_file, "%s.lock", p->path) < 0) {
         return text_fail(error, error_size, "out of memory");
     }
-    int result = take(&l->peers_file, "-peersFile", lock_file, p->path, log, error, error_size);
+    int result = take(held, "-peersFile", lock_file, p->path, log, error, error_size);
     free(lock_file);
+    return result;
+}
+
+static int open_place(struct place *p, const char *path, char *error, size_t error_size)
+{
+    if (place_open(p, path) == 0) {
+        return 0;
+    }
+    return text_fail(error, error_size, "-peersFile: '%s' lies in a folder that cannot be opened: %s", path,
+                     strerror(errno));
+}
+
+static bool is_same_place(const struct place *a, const struct place *b)
+{
+    struct stat one, other;
+    return fstat(a->folder, &one) == 0 && fstat(b->folder, &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino && strcmp(a->name, b->name) == 0;
+}
+
+/* The file that is written instead of the one at p. One and the same, by a link, cannot be locked twice. */
+static int take_written(struct locks *l, const struct place *p, const char *path, const struct log_sink *log,
+                        char *error, size_t error_size)
+{
+    struct place written;
+    if (open_place(&written, path, error, error_size) != 0) {
+        return -1;
+    }
+    int result = is_same_place(p, &written) ? 0 : take_place(&l->written, &written, log, error, error_size);
+    place_close(&written);
     return result;
 }
 
@@ -145,12 +168,17 @@ static int take_peers_file(struct locks *l, const struct options *o, const struc
     if (*path == '\0') {
         return 0;
     }
-    if (place_open(&p, path) != 0) {
-        return text_fail(error, error_size, "-peersFile: '%s' lies in a folder that cannot be opened: %s",
-                         path, strerror(errno));
+    if (open_place(&p, path, error, error_size) != 0) {
+        return -1;
     }
-    bool is_safe = l->home >= 0 && is_in_folder(&p, o->home) && !is_mounted_alone(&p);
-    int result = is_safe ? 0 : take_place(l, &p, log, error, error_size);
+    int result = take_place(&l->peers_file, &p, log, error, error_size);
+    char *written = result == 0 ? peers_file_written(path) : NULL;
+    if (written != NULL) {
+        result = take_written(l, &p, written, log, error, error_size);
+    } else if (result == 0) {
+        result = text_fail(error, error_size, "out of memory");
+    }
+    free(written);
     place_close(&p);
     return result;
 }
@@ -158,7 +186,7 @@ static int take_peers_file(struct locks *l, const struct options *o, const struc
 int locks_take(struct locks *l, const struct options *o, const struct log_sink *log, char *error,
                size_t error_size)
 {
-    *l = (struct locks){.home = -1, .peers_file = -1};
+    *l = LOCKS_NONE;
     if (take_home(l, o, log, error, error_size) == 0 && take_peers_file(l, o, log, error, error_size) == 0) {
         return 0;
     }
@@ -168,11 +196,11 @@ int locks_take(struct locks *l, const struct options *o, const struct log_sink *
 
 void locks_release(struct locks *l)
 {
-    if (l->peers_file >= 0) {
-        descriptor_close(l->peers_file);
+    const int held[] = {l->written, l->peers_file, l->home};
+    for (size_t i = 0; i < sizeof held / sizeof held[0]; i++) {
+        if (held[i] >= 0) {
+            descriptor_close(held[i]);
+        }
     }
-    if (l->home >= 0) {
-        descriptor_close(l->home);
-    }
-    *l = (struct locks){.home = -1, .peers_file = -1};
+    *l = LOCKS_NONE;
 }

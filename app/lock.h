@@ -1,4 +1,4 @@
-/* What one node alone may use: its home, and its peers file, if that lies elsewhere.
+/* What one node alone may use: its home, and its peers file, which may lie in another node's home.
  *
  * The lock is the kernel's, on a lock file that stays: it ends with its holder, however that ends, and two
  * nodes in one process count as two. */
@@ -11,12 +11,14 @@
 #include "queue/log.h"
 
 struct locks {
-    int home, peers_file; /* descriptors; -1: not locked */
+    int home, peers_file, written; /* descriptors; -1: not locked */
 };
+#define LOCKS_NONE ((struct locks){.home = -1, .peers_file = -1, .written = -1})
 
 /* Any thread; blocks on the disk, but for no other node. Locks the home, if the peers file or the identity
- * file lies in it, by "kith.lock" in it; and the peers file, if its folder is not the home, by
- * "<peers file>.lock", links followed. If no lock file can be made, as in a home that may only be read, the
+ * file lies in it, by "kith.lock" in it; and the peers file, wherever it lies, by "<peers file>.lock", links
+ * followed. If another file is written instead of it (peers_file_written), that one is locked as well, in the
+ * same way. If no lock file can be made, as in a home that may only be read, the
  * home or the peers file itself is locked; so is a peers file that is mounted alone, which others may see
  * under another name. What cannot be locked at all is told to the log, and is no error.
  *

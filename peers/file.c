@@ -279,6 +279,35 @@ void peers_file_start(struct peers_file_start *start, const char *path, const ch
     prefer_own(start, own_path, network, network_id, now_ms);
 }
 
+/* Whether kith keeps its own beside `path`, if there already is one there, or if not. */
+static bool is_kept_beside(const char *path, bool there)
+{
+    char message[PEERS_FILE_MESSAGE_MAX];
+    json_t *root = NULL;
+    struct place p;
+    if (place_open(&p, path) != 0) {
+        return there;
+    }
+    enum peers_file_result result = load_json(&p, &root, message, sizeof message);
+    bool is_own = result == PEERS_FILE_READ && format_is_own(root);
+    json_decref(root);
+    place_close(&p);
+    return !is_own && (there || result == PEERS_FILE_READ);
+}
+
+char *peers_file_written(const char *path)
+{
+    char *own_path = NULL;
+    if (asprintf(&own_path, "%s" OWN_SUFFIX, path) < 0) {
+        return NULL;
+    }
+    if (is_kept_beside(path, access(own_path, F_OK) == 0)) {
+        return own_path;
+    }
+    free(own_path);
+    return strdup(path);
+}
+
 void peers_file_start_clear(struct peers_file_start *start)
 {
     book_snapshot_free(start->snapshot);

@@ -38,6 +38,10 @@ struct peers_file_start {
 void peers_file_start(struct peers_file_start *start, const char *path, const char *network,
                       uint32_t network_id, int64_t now_ms);
 
+/* Blocks; changes nothing. The write_path that peers_file_start would settle now, but for a file that it
+ * refuses. From malloc; NULL where memory is short. */
+char *peers_file_written(const char *path);
+
 /* Any thread; does not block. Frees what was not taken out (set to NULL). Idempotent. */
 void peers_file_start_clear(struct peers_file_start *start);
 

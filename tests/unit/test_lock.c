@@ -109,6 +109,64 @@ static void a_peers_file_is_for_one_node(void **state)
     kith_close(first);
 }
 
+/* The node whose home it is has it already, or comes second. */
+static void a_peers_file_in_its_home_is_locked_for_others(void **state)
+{
+    (void)state;
+    char theirs[128];
+    struct kith *node = open_good(home, NULL);
+
+    snprintf(theirs, sizeof theirs, "%s/peers-LOCAL.json", home);
+    open_bad(other, theirs, "peersFile", theirs);
+    kith_close(node);
+    node = open_good(other, theirs);
+    open_bad(home, NULL, "peersFile", theirs);
+    kith_close(node);
+}
+
+static void write_text(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "w");
+
+    assert_non_null(f);
+    assert_true(fputs(text, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+}
+
+/* Kith keeps its own beside an older one, and somebody may name that. */
+static void the_file_that_is_written_is_locked_too(void **state)
+{
+    (void)state;
+    char older[96], own[112];
+    struct kith *node;
+
+    snprintf(older, sizeof older, "%s/older.json", folder);
+    snprintf(own, sizeof own, "%s.kith", older);
+    write_text(older, "{\"bans\":{},\"peers\":[]}");
+    node = open_good(other, own);
+    open_bad(home, older, "peersFile", own);
+    kith_close(node);
+    node = open_good(home, older);
+    open_bad(other, own, "peersFile", own);
+    kith_close(node);
+    /* What is there goes before what is not. */
+    assert_int_equal(access(own, F_OK), 0);
+    assert_int_equal(unlink(older), 0);
+    node = open_good(home, older);
+    open_bad(other, own, "peersFile", own);
+    kith_close(node);
+    /* One and the same, and no sense in it. */
+    assert_int_equal(symlink("older.json.kith", older), 0);
+    write_text(own, "{");
+    kith_close(open_good(home, older));
+    /* Two files. */
+    assert_int_equal(unlink(older), 0);
+    write_text(older, "{\"kith_peers\":1,\"network\":\"LOCAL\",\"peers\":[],\"scores\":[]}");
+    node = open_good(home, older);
+    kith_close(open_good(other, own));
+    kith_close(node);
+}
+
 /* A home that another home's node keeps its peers file in. */
 static void a_peers_file_in_another_home_is_locked_too(void **state)
 {
@@ -197,6 +255,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_home_is_for_one_node),
         TEST(a_peers_file_is_for_one_node),
+        TEST(a_peers_file_in_its_home_is_locked_for_others),
+        TEST(the_file_that_is_written_is_locked_too),
         TEST(a_peers_file_in_another_home_is_locked_too),
         TEST(who_keeps_no_files_needs_no_lock),
         TEST(a_forked_child_holds_no_lock),
