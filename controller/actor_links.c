@@ -62,12 +62,14 @@ static void take_controls(struct actor *a, struct link *l)
     }
 }
 
-/* A new batch is there. MSG_ONLINE was posted before it, on the other lane: it has come by now. */
-static void prepare(struct actor *a, struct link *l)
+/* A new batch is there. MSG_ONLINE was posted before it, on the other lane: it has come by now, and has
+ * decided whether the messages are taken; true if they are. */
+static bool prepare(struct actor *a, struct link *l)
 {
     take_controls(a, l);
     for (uint32_t i = 0; i < l->batch.n; i++)
         controller_prefetch(a->core, &l->batch.messages[i]);
+    return controller_takes(a->core, l->ref);
 }
 
 /* True where there may be more of it. */
@@ -84,9 +86,7 @@ static bool take_messages(struct actor *a, struct link *l, struct moment now, bo
         if (!m)
             return !mailbox_empty(inbound); /* no memory for a batch: it is tried again */
         *any = true;
-        if (l->batch.at == 0)
-            prepare(a, l);
-        if (!controller_takes(a->core, l->ref)) /* so MSG_ONLINE has decided */
+        if (l->batch.at == 0 && !prepare(a, l))
             return true;
         controller_handle(a->core, now, m);
         batch_pass(&l->batch, inbound);

@@ -22,7 +22,8 @@ struct batch {
     struct message *messages; /* room for BATCH_MAX, from the pool; NULL before the first */
     uint32_t *sizes;          /* of their payloads; behind them */
     uint32_t n, at;
-    uint32_t returned;   /* the budget of so many has been given back */
+    uint64_t bytes;      /* of the payloads whose budget has not been given back */
+    uint32_t returned;   /* the budget of so many has */
     int64_t returned_ms; /* when that was, for this batch or the one before; of clock_coarse_ms */
 };
 

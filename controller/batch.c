@@ -21,13 +21,22 @@ bool batch_open(struct batch *b)
 /* The sizes are kept: a message that was handled may have been freed. */
 static bool fill(struct batch *b, struct mailbox *from)
 {
+    uint64_t bytes = 0;
+    uint32_t n;
+
     if (!batch_open(b))
         return false;
+    n = (uint32_t)mailbox_take(from, b->messages, BATCH_MAX);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t size = b->messages[i].parcel ? b->messages[i].parcel->size : 0;
+
+        b->sizes[i] = size;
+        bytes += size;
+    }
     b->at = b->returned = 0;
-    b->n = (uint32_t)mailbox_take(from, b->messages, BATCH_MAX);
-    for (uint32_t i = 0; i < b->n; i++)
-        b->sizes[i] = b->messages[i].parcel ? b->messages[i].parcel->size : 0;
-    return b->n > 0;
+    b->n = n;
+    b->bytes = bytes;
+    return n > 0;
 }
 
 bool batch_is_empty(const struct batch *b)
@@ -43,27 +52,33 @@ struct message *batch_look(struct batch *b, struct mailbox *from)
 /* Gives back the budget of the messages before `end`. */
 static void give_back(struct batch *b, struct mailbox *from, uint32_t end)
 {
-    uint64_t bytes = 0;
+    uint64_t bytes = end == b->n ? b->bytes : 0;
 
-    for (uint32_t i = b->returned; i < end; i++)
+    for (uint32_t i = b->returned; end < b->n && i < end; i++)
         bytes += b->sizes[i];
     mailbox_done(from, end - b->returned, bytes);
+    b->bytes -= bytes;
     b->returned = end;
     b->returned_ms = clock_coarse_ms();
 }
 
-/* Somebody waits for room, and has had none for a while. The coarse clock, as this is asked for each message
- * while the queue is full. */
-static bool is_overdue(const struct batch *b, const struct mailbox *from)
+/* Somebody waits for room: whether they have had none for a while. The coarse clock, as this is asked for
+ * each message while the queue is full. Never inlined, so that all other messages cost nothing of it. */
+static __attribute__((noinline)) void pass_to_waiting(struct batch *b, struct mailbox *from)
 {
-    return mailbox_wants_room(from) && clock_coarse_ms() - b->returned_ms >= BATCH_MS;
+    if (clock_coarse_ms() - b->returned_ms >= BATCH_MS)
+        give_back(b, from, b->at);
+    else
+        mailbox_getting_on(from, 1);
 }
 
 void batch_pass(struct batch *b, struct mailbox *from)
 {
     b->at++;
-    if (batch_is_empty(b) || is_overdue(b, from))
-        give_back(b, from, b->at);
+    if (batch_is_empty(b))
+        give_back(b, from, b->n);
+    else if (mailbox_wants_room(from))
+        pass_to_waiting(b, from);
     else
         mailbox_getting_on(from, 1);
 }
