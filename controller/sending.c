@@ -12,14 +12,17 @@ static bool sent_it_to_us(struct controller *c, const struct slot *s, uint64_t d
 
 static bool is_target(struct controller *c, const struct slot *s, struct peer_ref except, uint64_t digest)
 {
-    const struct slot *twin = slot_find(c, s->twin);
+    const struct slot *twin;
 
     if (s->closing || (c->echo && sent_it_to_us(c, s, digest)))
         return false;
     if (except.generation && (peer_ref_equal(slot_ref(c, s), except) || peer_ref_equal(s->twin, except)))
         return false;
+    if (!s->twin.generation || meet_prefers(c, s))
+        return true;
     /* A peer with a connection each way gets one copy. */
-    return meet_prefers(c, s) || !twin || twin->state != SLOT_ONLINE || twin->closing;
+    twin = slot_find(c, s->twin);
+    return !twin || twin->state != SLOT_ONLINE || twin->closing;
 }
 
 static bool left_reserve(struct sending *s, size_t n)

@@ -21,7 +21,7 @@ static bool is_open(const struct slot *s)
 
 static struct slot *preferred(struct controller *c, struct slot *s)
 {
-    struct slot *twin = meet_prefers(c, s) ? NULL : slot_find(c, s->twin);
+    struct slot *twin = !s->twin.generation || meet_prefers(c, s) ? NULL : slot_find(c, s->twin);
 
     return twin && is_open(twin) ? twin : s;
 }
