@@ -556,6 +556,21 @@ static void make_harmless(struct node_event *e)
         utf8_make_harmless(e->peers[i].hash);
 }
 
+/* Never inlined: a parcel does not pay for what only events need. */
+static __attribute__((noinline)) void give_event(struct kith *node, struct node_event *event,
+                                                 struct kith_event *to)
+{
+    node->event = event;
+    make_harmless(event);
+    show_event(node, event, to);
+}
+
+static __attribute__((noinline)) void take_back_event(struct kith *node)
+{
+    node_event_free(node->event);
+    node->event = NULL;
+}
+
 enum kith_receive kith_receive(struct kith *node, struct kith_item *item)
 {
     const struct name *name;
@@ -563,9 +578,9 @@ enum kith_receive kith_receive(struct kith *node, struct kith_item *item)
 
     if (!is_here(node) || !item)
         return KITH_NOTHING;
-    node_event_free(node->event);
+    if (node->event)
+        take_back_event(node);
     parcel_release(node->current);
-    node->event = NULL;
     node->current = NULL;
     switch (actor_take(node->actor, &t)) {
     case TAKE_NOTHING:
@@ -581,9 +596,7 @@ enum kith_receive kith_receive(struct kith *node, struct kith_item *item)
                                             .owner = t.parcel};
         return KITH_PARCEL;
     case TAKE_EVENT:
-        node->event = t.event;
-        make_harmless(t.event);
-        show_event(node, t.event, &item->event);
+        give_event(node, t.event, &item->event);
         return KITH_EVENT;
     }
     return KITH_NOTHING;

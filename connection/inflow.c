@@ -207,8 +207,8 @@ int64_t inflow_deadline(const struct connection *c)
 }
 
 /* Who reads slowly says so several times in a stall time. One sign alone is a ping as everybody sends it, and
- * says nothing of what the peer reads. */
-static void note_sign(struct connection *c)
+ * says nothing of what the peer reads. Never inlined, for the reason given with take_change. */
+static __attribute__((noinline)) void note_sign(struct connection *c)
 {
     int64_t now = clock_coarse_ms(), gone = now - c->sign_ms;
 
@@ -217,18 +217,23 @@ static void note_sign(struct connection *c)
         mailbox_sign(c->outbound);
 }
 
-void inflow_event(struct connection *c, struct session_event *ev)
+static inline void take_message(struct connection *c, const struct session_event *ev)
 {
-    struct message m = {.type = MSG_PEER, .peer = c->terms.ref};
+    struct message m = {
+        .type = MSG_PEER, .tag = ev->message.kind, .peer = c->terms.ref, .parcel = ev->message.parcel};
 
-    c->allowed -= (int64_t)(ev->good + ev->bad + ev->ignored + (ev->type == SESSION_MESSAGE)) * WHOLE;
-    c->good += ev->good;
-    c->bad += ev->bad;
-    c->unfinished += ev->dropped;
-    if (ev->alive)
-        note_sign(c);
+    if (m.parcel && c->terms.digest)
+        m.id = c->terms.digest(c->terms.digest_context, m.tag, m.parcel);
+    connection_count(&c->parcels_in, 1);
+    post(c, &m);
+}
+
+/* What comes once for a session, or now and then. Never inlined: a message does not pay for it. */
+static __attribute__((noinline)) void take_change(struct connection *c, const struct session_event *ev)
+{
     switch (ev->type) {
     case SESSION_NOTHING:
+    case SESSION_MESSAGE:
         break;
     case SESSION_MET:
         post_terms(c, MSG_MET, &ev->peer);
@@ -236,19 +241,30 @@ void inflow_event(struct connection *c, struct session_event *ev)
     case SESSION_READY:
         post_terms(c, MSG_ONLINE, &ev->peer);
         break;
-    case SESSION_MESSAGE:
-        m.tag = ev->message.kind;
-        m.parcel = ev->message.parcel;
-        if (m.parcel && c->terms.digest)
-            m.id = c->terms.digest(c->terms.digest_context, m.tag, m.parcel);
-        connection_count(&c->parcels_in, 1);
-        post(c, &m);
-        break;
     case SESSION_REJECTED:
     case SESSION_ENDED:
         end_from_event(c, ev);
         break;
     }
+}
+
+static inline void take_event(struct connection *c, const struct session_event *ev)
+{
+    c->allowed -= (int64_t)(ev->good + ev->bad + ev->ignored + (ev->type == SESSION_MESSAGE)) * WHOLE;
+    c->good += ev->good;
+    c->bad += ev->bad;
+    c->unfinished += ev->dropped;
+    if (ev->alive)
+        note_sign(c);
+    if (ev->type == SESSION_MESSAGE)
+        take_message(c, ev);
+    else if (ev->type != SESSION_NOTHING)
+        take_change(c, ev);
+}
+
+void inflow_event(struct connection *c, struct session_event *ev)
+{
+    take_event(c, ev);
 }
 
 static void decode(struct connection *c, int64_t now)
@@ -269,7 +285,7 @@ static void decode(struct connection *c, int64_t now)
             c->owed_end = c->out.total;
         }
         c->in_start += used;
-        inflow_event(c, &ev);
+        take_event(c, &ev);
         if (used == 0 && ev.type == SESSION_NOTHING)
             return;
     }

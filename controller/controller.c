@@ -310,7 +310,8 @@ static void on_saved(struct controller *c, bool failed)
         note(c, NOTE_UPKEEP, "peers file %s: %s", c->config->peers_file, failed ? "not written" : "written");
 }
 
-static void dispatch(struct controller *c, const struct message *m)
+/* What comes once for a connection, or now and then. Never inlined: a message does not pay for it. */
+static __attribute__((noinline)) void dispatch_rare(struct controller *c, const struct message *m)
 {
     struct slot *s;
 
@@ -327,9 +328,6 @@ static void dispatch(struct controller *c, const struct message *m)
         if (s)
             meet_alive(c, s);
         break;
-    case MSG_PEER:
-        on_peer(c, m);
-        break;
     case MSG_CREDIT:
         on_credit(c, m);
         break;
@@ -341,9 +339,6 @@ static void dispatch(struct controller *c, const struct message *m)
         break;
     case MSG_GONE:
         on_gone(c, m);
-        break;
-    case MSG_SEND:
-        route_send(c, m);
         break;
     case MSG_LEAVE:
         directed_leave(c, m);
@@ -371,6 +366,16 @@ static void dispatch(struct controller *c, const struct message *m)
         on_saved(c, m->tag != 0);
         break;
     }
+}
+
+static void dispatch(struct controller *c, const struct message *m)
+{
+    if (m->type == MSG_PEER)
+        on_peer(c, m);
+    else if (m->type == MSG_SEND)
+        route_send(c, m);
+    else
+        dispatch_rare(c, m);
 }
 
 /* --- time --- */
@@ -552,10 +557,14 @@ bool controller_takes_sends(const struct controller *c)
 
 bool controller_takes(const struct controller *c, struct peer_ref peer)
 {
-    const struct slot *s = peer.index < c->n_slots ? &c->slots[peer.index] : NULL;
-    bool waits = s && s->rival.generation && s->state != SLOT_ENDED;
+    const struct slot *s;
 
-    return c->deliveries.n == 0 && !(s && s->n_relayed > 0) && !waits;
+    if (c->deliveries.n > 0)
+        return false;
+    if (peer.index >= c->n_slots)
+        return true;
+    s = &c->slots[peer.index];
+    return s->n_relayed == 0 && (!s->rival.generation || s->state == SLOT_ENDED);
 }
 
 bool controller_waits(const struct controller *c)

@@ -91,16 +91,15 @@ static bool reserve_any(struct lane *l, uint64_t charge)
     return l->terms.many_writers ? reserve_among_many(l, charge) : reserve(l, charge);
 }
 
-/* The lane is full. Says that a writer wants room, then looks once more.
+/* The lane is full. Says that a writer wants room, then looks once more. Never inlined, so that a post that
+ * finds room does not pay for it.
  *
  * Without the second look: the reader may have made its last room between the first look and the flag; it saw
  * no flag and never rings. Without the fence the second look may be done before the flag is visible, which
  * comes to the same. The flag is not cleared where the second look finds room, since it may be another
  * writer's by then; one ring too many is harmless. */
-static bool reserve_or_want(struct lane *l, uint64_t charge)
+static __attribute__((noinline)) bool want(struct lane *l, uint64_t charge)
 {
-    if (reserve_any(l, charge))
-        return true;
     if (l->terms.writer_bell == NULL)
         return false;
     /* Before the flag, whose release covers it. A flag that is up keeps its time: a writer that tries again
@@ -115,7 +114,8 @@ static bool reserve_or_want(struct lane *l, uint64_t charge)
 
 bool lane_post(struct lane *l, const struct message *message, uint32_t bytes)
 {
-    if (!reserve_or_want(l, charge_of(1, bytes)))
+    uint64_t charge = charge_of(1, bytes);
+    if (!reserve_any(l, charge) && !want(l, charge))
         return false;
     /* The ring has a slot for every parcel of the budget: it is full only if the reader was "done" with
      * parcels that it never took. To go on would be to lose the message. */
@@ -142,7 +142,7 @@ bool lane_wants_room(const struct lane *l)
     return atomic_load_explicit(&l->wants_room, memory_order_relaxed);
 }
 
-static bool has_waited_long(const struct lane *l)
+static __attribute__((noinline)) bool has_waited_long(const struct lane *l)
 {
     return clock_ms() - atomic_load_explicit(&l->wanted_ms, memory_order_relaxed) >= PATIENCE_MS;
 }
