@@ -12,11 +12,12 @@ enum {
     TAKE_AT_ONCE = 32,       /* messages taken from the mailbox at a time */
     OUT_ENOUGH = 256 * 1024, /* bytes in the out buffer above which nothing more is taken */
     IOVECS = 64,
+    RELEASE_AHEAD = 8, /* parcels */
 };
 
-static uint32_t size_of(const struct message *m)
+static uint32_t size_of(const struct parcel *p)
 {
-    return m->parcel ? m->parcel->size : 0;
+    return p ? p->size : 0;
 }
 
 static void done(struct connection *c, size_t n)
@@ -25,9 +26,12 @@ static void done(struct connection *c, size_t n)
 
     if (n == 0)
         return;
+    /* Others may have had the parcels meanwhile: some come while those before them are released. */
     for (size_t i = 0; i < n; i++) {
-        bytes += size_of(&c->flights[i].message);
-        parcel_release(c->flights[i].message.parcel);
+        if (i + RELEASE_AHEAD < n)
+            __builtin_prefetch(c->flights[i + RELEASE_AHEAD].parcel, 1);
+        bytes += size_of(c->flights[i].parcel);
+        parcel_release(c->flights[i].parcel);
     }
     memmove(c->flights, c->flights + n, (c->n_flights - n) * sizeof c->flights[0]);
     c->n_flights -= n;
@@ -78,11 +82,12 @@ bool outflow_flush(struct connection *c)
 static void say(struct connection *c, int64_t now, struct message *m)
 {
     if (c->terms.protocol->session_write(c->session, now, m, &c->out) == 0) {
-        c->flights[c->n_flights++] = (struct flight){.end = c->out.total, .message = *m};
+        c->flights[c->n_flights++] =
+            (struct flight){.end = c->out.total, .parcel = m->parcel, .type = m->type, .tag = m->tag};
         return;
     }
     c->unsaid += m->tag != SCOPE_NONE; /* the node's own answers are nobody's loss */
-    mailbox_done(c->outbound, 1, size_of(m));
+    mailbox_done(c->outbound, 1, size_of(m->parcel));
     parcel_release(m->parcel);
 }
 
@@ -177,15 +182,19 @@ void outflow_close(struct connection *c)
     uint64_t bytes = 0;
 
     for (size_t i = 0; i < c->n_flights; i++)
-        bytes += size_of(&c->flights[i].message);
+        bytes += size_of(c->flights[i].parcel);
     mailbox_done(c->outbound, (uint32_t)c->n_flights, bytes);
     buffer_fini(&c->out);
 }
 
 void outflow_return(struct connection *c, void (*discard)(void *context, struct message *m), void *context)
 {
-    for (size_t i = 0; i < c->n_flights; i++)
-        discard(context, &c->flights[i].message);
+    for (size_t i = 0; i < c->n_flights; i++) {
+        const struct flight *f = &c->flights[i];
+        struct message m = {.type = f->type, .tag = f->tag, .peer = c->terms.ref, .parcel = f->parcel};
+
+        discard(context, &m);
+    }
     free(c->flights);
     c->flights = NULL;
     c->n_flights = 0;

@@ -13,9 +13,12 @@
 /* Parcels that are in the out buffer and not wholly written yet. */
 #define FLIGHT_MAX 512
 
+/* What of the message is needed if it does not go whole, and goes back to the controller. There are many, and
+ * each is written and read once. */
 struct flight {
-    size_t end;             /* where it ends in the stream of the out buffer */
-    struct message message; /* with its parcel: it goes back to the controller if it does not go whole */
+    size_t end; /* where it ends in the stream of the out buffer */
+    struct parcel *parcel;
+    uint32_t type, tag;
 };
 
 struct connection {
