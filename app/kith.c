@@ -345,11 +345,13 @@ static const struct protocol_kind *find_kind(const struct kith *node, const char
  * another. So none sleeps longer than this. */
 #define ROOM_LOOK_MS 100
 
-/* Waits up to timeout_ms while ToNetwork, or the peer's queue, is full. */
-static enum send_result queue_parcel(struct kith *node, enum scope scope, struct peer_ref peer, uint32_t kind,
-                                     struct parcel *parcel, uint64_t id, int timeout_ms)
+/* Never inlined: a message that finds room does not pay for it. */
+static __attribute__((noinline)) enum send_result wait_and_queue(struct kith *node, enum scope scope,
+                                                                 struct peer_ref peer, uint32_t kind,
+                                                                 struct parcel *parcel, uint64_t id,
+                                                                 int timeout_ms)
 {
-    int64_t deadline = timeout_ms == 0 ? 0 : timeout_ms < 0 ? INT64_MAX : clock_ms() + timeout_ms;
+    int64_t deadline = timeout_ms < 0 ? INT64_MAX : clock_ms() + timeout_ms;
     enum send_result r;
 
     while ((r = actor_send(node->actor, scope, peer, kind, parcel, id)) == SEND_WOULD_BLOCK) {
@@ -361,6 +363,17 @@ static enum send_result queue_parcel(struct kith *node, enum scope scope, struct
         poll(&fd, 1, left > ROOM_LOOK_MS ? ROOM_LOOK_MS : (int)left);
     }
     return r;
+}
+
+/* Waits up to timeout_ms while ToNetwork, or the peer's queue, is full. */
+static enum send_result queue_parcel(struct kith *node, enum scope scope, struct peer_ref peer, uint32_t kind,
+                                     struct parcel *parcel, uint64_t id, int timeout_ms)
+{
+    enum send_result r = actor_send(node->actor, scope, peer, kind, parcel, id);
+
+    if (r != SEND_WOULD_BLOCK || timeout_ms == 0)
+        return r;
+    return wait_and_queue(node, scope, peer, kind, parcel, id, timeout_ms);
 }
 
 static bool message_is_whole(const struct kith *node, const struct kith_message *m)
