@@ -24,6 +24,7 @@ void notes_init(struct controller *c)
 {
     for (int i = 0; i < NOTE_KIND_COUNT; i++)
         c->notes[i] = (struct note_bound){.room = BURST, .filled_ms = c->now.ms};
+    c->notes_ms = NEVER;
 }
 
 bool note_is_wanted(const struct controller *c, enum note_kind kind)
@@ -43,6 +44,8 @@ static bool take_room(struct controller *c, struct note_bound *b)
     }
     if (b->left_out++ == 0)
         b->tell_ms = c->now.ms + TELL_MS;
+    if (b->tell_ms < c->notes_ms)
+        c->notes_ms = b->tell_ms;
     return false;
 }
 
@@ -70,17 +73,20 @@ static void tell_left_out(struct controller *c, enum note_kind kind)
 
 void notes_run(struct controller *c, bool all)
 {
-    for (int i = 0; i < NOTE_KIND_COUNT; i++)
-        if (c->notes[i].left_out > 0 && (all || c->notes[i].tell_ms <= c->now.ms))
+    if (!all && c->notes_ms > c->now.ms)
+        return;
+    c->notes_ms = NEVER;
+    for (int i = 0; i < NOTE_KIND_COUNT; i++) {
+        const struct note_bound *b = &c->notes[i];
+
+        if (b->left_out > 0 && (all || b->tell_ms <= c->now.ms))
             tell_left_out(c, (enum note_kind)i);
+        else if (b->left_out > 0 && b->tell_ms < c->notes_ms)
+            c->notes_ms = b->tell_ms;
+    }
 }
 
 int64_t notes_deadline(const struct controller *c)
 {
-    int64_t at = NEVER;
-
-    for (int i = 0; i < NOTE_KIND_COUNT; i++)
-        if (c->notes[i].left_out > 0 && c->notes[i].tell_ms < at)
-            at = c->notes[i].tell_ms;
-    return at;
+    return c->notes_ms;
 }

@@ -149,6 +149,7 @@ struct controller {
 
     struct outage outages[2]; /* of IPv6 and of IPv4 */
     struct note_bound notes[NOTE_KIND_COUNT];
+    int64_t notes_ms; /* when the first of them is to be told; asked for in each round of the thread */
     struct endpoint listening;
     bool dial_wanted, drops_untold, seeding, saving, quitting, saved_at_end, hurried, done;
     uint64_t saved_version, saving_version;
