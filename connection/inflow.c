@@ -10,6 +10,7 @@ enum {
     IN_LITTLE = 4 * 1024,    /* is received without a buffer, where none is kept; and the smallest one */
     IN_SMALL = 64 * 1024,    /* the buffer of a peer that sends more, while no parcel is larger */
     IN_COMFORT = 512 * 1024, /* and while large ones come one after the other */
+    SIGNS = 8,               /* of life that are sent in a stall time, at most */
     OWED_MAX = 64 * 1024,    /* unsent answers above which nothing more is read */
     IN_SLACK = 64 * 1024,    /* what a frame may be longer than its payload */
 };
@@ -213,8 +214,12 @@ static __attribute__((noinline)) void note_sign(struct connection *c)
     int64_t now = clock_coarse_ms(), gone = now - c->sign_ms;
 
     c->sign_ms = now;
-    if (gone <= c->terms.node->timings.stall)
-        mailbox_sign(c->outbound);
+    if (gone > c->terms.node->timings.stall)
+        return;
+    mailbox_sign(c->outbound);
+    /* The controller may have to pass it on, and rings for none of its own would tell it. */
+    if (mailbox_wants_room(c->outbound))
+        mailbox_wake(c->inbound);
 }
 
 static inline void take_message(struct connection *c, const struct session_event *ev)
@@ -381,14 +386,14 @@ static uint64_t progress_of(const struct connection *c)
            (destination ? mailbox_progress(destination) : 0);
 }
 
-/* Four times in a stall time, so that one that comes late does no harm. Nothing is added while what we wrote
- * before waits: the peer does not read either, and would not find it. */
+/* At most SIGNS times in a stall time: some hops may each add such a share to the reader's own pause. Nothing
+ * is added while what we wrote before waits: the peer does not read either, and would not find it. */
 bool inflow_show_progress(struct connection *c, int64_t now)
 {
     const struct protocol *p = c->terms.protocol;
     uint64_t progress;
 
-    if (!c->held_back || now - c->alive_ms < c->terms.node->timings.stall / 4 || outflow_blocked(c))
+    if (!c->held_back || now - c->alive_ms < c->terms.node->timings.stall / SIGNS || outflow_blocked(c))
         return false;
     progress = progress_of(c);
     if (!c->ready || !p->session_alive || progress == c->alive_progress)

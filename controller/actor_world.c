@@ -152,8 +152,10 @@ static void do_waits(void *world, struct peer_ref from, struct peer_ref to)
 {
     struct link *l = link_find(world, from), *other = link_find(world, to);
 
-    if (l && other && other->outlet.moved)
-        mailbox_sign(connection_inbound(l->connection));
+    if (!l || !other || !other->outlet.moved)
+        return;
+    mailbox_sign(connection_inbound(l->connection));
+    mailbox_wake(l->outlet.mailbox); /* it sleeps, and is to tell its peer */
 }
 
 /* Lowered before the bell rings, whose fence then makes a thread that is about to wait see it. */

@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 SLOW = float(os.environ.get("KITH_TEST_SLOW", "1"))  # under sanitizers, how much longer all may take
@@ -395,12 +396,17 @@ def run_one(kith, test, addresses):
     return problem is None
 
 
-def run(tests):
+def run(tests, at_once=False):
     """usage: test_x.py KITH [word of a test's name]..."""
     if len(sys.argv) < 2:
         sys.exit(run.__doc__)
     kith, words = os.path.abspath(sys.argv[1]), sys.argv[2:]
     chosen = [t for t in tests if not words or any(w in t.__name__ for w in words)]
     addresses = loopback_addresses()
-    results = [run_one(kith, test, addresses) for test in chosen]
+    if at_once:  # for tests that sleep most of the time; each has a share of the addresses
+        shares = [list(itertools.islice(addresses, 100)) for _ in chosen]
+        with ThreadPoolExecutor(max(1, len(chosen))) as pool:
+            results = list(pool.map(lambda test, share: run_one(kith, test, iter(share)), chosen, shares))
+    else:
+        results = [run_one(kith, test, addresses) for test in chosen]
     sys.exit(0 if chosen and all(results) else 1)

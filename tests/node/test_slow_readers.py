@@ -144,7 +144,7 @@ class SlowPeer:
 def another_program_that_reads_slowly_loses_nothing(lab):
     """On loopback TCP tells of its steps when about 100 KiB are free."""
     node = lab.node("-exclusive", "-acceptInterval", "0", "-queueBytes", "1M")
-    peer = SlowPeer(node, lab.address(), 65536, 0.1)
+    peer = SlowPeer(node, lab.address(), 65536, 0.05)
     lab.closers.append(peer.close)
     node.wait("online")
     flood(node, 20000)
@@ -172,7 +172,7 @@ def a_peer_that_pings_and_does_not_read_has_stalled(lab):
 def slow_and_fast(lab, *flags):
     """A node that floods a slow peer and a fast one: the bytes that the fast one gets in a while, and the drops."""
     node = lab.node("-exclusive", "-acceptInterval", "0", "-queueBytes", "1M", *flags)
-    slow, fast = SlowPeer(node, lab.address(), 65536, 0.1), SlowPeer(node, lab.address(), 65536, 0)
+    slow, fast = SlowPeer(node, lab.address(), 65536, 0.05), SlowPeer(node, lab.address(), 65536, 0)
     lab.closers += [slow.close, fast.close]
     until(lambda: node.status()["incoming"] == 2, 5, "both peers are online")
     _, over = flood(node, 60000)
@@ -194,4 +194,4 @@ def a_peer_below_the_slowest_rate_delays_nobody(lab):
 if __name__ == "__main__":
     run([a_program_that_reads_slowly_loses_nothing, a_program_that_needs_seconds_for_one_message_loses_nothing,
          a_chain_of_relays_waits_for_its_slow_end, another_program_that_reads_slowly_loses_nothing,
-         a_peer_that_pings_and_does_not_read_has_stalled, a_peer_below_the_slowest_rate_delays_nobody])
+         a_peer_that_pings_and_does_not_read_has_stalled, a_peer_below_the_slowest_rate_delays_nobody], at_once=True)
