@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "app/front.h"
-#include "queue/utf8.h"
+#include "base/utf8.h"
 
 static const char help[] =
     "a line                   is sent to all special peers and some others\n"

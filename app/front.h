@@ -3,8 +3,8 @@
 #ifndef KITH_APP_FRONT_H
 #define KITH_APP_FRONT_H
 
-#include "app/kith.h"
 #include "app/output.h"
+#include "kith.h"
 
 enum front_result {
     FRONT_DONE,

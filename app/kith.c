@@ -1,4 +1,4 @@
-#include "app/kith.h"
+#include "kith.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -14,12 +14,12 @@
 #include "app/open.h"
 #include "app/options.h"
 #include "app/text.h"
-#include "controller/actor.h"
+#include "base/clock.h"
+#include "base/descriptor.h"
+#include "base/utf8.h"
+#include "node/actor.h"
 #include "queue/bell.h"
-#include "queue/clock.h"
-#include "queue/descriptor.h"
 #include "queue/log_writer.h"
-#include "queue/utf8.h"
 #include "seed/fetch.h"
 
 #define LOG_END_MS 200 /* stderr has so long to take the last lines */

@@ -12,9 +12,9 @@
 
 #include "app/folder.h"
 #include "app/text.h"
+#include "base/descriptor.h"
 #include "peers/file.h"
 #include "peers/place.h"
-#include "queue/descriptor.h"
 
 #define HOME_LOCK    "kith.lock"
 #define OPEN_FLAGS   (O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)

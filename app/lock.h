@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 #include "app/options.h"
-#include "queue/log.h"
+#include "base/log.h"
 
 struct locks {
     int home, peers_file, written; /* descriptors; -1: not locked */

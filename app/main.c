@@ -15,9 +15,9 @@
 #include "app/lines.h"
 #include "app/open.h"
 #include "app/options.h"
-#include "queue/clock.h"
+#include "base/clock.h"
+#include "base/utf8.h"
 #include "queue/log_writer.h"
-#include "queue/utf8.h"
 
 enum {
     ITEMS_AT_ONCE = 256,

@@ -2,8 +2,8 @@
 #ifndef KITH_APP_OPEN_H
 #define KITH_APP_OPEN_H
 
-#include "app/kith.h"
 #include "app/options.h"
+#include "kith.h"
 
 /* Any thread; blocks on the disk. Readies what a node of finished options needs on the disk before it is
  * opened: its folders (app/folder.h) and its identity (app/identity.h). 0; or -1 with `error`, one line that

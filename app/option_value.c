@@ -5,7 +5,7 @@
 
 #include "app/option.h"
 #include "app/text.h"
-#include "queue/utf8.h"
+#include "base/utf8.h"
 
 struct unit {
     const char *suffix;

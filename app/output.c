@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "queue/bell.h"
-#include "queue/clock.h"
 #include "queue/thread.h"
 #include "queue/writing.h"
 

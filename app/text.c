@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "queue/utf8.h"
+#include "base/utf8.h"
 
 #define SHOWN_BYTES 80
 

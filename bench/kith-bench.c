@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "app/kith.h"
 #include "bench/driver.h"
+#include "kith.h"
 
 enum {
     ONLINE_LIMIT_MS = 20000,

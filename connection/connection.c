@@ -12,8 +12,8 @@
 
 #include <sodium.h>
 
+#include "base/descriptor.h"
 #include "connection/private.h"
-#include "queue/descriptor.h"
 #include "queue/pool.h"
 #include "queue/thread.h"
 

@@ -15,10 +15,10 @@
 
 #include <stdatomic.h>
 
+#include "base/endpoint.h"
+#include "base/log.h"
 #include "connection/events.h"
-#include "peers/endpoint.h"
 #include "protocol/protocol.h"
-#include "queue/log.h"
 #include "queue/mailbox.h"
 
 /* What the controller may ask on outbound's control lane. */

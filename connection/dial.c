@@ -8,8 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
 #include "connection/private.h"
-#include "queue/descriptor.h"
 
 enum {
     STAGGER_MS = 250,         /* an address has so long to itself before the next is tried beside it */

@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "peers/endpoint.h"
-#include "peers/table.h"
+#include "base/endpoint.h"
+#include "base/table.h"
 
 struct ip_limit {
     int64_t gap_ms;

@@ -10,10 +10,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
 #include "connection/ip_limit.h"
 #include "connection/sockets.h"
 #include "queue/bell.h"
-#include "queue/descriptor.h"
 #include "queue/thread.h"
 
 #define PAUSE_FIRST_MS 100

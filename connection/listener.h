@@ -7,8 +7,8 @@
 #ifndef KITH_CONNECTION_LISTENER_H
 #define KITH_CONNECTION_LISTENER_H
 
+#include "base/log.h"
 #include "connection/events.h"
-#include "queue/log.h"
 
 /* IP addresses whose last connection is remembered; beyond it the oldest are forgotten. */
 #define LISTENER_IPS 4096

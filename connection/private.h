@@ -7,8 +7,8 @@
 #include <pthread.h>
 #include <stddef.h>
 
+#include "base/clock.h"
 #include "connection/connection.h"
-#include "queue/clock.h"
 
 /* Parcels that are in the out buffer and not wholly written yet. */
 #define FLIGHT_MAX 512

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "queue/descriptor.h"
+#include "base/descriptor.h"
 
 /* How often a free port of one family may turn out to be taken in the other. */
 #define PORT_TRIES 32

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "peers/endpoint.h"
+#include "base/endpoint.h"
 
 #define SOCKETS_MAX 2
 

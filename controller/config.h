@@ -6,9 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "peers/special.h"
+#include "base/address_list.h"
+#include "base/log.h"
 #include "protocol/protocol.h"
-#include "queue/log.h"
 
 #define CONFIG_PATH_MAX 4096
 

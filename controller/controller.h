@@ -2,7 +2,7 @@
  *
  * Single-threaded and pure: it opens no socket, starts no thread, reads no clock and draws no random number
  * but through its table of actions. The same messages at the same times with the same random numbers give the
- * same actions in the same order. controller/actor.c runs it on a thread; tests and simulations run many of
+ * same actions in the same order. node/actor.c runs it on a thread; tests and simulations run many of
  * it on one.
  *
  * One thread at a time runs a core; no function blocks. It owns the peer book, the table of connections
@@ -15,7 +15,7 @@
 #include "controller/config.h"
 #include "controller/events.h"
 #include "peers/book.h"
-#include "queue/mailbox.h"
+#include "queue/outlet.h"
 
 /* Time, as the core is given it. */
 struct moment {

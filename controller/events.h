@@ -8,9 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/address_list.h"
 #include "connection/events.h"
-#include "peers/special.h"
-#include "seed/fetcher.h"
+#include "seed/report.h"
 
 /* What connections tell is in connection/events.h; these follow. */
 /*    type              from             tag        id            body or parcel */

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "peers/endpoint.h"
+#include "base/endpoint.h"
 
 #define QUALITY_MIN (-2147483000)
 #define QUALITY_MAX 2147483000

@@ -3,8 +3,8 @@
 #ifndef KITH_PEERS_BOOK_STATE_H
 #define KITH_PEERS_BOOK_STATE_H
 
+#include "base/table.h"
 #include "peers/book.h"
-#include "peers/table.h"
 
 struct book {
     struct book_terms terms;

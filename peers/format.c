@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "peers/time_text.h"
+#include "base/time_text.h"
 
 #define VERSION     1
 #define VERSION_KEY "kith_peers"

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/time_text.h"
 #include "peers/format.h"
-#include "peers/time_text.h"
 
 struct tally {
     size_t other_network;

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "peers/time_text.h"
+#include "base/time_text.h"
 
 #define TEMP_MARK      ".tmp-"
 #define TEMP_DIGITS    16   /* behind the mark */

@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "queue/descriptor.h"
+#include "base/descriptor.h"
 
 /* The resolver's modules need far less; the default of 8 MiB would be held for each of many slow look-ups. */
 #define STACK_BYTES ((size_t)256 << 10)

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "peers/endpoint.h"
+#include "base/endpoint.h"
 
 #define RESOLVE_MOST     256 /* addresses of one name; what the resolver gives beyond them is left */
 #define RESOLVE_LIVE_MAX 256 /* look-ups under way in the process, those walked away from included */

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "peers/endpoint.h"
+#include "base/endpoint.h"
 
 #define NETWORK_NAME_MAX 64
 #define SEED_URL_MAX     1024

@@ -5,7 +5,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "queue/descriptor.h"
+#include "base/descriptor.h"
 #include "queue/ring.h"
 
 int bell_init(struct bell *b)

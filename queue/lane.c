@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "queue/clock.h"
+#include "base/clock.h"
 
 /* Both bounds live in one word, the parcels above their bytes, so that one atomic step checks and takes both.
  * Sums and differences of such words are those of their parts, and the parts have room: 2^26 parcels against

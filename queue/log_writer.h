@@ -4,7 +4,7 @@
 #ifndef KITH_QUEUE_LOG_WRITER_H
 #define KITH_QUEUE_LOG_WRITER_H
 
-#include "queue/log.h"
+#include "base/log.h"
 
 #define LOG_WRITER_LINES 1024              /* that wait, at most */
 #define LOG_WRITER_BYTES ((size_t)1 << 18) /* likewise */

@@ -4,9 +4,9 @@
  * carries commands, is bounded in messages and is never behind parcels. Both are Concurrency Kit rings of
  * messages by value.
  *
- * The one rule of queues, "progress waits, stall drops", lives in struct outlet below: who writes into a full
- * mailbox waits while its reader makes progress; once the reader has made none for the stall time, the oldest
- * parcels of that mailbox make room, each handed back to the writer, who counts it.
+ * The one rule of queues, "progress waits, stall drops", lives in struct outlet (queue/outlet.h): who writes
+ * into a full mailbox waits while its reader makes progress; once the reader has made none for the stall
+ * time, the oldest parcels of that mailbox make room, each handed back to the writer, who counts it.
  *
  * The budget is held from mailbox_post until mailbox_done, not until mailbox_take: what the reader has taken
  * but not yet finished with (bytes that the socket has not accepted) still counts. A parcel larger than the
@@ -141,57 +141,5 @@ void ready_free(struct ready *r); /* when no mailbox uses it any more; NULL is a
 size_t ready_take(struct ready *r, struct peer_ref *names, size_t most);
 bool ready_empty(const struct ready *r);
 void mailbox_unlist(struct mailbox *m);
-
-/* --- a writer's view of one mailbox, with the rule --- */
-
-/* A new one has its mailbox, maybe a least rate, and all else is zero. */
-struct outlet {
-    struct mailbox *mailbox;
-    uint64_t least_rate; /* steps a second; below that a full mailbox counts as stalled; 0: none */
-    uint64_t seen;       /* progress and signs when it last met a full mailbox */
-    int64_t since_ms;    /* when that was first seen with the mailbox full */
-    uint64_t taken;      /* progress alone, then */
-    int64_t taken_ms;    /* when that last changed */
-    uint64_t paced;      /* progress when the measuring of its rate began */
-    int64_t paced_ms;    /* when that was */
-    int64_t tried_ms;    /* the last post that met a full mailbox */
-    int64_t pause_ms;    /* the longest pause of the reader of late, with the mailbox full */
-    bool full;           /* the last post met a full mailbox and was told to wait */
-    bool moved;   /* and the reader got on, as this post or another with the same now_ms was first to see */
-    bool stalled; /* no progress for the stall time: posting drops the oldest until the reader moves */
-    bool slow;    /* below the least rate: likewise, until it is measured again */
-};
-
-enum outlet_result {
-    OUTLET_POSTED, /* the mailbox owns the message; older ones may have been dropped for it */
-    OUTLET_WAIT, /* still the caller's; to be tried again when the writer's bell rings, or at outlet_deadline
-                  */
-    OUTLET_DROPPED, /* stalled, and nothing older to drop: the message itself went to `dropped` */
-};
-
-/* The single writer's thread; never blocks. Posts, or says wait, or, where the reader has made no progress
- * for stall_ms since it was first met with a full mailbox, drops the oldest ones until there is room: each
- * goes to `dropped`, which owns it and must not use the outlet. From then on each post drops just what it
- * needs, without waiting, until the reader moves. A reader that stood still before and went on is given twice
- * its longest pause of late, if that is more than stall_ms, up to OUTLET_PATIENCE times stall_ms: TCP shows
- * the progress of a slow one in large steps. A reader whose progress over a stall time is below least_rate,
- * while its mailbox is full again and again, is treated in the same way. now_ms is of a clock that never goes
- * back. Does not wake the reader: after a batch, call mailbox_wake. */
-enum outlet_result outlet_post(struct outlet *o, const struct message *message, int64_t now_ms,
-                               int64_t stall_ms, void (*dropped)(void *context, struct message *message),
-                               void *context);
-
-#define OUTLET_PATIENCE 4
-
-/* So many stall times after the last progress of the reader itself, its signs no longer show others that it
- * moves: nodes that relay each other's messages in a ring could otherwise keep each other waiting by signs
- * alone, for ever. */
-#define OUTLET_SIGNS_LAST 20
-
-/* The single writer's thread; never blocks. When a writer that was told to wait must try again at the latest;
- * INT64_MAX if it was not. That is after OUTLET_AGAIN_MS, though no bell may ring before half of the mailbox
- * is free: so what a slow reader does is passed on to whoever waits behind the writer. */
-#define OUTLET_AGAIN_MS 50
-int64_t outlet_deadline(const struct outlet *o, int64_t stall_ms);
 
 #endif

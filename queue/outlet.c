@@ -1,3 +1,5 @@
+#include "queue/outlet.h"
+
 #include "queue/mailbox.h"
 
 static int64_t after(int64_t at, int64_t ms)

@@ -6,7 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "queue/clock.h"
+#include "base/clock.h"
 
 int thread_start(pthread_t *thread, const char *name, size_t stack_bytes, void *(*run)(void *argument),
                  void *argument)

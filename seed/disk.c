@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "queue/clock.h"
-#include "queue/descriptor.h"
+#include "base/clock.h"
+#include "base/descriptor.h"
 #include "queue/thread.h"
 #include "seed/fetch.h"
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "queue/descriptor.h"
+#include "base/descriptor.h"
 #include "seed/disk.h"
 #include "seed/list.h"
 #include "seed/lookup.h"

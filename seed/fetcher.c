@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "queue/clock.h"
+#include "base/clock.h"
 #include "queue/mailbox.h"
 #include "queue/thread.h"
 #include "seed/backoff.h"

@@ -8,21 +8,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "peers/endpoint.h"
-#include "queue/log.h"
+#include "base/endpoint.h"
+#include "base/log.h"
+#include "seed/report.h"
 
 struct seed_fetcher;
-
-/* What one fetch came to. One block from malloc, freed with free. */
-struct seed_report {
-    int64_t next_try_ms; /* it failed, and is tried again in so many milliseconds; 0: it succeeded */
-    size_t bad_lines;    /* lines of the list that were reported as bad */
-    size_t unresolved;   /* host names that gave nothing */
-    char error[544]; /* what went wrong, printable; also where only the URL or only DNS failed; "" for nothing
-                      */
-    size_t n;
-    struct endpoint endpoints[]; /* may name one endpoint twice */
-};
 
 struct seed_fetcher_terms {
     const char *url;           /* copied; NULL: none */

@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "peers/special.h"
+#include "base/address_list.h"
 
 #define SEED_LIST_MAX_ENTRIES 10000 /* further lines are reported once and left */
 

@@ -4,8 +4,8 @@
 #include <poll.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "peers/resolve.h"
-#include "queue/clock.h"
 
 #define STOP_LOOK_MS 100 /* how often the stop flag is looked at */
 

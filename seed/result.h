@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "peers/endpoint.h"
-#include "queue/log.h"
+#include "base/endpoint.h"
+#include "base/log.h"
 
 struct seed_terms {
     int64_t connect_timeout_ms; /* 5,000 */

@@ -68,7 +68,7 @@ def names_that_are_global(library, *options):
 
 
 def declared():
-    return set(re.findall(r"^KITH_API [^;]*?\b(kith_\w+)\(", (HERE.parent / "app" / "kith.h").read_text(), re.M))
+    return set(re.findall(r"^KITH_API [^;]*?\b(kith_\w+)\(", (HERE.parent / "include" / "kith.h").read_text(), re.M))
 
 
 def the_libraries_define_what_the_header_declares_and_nothing_else(tree):

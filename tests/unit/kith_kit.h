@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "app/kith.h"
+#include "kith.h"
 
 #define WAIT_MS 20000
 

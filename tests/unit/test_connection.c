@@ -14,8 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "connection/connection.h"
-#include "queue/clock.h"
 #include "queue/pool.h"
 #include "tests/unit/promise.h"
 

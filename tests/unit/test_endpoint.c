@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "peers/endpoint.h"
-#include "peers/special.h"
+#include "base/address_list.h"
+#include "base/endpoint.h"
 
 static struct ip ip_of(const char *text)
 {

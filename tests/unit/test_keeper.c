@@ -17,7 +17,7 @@
 #include <pthread.h>
 #include <sodium.h>
 
-#include "controller/keeper.h"
+#include "node/keeper.h"
 #include "peers/file.h"
 
 #define NETWORK  "LOCAL"

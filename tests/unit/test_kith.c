@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "controller/actor_private.h"
+#include "node/actor_private.h"
 #include "queue/parcel.h"
 #include "tests/unit/kith_kit.h"
 #include "tests/unit/promise.h"

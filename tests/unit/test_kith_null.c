@@ -10,7 +10,7 @@
 
 #include "tests/unit/kith_kit.h"
 
-#define HEADER_FILE KITH_VECTORS_DIR "/../../app/kith.h"
+#define HEADER_FILE KITH_VECTORS_DIR "/../../include/kith.h"
 
 struct outcome {
     const char *call;

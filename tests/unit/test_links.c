@@ -1,6 +1,6 @@
 /* How the controller's thread divides its time, and the application's room, among connections. */
 #include "connection/private.h"
-#include "controller/actor_private.h"
+#include "node/actor_private.h"
 #include "tests/unit/core_kit.h"
 #include "tests/unit/promise.h"
 

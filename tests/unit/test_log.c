@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
 #include "queue/log_writer.h"
-#include "queue/utf8.h"
 #include "tests/unit/kith_kit.h"
 
 enum { LINES = 4000, PIPE_BYTES = 4096 };

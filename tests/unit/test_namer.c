@@ -8,8 +8,8 @@
 
 #include <stdio.h>
 
-#include "controller/namer.h"
-#include "queue/clock.h"
+#include "base/clock.h"
+#include "node/namer.h"
 #include "tests/unit/fake_names.h"
 
 enum { PATIENCE_MS = 20000, SOON_MS = 2000, MOST = 128 };

@@ -15,8 +15,8 @@
 
 #include <cmocka.h>
 
+#include "base/time_text.h"
 #include "peers/file.h"
-#include "peers/time_text.h"
 #include "tests/unit/promise.h"
 
 #define NOW   INT64_C(1767225600000) /* 2026-01-01T00:00:00Z */

@@ -14,9 +14,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "queue/bell.h"
-#include "queue/clock.h"
 #include "queue/mailbox.h"
+#include "queue/outlet.h"
 #include "queue/parcel.h"
 #include "queue/ring.h"
 #include "tests/unit/promise.h"

@@ -10,7 +10,7 @@
 #include <sodium.h>
 #include <stdatomic.h>
 
-#include "controller/roster.h"
+#include "node/roster.h"
 
 enum { PLACES = 64, LOOKS = 2000000 };
 

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include <sodium.h>
 
-#include "queue/clock.h"
+#include "base/clock.h"
 #include "seed/backoff.h"
 #include "seed/disk.h"
 #include "seed/fetch.h"

@@ -1,4 +1,4 @@
-#include "controller/keeper.h"
+#include "node/keeper.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -8,8 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "peers/file.h"
-#include "queue/clock.h"
 #include "queue/mailbox.h"
 #include "queue/thread.h"
 

@@ -1,7 +1,7 @@
 /* Text of which nobody knows what it holds: which of its bytes are UTF-8, and which a terminal would take for
  * more than text. Any thread; nothing blocks or allocates. */
-#ifndef KITH_QUEUE_UTF8_H
-#define KITH_QUEUE_UTF8_H
+#ifndef KITH_BASE_UTF8_H
+#define KITH_BASE_UTF8_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -5,8 +5,8 @@
 
 #include <sodium.h>
 
-#include "controller/actor_private.h"
-#include "queue/descriptor.h"
+#include "base/descriptor.h"
+#include "node/actor_private.h"
 
 static void dropped(struct actor *a, struct message *m, struct peer_ref peer, enum drop_cause cause)
 {

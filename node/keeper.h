@@ -1,13 +1,13 @@
 /* The keeper: the actor that writes the peers file, so that no other thread waits for the disk.
  *
  * Its thread sleeps until it is given a snapshot of the peer book, and writes it as peers/file.h says. */
-#ifndef KITH_CONTROLLER_KEEPER_H
-#define KITH_CONTROLLER_KEEPER_H
+#ifndef KITH_NODE_KEEPER_H
+#define KITH_NODE_KEEPER_H
 
 #include <stdbool.h>
 
+#include "base/log.h"
 #include "peers/book.h"
-#include "queue/log.h"
 
 struct keeper_terms {
     const char *path;    /* of the peers file; copied */

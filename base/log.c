@@ -1,9 +1,9 @@
-#include "queue/log.h"
+#include "base/log.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "queue/utf8.h"
+#include "base/utf8.h"
 
 void log_line(const struct log_sink *sink, enum log_level level, const char *format, ...)
 {

@@ -1,4 +1,4 @@
-#include "controller/namer.h"
+#include "node/namer.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "peers/resolve.h"
-#include "queue/clock.h"
 #include "queue/mailbox.h"
 #include "queue/thread.h"
 

@@ -1,4 +1,4 @@
-#include "controller/roster.h"
+#include "node/roster.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>

@@ -5,12 +5,12 @@
  *     application <-FromNetwork- controller <--inbound--- connection <-- TCP
  *
  * Functions for the application's side say which of its threads may call them. */
-#ifndef KITH_CONTROLLER_ACTOR_H
-#define KITH_CONTROLLER_ACTOR_H
+#ifndef KITH_NODE_ACTOR_H
+#define KITH_NODE_ACTOR_H
 
+#include "base/log.h"
 #include "controller/config.h"
 #include "controller/events.h"
-#include "queue/log.h"
 
 struct actor;
 

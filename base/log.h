@@ -1,6 +1,6 @@
 /* Where log lines go. The library prints nothing itself: whoever starts an actor says where its lines go. */
-#ifndef KITH_QUEUE_LOG_H
-#define KITH_QUEUE_LOG_H
+#ifndef KITH_BASE_LOG_H
+#define KITH_BASE_LOG_H
 
 #define LOG_LINE_MAX 1024 /* bytes, the NUL included */
 

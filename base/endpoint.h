@@ -1,7 +1,7 @@
 /* Where a node can be reached: an IP address with a port, or, where an operator wrote it, a host name with a
  * port. */
-#ifndef KITH_PEERS_ENDPOINT_H
-#define KITH_PEERS_ENDPOINT_H
+#ifndef KITH_BASE_ENDPOINT_H
+#define KITH_BASE_ENDPOINT_H
 
 #include <stdbool.h>
 #include <stddef.h>

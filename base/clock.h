@@ -1,7 +1,7 @@
 /* The two clocks. Any thread; nothing blocks. Actors and the program read them; sessions, services and the
  * controller's core are given the time. */
-#ifndef KITH_QUEUE_CLOCK_H
-#define KITH_QUEUE_CLOCK_H
+#ifndef KITH_BASE_CLOCK_H
+#define KITH_BASE_CLOCK_H
 
 #include <stdint.h>
 #include <time.h>

@@ -1,17 +1,17 @@
 /* What the files of the controller's actor share. Its functions are for the controller's thread, unless they
  * say otherwise; none blocks. Times are in milliseconds of clock_ms. */
-#ifndef KITH_CONTROLLER_ACTOR_PRIVATE_H
-#define KITH_CONTROLLER_ACTOR_PRIVATE_H
+#ifndef KITH_NODE_ACTOR_PRIVATE_H
+#define KITH_NODE_ACTOR_PRIVATE_H
 
 #include <pthread.h>
 
 #include "connection/connection.h"
 #include "connection/listener.h"
-#include "controller/actor.h"
 #include "controller/controller.h"
-#include "controller/keeper.h"
-#include "controller/namer.h"
-#include "controller/roster.h"
+#include "node/actor.h"
+#include "node/keeper.h"
+#include "node/namer.h"
+#include "node/roster.h"
 #include "seed/fetcher.h"
 
 /* Messages taken from a mailbox together, which costs less than one by one, and handled one by one: where the

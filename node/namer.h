@@ -3,8 +3,8 @@
  *
  * Its thread sleeps until a name is asked for or found. It looks up several at once, the others wait; a
  * look-up that takes longer than NAMER_PATIENCE_MS counts as failed. */
-#ifndef KITH_CONTROLLER_NAMER_H
-#define KITH_CONTROLLER_NAMER_H
+#ifndef KITH_NODE_NAMER_H
+#define KITH_NODE_NAMER_H
 
 #include <stdbool.h>
 

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "controller/actor_private.h"
+#include "node/actor_private.h"
 
 enum {
     SHARE = 64, /* messages of one connection before the next one's turn */

@@ -4,8 +4,8 @@
  * the connections open for as long as it lives, whatever becomes of its parent. So each is written down here,
  * and a child of fork(3) closes its copies before fork returns. A child made without fork's handlers (vfork,
  * clone) keeps them. */
-#ifndef KITH_QUEUE_DESCRIPTOR_H
-#define KITH_QUEUE_DESCRIPTOR_H
+#ifndef KITH_BASE_DESCRIPTOR_H
+#define KITH_BASE_DESCRIPTOR_H
 
 /* Before any other, once or more often; any thread. 0, or -1 without memory. */
 int descriptors_watch_forks(void);

@@ -1,13 +1,13 @@
 /* Special peers: those that the operator pinned. They are dialed for ever and never shared. Those from the
  * command line and those from the configuration file are kept in two lists, so that reading the file again
  * (SIGHUP) leaves the former. */
-#ifndef KITH_PEERS_SPECIAL_H
-#define KITH_PEERS_SPECIAL_H
+#ifndef KITH_BASE_ADDRESS_LIST_H
+#define KITH_BASE_ADDRESS_LIST_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "peers/endpoint.h"
+#include "base/endpoint.h"
 
 #define SPECIAL_MAX 1024 /* of each origin */
 

@@ -4,8 +4,8 @@
  * The hash is keyed with random bytes, because the keys are addresses that strangers choose. The order of
  * rows depends on the calls alone, never on the hash. Owned by one thread; none of the functions blocks or
  * does I/O. What is passed is copied. */
-#ifndef KITH_PEERS_TABLE_H
-#define KITH_PEERS_TABLE_H
+#ifndef KITH_BASE_TABLE_H
+#define KITH_BASE_TABLE_H
 
 #include <sodium.h>
 #include <stdbool.h>

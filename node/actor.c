@@ -1,4 +1,4 @@
-#include "controller/actor.h"
+#include "node/actor.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -12,10 +12,10 @@
 
 #include <sodium.h>
 
-#include "controller/actor_private.h"
+#include "base/clock.h"
+#include "base/descriptor.h"
+#include "node/actor_private.h"
 #include "peers/file.h"
-#include "queue/clock.h"
-#include "queue/descriptor.h"
 #include "queue/thread.h"
 
 enum {

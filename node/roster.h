@@ -3,8 +3,8 @@
  *
  * The controller writes, anybody reads. A reader may see the state of a moment ago; the generation in what it
  * finds lets the controller notice. */
-#ifndef KITH_CONTROLLER_ROSTER_H
-#define KITH_CONTROLLER_ROSTER_H
+#ifndef KITH_NODE_ROSTER_H
+#define KITH_NODE_ROSTER_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* Wall-clock time as text, as the peers files carry it. Any thread; nothing blocks. */
-#ifndef KITH_PEERS_TIME_TEXT_H
-#define KITH_PEERS_TIME_TEXT_H
+#ifndef KITH_BASE_TIME_TEXT_H
+#define KITH_BASE_TIME_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>

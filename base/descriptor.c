@@ -1,4 +1,4 @@
-#include "queue/descriptor.h"
+#include "base/descriptor.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -1,4 +1,4 @@
-#include "peers/time_text.h"
+#include "base/time_text.h"
 
 #include <time.h>
 

@@ -1,4 +1,4 @@
-#include "peers/endpoint.h"
+#include "base/endpoint.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -1,4 +1,4 @@
-#include "peers/special.h"
+#include "base/address_list.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* Messages taken from a mailbox together. */
-#include "controller/actor_private.h"
-#include "queue/clock.h"
+#include "base/clock.h"
+#include "node/actor_private.h"
 #include "queue/pool.h"
 
 enum {
