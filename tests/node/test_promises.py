@@ -74,7 +74,7 @@ def the_library_needs_little_and_shows_little(lab):
         check(LIBRARIES[name] is None or LIBRARIES[name] in readme, f"the README does not name {name}")
     missing = [line for line in output_of("ldd", str(library)).splitlines() if "not found" in line]
     check(not missing, f"{missing}")
-    header = (ROOT / "app" / "kith.h").read_text(encoding="utf-8")
+    header = (ROOT / "include" / "kith.h").read_text(encoding="utf-8")
     declared = set(re.findall(r"KITH_API [^;(]*?\b(kith_\w+)\(", header))
     symbols = output_of("nm", "-D", "--defined-only", str(library)).splitlines()
     exported = {line.split()[-1].split("@")[0] for line in symbols}
