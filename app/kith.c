@@ -48,8 +48,6 @@ struct kith {
     uint32_t n_names;
     struct parcel *current;
     struct node_event *event;
-    struct kith_peer peer;
-    struct kith_peer *peers;
     struct kith_status status;
     struct kith_count dropped[DROP_CAUSE_COUNT + 1], ended[END_REASON_COUNT + 1];
     char address[ENDPOINT_TEXT_MAX];
@@ -146,7 +144,6 @@ static void node_free(struct kith *node)
     locks_release(&node->locks); /* once nothing is written any more */
     options_free(&node->own);
     log_writer_end(node->writer, LOG_END_MS);
-    free(node->peers);
     free(node->names);
     free(node);
 }
@@ -431,12 +428,12 @@ int kith_command_fd(const struct kith *node)
 
 /* --- receiving --- */
 
-static void set_name(struct kith *node, const struct node_peer *p)
+static void set_name(struct kith *node, struct peer_ref ref, const struct kith_peer *p)
 {
     struct name *n;
 
-    if (p->ref.index >= node->n_names) {
-        uint32_t more = p->ref.index * 2 + 64;
+    if (ref.index >= node->n_names) {
+        uint32_t more = ref.index * 2 + 64;
         struct name *names = realloc(node->names, more * sizeof *names);
 
         if (!names)
@@ -445,9 +442,9 @@ static void set_name(struct kith *node, const struct node_peer *p)
         node->names = names;
         node->n_names = more;
     }
-    n = &node->names[p->ref.index];
-    n->generation = p->ref.generation;
-    n->connection = p->number;
+    n = &node->names[ref.index];
+    n->generation = ref.generation;
+    n->connection = p->connection;
     memcpy(n->hash, p->hash, sizeof n->hash);
 }
 
@@ -467,36 +464,6 @@ static const struct name *get_name(const struct kith *node, struct peer_ref peer
     if (peer.index < node->n_names && node->names[peer.index].generation == peer.generation)
         return &node->names[peer.index];
     return &nobody;
-}
-
-static void show_peer(struct kith_peer *to, const struct node_peer *from)
-{
-    memset(to, 0, sizeof *to);
-    to->connection = from->number;
-    memcpy(to->hash, from->hash, sizeof to->hash);
-    if (from->endpoint.port)
-        endpoint_format(&from->endpoint, to->address, sizeof to->address);
-    to->outgoing = from->direction == DIRECTION_OUTGOING;
-    to->special = from->special;
-    to->version = from->version;
-    to->quality = from->quality;
-    to->online_ms = from->since_ms;
-    to->bytes_in = from->bytes_in;
-    to->bytes_out = from->bytes_out;
-    to->parcels_in = from->parcels_in;
-    to->parcels_out = from->parcels_out;
-    to->dropped = from->dropped;
-    to->repeated = from->repeated;
-}
-
-static void show_peers(struct kith *node, const struct node_event *from, struct kith_event *to)
-{
-    free(node->peers);
-    node->peers = calloc((size_t)from->count + 1, sizeof *node->peers);
-    to->count = node->peers && from->peers ? from->count : 0;
-    for (uint64_t i = 0; i < to->count; i++)
-        show_peer(&node->peers[i], &from->peers[i]);
-    to->peers = node->peers;
 }
 
 static const struct kith_status *show_status(struct kith *node, const struct node_status *from)
@@ -546,27 +513,25 @@ static void show_event(struct kith *node, const struct node_event *from, struct 
         [NODE_MISSED] = KITH_MISSED,       [NODE_CLOSED] = KITH_ENDED,
     };
 
-    *to = (struct kith_event){
-        .type = types[from->type], .id = from->id, .count = from->count, .text = from->text, .address = ""};
+    *to = (struct kith_event){.type = types[from->type],
+                              .id = from->id,
+                              .count = from->count,
+                              .text = from->text,
+                              .address = "",
+                              .peer = &from->peer,
+                              .peers = from->peers};
     if (from->type == NODE_ONLINE)
-        set_name(node, &from->peer);
+        set_name(node, from->ref, &from->peer);
     if (from->type == NODE_LISTENING)
         to->address = endpoint_format(&from->endpoint, node->address, sizeof node->address);
-    if (from->type == NODE_PEERS)
-        show_peers(node, from, to);
     if (from->type == NODE_STATUS)
         to->status = show_status(node, from->status);
-    show_peer(&node->peer, &from->peer);
-    to->peer = &node->peer;
 }
 
-/* The header promises UTF-8, and a terminal may obey the rest: names and reasons can be a peer's words. */
+/* The header promises UTF-8, and a terminal may obey the rest: reasons can be a peer's words. */
 static void make_harmless(struct node_event *e)
 {
     utf8_make_harmless(e->text);
-    utf8_make_harmless(e->peer.hash);
-    for (uint64_t i = 0; e->peers && i < e->count; i++)
-        utf8_make_harmless(e->peers[i].hash);
 }
 
 /* Never inlined: a parcel does not pay for what only events need. */

@@ -84,7 +84,7 @@ struct controller_actions {
     void (*save_peers)(void *world, struct book_snapshot *s); /* takes the snapshot; answered by MSG_SAVED */
 
     /* Counters of a connection that only its owner knows; leaves *p as it is where there is none. */
-    void (*measure)(void *world, struct peer_ref slot, struct node_peer *p);
+    void (*measure)(void *world, struct peer_ref slot, struct kith_peer *p);
     /* Adds to *s the queues, the traffic, and what was closed before the core heard of it. */
     void (*measure_node)(void *world, struct node_status *s);
 

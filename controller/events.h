@@ -10,6 +10,7 @@
 
 #include "base/address_list.h"
 #include "connection/events.h"
+#include "kith.h"
 #include "seed/report.h"
 
 /* What connections tell is in connection/events.h; these follow. */
@@ -103,21 +104,6 @@ enum node_event_type {
     NODE_CLOSED,    /* the node has ended; nothing follows */
 };
 
-struct node_peer {
-    struct peer_ref ref;
-    uint64_t number;          /* of the connection, among all of the node's life; the first is 1 */
-    struct endpoint endpoint; /* where it can be dialed; port 0 for nowhere */
-    char hash[PEER_HASH_MAX];
-    enum direction direction;
-    bool special;
-    uint32_t version;
-    int32_t quality;  /* of its IP, in points */
-    int64_t since_ms; /* how long it has been online */
-    /* The first four in NODE_PEERS alone, 0 elsewhere. `dropped` and `repeated` count parcels; the latter are
-     * those of it that, with -relay, had come before. */
-    uint64_t bytes_in, bytes_out, parcels_in, parcels_out, dropped, repeated;
-};
-
 struct node_status {
     char network[NETWORK_NAME_MAX], protocol[32];
     uint32_t network_id;
@@ -140,8 +126,9 @@ struct node_event {
     uint64_t count;
     char text[REASON_MAX + 96];
     struct endpoint endpoint;
-    struct node_peer peer;
-    struct node_peer *peers;    /* NODE_PEERS: from malloc, `count` of them; NULL where memory was short */
+    struct peer_ref ref; /* NODE_ONLINE: whose messages carry it from now on */
+    struct kith_peer peer;
+    struct kith_peer *peers;    /* NODE_PEERS: from malloc, `count` of them; NULL where memory was short */
     struct node_status *status; /* NODE_STATUS: from malloc; NULL where memory was short */
 };
 void node_event_free(struct node_event *e); /* with what it points at; NULL is allowed; any thread */

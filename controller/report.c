@@ -4,7 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "controller/private.h"
+
+_Static_assert(sizeof((struct kith_peer){0}.hash) == PEER_HASH_MAX, "every name of a peer has room");
+_Static_assert(sizeof((struct kith_peer){0}.address) >= ENDPOINT_TEXT_MAX, "every address has room");
 
 #define CAUSE_TEXT(name, text) [name] = text,
 static const char *const cause_texts[] = {DROP_CAUSES(CAUSE_TEXT)};
@@ -85,16 +89,18 @@ void report_listening(struct controller *c)
     tell(c, e);
 }
 
-static void describe(struct controller *c, struct slot *s, struct node_peer *p)
+/* Of *p, which is all zero: all but what the world counts. */
+static void describe(struct controller *c, struct slot *s, struct kith_peer *p)
 {
-    p->ref = slot_ref(c, s);
-    p->number = s->number;
-    p->endpoint = s->terms.endpoint;
+    p->connection = s->number;
     memcpy(p->hash, s->terms.hash, sizeof p->hash);
-    p->direction = s->direction;
+    utf8_make_harmless(p->hash);
+    if (s->terms.endpoint.port)
+        endpoint_format(&s->terms.endpoint, p->address, sizeof p->address);
+    p->outgoing = s->direction == DIRECTION_OUTGOING;
     p->special = s->special;
     p->version = s->terms.version;
-    p->since_ms = c->now.ms - s->online_ms;
+    p->online_ms = c->now.ms - s->online_ms;
     p->dropped = s->dropped;
     p->repeated = s->repeated;
     if (s->remote.port)
@@ -109,8 +115,10 @@ void report_online(struct controller *c, struct slot *s)
     note(c, NOTE_ONLINE, "%s online, %s, version %u, from %s", s->terms.hash,
          s->direction == DIRECTION_OUTGOING ? "outgoing" : "incoming", s->terms.version,
          endpoint_format(&s->remote, text, sizeof text));
-    if (e)
+    if (e) {
+        e->ref = slot_ref(c, s);
         describe(c, s, &e->peer);
+    }
     tell(c, e);
 }
 

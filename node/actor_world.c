@@ -196,7 +196,7 @@ static void do_probe(void *world, struct peer_ref slot)
     ask(world, slot, CONNECTION_PROBE);
 }
 
-static void do_measure(void *world, struct peer_ref slot, struct node_peer *p)
+static void do_measure(void *world, struct peer_ref slot, struct kith_peer *p)
 {
     struct link *l = link_find(world, slot);
     struct connection_counts n;
@@ -266,7 +266,7 @@ static void do_tell(void *world, struct node_event *e)
 
     /* From here on the application may name the peer; before its first parcel can come. */
     if (e->type == NODE_ONLINE)
-        roster_add(a->roster, e->peer.ref, e->peer.hash, e->peer.direction == DIRECTION_OUTGOING);
+        roster_add(a->roster, e->ref, e->peer.hash, e->peer.outgoing);
     actor_missed(a);
     if (a->missed == 0 && post_event(a, e))
         return;

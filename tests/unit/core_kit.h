@@ -241,7 +241,7 @@ static inline void w_save_peers(void *world, struct book_snapshot *s)
     book_snapshot_free(s);
 }
 
-static inline void w_measure(void *world, struct peer_ref slot, struct node_peer *p)
+static inline void w_measure(void *world, struct peer_ref slot, struct kith_peer *p)
 {
     (void)world;
     (void)slot;

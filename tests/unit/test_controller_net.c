@@ -348,7 +348,7 @@ static void v_tell(void *world, struct node_event *e)
 {
     struct node *n = world;
     int change = e->type == NODE_ONLINE ? 1 : e->type == NODE_OFFLINE ? -1 : 0;
-    uint32_t *count = e->peer.direction == DIRECTION_OUTGOING ? &n->outgoing : &n->incoming;
+    uint32_t *count = e->peer.outgoing ? &n->outgoing : &n->incoming;
 
     if (change) {
         *count = (uint32_t)((int)*count + change);
@@ -381,7 +381,7 @@ static void v_save_peers(void *world, struct book_snapshot *s)
     net_post(n->net, n->number, &m);
 }
 
-static void v_measure(void *world, struct peer_ref slot, struct node_peer *p)
+static void v_measure(void *world, struct peer_ref slot, struct kith_peer *p)
 {
     (void)world;
     (void)slot;
