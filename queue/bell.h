@@ -7,8 +7,9 @@
  *     bell_ring(b)                 if every queue is still empty: poll on b->fd, for POLLIN
  *                                  bell_get_up(b)
  *
- * A thread that waits for room in a full queue sleeps in the same way; its look at that queue, between
- * lie_down and poll, is to post once more.
+ * An actor sleeps by worker_sleep (queue/worker.h), which takes these steps. A thread that waits for room in
+ * a full queue sleeps in the same way; its look at that queue, between lie_down and poll, is to post once
+ * more.
  *
  * Ringing costs a fence and a load while the thread is awake, and one system call per sleep however many
  * ring. queue/bell.pml is the model of this step; the test suite checks it with spin, and that each of its

@@ -1,6 +1,8 @@
 /* The steps by which threads sleep and wake without a lock, as models for spin. Three of them, chosen by macro:
  *
- *   MODEL_BELL   queue/bell.c: two producers put and ring; the owner of the bell sleeps.
+ *   MODEL_BELL   queue/bell.c and queue/worker.c: two producers put and ring; the owner of the bell sleeps, as
+ *                worker_sleep does. worker_stop is such a producer too: what it puts is the flag, and the look of
+ *                worker_sleep at the flag is the owner's look at that producer's place.
  *   MODEL_READY  queue/mailbox.c: two writers post into one mailbox and list it; its reader sleeps on the list.
  *   MODEL_ROOM   queue/lane.c: one writer sleeps until its reader has made room.
  *
