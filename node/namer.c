@@ -1,15 +1,13 @@
 #include "node/namer.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "peers/resolve.h"
 #include "queue/mailbox.h"
-#include "queue/thread.h"
+#include "queue/worker.h"
 
 /* A look-up under way. */
 struct search {
@@ -20,19 +18,11 @@ struct search {
 
 struct namer {
     struct namer_terms terms;
-    struct bell bell;
+    struct worker worker;
     struct mailbox *names; /* on the control lane, which has no other messages */
-    pthread_t thread;
-    _Atomic bool stop;
     struct search searches[NAMER_AT_ONCE];
     size_t n;
 };
-
-static bool stopped(const struct namer *n)
-{
-    /* Relaxed: nothing but the flag is handed over; the join in namer_stop orders the rest. */
-    return atomic_load_explicit(&n->stop, memory_order_relaxed);
-}
 
 static void tell(struct namer *n, struct names_found *answer)
 {
@@ -75,43 +65,44 @@ static void end_search(struct namer *n, size_t i, bool ready)
     tell(n, answer);
 }
 
-static int timeout_of(const struct namer *n)
+static int64_t deadline(const struct namer *n)
 {
-    int64_t now = clock_ms(), until = INT64_MAX;
+    int64_t until = WORKER_NEVER;
 
     for (size_t i = 0; i < n->n; i++)
         if (n->searches[i].until_ms < until)
             until = n->searches[i].until_ms;
-    if (until == INT64_MAX)
-        return -1;
-    return until > now ? (int)(until - now) : 0;
+    return until;
+}
+
+static bool may_begin(const void *self)
+{
+    const struct namer *n = self;
+
+    return n->n < NAMER_AT_ONCE && !mailbox_empty_control(n->names);
 }
 
 static void wait_for_some(struct namer *n)
 {
-    struct pollfd polled[1 + NAMER_AT_ONCE] = {{.fd = n->bell.fd, .events = POLLIN}};
+    struct pollfd polled[1 + NAMER_AT_ONCE] = {{0}};
     size_t count = n->n;
 
     for (size_t i = 0; i < count; i++)
         polled[1 + i] = (struct pollfd){.fd = resolve_fd(n->searches[i].resolve), .events = POLLIN};
-    bell_lie_down(&n->bell);
-    if (!stopped(n) && (count == NAMER_AT_ONCE || mailbox_empty_control(n->names)))
-        poll(polled, 1 + count, timeout_of(n));
-    bell_get_up(&n->bell);
+    worker_sleep(&n->worker, may_begin, polled, 1 + count, deadline(n));
     /* From the last, as each that is over gives its place to the last one. */
     for (size_t i = count; i-- > 0;)
         end_search(n, i, polled[1 + i].revents != 0);
 }
 
-static void *run(void *argument)
+static void run(void *self)
 {
-    struct namer *n = argument;
+    struct namer *n = self;
 
-    while (!stopped(n)) {
+    while (!worker_stopped(&n->worker)) {
         begin_searches(n);
         wait_for_some(n);
     }
-    return NULL;
 }
 
 static void drop_name(void *context, struct message *m)
@@ -127,21 +118,19 @@ static void destroy(struct namer *n)
         free(n->searches[i].answer);
     }
     mailbox_free(n->names, drop_name, NULL);
-    bell_fini(&n->bell);
+    worker_fini(&n->worker);
     free(n);
 }
 
 /* 0 or an error number. */
 static int begin(struct namer *n)
 {
-    if (bell_init(&n->bell) != 0)
-        return errno;
     /* parcels: a mailbox has a data lane, which nothing uses here. */
     n->names = mailbox_new(
-        &(struct mailbox_terms){.parcels = 1, .controls = n->terms.most, .reader_bell = &n->bell});
+        &(struct mailbox_terms){.parcels = 1, .controls = n->terms.most, .reader_bell = &n->worker.bell});
     if (!n->names)
         return ENOMEM;
-    return thread_start(&n->thread, "kith-names", 0, run, n);
+    return worker_start(&n->worker, "kith-names", 0, run, n);
 }
 
 struct namer *namer_start(const struct namer_terms *terms)
@@ -151,7 +140,7 @@ struct namer *namer_start(const struct namer_terms *terms)
 
     if (!n)
         return NULL;
-    *n = (struct namer){.terms = *terms, .bell.fd = -1};
+    *n = (struct namer){.terms = *terms};
     error = begin(n);
     if (error == 0)
         return n;
@@ -177,10 +166,7 @@ void namer_stop(struct namer *n)
 {
     if (!n)
         return;
-    /* Relaxed: the fence in bell_ring, and the one that the thread makes before it looks again, see to it
-     * that either the thread reads the flag or the bell wakes it. */
-    atomic_store_explicit(&n->stop, true, memory_order_relaxed);
-    bell_ring(&n->bell);
-    pthread_join(n->thread, NULL);
+    worker_stop(&n->worker);
+    worker_join(&n->worker);
     destroy(n);
 }
