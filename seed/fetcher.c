@@ -1,17 +1,13 @@
 #include "seed/fetcher.h"
 
-#include <limits.h>
-#include <poll.h>
-#include <pthread.h>
 #include <sodium.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "queue/mailbox.h"
-#include "queue/thread.h"
+#include "queue/worker.h"
 #include "seed/backoff.h"
 #include "seed/fetch.h"
 #include "seed/lookup.h"
@@ -19,10 +15,8 @@
 #define MESSAGE_ASK 1
 
 struct seed_fetcher {
-    pthread_t thread;
+    struct worker worker;
     struct mailbox *mailbox;
-    struct bell bell;
-    _Atomic bool stop;
 
     /* Written before the thread starts, and read-only from then on. */
     char *url;
@@ -36,7 +30,7 @@ struct seed_fetcher {
 
     /* The thread's own. */
     uint32_t failures; /* fetches that failed since one succeeded */
-    int64_t retry_at;  /* on the clock of clock_ms; INT64_MAX: only when asked */
+    int64_t retry_at;  /* on the clock of clock_ms; WORKER_NEVER: only when asked */
 };
 
 /* What the two sources gave. */
@@ -57,27 +51,20 @@ static bool take_asks(struct seed_fetcher *f)
     return any;
 }
 
-static void sleep_until(struct seed_fetcher *f, int64_t when)
+static bool is_asked(const void *self)
 {
-    int64_t left = when - clock_ms();
-    int timeout = when == INT64_MAX ? -1 : left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
-    struct pollfd bell = {.fd = f->bell.fd, .events = POLLIN};
+    const struct seed_fetcher *f = self;
 
-    /* Both are looked at once more between lying down and polling: what came before the bell knew that we
-     * sleep did not ring it, and without this look we would sleep on it. */
-    bell_lie_down(&f->bell);
-    if (mailbox_empty(f->mailbox) && !seed_stopped(&f->terms))
-        poll(&bell, 1, timeout);
-    bell_get_up(&f->bell);
+    return !mailbox_empty(f->mailbox);
 }
 
 /* False where it is to stop. */
 static bool wait_for_work(struct seed_fetcher *f)
 {
-    while (!seed_stopped(&f->terms)) {
+    while (!worker_stopped(&f->worker)) {
         if (take_asks(f) || clock_ms() >= f->retry_at)
             return true;
-        sleep_until(f, f->retry_at);
+        worker_sleep(&f->worker, is_asked, NULL, 0, f->retry_at);
     }
     return false;
 }
@@ -153,7 +140,7 @@ static void settle(struct seed_fetcher *f, const struct harvest *h)
         wait = plan_retry(f);
     } else {
         f->failures = 0;
-        f->retry_at = INT64_MAX;
+        f->retry_at = WORKER_NEVER;
     }
     if (!report) {
         log_line(&f->log, LOG_LEVEL_ERROR,
@@ -164,25 +151,24 @@ static void settle(struct seed_fetcher *f, const struct harvest *h)
     f->found(f->context, report);
 }
 
-static void *run(void *argument)
+static void run(void *self)
 {
-    struct seed_fetcher *f = argument;
+    struct seed_fetcher *f = self;
 
     while (wait_for_work(f)) {
         struct harvest h = {0};
         gather(f, &h);
-        if (!seed_stopped(&f->terms))
+        if (!worker_stopped(&f->worker))
             settle(f, &h);
         seed_result_free(&h.url);
         seed_result_free(&h.dns);
     }
-    return NULL;
 }
 
 static void free_fetcher(struct seed_fetcher *f)
 {
     mailbox_free(f->mailbox, NULL, NULL);
-    bell_fini(&f->bell);
+    worker_fini(&f->worker);
     free(f->dns);
     free(f->url);
     free(f);
@@ -209,7 +195,8 @@ static bool copy_sources(struct seed_fetcher *f, const struct seed_fetcher_terms
 static bool open_mailbox(struct seed_fetcher *f)
 {
     /* One place for asks is enough: two that wait are the same as one. No parcel ever comes. */
-    const struct mailbox_terms terms = {.parcels = 1, .bytes = 1, .controls = 1, .reader_bell = &f->bell};
+    const struct mailbox_terms terms = {
+        .parcels = 1, .bytes = 1, .controls = 1, .reader_bell = &f->worker.bell};
     f->mailbox = mailbox_new(&terms);
     return f->mailbox != NULL;
 }
@@ -225,14 +212,13 @@ static struct seed_fetcher *new_fetcher(const struct seed_fetcher_terms *terms)
         .found = terms->found,
         .context = terms->context,
         .log = terms->log,
-        .retry_at = INT64_MAX,
+        .retry_at = WORKER_NEVER,
         .terms = {.connect_timeout_ms = terms->connect_timeout_ms,
                   .total_timeout_ms = terms->total_timeout_ms},
     };
-    atomic_init(&f->stop, false);
-    f->terms.stop = &f->stop;
+    f->terms.stop = &f->worker.stop;
     f->terms.log = &f->log;
-    if (bell_init(&f->bell) < 0 || !open_mailbox(f) || !copy_sources(f, terms)) {
+    if (!open_mailbox(f) || !copy_sources(f, terms)) {
         free_fetcher(f);
         return NULL;
     }
@@ -244,9 +230,9 @@ struct seed_fetcher *seed_fetcher_start(const struct seed_fetcher_terms *terms)
     if (terms->n_dns > SEED_NAMES_MAX)
         return NULL;
     struct seed_fetcher *f = new_fetcher(terms);
-    /* thread_start blocks SIGPIPE too, which libcurl leaves to us (CURLOPT_NOSIGNAL): else a server that
+    /* worker_start blocks SIGPIPE too, which libcurl leaves to us (CURLOPT_NOSIGNAL): else a server that
      * hangs up within a TLS record could end the process. */
-    if (f && thread_start(&f->thread, "kith-seed", 0, run, f) != 0) {
+    if (f && worker_start(&f->worker, "kith-seed", 0, run, f) != 0) {
         free_fetcher(f);
         return NULL;
     }
@@ -263,14 +249,11 @@ void seed_fetcher_ask(struct seed_fetcher *f)
 
 void seed_fetcher_stop(struct seed_fetcher *f)
 {
-    /* Relaxed: the flag alone counts, and the bell's fence keeps it before the look whether the thread
-     * sleeps. Without that order the thread could go to sleep on a flag that it has not seen. */
-    atomic_store_explicit(&f->stop, true, memory_order_relaxed);
-    bell_ring(&f->bell);
+    worker_stop(&f->worker);
 }
 
 void seed_fetcher_join(struct seed_fetcher *f)
 {
-    pthread_join(f->thread, NULL);
+    worker_join(&f->worker);
     free_fetcher(f);
 }
