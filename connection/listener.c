@@ -2,19 +2,16 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/descriptor.h"
 #include "connection/ip_limit.h"
 #include "connection/sockets.h"
-#include "queue/bell.h"
-#include "queue/thread.h"
+#include "queue/worker.h"
 
 #define PAUSE_FIRST_MS 100
 #define PAUSE_MOST_MS  2000
@@ -26,9 +23,7 @@
 struct listener {
     struct listener_terms terms;
     struct sockets sockets;
-    struct bell bell;
-    pthread_t thread;
-    _Atomic bool stop;
+    struct worker worker;
 
     _Alignas(64) _Atomic uint32_t pending;               /* the one counter that other threads write */
     _Atomic uint64_t accepted, limited, capped, untaken; /* the listener's thread writes them */
@@ -42,13 +37,6 @@ struct listener {
     int64_t report_ms;      /* no report before */
     struct listener_counts reported;
 };
-
-static int64_t monotonic_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static int64_t earlier(int64_t a, int64_t b)
 {
@@ -222,47 +210,35 @@ static void accept_some(struct listener *l, int listening, int64_t now)
 
 /* --- the thread --- */
 
-static bool stopped(const struct listener *l)
+static int64_t deadline(const struct listener *l, int64_t now)
 {
-    /* Relaxed: nothing but the flag is handed over; the join in listener_stop orders the rest. */
-    return atomic_load_explicit(&l->stop, memory_order_relaxed);
-}
-
-static int sleep_ms(const struct listener *l, int64_t now)
-{
-    int64_t until = INT64_MAX;
+    int64_t until = WORKER_NEVER;
     if (paused(l, now))
         until = l->resume_ms;
     if (unreported(l) > 0)
         until = earlier(until, l->report_ms);
-    if (until == INT64_MAX)
-        return -1;
-    return until <= now ? 0 : (int)earlier(until - now, INT32_MAX);
+    return until;
 }
 
 /* Sleeps; then says in polled[1 + i] whether the socket i has something. */
 static void wait_for_some(struct listener *l, struct pollfd polled[1 + SOCKETS_MAX])
 {
-    int64_t now = monotonic_ms();
-    nfds_t n = 1;
-    polled[0] = (struct pollfd){.fd = l->bell.fd, .events = POLLIN};
+    int64_t now = clock_ms();
     for (size_t i = 0; i < l->sockets.n; i++)
         polled[1 + i] = (struct pollfd){.fd = l->sockets.fds[i], .events = POLLIN};
-    if (!paused(l, now))
-        n += l->sockets.n;
-    bell_lie_down(&l->bell);
-    if (!stopped(l) && poll(polled, n, sleep_ms(l, now)) < 0 && errno != EINTR)
-        pause_accepting(l, errno, now);
-    bell_get_up(&l->bell);
+    nfds_t n = paused(l, now) ? 1 : 1 + l->sockets.n;
+    int error = worker_sleep(&l->worker, NULL, polled, n, deadline(l, now));
+    if (error != 0)
+        pause_accepting(l, error, now);
 }
 
-static void *run(void *argument)
+static void run(void *self)
 {
-    struct listener *l = argument;
-    while (!stopped(l)) {
+    struct listener *l = self;
+    while (!worker_stopped(&l->worker)) {
         struct pollfd polled[1 + SOCKETS_MAX];
         wait_for_some(l, polled);
-        int64_t now = monotonic_ms();
+        int64_t now = clock_ms();
         for (size_t i = 0; i < l->sockets.n; i++) {
             if (polled[1 + i].revents != 0 && !paused(l, now))
                 accept_some(l, l->sockets.fds[i], now);
@@ -270,8 +246,7 @@ static void *run(void *argument)
         if (now >= l->report_ms)
             report(l, now);
     }
-    report(l, monotonic_ms());
-    return NULL;
+    report(l, clock_ms());
 }
 
 /* --- for other threads --- */
@@ -279,7 +254,7 @@ static void *run(void *argument)
 static void destroy(struct listener *l)
 {
     sockets_close(&l->sockets);
-    bell_fini(&l->bell);
+    worker_fini(&l->worker);
     ip_limit_clear(&l->limit);
     free(l->spare);
     free(l);
@@ -289,7 +264,7 @@ static bool begin(struct listener *l, char *error, size_t error_size)
 {
     if (!sockets_open(&l->sockets, l->terms.bind, l->terms.port, error, error_size))
         return false;
-    int why = bell_init(&l->bell) != 0 ? errno : thread_start(&l->thread, "kith-listener", 0, run, l);
+    int why = worker_start(&l->worker, "kith-listener", 0, run, l);
     if (why != 0)
         snprintf(error, error_size, "cannot start the listener: %s", strerror(why));
     return why == 0;
@@ -302,7 +277,7 @@ struct listener *listener_start(const struct listener_terms *terms, char *error,
         snprintf(error, error_size, "cannot start the listener: %s", strerror(ENOMEM));
         return NULL;
     }
-    *l = (struct listener){.terms = *terms, .bell.fd = -1};
+    *l = (struct listener){.terms = *terms};
     ip_limit_init(&l->limit, terms->accept_ms, LISTENER_IPS);
     if (begin(l, error, error_size))
         return l;
@@ -337,10 +312,7 @@ void listener_stop(struct listener *l)
 {
     if (l == NULL)
         return;
-    /* Relaxed: the fence in bell_ring, and the one that the thread makes before it looks again, see to it
-     * that either the thread reads the flag or the bell wakes it. */
-    atomic_store_explicit(&l->stop, true, memory_order_relaxed);
-    bell_ring(&l->bell);
-    pthread_join(l->thread, NULL);
+    worker_stop(&l->worker);
+    worker_join(&l->worker);
     destroy(l);
 }
