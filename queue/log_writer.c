@@ -1,25 +1,21 @@
 #include "queue/log_writer.h"
 
 #include <inttypes.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "queue/bell.h"
 #include "queue/lane.h"
 #include "queue/parcel.h"
-#include "queue/thread.h"
+#include "queue/worker.h"
 #include "queue/writing.h"
 
 struct log_writer {
     int fd;
     struct lane lines; /* parcels, a line each, its newline included */
-    struct bell bell;
-    pthread_t thread;
-    _Atomic bool ending;
+    struct worker worker;
     _Atomic uint64_t lost; /* lines, since it was last told */
 
     /* The thread's. */
@@ -37,7 +33,7 @@ static void post(struct log_writer *w, struct parcel *line)
         parcel_release(line);
         atomic_fetch_add_explicit(&w->lost, 1, memory_order_relaxed);
     }
-    bell_ring(&w->bell);
+    bell_ring(&w->worker.bell);
 }
 
 /* "2026-01-31T23:59:59.123Z info: "; returns how many bytes. */
@@ -122,8 +118,9 @@ static void tell_lost(struct log_writer *w)
 }
 
 /* A count that could not be written is told with the next line that can. */
-static bool has_work(struct log_writer *w)
+static bool has_work(const void *self)
 {
+    const struct log_writer *w = self;
     uint32_t lines;
     uint64_t bytes;
 
@@ -131,23 +128,20 @@ static bool has_work(struct log_writer *w)
     return lines > 0 || (!w->failing && atomic_load_explicit(&w->lost, memory_order_relaxed) > 0);
 }
 
-static void *run(void *argument)
+static void run(void *self)
 {
-    struct log_writer *w = argument;
-    bool ending = false;
+    struct log_writer *w = self;
 
     writing_begin();
     for (;;) {
+        /* Looked at before the lines, so that what was logged before the end is written. */
+        bool ending = worker_stopped(&w->worker);
+
         write_lines(w);
         tell_lost(w);
         if (ending && !has_work(w))
-            return NULL;
-        bell_lie_down(&w->bell);
-        /* Relaxed: the two fences of the bell see to it that the flag is seen here, or the bell rings. */
-        ending = atomic_load_explicit(&w->ending, memory_order_relaxed);
-        if (!ending && !has_work(w))
-            poll(&(struct pollfd){.fd = w->bell.fd, .events = POLLIN}, 1, -1);
-        bell_get_up(&w->bell);
+            return;
+        worker_sleep(&w->worker, has_work, NULL, 0, WORKER_NEVER);
     }
 }
 
@@ -161,7 +155,7 @@ static void free_writer(struct log_writer *w)
         parcel_release(m.parcel);
     parcel_release(w->line);
     lane_fini(&w->lines);
-    bell_fini(&w->bell);
+    worker_fini(&w->worker);
     free(w);
 }
 
@@ -175,8 +169,7 @@ struct log_writer *log_writer_start(int fd)
         return NULL;
     memset(w, 0, sizeof *w);
     w->fd = fd;
-    if (bell_init(&w->bell) == 0 && lane_init(&w->lines, &terms) &&
-        thread_start(&w->thread, "kith-log", 0, run, w) == 0)
+    if (lane_init(&w->lines, &terms) && worker_start(&w->worker, "kith-log", 0, run, w) == 0)
         return w;
     free_writer(w);
     return NULL;
@@ -184,10 +177,6 @@ struct log_writer *log_writer_start(int fd)
 
 void log_writer_end(struct log_writer *w, int ms)
 {
-    if (!w)
-        return;
-    atomic_store_explicit(&w->ending, true, memory_order_relaxed);
-    bell_ring(&w->bell);
-    if (thread_end(w->thread, ms))
+    if (w && worker_end(&w->worker, ms))
         free_writer(w);
 }
