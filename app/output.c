@@ -12,8 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "queue/bell.h"
-#include "queue/thread.h"
+#include "queue/worker.h"
 #include "queue/writing.h"
 
 #define KEPT_BYTES ((size_t)4 << 20) /* a larger block is freed once it is written */
@@ -23,13 +22,13 @@
 struct output_thread {
     int fd;
     size_t chunk; /* most bytes of one write: the other end's progress is seen after each */
-    struct bell main_bell, bell;
-    pthread_t thread;
+    struct bell main_bell;
+    struct worker worker;
     char *block;
     size_t size, capacity;
     int error;
     _Atomic size_t written; /* bytes of the block */
-    _Atomic bool given, ending;
+    _Atomic bool given;
 
     size_t known; /* main's: what `written` was when it looked last */
 };
@@ -55,25 +54,30 @@ static void write_block(struct output_thread *t)
     bell_ring(&t->main_bell);
 }
 
-static void *run(void *argument)
+static bool has_block(const void *self)
 {
-    struct output_thread *t = argument;
+    const struct output_thread *t = self;
+
+    /* Acquire: without it the thread could read the block as it was before it was given, and main as it was
+     * before it was written. */
+    return atomic_load_explicit(&t->given, memory_order_acquire);
+}
+
+static void run(void *self)
+{
+    struct output_thread *t = self;
 
     writing_begin();
     for (;;) {
-        bool ending;
+        /* Looked at before the block, so that one that was given before the end is written. */
+        bool ending = worker_stopped(&t->worker);
 
-        bell_lie_down(&t->bell);
-        /* Relaxed: it is set after the last block was given, and the bell's fences make it visible. */
-        ending = atomic_load_explicit(&t->ending, memory_order_relaxed);
-        /* Acquire, here and below: without it the block could be read as it was before it was given. */
-        if (!ending && !atomic_load_explicit(&t->given, memory_order_acquire))
-            poll(&(struct pollfd){.fd = t->bell.fd, .events = POLLIN}, 1, -1);
-        bell_get_up(&t->bell);
-        if (atomic_load_explicit(&t->given, memory_order_acquire))
+        if (has_block(t))
             write_block(t);
         else if (ending)
-            return NULL;
+            return;
+        else
+            worker_sleep(&t->worker, has_block, NULL, 0, WORKER_NEVER);
     }
 }
 
@@ -82,7 +86,7 @@ static void *run(void *argument)
 static void free_thread(struct output_thread *t)
 {
     bell_fini(&t->main_bell);
-    bell_fini(&t->bell);
+    worker_fini(&t->worker);
     free(t->block);
     free(t);
 }
@@ -97,9 +101,7 @@ static struct output_thread *start_thread(int fd)
     memset(t, 0, sizeof *t);
     t->fd = fd;
     t->chunk = fstat(fd, &s) == 0 && S_ISREG(s.st_mode) ? SIZE_MAX : PIPE_BUF;
-    t->bell.fd = -1;
-    if (bell_init(&t->main_bell) == 0 && bell_init(&t->bell) == 0 &&
-        thread_start(&t->thread, "kith-output", 0, run, t) == 0)
+    if (bell_init(&t->main_bell) == 0 && worker_start(&t->worker, "kith-output", 0, run, t) == 0)
         return t;
     free_thread(t);
     return NULL;
@@ -113,8 +115,7 @@ bool output_init(struct output *o, int fd)
 
 static bool is_idle(const struct output_thread *t)
 {
-    /* Acquire: see write_block. */
-    return !atomic_load_explicit(&t->given, memory_order_acquire);
+    return !has_block(t);
 }
 
 /* --- main --- */
@@ -201,7 +202,7 @@ static void give(struct output *o)
     atomic_store_explicit(&t->written, 0, memory_order_relaxed);
     /* Release: without it the thread could see `given` before the block. */
     atomic_store_explicit(&t->given, true, memory_order_release);
-    bell_ring(&t->bell);
+    bell_ring(&t->worker.bell);
 }
 
 void output_write(struct output *o)
@@ -264,9 +265,7 @@ void output_fini(struct output *o, int64_t by_ms)
         return;
     flush(o, by_ms);
     o->left = output_size(o);
-    atomic_store_explicit(&t->ending, true, memory_order_relaxed);
-    bell_ring(&t->bell);
-    if (thread_end(t->thread, o->left > 0 ? 0 : OUTPUT_STILL_MS)) {
+    if (worker_end(&t->worker, o->left > 0 ? 0 : OUTPUT_STILL_MS)) {
         o->error = o->error ? o->error : t->error;
         free_thread(t);
     }
