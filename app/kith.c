@@ -48,8 +48,6 @@ struct kith {
     uint32_t n_names;
     struct parcel *current;
     struct node_event *event;
-    struct kith_status status;
-    struct kith_count dropped[DROP_CAUSE_COUNT + 1], ended[END_REASON_COUNT + 1];
     char address[ENDPOINT_TEXT_MAX];
 };
 
@@ -466,44 +464,6 @@ static const struct name *get_name(const struct kith *node, struct peer_ref peer
     return &nobody;
 }
 
-static const struct kith_status *show_status(struct kith *node, const struct node_status *from)
-{
-    struct kith_status *to = &node->status;
-
-    if (!from)
-        return NULL;
-    *to = (struct kith_status){
-        .network_id = from->network_id,
-        .node_id = from->node_id,
-        .port = from->port,
-        .outgoing = from->outgoing,
-        .incoming = from->incoming,
-        .special = from->special,
-        .dialing = from->dialing,
-        .known = from->known,
-        .banned = from->banned,
-        .to_network = from->to_network,
-        .from_network = from->from_network,
-        .parcels_in = from->parcels_in,
-        .parcels_out = from->parcels_out,
-        .bytes_in = from->bytes_in,
-        .bytes_out = from->bytes_out,
-        .shed = from->shed,
-        .repeated = from->repeated,
-        .uptime_ms = from->uptime_ms,
-        .dropped = node->dropped,
-        .ended = node->ended,
-    };
-    memcpy(to->network, from->network, sizeof to->network);
-    memcpy(to->protocol, from->protocol, sizeof to->protocol);
-    peer_id_format(&node->options->config.terms.id, to->identity, sizeof to->identity);
-    for (int i = 0; i < DROP_CAUSE_COUNT; i++)
-        node->dropped[i] = (struct kith_count){drop_cause_text((enum drop_cause)i), from->dropped[i]};
-    for (int i = 0; i < END_REASON_COUNT; i++)
-        node->ended[i] = (struct kith_count){end_reason_text((enum end_reason)i), from->ended[i]};
-    return to;
-}
-
 static void show_event(struct kith *node, const struct node_event *from, struct kith_event *to)
 {
     static const enum kith_event_type types[] = {
@@ -519,13 +479,12 @@ static void show_event(struct kith *node, const struct node_event *from, struct 
                               .text = from->text,
                               .address = "",
                               .peer = &from->peer,
-                              .peers = from->peers};
+                              .peers = from->peers,
+                              .status = from->status};
     if (from->type == NODE_ONLINE)
         set_name(node, from->ref, &from->peer);
     if (from->type == NODE_LISTENING)
         to->address = endpoint_format(&from->endpoint, node->address, sizeof node->address);
-    if (from->type == NODE_STATUS)
-        to->status = show_status(node, from->status);
 }
 
 /* The header promises UTF-8, and a terminal may obey the rest: reasons can be a peer's words. */

@@ -85,8 +85,8 @@ struct controller_actions {
 
     /* Counters of a connection that only its owner knows; leaves *p as it is where there is none. */
     void (*measure)(void *world, struct peer_ref slot, struct kith_peer *p);
-    /* Adds to *s the queues, the traffic, and what was closed before the core heard of it. */
-    void (*measure_node)(void *world, struct node_status *s);
+    /* Sets in *s what the queues hold; adds the traffic, and what was closed before the core heard of it. */
+    void (*measure_node)(void *world, struct kith_status *s);
 
     uint64_t (*random)(void *world);
     void (*log)(void *world, enum log_level level, const char *line); /* without a newline */

@@ -104,22 +104,6 @@ enum node_event_type {
     NODE_CLOSED,    /* the node has ended; nothing follows */
 };
 
-struct node_status {
-    char network[NETWORK_NAME_MAX], protocol[32];
-    uint32_t network_id;
-    uint64_t node_id;
-    uint16_t port;
-    uint32_t outgoing, incoming, special, dialing;         /* connections online; dials under way */
-    uint64_t known, banned;                                /* endpoints in the book, IPs banned */
-    uint32_t to_network, from_network;                     /* parcels in the two queues */
-    uint64_t dropped[DROP_CAUSE_COUNT];                    /* parcels since the start */
-    uint64_t ended[END_REASON_COUNT];                      /* connections that ended, by reason */
-    uint64_t shed;                                         /* accepted connections that were closed at once */
-    uint64_t repeated;                                     /* parcels that, with -relay, had come before */
-    uint64_t parcels_in, parcels_out, bytes_in, bytes_out; /* of the connections that there are now */
-    int64_t uptime_ms;
-};
-
 struct node_event {
     enum node_event_type type;
     uint64_t id; /* the request that it answers; 0 for none */
@@ -129,7 +113,7 @@ struct node_event {
     struct peer_ref ref; /* NODE_ONLINE: whose messages carry it from now on */
     struct kith_peer peer;
     struct kith_peer *peers;    /* NODE_PEERS: from malloc, `count` of them; NULL where memory was short */
-    struct node_status *status; /* NODE_STATUS: from malloc; NULL where memory was short */
+    struct kith_status *status; /* NODE_STATUS: from malloc, with its counts; NULL where memory was short */
 };
 void node_event_free(struct node_event *e); /* with what it points at; NULL is allowed; any thread */
 

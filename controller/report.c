@@ -8,6 +8,8 @@
 #include "controller/private.h"
 
 _Static_assert(sizeof((struct kith_peer){0}.hash) == PEER_HASH_MAX, "every name of a peer has room");
+_Static_assert(sizeof((struct kith_status){0}.network) >= NETWORK_NAME_MAX, "every network's name has room");
+_Static_assert(sizeof((struct kith_status){0}.identity) >= PEER_ID_TEXT_MAX, "every identity has room");
 _Static_assert(sizeof((struct kith_peer){0}.address) >= ENDPOINT_TEXT_MAX, "every address has room");
 
 #define CAUSE_TEXT(name, text) [name] = text,
@@ -160,34 +162,52 @@ static uint32_t specials_online(const struct controller *c)
     return n;
 }
 
-void report_status(struct controller *c, uint64_t id)
+/* What the application is shown of the node's state, in one block. */
+struct status_block {
+    struct kith_status shown;
+    struct kith_count dropped[DROP_CAUSE_COUNT + 1], ended[END_REASON_COUNT + 1];
+};
+
+static void fill_status(struct controller *c, struct status_block *b)
 {
     const struct node_terms *terms = &c->config->terms;
-    struct node_event *e = event(NODE_STATUS, id);
-    struct node_status *s;
+    struct kith_status *s = &b->shown;
 
-    if (!e)
-        return;
-    s = e->status = calloc(1, sizeof *s);
-    if (s) {
-        snprintf(s->network, sizeof s->network, "%s", terms->network.name);
-        snprintf(s->protocol, sizeof s->protocol, "%s", c->config->protocol->name);
-        s->network_id = terms->network.id;
-        s->node_id = terms->node_id;
-        s->port = c->listening.port;
-        s->outgoing = c->n_outgoing;
-        s->incoming = c->n_incoming;
-        s->special = specials_online(c);
-        s->dialing = c->n_dialing;
-        s->known = book_count(c->book);
-        s->banned = book_ban_count(c->book, c->now.wall_ms);
-        memcpy(s->dropped, c->dropped, sizeof s->dropped);
-        memcpy(s->ended, c->ended, sizeof s->ended);
-        s->shed = c->shed;
-        s->repeated = c->repeated;
-        s->uptime_ms = c->now.ms - c->started_ms;
-        c->act->measure_node(c->world, s);
-        s->to_network += directed_count(c);
+    *s = (struct kith_status){
+        .network_id = terms->network.id,
+        .node_id = terms->node_id,
+        .port = c->listening.port,
+        .outgoing = c->n_outgoing,
+        .incoming = c->n_incoming,
+        .special = specials_online(c),
+        .dialing = c->n_dialing,
+        .known = book_count(c->book),
+        .banned = book_ban_count(c->book, c->now.wall_ms),
+        .shed = c->shed,
+        .repeated = c->repeated,
+        .uptime_ms = c->now.ms - c->started_ms,
+        .dropped = b->dropped,
+        .ended = b->ended,
+    };
+    snprintf(s->network, sizeof s->network, "%s", terms->network.name);
+    snprintf(s->protocol, sizeof s->protocol, "%s", c->config->protocol->name);
+    peer_id_format(&terms->id, s->identity, sizeof s->identity);
+    for (int i = 0; i < DROP_CAUSE_COUNT; i++)
+        b->dropped[i] = (struct kith_count){drop_cause_text((enum drop_cause)i), c->dropped[i]};
+    for (int i = 0; i < END_REASON_COUNT; i++)
+        b->ended[i] = (struct kith_count){end_reason_text((enum end_reason)i), c->ended[i]};
+    c->act->measure_node(c->world, s);
+    s->to_network += directed_count(c);
+}
+
+void report_status(struct controller *c, uint64_t id)
+{
+    struct node_event *e = event(NODE_STATUS, id);
+    struct status_block *b = e ? calloc(1, sizeof *b) : NULL;
+
+    if (b) {
+        fill_status(c, b);
+        e->status = &b->shown;
     }
     tell(c, e);
 }

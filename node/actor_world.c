@@ -274,7 +274,7 @@ static void do_tell(void *world, struct node_event *e)
     node_event_free(e);
 }
 
-static void do_measure_node(void *world, struct node_status *s)
+static void do_measure_node(void *world, struct kith_status *s)
 {
     struct actor *a = world;
     uint64_t bytes;

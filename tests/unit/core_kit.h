@@ -248,7 +248,7 @@ static inline void w_measure(void *world, struct peer_ref slot, struct kith_peer
     (void)p;
 }
 
-static inline void w_measure_node(void *world, struct node_status *s)
+static inline void w_measure_node(void *world, struct kith_status *s)
 {
     (void)world;
     (void)s;

@@ -388,7 +388,7 @@ static void v_measure(void *world, struct peer_ref slot, struct kith_peer *p)
     (void)p;
 }
 
-static void v_measure_node(void *world, struct node_status *s)
+static void v_measure_node(void *world, struct kith_status *s)
 {
     (void)world;
     (void)s;
