@@ -16,7 +16,6 @@
 #include "app/text.h"
 #include "base/clock.h"
 #include "base/descriptor.h"
-#include "base/utf8.h"
 #include "node/actor.h"
 #include "queue/bell.h"
 #include "queue/log_writer.h"
@@ -47,8 +46,7 @@ struct kith {
     struct name *names;
     uint32_t n_names;
     struct parcel *current;
-    struct node_event *event;
-    char address[ENDPOINT_TEXT_MAX];
+    struct node_event *event; /* what was given last, as `current`: the application looks at it */
 };
 
 struct kith_config {
@@ -464,42 +462,14 @@ static const struct name *get_name(const struct kith *node, struct peer_ref peer
     return &nobody;
 }
 
-static void show_event(struct kith *node, const struct node_event *from, struct kith_event *to)
-{
-    static const enum kith_event_type types[] = {
-        [NODE_LISTENING] = KITH_LISTENING, [NODE_ONLINE] = KITH_ONLINE,   [NODE_OFFLINE] = KITH_OFFLINE,
-        [NODE_SENT] = KITH_SENT,           [NODE_DROPPED] = KITH_DROPPED, [NODE_PEERS] = KITH_PEERS,
-        [NODE_STATUS] = KITH_STATUS,       [NODE_DONE] = KITH_DONE,       [NODE_ERROR] = KITH_FAILED,
-        [NODE_MISSED] = KITH_MISSED,       [NODE_CLOSED] = KITH_ENDED,
-    };
-
-    *to = (struct kith_event){.type = types[from->type],
-                              .id = from->id,
-                              .count = from->count,
-                              .text = from->text,
-                              .address = "",
-                              .peer = &from->peer,
-                              .peers = from->peers,
-                              .status = from->status};
-    if (from->type == NODE_ONLINE)
-        set_name(node, from->ref, &from->peer);
-    if (from->type == NODE_LISTENING)
-        to->address = endpoint_format(&from->endpoint, node->address, sizeof node->address);
-}
-
-/* The header promises UTF-8, and a terminal may obey the rest: reasons can be a peer's words. */
-static void make_harmless(struct node_event *e)
-{
-    utf8_make_harmless(e->text);
-}
-
 /* Never inlined: a parcel does not pay for what only events need. */
 static __attribute__((noinline)) void give_event(struct kith *node, struct node_event *event,
                                                  struct kith_event *to)
 {
     node->event = event;
-    make_harmless(event);
-    show_event(node, event, to);
+    if (event->public.type == KITH_ONLINE)
+        set_name(node, event->ref, event->public.peer);
+    *to = event->public;
 }
 
 static __attribute__((noinline)) void take_back_event(struct kith *node)

@@ -32,7 +32,7 @@ static void ban(struct controller *c, const struct command *command, uint64_t id
 
     if (command->peer.generation) {
         if (!s) {
-            report_event(c, NODE_ERROR, id, "ban: no such peer");
+            report_event(c, KITH_FAILED, id, "ban: no such peer");
             return;
         }
         ip = s->remote.ip;
@@ -43,7 +43,7 @@ static void ban(struct controller *c, const struct command *command, uint64_t id
     report_log(c, LOG_LEVEL_INFO, "%s banned for %lld s", ip_format(&ip, text, sizeof text),
                (long long)(ms / 1000));
     close_ip(c, &ip, END_BANNED);
-    report_event(c, NODE_DONE, id, "banned %s for %lld s", text, (long long)(ms / 1000));
+    report_event(c, KITH_DONE, id, "banned %s for %lld s", text, (long long)(ms / 1000));
 }
 
 static void unban(struct controller *c, const struct command *command, uint64_t id)
@@ -52,11 +52,11 @@ static void unban(struct controller *c, const struct command *command, uint64_t 
 
     ip_format(&command->ip, text, sizeof text);
     if (!book_unban(c->book, &command->ip)) {
-        report_event(c, NODE_ERROR, id, "unban: %s is not banned", text);
+        report_event(c, KITH_FAILED, id, "unban: %s is not banned", text);
         return;
     }
     c->dial_wanted = true;
-    report_event(c, NODE_DONE, id, "unbanned %s", text);
+    report_event(c, KITH_DONE, id, "unbanned %s", text);
 }
 
 void command_leave(struct controller *c, struct peer_ref peer, uint64_t id)
@@ -64,11 +64,11 @@ void command_leave(struct controller *c, struct peer_ref peer, uint64_t id)
     struct slot *s = slot_find(c, peer);
 
     if (!s || s->state != SLOT_ONLINE) {
-        report_event(c, NODE_ERROR, id, "disconnect: no such peer");
+        report_event(c, KITH_FAILED, id, "disconnect: no such peer");
         return;
     }
     slot_close(c, s, END_DISCONNECT, false);
-    report_event(c, NODE_DONE, id, "disconnecting %s", s->terms.hash);
+    report_event(c, KITH_DONE, id, "disconnecting %s", s->terms.hash);
 }
 
 static void special(struct controller *c, const struct command *command, uint64_t id)
@@ -76,9 +76,9 @@ static void special(struct controller *c, const struct command *command, uint64_
     bool flags = command->type == COMMAND_SPECIAL;
 
     if (specials_set(c, flags ? &command->peers : NULL, flags ? NULL : &command->peers) < 0)
-        report_event(c, NODE_ERROR, id, "special: out of memory");
+        report_event(c, KITH_FAILED, id, "special: out of memory");
     else
-        report_event(c, NODE_DONE, id, "%zu special peers", c->n_specials);
+        report_event(c, KITH_DONE, id, "%zu special peers", c->n_specials);
 }
 
 static void quit(struct controller *c)

@@ -87,34 +87,18 @@ const char *drop_cause_text(enum drop_cause c); /* a literal; any thread */
 
 /* --- what the controller tells the application ---
  *
- * Where memory for an event is short it is not told at all; where there is no room for it, NODE_MISSED counts
+ * Where memory for an event is short it is not told at all; where there is no room for it, KITH_MISSED counts
  * it. */
 
-enum node_event_type {
-    NODE_LISTENING, /* endpoint */
-    NODE_ONLINE,    /* peer */
-    NODE_OFFLINE,   /* peer, text */
-    NODE_SENT,      /* id, count: how many peers a message went to */
-    NODE_DROPPED,   /* peer (all zero for those that have gone), text: the cause, count */
-    NODE_PEERS,     /* id, peers */
-    NODE_STATUS,    /* id, status */
-    NODE_DONE,      /* id, text: a command was carried out */
-    NODE_ERROR,     /* id, text: a command could not be carried out, or something went wrong */
-    NODE_MISSED,    /* count: so many events found no room, because the application took none */
-    NODE_CLOSED,    /* the node has ended; nothing follows */
+struct node_event {
+    struct kith_event public; /* as the application is given it: what it points at lies in the same block, or
+                                 is constant */
+    struct peer_ref ref;      /* KITH_ONLINE: whose messages are the peer's from now on; else nobody */
 };
 
-struct node_event {
-    enum node_event_type type;
-    uint64_t id; /* the request that it answers; 0 for none */
-    uint64_t count;
-    char text[REASON_MAX + 96];
-    struct endpoint endpoint;
-    struct peer_ref ref; /* NODE_ONLINE: whose messages carry it from now on */
-    struct kith_peer peer;
-    struct kith_peer *peers;    /* NODE_PEERS: from malloc, `count` of them; NULL where memory was short */
-    struct kith_status *status; /* NODE_STATUS: from malloc, with its counts; NULL where memory was short */
-};
+/* Any thread. An event of which there is no more to say: no text, no address, a peer that is all zero. From
+ * malloc; NULL where memory is short. */
+struct node_event *node_event_new(enum kith_event_type type, uint64_t id, uint64_t count);
 void node_event_free(struct node_event *e); /* with what it points at; NULL is allowed; any thread */
 
 #endif

@@ -264,7 +264,7 @@ void sending_retry(struct controller *c, struct sending *s);
 void sending_abandon(struct controller *c, struct sending *s); /* counts what still waits as dropped */
 
 /* report.c: text is cut to its room; without memory for an event it is left out */
-void report_event(struct controller *c, enum node_event_type type, uint64_t id, const char *format, ...)
+void report_event(struct controller *c, enum kith_event_type type, uint64_t id, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 void report_sent(struct controller *c, uint64_t id, uint64_t peers);
 void report_online(struct controller *c, struct slot *s);

@@ -20,12 +20,58 @@ const char *drop_cause_text(enum drop_cause c)
     return cause_texts[c];
 }
 
+/* The peer of events that are about none. */
+static const struct kith_peer nobody;
+
+/* An event and what it points at are one block, freed by its first member. */
+struct text_event {
+    struct node_event event;
+    char text[];
+};
+
+struct listening_event {
+    struct node_event event;
+    char address[ENDPOINT_TEXT_MAX];
+};
+
+struct peer_event {
+    struct node_event event;
+    struct kith_peer peer;
+    char text[];
+};
+
+struct peers_event {
+    struct node_event event;
+    struct kith_peer peers[];
+};
+
+struct status_event {
+    struct node_event event;
+    struct kith_status status;
+    struct kith_count dropped[DROP_CAUSE_COUNT + 1], ended[END_REASON_COUNT + 1];
+};
+
+/* A block of that size, which begins with the event; the rest is all zero. NULL without memory. */
+static void *event_block(enum kith_event_type type, uint64_t id, size_t size)
+{
+    struct node_event *e = calloc(1, size);
+
+    if (e)
+        e->public = (struct kith_event){.type = type, .id = id, .text = "", .address = "", .peer = &nobody};
+    return e;
+}
+
+struct node_event *node_event_new(enum kith_event_type type, uint64_t id, uint64_t count)
+{
+    struct node_event *e = event_block(type, id, sizeof *e);
+
+    if (e)
+        e->public.count = count;
+    return e;
+}
+
 void node_event_free(struct node_event *e)
 {
-    if (!e)
-        return;
-    free(e->peers);
-    free(e->status);
     free(e);
 }
 
@@ -42,17 +88,6 @@ void report_log(struct controller *c, enum log_level level, const char *format, 
     c->act->log(c->world, level, line);
 }
 
-static struct node_event *event(enum node_event_type type, uint64_t id)
-{
-    struct node_event *e = calloc(1, sizeof *e);
-
-    if (!e)
-        return NULL;
-    e->type = type;
-    e->id = id;
-    return e;
-}
-
 /* Without memory for an event the application is not told; it would be told of nothing else either. */
 static void tell(struct controller *c, struct node_event *e)
 {
@@ -60,35 +95,48 @@ static void tell(struct controller *c, struct node_event *e)
         c->act->tell(c->world, e);
 }
 
-void report_event(struct controller *c, enum node_event_type type, uint64_t id, const char *format, ...)
+/* The public header promises UTF-8, and a terminal may obey the rest: reasons can be a peer's words. */
+static const char *set_text(char *to, const char *text)
 {
-    struct node_event *e = event(type, id);
-    va_list arguments;
+    strcpy(to, text);
+    utf8_make_harmless(to);
+    return to;
+}
+
+static struct node_event *event_of_text(enum kith_event_type type, uint64_t id, const char *text)
+{
+    struct text_event *e = event_block(type, id, sizeof *e + strlen(text) + 1);
 
     if (!e)
-        return;
+        return NULL;
+    e->event.public.text = set_text(e->text, text);
+    return &e->event;
+}
+
+void report_event(struct controller *c, enum kith_event_type type, uint64_t id, const char *format, ...)
+{
+    char text[REASON_MAX + 96];
+    va_list arguments;
+
     va_start(arguments, format);
-    vsnprintf(e->text, sizeof e->text, format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    tell(c, e);
+    tell(c, event_of_text(type, id, text));
 }
 
 void report_sent(struct controller *c, uint64_t id, uint64_t peers)
 {
-    struct node_event *e = event(NODE_SENT, id);
-
-    if (e)
-        e->count = peers;
-    tell(c, e);
+    tell(c, node_event_new(KITH_SENT, id, peers));
 }
 
 void report_listening(struct controller *c)
 {
-    struct node_event *e = event(NODE_LISTENING, 0);
+    struct listening_event *e = event_block(KITH_LISTENING, 0, sizeof *e);
 
-    if (e)
-        e->endpoint = c->listening;
-    tell(c, e);
+    if (!e)
+        return;
+    e->event.public.address = endpoint_format(&c->listening, e->address, sizeof e->address);
+    tell(c, &e->event);
 }
 
 /* Of *p, which is all zero: all but what the world counts. */
@@ -109,48 +157,55 @@ static void describe(struct controller *c, struct slot *s, struct kith_peer *p)
         p->quality = book_quality(c->book, &s->remote.ip, c->now.wall_ms);
 }
 
+static struct node_event *event_of_peer(struct controller *c, struct slot *s, enum kith_event_type type,
+                                        const char *text)
+{
+    struct peer_event *e = event_block(type, 0, sizeof *e + strlen(text) + 1);
+
+    if (!e)
+        return NULL;
+    describe(c, s, &e->peer);
+    e->event.public.peer = &e->peer;
+    e->event.public.text = set_text(e->text, text);
+    return &e->event;
+}
+
 void report_online(struct controller *c, struct slot *s)
 {
-    struct node_event *e = event(NODE_ONLINE, 0);
+    struct node_event *e = event_of_peer(c, s, KITH_ONLINE, "");
     char text[ENDPOINT_TEXT_MAX];
 
     note(c, NOTE_ONLINE, "%s online, %s, version %u, from %s", s->terms.hash,
          s->direction == DIRECTION_OUTGOING ? "outgoing" : "incoming", s->terms.version,
          endpoint_format(&s->remote, text, sizeof text));
-    if (e) {
+    if (e)
         e->ref = slot_ref(c, s);
-        describe(c, s, &e->peer);
-    }
     tell(c, e);
 }
 
 void report_offline(struct controller *c, struct slot *s)
 {
-    struct node_event *e = event(NODE_OFFLINE, 0);
-
-    if (!e)
-        return;
-    describe(c, s, &e->peer);
-    snprintf(e->text, sizeof e->text, "%s", s->ending ? s->ending->text : "ended");
-    tell(c, e);
+    tell(c, event_of_peer(c, s, KITH_OFFLINE, s->ending ? s->ending->text : "ended"));
 }
 
 void report_peers(struct controller *c, uint64_t id)
 {
-    struct node_event *e = event(NODE_PEERS, id);
+    struct peers_event *e = event_block(KITH_PEERS, id, sizeof *e + c->n_online * sizeof e->peers[0]);
 
-    if (!e)
+    if (!e) { /* an answer all the same, of which there may be memory for */
+        tell(c, node_event_new(KITH_PEERS, id, 0));
         return;
-    e->peers = calloc(c->n_online + 1, sizeof *e->peers);
-    for (size_t i = 0; e->peers && i < c->n_online; i++) {
+    }
+    for (size_t i = 0; i < c->n_online; i++) {
         struct slot *s = &c->slots[c->online[i]];
 
         slot_settle(c, s);
-        describe(c, s, &e->peers[e->count]);
-        c->act->measure(c->world, slot_ref(c, s), &e->peers[e->count]);
-        e->count++;
+        describe(c, s, &e->peers[i]);
+        c->act->measure(c->world, slot_ref(c, s), &e->peers[i]);
     }
-    tell(c, e);
+    e->event.public.peers = e->peers;
+    e->event.public.count = c->n_online;
+    tell(c, &e->event);
 }
 
 static uint32_t specials_online(const struct controller *c)
@@ -162,16 +217,10 @@ static uint32_t specials_online(const struct controller *c)
     return n;
 }
 
-/* What the application is shown of the node's state, in one block. */
-struct status_block {
-    struct kith_status shown;
-    struct kith_count dropped[DROP_CAUSE_COUNT + 1], ended[END_REASON_COUNT + 1];
-};
-
-static void fill_status(struct controller *c, struct status_block *b)
+static void fill_status(struct controller *c, struct status_event *e)
 {
     const struct node_terms *terms = &c->config->terms;
-    struct kith_status *s = &b->shown;
+    struct kith_status *s = &e->status;
 
     *s = (struct kith_status){
         .network_id = terms->network.id,
@@ -186,48 +235,48 @@ static void fill_status(struct controller *c, struct status_block *b)
         .shed = c->shed,
         .repeated = c->repeated,
         .uptime_ms = c->now.ms - c->started_ms,
-        .dropped = b->dropped,
-        .ended = b->ended,
+        .dropped = e->dropped,
+        .ended = e->ended,
     };
     snprintf(s->network, sizeof s->network, "%s", terms->network.name);
     snprintf(s->protocol, sizeof s->protocol, "%s", c->config->protocol->name);
     peer_id_format(&terms->id, s->identity, sizeof s->identity);
     for (int i = 0; i < DROP_CAUSE_COUNT; i++)
-        b->dropped[i] = (struct kith_count){drop_cause_text((enum drop_cause)i), c->dropped[i]};
+        e->dropped[i] = (struct kith_count){drop_cause_text((enum drop_cause)i), c->dropped[i]};
     for (int i = 0; i < END_REASON_COUNT; i++)
-        b->ended[i] = (struct kith_count){end_reason_text((enum end_reason)i), c->ended[i]};
+        e->ended[i] = (struct kith_count){end_reason_text((enum end_reason)i), c->ended[i]};
     c->act->measure_node(c->world, s);
     s->to_network += directed_count(c);
 }
 
 void report_status(struct controller *c, uint64_t id)
 {
-    struct node_event *e = event(NODE_STATUS, id);
-    struct status_block *b = e ? calloc(1, sizeof *b) : NULL;
+    struct status_event *e = event_block(KITH_STATUS, id, sizeof *e);
 
-    if (b) {
-        fill_status(c, b);
-        e->status = &b->shown;
+    if (!e) { /* as for the peers */
+        tell(c, node_event_new(KITH_STATUS, id, 0));
+        return;
     }
-    tell(c, e);
+    fill_status(c, e);
+    e->event.public.status = &e->status;
+    tell(c, &e->event);
 }
 
+/* Of a peer, or, without one, of peers that have gone. */
 static void tell_drops(struct controller *c, struct slot *s, uint64_t *untold)
 {
     for (int cause = 0; cause < DROP_CAUSE_COUNT; cause++) {
+        const char *text = drop_cause_text((enum drop_cause)cause);
         struct node_event *e;
 
         if (untold[cause] == 0)
             continue;
-        e = event(NODE_DROPPED, 0);
+        e = s ? event_of_peer(c, s, KITH_DROPPED, text) : event_of_text(KITH_DROPPED, 0, text);
         if (!e)
             return;
-        if (s)
-            describe(c, s, &e->peer);
-        e->count = untold[cause];
-        snprintf(e->text, sizeof e->text, "%s", drop_cause_text((enum drop_cause)cause));
+        e->public.count = untold[cause];
         note(c, NOTE_DROPS, "%s: %llu parcels dropped: %s", s ? s->terms.hash : "gone peers",
-             (unsigned long long)untold[cause], e->text);
+             (unsigned long long)untold[cause], text);
         untold[cause] = 0;
         tell(c, e);
     }

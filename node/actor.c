@@ -332,9 +332,7 @@ static bool make_queues(struct actor *a)
     a->run_queue.capacity = 2 * (size_t)a->most_links;
     a->ready = ready_new(2 * a->most_links); /* names of connections that have gone may still be listed */
     a->roster = roster_new(a->most_links);
-    a->last_event = calloc(1, sizeof *a->last_event);
-    if (a->last_event)
-        a->last_event->type = NODE_CLOSED;
+    a->last_event = node_event_new(KITH_ENDED, 0, 0);
     return batch_open(&a->app) && batch_open(&a->held_parcels) && a->links && a->run_queue.items &&
            a->control && a->commands && a->to_network && a->from_network && a->ready && a->roster &&
            a->last_event;

@@ -33,7 +33,7 @@ enum send_result {
 
 /* Any thread; never blocks. Queues a message of `kind` (below 2^24) for a scope, and for SCOPE_PEER for
  * `peer`. The parcel is not NULL; its reference is taken where it returns SEND_QUEUED. A peer that has gone
- * is no failure here: the parcel is then dropped and counted. Where id is not 0, a NODE_SENT event with it
+ * is no failure here: the parcel is then dropped and counted. Where id is not 0, a KITH_SENT event with it
  * follows. */
 enum send_result actor_send(struct actor *a, enum scope scope, struct peer_ref peer, uint32_t kind,
                             struct parcel *parcel, uint64_t id);
@@ -43,7 +43,7 @@ enum send_result actor_send(struct actor *a, enum scope scope, struct peer_ref p
 bool actor_find(struct actor *a, const char *hash, struct peer_ref *peer);
 
 /* Any thread; never blocks. Ends the connection with `peer` behind all that was sent to it: the request waits
- * for its turn in ToNetwork. SEND_QUEUED: answered by NODE_DONE or NODE_ERROR with the id. */
+ * for its turn in ToNetwork. SEND_QUEUED: answered by KITH_DONE or KITH_FAILED with the id. */
 enum send_result actor_disconnect(struct actor *a, struct peer_ref peer, uint64_t id);
 
 /* Any thread; never blocks. Readable once there is room again after SEND_WOULD_BLOCK and SEND_BUSY; for poll
@@ -52,7 +52,7 @@ int actor_room_fd(const struct actor *a);
 int actor_command_fd(const struct actor *a);
 
 /* Any thread; never blocks. Takes the command (malloc; any but COMMAND_QUIT) where it returns SEND_QUEUED.
- * Answered by an event with the id, unless memory for that is short; NODE_MISSED counts one that found no
+ * Answered by an event with the id, unless memory for that is short; KITH_MISSED counts one that found no
  * room. */
 enum send_result actor_command(struct actor *a, struct command *command, uint64_t id);
 
@@ -78,10 +78,10 @@ void actor_getting_on(struct actor *a);
 
 /* --- the end --- */
 
-/* Any thread; never blocks, never fails. The node begins to end; NODE_CLOSED is the last event. */
+/* Any thread; never blocks, never fails. The node begins to end; KITH_ENDED is the last event. */
 void actor_quit(struct actor *a);
 
-/* Any thread, after NODE_CLOSED was taken or when the rest does not matter; no other call may be under way or
+/* Any thread, after KITH_ENDED was taken or when the rest does not matter; no other call may be under way or
  * follow. Blocks until every thread has ended: up to about two seconds where actor_quit was not called
  * before. Frees everything. */
 void actor_free(struct actor *a);

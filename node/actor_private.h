@@ -95,7 +95,7 @@ struct actor {
     struct message held_event;
     bool has_event;
     struct node_event
-        *last_event; /* NODE_CLOSED, until it is taken: made at the start, so that it can't fail */
+        *last_event; /* KITH_ENDED, until it is taken: made at the start, so that it can't fail */
 };
 
 struct moment actor_now(void);

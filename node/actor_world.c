@@ -230,7 +230,7 @@ static enum outlet_result do_deliver(void *world, struct moment now, const struc
 
 static bool post_event(struct actor *a, struct node_event *e)
 {
-    struct message m = {.type = (uint32_t)e->type, .id = a->stamp, .body = e};
+    struct message m = {.type = (uint32_t)e->public.type, .id = a->stamp, .body = e};
 
     if (mailbox_post_control(a->from_network, &m) != MAILBOX_OK)
         return false;
@@ -240,13 +240,10 @@ static bool post_event(struct actor *a, struct node_event *e)
 
 struct node_event *actor_missed_event(struct actor *a)
 {
-    struct node_event *e = calloc(1, sizeof *e);
+    struct node_event *e = node_event_new(KITH_MISSED, 0, a->missed);
 
-    if (!e)
-        return NULL;
-    e->type = NODE_MISSED;
-    e->count = a->missed;
-    a->missed = 0;
+    if (e)
+        a->missed = 0;
     return e;
 }
 
@@ -256,7 +253,7 @@ void actor_missed(struct actor *a)
 
     if (!e || post_event(a, e))
         return;
-    a->missed = e->count;
+    a->missed = e->public.count;
     node_event_free(e);
 }
 
@@ -265,8 +262,8 @@ static void do_tell(void *world, struct node_event *e)
     struct actor *a = world;
 
     /* From here on the application may name the peer; before its first parcel can come. */
-    if (e->type == NODE_ONLINE)
-        roster_add(a->roster, e->ref, e->peer.hash, e->peer.outgoing);
+    if (e->public.type == KITH_ONLINE)
+        roster_add(a->roster, e->ref, e->public.peer->hash, e->public.peer->outgoing);
     actor_missed(a);
     if (a->missed == 0 && post_event(a, e))
         return;

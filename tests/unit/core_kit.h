@@ -59,8 +59,8 @@ struct world {
 
     uint64_t sent_peers, dropped, known;
     int32_t quality; /* of the last peer of a list */
-    enum node_event_type last;
-    char last_text[256];
+    enum kith_event_type last;
+    char last_text[256], last_hash[PEER_HASH_MAX];
     size_t n_online, n_dropped_events, n_fetched, n_saved;
     int32_t saved_quality;                   /* the first that there is */
     int64_t saved_heard, saved_banned_until; /* the same */
@@ -202,25 +202,27 @@ static inline enum outlet_result w_deliver(void *world, struct moment at, const 
     return OUTLET_POSTED;
 }
 
-static inline void w_tell(void *world, struct node_event *e)
+static inline void w_tell(void *world, struct node_event *event)
 {
+    const struct kith_event *e = &event->public;
     struct world *w = world;
 
     w->last = e->type;
     snprintf(w->last_text, sizeof w->last_text, "%s", e->text);
-    if (e->type == NODE_SENT)
+    snprintf(w->last_hash, sizeof w->last_hash, "%s", e->peer->hash);
+    if (e->type == KITH_SENT)
         w->sent_peers = e->count;
-    if (e->type == NODE_ONLINE)
+    if (e->type == KITH_ONLINE)
         w->n_online++;
-    if (e->type == NODE_DROPPED) {
+    if (e->type == KITH_DROPPED) {
         w->n_dropped_events++;
         w->dropped += e->count;
     }
-    if (e->type == NODE_STATUS)
+    if (e->type == KITH_STATUS)
         w->known = e->status->known;
-    if (e->type == NODE_PEERS && e->count > 0)
+    if (e->type == KITH_PEERS && e->count > 0)
         w->quality = e->peers[e->count - 1].quality;
-    node_event_free(e);
+    node_event_free(event);
 }
 
 static inline void w_fetch_seeds(void *world)

@@ -562,9 +562,9 @@ static void a_connection_that_has_ended_is_heard_and_not_sent_to(void **state)
     assert_int_equal(w->n_posted, 0);
     receive(w, a, "its last");
     assert_int_equal(w->n_delivered, 1);
-    assert_int_not_equal(w->last, NODE_OFFLINE);
+    assert_int_not_equal(w->last, KITH_OFFLINE);
     handle(w, MSG_GONE, a, NULL);
-    assert_int_equal(w->last, NODE_OFFLINE);
+    assert_int_equal(w->last, KITH_OFFLINE);
     world_free(w);
 }
 
@@ -767,6 +767,28 @@ static void merits_are_counted_one_by_one(void **state)
     assert_int_equal(quality(w), 300 + 3 - 80);
     receive(w, m.peer, "hello");
     assert_int_equal(quality(w), 300 + 3 - 80 + 3);
+    world_free(w);
+}
+
+/* What is told may be the words of a peer, and of one whose protocol lets it choose its name. */
+static void what_is_told_is_harmless(void **state)
+{
+    struct world *w = world_new();
+    struct ending as = {.text = "caf\xe9 \x1b[2J"};
+    struct peer_terms *t = calloc(1, sizeof *t);
+    struct peer_ref a;
+
+    (void)state;
+    assert_non_null(t);
+    world_open(w);
+    a = knock(w, "10.1.0.1:40000");
+    *t = (struct peer_terms){.endpoint = endpoint_of("10.1.0.1:8110"), .hash = "n\xff\a", .version = 10};
+    handle(w, MSG_ONLINE, a, t);
+    assert_string_equal(w->last_hash, "n??");
+    ended_as(w, a, END_CLOSED, &as);
+    handle(w, MSG_GONE, a, NULL);
+    assert_int_equal(w->last, KITH_OFFLINE);
+    assert_string_equal(w->last_text, "caf? ?[2J");
     world_free(w);
 }
 
@@ -999,15 +1021,15 @@ static void commands_about_nobody_are_errors(void **state)
     c = command(COMMAND_BAN);
     c->peer = gone;
     handle(w, MSG_COMMAND, PEER_NOBODY, c);
-    assert_int_equal(w->last, NODE_ERROR);
-    w->last = NODE_DONE;
+    assert_int_equal(w->last, KITH_FAILED);
+    w->last = KITH_DONE;
     handle(w, MSG_LEAVE, gone, NULL);
-    assert_int_equal(w->last, NODE_ERROR);
+    assert_int_equal(w->last, KITH_FAILED);
     pending = knock(w, "10.1.0.1:40001");
     assert_true(pending.generation); /* and nobody was banned for it */
-    w->last = NODE_DONE;
+    w->last = KITH_DONE;
     handle(w, MSG_LEAVE, pending, NULL);
-    assert_int_equal(w->last, NODE_ERROR);
+    assert_int_equal(w->last, KITH_FAILED);
     assert_int_equal(w->n_closed, 0);
     world_free(w);
 }
@@ -1271,6 +1293,7 @@ int main(void)
         cmocka_unit_test(bad_handshakes_end_in_refusal),
         cmocka_unit_test(a_full_node_refuses_so_many_at_once),
         promise_test("F11 P42", merits_are_counted_one_by_one),
+        cmocka_unit_test(what_is_told_is_harmless),
         cmocka_unit_test(losses_are_counted_by_their_cause),
         cmocka_unit_test(exclusive_in_accepts_special_peers_only),
         cmocka_unit_test(a_duplicate_is_not_listened_to),

@@ -344,18 +344,19 @@ static enum outlet_result v_deliver(void *world, struct moment now, const struct
     return OUTLET_POSTED;
 }
 
-static void v_tell(void *world, struct node_event *e)
+static void v_tell(void *world, struct node_event *event)
 {
+    const struct kith_event *e = &event->public;
     struct node *n = world;
-    int change = e->type == NODE_ONLINE ? 1 : e->type == NODE_OFFLINE ? -1 : 0;
-    uint32_t *count = e->peer.outgoing ? &n->outgoing : &n->incoming;
+    int change = e->type == KITH_ONLINE ? 1 : e->type == KITH_OFFLINE ? -1 : 0;
+    uint32_t *count = e->peer->outgoing ? &n->outgoing : &n->incoming;
 
     if (change) {
         *count = (uint32_t)((int)*count + change);
-        net_log(n->net, "%d %s %s, %u out %u in", n->number, change > 0 ? "has" : "lost", e->peer.hash,
+        net_log(n->net, "%d %s %s, %u out %u in", n->number, change > 0 ? "has" : "lost", e->peer->hash,
                 n->outgoing, n->incoming);
     }
-    node_event_free(e);
+    node_event_free(event);
 }
 
 static void v_fetch_seeds(void *world)

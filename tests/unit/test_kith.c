@@ -581,11 +581,7 @@ static void post_turn(const struct turns *t, uint64_t number)
     if (is_parcel) {
         m.parcel = parcel_new("x", 1);
     } else {
-        struct node_event *e = calloc(1, sizeof *e);
-
-        if (e)
-            e->id = number;
-        m.body = e;
+        m.body = node_event_new(KITH_DONE, number, 0);
     }
     if (!m.parcel && !m.body)
         abort();
@@ -627,7 +623,7 @@ static void take_turns(struct turns *t)
 
         if (r == TAKE_NOTHING)
             continue;
-        assert_int_equal(r == TAKE_PARCEL ? taken.kind : taken.event->id, expected++);
+        assert_int_equal(r == TAKE_PARCEL ? taken.kind : taken.event->public.id, expected++);
         if (r == TAKE_PARCEL)
             parcel_release(taken.parcel);
         else
