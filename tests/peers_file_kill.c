@@ -58,7 +58,7 @@ static bool write_version(const struct book *b, const char *path, int64_t now)
     return good;
 }
 
-/* False where the file was there and could not be read whole. */
+/* False if the file was there and could not be read whole. */
 static bool read_version(struct book *b, const char *path, int64_t now)
 {
     char message[PEERS_FILE_MESSAGE_MAX];

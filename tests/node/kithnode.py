@@ -20,6 +20,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 SLOW = float(os.environ.get("KITH_TEST_SLOW", "1"))  # under sanitizers, how much longer all may take
 PORT = 8110
+AT_ONCE = 8 if SLOW == 1 else 2  # tests side by side: under sanitizers they wait less, and more would be late
+PRINTING = threading.Lock()
 TICKS = os.sysconf("SC_CLK_TCK")
 FAULTS = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|Assertion .* failed")
 
@@ -386,27 +388,29 @@ def run_one(kith, test, addresses):
     lab.close()
     if problem is None and lab.faults():
         problem = "; ".join(lab.faults())
-    print(f"{result if problem is None else 'FAILED':6} {title(test)} ({time.monotonic() - before:.1f} s)"
-          + (f": {said}" if said else ""), flush=True)
-    if problem is None:
-        shutil.rmtree(lab.home, ignore_errors=True)
-    else:
-        print(f"  {problem}")
-        lab.explain()
+    with PRINTING:
+        print(f"{result if problem is None else 'FAILED':6} {title(test)} ({time.monotonic() - before:.1f} s)"
+              + (f": {said}" if said else ""), flush=True)
+        if problem is None:
+            shutil.rmtree(lab.home, ignore_errors=True)
+        else:
+            print(f"  {problem}")
+            lab.explain()
     return problem is None
 
 
-def run(tests, at_once=False):
-    """usage: test_x.py KITH [word of a test's name]..."""
+def run(tests, at_once=False, alone=()):
+    """usage: test_x.py KITH [word of a test's name]...
+
+    With `at_once`, `tests` run side by side: that is for tests that wait most of the time. Those of `alone`, which measure
+    time, memory or processor time, run after them, one by one.
+    """
     if len(sys.argv) < 2:
         sys.exit(run.__doc__)
     kith, words = os.path.abspath(sys.argv[1]), sys.argv[2:]
-    chosen = [t for t in tests if not words or any(w in t.__name__ for w in words)]
-    addresses = loopback_addresses()
-    if at_once:  # for tests that sleep most of the time; each has a share of the addresses
-        shares = [list(itertools.islice(addresses, 100)) for _ in chosen]
-        with ThreadPoolExecutor(max(1, len(chosen))) as pool:
-            results = list(pool.map(lambda test, share: run_one(kith, test, iter(share)), chosen, shares))
-    else:
-        results = [run_one(kith, test, addresses) for test in chosen]
-    sys.exit(0 if chosen and all(results) else 1)
+    chosen, apart = ([t for t in some if not words or any(w in t.__name__ for w in words)] for some in (tests, alone))
+    addresses = iter(list(loopback_addresses()))  # of a list, from which threads may take side by side
+    with ThreadPoolExecutor(AT_ONCE if at_once else 1) as pool:
+        results = list(pool.map(lambda test: run_one(kith, test, addresses), chosen))
+    results += [run_one(kith, test, addresses) for test in apart]
+    sys.exit(0 if results and all(results) else 1)

@@ -12,7 +12,8 @@ from kithnode import SLOW, check, promises, run, until
 
 EVERYONE, PARCEL = "<FULLBROADCAST>", b'{"event":"parcel"'
 SECONDS = 8  # of flood
-PAUSE = 0.2  # under half of the stall time
+PAUSE = 0.2 * SLOW  # under half of the stall time
+STALL = ("-stall", f"{int(500 * SLOW)}ms")  # the default, stretched with all else under sanitizers
 
 
 class SlowProgram:
@@ -77,8 +78,9 @@ def lossless(node):
 
 
 def slow_program(lab, size, piece, pause, *flags):
+    flags = (*STALL, *flags)
     sender = lab.node("-exclusive", *flags)
-    program = SlowProgram(lab.node("-exclusive", "-peers", sender.endpoint, *flags, start=False), piece, pause)
+    program = SlowProgram(lab.node("-exclusive", "-peers", sender.endpoint, *flags, start=False), piece, pause * SLOW)
     lab.closers.append(program.close)
     check(program.is_online.wait(10 * SLOW), "the program is not online")
     flood(sender, size)
@@ -105,7 +107,7 @@ def a_program_that_needs_seconds_for_one_message_loses_nothing(lab):
 
 @promises("F29")
 def a_chain_of_relays_waits_for_its_slow_end(lab):
-    flags = ("-relay", "-queue", "32")
+    flags = (*STALL, "-relay", "-queue", "32")
     first = lab.node("-exclusive", *flags)
     middle = lab.node("-exclusive", "-peers", first.endpoint, *flags)
     middle.wait_online(first)
@@ -132,7 +134,7 @@ class SlowPeer:
         try:
             while data := self.peer.sock.recv(self.piece):
                 self.got += len(data)
-                time.sleep(self.pause)
+                time.sleep(self.pause * SLOW)
         except OSError:
             pass
 
@@ -143,7 +145,7 @@ class SlowPeer:
 @promises("F29")
 def another_program_that_reads_slowly_loses_nothing(lab):
     """On loopback TCP tells of its steps when about 100 KiB are free."""
-    node = lab.node("-exclusive", "-acceptInterval", "0", "-queueBytes", "1M")
+    node = lab.node("-exclusive", *STALL, "-acceptInterval", "0", "-queueBytes", "1M")
     peer = SlowPeer(node, lab.address(), 65536, 0.05)
     lab.closers.append(peer.close)
     node.wait("online")
@@ -156,7 +158,7 @@ def another_program_that_reads_slowly_loses_nothing(lab):
 @promises("F32")
 def a_peer_that_pings_and_does_not_read_has_stalled(lab):
     """Pings as everybody sends them say nothing of what a peer reads."""
-    node = lab.node("-exclusive", "-acceptInterval", "0", "-queueBytes", "1M")
+    node = lab.node("-exclusive", *STALL, "-acceptInterval", "0", "-queueBytes", "1M")
     peer = RawPeer(node, lab.address())
     lab.closers.append(peer.close)
     node.wait("online")
@@ -171,7 +173,7 @@ def a_peer_that_pings_and_does_not_read_has_stalled(lab):
 
 def slow_and_fast(lab, *flags):
     """A node that floods a slow peer and a fast one: the bytes that the fast one gets in a while, and the drops."""
-    node = lab.node("-exclusive", "-acceptInterval", "0", "-queueBytes", "1M", *flags)
+    node = lab.node("-exclusive", *STALL, "-acceptInterval", "0", "-queueBytes", "1M", *flags)
     slow, fast = SlowPeer(node, lab.address(), 65536, 0.05), SlowPeer(node, lab.address(), 65536, 0)
     lab.closers += [slow.close, fast.close]
     until(lambda: node.status()["incoming"] == 2, 5, "both peers are online")

@@ -396,7 +396,7 @@ static inline void online(struct world *w, struct peer_ref slot, const char *tex
     online_as(w, slot, text, node_id, (struct peer_id){.size = 0});
 }
 
-/* `as` is NULL where there was no memory to say more. */
+/* `as` is NULL if there was no memory to say more. */
 static inline void ended_as(struct world *w, struct peer_ref slot, enum end_reason reason,
                             const struct ending *as)
 {

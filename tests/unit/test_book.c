@@ -963,7 +963,7 @@ static void test_restore_after_a_leap(void **state)
         int64_t written, read;
     } leaps[] = {
         {NOW, NOW - 365 * DAY}, /* back by a year */
-        {NOW, 5 * SECOND},      /* back to 1970, where a clock begins that has no battery */
+        {NOW, 5 * SECOND},      /* back to 1970, if a clock begins that has no battery */
         {MINUTE, NOW},          /* and forward from there */
         {NOW, NOW + HOUR},      /* no leap at all */
     };

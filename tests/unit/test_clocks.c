@@ -7,7 +7,7 @@
 #define DAY    (24 * HOUR)
 #define YEAR   (365 * DAY)
 
-/* As the kit's wall clock begins in 2023: from 1970, where a clock begins that has no battery; and so on. */
+/* As the kit's wall clock begins in 2023: from 1970, if a clock begins that has no battery; and so on. */
 static const int64_t leaps[] = {54 * YEAR, YEAR, DAY, -HOUR, -YEAR, -50 * YEAR};
 #define N_LEAPS (sizeof leaps / sizeof leaps[0])
 

@@ -303,7 +303,7 @@ static void two_kinds_are_two_messages(void **state)
     }
 }
 
-/* Also where it is not remembered who sent what (-echo 0). */
+/* Also if it is not remembered who sent what (-echo 0). */
 static void a_relay_sends_nothing_back(void **state)
 {
     struct world *w = world_new();
@@ -728,7 +728,7 @@ static void bad_handshakes_end_in_refusal(void **state)
     world_free(w);
 }
 
-/* To tell them where else to go costs a connection each. */
+/* To tell them if else to go costs a connection each. */
 static void a_full_node_refuses_so_many_at_once(void **state)
 {
     struct world *w = world_new();
@@ -894,7 +894,7 @@ static void what_is_lost_because_a_peer_stalled_costs_it(void **state)
     world_free(w);
 }
 
-/* Also where there was no memory to say more. */
+/* Also if there was no memory to say more. */
 /* But the node's own requests and answers are nobody's loss. */
 static void what_an_end_has_lost_is_told(void **state)
 {

@@ -318,7 +318,7 @@ static void unknown_by_another(struct side *s)
     feed_type(s, 0x77, carol);
 }
 
-/* Where the signature covers the message, another message makes it somebody else's. */
+/* If the signature covers the message, another message makes it somebody else's. */
 static void message_replaced(struct side *s)
 {
     struct forgery f = forgery(s->protocol, alice, DDRP_UPDATE);

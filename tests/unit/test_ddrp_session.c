@@ -47,7 +47,7 @@ static void test_meeting(void **state)
     }
 }
 
-/* A port that is claimed counts only where a Hello has one. */
+/* A port that is claimed counts only if a Hello has one. */
 static void test_claimed_port(void **state)
 {
     (void)state;
@@ -502,7 +502,7 @@ static void test_silence(void **state)
     }
 }
 
-/* What is ignored is a sign of life only where it is the peer's own. */
+/* What is ignored is a sign of life only if it is the peer's own. */
 static void test_silence_and_ignored(void **state)
 {
     (void)state;

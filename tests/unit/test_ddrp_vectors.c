@@ -137,7 +137,7 @@ static bool is_odd(const json_t *stream)
     return is(stream, "what", "wrong_magic") || is(stream, "what", "truncated");
 }
 
-/* What the signature covers, and, where it was not spoilt, that ours is the same to the byte. */
+/* What the signature covers, and, if it was not spoilt, that ours is the same to the byte. */
 static void expect_signature(const json_t *stream, const struct ddrp_envelope *e)
 {
     const struct ddrp_revision *r = revision_of(protocol_of(stream));

@@ -65,7 +65,7 @@ static int socket_at(const struct endpoint *e, struct sockaddr_storage *address,
     return fd;
 }
 
-/* A target that listens, at a port that is free. False where the system has no such address. */
+/* A target that listens, at a port that is free. False if the system has no such address. */
 static bool add_alive(const char *ip)
 {
     struct endpoint *e = &targets[c->terms.n_targets];
@@ -155,7 +155,7 @@ static void a_dead_address_is_not_waited_for(void **state)
     assert_reached(1, SOON_MS);
 }
 
-/* Also where the timeout is short. */
+/* Also if the timeout is short. */
 static void the_last_of_many_addresses_is_reached(void **state)
 {
     char ip[32];

@@ -427,7 +427,7 @@ static void who_is_connected_already_is_dialed_last(void **state)
     world_free(w);
 }
 
-/* Also where one is dialed after the other. */
+/* Also if one is dialed after the other. */
 static void dials_are_spread_over_groups_in_use(void **state)
 {
     struct world *w = internet_world();

@@ -90,7 +90,7 @@ static void expect_reason(const struct session_event *ev)
     assert_true(ev->end.n_alternatives <= ALTERNATIVES_MAX);
 }
 
-/* Lets a session read these bytes, which end where their memory ends; true where it is still open. */
+/* Lets a session read these bytes, which end where their memory ends; true if it is still open. */
 static bool digest(struct side *s, const uint8_t *bytes, size_t n)
 {
     size_t at = 0;

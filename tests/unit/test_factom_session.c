@@ -1074,7 +1074,7 @@ static uint32_t next_random(void)
     return random_state >> 8;
 }
 
-/* Field 0 does not exist. protobuf-c sees that only where it is written in one byte. */
+/* Field 0 does not exist. protobuf-c sees that only if it is written in one byte. */
 static bool has_field_0(const FactomWire__Msg *m)
 {
     for (size_t i = 0; i < m->base.n_unknown_fields; i++) {

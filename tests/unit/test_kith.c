@@ -496,7 +496,7 @@ static void closing_sends_what_is_queued(void **state)
     kith_close(b);
 }
 
-/* Also where the application looks only when all has come. */
+/* Also if the application looks only when all has come. */
 static void a_peer_comes_then_speaks_then_goes(void **state)
 {
     struct kith *a, *b = open_set("127.0.77.2", NULL, NULL);
@@ -589,7 +589,7 @@ static void post_turn(const struct turns *t, uint64_t number)
         sched_yield();
 }
 
-/* False where the time is over. Where there are more busy threads than processors, each turn waits until the
+/* False if the time is over. If there are more busy threads than processors, each turn waits until the
  * other side has a processor: so many turns as there is time for must do then. */
 static bool wait_for_turn(const struct turns *t, uint64_t number, int64_t by)
 {

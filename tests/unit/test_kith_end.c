@@ -56,7 +56,7 @@ static void fill_again(struct kith *a, const char *name_of_b)
 
         while (kith_send(a, name_of_b, large, sizeof large, 0) == KITH_OK)
             sent++;
-        untrue += sent == 0; /* once, where the node was interrupted as it told of room that is used by now */
+        untrue += sent == 0; /* once, if the node was interrupted as it told of room that is used by now */
         assert_true(untrue < 3);
     }
 }

@@ -1,4 +1,4 @@
-/* Every function of kith.h, given NULL where it needs something, or a size that lies. */
+/* Every function of kith.h, given NULL if it needs something, or a size that lies. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -318,7 +318,7 @@ static bool fill_one(struct flock_writer *w, uint32_t i)
     return true;
 }
 
-/* True where anything was posted. */
+/* True if anything was posted. */
 static bool fill_all(struct flock_writer *w)
 {
     bool moved = false;
@@ -343,7 +343,7 @@ static void *flock_write(void *argument)
     return NULL;
 }
 
-/* Takes a few, and lists the mailbox again where it leaves something. Returns how many. */
+/* Takes a few, and lists the mailbox again if it leaves something. Returns how many. */
 static size_t visit(struct mailbox *m, uint64_t *next)
 {
     mailbox_unlist(m);
@@ -458,7 +458,7 @@ static void note_seen(struct race *r, struct message *message, _Atomic uint64_t 
     parcel_release(message->parcel);
 }
 
-/* Drops until there is room. Where there is nothing to drop, the reader is just about to be done with what it
+/* Drops until there is room. If there is nothing to drop, the reader is just about to be done with what it
  * took. */
 static bool post_by_dropping(struct race *r, const struct message *message)
 {

@@ -477,7 +477,7 @@ static void peers_add_up(void **state)
     options_free(&o);
 }
 
-/* A protocol whose peers prove who they are, or NULL where this build has none. */
+/* A protocol whose peers prove who they are, or NULL if this build has none. */
 static const struct protocol *with_identities(void)
 {
     const struct protocol *p = protocol_at(0);
@@ -602,7 +602,7 @@ static void ids(void **state)
     assert_error(line, bad);
 }
 
-/* Where `name` is NULL it is the one that nobody chose. */
+/* If `name` is NULL it is the one that nobody chose. */
 static void assert_identity_file(const char *protocol, const char *line, const char *where, const char *name)
 {
     char words[256], standard[64], path[128];

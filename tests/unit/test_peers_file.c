@@ -622,7 +622,7 @@ static void test_failed_write_leaves_the_old(void **state)
     book_snapshot_free(s);
 }
 
-/* How many entries the file has; -1 where it cannot be read. */
+/* How many entries the file has; -1 if it cannot be read. */
 static int entries_in(const char *path)
 {
     struct got g = get(path);

@@ -911,7 +911,7 @@ static void an_outlet_drops_just_enough_when_the_reader_stalls(void **state)
     assert_true(o.stalled);
     assert_int_equal(outlet_deadline(&o, STALL_MS), INT64_MAX);
     assert_fill(o.mailbox, 3, 80);
-    /* Stalled, each post drops at once, and nothing where it fits. */
+    /* Stalled, each post drops at once, and nothing if it fits. */
     assert_int_equal(put(&o, 5, 20, STALL_MS, &d), OUTLET_POSTED);
     assert_int_equal(d.count, 2);
     assert_int_equal(put(&o, 6, 20, STALL_MS, &d), OUTLET_POSTED);

@@ -704,7 +704,7 @@ static void pass_on(void *context, struct seed_report *report)
         abort();
 }
 
-/* NULL where none comes in that time. */
+/* NULL if none comes in that time. */
 static struct seed_report *next_report(int timeout_ms)
 {
     struct pollfd p = {.fd = reports[0], .events = POLLIN};
@@ -758,7 +758,7 @@ static struct seed_fetcher *start_with(const char *url, const struct address *dn
     return f;
 }
 
-/* How long it took; INT64_MAX where the stop itself did, which must not block. */
+/* How long it took; INT64_MAX if the stop itself did, which must not block. */
 static int64_t end(struct seed_fetcher *f)
 {
     int64_t start = clock_ms();
