@@ -27,7 +27,7 @@ struct front {
     void (*close)(struct front *f);
 };
 
-/* Fills the rest of *f, whose node, out and protocol are set and outlive it. False where memory is short. */
+/* Fills the rest of *f, whose node, out and protocol are set and outlive it. False if memory is short. */
 bool console_front(struct front *f, bool prompt);
 bool json_front(struct front *f);
 

@@ -170,7 +170,7 @@ static int write_new(const char *path, const char *text, size_t size)
     return linked ? sync_folder_of(path) : -1;
 }
 
-/* False where memory is short: no protocol refuses so many in a row. */
+/* False if memory is short: no protocol refuses so many in a row. */
 static bool draw(const struct protocol *p, struct key *k)
 {
     for (int i = 0; i < DRAWS; i++) {
@@ -182,7 +182,7 @@ static bool draw(const struct protocol *p, struct key *k)
     return false;
 }
 
-/* Where `path` is a link that leads to nothing yet, the file that it leads to is made. */
+/* If `path` is a link that leads to nothing yet, the file that it leads to is made. */
 static int write_behind_links(const char *path, const char *text, size_t size)
 {
     struct place place;

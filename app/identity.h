@@ -7,7 +7,7 @@
 
 #include "protocol/protocol.h"
 
-/* Any thread; blocks on the disk. Fills terms->secret and terms->id from the file at `path`. Where there is
+/* Any thread; blocks on the disk. Fills terms->secret and terms->id from the file at `path`. If there is
  * none, a secret is drawn and is on the disk when this returns: mode 0600; the folder must be there.
  * If `path` is a link that leads to nothing yet, the file that it leads to is made. Of several processes that
  * start at once one writes the file, and all get what it holds. A process that is killed meanwhile leaves a

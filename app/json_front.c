@@ -24,7 +24,7 @@ struct json_state {
 
 /* --- answers --- */
 
-/* Takes the object, NULL where memory was short. `id` may be NULL. */
+/* Takes the object, NULL if memory was short. `id` may be NULL. */
 static void write_object(struct front *f, json_t *object, const char *id)
 {
     char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
@@ -52,7 +52,7 @@ static void compact(struct json_state *s)
     s->first = 0;
 }
 
-/* A number for a request; 0 where memory is short. Keeps a copy of id. */
+/* A number for a request; 0 if memory is short. Keeps a copy of id. */
 static uint64_t remember(struct json_state *s, const char *id)
 {
     char *copy;
@@ -232,7 +232,7 @@ static void json_parcel(struct front *f, const struct kith_parcel *p)
     sodium_bin2base64(base64, size, p->bytes, p->size, sodium_base64_VARIANT_ORIGINAL);
     o = json_pack("{ss ss sI ss ss}", "event", "parcel", "peer", p->peer, "connection",
                   (json_int_t)p->connection, "kind", p->kind, "base64", base64);
-    text = json_stringn(p->bytes, p->size); /* NULL where it is not UTF-8 */
+    text = json_stringn(p->bytes, p->size); /* NULL if it is not UTF-8 */
     if (text)
         json_object_set_new(o, "text", text);
     free(base64);
@@ -280,7 +280,7 @@ static bool has_kind(const struct front *f, const char *name)
     return false;
 }
 
-/* Where the request names a kind, the protocol has it. False with an error written. */
+/* If the request names a kind, the protocol has it. False with an error written. */
 static bool kind_is_good(struct front *f, json_t *o, const char *id)
 {
     json_t *kind = json_object_get(o, "kind"), *message;

@@ -34,7 +34,7 @@ struct name {
 struct kith {
     unsigned forks; /* descriptors_forks() where it was opened: it is of no use in a child of that process */
     const struct options *options;
-    struct options own; /* what *options is, where the node was opened with a kith_config */
+    struct options own; /* what *options is, if the node was opened with a kith_config */
     struct log_sink sink;
     kith_log_function *log;
     void *log_context;
@@ -60,7 +60,7 @@ const char *kith_version(void)
 
 /* --- what callers may get wrong --- */
 
-/* What becomes of a call on that node; KITH_OK where it can be spoken to. A node of the process that this one
+/* What becomes of a call on that node; KITH_OK if it can be spoken to. A node of the process that this one
  * was forked from has no threads here. */
 static enum kith_result look_at(const struct kith *node)
 {
@@ -74,7 +74,7 @@ static bool is_here(const struct kith *node)
     return look_at(node) == KITH_OK;
 }
 
-/* Where the caller has no room for an error text: room that nobody reads. */
+/* If the caller has no room for an error text: room that nobody reads. */
 static char *error_room(char *error, size_t *error_size, char nowhere[1])
 {
     if (error && *error_size > 0)

@@ -20,7 +20,7 @@ struct lines {
 void lines_init(struct lines *l, int fd, size_t longest);
 void lines_fini(struct lines *l);
 
-/* One read; to be called when poll says so, and then does not block. Where memory is short or reading fails,
+/* One read; to be called when poll says so, and then does not block. If memory is short or reading fails,
  * input has ended; a terminal that is another's since that poll may refuse one read. */
 void lines_read(struct lines *l);
 

@@ -78,7 +78,7 @@ static void take_signals(struct program *p)
     }
 }
 
-/* Gives a line to the front; false where it must be given again. */
+/* Gives a line to the front; false if it must be given again. */
 static bool give_line(struct program *p, char *line, size_t size)
 {
     switch (p->front.line(&p->front, line, size)) {
@@ -140,7 +140,7 @@ static void take_lines(struct program *p)
     }
 }
 
-/* True where there may be more. */
+/* True if there may be more. */
 static bool take_items(struct program *p)
 {
     for (int i = 0; i < ITEMS_AT_ONCE && !output_is_full(&p->out); i++) {

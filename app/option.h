@@ -66,7 +66,7 @@ struct option {
 const struct option *option_at(size_t i);
 size_t option_index(const struct option *op);
 
-/* The row of that name, spelt exactly so (a flag) or letters' case aside (a key of the file); NULL where
+/* The row of that name, spelt exactly so (a flag) or letters' case aside (a key of the file); NULL if
  * there is none. */
 const struct option *option_find(const char *name);
 const struct option *option_find_any_case(const char *name);

@@ -32,7 +32,7 @@ void options_free(struct options *o)
 
 /* --- collecting --- */
 
-/* `a` may be NULL; else a space comes between. NULL where memory is short. */
+/* `a` may be NULL; else a space comes between. NULL if memory is short. */
 static char *join(const char *a, const char *b)
 {
     size_t na = a == NULL ? 0 : strlen(a) + 1;

@@ -5,7 +5,7 @@
  * network that were chosen, and checks them against each other. One table (app/option_table.c) drives the
  * flags, the file's keys, the checks and the help; docs/kith.1 describes every option.
  *
- * One thread at a time uses a struct options. Where a function fails, `error` holds one line that names the
+ * One thread at a time uses a struct options. If a function fails, `error` holds one line that names the
  * option, or the file and line, without a newline and without the program's name. */
 #ifndef KITH_APP_OPTIONS_H
 #define KITH_APP_OPTIONS_H
@@ -22,7 +22,7 @@
 
 enum network_choice { NETWORK_MAIN, NETWORK_TEST, NETWORK_LOCAL, NETWORK_CUSTOM, NETWORK_CHOICES };
 
-/* Where a setting comes from. The flag wins over the file's key for the network (LocalNetworkPort), which
+/* If a setting comes from. The flag wins over the file's key for the network (LocalNetworkPort), which
  * wins over the file's key for any network (NetworkPort). */
 enum option_origin {
     ORIGIN_FLAG,
@@ -32,7 +32,7 @@ enum option_origin {
 };
 
 struct options {
-    struct config config; /* complete after options_finish, but for terms.nonce and, where no nodeName is set,
+    struct config config; /* complete after options_finish, but for terms.nonce and, if no nodeName is set,
                            * terms.node_id, which whoever opens the node draws, and terms.secret and terms.id,
                            * which identity_load reads */
     bool json, show_version, show_help, show_identity;
@@ -41,9 +41,9 @@ struct options {
     char home[CONFIG_PATH_MAX]; /* known from options_load or options_finish on; nothing here creates it */
     char config_path[CONFIG_PATH_MAX];
     bool has_config_file;                    /* options_load has read it */
-    char identity_file[CONFIG_PATH_MAX];     /* "" where the protocol has no identities */
+    char identity_file[CONFIG_PATH_MAX];     /* "" if the protocol has no identities */
     char notice[OPTIONS_NOTICE_MAX];         /* for the log: what options_load passed over; "" for nothing */
-    char *given[OPTIONS_MOST][ORIGIN_COUNT]; /* texts, from malloc; NULL where nothing was given */
+    char *given[OPTIONS_MOST][ORIGIN_COUNT]; /* texts, from malloc; NULL if nothing was given */
 };
 
 /* The whole start of the program: flags, then the configuration file, then options_finish; blocks on the
@@ -51,7 +51,7 @@ struct options {
  * filled. 0, and the caller calls options_free; or -1 with `error`, and *o holds nothing. */
 int options_parse(struct options *o, int argc, char *const *argv, char *error, size_t error_size);
 
-/* The same in steps, for a program that embeds the library: init; set, any number of times; load, where a
+/* The same in steps, for a program that embeds the library: init; set, any number of times; load, if a
  * configuration file is wanted; finish. */
 void options_init(struct options *o);
 

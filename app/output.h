@@ -24,7 +24,7 @@ struct output {
     int error;   /* an error number: what kept the text from being written; all further text is thrown away */
 };
 
-/* `fd` stays the caller's, and its mode is not changed. False where memory or a thread is short. */
+/* `fd` stays the caller's, and its mode is not changed. False if memory or a thread is short. */
 bool output_init(struct output *o, int fd);
 
 /* Waits for the text that is left while the other end goes on taking it, until by_ms (of clock_ms) at most,

@@ -15,10 +15,10 @@ const char *text_shown(const char *text, char buf[TEXT_SHOWN_MAX]);
 /* Letters' case aside. */
 bool text_equal(const char *a, const char *b);
 
-/* What follows `prefix` in `text`, letters' case aside; NULL where it does not start so. */
+/* What follows `prefix` in `text`, letters' case aside; NULL if it does not start so. */
 const char *text_after(const char *text, const char *prefix);
 
-/* True where there is a control character, those from U+0080 to U+009F among them: no name and no URL holds
+/* True if there is a control character, those from U+0080 to U+009F among them: no name and no URL holds
  * one. */
 bool text_has_control(const char *text);
 

@@ -18,7 +18,7 @@ static void tell_bad_entry(const char *entry, size_t length, const char *why, ch
     snprintf(bad, bad_size, "\"%s%s\" %s", shown, n < length ? "..." : "", why);
 }
 
-/* NULL where it is one. A link-local address is on every link: without its interface nobody can dial it. */
+/* NULL if it is one. A link-local address is on every link: without its interface nobody can dial it. */
 static const char *why_no_address(const char *entry, size_t length, struct address *a)
 {
     struct endpoint e;

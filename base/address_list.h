@@ -13,7 +13,7 @@
 
 struct address_list {
     size_t n;
-    struct address *items; /* from malloc; NULL where n is 0 */
+    struct address *items; /* from malloc; NULL if n is 0 */
 };
 
 /* Any thread; does not block. Reads "host:port host:port" or "host:port,ID@host:port" (any mix of spaces,

@@ -11,7 +11,7 @@
 int descriptors_watch_forks(void);
 
 /* How many forks lie between this process and the one that loaded the library: whoever finds another number
- * than before is in a child, where the threads and descriptors of before are not. Any thread. */
+ * than before is in a child, if the threads and descriptors of before are not. Any thread. */
 unsigned descriptors_forks(void);
 
 /* Writes a new descriptor down, and returns it; one below 0 is returned as it is, and errno is kept. Any

@@ -1,4 +1,4 @@
-/* Where a node can be reached: an IP address with a port, or, where an operator wrote it, a host name with a
+/* If a node can be reached: an IP address with a port, or, if an operator wrote it, a host name with a
  * port. */
 #ifndef KITH_BASE_ENDPOINT_H
 #define KITH_BASE_ENDPOINT_H
@@ -29,7 +29,7 @@ _Static_assert(sizeof(struct endpoint) == 18, "struct endpoint must have no padd
 /* What proves who a peer is, in protocols that have such a thing: a public key, or its hash. */
 #define PEER_ID_MAX 64
 struct peer_id {
-    uint8_t size; /* 0 where it is not known, or there is none */
+    uint8_t size; /* 0 if it is not known, or there is none */
     uint8_t bytes[PEER_ID_MAX];
 };
 
@@ -44,7 +44,7 @@ struct address {
 /* None of these functions blocks or allocates; any thread may call them. */
 
 /* Reads "1.2.3.4", "::1", "fe80::1%2" (no brackets; the zone a number, and for link-local addresses alone).
- * "::ffff:1.2.3.4" is 1.2.3.4. False where the text is none of them; *ip is then untouched. */
+ * "::ffff:1.2.3.4" is 1.2.3.4. False if the text is none of them; *ip is then untouched. */
 bool ip_parse(struct ip *ip, const char *text);
 bool ip_is_v4(const struct ip *ip);
 bool ip_equal(const struct ip *a, const struct ip *b);
@@ -61,7 +61,7 @@ bool ip_is_unspecified_v6(const struct ip *ip); /* "::" */
 
 /* fe80::/10. Without a scope nobody can dial it, and the scope means nothing to anybody else. */
 bool ip_is_link_local(const struct ip *ip);
-uint32_t ip_scope(const struct ip *ip); /* 0 where it has none */
+uint32_t ip_scope(const struct ip *ip); /* 0 if it has none */
 
 /* Two addresses are of one network group where their first 16 bits (IPv4) or 32 bits (IPv6) are equal. */
 uint64_t ip_group(const struct ip *ip);
@@ -105,7 +105,7 @@ bool address_from_parts(struct address *a, const char *host, size_t host_length,
  * ENDPOINT_TEXT_MAX. */
 const char *address_format(const struct address *a, char *buf, size_t size);
 
-/* True, with the endpoint, where the host is an IP address already; "fe80::1%eth0" is none, its interface
+/* True, with the endpoint, if the host is an IP address already; "fe80::1%eth0" is none, its interface
  * must be looked up. */
 bool address_is_ip(const struct address *a, struct endpoint *e);
 

@@ -68,7 +68,7 @@ static void chain(struct table *t, size_t i)
     *bucket = (uint32_t)i;
 }
 
-/* Where the number of row `i` is written: in its bucket or in the row before it. */
+/* If the number of row `i` is written: in its bucket or in the row before it. */
 static uint32_t *link_to(const struct table *t, size_t i)
 {
     uint32_t *link = bucket_of(t, table_row(t, i));

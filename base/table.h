@@ -32,14 +32,14 @@ void table_clear(struct table *t); /* frees the memory; the table is empty then 
 
 /* Row `i` of `t->n`. It stays where it is until the next table_add, table_remove or table_evict. */
 void *table_row(const struct table *t, size_t i);
-void *table_find(const struct table *t, const void *key); /* NULL where there is none */
+void *table_find(const struct table *t, const void *key); /* NULL if there is none */
 size_t table_index(const struct table *t, const void *row);
 
 /* The rows that share a chain with `key`, TABLE_NONE at the end. Rows of other keys may be among them. */
 uint32_t table_chain_first(const struct table *t, const void *key);
 uint32_t table_chain_next(const struct table *t, uint32_t row);
 
-/* A new row with that key, the rest zero. The key must not be in the table. NULL where memory is short. */
+/* A new row with that key, the rest zero. The key must not be in the table. NULL if memory is short. */
 void *table_add(struct table *t, const void *key);
 void table_remove(struct table *t, size_t i); /* the last row takes its place */
 

@@ -56,7 +56,7 @@ struct crowd {
     size_t n, online, gone, complete;
     uint64_t messages, pings;
     uint64_t begun_ns;
-    int poller, listener; /* -1 where there is none */
+    int poller, listener; /* -1 if there is none */
     bool told_online, told_complete;
 };
 
@@ -105,7 +105,7 @@ static void send_handshake(const struct peer *p, uint16_t port)
     n += put_number(body + n, 6, UINT64_C(0x5eed0000) + p->number);
     memcpy(out, preamble, PREAMBLE);
     frame_head(out + PREAMBLE, n);
-    /* Where the node has closed already, the next read says so. */
+    /* If the node has closed already, the next read says so. */
     (void)write_all(p->frames.fd, out, PREAMBLE + FRAME_HEAD + n);
 }
 
@@ -119,7 +119,7 @@ static void send_pong(const struct peer *p)
     (void)write_all(p->frames.fd, out, FRAME_HEAD + n);
 }
 
-/* Takes a varint off the front; false where there is none. */
+/* Takes a varint off the front; false if there is none. */
 static bool take_varint(const unsigned char **at, const unsigned char *end, uint64_t *value)
 {
     *value = 0;
@@ -255,7 +255,7 @@ static void dial_all(struct crowd *c)
     }
 }
 
-/* False where nothing has come for so long. */
+/* False if nothing has come for so long. */
 static bool hear_all(struct crowd *c, int timeout_ms)
 {
     struct epoll_event events[EVENTS];

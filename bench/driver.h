@@ -33,7 +33,7 @@ struct role {
 };
 
 /* Reads the options, runs the role that they name, and returns the status for main. `own` takes an option
- * that only this driver knows, and says whether it does; NULL where there are none. */
+ * that only this driver knows, and says whether it does; NULL if there are none. */
 int driver_main(int argc, char **argv, const struct role roles[],
                 bool (*own)(const char *name, const char *value));
 

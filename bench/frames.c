@@ -19,7 +19,7 @@ void frames_end(struct frames *f)
     close(f->fd);
 }
 
-/* Moves what is not taken to the front, but only where there is little room behind it. */
+/* Moves what is not taken to the front, but only if there is little room behind it. */
 static void make_room(struct frames *f)
 {
     if (f->at == f->have) {

@@ -31,7 +31,7 @@ void frames_end(struct frames *f); /* closes the descriptor */
  * the time that the socket may wait is over. */
 bool frames_read(struct frames *f);
 
-/* The first `size` bytes that are not taken yet, which are no frame; NULL where they have not all come. */
+/* The first `size` bytes that are not taken yet, which are no frame; NULL if they have not all come. */
 static inline const unsigned char *frames_take(struct frames *f, size_t size)
 {
     const unsigned char *bytes = f->bytes + f->at;
@@ -42,7 +42,7 @@ static inline const unsigned char *frames_take(struct frames *f, size_t size)
     return bytes;
 }
 
-/* NULL where no further one is complete. */
+/* NULL if no further one is complete. */
 static inline const unsigned char *frames_next(struct frames *f, size_t *size)
 {
     const unsigned char *head = f->bytes + f->at;

@@ -47,7 +47,7 @@ static void set_number(struct kith_config *config, const char *name, uint64_t va
 }
 
 /* Listens on `port`, 0 for any free one, and keeps a connection to the port `dial` where that is not 0. What
- * is set here but for the limits makes the node a private one; the limits are raised only where a single hub
+ * is set here but for the limits makes the node a private one; the limits are raised only if a single hub
  * has more receivers than they allow. */
 static struct kith *open_node(const struct job *j, uint16_t port, uint16_t dial)
 {
@@ -113,7 +113,7 @@ static void note(struct station *s, const struct kith_event *e)
     }
 }
 
-/* False where there is none now. Events are noted on the way. */
+/* False if there is none now. Events are noted on the way. */
 static bool next_parcel(struct station *s, struct kith_parcel *parcel)
 {
     struct kith_item item;
@@ -132,7 +132,7 @@ static bool next_parcel(struct station *s, struct kith_parcel *parcel)
     }
 }
 
-/* False where nothing comes for so long. */
+/* False if nothing comes for so long. */
 static bool wait_readable(int fd, int timeout_ms)
 {
     struct pollfd p = {.fd = fd, .events = POLLIN};
@@ -213,7 +213,7 @@ static bool take_some(struct station *s)
     return n > 0;
 }
 
-/* False where none of them has had anything for too long. */
+/* False if none of them has had anything for too long. */
 static bool wait_any(const struct station s[], struct pollfd fds[], size_t n)
 {
     int ready;

@@ -18,7 +18,7 @@ int loopback_accept(int listener);
 /* Blocks. From `source`, or where that is ANY_ADDRESS from whichever the kernel chooses. */
 int loopback_connect(uint32_t source, uint32_t address, uint16_t port);
 
-/* Block until all of it has gone or come; false where the connection has ended before. */
+/* Block until all of it has gone or come; false if the connection has ended before. */
 bool write_all(int fd, const void *bytes, size_t size);
 bool read_all(int fd, void *bytes, size_t size);
 

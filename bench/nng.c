@@ -41,7 +41,7 @@ static void bump(const struct counter *c)
         die("eventfd: %s", strerror(errno));
 }
 
-/* False where it takes longer. */
+/* False if it takes longer. */
 static bool wait_for(struct counter *c, size_t wanted, int timeout_ms)
 {
     struct pollfd p = {.fd = c->fd, .events = POLLIN};

@@ -93,7 +93,7 @@ static void fan_send(const struct job *j)
 
 /* --- receiving --- */
 
-/* False where nothing more comes or need come. */
+/* False if nothing more comes or need come. */
 static bool take(struct frames *f, struct tally *t)
 {
     const unsigned char *bytes;

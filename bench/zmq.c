@@ -102,7 +102,7 @@ static void send_bytes(void *socket, const void *bytes, size_t size)
         check(zmq_errno() == EINTR, "zmq_msg_send");
 }
 
-/* False where there is none, within IDLE_LIMIT_MS unless the flags say not to wait. */
+/* False if there is none, within IDLE_LIMIT_MS unless the flags say not to wait. */
 static bool receive(void *socket, zmq_msg_t *m, int flags)
 {
     zmq_msg_init(m);
@@ -139,7 +139,7 @@ static void thr_send(const struct job *j)
     report_sent(&f, ended_ns);
 }
 
-/* The coming (1) or going (0) of every receiver. False where one of them takes too long. */
+/* The coming (1) or going (0) of every receiver. False if one of them takes too long. */
 static bool await_receivers(const struct job *j, void *socket, unsigned char kind)
 {
     for (size_t i = 0; i < j->receivers; i++) {

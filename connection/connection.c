@@ -156,7 +156,7 @@ static bool may_give_back(const struct connection *c)
 
 /* Nothing has come for a while: others may have what this thread keeps. Outbound's memory is the controller's
  * to give back, as its writer. It is told where its lane is empty, so that there is always room for the end.
- * Where it has left anything in inbound, all this is tried once more after a while. */
+ * If it has left anything in inbound, all this is tried once more after a while. */
 static void give_back(struct connection *c)
 {
     struct message m = {.type = MSG_RESTS, .peer = c->terms.ref};

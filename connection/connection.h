@@ -35,7 +35,7 @@ struct connection_terms {
     const struct node_terms *node; /* outlives the connection */
     const struct ip *bind;         /* address to dial from, outlives the connection; NULL for any */
     struct address to;             /* whom to dial; not used where fd >= 0 */
-    /* Where that is: a host name's addresses, copied by connection_start. None where `to` is an IP address.
+    /* If that is: a host name's addresses, copied by connection_start. None if `to` is an IP address.
      * They are tried each beside those before it, 250 ms later; who answers first has it. */
     const struct endpoint *targets;
     size_t n_targets;       /* up to TARGETS_MAX */
@@ -44,7 +44,7 @@ struct connection_terms {
     bool refuse;            /* answer the handshake with a refusal that carries alternatives, and end */
     const struct endpoint *alternatives; /* copied by connection_start */
     size_t n_alternatives;               /* up to ALTERNATIVES_MAX */
-    /* Makes the digest of what the peer says, where it is still in the processor's cache; NULL for 0 in its
+    /* Makes the digest of what the peer says, if it is still in the processor's cache; NULL for 0 in its
      * place. On the connection's thread; the context outlives the connection. */
     uint64_t (*digest)(const void *context, uint32_t kind, const struct parcel *p);
     const void *digest_context;
@@ -68,7 +68,7 @@ struct connection_counts {
 };
 
 /* The controller's thread; does not block. Copies *terms, with the alternatives and targets, and starts the
- * thread. Takes terms->fd, also on failure. NULL where threads, descriptors or memory are short. */
+ * thread. Takes terms->fd, also on failure. NULL if threads, descriptors or memory are short. */
 struct connection *connection_start(const struct connection_terms *terms);
 
 /* Any thread, between start and free; none blocks. The mailboxes live as long as the connection. */

@@ -27,7 +27,7 @@ static size_t in_limit(const struct connection *c)
 
 /* Takes from, or gives back to, what the buffers of all connections share. Relaxed: nothing but the number
  * itself is agreed upon. Without the atomic step two connections could both take the last of it, and a change
- * could be lost for ever; a subtraction that is undone where it was too much would meanwhile show the others
+ * could be lost for ever; a subtraction that is undone if it was too much would meanwhile show the others
  * less than there is. */
 static bool take_room(struct connection *c, size_t capacity)
 {
@@ -51,7 +51,7 @@ static void drop_buffer(struct connection *c)
     c->in_start = c->in_end = c->in_capacity = 0;
 }
 
-/* False where memory is short, or what all buffers share; the buffer is then as it was. */
+/* False if memory is short, or what all buffers share; the buffer is then as it was. */
 static bool grow(struct connection *c, size_t capacity)
 {
     uint8_t *in;
@@ -128,7 +128,7 @@ static size_t receive(struct connection *c, uint8_t *to, size_t most)
     return 0;
 }
 
-/* True where bytes came. */
+/* True if bytes came. */
 static bool receive_more(struct connection *c)
 {
     size_t n = make_room(c) ? receive(c, c->in + c->in_end, c->in_capacity - c->in_end) : 0;
@@ -298,7 +298,7 @@ static void decode(struct connection *c, int64_t now)
 }
 
 /* Most peers say little, and seldom: what they say is dealt with on the stack. What is left of it goes to a
- * buffer, and so does all that comes from one that has more to say. True where bytes came. Never inlined, for
+ * buffer, and so does all that comes from one that has more to say. True if bytes came. Never inlined, for
  * the reason given with drain. */
 static __attribute__((noinline)) bool receive_little(struct connection *c, int64_t now)
 {

@@ -28,7 +28,7 @@ void ip_limit_clear(struct ip_limit *l); /* frees the memory */
  */
 bool ip_limit_allows(const struct ip_limit *l, const struct ip *ip, int64_t now_ms);
 
-/* A connection of that address is accepted now. False where memory is too short to remember it; then the
+/* A connection of that address is accepted now. False if memory is too short to remember it; then the
  * limit can't be kept, and the caller should not accept it. */
 bool ip_limit_accepted(struct ip_limit *l, const struct ip *ip, int64_t now_ms);
 

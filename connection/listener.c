@@ -175,7 +175,7 @@ static int accept_socket(int listening, struct endpoint *remote)
     return -1;
 }
 
-/* True where there may be another. */
+/* True if there may be another. */
 static bool accept_one(struct listener *l, int listening, int64_t now)
 {
     struct endpoint remote;

@@ -20,7 +20,7 @@ struct listener_terms {
     uint32_t pending;      /* at most so many accepted sockets whose handshake is under way; 0 accepts none */
 
     /* On the listener's thread; must not block. Takes `a` (from malloc) and its socket, which is non-blocking
-     * and close-on-exec, where it returns true: whoever is done with the handshake then, well or not, calls
+     * and close-on-exec, if it returns true: whoever is done with the handshake then, well or not, calls
      * listener_settled once. False: not taken; the listener closes the socket and counts it as untaken. */
     bool (*accepted)(void *context, struct accepted *a);
     void *context;

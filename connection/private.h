@@ -38,7 +38,7 @@ struct connection {
     bool leaving; /* asked to end after what is queued has gone */
     int64_t leave_by;
     bool heard;             /* bytes have come since that was asked */
-    int64_t probe_by;       /* some must come by then; 0 where that was not asked */
+    int64_t probe_by;       /* some must come by then; 0 if that was not asked */
     int64_t busy_ms;        /* when something last came or went */
     enum end_reason asked;  /* why the controller wants it to end */
     struct endpoint remote; /* port 0 until a socket is connected */
@@ -85,7 +85,7 @@ static inline void connection_count(_Atomic uint64_t *counter, uint64_t more)
                           memory_order_relaxed);
 }
 
-/* Takes what the controller asks; true where it asked anything. */
+/* Takes what the controller asks; true if it asked anything. */
 bool connection_controls(struct connection *c, int64_t now);
 
 /* dial.c: blocks in poll(2) up to the dial timeout. The connected socket, or -1 with c->over set. */
@@ -96,15 +96,15 @@ bool connection_error_is_ours(int error);
 /* Makes an accepted or dialed socket fit for use. */
 void connection_tune(int fd);
 
-/* inflow.c: each returns true where it got something done. */
+/* inflow.c: each returns true if it got something done. */
 bool inflow_run(struct connection *c, int64_t now); /* socket -> session -> inbound */
 /* Posts the held message if there is room now: to be tried once more between arming the bell and sleeping. */
 bool inflow_retry(struct connection *c);
 bool inflow_wants(const struct connection *c); /* it would read if there were bytes */
 int64_t
-inflow_deadline(const struct connection *c); /* when it may read again; INT64_MAX where time plays no part */
+inflow_deadline(const struct connection *c); /* when it may read again; INT64_MAX if time plays no part */
 void inflow_event(struct connection *c, struct session_event *ev); /* an event that a tick produced */
-/* Tells the controller, in order with the messages, what the session dealt with itself; true where there was
+/* Tells the controller, in order with the messages, what the session dealt with itself; true if there was
  * any. What finds inbound full is held, and the rest stays for the next call. */
 bool inflow_account(struct connection *c);
 /* Tells a peer that is read more slowly than it sends that it is read on all the same; true if it did. */

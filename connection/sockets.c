@@ -54,7 +54,7 @@ static bool add(struct sockets *s, const struct endpoint *at)
     return true;
 }
 
-/* Where the port was left to the system, it says which one only now. */
+/* If the port was left to the system, it says which one only now. */
 static bool learn_endpoint(struct sockets *s)
 {
     struct sockaddr_storage address = {0};

@@ -15,9 +15,9 @@ struct sockets {
     struct endpoint endpoint; /* of fds[0], with the real port; all have the same port */
 };
 
-/* Any thread; blocks for no longer than bind(2) does. Listens on `bind`, or, where it is NULL, on 0.0.0.0 and
- * [::], the latter only where the system has IPv6. Port 0: one that is free for every socket. False, with
- * `error` filled and nothing left open, where a port is taken or an address is not the system's. */
+/* Any thread; blocks for no longer than bind(2) does. Listens on `bind`, or, if it is NULL, on 0.0.0.0 and
+ * [::], the latter only if the system has IPv6. Port 0: one that is free for every socket. False, with
+ * `error` filled and nothing left open, if a port is taken or an address is not the system's. */
 bool sockets_open(struct sockets *s, const struct ip *bind, uint16_t port, char *error, size_t error_size);
 void sockets_close(struct sockets *s); /* any thread; idempotent */
 

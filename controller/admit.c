@@ -65,7 +65,7 @@ static bool is_barred(struct controller *c, bool special, const struct ip *ip)
                                                 : book_refuses(c->book, ip, c->now.wall_ms);
 }
 
-/* Why an accepted socket is closed at once; NULL where it is not. Whom we have banned learns nothing from us.
+/* Why an accepted socket is closed at once; NULL if it is not. Whom we have banned learns nothing from us.
  */
 static const char *unwanted(struct controller *c, const struct accepted *a)
 {

@@ -38,10 +38,10 @@ struct dial_terms {
  */
 struct controller_actions {
     /* Starts a connection that dials. From then on messages about `slot` come, the last one MSG_GONE. False
-     * where it could not be started (threads, memory, descriptors): then no message comes. */
+     * if it could not be started (threads, memory, descriptors): then no message comes. */
     bool (*dial)(void *world, struct peer_ref slot, const struct dial_terms *terms);
 
-    /* Asks for the addresses of a host name; answered by MSG_NAMES, perhaps much later or never. False where
+    /* Asks for the addresses of a host name; answered by MSG_NAMES, perhaps much later or never. False if
      * it cannot be asked now. */
     bool (*look_up)(void *world, const struct address *name);
 
@@ -100,7 +100,7 @@ struct controller;
 uint32_t controller_most_slots(const struct config *config);
 
 /* Any thread, once sodium_init was called. Borrows config and actions for its life; copies `restored` (what
- * the peers file held, NULL for none). NULL where memory is short. May draw random numbers. Call
+ * the peers file held, NULL for none). NULL if memory is short. May draw random numbers. Call
  * controller_start next. */
 struct controller *controller_new(const struct config *config, const struct controller_actions *actions,
                                   void *world, const struct book_snapshot *restored, struct moment now);

@@ -327,7 +327,7 @@ static void dial_ordinary(struct controller *c)
     most -= c->n_dialing < most ? c->n_dialing : most;
     if (want > most)
         want = most;
-    /* Who has dialed us is a peer already; only where there is nobody else left are they dialed as well. */
+    /* Who has dialed us is a peer already; only if there is nobody else left are they dialed as well. */
     want -= dial_some(c, want, true);
     if (want > 0 && !c->config->protocol->one_connection)
         dial_some(c, want, false);

@@ -97,7 +97,7 @@ struct node_event {
 };
 
 /* Any thread. An event of which there is no more to say: no text, no address, a peer that is all zero. From
- * malloc; NULL where memory is short. */
+ * malloc; NULL if memory is short. */
 struct node_event *node_event_new(enum kith_event_type type, uint64_t id, uint64_t count);
 void node_event_free(struct node_event *e); /* with what it points at; NULL is allowed; any thread */
 

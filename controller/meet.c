@@ -14,7 +14,7 @@
 
 #include "controller/private.h"
 
-/* Where both connections came online all the same, whoever keeps what it had first closes one of them by
+/* If both connections came online all the same, whoever keeps what it had first closes one of them by
  * then. */
 enum { SPARE_MS = 2000 };
 

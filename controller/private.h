@@ -67,7 +67,7 @@ struct special {
     struct peer_id found;                      /* who was there last */
     uint32_t in_vain;          /* dials in a row that led to ourselves, or to a peer that is connected */
     uint32_t spared;           /* dials in a row that our own network failed */
-    const char *unfit;         /* why it was not dialed the last time; NULL where it was; a literal */
+    const char *unfit;         /* why it was not dialed the last time; NULL if it was; a literal */
     int64_t dial_ms;           /* when it may be dialed next */
     int64_t look_ms, asked_ms; /* when its name is looked up next, and was last */
 };
@@ -126,7 +126,7 @@ struct controller {
     const struct parcel *arrived; /* the message of a peer that is being handled; not to be looked into */
     uint32_t arrived_kind;
     uint64_t arrived_digest;
-    struct recent *echo; /* who sent what; NULL where no message is held back */
+    struct recent *echo; /* who sent what; NULL if no message is held back */
     struct recent *seen; /* what anybody sent; NULL unless we relay */
     void *service;
 
@@ -166,7 +166,7 @@ struct controller {
 #define ALONE_MS (15 * 60 * 1000)
 
 /* slots.c */
-struct slot *slot_find(struct controller *c, struct peer_ref ref); /* NULL where it has gone */
+struct slot *slot_find(struct controller *c, struct peer_ref ref); /* NULL if it has gone */
 /* The slot of a connection with the same peer to which messages may be posted: that one, or if it has ended
  * or is to end, another; NULL for none. Also for one that has gone, while nobody else has its place. */
 struct slot *slot_to_peer(struct controller *c, struct peer_ref ref);
@@ -192,7 +192,7 @@ uint32_t dialing_wanted(struct controller *c);          /* outgoing connections,
 void dialing_met(struct controller *c, struct slot *s); /* it is known who is there */
 void dialing_online(struct controller *c, struct slot *s);
 void dialing_ended(struct controller *c, struct slot *s, enum end_reason reason, const struct ending *e);
-/* NULL where it could not be started. `why` is for the log. */
+/* NULL if it could not be started. `why` is for the log. */
 struct slot *dialing_start(struct controller *c, const struct dial_terms *terms, const char *why);
 bool dialing_can_reach(const struct controller *c,
                        const struct ip *ip);      /* with the family that we dial from */
@@ -204,15 +204,15 @@ int64_t core_retry(struct controller *c,
                    int64_t most); /* when to try again: at random, `most` at the latest */
 
 /* specials.c */
-/* Replaces the lists that are given; NULL leaves one as it is. 0; or -1 where memory is short, with the lists
+/* Replaces the lists that are given; NULL leaves one as it is. 0; or -1 if memory is short, with the lists
  * merged in part. */
 int specials_set(struct controller *c, const struct address_list *flags, const struct address_list *file);
 void specials_run(struct controller *c); /* dials, and looks names up */
 int64_t specials_deadline(const struct controller *c);
 void specials_named(struct controller *c, const struct names_found *f);            /* MSG_NAMES */
 void specials_ended(struct controller *c, struct slot *s, enum end_reason reason); /* any that was dialed */
-struct special *special_of_slot(struct controller *c, const struct slot *s); /* NULL where it has none */
-uint32_t specials_of_ip(const struct controller *c, const struct ip *ip);    /* how many */
+struct special *special_of_slot(struct controller *c, const struct slot *s);       /* NULL if it has none */
+uint32_t specials_of_ip(const struct controller *c, const struct ip *ip);          /* how many */
 bool special_has_endpoint(void *controller, const struct endpoint *e);
 
 /* admit.c: takes the socket of `a`, not *a */
@@ -222,7 +222,7 @@ void admit_online(struct controller *c, struct slot *s); /* the same, once it is
 
 /* meet.c: which of several connections with one peer stays */
 void meet_peer(struct controller *c, struct slot *s, const struct peer_terms *terms); /* MSG_MET */
-/* The handshake of s is done. False where it does not come online now: it waits, or is closed. */
+/* The handshake of s is done. False if it does not come online now: it waits, or is closed. */
 bool meet_online(struct controller *c, struct slot *s);
 void meet_came(struct controller *c, struct slot *s);        /* s has come online */
 void meet_alive(struct controller *c, struct slot *s);       /* MSG_ALIVE */

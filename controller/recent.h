@@ -26,7 +26,7 @@ uint64_t recent_digest(const struct recent_key *key, uint32_t kind, const struct
 
 struct recent;
 
-/* `window_ms`: how long an entry counts. NULL where memory is short. */
+/* `window_ms`: how long an entry counts. NULL if memory is short. */
 struct recent *recent_new(int64_t window_ms);
 void recent_free(struct recent *r); /* NULL is allowed */
 

@@ -1,4 +1,4 @@
-/* Where each message goes, and what happens where there is no room for it: progress waits, stall drops. */
+/* If each message goes, and what happens if there is no room for it: progress waits, stall drops. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -183,7 +183,7 @@ void route_post(struct controller *c, const struct message *m)
     parcel_release(m->parcel); /* the service's own: it asks anew whoever comes next */
 }
 
-/* True where the answer is dealt with. */
+/* True if the answer is dealt with. */
 static bool retry_answer(struct controller *c, const struct message *m)
 {
     struct slot *s = slot_find(c, m->peer);

@@ -3,7 +3,7 @@
 
 #include "controller/private.h"
 
-/* By either connection, where it has one each way. */
+/* By either connection, if it has one each way. */
 static bool sent_it_to_us(struct controller *c, const struct slot *s, uint64_t digest)
 {
     return recent_has(c->echo, slot_ref(c, s), digest, c->now.ms) ||
@@ -92,7 +92,7 @@ static bool waits(struct controller *c, const struct sending *s, const struct me
     return false;
 }
 
-/* True where that peer is dealt with. The last one gets our own reference. */
+/* True if that peer is dealt with. The last one gets our own reference. */
 static bool send_one(struct controller *c, struct sending *s, struct peer_ref to, bool last)
 {
     const struct slot *slot = slot_to_peer(c, to);

@@ -173,7 +173,7 @@ static void special_look_up(struct controller *c, struct special *p)
     bool asked = c->act->look_up(c->world, &p->address);
 
     p->asked_ms = c->now.ms;
-    /* Also where no answer ever comes. */
+    /* Also if no answer ever comes. */
     p->look_ms = c->now.ms + (asked ? core_between(c, NAME_MS * 3 / 4, NAME_MS * 5 / 4) : NAME_LEAST_MS);
 }
 
@@ -288,7 +288,7 @@ static bool is_taken(struct controller *c, const struct special *p, const struct
     return false;
 }
 
-/* NULL where it may be dialed; a literal. */
+/* NULL if it may be dialed; a literal. */
 static const char *why_unfit(struct controller *c, const struct special *p, const struct endpoint *e)
 {
     if (book_is_self(c->book, e))

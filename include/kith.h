@@ -30,7 +30,7 @@
  * A pointer that a call needs and that is NULL is no crash: the call is KITH_INVALID, -1, NULL or
  * KITH_NOTHING, as its type has it, says so in `error`, and changes nothing; a void function does nothing.
  * `error` may be NULL, or of size 0, for whoever does not want the text. Nothing else is said of NULL below,
- * but where it means something.
+ * but if it means something.
  *
  * All descriptors are close-on-exec, but for a pair by which libcurl wakes itself while a seed list is
  * fetched: it leads nowhere else. A child of fork(3) has none of the node's threads; the library closes the
@@ -65,7 +65,7 @@ KITH_API const char *kith_version(void); /* "0.1.0"; any thread */
 
 struct kith_config;
 
-KITH_API struct kith_config *kith_config_new(void);         /* all defaults; NULL where memory is short */
+KITH_API struct kith_config *kith_config_new(void);         /* all defaults; NULL if memory is short */
 KITH_API void kith_config_free(struct kith_config *config); /* also after kith_open */
 
 /* Sets an option by the name of the program's flag without its dash: "network", "peers", "stall" (kith(1)
@@ -160,7 +160,7 @@ enum kith_event_type {
     KITH_ONLINE,    /* peer: connected, and of our network */
     KITH_OFFLINE,   /* peer, text: why */
     KITH_SENT,      /* id, count: peers that the message went to */
-    KITH_DROPPED,   /* peer (hash "" and connection 0 where it has gone), text: the cause, count: parcels */
+    KITH_DROPPED,   /* peer (hash "" and connection 0 if it has gone), text: the cause, count: parcels */
     KITH_PEERS,     /* id, peers, count */
     KITH_STATUS,    /* id, status */
     KITH_DONE,      /* id, text: a command was carried out */
@@ -216,15 +216,15 @@ struct kith_event {
     const char *address;              /* KITH_LISTENING: "127.0.0.1:8110" */
     const struct kith_peer *peer;     /* ONLINE, OFFLINE, DROPPED */
     const struct kith_peer *peers;    /* PEERS */
-    const struct kith_status *status; /* STATUS; NULL where memory was short */
+    const struct kith_status *status; /* STATUS; NULL if memory was short */
 };
 
 struct kith_parcel {
-    const char *peer; /* the sender's hash; "" where memory was short */
+    const char *peer; /* the sender's hash; "" if memory was short */
     const char *kind; /* one of kith_kind's */
     const void *bytes;
     size_t size;
-    uint64_t connection; /* over which it came, as in kith_peer; 0 where memory was short */
+    uint64_t connection; /* over which it came, as in kith_peer; 0 if memory was short */
     void *owner;         /* the library's */
 };
 
@@ -256,7 +256,7 @@ KITH_API int kith_fd(const struct kith *node);
 /* --- commands: any thread; never block, but for kith_reload ---
  *
  * KITH_OK: an event that carries the id answers, unless the node ends before. Texts are copied. KITH_NO_PEER
- * where a peer is named that is not online. */
+ * if a peer is named that is not online. */
 
 KITH_API enum kith_result kith_ask_peers(struct kith *node, uint64_t id);
 KITH_API enum kith_result kith_ask_status(struct kith *node, uint64_t id);
@@ -269,10 +269,10 @@ KITH_API enum kith_result kith_ban(struct kith *node, const char *peer_or_ip, in
 KITH_API enum kith_result kith_unban(struct kith *node, const char *ip, uint64_t id);
 
 /* Ends a peer's connection (its hash) after what was sent to it has gone. It waits its turn in ToNetwork, so
- * that it is KITH_WOULD_BLOCK, not KITH_BUSY, where there is no room for it. */
+ * that it is KITH_WOULD_BLOCK, not KITH_BUSY, if there is no room for it. */
 KITH_API enum kith_result kith_disconnect(struct kith *node, const char *peer, uint64_t id);
 
-/* Replaces the special peers that were configured by "peers": "host:port ID@host:port". KITH_INVALID where it
+/* Replaces the special peers that were configured by "peers": "host:port ID@host:port". KITH_INVALID if it
  * does not parse, or names an id that no peer of this protocol can have. */
 KITH_API enum kith_result kith_set_special(struct kith *node, const char *peers, uint64_t id);
 

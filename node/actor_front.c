@@ -122,7 +122,7 @@ static const struct message *fill_held(struct actor *a)
     /* Events second: whatever was posted before that parcel is seen now. */
     a->has_event = mailbox_take_control(a->from_network, &a->held_event, 1) == 1;
     /* And where there is an event, parcels once more: one may have come before it. Without this look a peer's
-     * OFFLINE could overtake its last parcel. Where there is none this look must not be: an event and then a
+     * OFFLINE could overtake its last parcel. If there is none this look must not be: an event and then a
      * parcel may have come meanwhile, and a peer's first parcel would overtake its ONLINE. */
     return a->has_event && !parcel ? held_parcel(a) : parcel;
 }

@@ -72,7 +72,7 @@ static bool prepare(struct actor *a, struct link *l)
     return controller_takes(a->core, l->ref);
 }
 
-/* True where there may be more of it. */
+/* True if there may be more of it. */
 static bool take_messages(struct actor *a, struct link *l, struct moment now, bool *any)
 {
     struct mailbox *inbound = connection_inbound(l->connection);
@@ -102,7 +102,7 @@ static void gone(struct actor *a, struct link *l)
     controller_handle(a->core, actor_now(), &m);
 }
 
-/* True where something of it is left. */
+/* True if something of it is left. */
 static bool serve(struct actor *a, struct link *l, struct moment now, bool *any)
 {
     mailbox_unlist(connection_inbound(l->connection));
@@ -150,7 +150,7 @@ static void ref_list_rotate(struct ref_list *l, size_t k)
     reverse(l->items, l->n);
 }
 
-/* Where FromNetwork has room for a few messages only, those that got none of it are the first in the next
+/* If FromNetwork has room for a few messages only, those that got none of it are the first in the next
  * round: else one peer could have it all, for as long as it floods us. */
 bool links_run(struct actor *a)
 {

@@ -118,9 +118,9 @@ void actor_missed(struct actor *a); /* tells of events that found no room, if th
 struct node_event *actor_missed_event(struct actor *a);
 
 /* batch.c: each for the reader of the mailbox. */
-/* Memory for the messages, which batch_look otherwise gets with the first; false where it is short. */
+/* Memory for the messages, which batch_look otherwise gets with the first; false if it is short. */
 bool batch_open(struct batch *b);
-/* The next message, which stays in its place until batch_pass; NULL where there is none, or no memory for
+/* The next message, which stays in its place until batch_pass; NULL if there is none, or no memory for
  * any. */
 struct message *batch_look(struct batch *b, struct mailbox *from);
 /* It is dealt with: the mailbox's writer is told that we get on, or that there is room. */
@@ -135,7 +135,7 @@ void batch_drop(struct batch *b, struct mailbox *from, void (*discard)(void *con
 /* actor_links.c */
 struct link *link_find(struct actor *a, struct peer_ref ref);
 void link_free(struct actor *a, struct link *l);
-bool links_run(struct actor *a); /* takes what connections sent; true where there was anything */
+bool links_run(struct actor *a); /* takes what connections sent; true if there was anything */
 bool links_idle(const struct actor *a);
 
 #endif

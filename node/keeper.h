@@ -23,12 +23,12 @@ struct keeper_terms {
 
 struct keeper;
 
-/* Any thread, once sodium_init was called; does not block. NULL with errno where threads, descriptors or
+/* Any thread, once sodium_init was called; does not block. NULL with errno if threads, descriptors or
  * memory are short. */
 struct keeper *keeper_start(const struct keeper_terms *terms);
 
 /* One thread at a time; never blocks. Takes `s`, whatever it answers. While one snapshot is being written,
- * one more may wait. False where one waits already: `s` is freed unwritten, `saved` is not called for it, and
+ * one more may wait. False if one waits already: `s` is freed unwritten, `saved` is not called for it, and
  * the caller makes a newer one once `saved` was called. */
 bool keeper_save(struct keeper *k, struct book_snapshot *s);
 

@@ -24,10 +24,10 @@ struct namer_terms {
 
 struct namer;
 
-/* Any thread; does not block. NULL with errno where threads, descriptors or memory are short. */
+/* Any thread; does not block. NULL with errno if threads, descriptors or memory are short. */
 struct namer *namer_start(const struct namer_terms *terms);
 
-/* One thread at a time; never blocks. Copies *name. False where too many wait already, or memory is short. */
+/* One thread at a time; never blocks. Copies *name. False if too many wait already, or memory is short. */
 bool namer_ask(struct namer *n, const struct address *name);
 
 /* The thread that asks; blocks for no longer than a few milliseconds. No call of `found` follows. NULL is

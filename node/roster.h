@@ -13,7 +13,7 @@
 
 struct roster;
 
-/* Any thread, once sodium_init was called; does not block. NULL where memory is short. */
+/* Any thread, once sodium_init was called; does not block. NULL if memory is short. */
 struct roster *roster_new(uint32_t places);
 void roster_free(struct roster *r); /* when no thread uses it any more; NULL is allowed */
 

@@ -70,7 +70,7 @@ struct book_score {
     int64_t banned_until; /* 0 for not banned */
 };
 
-/* NULL where memory is short. Copies *terms. `now_ms` everywhere is wall-clock. sodium_init must have been
+/* NULL if memory is short. Copies *terms. `now_ms` everywhere is wall-clock. sodium_init must have been
  * called. */
 struct book *book_new(const struct book_terms *terms);
 void book_free(struct book *b); /* NULL is allowed */
@@ -83,7 +83,7 @@ void book_free(struct book *b); /* NULL is allowed */
  * In a full book, endpoints that were never heard from, or are given up, make room: those of negative quality
  * first, then those that have been silent longest. In a large book the worst sixty-fourth of all goes at
  * once, so that a flood of addresses is cheap. An endpoint that was heard from never makes room for one that
- * was not. The same holds among the endpoints of one IP address, where only one makes room. False where it
+ * was not. The same holds among the endpoints of one IP address, where only one makes room. False if it
  * was refused: port 0, a link-local address (its scope would be wrong tomorrow, and for everybody else),
  * nothing that could make room, a full book for an IP of negative quality, no memory. */
 bool book_learn(struct book *b, const struct endpoint *e, enum endpoint_source source, int64_t now_ms);
@@ -107,11 +107,11 @@ void book_forget(struct book *b, const struct endpoint *e);
  * replaces nothing. Ignored for an endpoint that is not in the book. */
 void book_identify(struct book *b, const struct endpoint *e, const struct peer_id *id, bool proved);
 
-/* Somebody else was found there. True where what was known was hearsay: then it is forgotten, and no reason
+/* Somebody else was found there. True if what was known was hearsay: then it is forgotten, and no reason
  * against the endpoint, as it may have been a lie. */
 bool book_misled(struct book *b, const struct endpoint *e);
 
-/* NULL where it is not known. Valid until the next call that changes the book. */
+/* NULL if it is not known. Valid until the next call that changes the book. */
 const struct book_entry *book_find(const struct book *b, const struct endpoint *e);
 size_t book_count(const struct book *b);
 
@@ -121,7 +121,7 @@ size_t book_count(const struct book *b);
  * none).
  * Endpoints of network groups with the fewest connections come first: those that exist, as `group_use` says
  * (NULL for none), and those chosen in this call; among them the higher quality; equals in random order. The
- * functions must not change the book. 0 also where memory is short. */
+ * functions must not change the book. 0 also if memory is short. */
 struct book_choice {
     bool (*skip)(void *context, const struct endpoint *e);
     uint32_t (*group_use)(void *context, uint64_t group);
@@ -141,7 +141,7 @@ int64_t book_next_candidate(const struct book *b, int64_t now_ms);
 
 /* Chooses up to `most` endpoints to share, at random among those of quality above `quality_above`: heard
  * from, not ourselves, not banned, not waiting for retry_ms, not refused by choice->skip (special peers, the
- * asker). group_use is not used. 0 also where memory is short. */
+ * asker). group_use is not used. 0 also if memory is short. */
 size_t book_shareable(const struct book *b, const struct book_choice *choice, int32_t quality_above,
                       struct endpoint *out, size_t most, int64_t now_ms);
 
@@ -158,11 +158,11 @@ int32_t book_quality(const struct book *b, const struct ip *ip, int64_t now_ms);
  * quality starts again at 0. */
 void book_ban(struct book *b, const struct ip *ip, int64_t until_ms, int64_t now_ms);
 bool book_unban(struct book *b,
-                const struct ip *ip); /* false where it was not banned; its quality starts at 0 */
+                const struct ip *ip); /* false if it was not banned; its quality starts at 0 */
 bool book_is_banned(const struct book *b, const struct ip *ip, int64_t now_ms);
 size_t book_ban_count(const struct book *b, int64_t now_ms);
 
-/* True where the node neither dials nor accepts an ordinary peer of that IP: banned, or of too low a quality.
+/* True if the node neither dials nor accepts an ordinary peer of that IP: banned, or of too low a quality.
  * Special peers are kept out by a ban alone. */
 bool book_refuses(const struct book *b, const struct ip *ip, int64_t now_ms);
 
@@ -188,7 +188,7 @@ struct book_losses book_losses(const struct book *b);
 uint64_t book_version(const struct book *b);
 
 /* A copy of everything, for the keeper's thread; the caller frees it with book_snapshot_free, on any thread,
- * also after the book is gone. NULL where memory is short. */
+ * also after the book is gone. NULL if memory is short. */
 struct book_snapshot {
     size_t n_entries, n_scores;
     struct book_entry *entries; /* from malloc */
@@ -199,7 +199,7 @@ struct book_snapshot *book_snapshot(const struct book *b);
 /* Moves all its times by so much: from the clock that the book went by to the wall clock. Any thread. */
 void book_snapshot_shift(struct book_snapshot *s, int64_t by_ms);
 
-/* An empty one with room for so many; any thread. NULL where memory is short. */
+/* An empty one with room for so many; any thread. NULL if memory is short. */
 struct book_snapshot *book_snapshot_new(size_t most_entries, size_t most_scores);
 void book_snapshot_free(struct book_snapshot *s); /* NULL is allowed */
 
@@ -207,7 +207,7 @@ void book_snapshot_free(struct book_snapshot *s); /* NULL is allowed */
  * any more: the node may have moved, and somebody else may be there. Entries are validated as hostile: what
  * is out of range, or in the book already, is left out. The wall clock may have leapt since: times in the
  * future count as now, and so do those of a clock that began in 1970 (before 2020), if it is later now; the
- * end of a ban moves with its beginning. Where there is not
+ * end of a ban moves with its beginning. If there is not
  * room for all, those that would make room for others last are kept. The snapshot stays the caller's. Returns
  * how many entries and scores were left out. */
 size_t book_restore(struct book *b, const struct book_snapshot *s, int64_t now_ms);

@@ -27,7 +27,7 @@ int64_t book_entry_pause(const struct book *b, const struct book_entry *e);
 /* The lower, the sooner it makes room; r->row is left as it is. */
 void book_rank_entry(const struct book *b, const struct book_entry *e, struct table_rank *r, int64_t now_ms);
 
-/* Adds one, or removes one, without asking whether there is room or need. NULL where memory is short. */
+/* Adds one, or removes one, without asking whether there is room or need. NULL if memory is short. */
 struct book_entry *book_add_entry(struct book *b, const struct book_entry *e);
 void book_remove_entry(struct book *b, size_t row);
 bool book_ip_is_full(const struct book *b, const struct ip *ip);

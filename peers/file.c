@@ -85,7 +85,7 @@ static int to_start(int fd)
 }
 
 /* A file of generation 1 has node ids of 64 bits, for which jansson has no integers. Our own has none above
- * 63, and is none where all its numbers are reals. */
+ * 63, and is none if all its numbers are reals. */
 static json_t *parse_as_reals(struct input *in, json_error_t *error)
 {
     in->left = SIZE_MAX_READ;

@@ -31,7 +31,7 @@ struct peers_file_start {
 };
 
 /* Blocks. Finds the book that belongs to `path`, reads it and settles where it is written from now on. That
- * is `path`, but where `path` holds an older format, or "<path>.kith" exists and `path` does not hold kith's
+ * is `path`, but if `path` holds an older format, or "<path>.kith" exists and `path` does not hold kith's
  * own, it is "<path>.kith", which is then also read in preference. Where "<path>.kith" was corrupt, the older
  * file is imported once more (result CORRUPT, with a snapshot). `network` and `network_id` as below. Clear
  * the result with peers_file_start_clear. */
@@ -39,7 +39,7 @@ void peers_file_start(struct peers_file_start *start, const char *path, const ch
                       uint32_t network_id, int64_t now_ms);
 
 /* Blocks; changes nothing. The write_path that peers_file_start would settle now, but for a file that it
- * refuses. From malloc; NULL where memory is short. */
+ * refuses. From malloc; NULL if memory is short. */
 char *peers_file_written(const char *path);
 
 /* Any thread; does not block. Frees what was not taken out (set to NULL). Idempotent. */
@@ -55,7 +55,7 @@ enum peers_file_result peers_file_read(const char *path, const char *network, ui
                                        int64_t now_ms);
 
 /* Blocks. Writes the snapshot to `path`, as place_write does. 0, or -1 with errno; then the file is as it
- * was, whole, and the temporary file is gone; only where the folder could not be synced the new version is in
+ * was, whole, and the temporary file is gone; only if the folder could not be synced the new version is in
  * place already. Removes what a killed writer left behind. sodium_init must have been called. */
 int peers_file_write(const char *path, const char *network, const struct book_snapshot *s, int64_t now_ms);
 

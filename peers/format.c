@@ -55,7 +55,7 @@ json_t *format_encode(const char *network, const struct book_snapshot *s, int64_
         json_decref(scores);
         return NULL;
     }
-    /* json_pack owns both arrays from here on, also where it fails. */
+    /* json_pack owns both arrays from here on, also if it fails. */
     return json_pack("{s:i, s:s, s:s, s:o, s:o}", VERSION_KEY, VERSION, "network", network, "written",
                      time_format(now_ms, written), "peers", peers, "scores", scores);
 }

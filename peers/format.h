@@ -11,7 +11,7 @@
 
 #include "peers/file.h"
 
-/* A new reference; NULL where memory is short. */
+/* A new reference; NULL if memory is short. */
 json_t *format_encode(const char *network, const struct book_snapshot *s, int64_t now_ms);
 
 bool format_is_own(const json_t *root);

@@ -1,4 +1,4 @@
-/* Where a file lies that is written anew again and again: a folder held open, and a name in it. Whoever moves
+/* If a file lies that is written anew again and again: a folder held open, and a name in it. Whoever moves
  * the folder meanwhile does no harm.
  *
  * These functions block on the disk: they belong to the keeper's thread, or to the start of the program. */
@@ -32,7 +32,7 @@ void place_close(struct place *p);
  * written over: the space is reserved first, and what cannot be written is undone. If the machine stops in
  * the midst of that, the file may be a mixture.
  *
- * 0, or -1 with errno; then the file is as it was and the temporary file is gone, but where the folder could
+ * 0, or -1 with errno; then the file is as it was and the temporary file is gone, but if the folder could
  * not be synced: then the new version is in place. sodium_init must have been called. */
 int place_write(const struct place *p, const char *bytes, size_t size);
 

@@ -26,7 +26,7 @@ struct resolve *resolve_start(const char *host, uint16_t port);
 int resolve_fd(const struct resolve *r);
 
 /* The thread that owns r; never blocks; may be called again. Copies up to `most` endpoints and returns how
- * many. Where that is none, `error` (NUL-terminated, at most error_size, which is not 0) says why: also where
+ * many. If that is none, `error` (NUL-terminated, at most error_size, which is not 0) says why: also if
  * the look-up is not done yet. */
 size_t resolve_take(const struct resolve *r, struct endpoint *out, size_t most, char *error,
                     size_t error_size);

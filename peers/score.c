@@ -43,7 +43,7 @@ bool book_score_is_nothing(const struct book_score *now)
     return now->quality == 0 && now->banned_until == 0;
 }
 
-/* Ranks those that may make room: all scores but bans or, where there is nothing else, the bans. */
+/* Ranks those that may make room: all scores but bans or, if there is nothing else, the bans. */
 static size_t rank_scores(const struct book *b, struct table_rank *ranks, int64_t now_ms, bool bans)
 {
     size_t n = 0;

@@ -37,7 +37,7 @@ void buffer_init(struct buffer *b); /* all zero is a valid empty buffer too */
 void buffer_fini(struct buffer *b); /* releases everything; idempotent */
 
 /* Makes room for n more bytes and returns where they go, until the next call that changes the buffer; NULL
- * where memory is short (then failed is set) or failed was set before. What was written becomes part of the
+ * if memory is short (then failed is set) or failed was set before. What was written becomes part of the
  * stream by buffer_commit, which may commit less than n. */
 uint8_t *buffer_reserve(struct buffer *b, size_t n);
 void buffer_commit(struct buffer *b, size_t n);

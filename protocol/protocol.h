@@ -115,11 +115,11 @@ struct service_peer {
  * blocks. */
 struct service_actions {
     /* Posts a message of `kind` to a peer; takes the parcel's reference (NULL for a kind without payload).
-     * Where the peer's mailbox is full it waits, in order, and keeps nothing else back. Dropped where the
+     * If the peer's mailbox is full it waits, in order, and keeps nothing else back. Dropped where the
      * peer is stalled or has gone, or has so much waiting already that it must have stopped reading; not
      * counted, as the service asks or is asked again. */
     void (*send)(void *world, struct peer_ref to, uint32_t kind, struct parcel *parcel);
-    /* Hands an application message on to FromNetwork; takes the reference. Where FromNetwork is full the
+    /* Hands an application message on to FromNetwork; takes the reference. If FromNetwork is full the
      * controller takes no further messages from peers until it has room; what a stalled application loses is
      * counted. */
     void (*deliver)(void *world, struct peer_ref from, uint32_t kind, struct parcel *parcel);
@@ -127,13 +127,13 @@ struct service_actions {
      * With ids not NULL, who is there, as far as known: out[i] is where ids[i] is. */
     size_t (*share)(void *world, struct peer_ref asker, struct endpoint *out, struct peer_id *ids,
                     size_t most);
-    /* Addresses that a peer told us, and who is there (NULL where it did not say); copied, save those that
+    /* Addresses that a peer told us, and who is there (NULL if it did not say); copied, save those that
      * the network does not allow. */
     void (*learn)(void *world, struct peer_ref from, const struct endpoint *endpoints,
                   const struct peer_id *ids, size_t n);
     /* How many outgoing connections are still wanted. */
     uint32_t (*wanted)(void *world);
-    /* Adds to the quality of that peer's IP; nothing where the peer has gone. */
+    /* Adds to the quality of that peer's IP; nothing if the peer has gone. */
     void (*merit)(void *world, struct peer_ref about, int32_t merit);
     /* Ends the connection after what is queued for it has gone; `text` is for the log. */
     void (*disconnect)(void *world, struct peer_ref p, enum end_reason why, const char *text);
@@ -167,10 +167,10 @@ struct protocol {
     uint32_t version_default, version_lowest, version_highest;
 
     /* Who a node is, where peers have to prove it: the length of the secret that proves it, and what it makes
-     * whoever holds it; false for bytes that are no secret. 0 and NULL where a protocol has no identities. */
+     * whoever holds it; false for bytes that are no secret. 0 and NULL if a protocol has no identities. */
     size_t identity_size;
     bool (*identity)(const uint8_t *secret, struct peer_id *id);
-    size_t id_size; /* bytes of every peer_id that this protocol makes; 0 where it has no identities */
+    size_t id_size; /* bytes of every peer_id that this protocol makes; 0 if it has no identities */
 
     /* Two nodes keep one connection with each other, whoever has dialed; else up to one that each has dialed.
      */
@@ -182,7 +182,7 @@ struct protocol {
 
     size_t session_size, service_size, peer_size;
 
-    /* Starts a session; a dialer's first bytes go to out. 0, or -1 where memory is short: then it holds
+    /* Starts a session; a dialer's first bytes go to out. 0, or -1 if memory is short: then it holds
      * nothing, and no further call is made. */
     int (*session_open)(void *s, const struct session_terms *terms, int64_t now_ms, struct buffer *out);
 
@@ -200,7 +200,7 @@ struct protocol {
     void (*session_consent)(void *s, int64_t now_ms, struct session_event *ev, struct buffer *out);
 
     /* Appends one message to out; the parcel stays the caller's. m->type is the kind, m->tag the enum scope
-     * that it was routed by. 0; -1 where this session can't say it (a kind that the version does not know, a
+     * that it was routed by. 0; -1 if this session can't say it (a kind that the version does not know, a
      * payload over its limit, no memory), with nothing appended. Only after SESSION_READY. */
     int (*session_write)(void *s, int64_t now_ms, const struct message *m, struct buffer *out);
 
@@ -219,7 +219,7 @@ struct protocol {
 
     void (*session_close)(void *s); /* frees what the session holds and wipes its keys */
 
-    /* 0, or -1 where memory is short; then service_close alone is called. */
+    /* 0, or -1 if memory is short; then service_close alone is called. */
     int (*service_open)(void *v, const struct service_terms *terms, int64_t now_ms);
 
     /* A peer is there; it told us something of a kind, maybe without payload (parcel NULL); it has gone. */
@@ -241,7 +241,7 @@ struct protocol {
 const struct protocol *protocol_find(const char *name);
 const struct protocol *protocol_at(size_t i);
 
-/* Fills *terms for MAIN, TEST, LOCAL, or, where custom is not NULL, for that custom network. False where the
+/* Fills *terms for MAIN, TEST, LOCAL, or, where custom is not NULL, for that custom network. False if the
  * protocol has no network of that name, has no custom ones, or `custom` does not fit; *terms is then
  * untouched. Any thread. */
 bool protocol_network(const struct protocol *p, const char *name, const char *custom,

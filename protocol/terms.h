@@ -94,7 +94,7 @@ struct node_terms {
     uint32_t version_minimum; /* peers below are refused */
     /* Proves who we are; protocol->identity_size bytes; never logged or shown. */
     uint8_t secret[IDENTITY_MAX];
-    struct peer_id id; /* what the secret makes us; size 0 where the protocol has no identities */
+    struct peer_id id; /* what the secret makes us; size 0 if the protocol has no identities */
     bool any_port;     /* peers that listen on another port than the network's are shared and dialed, too */
 };
 

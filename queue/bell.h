@@ -25,7 +25,7 @@ struct bell {
     int fd;
 };
 
-/* The thread that makes the bell, before any other knows it; does not block. 0, or -1 with errno where no
+/* The thread that makes the bell, before any other knows it; does not block. 0, or -1 with errno if no
  * descriptor is to be had. */
 int bell_init(struct bell *b);
 

@@ -33,7 +33,7 @@ struct lane {
     _Atomic int64_t wanted_ms;          /* when a writer raised that flag; of clock_ms */
 };
 
-/* Any thread, while no other uses the lane. Copies *terms. False where memory is short or the terms are out
+/* Any thread, while no other uses the lane. Copies *terms. False if memory is short or the terms are out
  * of their limits; then there is nothing to undo. */
 bool lane_init(struct lane *l, const struct lane_terms *terms);
 void lane_fini(struct lane *l); /* does not look at messages that are still inside */

@@ -11,7 +11,7 @@
 
 struct log_writer;
 
-/* Any thread; does not block. `fd` stays the caller's, and its mode is not changed. NULL where memory or a
+/* Any thread; does not block. `fd` stays the caller's, and its mode is not changed. NULL if memory or a
  * thread is short. */
 struct log_writer *log_writer_start(int fd);
 

@@ -49,7 +49,7 @@ enum mailbox_result {
 };
 
 /* Any thread; does not block. Copies *terms; the bells and the ready list in it outlive the mailbox. NULL
- * where memory is short or the terms are out of their limits. */
+ * if memory is short or the terms are out of their limits. */
 struct mailbox *mailbox_new(const struct mailbox_terms *terms);
 
 /* One thread, when no other uses it any more; does not block. Every message still inside goes to `discard`
@@ -69,12 +69,12 @@ enum mailbox_result mailbox_post_control(struct mailbox *m, const struct message
 void mailbox_wake(struct mailbox *m);
 
 /* The thread of the only writer; never blocks. For one that has nothing to post for a while: gives the memory
- * of the data lane back to the system. False, and nothing is done, where that lane is not empty: to be tried
+ * of the data lane back to the system. False, and nothing is done, if that lane is not empty: to be tried
  * again later. Of a mailbox with many writers nothing is ever given back. */
 bool mailbox_rest(struct mailbox *m);
 
 /* A writer's thread; never blocks. Takes the oldest message out of the data lane, as the reader would, and
- * gives its budget back. The caller owns the message. False where nothing is left in it (the reader may still
+ * gives its budget back. The caller owns the message. False if nothing is left in it (the reader may still
  * hold some). */
 bool mailbox_drop_oldest(struct mailbox *m, struct message *oldest);
 
@@ -119,10 +119,10 @@ uint64_t mailbox_signs(const struct mailbox *m);
  * back for several parcels at once gives it back earlier then. */
 bool mailbox_wants_room(const struct mailbox *m);
 
-/* The reader's thread. True where neither lane holds a message. */
+/* The reader's thread. True if neither lane holds a message. */
 bool mailbox_empty(const struct mailbox *m);
 
-/* Any thread; a snapshot. True where the control lane holds none. */
+/* Any thread; a snapshot. True if the control lane holds none. */
 bool mailbox_empty_control(const struct mailbox *m);
 
 /* --- the list of mailboxes that have something: one reader, any number of mailboxes --- */
@@ -130,7 +130,7 @@ bool mailbox_empty_control(const struct mailbox *m);
 /* `most` (1 .. MAILBOX_MOST): how many names the list holds at least. Between two calls
  * of mailbox_unlist each mailbox lists itself at most once, and the name of one that was freed counts until
  * it is taken: a list for twice as many as there are mailboxes does not overflow. On a list that is full all
- * the same a mailbox stays unlisted until its next mailbox_wake. Any thread; does not block. NULL where
+ * the same a mailbox stays unlisted until its next mailbox_wake. Any thread; does not block. NULL if
  * memory is short or `most` is out of its limits. */
 struct ready *ready_new(uint32_t most);
 void ready_free(struct ready *r); /* when no mailbox uses it any more; NULL is allowed */

@@ -34,7 +34,7 @@ enum outlet_result {
     OUTLET_DROPPED, /* stalled, and nothing older to drop: the message itself went to `dropped` */
 };
 
-/* The single writer's thread; never blocks. Posts, or says wait, or, where the reader has made no progress
+/* The single writer's thread; never blocks. Posts, or says wait, or, if the reader has made no progress
  * for stall_ms since it was first met with a full mailbox, drops the oldest ones until there is room: each
  * goes to `dropped`, which owns it and must not use the outlet. From then on each post drops just what it
  * needs, without waiting, until the reader moves. A reader that stood still before and went on is given twice

@@ -11,7 +11,7 @@
 
 #define POOL_LARGEST ((size_t)68 << 10)
 
-/* Any thread; never blocks. At least `size` bytes, aligned as by malloc; NULL where memory is short. */
+/* Any thread; never blocks. At least `size` bytes, aligned as by malloc; NULL if memory is short. */
 void *pool_take(size_t size);
 
 /* Any thread; never blocks. `size` is what the block was taken with. */

@@ -6,7 +6,7 @@
 
 #include "queue/mailbox.h"
 
-/* Any thread; never blocks. False where the list is full. */
+/* Any thread; never blocks. False if the list is full. */
 bool ready_put(struct ready *r, struct peer_ref name);
 
 #endif

@@ -28,7 +28,7 @@ void __tsan_release(void *address);
 struct ring {
     _Alignas(CK_MD_CACHELINE) ck_ring_t ck; /* the writers' and the readers' counts have their own lines */
     void *slots;                            /* behind this struct, or pages of their own */
-    size_t pages_size;                      /* bytes of those; 0 where there are none */
+    size_t pages_size;                      /* bytes of those; 0 if there are none */
     bool many_writers;
     _Alignas(CK_MD_CACHELINE) unsigned int head_seen; /* the only writer's: how far readers were, at least */
     unsigned int rested;                              /* the only writer's: the tail when it last rested */
@@ -108,7 +108,7 @@ void ring_free(struct ring *r)
     free(r);
 }
 
-/* CK publishes slots in the order in which they were reserved, and spins until the earlier ones are. Where
+/* CK publishes slots in the order in which they were reserved, and spins until the earlier ones are. If
  * one of those writers is not running, spinning would last until the end of this thread's time slice. */
 static void publish_in_turn(struct ring *r, unsigned int ticket)
 {
@@ -146,7 +146,7 @@ static bool put_message_among_many(struct ring *r, const struct message *message
     return true;
 }
 
-/* Where the ring seems full: how far the readers really are. To look each time, as CK does, would fetch their
+/* If the ring seems full: how far the readers really are. To look each time, as CK does, would fetch their
  * cache line for each message. */
 static bool look_at_head(struct ring *r, unsigned int tail)
 {
@@ -198,7 +198,7 @@ bool ring_put_name(struct ring *r, struct peer_ref name)
 
 /* As CK takes for many consumers, since a writer that drops the oldest message takes it as the reader does;
  * but several at a time, with one atomic step for all of them. The slots are copied before they are claimed:
- * afterwards a writer may fill them anew. Where somebody else has claimed some of them meanwhile, the step
+ * afterwards a writer may fill them anew. If somebody else has claimed some of them meanwhile, the step
  * fails and the copies do not count. */
 size_t ring_take_messages(struct ring *r, struct message *messages, size_t most)
 {

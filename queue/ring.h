@@ -23,23 +23,23 @@ enum ring_kind {
 };
 
 /* Any thread; does not block. A ring that holds at least `most` (1 .. RING_MOST) slots of that kind. Its
- * memory is not touched before it is used. many_writers: whether several threads may put at once. NULL where
+ * memory is not touched before it is used. many_writers: whether several threads may put at once. NULL if
  * memory is short or `most` is out of its limits. */
 struct ring *ring_new(enum ring_kind kind, uint32_t most, bool many_writers);
 void ring_free(struct ring *r); /* when no thread uses it any more; NULL is allowed */
 
-/* A writer's thread. Copies the slot in; false where the ring is full. Everything that the thread did before
+/* A writer's thread. Copies the slot in; false if the ring is full. Everything that the thread did before
  * is visible to the one that takes the slot. With many writers, one that was put to sleep between its two
  * steps holds up the others; they give their time away until it has run. */
 bool ring_put_message(struct ring *r, const struct message *message);
 bool ring_put_name(struct ring *r, struct peer_ref name);
 
-/* The thread of the only writer; does not block. Gives the memory of the slots back to the system, where they
+/* The thread of the only writer; does not block. Gives the memory of the slots back to the system, if they
  * were used since: a ring that has had its most messages would otherwise keep it all for ever. False, and
- * nothing is done, where the ring is not empty. Of a ring with many writers nothing is ever given back. */
+ * nothing is done, if the ring is not empty. Of a ring with many writers nothing is ever given back. */
 bool ring_rest(struct ring *r);
 
-/* Any thread, several at once; oldest first. Up to `most` messages, and how many they are; false where the
+/* Any thread, several at once; oldest first. Up to `most` messages, and how many they are; false if the
  * ring is empty. None blocks. */
 size_t ring_take_messages(struct ring *r, struct message *messages, size_t most);
 bool ring_take_name(struct ring *r, struct peer_ref *name);

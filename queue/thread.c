@@ -55,7 +55,7 @@ bool thread_end(pthread_t thread, int ms)
     return false;
 }
 
-/* Where this thread's stack ends; NULL without memory. */
+/* If this thread's stack ends; NULL without memory. */
 static void *find_lowest(void)
 {
     pthread_attr_t attributes;

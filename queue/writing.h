@@ -1,7 +1,7 @@
 /* Writing to a descriptor that the process shares with others: standard output, standard error.
  *
  * Nothing tells beforehand whether such a write blocks. POLLOUT promises nothing of a terminal, and nothing
- * where another process writes as well; O_NONBLOCK would change the descriptor for all who share it. So these
+ * if another process writes as well; O_NONBLOCK would change the descriptor for all who share it. So these
  * writes are made on a thread that has nothing else to do, and that can be ended while it waits. */
 #ifndef KITH_QUEUE_WRITING_H
 #define KITH_QUEUE_WRITING_H

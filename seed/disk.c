@@ -115,7 +115,7 @@ static void *run(void *argument)
 
 /* --- on the fetcher's thread --- */
 
-/* NULL where memory or descriptors are short. */
+/* NULL if memory or descriptors are short. */
 static struct read_job *new_job(const char *path)
 {
     struct read_job *j = calloc(1, sizeof *j);
@@ -151,7 +151,7 @@ static struct read_job *start(const char *path, struct seed_result *result)
     return j;
 }
 
-/* True where the thread has finished; false where there is no answer in time, or it is to stop. */
+/* True if the thread has finished; false if there is no answer in time, or it is to stop. */
 static bool wait_for(const struct read_job *j, const struct seed_terms *terms)
 {
     int64_t deadline = clock_ms() + terms->total_timeout_ms, left;

@@ -216,7 +216,7 @@ static int transfer(const char *url, bool secure, const struct seed_terms *terms
     return 0;
 }
 
-/* A URL, taken apart by libcurl. The texts are libcurl's to free; NULL where there is no such part. */
+/* A URL, taken apart by libcurl. The texts are libcurl's to free; NULL if there is no such part. */
 struct url_parts {
     char *scheme; /* lower case */
     char *path;   /* decoded */
@@ -236,7 +236,7 @@ static void take_apart(const char *url, struct url_parts *parts)
     curl_url_cleanup(u);
 }
 
-/* On success body->bytes, which may be NULL where it is empty, is the caller's to free. */
+/* On success body->bytes, which may be NULL if it is empty, is the caller's to free. */
 static int fetch_body(const char *url, const struct seed_terms *terms, struct body *body,
                       struct seed_result *result)
 {

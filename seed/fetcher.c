@@ -40,7 +40,7 @@ struct harvest {
     bool failed;
 };
 
-/* Empties the mailbox. True where somebody asked. */
+/* Empties the mailbox. True if somebody asked. */
 static bool take_asks(struct seed_fetcher *f)
 {
     struct message asks[8];
@@ -58,7 +58,7 @@ static bool is_asked(const void *self)
     return !mailbox_empty(f->mailbox);
 }
 
-/* False where it is to stop. */
+/* False if it is to stop. */
 static bool wait_for_work(struct seed_fetcher *f)
 {
     while (!worker_stopped(&f->worker)) {
@@ -99,7 +99,7 @@ static void put_endpoints(struct seed_report *report, const struct seed_result *
     report->n += from->n;
 }
 
-/* NULL where memory is short. */
+/* NULL if memory is short. */
 static struct seed_report *make_report(const struct harvest *h)
 {
     struct seed_report *report =
@@ -174,7 +174,7 @@ static void free_fetcher(struct seed_fetcher *f)
     free(f);
 }
 
-/* False where memory is short. */
+/* False if memory is short. */
 static bool copy_sources(struct seed_fetcher *f, const struct seed_fetcher_terms *terms)
 {
     if (terms->url) {

@@ -30,7 +30,7 @@ struct seed_fetcher_terms {
 
 /* Any thread, once seed_fetch_global_init and sodium_init have been called. Does not block. Starts the
  * thread, which does nothing before it is asked. Copies *terms. Without a URL and DNS seeds a fetch
- * finds nothing and succeeds. NULL where memory, threads or descriptors are short, or n_dns is too large. */
+ * finds nothing and succeeds. NULL if memory, threads or descriptors are short, or n_dns is too large. */
 struct seed_fetcher *seed_fetcher_start(const struct seed_fetcher_terms *terms);
 
 /* One thread at a time; never blocks. Fetch now, also while it waits for its next try. Every ask is followed

@@ -12,7 +12,7 @@ struct seed_report {
     int64_t next_try_ms; /* it failed, and is tried again in so many milliseconds; 0: it succeeded */
     size_t bad_lines;    /* lines of the list that were reported as bad */
     size_t unresolved;   /* host names that gave nothing */
-    char error[544]; /* what went wrong, printable; also where only the URL or only DNS failed; "" for nothing
+    char error[544]; /* what went wrong, printable; also if only the URL or only DNS failed; "" for nothing
                       */
     size_t n;
     struct endpoint endpoints[]; /* may name one endpoint twice */

@@ -24,10 +24,10 @@ struct seed_result {
     struct endpoint *endpoints; /* from malloc; host names are already looked up */
     size_t bad_lines;           /* lines that were reported as bad */
     size_t unresolved;          /* host names that gave nothing */
-    char error[256];            /* why it failed, printable; "" where it did not */
+    char error[256];            /* why it failed, printable; "" if it did not */
 };
 
-/* Any thread; does not block. -1 where memory is short; then the result is as it was. */
+/* Any thread; does not block. -1 if memory is short; then the result is as it was. */
 int seed_result_add(struct seed_result *result, const struct endpoint *endpoints, size_t n);
 
 /* Any thread; does not block. Sets the error, made printable and cut to its room, and takes back every
@@ -38,7 +38,7 @@ int seed_result_fail(struct seed_result *result, const char *format, ...)
 /* Any thread; does not block. Idempotent. */
 void seed_result_free(struct seed_result *result);
 
-/* Any thread; does not block. True where the fetch is to end now. */
+/* Any thread; does not block. True if the fetch is to end now. */
 bool seed_stopped(const struct seed_terms *terms);
 
 #endif

@@ -52,7 +52,7 @@ static bool is_answer(const struct ddrp_session *s, const struct ddrp_hello *h)
            memcmp(h->remote_nonce, s->nonce, sizeof s->nonce) == 0;
 }
 
-/* The checks after the signature's. True where the peer is to be talked with. */
+/* The checks after the signature's. True if the peer is to be talked with. */
 static bool check_hello(struct ddrp_session *s, const struct ddrp_hello *h, struct session_event *ev)
 {
     if (!is_version_fit(s, h->version)) {
@@ -87,7 +87,7 @@ static void no_memory(struct ddrp_session *s, struct session_event *ev)
     ddrp_end(s, ev, END_RESOURCES, "no memory for a handshake");
 }
 
-/* Where the peer has dialed us we answer its Hello. Where we have dialed it we do not yet say HelloAck, from
+/* If the peer has dialed us we answer its Hello. If we have dialed it we do not yet say HelloAck, from
  * which on it would take us for connected: perhaps it has dialed us, too, and one of the two connections is
  * enough. */
 void ddrp_meet(struct ddrp_session *s, const struct ddrp_hello *h, struct session_event *ev,
@@ -97,7 +97,7 @@ void ddrp_meet(struct ddrp_session *s, const struct ddrp_hello *h, struct sessio
     note_peer(s, h);
     memcpy(s->peer_nonce, h->local_nonce, sizeof s->peer_nonce);
     bool goes_on = check_hello(s, h, ev);
-    /* Where the dialer is ourselves, only from our answer does it learn which address that was. */
+    /* If the dialer is ourselves, only from our answer does it learn which address that was. */
     if (is_dialed && (goes_on || ev->end.reason == END_LOOPBACK) && !ddrp_say_hello(s, h->local_nonce, out)) {
         no_memory(s, ev);
     } else if (goes_on) {

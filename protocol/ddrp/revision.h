@@ -9,7 +9,7 @@
 enum ddrp_check {
     CHECK_END, /* nothing more to check */
     CHECK_TIME,
-    CHECK_HELLO, /* the body, where it is a Hello: the key to check the signature with is in it */
+    CHECK_HELLO, /* the body, if it is a Hello: the key to check the signature with is in it */
     CHECK_SIGNATURE,
     CHECK_KIND,
     CHECK_BODY,

@@ -157,7 +157,7 @@ static void answer(const struct ddrp_service *s, int64_t now_ms, const struct se
     free(ids);
 }
 
-/* Takes addresses only where we asked: one share for one request. */
+/* Takes addresses only if we asked: one share for one request. */
 static void learn(const struct ddrp_service *s, const struct service_peer *p, struct parcel *parcel)
 {
     struct ddrp_service_peer *state = p->state;

@@ -42,12 +42,12 @@ struct ddrp_arrival {
 __attribute__((format(printf, 4, 5))) void ddrp_end(struct ddrp_session *s, struct session_event *ev,
                                                     enum end_reason reason, const char *format, ...);
 
-/* check.c: true where the arrival is valid, and to be acted upon. Else it was ignored, or *ev ends the
+/* check.c: true if the arrival is valid, and to be acted upon. Else it was ignored, or *ev ends the
  * session. */
 bool ddrp_check_arrival(struct ddrp_session *s, int64_t now_ms, struct ddrp_arrival *a,
                         struct session_event *ev);
 
-/* meet.c: our Hello; false where memory is short. The peer's Hello and HelloAck have come: answers, fills
+/* meet.c: our Hello; false if memory is short. The peer's Hello and HelloAck have come: answers, fills
  * *ev. */
 bool ddrp_say_hello(struct ddrp_session *s, const uint8_t *remote_nonce, struct buffer *out);
 void ddrp_meet(struct ddrp_session *s, const struct ddrp_hello *h, struct session_event *ev,
@@ -56,7 +56,7 @@ void ddrp_acknowledged(struct ddrp_session *s, int64_t now_ms, const uint8_t *no
                        struct session_event *ev);
 
 /* send.c: appends one envelope around `message`, which `whole` holds as well where it is not NULL. False,
- * with nothing appended, where memory is short. */
+ * with nothing appended, if memory is short. */
 bool ddrp_say(struct ddrp_session *s, enum ddrp_kind kind, struct bytes message, struct parcel *whole,
               struct buffer *out);
 

@@ -9,11 +9,11 @@
 /* A list of peers: who is where. In a parcel: all the endpoints, then as many ids. */
 struct ddrp_share {
     struct endpoint *endpoints;
-    struct peer_id *ids; /* size 0 where it was not said */
+    struct peer_id *ids; /* size 0 if it was not said */
     size_t n;
 };
 
-/* A parcel with room for n; *share is how to fill it. NULL where memory is short. */
+/* A parcel with room for n; *share is how to fill it. NULL if memory is short. */
 struct parcel *ddrp_share_new(size_t n, struct ddrp_share *share);
 
 /* How to read it. */
@@ -33,7 +33,7 @@ struct ddrp_entries {
 /* False for a message that is no PeerRes. */
 bool ddrp_share_read(const struct ddrp_revision *r, struct bytes message, struct ddrp_entries *entries);
 
-/* A parcel of those entries that may be dialed; the others, which are not faults, are left out. NULL where
+/* A parcel of those entries that may be dialed; the others, which are not faults, are left out. NULL if
  * memory is short. */
 struct parcel *ddrp_share_parcel(const struct ddrp_revision *r, const struct node_terms *node,
                                  const struct ddrp_entries *entries);

@@ -20,7 +20,7 @@ struct ddrp_key {
     uint8_t public_key[DDRP_PUBLIC_KEY_BYTES];
 };
 
-/* False, holding nothing, where memory is short or the secret is 0 or not below the group's order. */
+/* False, holding nothing, if memory is short or the secret is 0 or not below the group's order. */
 bool ddrp_key_open(struct ddrp_key *k, const uint8_t *secret);
 void ddrp_key_close(struct ddrp_key *k); /* wipes what the secret could be told from; idempotent */
 

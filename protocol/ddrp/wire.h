@@ -24,7 +24,7 @@ const uint8_t *ddrp_take(struct ddrp_reader *r, size_t n);
 uint32_t ddrp_take_uint(struct ddrp_reader *r, size_t n); /* of n bytes, up to 4 */
 uint64_t ddrp_take_uvarint(struct ddrp_reader *r);
 struct bytes ddrp_take_string(struct ddrp_reader *r);
-/* True where everything fitted and nothing is left, or what is left does not matter. */
+/* True if everything fitted and nothing is left, or what is left does not matter. */
 bool ddrp_is_read(const struct ddrp_reader *r);
 
 struct ddrp_envelope {

@@ -110,7 +110,7 @@ struct gob_types {
 void gob_types_init(struct gob_types *t, const struct gob_limits *limits, const char *const *names);
 void gob_types_fini(struct gob_types *t); /* idempotent */
 
-/* Reads the definition of type `id`. False where it is not one, the id is taken, a limit is met or memory is
+/* Reads the definition of type `id`. False if it is not one, the id is taken, a limit is met or memory is
  * short. */
 bool gob_define(struct gob_types *t, int32_t id, struct gob_cursor *c);
 

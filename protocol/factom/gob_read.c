@@ -9,7 +9,7 @@ void gob_fail(struct gob_cursor *c)
     c->at = c->end;
 }
 
-/* How many bytes an unsigned integer takes that begins with this one; 0 where none begins so. */
+/* How many bytes an unsigned integer takes that begins with this one; 0 if none begins so. */
 static size_t uint_size(uint8_t first)
 {
     if (first < 0x80) {
@@ -57,7 +57,7 @@ struct bytes gob_bytes(struct gob_cursor *c)
     return b;
 }
 
-/* True where an integer's bytes have all come, or enough to see that it is none. */
+/* True if an integer's bytes have all come, or enough to see that it is none. */
 static bool uint_is_there(const struct gob_cursor *c)
 {
     return gob_left(c) > 0 && uint_size(*c->at) <= gob_left(c);
@@ -125,7 +125,7 @@ static void go_on(struct gob_cursor *c)
     }
 }
 
-/* A positive type id after any number of definitions. Where a definition is not the last of its message, Go
+/* A positive type id after any number of definitions. If a definition is not the last of its message, Go
  * counts the bytes of what follows it. */
 static int32_t read_concrete_type(struct gob_types *t, struct gob_cursor *c)
 {

@@ -10,7 +10,7 @@
 struct handshake {
     uint32_t network, version, type;
     uint64_t node_id;
-    uint16_t port;  /* 0 where it was not 1 to 65535 */
+    uint16_t port;  /* 0 if it was not 1 to 65535 */
     bool has_nonce; /* a peer request of generation 1 has none */
     uint64_t nonce;
     bool alternatives_are_bad;
@@ -25,10 +25,10 @@ const char *handshake_from_gob(struct handshake *h, const struct v9_parcel *p);
 enum end_reason handshake_check(const struct handshake *h, const struct node_terms *node, bool is_gob,
                                 char *text, size_t size);
 
-/* Where the peer listens, and its name for the application. */
+/* If the peer listens, and its name for the application. */
 void handshake_peer(const struct handshake *h, const struct endpoint *remote, struct peer_terms *peer);
 
-uint16_t handshake_port(const void *text, size_t size); /* 0 where the text is no port */
+uint16_t handshake_port(const void *text, size_t size); /* 0 if the text is no port */
 void handshake_harvested(struct handshake *h, const struct harvest *harvest, enum share_result result);
 
 /* A handshake of ours. V9's is a peer request as well, V10's and V11's are not. */

@@ -58,7 +58,7 @@ static void answer(const struct service *s, int64_t now_ms, const struct service
     free(list);
 }
 
-/* Takes addresses only where we asked: one share for one request. */
+/* Takes addresses only if we asked: one share for one request. */
 static void learn(const struct service *s, const struct service_peer *p, const struct parcel *parcel)
 {
     struct service_peer_state *state = p->state;

@@ -56,7 +56,7 @@ size_t session_read_bytes(struct session *s, int64_t now_ms, struct bytes in, st
 void session_receive(struct session *s, int64_t now_ms, const struct arrival *a, struct session_event *ev,
                      struct buffer *out);
 
-/* send.c: appends one parcel in the session's version. False, with nothing appended, where memory is short or
+/* send.c: appends one parcel in the session's version. False, with nothing appended, if memory is short or
  * the payload is empty or too long. */
 bool session_send(struct session *s, uint32_t type, const char *target, const struct load *load,
                   struct buffer *out);

@@ -16,7 +16,7 @@ struct harvest {
     size_t left_out;
 };
 
-/* False where the two do not make an address. */
+/* False if the two do not make an address. */
 bool harvest_add(struct harvest *h, const char *host, size_t host_length, const char *port,
                  size_t port_length);
 

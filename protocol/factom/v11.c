@@ -58,7 +58,7 @@ enum wire_type { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2, WIRE_FIXED32
 
 #define TAG_BYTES_MAX 5
 
-/* Advances *at past a varint of at most `most` bytes. False where it does not end in time. */
+/* Advances *at past a varint of at most `most` bytes. False if it does not end in time. */
 static bool read_varint(struct bytes m, size_t *at, size_t most, uint64_t *value)
 {
     *value = 0;

@@ -13,7 +13,7 @@ const char *v11_read_handshake(struct bytes message,
                                struct handshake *h); /* NULL, or what is wrong with it */
 enum share_result v11_read_share(struct bytes message, struct harvest *h);
 
-/* The payload is a view into the message: it is not copied, however long. False where protobuf-c would refuse
+/* The payload is a view into the message: it is not copied, however long. False if protobuf-c would refuse
  * it. */
 bool v11_read_msg(struct bytes message, uint32_t *type, struct bytes *payload);
 

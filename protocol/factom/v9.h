@@ -34,7 +34,7 @@ struct v9_parcel {
 /* Reads the value in *frame; the frame's cursor tells afterwards why it failed, or where the value ended. */
 bool v9_read(struct gob_types *types, struct gob_frame *frame, struct v9_parcel *p);
 
-/* True where length and checksum fit the payload, and there is one. */
+/* True if length and checksum fit the payload, and there is one. */
 bool v9_is_intact(const struct v9_parcel *p);
 
 /* A header about to be sent. */
