@@ -303,4 +303,4 @@ def peers_file(lab):
 
 if __name__ == "__main__":
     run([every_flag_is_used_by_a_test, ban, echo, per_ip_and_pending, redial_and_give_up, retry, rate, dials, share,
-         cat_and_what_it_keeps, queue_bytes, limits_of_handshakes, parts, merits, decay, dial_timeout, log_level, peers_file], at_once=True)
+         cat_and_what_it_keeps, queue_bytes, limits_of_handshakes, parts, merits, decay, dial_timeout, log_level, peers_file])
