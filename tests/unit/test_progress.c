@@ -17,7 +17,8 @@
 
 enum {
     RUN_MS = 12000,
-    FILL_MS = 6000, /* the sender must have met a full queue by then: else nothing was tried */
+    FILL_MS = 10000, /* a queue must have been full by then, four stall times before the end: else nothing was
+                        tried */
     READERS = 4,
     STALL_MS = 500,
     SLOWEST_MS = STALL_MS / 2,
