@@ -102,7 +102,7 @@ def a_reader_that_naps(lab):
 
 PEERS = 7
 STALL_SECONDS = 2 * SLOW  # longer than who reads may get no processor for, and shorter than the silence
-SILENCE_MS = int(4000 * SLOW)
+SILENCE_MS = int(4000 * SLOW * (2 if SLOW > 1 else 1))  # longer than the flood takes, under sanitizers too
 
 
 class Star:
