@@ -32,7 +32,7 @@ struct name {
 };
 
 struct kith {
-    unsigned forks; /* descriptors_forks() where it was opened: it is of no use in a child of that process */
+    unsigned forks; /* descriptors_forks() when it was opened: it is of no use in a child of that process */
     const struct options *options;
     struct options own; /* what *options is, if the node was opened with a kith_config */
     struct log_sink sink;

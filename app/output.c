@@ -18,7 +18,7 @@
 #define KEPT_BYTES ((size_t)4 << 20) /* a larger block is freed once it is written */
 
 /* One block at a time goes to the thread: it is the thread's while `given` is true, else main's. It outlives
- * the struct output where a system call holds the thread for good. */
+ * the struct output if a system call holds the thread for good. */
 struct output_thread {
     int fd;
     size_t chunk; /* most bytes of one write: the other end's progress is seen after each */

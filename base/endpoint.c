@@ -86,7 +86,7 @@ static bool scope_parse(uint32_t *scope, const char *text)
     return n >= 1 && text[n] == '\0' && value >= 1 && value <= UINT32_MAX;
 }
 
-/* What stands before `zone`, or all where it is NULL. */
+/* What stands before `zone`, or all if it is NULL. */
 static bool v6_parse(struct ip *ip, const char *text, const char *zone)
 {
     char alone[INET6_ADDRSTRLEN];

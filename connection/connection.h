@@ -5,7 +5,7 @@
  * *inbound*, which it writes and the controller reads. It owns the socket, the session and every buffer; it
  * shares nothing else but a few counters.
  *
- * On inbound the connection posts, on the control lane, MSG_MET and MSG_ONLINE once, MSG_ALIVE where it is
+ * On inbound the connection posts, on the control lane, MSG_MET and MSG_ONLINE once, MSG_ALIVE if it is
  * asked, MSG_RESTS whenever it has taken something from outbound and nothing has come or gone for a second
  * since, and MSG_ENDED as its very last message; on the data lane MSG_PEER, in the order of the wire,
  * MSG_CREDIT and MSG_LOST. The control lane is read ahead of the data lane, so MSG_ENDED may be taken before
@@ -34,7 +34,7 @@ struct connection_terms {
     const struct protocol *protocol;
     const struct node_terms *node; /* outlives the connection */
     const struct ip *bind;         /* address to dial from, outlives the connection; NULL for any */
-    struct address to;             /* whom to dial; not used where fd >= 0 */
+    struct address to;             /* whom to dial; not used if fd >= 0 */
     /* If that is: a host name's addresses, copied by connection_start. None if `to` is an IP address.
      * They are tried each beside those before it, 250 ms later; who answers first has it. */
     const struct endpoint *targets;

@@ -106,7 +106,7 @@ static void note_failure(struct race *r, int error, bool ours)
     r->theirs |= !ours;
 }
 
-/* Binds where the node is to dial from a certain address. False with errno. */
+/* Binds if the node is to dial from a certain address. False with errno. */
 static bool bind_local(const struct connection *c, int fd, sa_family_t family)
 {
     struct endpoint from = {.port = 1};
@@ -151,7 +151,7 @@ static int begin(const struct connection *c, const struct endpoint *to)
     return fd;
 }
 
-/* Tries the next target. The socket where it is connected at once; else -1. */
+/* Tries the next target. The socket if it is connected at once; else -1. */
 static int begin_next(struct connection *c, struct race *r, int64_t now)
 {
     size_t target = r->next++;
@@ -176,7 +176,7 @@ static void forget(struct race *r, size_t i)
     r->running[i] = r->running[--r->n_running];
 }
 
-/* A socket of the race has something to say: it is returned where it is connected, and closed where not. */
+/* A socket of the race has something to say: it is returned if it is connected, and closed if not. */
 static int settle(struct connection *c, struct race *r, size_t i)
 {
     int fd = r->running[i].fd, error = 0;

@@ -16,7 +16,7 @@ enum {
     SPARE_SLOTS = 256, /* for connections that have ended but are not yet drained, and for refusals */
 };
 
-/* The book's clock runs with the monotonic one: where the wall clock leaps, nobody is forgotten, no ban ends
+/* The book's clock runs with the monotonic one: if the wall clock leaps, nobody is forgotten, no ban ends
  * and none lasts longer. What is saved gets the times of the wall clock as it is then. */
 static void set_now(struct controller *c, struct moment now)
 {

@@ -109,7 +109,7 @@ struct controller *controller_new(const struct config *config, const struct cont
 void controller_start(struct controller *c, struct moment now);
 
 /* Any thread. The id that a MSG_PEER of this kind with this parcel must have: how messages are told apart. 0
- * without looking where this node does not have to. */
+ * without looking if this node does not have to. */
 uint64_t controller_digest(const struct controller *c, uint32_t kind, const struct parcel *p);
 
 /* A MSG_PEER is going to be handled soon: what that needs is fetched from memory meanwhile. */

@@ -34,7 +34,7 @@
 /* What a look-up of a host name gave. */
 struct names_found {
     struct address name;
-    char error[REASON_MAX]; /* where n is 0: why */
+    char error[REASON_MAX]; /* if n is 0: why */
     size_t n;
     struct endpoint endpoints[NAME_ADDRESSES_MAX]; /* with the port of `name` */
 };
@@ -87,7 +87,7 @@ const char *drop_cause_text(enum drop_cause c); /* a literal; any thread */
 
 /* --- what the controller tells the application ---
  *
- * Where memory for an event is short it is not told at all; where there is no room for it, KITH_MISSED counts
+ * If memory for an event is short it is not told at all; if there is no room for it, KITH_MISSED counts
  * it. */
 
 struct node_event {

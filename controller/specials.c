@@ -298,7 +298,7 @@ static const char *why_unfit(struct controller *c, const struct special *p, cons
     return is_taken(c, p, e) || has_come(c, p, e) ? "there is a connection already" : NULL;
 }
 
-/* The addresses that may be dialed, into terms; where there is none, why of the last. */
+/* The addresses that may be dialed, into terms; if there is none, why of the last. */
 static const char *choose_targets(struct controller *c, const struct special *p, struct dial_terms *terms)
 {
     const char *unfit = NULL;

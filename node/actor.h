@@ -33,7 +33,7 @@ enum send_result {
 
 /* Any thread; never blocks. Queues a message of `kind` (below 2^24) for a scope, and for SCOPE_PEER for
  * `peer`. The parcel is not NULL; its reference is taken where it returns SEND_QUEUED. A peer that has gone
- * is no failure here: the parcel is then dropped and counted. Where id is not 0, a KITH_SENT event with it
+ * is no failure here: the parcel is then dropped and counted. If id is not 0, a KITH_SENT event with it
  * follows. */
 enum send_result actor_send(struct actor *a, enum scope scope, struct peer_ref peer, uint32_t kind,
                             struct parcel *parcel, uint64_t id);

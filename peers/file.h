@@ -17,7 +17,7 @@ enum peers_file_result {
     PEERS_FILE_IMPORTED, /* one of the two older formats; the file itself is never written to */
     PEERS_FILE_MISSING,  /* there is none: a first start */
     PEERS_FILE_CORRUPT,  /* it made no sense; it was renamed to NAME.corrupt-TIME (UTC, 20260131T235959Z, with
-                          * -2, -3 ... where that exists), or copied there and emptied; the message names it */
+                          * -2, -3 ... if that exists), or copied there and emptied; the message names it */
     PEERS_FILE_UNREADABLE, /* neither read nor set aside, the message says why; it must not be overwritten */
 };
 

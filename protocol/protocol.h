@@ -241,7 +241,7 @@ struct protocol {
 const struct protocol *protocol_find(const char *name);
 const struct protocol *protocol_at(size_t i);
 
-/* Fills *terms for MAIN, TEST, LOCAL, or, where custom is not NULL, for that custom network. False if the
+/* Fills *terms for MAIN, TEST, LOCAL, or, if custom is not NULL, for that custom network. False if the
  * protocol has no network of that name, has no custom ones, or `custom` does not fit; *terms is then
  * untouched. Any thread. */
 bool protocol_network(const struct protocol *p, const char *name, const char *custom,

@@ -23,7 +23,7 @@ void log_writer_line(void *writer, enum log_level level, const char *text);
 void log_writer_plain(struct log_writer *w, const char *text);
 
 /* Any thread, when no other uses the writer. Waits up to `ms` for the lines that are left, and up to a tenth
- * of a second more where nobody drains the descriptor; frees the writer. NULL is allowed. */
+ * of a second more if nobody drains the descriptor; frees the writer. NULL is allowed. */
 void log_writer_end(struct log_writer *w, int ms);
 
 #endif

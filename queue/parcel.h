@@ -21,7 +21,7 @@ struct parcel {
 };
 
 /* Any thread; never blocks. A parcel with one reference, its payload copied from `bytes`, or left for the
- * caller to fill where `bytes` is NULL. NULL if memory is short or `size` is above PARCEL_MAX. */
+ * caller to fill if `bytes` is NULL. NULL if memory is short or `size` is above PARCEL_MAX. */
 struct parcel *parcel_new(const void *bytes, size_t size);
 
 /* Any thread that holds a reference; never blocks. One more reference; returns p. */

@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 /* On a thread started by thread_start that has nothing else to do; blocks for as long as nobody drains `fd`.
- * Writes all of the bytes. 0, or an error number where not all could be written. thread_end ends the thread
+ * Writes all of the bytes. 0, or an error number if not all could be written. thread_end ends the thread
  * in here, and nowhere else if writing_begin was called. */
 int writing_write(int fd, const char *bytes, size_t size);
 

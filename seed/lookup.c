@@ -81,7 +81,7 @@ static int take(struct lookup *l, size_t i)
     return seed_result_add(l->result, found, n);
 }
 
-/* -1 if memory is short. Returns early where it is to stop. */
+/* -1 if memory is short. Returns early if it is to stop. */
 static int wait_all(struct lookup *l)
 {
     int64_t deadline = clock_ms() + l->terms->total_timeout_ms;

@@ -78,7 +78,7 @@ def main():
             os.mkdir(os.path.dirname(path))
             most = longest(helper, folder)
             by = time.monotonic() + SECONDS
-            # On, if none has hit a write yet: where the writer starts slowly most come before it writes.
+            # On, if none has hit a write yet: if the writer starts slowly, most come before it writes.
             while (kills < KILLS or not cut_off) and time.monotonic() < by:
                 kills += 1
                 finished = run_and_kill(helper, path, moments.uniform(0.0, most))
