@@ -13,8 +13,8 @@
  * endpoint in a parcel, with another of struct peer_id behind it where the protocol says who is there,
  * whichever JSON or protobuf it came in.
  *
- * A session that wraps another (an encrypted stream below a codec) is a session as well: it hands the
- * decrypted bytes to the inner one's read and encrypts what that writes.
+ * What encrypts or frames a session's bytes on their way to the socket is a *stream* (protocol/stream.h). The
+ * session does not know of it.
  *
  * Adding a protocol is adding a folder and a line in protocol/table.c. */
 #ifndef KITH_PROTOCOL_PROTOCOL_H
@@ -27,6 +27,7 @@
 #include <sys/types.h>
 
 #include "protocol/buffer.h"
+#include "protocol/stream.h"
 #include "protocol/terms.h"
 #include "queue/message.h"
 
@@ -179,6 +180,8 @@ struct protocol {
     /* The kinds that an application may send and will be given, the first being the default; up to a NULL
      * name. */
     const struct protocol_kind *kinds;
+
+    const struct stream_ops *stream; /* between the socket and the session; NULL for nothing */
 
     size_t session_size, service_size, peer_size;
 

@@ -1,0 +1,68 @@
+/* What lies between a socket and a session: encryption, or framing such as WebSocket's.
+ *
+ * A stream is a plain state machine, as a session is: no I/O, no clock, no globals, no threads. It turns the
+ * bytes of the socket, *raw* here, into *plain* ones for the session, and the session's into raw ones. The
+ * caller owns its memory (`size` bytes, zeroed before open). One thread at a time runs a stream, the one that
+ * runs its session. No function blocks. What a function is given by pointer is valid for that call alone and
+ * stays the caller's, unless it is said to outlive something. Raw bytes are a peer's, and hostile.
+ *
+ * A failure is sticky: once `failure` says that there is one, read and write do nothing. What they gave
+ * before it stays valid. */
+#ifndef KITH_PROTOCOL_STREAM_H
+#define KITH_PROTOCOL_STREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "protocol/buffer.h"
+#include "protocol/terms.h"
+
+/* Copied by open. */
+struct stream_config {
+    enum direction direction;
+    const struct node_terms *node;     /* outlives the stream */
+    uint64_t (*random)(void *context); /* fit for keys */
+    void *context;
+};
+
+/* A stretch of the receive buffer. The plain bytes go to where raw ones have lain, so that no second buffer
+ * is needed: no stream makes more of them than it consumes. */
+struct stream_input {
+    uint8_t *raw; /* what has come and was not consumed; may be changed in place */
+    size_t size;
+    uint8_t *plain; /* where the plain bytes go: raw, or before it */
+};
+
+struct stream_failure {
+    enum end_reason reason;
+    const char *text; /* a literal, for the log and the application; NULL if the reason says it all */
+};
+
+struct stream_ops {
+    size_t size;
+    size_t hold_max; /* the most raw bytes that it leaves unconsumed while it waits for more: one frame */
+
+    /* Starts a stream, and appends to out what it sends first. 0, or -1 if memory is short: then it holds
+     * nothing, and no further call is made. */
+    int (*open)(void *s, const struct stream_config *config, struct buffer *out);
+
+    /* Consumes raw bytes from the first on, and returns how many. Writes the plain ones that they make to
+     * in->plain, without a gap, and their number, never more than were consumed, to *plain. What it leaves is
+     * the beginning of a frame, and lies before what comes next at the next call; that may have been moved.
+     * Appends to out what it owes in answer (a handshake, a pong). Goes on as far as it can: the caller does
+     * not call again before more has come. A failure comes after the plain bytes of the same call. */
+    size_t (*read)(void *s, const struct stream_input *in, size_t *plain, struct buffer *out);
+
+    /* Takes plain bytes from the front of `plain`, by buffer_iovec and buffer_consume, and appends what they
+     * become to out. Before its handshake is done it may leave them, and is called again after each read.
+     * Once it has given any plain bytes it takes all. */
+    void (*write)(void *s, struct buffer *plain, struct buffer *out);
+
+    /* False if all is well; else why the connection is to end. */
+    bool (*failure)(const void *s, struct stream_failure *f);
+
+    void (*close)(void *s); /* frees what the stream holds and wipes its keys */
+};
+
+#endif

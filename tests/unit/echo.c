@@ -1,0 +1,336 @@
+#include "tests/unit/echo.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/unit/xor_stream.h"
+
+struct session {
+    struct session_terms terms;
+    bool is_open, is_over;
+    int64_t opened_ms, heard_ms, pinged_ms;
+};
+
+struct service {
+    struct service_terms terms;
+};
+
+/* --- bytes --- */
+
+static void put(uint8_t *to, uint64_t value, size_t size)
+{
+    for (size_t i = size; i-- > 0; value >>= 8) {
+        to[i] = (uint8_t)value;
+    }
+}
+
+static uint64_t get(const uint8_t *from, size_t size)
+{
+    uint64_t value = 0;
+    for (size_t i = 0; i < size; i++) {
+        value = value << 8 | from[i];
+    }
+    return value;
+}
+
+static void put_head(struct buffer *out, enum echo_kind kind, size_t size)
+{
+    uint8_t head[ECHO_HEAD] = {(uint8_t)kind};
+    put(head + 1, size, 4);
+    buffer_add(out, head, sizeof head);
+}
+
+void echo_frame(struct buffer *out, enum echo_kind kind, const void *payload, size_t size)
+{
+    put_head(out, kind, size);
+    buffer_add(out, payload, size);
+}
+
+static void say_hello(const struct session *s, struct buffer *out)
+{
+    uint8_t hello[ECHO_HELLO_SIZE];
+    put(hello, s->terms.node->node_id, 8);
+    put(hello + 8, s->terms.node->listen_port, 2);
+    echo_frame(out, ECHO_HELLO, hello, sizeof hello);
+}
+
+/* --- the session --- */
+
+static int session_open(void *session, const struct session_terms *terms, int64_t now_ms, struct buffer *out)
+{
+    struct session *s = session;
+    *s = (struct session){.terms = *terms, .opened_ms = now_ms, .heard_ms = now_ms, .pinged_ms = now_ms};
+    if (terms->direction == DIRECTION_OUTGOING) {
+        say_hello(s, out);
+    }
+    return out->failed ? -1 : 0;
+}
+
+__attribute__((format(printf, 4, 5))) static void end(struct session *s, struct session_event *ev,
+                                                      enum end_reason reason, const char *format, ...)
+{
+    s->is_over = true;
+    va_list arguments;
+    va_start(arguments, format);
+    session_event_end(ev, reason, format, arguments);
+    va_end(arguments);
+}
+
+static void clear(struct session_event *ev)
+{
+    ev->type = SESSION_NOTHING;
+    ev->good = ev->bad = ev->ignored = ev->dropped = 0;
+    ev->alive = false;
+}
+
+static void take_hello(struct session *s, struct bytes payload, struct session_event *ev, struct buffer *out)
+{
+    if (payload.size != ECHO_HELLO_SIZE) {
+        end(s, ev, END_HANDSHAKE, "a hello of %zu bytes", payload.size);
+        return;
+    }
+    if (s->terms.direction == DIRECTION_INCOMING) {
+        say_hello(s, out);
+    }
+    s->is_open = true;
+    ev->type = SESSION_READY;
+    ev->peer = (struct peer_terms){
+        .endpoint = {.ip = s->terms.remote.ip, .port = (uint16_t)get(payload.data + 8, 2)},
+        .node_id = get(payload.data, 8),
+        .version = 1};
+    snprintf(ev->peer.hash, sizeof ev->peer.hash, "echo %016llx", (unsigned long long)ev->peer.node_id);
+}
+
+static void take_frame(struct session *s, enum echo_kind kind, struct bytes payload, struct session_event *ev,
+                       struct buffer *out)
+{
+    switch (kind) {
+    case ECHO_MESSAGE:
+    case ECHO_CALL:
+        ev->type = SESSION_MESSAGE;
+        ev->message.kind = kind;
+        ev->message.parcel = parcel_new(payload.data, payload.size);
+        if (!ev->message.parcel) {
+            end(s, ev, END_RESOURCES, "no memory for a message");
+        }
+        return;
+    case ECHO_PING:
+        ev->good = 1;
+        ev->alive = true;
+        echo_frame(out, ECHO_PONG, payload.data, payload.size);
+        return;
+    case ECHO_PONG:
+        ev->good = 1;
+        return;
+    case ECHO_BYE:
+        end(s, ev, END_CLOSED, "%.*s", (int)payload.size, (const char *)payload.data);
+        return;
+    case ECHO_HELLO:
+        break;
+    }
+    ev->bad = 1;
+}
+
+static size_t session_read(void *session, int64_t now_ms, struct bytes in, struct session_event *ev,
+                           struct buffer *out)
+{
+    struct session *s = session;
+    clear(ev);
+    if (s->is_over || in.size < ECHO_HEAD) {
+        return 0;
+    }
+    size_t size = get(in.data + 1, 4);
+    size_t most = s->is_open ? s->terms.node->limits.parcel_bytes : s->terms.node->limits.handshake_bytes;
+    if (size > most) {
+        end(s, ev, s->is_open ? END_BAD_INPUT : END_HANDSHAKE, "a frame of %zu bytes", size);
+        return 0;
+    }
+    if (in.size < ECHO_HEAD + size) {
+        return 0;
+    }
+    struct bytes payload = {.data = in.data + ECHO_HEAD, .size = size};
+    s->heard_ms = now_ms;
+    if (s->is_open) {
+        take_frame(s, in.data[0], payload, ev, out);
+    } else if (in.data[0] == ECHO_HELLO) {
+        take_hello(s, payload, ev, out);
+    } else {
+        end(s, ev, END_HANDSHAKE, "no hello");
+    }
+    return ECHO_HEAD + size;
+}
+
+static int session_write(void *session, int64_t now_ms, const struct message *m, struct buffer *out)
+{
+    const struct session *s = session;
+    (void)now_ms;
+    if ((m->type != ECHO_MESSAGE && m->type != ECHO_CALL) || !m->parcel ||
+        m->parcel->size > s->terms.node->limits.parcel_bytes) {
+        return -1;
+    }
+    size_t before = out->total;
+    put_head(out, m->type, m->parcel->size);
+    buffer_add_parcel(out, m->parcel);
+    if (out->failed) {
+        buffer_cut(out, before);
+        return -1;
+    }
+    return 0;
+}
+
+static void session_alive(void *session, int64_t now_ms, struct buffer *out)
+{
+    (void)session;
+    (void)now_ms;
+    echo_frame(out, ECHO_PING, "", 0);
+}
+
+static int64_t next_ping(const struct session *s)
+{
+    int64_t last = s->heard_ms > s->pinged_ms ? s->heard_ms : s->pinged_ms;
+    return last + s->terms.node->timings.ping;
+}
+
+static int64_t session_deadline(const void *session)
+{
+    const struct session *s = session;
+    const struct timings *t = &s->terms.node->timings;
+    if (s->is_over) {
+        return INT64_MAX;
+    }
+    if (!s->is_open) {
+        return s->opened_ms + t->handshake;
+    }
+    int64_t silence = s->heard_ms + t->silence;
+    return next_ping(s) < silence ? next_ping(s) : silence;
+}
+
+static void session_tick(void *session, int64_t now_ms, bool deaf, struct session_event *ev,
+                         struct buffer *out)
+{
+    struct session *s = session;
+    const struct timings *t = &s->terms.node->timings;
+    clear(ev);
+    if (s->is_over) {
+        return;
+    }
+    if (deaf) {
+        s->heard_ms = now_ms;
+    }
+    if (!s->is_open) {
+        if (now_ms - s->opened_ms >= t->handshake) {
+            end(s, ev, END_HANDSHAKE_TIMEOUT, "no hello");
+        }
+    } else if (now_ms - s->heard_ms >= t->silence) {
+        end(s, ev, END_SILENT, "nothing came");
+    } else if (now_ms >= next_ping(s)) {
+        s->pinged_ms = now_ms;
+        session_alive(s, now_ms, out);
+    }
+}
+
+static void session_close(void *session)
+{
+    struct session *s = session;
+    s->is_over = true;
+}
+
+/* --- the service --- */
+
+static int service_open(void *service, const struct service_terms *terms, int64_t now_ms)
+{
+    struct service *v = service;
+    (void)now_ms;
+    v->terms = *terms;
+    return 0;
+}
+
+static void service_online(void *service, int64_t now_ms, const struct service_peer *p)
+{
+    (void)service;
+    (void)now_ms;
+    (void)p;
+}
+
+static void service_message(void *service, int64_t now_ms, const struct service_peer *p, uint32_t kind,
+                            struct parcel *parcel)
+{
+    const struct service *v = service;
+    (void)now_ms;
+    if (kind == ECHO_CALL) {
+        v->terms.actions->send(v->terms.world, p->ref, ECHO_MESSAGE, parcel);
+    } else {
+        v->terms.actions->deliver(v->terms.world, p->ref, kind, parcel);
+    }
+}
+
+static void service_offline(void *service, int64_t now_ms, const struct service_peer *p)
+{
+    (void)service;
+    (void)now_ms;
+    (void)p;
+}
+
+static int64_t service_deadline(const void *service)
+{
+    (void)service;
+    return INT64_MAX;
+}
+
+static void service_tick(void *service, int64_t now_ms)
+{
+    (void)service;
+    (void)now_ms;
+}
+
+static void service_close(void *service)
+{
+    (void)service;
+}
+
+/* --- the tables --- */
+
+static const struct network_terms networks[] = {{.name = "LOCAL", .id = 1, .port = 7000, .open = true},
+                                                {.name = ""}};
+
+static const struct protocol_kind kinds[] = {{ECHO_MESSAGE, "Message"}, {ECHO_CALL, "Call"}, {0, NULL}};
+
+#define ECHO_FIELDS                                                                                          \
+    .networks = networks, .custom_port = 7000, .kinds = kinds, .version_default = 1, .version_lowest = 1,    \
+    .version_highest = 1,                                                                                    \
+    .timings = {.dial = 1000,                                                                                \
+                .handshake = 1000,                                                                           \
+                .redial = 1000,                                                                              \
+                .redial_special = 1000,                                                                      \
+                .ping = 1000,                                                                                \
+                .silence = 4000,                                                                             \
+                .request = 60000,                                                                            \
+                .request_limit = 1000,                                                                       \
+                .reseed = 60000,                                                                             \
+                .save = 1000,                                                                                \
+                .forget = 3600000,                                                                           \
+                .decay = 3600000,                                                                            \
+                .ban = 60000,                                                                                \
+                .stall = 500,                                                                                \
+                .assemble = 1000},                                                                           \
+    .merits = {.good = 1, .bad = -5, .lost = -1, .handshake_failed = -10, .refuse_below = -200},             \
+    .limits = {.give_up = 5,                                                                                 \
+               .share = 8,                                                                                   \
+               .pending = 16,                                                                                \
+               .dials = 8,                                                                                   \
+               .few_peers = 1,                                                                               \
+               .queue_parcels = 100,                                                                         \
+               .queue_bytes = 1U << 20,                                                                      \
+               .parcel_bytes = 1U << 20,                                                                     \
+               .control_bytes = 1U << 16,                                                                    \
+               .receive_bytes = 16U << 20,                                                                   \
+               .handshake_bytes = 1024},                                                                     \
+    .session_size = sizeof(struct session), .service_size = sizeof(struct service), .peer_size = 1,          \
+    .session_open = session_open, .session_read = session_read, .session_write = session_write,              \
+    .session_alive = session_alive, .session_deadline = session_deadline, .session_tick = session_tick,      \
+    .session_close = session_close, .service_open = service_open, .service_online = service_online,          \
+    .service_message = service_message, .service_offline = service_offline,                                  \
+    .service_deadline = service_deadline, .service_tick = service_tick, .service_close = service_close
+
+const struct protocol echo_protocol = {.name = "echo", ECHO_FIELDS};
+const struct protocol echo_xor_protocol = {.name = "echo-xor", .stream = &xor_stream, ECHO_FIELDS};
