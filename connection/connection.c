@@ -69,9 +69,9 @@ bool connection_controls(struct connection *c, int64_t now)
         any = true;
         switch ((enum connection_control)m.type) {
         case CONNECTION_CLOSE:
-            c->asked = (enum end_reason)m.tag;
+            c->asked = (enum end_reason)m.end.reason;
             c->leaving = true;
-            c->leave_by = m.id ? now : now + LEAVE_MS;
+            c->leave_by = m.end.at_once ? now : now + LEAVE_MS;
             break;
         case CONNECTION_CONSENT:
             if (!c->over)
@@ -299,7 +299,7 @@ static bool open_session(struct connection *c)
 /* The last message: after it the controller may free the connection as soon as the thread has returned. */
 static void post_ended(struct connection *c)
 {
-    struct message m = {.type = MSG_ENDED, .peer = c->terms.ref, .id = c->why, .body = c->ending};
+    struct message m = {.type = MSG_ENDED, .peer = c->terms.ref, .end.reason = c->why, .ending = c->ending};
 
     if (c->ending)
         c->ending->remote = c->remote;

@@ -23,7 +23,7 @@
 
 /* What the controller may ask on outbound's control lane. */
 enum connection_control {
-    CONNECTION_CLOSE,   /* tag: enum end_reason; id: 1 for at once, 0 for after what is queued has gone */
+    CONNECTION_CLOSE,   /* end */
     CONNECTION_CONSENT, /* answers MSG_MET of a connection that dials: it goes on */
     CONNECTION_PROBE,   /* is the peer alive? If bytes come within a ping's time, MSG_ALIVE says so; else the
                            connection ends with END_SILENT. Not again before the answer */

@@ -1,5 +1,5 @@
-/* What connections and the listener tell the controller. Bodies come from malloc and belong to the message.
- */
+/* What connections and the listener tell the controller. All but parcels is from malloc and belongs to the
+ * message. */
 #ifndef KITH_CONNECTION_EVENTS_H
 #define KITH_CONNECTION_EVENTS_H
 
@@ -7,17 +7,17 @@
 
 #define TARGETS_MAX 8 /* addresses that one dial tries */
 
-/*    type           lane      tag     id      body or parcel                                            */
+/* What each holds beside `peer`. */
+/*    type           lane      members of struct message */
 #define CONNECTION_MESSAGES(X)                                                                               \
-    X(MSG_ONLINE) /* control   -       -       struct peer_terms: the handshake is done */                   \
-    X(MSG_MET)    /* control   -       -       struct peer_terms: as SESSION_MET, once, before MSG_ONLINE */ \
-    X(MSG_ALIVE)  /* control   -       -       none: the answer to CONNECTION_PROBE */                       \
-    X(MSG_PEER)   /* data      kind    digest  a message of the peer's, for the service */                   \
-    X(MSG_CREDIT) /* data      good    bad     none: parcels that the session dealt with itself */           \
-    X(MSG_LOST)   /* data      count   enum loss   none: parcels of or for that peer that were given up */   \
-    X(MSG_RESTS)  /* control   -       -       none: it has had nothing to do for a while */                 \
-    X(MSG_ENDED)  /* control   -       enum end_reason   struct ending, NULL without memory; MSG_PEER may    \
-                     follow */
+    X(MSG_ONLINE) /* control   terms: the handshake is done */                                               \
+    X(MSG_MET)    /* control   terms: as SESSION_MET, once, before MSG_ONLINE */                             \
+    X(MSG_ALIVE)  /* control   the answer to CONNECTION_PROBE */                                             \
+    X(MSG_PEER)   /* data      kind, digest, parcel: a message of the peer's, for the service */             \
+    X(MSG_CREDIT) /* data      credit */                                                                     \
+    X(MSG_LOST)   /* data      lost: parcels of or for that peer that were given up */                       \
+    X(MSG_RESTS)  /* control   it has had nothing to do for a while */                                       \
+    X(MSG_ENDED)  /* control   end.reason, ending (NULL without memory); MSG_PEER may follow */
 
 #define CONNECTION_MESSAGE_ENUM(name) name,
 enum connection_message { CONNECTION_MESSAGES(CONNECTION_MESSAGE_ENUM) CONNECTION_MESSAGE_COUNT };

@@ -147,7 +147,7 @@ static void post(struct connection *c, const struct message *m)
 
 static void post_terms(struct connection *c, enum connection_message type, const struct peer_terms *peer)
 {
-    struct message m = {.type = type, .peer = c->terms.ref};
+    struct message m = {.type = (uint16_t)type, .peer = c->terms.ref};
     struct peer_terms *body = malloc(sizeof *body);
 
     if (!body) {
@@ -155,7 +155,7 @@ static void post_terms(struct connection *c, enum connection_message type, const
         return;
     }
     *body = *peer;
-    m.body = body;
+    m.terms = body;
     c->ready |= type == MSG_ONLINE;
     mailbox_post_control(c->inbound, &m);
 }
@@ -225,10 +225,10 @@ static __attribute__((noinline)) void note_sign(struct connection *c)
 static inline void take_message(struct connection *c, const struct session_event *ev)
 {
     struct message m = {
-        .type = MSG_PEER, .tag = ev->message.kind, .peer = c->terms.ref, .parcel = ev->message.parcel};
+        .type = MSG_PEER, .kind = ev->message.kind, .peer = c->terms.ref, .parcel = ev->message.parcel};
 
     if (m.parcel && c->terms.digest)
-        m.id = c->terms.digest(c->terms.digest_context, m.tag, m.parcel);
+        m.digest = c->terms.digest(c->terms.digest_context, m.kind, m.parcel);
     connection_count(&c->parcels_in, 1);
     post(c, &m);
 }
@@ -324,7 +324,7 @@ static __attribute__((noinline)) bool receive_little(struct connection *c, int64
 
 static void post_loss(struct connection *c, enum loss why, uint32_t *count)
 {
-    struct message m = {.type = MSG_LOST, .peer = c->terms.ref, .tag = *count, .id = why};
+    struct message m = {.type = MSG_LOST, .peer = c->terms.ref, .lost = {.count = *count, .why = why}};
 
     if (*count == 0 || c->has_held)
         return;
@@ -334,7 +334,8 @@ static void post_loss(struct connection *c, enum loss why, uint32_t *count)
 
 bool inflow_account(struct connection *c)
 {
-    struct message credit = {.type = MSG_CREDIT, .peer = c->terms.ref, .tag = c->good, .id = c->bad};
+    struct message credit = {
+        .type = MSG_CREDIT, .peer = c->terms.ref, .credit = {.good = c->good, .bad = c->bad}};
     bool any = c->good || c->bad || c->unsaid || c->unfinished;
 
     if ((c->good || c->bad) && !c->has_held) {

@@ -83,10 +83,10 @@ static void say(struct connection *c, int64_t now, struct message *m)
 {
     if (c->terms.protocol->session_write(c->session, now, m, &c->out) == 0) {
         c->flights[c->n_flights++] =
-            (struct flight){.end = c->out.total, .parcel = m->parcel, .type = m->type, .tag = m->tag};
+            (struct flight){.end = c->out.total, .parcel = m->parcel, .kind = m->kind, .scope = m->scope};
         return;
     }
-    c->unsaid += m->tag != SCOPE_NONE; /* the node's own answers are nobody's loss */
+    c->unsaid += m->scope != SCOPE_NONE; /* the node's own answers are nobody's loss */
     mailbox_done(c->outbound, 1, size_of(m->parcel));
     parcel_release(m->parcel);
 }
@@ -191,7 +191,7 @@ void outflow_return(struct connection *c, void (*discard)(void *context, struct 
 {
     for (size_t i = 0; i < c->n_flights; i++) {
         const struct flight *f = &c->flights[i];
-        struct message m = {.type = f->type, .tag = f->tag, .peer = c->terms.ref, .parcel = f->parcel};
+        struct message m = {.kind = f->kind, .scope = f->scope, .peer = c->terms.ref, .parcel = f->parcel};
 
         discard(context, &m);
     }

@@ -18,7 +18,8 @@
 struct flight {
     size_t end; /* where it ends in the stream of the out buffer */
     struct parcel *parcel;
-    uint32_t type, tag;
+    uint32_t kind;
+    enum scope scope;
 };
 
 struct connection {

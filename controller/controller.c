@@ -92,7 +92,7 @@ uint64_t controller_digest(const struct controller *c, uint32_t kind, const stru
 void controller_prefetch(const struct controller *c, const struct message *m)
 {
     if (c->echo && m->type == MSG_PEER)
-        recent_prefetch(c->echo, m->peer, m->id);
+        recent_prefetch(c->echo, m->peer, m->digest);
 }
 
 uint32_t controller_most_slots(const struct config *config)
@@ -179,10 +179,10 @@ static void on_peer(struct controller *c, const struct message *m)
     }
     slot_credit(c, s, c->config->merits.good);
     c->arrived = m->parcel;
-    c->arrived_kind = m->tag;
-    c->arrived_digest = m->id;
+    c->arrived_kind = m->kind;
+    c->arrived_digest = m->digest;
     p = slot_service_peer(c, s);
-    c->config->protocol->service_message(c->service, c->now.ms, &p, m->tag, m->parcel);
+    c->config->protocol->service_message(c->service, c->now.ms, &p, m->kind, m->parcel);
 }
 
 static void on_credit(struct controller *c, const struct message *m)
@@ -191,13 +191,12 @@ static void on_credit(struct controller *c, const struct message *m)
 
     if (!s)
         return;
-    if (m->tag)
-        slot_credit(c, s, (int64_t)m->tag * c->config->merits.good);
-    if (!m->id)
+    if (m->credit.good)
+        slot_credit(c, s, (int64_t)m->credit.good * c->config->merits.good);
+    if (!m->credit.bad)
         return;
-    note(c, NOTE_FAULT, "%s: %llu faults that do not end its session", s->terms.hash,
-         (unsigned long long)m->id);
-    slot_credit(c, s, (int64_t)m->id * c->config->merits.bad);
+    note(c, NOTE_FAULT, "%s: %u faults that do not end its session", s->terms.hash, m->credit.bad);
+    slot_credit(c, s, (int64_t)m->credit.bad * c->config->merits.bad);
 }
 
 static int32_t merit_of(const struct controller *c, enum end_reason reason)
@@ -236,17 +235,17 @@ static void log_ended(struct controller *c, struct slot *s, const struct ending 
  * MSG_GONE. */
 static void on_ended(struct controller *c, const struct message *m)
 {
-    enum end_reason reason = (enum end_reason)m->id;
+    enum end_reason reason = (enum end_reason)m->end.reason;
     struct slot *s = slot_find(c, m->peer);
     struct ending bare = {0};
-    const struct ending *e = m->body ? m->body : &bare;
+    const struct ending *e = m->ending ? m->ending : &bare;
 
     if (!s) {
-        free(m->body);
+        free(m->ending);
         return;
     }
     snprintf(bare.text, sizeof bare.text, "%s", end_reason_text(reason));
-    s->ending = m->body;
+    s->ending = m->ending;
     c->ended[reason]++;
     log_ended(c, s, e);
     if (s->remote.port)
@@ -320,8 +319,8 @@ static __attribute__((noinline)) void dispatch_rare(struct controller *c, const 
     case MSG_ONLINE:
         s = slot_find(c, m->peer);
         if (s)
-            (m->type == MSG_MET ? meet_peer : admit_handshake)(c, s, m->body);
-        free(m->body);
+            (m->type == MSG_MET ? meet_peer : admit_handshake)(c, s, m->terms);
+        free(m->terms);
         break;
     case MSG_ALIVE:
         s = slot_find(c, m->peer);
@@ -332,7 +331,8 @@ static __attribute__((noinline)) void dispatch_rare(struct controller *c, const 
         on_credit(c, m);
         break;
     case MSG_LOST:
-        controller_dropped(c, m->peer, m->id == LOSS_UNSAYABLE ? DROP_UNSAYABLE : DROP_UNFINISHED, m->tag);
+        controller_dropped(c, m->peer, m->lost.why == LOSS_UNSAYABLE ? DROP_UNSAYABLE : DROP_UNFINISHED,
+                           m->lost.count);
         break;
     case MSG_ENDED:
         on_ended(c, m);
@@ -344,26 +344,26 @@ static __attribute__((noinline)) void dispatch_rare(struct controller *c, const 
         directed_leave(c, m);
         break;
     case MSG_COMMAND:
-        command_run(c, m->body, m->id);
+        command_run(c, m->command, m->id);
         break;
     case MSG_ACCEPTED:
-        admit_accepted(c, m->body);
-        free(m->body);
+        admit_accepted(c, m->accepted);
+        free(m->accepted);
         break;
     case MSG_LISTENING:
-        c->listening = *(struct endpoint *)m->body;
-        free(m->body);
+        c->listening = *m->endpoint;
+        free(m->endpoint);
         report_listening(c);
         break;
     case MSG_SEEDS:
-        on_seeds(c, m->body);
+        on_seeds(c, m->seeds);
         break;
     case MSG_NAMES:
-        specials_named(c, m->body);
-        free(m->body);
+        specials_named(c, m->names);
+        free(m->names);
         break;
     case MSG_SAVED:
-        on_saved(c, m->tag != 0);
+        on_saved(c, m->failed);
         break;
     }
 }

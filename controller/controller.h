@@ -108,14 +108,14 @@ struct controller *controller_new(const struct config *config, const struct cont
 /* Begins to dial and to fetch seeds. Once. */
 void controller_start(struct controller *c, struct moment now);
 
-/* Any thread. The id that a MSG_PEER of this kind with this parcel must have: how messages are told apart. 0
- * without looking if this node does not have to. */
+/* Any thread. The digest that a MSG_PEER of this kind with this parcel must have: how messages are told
+ * apart. 0 without looking if this node does not have to. */
 uint64_t controller_digest(const struct controller *c, uint32_t kind, const struct parcel *p);
 
 /* A MSG_PEER is going to be handled soon: what that needs is fetched from memory meanwhile. */
 void controller_prefetch(const struct controller *c, const struct message *m);
 
-/* Something happened. Takes the message: its body or parcel belongs to the core afterwards. Must not be
+/* Something happened. Takes the message: what it points at belongs to the core afterwards. Must not be
  * called with a MSG_SEND or MSG_PEER that the core would not take. */
 void controller_handle(struct controller *c, struct moment now, const struct message *m);
 

@@ -24,9 +24,9 @@ static void drop(struct controller *c, const struct message *m, enum drop_cause 
 /* False if there is no room. Otherwise the message is taken. */
 static bool post(struct controller *c, struct slot *s, const struct message *m)
 {
-    struct message out = {
-        .type = SEND_KIND(m->tag), .tag = SEND_SCOPE(m->tag), .peer = slot_ref(c, s), .parcel = m->parcel};
+    struct message out = *m;
 
+    out.peer = slot_ref(c, s);
     switch (c->act->post(c->world, c->now, out.peer, &out)) {
     case OUTLET_POSTED:
         report_if_asked(c, m, 1);

@@ -1,7 +1,8 @@
 /* What the controller is told, and what it tells: the types of its messages and their bodies.
  *
- * Everything that can happen to the controller is a struct message. The table gives its number, what its
- * fields hold and which thread sends it. Bodies come from malloc and belong to the message. */
+ * Everything that can happen to the controller is a struct message. The table gives its number, which
+ * of its members it uses and which thread sends it. What they point at is from malloc, but for parcels, and
+ * belongs to the message. */
 #ifndef KITH_CONTROLLER_EVENTS_H
 #define KITH_CONTROLLER_EVENTS_H
 
@@ -14,20 +15,17 @@
 #include "seed/report.h"
 
 /* What connections tell is in connection/events.h; these follow. */
-/*    type              from             tag        id            body or parcel */
+/*    type               from             members of struct message */
 #define CONTROLLER_MESSAGES(X)                                                                               \
-    X(MSG_GONE) /* the actor        -          -             none: nothing of that connection follows */     \
-    X(MSG_SEND) /* application      scope+kind request or 0  the payload; peer where the scope is SCOPE_PEER \
-                 */                                                                                          \
-    X(MSG_LEAVE)    /* application     -          request or 0  none: to end the connection with peer, after \
-                       what was sent to it */                                                                \
-    X(MSG_COMMAND)  /* application      -          request or 0  struct command */                           \
-    X(MSG_ACCEPTED) /* listener         -          -             struct accepted; answered by accept,        \
-                       refuse, shed */                                                                       \
-    X(MSG_LISTENING) /* the actor        -          -             struct endpoint */                         \
-    X(MSG_SEEDS)     /* seed fetcher     -          -             struct seed_report */                      \
-    X(MSG_NAMES)     /* namer            -          -             struct names_found */                      \
-    X(MSG_SAVED)     /* keeper           1: failed  -             none */
+    X(MSG_GONE)      /* the actor        peer: nothing of that connection follows */                         \
+    X(MSG_SEND)      /* application      scope, kind, id, parcel; peer if the scope is SCOPE_PEER */         \
+    X(MSG_LEAVE)     /* application      peer, id: to end that connection, after what was sent to it */      \
+    X(MSG_COMMAND)   /* application      id, command */                                                      \
+    X(MSG_ACCEPTED)  /* listener         accepted; answered by accept, refuse, shed */                       \
+    X(MSG_LISTENING) /* the actor        endpoint */                                                         \
+    X(MSG_SEEDS)     /* seed fetcher     seeds */                                                            \
+    X(MSG_NAMES)     /* namer            names */                                                            \
+    X(MSG_SAVED)     /* keeper           failed */
 
 #define NAME_ADDRESSES_MAX 32 /* of one host name; what the resolver gives beyond them is left */
 
@@ -45,11 +43,6 @@ enum controller_message {
     CONTROLLER_MESSAGES(CONTROLLER_MESSAGE_ENUM) CONTROLLER_MESSAGE_COUNT
 };
 #undef CONTROLLER_MESSAGE_ENUM
-
-/* The tag of MSG_SEND, and of every application message on its way to a connection. */
-#define SEND_TAG(kind, scope) (((uint32_t)(kind) << 8) | (uint32_t)(scope))
-#define SEND_SCOPE(tag)       ((enum scope)((tag)&0xff))
-#define SEND_KIND(tag)        ((tag) >> 8)
 
 enum command_type {
     COMMAND_PEERS,

@@ -85,7 +85,7 @@ static bool relayed_keep(struct controller *c)
 static void relay(struct controller *c, struct peer_ref from, uint32_t kind, struct parcel *parcel)
 {
     struct slot *s = slot_find(c, from);
-    struct message m = {.type = MSG_SEND, .tag = SEND_TAG(kind, SCOPE_FULL), .peer = from, .parcel = parcel};
+    struct message m = {.type = MSG_SEND, .scope = SCOPE_FULL, .kind = kind, .peer = from, .parcel = parcel};
     struct sending *to;
 
     if (c->quitting)
@@ -105,12 +105,12 @@ static void relay(struct controller *c, struct peer_ref from, uint32_t kind, str
 /* It keeps nobody back: no more of it can come than one connection had room for. */
 void route_return(struct controller *c, const struct message *m)
 {
-    if (m->tag != SCOPE_NONE && !c->quitting && slot_to_peer(c, m->peer) && relayed_reserve(c)) {
+    if (m->scope != SCOPE_NONE && !c->quitting && slot_to_peer(c, m->peer) && relayed_reserve(c)) {
         sending_again(c, &c->relayed[c->n_relayed], m);
         relayed_keep(c);
         return;
     }
-    if (m->tag != SCOPE_NONE)
+    if (m->scope != SCOPE_NONE)
         controller_dropped(c, m->peer, DROP_LOST, 1);
     parcel_release(m->parcel);
 }
@@ -137,7 +137,7 @@ static void retry_relayed(struct controller *c)
 
 void route_deliver(struct controller *c, struct peer_ref from, uint32_t kind, struct parcel *parcel)
 {
-    struct message m = {.type = MSG_PEER, .tag = kind, .peer = from, .parcel = parcel};
+    struct message m = {.type = MSG_PEER, .kind = kind, .peer = from, .parcel = parcel};
     bool as_it_came = parcel == c->arrived && kind == c->arrived_kind;
     uint64_t digest = as_it_came ? c->arrived_digest : controller_digest(c, kind, parcel);
 
@@ -216,8 +216,8 @@ static void retry_answers(struct controller *c)
 void route_send(struct controller *c, const struct message *m)
 {
     if (c->seen)
-        recent_note(c->seen, PEER_NOBODY, controller_digest(c, SEND_KIND(m->tag), m->parcel), c->now.ms);
-    if (SEND_SCOPE(m->tag) == SCOPE_PEER)
+        recent_note(c->seen, PEER_NOBODY, controller_digest(c, m->kind, m->parcel), c->now.ms);
+    if (m->scope == SCOPE_PEER)
         directed_send(c, m);
     else
         sending_start(c, &c->sending, m);

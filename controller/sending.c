@@ -60,9 +60,9 @@ static void left_sample(struct controller *c, struct sending *s, size_t from, si
 /* All special peers and `broadcast` random others; or everyone; or one of everyone. */
 static void choose(struct controller *c, struct sending *s)
 {
-    enum scope scope = SEND_SCOPE(s->message.tag);
+    enum scope scope = s->message.scope;
     struct peer_ref except = s->message.peer;
-    uint64_t digest = c->echo ? controller_digest(c, SEND_KIND(s->message.tag), s->message.parcel) : 0;
+    uint64_t digest = c->echo ? controller_digest(c, s->message.kind, s->message.parcel) : 0;
     size_t specials;
 
     for (size_t i = 0; scope == SCOPE_BROADCAST && i < c->n_online; i++) {
@@ -87,7 +87,7 @@ static void choose(struct controller *c, struct sending *s)
 /* False, as it is not dealt with. If it was relayed, it shows its sender whether it gets on here. */
 static bool waits(struct controller *c, const struct sending *s, const struct message *m)
 {
-    if (m->tag != SCOPE_PEER && s->message.peer.generation)
+    if (m->scope != SCOPE_PEER && s->message.peer.generation)
         c->act->waits(c->world, s->message.peer, m->peer);
     return false;
 }
@@ -96,8 +96,7 @@ static bool waits(struct controller *c, const struct sending *s, const struct me
 static bool send_one(struct controller *c, struct sending *s, struct peer_ref to, bool last)
 {
     const struct slot *slot = slot_to_peer(c, to);
-    struct message m = {
-        .type = SEND_KIND(s->message.tag), .tag = SEND_SCOPE(s->message.tag), .parcel = s->message.parcel};
+    struct message m = s->message;
 
     if (!slot) {
         controller_dropped(c, to, DROP_GONE, 1);
@@ -155,7 +154,7 @@ void sending_start(struct controller *c, struct sending *s, const struct message
     s->sent = 0;
     if (!left_reserve(s, c->n_online + 1))
         controller_dropped(c, m->peer, DROP_GONE, 1);
-    else if (SEND_SCOPE(m->tag) == SCOPE_PEER)
+    else if (m->scope == SCOPE_PEER)
         s->left[s->n_left++] = m->peer;
     else
         choose(c, s);
@@ -164,7 +163,7 @@ void sending_start(struct controller *c, struct sending *s, const struct message
 
 void sending_again(struct controller *c, struct sending *s, const struct message *m)
 {
-    struct message again = {.type = MSG_SEND, .tag = SEND_TAG(m->type, m->tag), .parcel = m->parcel};
+    struct message again = {.type = MSG_SEND, .scope = m->scope, .kind = m->kind, .parcel = m->parcel};
 
     *s = (struct sending){.active = true, .message = again};
     if (left_reserve(s, 1))

@@ -3,7 +3,7 @@
 
 static void do_send(void *world, struct peer_ref to, uint32_t kind, struct parcel *parcel)
 {
-    struct message m = {.type = kind, .tag = SCOPE_NONE, .peer = to, .parcel = parcel};
+    struct message m = {.type = MSG_SEND, .scope = SCOPE_NONE, .kind = kind, .peer = to, .parcel = parcel};
 
     route_post(world, &m);
 }

@@ -140,7 +140,7 @@ static void try_quit(struct actor *a, struct moment now)
         return;
     }
     quit->type = COMMAND_QUIT;
-    m.body = quit;
+    m.command = quit;
     a->quit_told = true;
     drain_to_network(a);
     controller_handle(a->core, now, &m);
@@ -251,7 +251,7 @@ static void *run(void *argument)
 static bool on_accepted(void *context, struct accepted *accepted)
 {
     struct actor *a = context;
-    struct message m = {.type = MSG_ACCEPTED, .body = accepted};
+    struct message m = {.type = MSG_ACCEPTED, .accepted = accepted};
 
     return !asked_to_end(a) && mailbox_post_control(a->control, &m) == MAILBOX_OK;
 }
@@ -267,21 +267,21 @@ void actor_answer(struct actor *a, const struct message *m)
 
 static void on_seeds(void *context, struct seed_report *report)
 {
-    struct message m = {.type = MSG_SEEDS, .body = report};
+    struct message m = {.type = MSG_SEEDS, .seeds = report};
 
     actor_answer(context, &m);
 }
 
 void actor_on_names(void *context, struct names_found *answer)
 {
-    struct message m = {.type = MSG_NAMES, .body = answer};
+    struct message m = {.type = MSG_NAMES, .names = answer};
 
     actor_answer(context, &m);
 }
 
 static void on_saved(void *context, bool failed)
 {
-    struct message m = {.type = MSG_SAVED, .tag = failed};
+    struct message m = {.type = MSG_SAVED, .failed = failed};
 
     actor_answer(context, &m);
 }
@@ -350,15 +350,15 @@ static bool start_listener(struct actor *a, char *error, size_t error_size)
         .context = a,
         .log = a->sink,
     };
-    struct message m = {.type = MSG_LISTENING, .body = malloc(sizeof(struct endpoint))};
+    struct message m = {.type = MSG_LISTENING, .endpoint = malloc(sizeof(struct endpoint))};
 
-    if (m.body)
+    if (m.endpoint)
         a->listener = listener_start(&terms, error, error_size);
     if (!a->listener) {
-        free(m.body);
+        free(m.endpoint);
         return false;
     }
-    *(struct endpoint *)m.body = listener_endpoint(a->listener);
+    *m.endpoint = listener_endpoint(a->listener);
     a->config.terms.listen_port = listener_endpoint(a->listener).port;
     actor_answer(a, &m);
     return true;
@@ -423,15 +423,27 @@ static bool start_keeper(struct actor *a, const char *path)
 static void discard_command(void *context, struct message *m)
 {
     (void)context;
-    command_free(m->body);
+    command_free(m->command);
 }
 
 static void discard_control(void *context, struct message *m)
 {
     (void)context;
-    if (m->type == MSG_ACCEPTED)
-        descriptor_close(((struct accepted *)m->body)->fd);
-    free(m->body);
+    switch (m->type) {
+    case MSG_ACCEPTED:
+        descriptor_close(m->accepted->fd);
+        free(m->accepted);
+        break;
+    case MSG_LISTENING:
+        free(m->endpoint);
+        break;
+    case MSG_SEEDS:
+        free(m->seeds);
+        break;
+    case MSG_NAMES:
+        free(m->names);
+        break;
+    }
 }
 
 static void destroy(struct actor *a)

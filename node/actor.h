@@ -31,7 +31,7 @@ enum send_result {
     SEND_CLOSED,      /* the node is ending */
 };
 
-/* Any thread; never blocks. Queues a message of `kind` (below 2^24) for a scope, and for SCOPE_PEER for
+/* Any thread; never blocks. Queues a message of `kind` for a scope, and for SCOPE_PEER for
  * `peer`. The parcel is not NULL; its reference is taken where it returns SEND_QUEUED. A peer that has gone
  * is no failure here: the parcel is then dropped and counted. If id is not 0, a KITH_SENT event with it
  * follows. */

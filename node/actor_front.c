@@ -12,7 +12,7 @@ typedef bool post_function(struct actor *a, const struct message *m);
 /* Not while what is sent to its peer alone has to wait: the others' messages go on meanwhile. */
 static bool post_send(struct actor *a, const struct message *m)
 {
-    bool is_directed = m->type == MSG_SEND && SEND_SCOPE(m->tag) == SCOPE_PEER;
+    bool is_directed = m->type == MSG_SEND && m->scope == SCOPE_PEER;
 
     return !(is_directed && roster_is_full(a->roster, m->peer)) &&
            mailbox_post(a->to_network, m) == MAILBOX_OK;
@@ -61,7 +61,7 @@ enum send_result actor_send(struct actor *a, enum scope scope, struct peer_ref p
                             struct parcel *parcel, uint64_t id)
 {
     struct message m = {
-        .type = MSG_SEND, .tag = SEND_TAG(kind, scope), .peer = peer, .id = id, .parcel = parcel};
+        .type = MSG_SEND, .scope = scope, .kind = kind, .peer = peer, .id = id, .parcel = parcel};
 
     return post_to_network(a, &m);
 }
@@ -90,7 +90,7 @@ int actor_command_fd(const struct actor *a)
 
 enum send_result actor_command(struct actor *a, struct command *command, uint64_t id)
 {
-    struct message m = {.type = MSG_COMMAND, .id = id, .body = command};
+    struct message m = {.type = MSG_COMMAND, .id = id, .command = command};
     enum send_result r;
 
     if (atomic_load_explicit(&a->closing, memory_order_relaxed))
@@ -130,15 +130,15 @@ static const struct message *fill_held(struct actor *a)
 /* The order of the two lanes is the order of their stamps. */
 static enum take_result give(struct actor *a, const struct message *parcel, struct taken *t)
 {
-    if (a->has_event && (!parcel || a->held_event.id < parcel->id)) {
+    if (a->has_event && (!parcel || a->held_event.order < parcel->order)) {
         a->has_event = false;
-        t->event = a->held_event.body;
+        t->event = a->held_event.event;
         return TAKE_EVENT;
     }
     if (!parcel)
         return TAKE_NOTHING;
     t->peer = parcel->peer;
-    t->kind = parcel->tag;
+    t->kind = parcel->kind;
     t->parcel = parcel->parcel;
     batch_pass(&a->held_parcels, a->from_network);
     return TAKE_PARCEL;

@@ -17,7 +17,7 @@ static void dropped(struct actor *a, struct message *m, struct peer_ref peer, en
 /* Only what the application sent is missed; the node's own requests and answers are made anew. */
 static void drop_stalled(void *context, struct message *m)
 {
-    if (m->tag == SCOPE_NONE)
+    if (m->scope == SCOPE_NONE)
         parcel_release(m->parcel);
     else
         dropped(context, m, m->peer, DROP_STALLED);
@@ -171,7 +171,7 @@ static void do_full(void *world, struct peer_ref peer, bool is_full)
 static void do_close(void *world, struct peer_ref slot, enum end_reason why, bool at_once)
 {
     struct link *l = link_find(world, slot);
-    struct message m = {.type = CONNECTION_CLOSE, .tag = (uint32_t)why, .id = at_once, .peer = slot};
+    struct message m = {.type = CONNECTION_CLOSE, .end = {.reason = why, .at_once = at_once}, .peer = slot};
 
     if (l)
         mailbox_post_control(l->outlet.mailbox, &m);
@@ -180,7 +180,7 @@ static void do_close(void *world, struct peer_ref slot, enum end_reason why, boo
 static void ask(struct actor *a, struct peer_ref slot, enum connection_control what)
 {
     struct link *l = link_find(a, slot);
-    struct message m = {.type = what, .peer = slot};
+    struct message m = {.type = (uint16_t)what, .peer = slot};
 
     if (l)
         mailbox_post_control(l->outlet.mailbox, &m);
@@ -218,7 +218,7 @@ static enum outlet_result do_deliver(void *world, struct moment now, const struc
     struct message stamped = *m;
     enum outlet_result r;
 
-    stamped.id = a->stamp;
+    stamped.order = a->stamp;
     r = outlet_post(&a->from_outlet, &stamped, now.ms, a->config.terms.timings.stall, drop_application, a);
     if (r == OUTLET_WAIT)
         note_wait(a, &a->from_outlet);
@@ -230,7 +230,7 @@ static enum outlet_result do_deliver(void *world, struct moment now, const struc
 
 static bool post_event(struct actor *a, struct node_event *e)
 {
-    struct message m = {.type = (uint32_t)e->public.type, .id = a->stamp, .body = e};
+    struct message m = {.order = a->stamp, .event = e};
 
     if (mailbox_post_control(a->from_network, &m) != MAILBOX_OK)
         return false;

@@ -74,7 +74,7 @@ static void run(void *self)
         bool last = worker_stopped(&k->worker);
         struct message m;
         if (mailbox_take_control(k->snapshots, &m, 1) == 1)
-            write_snapshot(k, m.body);
+            write_snapshot(k, m.snapshot);
         else if (last)
             return;
         else
@@ -123,7 +123,7 @@ struct keeper *keeper_start(const struct keeper_terms *terms)
 
 bool keeper_save(struct keeper *k, struct book_snapshot *s)
 {
-    const struct message m = {.body = s};
+    const struct message m = {.snapshot = s};
     if (mailbox_post_control(k->snapshots, &m) == MAILBOX_OK)
         return true;
     book_snapshot_free(s);

@@ -47,7 +47,7 @@ static void begin_searches(struct namer *n)
     struct message m;
 
     while (n->n < NAMER_AT_ONCE && mailbox_take_control(n->names, &m, 1) == 1)
-        begin_search(n, m.body);
+        begin_search(n, m.names);
 }
 
 /* A search that is ready, or has taken too long: its answer is told, and its place is the last one's. */
@@ -108,7 +108,7 @@ static void run(void *self)
 static void drop_name(void *context, struct message *m)
 {
     (void)context;
-    free(m->body);
+    free(m->names);
 }
 
 static void destroy(struct namer *n)
@@ -151,14 +151,14 @@ struct namer *namer_start(const struct namer_terms *terms)
 
 bool namer_ask(struct namer *n, const struct address *name)
 {
-    struct message m = {.body = calloc(1, sizeof(struct names_found))};
+    struct message m = {.names = calloc(1, sizeof(struct names_found))};
 
-    if (!m.body)
+    if (!m.names)
         return false;
-    ((struct names_found *)m.body)->name = *name;
+    m.names->name = *name;
     if (mailbox_post_control(n->names, &m) == MAILBOX_OK)
         return true;
-    free(m.body);
+    free(m.names);
     return false;
 }
 

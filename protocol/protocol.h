@@ -202,8 +202,8 @@ struct protocol {
      * bytes. NULL in protocols whose sessions never say SESSION_MET. */
     void (*session_consent)(void *s, int64_t now_ms, struct session_event *ev, struct buffer *out);
 
-    /* Appends one message to out; the parcel stays the caller's. m->type is the kind, m->tag the enum scope
-     * that it was routed by. 0; -1 if this session can't say it (a kind that the version does not know, a
+    /* Appends one message to out; the parcel stays the caller's. m->kind is its kind, m->scope
+     * what it was routed by. 0; -1 if this session can't say it (a kind that the version does not know, a
      * payload over its limit, no memory), with nothing appended. Only after SESSION_READY. */
     int (*session_write)(void *s, int64_t now_ms, const struct message *m, struct buffer *out);
 

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/endpoint.h"
+#include "queue/message.h"
 
 #define NETWORK_NAME_MAX 64
 #define SEED_URL_MAX     1024
@@ -99,15 +100,6 @@ struct node_terms {
 };
 
 enum direction { DIRECTION_OUTGOING, DIRECTION_INCOMING };
-
-/* How the node chose whom a message goes to. Some protocols tell the receiver. */
-enum scope {
-    SCOPE_NONE,      /* not the application's: the node's own answer to this peer */
-    SCOPE_BROADCAST, /* special peers and some others */
-    SCOPE_FULL,      /* everyone */
-    SCOPE_RANDOM,    /* one peer, chosen by the node */
-    SCOPE_PEER,      /* one peer, named by the application */
-};
 
 /* Why a connection ended: name, what the log says, and which merit of struct merits it costs. */
 #define END_REASONS(X)                                                                                       \

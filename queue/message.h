@@ -1,4 +1,4 @@
-/* What travels through a mailbox: 32 bytes, copied by value, owning what `body` points at. */
+/* What travels through a queue: 32 bytes, copied by value, owning what its pointer points at. */
 #ifndef KITH_QUEUE_MESSAGE_H
 #define KITH_QUEUE_MESSAGE_H
 
@@ -20,17 +20,62 @@ static inline bool peer_ref_equal(struct peer_ref a, struct peer_ref b)
     return a.index == b.index && a.generation == b.generation;
 }
 
+/* How the node chose whom a message goes to. Some protocols tell the receiver. One byte, for struct message.
+ */
+enum __attribute__((packed)) scope {
+    SCOPE_NONE,      /* not the application's: the node's own answer to this peer */
+    SCOPE_BROADCAST, /* special peers and some others */
+    SCOPE_FULL,      /* everyone */
+    SCOPE_RANDOM,    /* one peer, chosen by the node */
+    SCOPE_PEER,      /* one peer, named by the application */
+};
+
 struct parcel;
+struct peer_terms;
+struct ending;
+struct accepted;
+struct endpoint;
+struct seed_report;
+struct names_found;
+struct book_snapshot;
+struct command;
+struct node_event;
 
 struct message {
-    uint32_t type;        /* what it is; the owner of the mailbox defines the numbers */
-    uint32_t tag;         /* free for the type: an application kind, a routing scope */
+    uint16_t type;        /* what it is; the readers of a queue define the numbers */
+    enum scope scope;     /* of a payload that goes to a peer: how that peer was chosen */
+    uint32_t kind;        /* of a payload: the protocol's kind */
     struct peer_ref peer; /* whom it is from, to or about */
-    uint64_t id;          /* free for the type: a request's number, a place in an order */
-    union {
-        struct parcel *parcel; /* on the data lane always this, or NULL */
-        void *body;            /* on the control lane: what the type says, from malloc */
+    union {               /* the type says which */
+        uint64_t id;      /* a request's number; 0 for none */
+        uint64_t order;   /* its place among all that one reader takes from several queues */
+        uint64_t digest;  /* of the payload and its kind */
+        struct {
+            uint32_t good, bad; /* parcels that a session dealt with itself */
+        } credit;
+        struct {
+            uint32_t count, why; /* parcels, and an enum loss */
+        } lost;
+        struct {
+            uint32_t reason; /* an enum end_reason */
+            bool at_once;    /* not after what is queued has gone */
+        } end;
+        bool failed;
+    };
+    union { /* likewise; all but parcels are from malloc, and the message owns them */
+        struct parcel *parcel;
+        struct peer_terms *terms;
+        struct ending *ending;
+        struct accepted *accepted;
+        struct endpoint *endpoint;
+        struct seed_report *seeds;
+        struct names_found *names;
+        struct book_snapshot *snapshot;
+        struct command *command;
+        struct node_event *event;
     };
 };
+
+_Static_assert(sizeof(struct message) == 32, "two messages to a cache line");
 
 #endif

@@ -128,11 +128,12 @@ static void publish_in_turn(struct ring *r, unsigned int ticket)
 static void fill_slot(struct message *slot, const volatile struct message *from)
 {
     slot->type = from->type;
-    slot->tag = from->tag;
+    slot->scope = from->scope;
+    slot->kind = from->kind;
     slot->peer.index = from->peer.index;
     slot->peer.generation = from->peer.generation;
     slot->id = from->id;
-    slot->body = from->body;
+    slot->parcel = from->parcel;
 }
 
 static bool put_message_among_many(struct ring *r, const struct message *message)

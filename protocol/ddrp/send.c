@@ -59,9 +59,9 @@ int ddrp_session_write(void *session, int64_t now_ms, const struct message *m, s
     if (s->stage != STAGE_OPEN) {
         return -1;
     }
-    if (m->type <= DDRP_UPDATE_REQ || (m->type == DDRP_PEER_REQ && m->parcel == NULL)) {
-        said = say_payload(s, m->type, m->parcel, out);
-    } else if (m->type == DDRP_PEER_RES && m->parcel != NULL) {
+    if (m->kind <= DDRP_UPDATE_REQ || (m->kind == DDRP_PEER_REQ && m->parcel == NULL)) {
+        said = say_payload(s, m->kind, m->parcel, out);
+    } else if (m->kind == DDRP_PEER_RES && m->parcel != NULL) {
         said = say_share(s, m->parcel, out);
     }
     return said ? 0 : -1;

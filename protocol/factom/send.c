@@ -100,13 +100,13 @@ int factom_session_write(void *session, int64_t now_ms, const struct message *m,
     struct session *s = session;
     bool sent = false;
     (void)now_ms;
-    if (s->stage != STAGE_OPEN || (m->parcel == NULL && m->type != FACTOM_PEER_REQUEST)) {
+    if (s->stage != STAGE_OPEN || (m->parcel == NULL && m->kind != FACTOM_PEER_REQUEST)) {
         return -1;
     }
-    switch (m->type) {
+    switch (m->kind) {
     case FACTOM_MESSAGE: {
         struct load load = load_parcel(m->parcel);
-        sent = session_send(s, TYPE_MESSAGE, target_of(s, (enum scope)m->tag), &load, out);
+        sent = session_send(s, TYPE_MESSAGE, target_of(s, m->scope), &load, out);
         break;
     }
     case FACTOM_PEER_REQUEST: {

@@ -136,7 +136,7 @@ static inline enum outlet_result w_post(void *world, struct moment at, struct pe
     (void)at;
     if (peer_ref_equal(to, w->full))
         return OUTLET_WAIT;
-    if (m->type == w->config.protocol->kinds[0].kind) {
+    if (m->kind == w->config.protocol->kinds[0].kind) {
         assert_true(w->n_posted < MOST);
         snprintf(w->posted_text[w->n_posted], sizeof w->posted_text[0], "%.*s", (int)m->parcel->size,
                  (const char *)m->parcel->bytes);
@@ -356,10 +356,8 @@ static inline void world_free(struct world *w)
     free(w);
 }
 
-static inline void handle(struct world *w, uint32_t type, struct peer_ref peer, void *body)
+static inline void handle(struct world *w, struct message m)
 {
-    struct message m = {.type = type, .peer = peer, .body = body};
-
     controller_handle(w->core, now(w), &m);
 }
 
@@ -388,7 +386,7 @@ static inline void online_as(struct world *w, struct peer_ref slot, const char *
     t->id = id;
     t->version = 10;
     snprintf(t->hash, sizeof t->hash, "%.64s %08llx", text, (unsigned long long)node_id);
-    handle(w, MSG_ONLINE, slot, t);
+    handle(w, (struct message){.type = MSG_ONLINE, .peer = slot, .terms = t});
 }
 
 static inline void online(struct world *w, struct peer_ref slot, const char *text, uint64_t node_id)
@@ -400,14 +398,14 @@ static inline void online(struct world *w, struct peer_ref slot, const char *tex
 static inline void ended_as(struct world *w, struct peer_ref slot, enum end_reason reason,
                             const struct ending *as)
 {
-    struct message m = {.type = MSG_ENDED, .peer = slot, .id = reason};
+    struct message m = {.type = MSG_ENDED, .peer = slot, .end.reason = reason};
 
     if (as) {
         struct ending *e = calloc(1, sizeof *e);
 
         assert_non_null(e);
         *e = *as;
-        m.body = e;
+        m.ending = e;
     }
     controller_handle(w->core, now(w), &m);
 }
@@ -417,13 +415,13 @@ static inline void ended(struct world *w, struct peer_ref slot, enum end_reason 
     const struct ending e = {0};
 
     ended_as(w, slot, reason, &e);
-    handle(w, MSG_GONE, slot, NULL);
+    handle(w, (struct message){.type = MSG_GONE, .peer = slot});
 }
 
 /* A message that was posted to that connection comes back: it has ended before. */
 static inline void comes_back(struct world *w, struct peer_ref slot, enum scope scope, const char *text)
 {
-    struct message m = {.type = w->config.protocol->kinds[0].kind, .tag = scope, .peer = slot};
+    struct message m = {.scope = scope, .kind = w->config.protocol->kinds[0].kind, .peer = slot};
 
     m.parcel = parcel_new(text, strlen(text));
     assert_non_null(m.parcel);
@@ -441,7 +439,7 @@ static inline void seed_ports(struct world *w, const char *text, uint16_t n)
         r->endpoints[r->n] = endpoint_of(text);
         r->endpoints[r->n].port = (uint16_t)(r->endpoints[r->n].port + r->n);
     }
-    handle(w, MSG_SEEDS, PEER_NOBODY, r);
+    handle(w, (struct message){.type = MSG_SEEDS, .seeds = r});
 }
 
 static inline void seed(struct world *w, const char *text)
@@ -457,7 +455,7 @@ static inline struct peer_ref knock(struct world *w, const char *from)
 
     assert_non_null(a);
     a->remote = endpoint_of(from);
-    handle(w, MSG_ACCEPTED, PEER_NOBODY, a);
+    handle(w, (struct message){.type = MSG_ACCEPTED, .accepted = a});
     return w->n_accepted > before ? w->accepted[before] : PEER_NOBODY;
 }
 
@@ -477,7 +475,7 @@ static inline struct peer_ref incoming(struct world *w, int number)
 static inline void say(struct world *w, enum scope scope, struct peer_ref to, const char *text, uint64_t id)
 {
     struct message m = {
-        .type = MSG_SEND, .tag = SEND_TAG(w->config.protocol->kinds[0].kind, scope), .peer = to, .id = id};
+        .type = MSG_SEND, .scope = scope, .kind = w->config.protocol->kinds[0].kind, .peer = to, .id = id};
 
     m.parcel = parcel_new(text, strlen(text));
     assert_non_null(m.parcel);
@@ -488,11 +486,11 @@ static inline void say(struct world *w, enum scope scope, struct peer_ref to, co
 /* Of the protocol's kinds the one with that index. */
 static inline void receive_kind(struct world *w, struct peer_ref from, size_t kind, const char *text)
 {
-    struct message m = {.type = MSG_PEER, .tag = w->config.protocol->kinds[kind].kind, .peer = from};
+    struct message m = {.type = MSG_PEER, .kind = w->config.protocol->kinds[kind].kind, .peer = from};
 
     m.parcel = parcel_new(text, strlen(text));
     assert_non_null(m.parcel);
-    m.id = controller_digest(w->core, m.tag, m.parcel);
+    m.digest = controller_digest(w->core, m.kind, m.parcel);
     controller_handle(w->core, now(w), &m);
 }
 
@@ -515,18 +513,18 @@ static inline void ban(struct world *w, const char *ip)
     struct command *c = command(COMMAND_BAN);
 
     assert_true(ip_parse(&c->ip, ip));
-    handle(w, MSG_COMMAND, PEER_NOBODY, c);
+    handle(w, (struct message){.type = MSG_COMMAND, .command = c});
 }
 
 static inline uint64_t known(struct world *w)
 {
-    handle(w, MSG_COMMAND, PEER_NOBODY, command(COMMAND_STATUS));
+    handle(w, (struct message){.type = MSG_COMMAND, .command = command(COMMAND_STATUS)});
     return w->known;
 }
 
 static inline int32_t quality(struct world *w)
 {
-    handle(w, MSG_COMMAND, PEER_NOBODY, command(COMMAND_PEERS));
+    handle(w, (struct message){.type = MSG_COMMAND, .command = command(COMMAND_PEERS)});
     return w->quality;
 }
 
@@ -544,7 +542,7 @@ static inline void named(struct world *w, const char *name, const char *addresse
         assert_true(address_is_ip(&list.items[f->n], &f->endpoints[f->n]));
     address_list_free(&list);
     snprintf(f->error, sizeof f->error, "%s", f->n ? "" : "Name or service not known");
-    handle(w, MSG_NAMES, PEER_NOBODY, f);
+    handle(w, (struct message){.type = MSG_NAMES, .names = f});
 }
 
 static inline void special_flag(struct world *w, const char *text)

@@ -213,7 +213,7 @@ static inline void side_wait(struct side *s, int64_t ms)
 
 static inline int side_say(struct side *s, uint32_t kind, struct parcel *parcel)
 {
-    struct message m = {.type = kind, .tag = SCOPE_NONE, .parcel = parcel};
+    struct message m = {.kind = kind, .scope = SCOPE_NONE, .parcel = parcel};
     return s->protocol->session_write(&s->session, s->now_ms, &m, &s->out);
 }
 

@@ -164,12 +164,12 @@ static int session_write(void *session, int64_t now_ms, const struct message *m,
 {
     const struct session *s = session;
     (void)now_ms;
-    if ((m->type != ECHO_MESSAGE && m->type != ECHO_CALL) || !m->parcel ||
+    if ((m->kind != ECHO_MESSAGE && m->kind != ECHO_CALL) || !m->parcel ||
         m->parcel->size > s->terms.node->limits.parcel_bytes) {
         return -1;
     }
     size_t before = out->total;
-    put_head(out, m->type, m->parcel->size);
+    put_head(out, m->kind, m->parcel->size);
     buffer_add_parcel(out, m->parcel);
     if (out->failed) {
         buffer_cut(out, before);

@@ -179,7 +179,7 @@ static inline void side_tick(struct side *s, bool deaf)
 
 static inline int side_say(struct side *s, uint32_t kind, enum scope scope, struct parcel *parcel)
 {
-    struct message m = {.type = kind, .tag = scope, .parcel = parcel};
+    struct message m = {.kind = kind, .scope = scope, .parcel = parcel};
     return factom_protocol.session_write(&s->session, s->now_ms, &m, &s->out);
 }
 

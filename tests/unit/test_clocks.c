@@ -75,7 +75,7 @@ static void a_ban_lasts_as_long_as_it_should(void **state)
         c->ip = endpoint_of("10.1.0.1:1").ip;
         c->ms = HOUR;
         world_open(w);
-        handle(w, MSG_COMMAND, PEER_NOBODY, c);
+        handle(w, (struct message){.type = MSG_COMMAND, .command = c});
         w->wall_ahead_ms = leaps[i];
         live(w, HOUR - SECOND);
         assert_true(turned_away(w, "10.1.0.1:40000"));
@@ -94,7 +94,7 @@ static void a_ban_of_any_length_can_be_said(void **state)
     c->ip = endpoint_of("10.1.0.1:1").ip;
     c->ms = INT64_MAX;
     world_open(w);
-    handle(w, MSG_COMMAND, PEER_NOBODY, c);
+    handle(w, (struct message){.type = MSG_COMMAND, .command = c});
     live(w, DAY);
     assert_true(turned_away(w, "10.1.0.1:40000"));
     world_free(w);
@@ -147,7 +147,7 @@ static void what_is_saved_has_the_new_time(void **state)
         c->ip = endpoint_of("10.9.0.1:1").ip;
         c->ms = HOUR;
         world_open(w);
-        handle(w, MSG_COMMAND, PEER_NOBODY, c);
+        handle(w, (struct message){.type = MSG_COMMAND, .command = c});
         incoming(w, 1);
         w->wall_ahead_ms = leaps[i];
         live(w, w->config.terms.timings.save);

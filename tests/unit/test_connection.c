@@ -238,11 +238,11 @@ static void take_one(struct rig *r, struct message *m)
         parcel_release(m->parcel);
         break;
     case MSG_CREDIT:
-        r->good += m->tag;
-        r->bad += m->id;
+        r->good += m->credit.good;
+        r->bad += m->credit.bad;
         break;
     case MSG_LOST:
-        *(m->id == LOSS_UNSAYABLE ? &r->unsayable : &r->unfinished) += m->tag;
+        *(m->lost.why == LOSS_UNSAYABLE ? &r->unsayable : &r->unfinished) += m->lost.count;
         break;
     case MSG_RESTS:
         r->rests++;
@@ -252,11 +252,11 @@ static void take_one(struct rig *r, struct message *m)
         break;
     case MSG_ENDED:
         r->ended = true;
-        r->why = (enum end_reason)m->id;
-        free(m->body);
+        r->why = (enum end_reason)m->end.reason;
+        free(m->ending);
         break;
     default:
-        free(m->body);
+        free(m->terms);
     }
 }
 
@@ -292,7 +292,7 @@ static void nap(void)
 
 static void ask_to_close(struct rig *r, bool at_once)
 {
-    struct message m = {.type = CONNECTION_CLOSE, .tag = END_DISCONNECT, .id = at_once};
+    struct message m = {.type = CONNECTION_CLOSE, .end = {.reason = END_DISCONNECT, .at_once = at_once}};
 
     assert_int_equal(mailbox_post_control(connection_outbound(r->c), &m), MAILBOX_OK);
 }
@@ -315,7 +315,7 @@ static void came_back(void *context, struct message *m)
 {
     struct rig *r = context;
 
-    *(m->tag == SCOPE_NONE ? &r->returned_own : &r->returned) += 1;
+    *(m->scope == SCOPE_NONE ? &r->returned_own : &r->returned) += 1;
     parcel_release(m->parcel);
 }
 
@@ -378,7 +378,7 @@ static void peer_reads(struct rig *r, size_t n)
 /* Queues a parcel for the peer. */
 static void post(struct rig *r, enum scope scope, char first, size_t size)
 {
-    struct message m = {.tag = scope, .parcel = parcel_new(NULL, size)};
+    struct message m = {.scope = scope, .parcel = parcel_new(NULL, size)};
 
     assert_non_null(m.parcel);
     memset(m.parcel->bytes, first, size);
@@ -732,7 +732,7 @@ static void a_thread_that_sleeps_keeps_no_blocks(void **state)
     rig_open(r);
     say(r, 'g', 1);
     for (int i = 0; i < PARCELS; i++) {
-        struct message m = {.tag = SCOPE_FULL, .parcel = parcel_new(NULL, BLOCK)};
+        struct message m = {.scope = SCOPE_FULL, .parcel = parcel_new(NULL, BLOCK)};
 
         assert_non_null(m.parcel);
         memset(m.parcel->bytes, 'x', BLOCK);

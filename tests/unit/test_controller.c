@@ -163,7 +163,7 @@ static void what_waits_for_a_peer_that_leaves_is_counted(void **state)
     w->full = a;
     say(w, SCOPE_PEER, a, "one", 1);
     say(w, SCOPE_PEER, a, "two", 2);
-    handle(w, MSG_LEAVE, a, NULL); /* behind them */
+    handle(w, (struct message){.type = MSG_LEAVE, .peer = a}); /* behind them */
     assert_int_equal(w->n_closed, 0);
     ended(w, a, END_CLOSED);
     assert_int_equal(w->told_full.generation, 0);
@@ -182,7 +182,7 @@ static void a_peer_leaves_after_what_waits_for_it(void **state)
     a = incoming(w, 1);
     w->full = a;
     say(w, SCOPE_PEER, a, "one", 1);
-    handle(w, MSG_LEAVE, a, NULL);
+    handle(w, (struct message){.type = MSG_LEAVE, .peer = a});
     controller_retry(w->core, now(w));
     assert_int_equal(w->n_closed, 0);
     w->full = PEER_NOBODY;
@@ -215,7 +215,7 @@ static void what_waits_for_one_peer_has_room_for_a_queue(void **state)
     assert_string_equal(w->posted_text[3], "four");
     w->full = a;
     say(w, SCOPE_PEER, a, "five", 5);
-    handle(w, MSG_COMMAND, PEER_NOBODY, command(COMMAND_QUIT));
+    handle(w, (struct message){.type = MSG_COMMAND, .command = command(COMMAND_QUIT)});
     ended(w, a, END_SHUTDOWN);
     pass(w, 2000);
     assert_int_equal(w->dropped, 1);
@@ -531,7 +531,7 @@ static void nothing_is_sent_to_a_connection_that_is_being_closed(void **state)
     w->full = a;
     say(w, SCOPE_FULL, PEER_NOBODY, "hello", 1);
     assert_int_equal(w->n_posted, 1);
-    handle(w, MSG_LEAVE, a, NULL);
+    handle(w, (struct message){.type = MSG_LEAVE, .peer = a});
     w->full = PEER_NOBODY;
     controller_retry(w->core, now(w));
     assert_int_equal(w->n_posted, 1); /* nor what waited for room */
@@ -539,7 +539,7 @@ static void nothing_is_sent_to_a_connection_that_is_being_closed(void **state)
     say(w, SCOPE_FULL, PEER_NOBODY, "hello again", 2);
     assert_int_equal(w->n_posted, 1);
     assert_true(peer_ref_equal(w->posted[0], out));
-    handle(w, MSG_LEAVE, out, NULL);
+    handle(w, (struct message){.type = MSG_LEAVE, .peer = out});
     say(w, SCOPE_FULL, PEER_NOBODY, "by the other one", 3);
     assert_int_equal(w->n_posted, 1);
     assert_true(peer_ref_equal(w->posted[0], in));
@@ -563,7 +563,7 @@ static void a_connection_that_has_ended_is_heard_and_not_sent_to(void **state)
     receive(w, a, "its last");
     assert_int_equal(w->n_delivered, 1);
     assert_int_not_equal(w->last, KITH_OFFLINE);
-    handle(w, MSG_GONE, a, NULL);
+    handle(w, (struct message){.type = MSG_GONE, .peer = a});
     assert_int_equal(w->last, KITH_OFFLINE);
     world_free(w);
 }
@@ -589,7 +589,7 @@ static void a_relay_sends_nothing_back_by_the_other_connection(void **state)
 static void what_others_earned_just_now_decides_who_is_shared(void **state)
 {
     struct world *w = world_new();
-    struct message request = {.type = MSG_PEER, .tag = FACTOM_PEER_REQUEST};
+    struct message request = {.type = MSG_PEER, .kind = FACTOM_PEER_REQUEST};
     struct peer_ref good;
 
     (void)state;
@@ -694,7 +694,7 @@ static void a_ban_ends_every_connection_of_the_ip(void **state)
     online(w, sibling, "10.1.0.1:8111", 99);
     c->peer = a;
     c->ms = 60 * 1000;
-    handle(w, MSG_COMMAND, PEER_NOBODY, c);
+    handle(w, (struct message){.type = MSG_COMMAND, .command = c});
     assert_int_equal(w->n_closed, 2);
     ended(w, a, END_BANNED);
     ended(w, sibling, END_BANNED);
@@ -704,11 +704,11 @@ static void a_ban_ends_every_connection_of_the_ip(void **state)
     assert_true(knock(w, "10.1.0.1:43000").generation); /* a ban has an end */
     c = command(COMMAND_BAN);
     c->ip = endpoint_of("10.1.0.1:1").ip;
-    handle(w, MSG_COMMAND, PEER_NOBODY, c);
+    handle(w, (struct message){.type = MSG_COMMAND, .command = c});
     assert_false(knock(w, "10.1.0.1:44000").generation);
     c = command(COMMAND_UNBAN);
     c->ip = endpoint_of("10.1.0.1:1").ip;
-    handle(w, MSG_COMMAND, PEER_NOBODY, c);
+    handle(w, (struct message){.type = MSG_COMMAND, .command = c});
     assert_true(knock(w, "10.1.0.1:45000").generation);
     world_free(w);
 }
@@ -752,7 +752,7 @@ static void a_full_node_refuses_so_many_at_once(void **state)
 static void merits_are_counted_one_by_one(void **state)
 {
     struct world *w = world_new();
-    struct message m = {.type = MSG_CREDIT, .tag = 100};
+    struct message m = {.type = MSG_CREDIT, .credit.good = 100};
 
     (void)state;
     w->config.merits.good = 3;
@@ -761,8 +761,8 @@ static void merits_are_counted_one_by_one(void **state)
     m.peer = incoming(w, 1);
     controller_handle(w->core, now(w), &m);
     assert_int_equal(quality(w), 300);
-    m.tag = 1;
-    m.id = 4;
+    m.credit.good = 1;
+    m.credit.bad = 4;
     controller_handle(w->core, now(w), &m);
     assert_int_equal(quality(w), 300 + 3 - 80);
     receive(w, m.peer, "hello");
@@ -783,10 +783,10 @@ static void what_is_told_is_harmless(void **state)
     world_open(w);
     a = knock(w, "10.1.0.1:40000");
     *t = (struct peer_terms){.endpoint = endpoint_of("10.1.0.1:8110"), .hash = "n\xff\a", .version = 10};
-    handle(w, MSG_ONLINE, a, t);
+    handle(w, (struct message){.type = MSG_ONLINE, .peer = a, .terms = t});
     assert_string_equal(w->last_hash, "n??");
     ended_as(w, a, END_CLOSED, &as);
-    handle(w, MSG_GONE, a, NULL);
+    handle(w, (struct message){.type = MSG_GONE, .peer = a});
     assert_int_equal(w->last, KITH_OFFLINE);
     assert_string_equal(w->last_text, "caf? ?[2J");
     world_free(w);
@@ -795,7 +795,7 @@ static void what_is_told_is_harmless(void **state)
 static void losses_are_counted_by_their_cause(void **state)
 {
     struct world *w = world_new();
-    struct message m = {.type = MSG_LOST, .tag = 3, .id = LOSS_UNSAYABLE};
+    struct message m = {.type = MSG_LOST, .lost = {.count = 3, .why = LOSS_UNSAYABLE}};
 
     (void)state;
     world_open(w);
@@ -804,8 +804,8 @@ static void losses_are_counted_by_their_cause(void **state)
     pass(w, 2000);
     assert_int_equal(w->dropped, 3);
     assert_string_equal(w->last_text, drop_cause_text(DROP_UNSAYABLE));
-    m.id = LOSS_UNFINISHED;
-    m.tag = 5;
+    m.lost.why = LOSS_UNFINISHED;
+    m.lost.count = 5;
     controller_handle(w->core, now(w), &m);
     pass(w, 2000);
     assert_int_equal(w->dropped, 3 + 5);
@@ -908,7 +908,7 @@ static void what_an_end_has_lost_is_told(void **state)
     comes_back(w, a, SCOPE_FULL, "for everyone");
     comes_back(w, a, SCOPE_PEER, "for one");
     comes_back(w, a, SCOPE_NONE, "an answer");
-    handle(w, MSG_GONE, a, NULL);
+    handle(w, (struct message){.type = MSG_GONE, .peer = a});
     assert_int_equal(w->dropped, 2);
     assert_int_equal(w->n_posted, 0);
     world_free(w);
@@ -944,7 +944,7 @@ static void what_comes_back_goes_the_other_way(void **state)
         assert_int_equal(w->n_posted, 0);
         assert_true(controller_waits(w->core));
         assert_true(controller_takes(w->core, ways[1 - broken])); /* it is no message of that peer */
-        handle(w, MSG_GONE, ways[broken], NULL);
+        handle(w, (struct message){.type = MSG_GONE, .peer = ways[broken]});
         w->full = PEER_NOBODY;
         controller_retry(w->core, now(w));
         assert_int_equal(w->n_posted, 1);
@@ -983,7 +983,7 @@ static void what_is_sent_to_an_ended_connection_goes_the_other_way(void **state)
 static void merits_do_not_wrap_around(void **state)
 {
     struct world *w = world_new();
-    struct message m = {.type = MSG_CREDIT, .tag = UINT32_MAX};
+    struct message m = {.type = MSG_CREDIT, .credit.good = UINT32_MAX};
 
     (void)state;
     world_open(w);
@@ -998,7 +998,7 @@ static void merits_do_not_wrap_around(void **state)
 static void demerits_count_at_once(void **state)
 {
     struct world *w = world_new();
-    struct message m = {.type = MSG_CREDIT, .id = 41};
+    struct message m = {.type = MSG_CREDIT, .credit.bad = 41};
 
     (void)state;
     world_open(w);
@@ -1020,15 +1020,15 @@ static void commands_about_nobody_are_errors(void **state)
     ended(w, gone, END_CLOSED);
     c = command(COMMAND_BAN);
     c->peer = gone;
-    handle(w, MSG_COMMAND, PEER_NOBODY, c);
+    handle(w, (struct message){.type = MSG_COMMAND, .command = c});
     assert_int_equal(w->last, KITH_FAILED);
     w->last = KITH_DONE;
-    handle(w, MSG_LEAVE, gone, NULL);
+    handle(w, (struct message){.type = MSG_LEAVE, .peer = gone});
     assert_int_equal(w->last, KITH_FAILED);
     pending = knock(w, "10.1.0.1:40001");
     assert_true(pending.generation); /* and nobody was banned for it */
     w->last = KITH_DONE;
-    handle(w, MSG_LEAVE, pending, NULL);
+    handle(w, (struct message){.type = MSG_LEAVE, .peer = pending});
     assert_int_equal(w->last, KITH_FAILED);
     assert_int_equal(w->n_closed, 0);
     world_free(w);
@@ -1150,7 +1150,7 @@ static void drops_are_told_once_a_second(void **state)
 
 static void saved(struct world *w, bool failed)
 {
-    struct message m = {.type = MSG_SAVED, .tag = failed};
+    struct message m = {.type = MSG_SAVED, .failed = failed};
 
     controller_handle(w->core, now(w), &m);
 }
@@ -1198,7 +1198,7 @@ static void quitting_closes_saves_and_ends(void **state)
     (void)state;
     world_open(w);
     a = incoming(w, 1);
-    handle(w, MSG_COMMAND, PEER_NOBODY, command(COMMAND_QUIT));
+    handle(w, (struct message){.type = MSG_COMMAND, .command = command(COMMAND_QUIT)});
     assert_int_equal(w->n_closed, 1);
     assert_false(knock(w, "10.5.0.1:40000").generation);
     pass(w, 10);
@@ -1221,7 +1221,7 @@ static void who_does_not_end_in_time_is_ended(void **state)
     (void)state;
     world_open(w);
     incoming(w, 1);
-    handle(w, MSG_COMMAND, PEER_NOBODY, command(COMMAND_QUIT));
+    handle(w, (struct message){.type = MSG_COMMAND, .command = command(COMMAND_QUIT)});
     assert_false(w->closed_at_once[0]);
     pass(w, 1199);
     assert_int_equal(w->n_closed, 1);
@@ -1246,7 +1246,7 @@ static void what_waits_at_the_end_is_counted(void **state)
     w->full = b;
     say(w, SCOPE_FULL, PEER_NOBODY, "waits for b", 0);
     assert_int_equal(w->n_posted, 1);
-    handle(w, MSG_COMMAND, PEER_NOBODY, command(COMMAND_QUIT));
+    handle(w, (struct message){.type = MSG_COMMAND, .command = command(COMMAND_QUIT)});
     assert_false(controller_waits(w->core));
     w->full = PEER_NOBODY;
     receive(w, a, "too late");

@@ -189,13 +189,13 @@ static struct peer_terms *terms_of(int node)
 
 static void post_ended(struct net *net, struct end to, enum end_reason reason)
 {
-    struct message m = {.type = MSG_ENDED, .peer = to.ref, .id = reason};
+    struct message m = {.type = MSG_ENDED, .peer = to.ref, .end.reason = reason};
     struct message gone = {.type = MSG_GONE, .peer = to.ref};
     struct ending *e = calloc(1, sizeof *e);
 
     assert_non_null(e);
     snprintf(e->text, sizeof e->text, "%s", end_reason_text(reason));
-    m.body = e;
+    m.ending = e;
     net_post(net, to.node, &m);
     net_post(net, to.node, &gone);
 }
@@ -246,7 +246,7 @@ static bool v_dial(void *world, struct peer_ref slot, const struct dial_terms *t
     a->fd = (int)net->n_wires++; /* the ticket */
     a->remote = endpoint_of(n->number);
     a->remote.port = (uint16_t)(40000 + net->n_wires % 20000);
-    m.body = a;
+    m.accepted = a;
     net_post(net, to, &m);
     return true;
 }
@@ -268,10 +268,10 @@ static bool v_accept(void *world, struct peer_ref slot, struct accepted *a, bool
         post_ended(net, w->dialer, END_REJECTED);
         return true;
     }
-    m.body = terms_of(w->dialer.node);
+    m.terms = terms_of(w->dialer.node);
     net_post(net, n->number, &m);
     m.peer = w->dialer.ref;
-    m.body = terms_of(n->number);
+    m.terms = terms_of(n->number);
     net_post(net, w->dialer.node, &m);
     return true;
 }
@@ -289,7 +289,7 @@ static enum outlet_result v_post(void *world, struct moment now, struct peer_ref
 {
     struct node *n = world;
     struct end other;
-    struct message arrives = {.type = MSG_PEER, .tag = m->type, .parcel = m->parcel};
+    struct message arrives = {.type = MSG_PEER, .kind = m->kind, .parcel = m->parcel};
 
     (void)now;
     if (!wire_of(n->net, n->number, to, &other)) {
@@ -299,7 +299,7 @@ static enum outlet_result v_post(void *world, struct moment now, struct peer_ref
     }
     arrives.peer = other.ref;
     if (m->parcel)
-        arrives.id = controller_digest(n->net->nodes[other.node].core, m->type, m->parcel);
+        arrives.digest = controller_digest(n->net->nodes[other.node].core, m->kind, m->parcel);
     net_post(n->net, other.node, &arrives);
     return OUTLET_POSTED;
 }
@@ -363,7 +363,7 @@ static void v_fetch_seeds(void *world)
 {
     struct node *n = world;
     struct seed_report *r = calloc(1, sizeof *r + SEEDS * sizeof r->endpoints[0]);
-    struct message m = {.type = MSG_SEEDS, .body = r};
+    struct message m = {.type = MSG_SEEDS, .seeds = r};
 
     assert_non_null(r);
     r->n = SEEDS;
@@ -444,8 +444,14 @@ static void discard(const struct message *m)
 {
     if (m->type == MSG_PEER)
         parcel_release(m->parcel);
-    else
-        free(m->body);
+    else if (m->type == MSG_ONLINE)
+        free(m->terms);
+    else if (m->type == MSG_ENDED)
+        free(m->ending);
+    else if (m->type == MSG_ACCEPTED)
+        free(m->accepted);
+    else if (m->type == MSG_SEEDS)
+        free(m->seeds);
 }
 
 static void arrive(struct net *net, const struct post *p)
@@ -457,7 +463,7 @@ static void arrive(struct net *net, const struct post *p)
         return;
     }
     if (p->message.type == MSG_ACCEPTED) {
-        const struct accepted *a = p->message.body;
+        const struct accepted *a = p->message.accepted;
 
         if (net->wires[a->fd].open) {
             net->wires[a->fd].open = false;
@@ -470,7 +476,7 @@ static void arrive(struct net *net, const struct post *p)
 /* What the sessions would do on their own. By it a peer becomes good enough to be shared with others. */
 static void ping_all(struct net *net)
 {
-    struct message credit = {.type = MSG_CREDIT, .tag = 1};
+    struct message credit = {.type = MSG_CREDIT, .credit.good = 1};
 
     for (size_t i = 0; i < net->n_wires; i++) {
         const struct wire *w = &net->wires[i];
@@ -653,8 +659,8 @@ static void same_seed_same_log(void **state)
 static void full_broadcast_reaches_each_peer_once(void **state)
 {
     struct net *net = live_through(3);
-    struct message m = {.type = MSG_SEND,
-                        .tag = SEND_TAG(protocol_find("factom")->kinds[0].kind, SCOPE_FULL)};
+    struct message m = {
+        .type = MSG_SEND, .scope = SCOPE_FULL, .kind = protocol_find("factom")->kinds[0].kind};
     unsigned before = 0, after = 0;
     struct node *sender = &net->nodes[0];
     size_t peers = 0;

@@ -208,7 +208,7 @@ static void the_timeout_bounds_them_all(void **state)
 
 static void who_asks_for_the_end_is_heard(void **state)
 {
-    struct message m = {.type = CONNECTION_CLOSE, .tag = END_SHUTDOWN, .id = 1};
+    struct message m = {.type = CONNECTION_CLOSE, .end = {.reason = END_SHUTDOWN, .at_once = true}};
     int fd, before;
 
     (void)state;

@@ -66,7 +66,7 @@ static void special_lists_are_kept_apart(void **state)
     online(w, w->dialed[1], w->dialed_to[1], 2);
     c = command(COMMAND_RELOAD);
     assert_int_equal(address_list_parse(&c->peers, "10.3.0.1:8110", bad, sizeof bad), 0);
-    handle(w, MSG_COMMAND, PEER_NOBODY, c);
+    handle(w, (struct message){.type = MSG_COMMAND, .command = c});
     pass(w, 1);
     assert_int_equal(w->n_dialed, 3); /* the new one; the old ones keep their connections */
     assert_string_equal(w->dialed_to[2], "10.3.0.1:8110");
@@ -96,7 +96,7 @@ static void a_dialed_peer_that_becomes_special_is_not_dialed_again(void **state)
     assert_int_equal(w->n_dialed, 1);
     online(w, w->dialed[0], "10.1.0.1:8110", 1);
     assert_int_equal(address_list_parse(&c->peers, "10.1.0.1:8110", bad, sizeof bad), 0);
-    handle(w, MSG_COMMAND, PEER_NOBODY, c);
+    handle(w, (struct message){.type = MSG_COMMAND, .command = c});
     pass(w, 60 * 1000);
     assert_int_equal(w->n_dialed, 1);
     ended(w, w->dialed[0], END_CLOSED);
@@ -168,7 +168,7 @@ static void a_host_name_is_special_where_it_leads(void **state)
     pass(w, 0);
     assert_int_equal(w->n_dialed, 1);
     ended_as(w, w->dialed[0], END_REJECTED, &e);
-    handle(w, MSG_GONE, w->dialed[0], NULL);
+    handle(w, (struct message){.type = MSG_GONE, .peer = w->dialed[0]});
     knock(w, "10.1.0.1:40001");
     assert_false(w->refused[1]);
     named(w, "peer.example:8110", "10.2.0.1:8110"); /* it has moved */
@@ -328,7 +328,7 @@ static void a_seed_that_failed_is_dialed_again_soon(void **state)
 static void a_special_peer_is_kept_whatever_it_has_earned(void **state)
 {
     struct world *w = world_new();
-    struct message m = {.type = MSG_CREDIT, .id = 1000};
+    struct message m = {.type = MSG_CREDIT, .credit.bad = 1000};
 
     (void)state;
     special_flag(w, "10.1.0.1:8110");
@@ -580,7 +580,7 @@ static void the_end_of_a_ban_by_request_is_noticed(void **state)
     pass(w, 1000);
     assert_int_equal(w->n_dialed, 0);
     c->ip = endpoint_of("10.1.0.1:1").ip;
-    handle(w, MSG_COMMAND, PEER_NOBODY, c);
+    handle(w, (struct message){.type = MSG_COMMAND, .command = c});
     pass(w, 1000);
     assert_int_equal(w->n_dialed, 1);
     world_free(w);
@@ -616,7 +616,7 @@ static void a_special_peer_is_not_the_one_that_is_wanted(void **state)
 static void who_is_said_to_be_there_need_not_be(void **state)
 {
     struct world *w = world_with_a_friend();
-    struct message m = {.type = MSG_PEER, .tag = DDRP_PEER_RES, .peer = w->dialed[0]};
+    struct message m = {.type = MSG_PEER, .kind = DDRP_PEER_RES, .peer = w->dialed[0]};
     struct ddrp_share share;
 
     (void)state;
@@ -650,7 +650,7 @@ static void the_seed_list_is_fetched_in_its_time(void **state)
     failed->next_try_ms = 1000;
     world_open(w);
     assert_int_equal(w->n_fetched, 1); /* nobody is known */
-    handle(w, MSG_SEEDS, PEER_NOBODY, failed);
+    handle(w, (struct message){.type = MSG_SEEDS, .seeds = failed});
     pass(w, 2 * reseed);
     assert_int_equal(w->n_fetched, 1); /* the fetcher tries again by itself */
     seed(w, "10.1.0.1:8110");

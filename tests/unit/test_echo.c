@@ -54,7 +54,7 @@ static void two_sessions_exchange_a_message(void **state)
     assert_int_equal(accepter.ev.peer.node_id, 77);
     pass(&accepter, &dialer);
     assert_int_equal(dialer.ev.type, SESSION_READY);
-    struct message m = {.type = ECHO_MESSAGE, .parcel = parcel_new("hello", 5)};
+    struct message m = {.kind = ECHO_MESSAGE, .parcel = parcel_new("hello", 5)};
     assert_int_equal(echo_protocol.session_write(dialer.session, 0, &m, &dialer.out), 0);
     parcel_release(m.parcel);
     pass(&dialer, &accepter);

@@ -576,14 +576,14 @@ static void post_turn(const struct turns *t, uint64_t number)
 {
     struct mailbox *to = t->actor->from_network;
     bool is_parcel = (number % 2 == 1) == t->parcels_are_odd;
-    struct message m = {.id = number, .tag = (uint32_t)number};
+    struct message m = {.order = number, .kind = (uint32_t)number};
 
     if (is_parcel) {
         m.parcel = parcel_new("x", 1);
     } else {
-        m.body = node_event_new(KITH_DONE, number, 0);
+        m.event = node_event_new(KITH_DONE, number, 0);
     }
-    if (!m.parcel && !m.body)
+    if (is_parcel ? !m.parcel : !m.event)
         abort();
     while ((is_parcel ? mailbox_post : mailbox_post_control)(to, &m) == MAILBOX_FULL)
         sched_yield();

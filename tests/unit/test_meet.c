@@ -32,7 +32,7 @@ static void says(struct world *w, uint32_t type, struct peer_ref slot, const cha
     t->id = id_of(who);
     t->version = 1;
     peer_id_format(&t->id, t->hash, sizeof t->hash);
-    handle(w, type, slot, t);
+    handle(w, (struct message){.type = (uint16_t)type, .peer = slot, .terms = t});
 }
 
 static struct peer_ref comes(struct world *w, const char *from, const char *at, uint8_t who)
@@ -83,7 +83,7 @@ static void who_comes_back_waits_for_the_old_connection(void **state)
             third = comes(w, "10.0.0.3:5", "10.0.0.3:9097", LOWER);
             expect_closed(w, third);
             if (alive) {
-                handle(w, MSG_ALIVE, old, NULL);
+                handle(w, (struct message){.type = MSG_ALIVE, .peer = old});
                 expect_closed(w, new);
                 assert_int_equal(w->n_online, 1);
             } else {
@@ -274,7 +274,7 @@ static void who_is_connected_is_not_dialed_again(void **state)
     says(w, MSG_MET, out, "10.0.0.2:9097", LOWER);
     assert_int_equal(w->n_consented, 0);
     assert_true(peer_ref_equal(w->probed[0], in));
-    handle(w, MSG_ALIVE, in, NULL);
+    handle(w, (struct message){.type = MSG_ALIVE, .peer = in});
     expect_closed(w, out);
     ended(w, out, END_DUPLICATE);
     for (int s = 0; s < 100; s++)

@@ -121,7 +121,7 @@ static void points_are_told_with_the_quality_that_they_make(void **state)
 {
     struct world *w = open_at(LOG_LEVEL_DEBUG);
     struct peer_ref peer;
-    struct message faults = {.type = MSG_CREDIT, .id = 2};
+    struct message faults = {.type = MSG_CREDIT, .credit.bad = 2};
 
     (void)state;
     w->config.exclusive = true;
@@ -210,10 +210,10 @@ static void what_strangers_have_the_log_say_at_level_info_is_bounded(void **stat
     for (int i = 0; i < 300; i++)
         ended(w, knock(w, "10.3.0.1:40000"), END_RESOURCES);
     assert_int_equal(count_of(w, "ended, incoming"), 100);
-    handle(w, MSG_COMMAND, PEER_NOBODY, command(COMMAND_QUIT));
+    handle(w, (struct message){.type = MSG_COMMAND, .command = command(COMMAND_QUIT)});
     for (int i = 0; i < 3 && !w->ended; i++) {
         pass(w, 0);
-        handle(w, MSG_SAVED, PEER_NOBODY, NULL);
+        handle(w, (struct message){.type = MSG_SAVED});
     }
     assert_true(w->ended);
     expect_line(w, "200 more lines about connections that ended were left out"); /* not later than the end */

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "queue/parcel.h"
 #include "queue/pool.h"
 #include "queue/ring.h"
 
@@ -61,9 +62,9 @@ static void *give_back(void *argument)
             sched_yield();
             continue;
         }
-        if (*(uint32_t *)m.body != (uint32_t)i)
+        if (m.parcel->size != (uint32_t)i)
             p->wrong = true;
-        pool_give(m.body, m.tag);
+        pool_give(m.parcel, m.kind);
         i++;
     }
     return NULL;
@@ -78,11 +79,11 @@ static void one_takes_and_another_gives(void **state)
     assert_non_null(p.to);
     assert_int_equal(pthread_create(&thread, NULL, give_back, &p), 0);
     for (int i = 0; i < ROUNDS; i++) {
-        struct message m = {.tag = (uint32_t)(4 + i * 37 % 9000)};
+        struct message m = {.kind = (uint32_t)(sizeof(struct parcel) + (size_t)i * 37 % 9000)};
 
-        m.body = pool_take(m.tag);
-        assert_non_null(m.body);
-        *(uint32_t *)m.body = (uint32_t)i;
+        m.parcel = pool_take(m.kind);
+        assert_non_null(m.parcel);
+        m.parcel->size = (uint32_t)i;
         while (!ring_put_message(p.to, &m))
             sched_yield();
     }

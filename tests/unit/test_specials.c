@@ -36,7 +36,7 @@ static void ended_at(struct world *w, struct peer_ref slot, enum end_reason reas
     struct ending e = {.remote = endpoint_of(where)};
 
     ended_as(w, slot, reason, &e);
-    handle(w, MSG_GONE, slot, NULL);
+    handle(w, (struct message){.type = MSG_GONE, .peer = slot});
 }
 
 /* --- names --- */
