@@ -25,7 +25,7 @@ SESSIONS = ("v9", "v10", "v11")
 sys.path[:0] = [str(HERE / "node"), str(SCRIPT.parent)]
 sys.dont_write_bytecode = True
 
-import capture_kit as kit  # noqa: E402
+import capture_fixture as fixture  # noqa: E402
 import factomwire as wire  # noqa: E402
 from decoder import capture, factom, gob, packet  # noqa: E402
 from kithnode import Failure, check, promises, run, until  # noqa: E402
@@ -63,7 +63,7 @@ def recorded_packets(name):
 
 
 def recorded_segments(name):
-    """In the form that capture_kit takes."""
+    """In the form that capture_fixture takes."""
     found = (packet.segment(p.link, p.data) for p in recorded_packets(name))
     return [(s.source, s.target, s.sequence, s.flags, s.payload) for s in found]
 
@@ -80,7 +80,7 @@ def same_but_times(lines, wanted, what):
 
 def one_stream(data, size=1400):
     """The result for a connection whose dialer sends these bytes."""
-    return decode(kit.capture(kit.Talk().send(kit.DIALER, data, size=size).close().segments))
+    return decode(fixture.capture(fixture.Talk().send(fixture.DIALER, data, size=size).close().segments))
 
 
 def has_line(lines, *words):
@@ -218,8 +218,8 @@ def text_cannot_reach_the_terminal(lab):
 def forms_of_captures(lab):
     for name in SESSIONS:
         packets = [(p.time, p.data) for p in recorded_packets(name)]
-        forms = [kit.pcap(packets, order=order, unit=unit) for order in "<>" for unit in (1, 1000)]
-        forms += [kit.pcapng(packets, order=order) for order in "<>"]
+        forms = [fixture.pcap(packets, order=order, unit=unit) for order in "<>" for unit in (1, 1000)]
+        forms += [fixture.pcapng(packets, order=order) for order in "<>"]
         for number, form in enumerate(forms):
             code, lines = decode(form)
             check((code, lines) == (0, expected(name)), f"{name}, form {number}: {lines}")
@@ -228,20 +228,20 @@ def forms_of_captures(lab):
 def link_types_and_ipv6(lab):
     for name in SESSIONS:
         segments = recorded_segments(name)
-        for link in kit.LINKS:
-            code, lines = decode(kit.capture(segments, link))
+        for link in fixture.LINKS:
+            code, lines = decode(fixture.capture(segments, link))
             check(code == 0, f"{link}: {lines}")
             same_but_times(lines, expected(name), link)
-        for ip in (kit.ipv6, kit.ipv6_with_extension):
-            code, lines = decode(kit.capture(segments, ip=ip))
+        for ip in (fixture.ipv6, fixture.ipv6_with_extension):
+            code, lines = decode(fixture.capture(segments, ip=ip))
             check(code == 0 and " [fd00::7f00:" in lines[0], f"{lines}")
             same_but_times(lines, expected(name), "IPv6")
 
 
 def ports_are_chosen(lab):
-    talk = kit.Talk(listener=("127.0.0.2", 8888)).send(kit.DIALER, stream_of("v11_stream")).close()
+    talk = fixture.Talk(listener=("127.0.0.2", 8888)).send(fixture.DIALER, stream_of("v11_stream")).close()
     path = Path(lab.home) / "other.pcap"
-    path.write_bytes(kit.capture(talk.segments))
+    path.write_bytes(fixture.capture(talk.segments))
     code, out, _ = run_script(path)
     check(code == 0 and out.splitlines() == [f"left out: {len(talk.segments)} packets of other ports"], out)
     code, out, _ = run_script("-p", "8888", path)
@@ -259,7 +259,7 @@ def segments_in_any_order(lab):
         for turn in range(20):
             segments = retransmitted(wrapped(original, pick), pick)
             segments = segments[:2] + shuffled(segments[2:], pick)
-            code, lines = decode(kit.capture(segments))
+            code, lines = decode(fixture.capture(segments))
             check(code == 0, f"{name}, turn {turn}: {lines}")
             same_but_times(lines, wanted, f"{name}, turn {turn}")
 
@@ -292,35 +292,35 @@ def shuffled(segments, pick):
 def missing_bytes_are_said(lab):
     segments = recorded_segments("v10")
     lost = max(range(len(segments)), key=lambda at: len(segments[at][4]))
-    code, lines = decode(kit.capture(segments[:lost] + segments[lost + 1:]))
+    code, lines = decode(fixture.capture(segments[:lost] + segments[lost + 1:]))
     check(code == 1, f"{lines}")
     has_line(lines, "A>B", f"{len(segments[lost][4])} bytes are missing in the capture")
     check(said(lines, "B>A") == said(expected("v10"), "B>A"), f"{lines}")
     # The same for packets that tcpdump was told to cut.
-    code, lines = decode(kit.capture(segments, limit=1000))
+    code, lines = decode(fixture.capture(segments, limit=1000))
     check(code == 1, f"{lines}")
     has_line(lines, "A>B", "bytes are missing in the capture")
-    last = kit.Talk().send(kit.DIALER, stream_of("v11_stream"), kit.ACK | kit.FIN)
-    code, lines = decode(kit.capture(last.segments, limit=100))
+    last = fixture.Talk().send(fixture.DIALER, stream_of("v11_stream"), fixture.ACK | fixture.FIN)
+    code, lines = decode(fixture.capture(last.segments, limit=100))
     check(code == 1, f"{lines}")
     has_line(lines, "A>B", f"{len(stream_of('v11_stream')) - 46} bytes are missing in the capture")
 
 
 def a_start_that_is_missing(lab):
     segments = recorded_segments("v11")
-    code, lines = decode(kit.capture(segments[3:]))
+    code, lines = decode(fixture.capture(segments[3:]))
     has_line(lines, "the capture has not the start of this direction")
     same = [[line for line in said(found, "A>B") if "start" not in line] for found in (lines, expected("v11"))]
     check(code == 0 and same[0] == same[1], f"{lines}")
-    code, lines = decode(kit.capture(segments[12:]))
+    code, lines = decode(fixture.capture(segments[12:]))
     check(code == 1, f"{lines}")
     has_line(lines, "DOES NOT DECODE at byte 0")
 
 
 def endpoints_that_come_again(lab):
-    first = kit.Talk().send(kit.DIALER, stream_of("v11_stream")).close().segments
-    second = kit.Talk((77000, 88000)).send(kit.DIALER, stream_of("v10_stream")).close().segments
-    code, lines = decode(kit.capture(first + second))
+    first = fixture.Talk().send(fixture.DIALER, stream_of("v11_stream")).close().segments
+    second = fixture.Talk((77000, 88000)).send(fixture.DIALER, stream_of("v10_stream")).close().segments
+    code, lines = decode(fixture.capture(first + second))
     heads = [line for line in lines if line.startswith("connection")]
     check(code == 0 and len(heads) == 2, f"{lines}")
     has_line(lines, "V11 Ping(1)")
@@ -328,11 +328,11 @@ def endpoints_that_come_again(lab):
 
 
 def resets(lab):
-    talk = kit.Talk().send(kit.DIALER, stream_of("v11_stream"))
-    reset = [(kit.LISTENER, kit.DIALER, number, kit.RST, b"") for number in (0, 5)]
-    code, lines = decode(kit.capture(talk.segments + reset))
+    talk = fixture.Talk().send(fixture.DIALER, stream_of("v11_stream"))
+    reset = [(fixture.LISTENER, fixture.DIALER, number, fixture.RST, b"") for number in (0, 5)]
+    code, lines = decode(fixture.capture(talk.segments + reset))
     check(code == 0 and said(lines, "B>A") == [" resets the connection"], f"{lines}")
-    code, lines = decode(kit.capture(talk.segments[:1] + reset))
+    code, lines = decode(fixture.capture(talk.segments[:1] + reset))
     check(code == 0 and len(lines) == 2, f"{lines}")
 
 
@@ -359,7 +359,7 @@ def flipped(lab):
     pick = random.Random(2)
     codes = {0: 0, 1: 0, 2: 0}
     forms = [recorded(name) for name in SESSIONS]
-    forms += [kit.pcapng([(p.time, p.data) for p in recorded_packets(name)]) for name in SESSIONS]
+    forms += [fixture.pcapng([(p.time, p.data) for p in recorded_packets(name)]) for name in SESSIONS]
     for turn in range(300):
         data = bytearray(pick.choice(forms))
         for _ in range(pick.choice((1, 2, 10, 100))):
@@ -434,10 +434,10 @@ def json_deeper_than_the_stack(lab):
 def much_of_little(lab):
     """Time is in proportion to the capture, whatever is in it."""
     before = time.process_time()
-    talk = kit.Talk().send(kit.DIALER, b"pbuf" + struct.pack(">I", 100 << 20) + bytes(20000), size=1)
+    talk = fixture.Talk().send(fixture.DIALER, b"pbuf" + struct.pack(">I", 100 << 20) + bytes(20000), size=1)
     backwards = talk.segments[:2] + talk.segments[:1:-1]
     for segments in (talk.segments, backwards):
-        code, lines = decode(kit.capture(segments))
+        code, lines = decode(fixture.capture(segments))
         check(code == 1, f"{lines}")
         has_line(lines, "a parcel is not complete, 20004 bytes")
     check(time.process_time() - before < 10, "too slow")

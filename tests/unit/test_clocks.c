@@ -1,13 +1,13 @@
 /* The wall clock leaps while a node runs, in either direction: nothing that a node knows or does depends on
  * it. */
-#include "tests/unit/core_kit.h"
+#include "tests/unit/core_fixture.h"
 
 #define SECOND INT64_C(1000)
 #define HOUR   (3600 * SECOND)
 #define DAY    (24 * HOUR)
 #define YEAR   (365 * DAY)
 
-/* As the kit's wall clock begins in 2023: from 1970, if a clock begins that has no battery; and so on. */
+/* As the fixture's wall clock begins in 2023: from 1970, if a clock begins that has no battery; and so on. */
 static const int64_t leaps[] = {54 * YEAR, YEAR, DAY, -HOUR, -YEAR, -50 * YEAR};
 #define N_LEAPS (sizeof leaps / sizeof leaps[0])
 

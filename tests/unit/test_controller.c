@@ -1,6 +1,6 @@
 /* The core's decisions, one at a time: where a message goes, who may stay, what is kept up. */
 #include "protocol/factom/factom.h"
-#include "tests/unit/core_kit.h"
+#include "tests/unit/core_fixture.h"
 #include "tests/unit/promise.h"
 
 /* --- routing --- */

@@ -2,7 +2,7 @@
  * came, never takes memory for what did not, and always says why it ended. */
 #include <malloc.h>
 
-#include "tests/unit/ddrp_kit.h"
+#include "tests/unit/ddrp_fixture.h"
 
 static uint64_t random_state = 88172645463325252;
 

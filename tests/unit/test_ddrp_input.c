@@ -1,7 +1,7 @@
 /* Bad input, row by row of docs/protocols/ddrp.md, section 6, in both revisions. */
 #include <secp256k1.h>
 
-#include "tests/unit/ddrp_kit.h"
+#include "tests/unit/ddrp_fixture.h"
 #include "tests/unit/promise.h"
 
 static int set_up(void **state)

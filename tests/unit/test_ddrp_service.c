@@ -1,5 +1,5 @@
 /* What a node asks its peers, what it answers, and what it learns, with actions that only take notes. */
-#include "tests/unit/ddrp_kit.h"
+#include "tests/unit/ddrp_fixture.h"
 #include "tests/unit/promise.h"
 
 #include "protocol/ddrp/service.h"

@@ -1,5 +1,5 @@
 /* Sessions that talk with each other, in both revisions, under a clock that the test turns. */
-#include "tests/unit/ddrp_kit.h"
+#include "tests/unit/ddrp_fixture.h"
 #include "tests/unit/promise.h"
 
 static int set_up(void **state)

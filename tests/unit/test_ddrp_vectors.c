@@ -1,5 +1,5 @@
 /* Recorded and constructed bytes: what we read out of them, and that we write the same. */
-#include "tests/unit/ddrp_kit.h"
+#include "tests/unit/ddrp_fixture.h"
 #include "tests/unit/promise.h"
 
 static json_t *root;

@@ -4,7 +4,7 @@
 #include "protocol/ddrp/share.h"
 #include "protocol/ddrp/sign.h"
 #endif
-#include "tests/unit/core_kit.h"
+#include "tests/unit/core_fixture.h"
 #include "tests/unit/promise.h"
 
 /* --- special peers --- */

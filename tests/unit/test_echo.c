@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "tests/unit/echo.h"
-#include "tests/unit/wire_kit.h"
+#include "tests/unit/wire_fixture.h"
 
 struct side {
     void *session;

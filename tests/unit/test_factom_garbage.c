@@ -2,7 +2,7 @@
  * never takes memory for what did not, and always says why it ended. */
 #include <malloc.h>
 
-#include "tests/unit/factom_kit.h"
+#include "tests/unit/factom_fixture.h"
 #include "tests/unit/gob_streams.h"
 
 #define STREAM_BYTES_MAX 4096 /* of the streams, as much as is changed byte by byte */

@@ -1,6 +1,6 @@
 /* Sessions against each other, in all versions; handshakes that fail; what the service does. */
 #include "protocol/varint.h"
-#include "tests/unit/factom_kit.h"
+#include "tests/unit/factom_fixture.h"
 
 #include "protocol/factom/crc32k.h"
 #include "protocol/factom/service.h"

@@ -1,5 +1,5 @@
 /* Recorded bytes of other nodes: what we read out of them, and that we write the same. */
-#include "tests/unit/factom_kit.h"
+#include "tests/unit/factom_fixture.h"
 
 #include "protocol/factom/crc32k.h"
 #include "protocol/factom/v10.h"

@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/unit/kith_kit.h"
+#include "tests/unit/kith_fixture.h"
 
 #if defined(__SANITIZE_THREAD__)
 #define THREADS_AFTER_FORK false /* its run-time does not take them */

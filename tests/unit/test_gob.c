@@ -1,5 +1,5 @@
 /* Gob: what Go writes is read, and what no gob is is refused. */
-#include "tests/unit/factom_kit.h"
+#include "tests/unit/factom_fixture.h"
 
 #include "protocol/factom/v10.h"
 #include "protocol/factom/v9.h"

@@ -17,7 +17,7 @@
 
 #include "node/actor_private.h"
 #include "queue/parcel.h"
-#include "tests/unit/kith_kit.h"
+#include "tests/unit/kith_fixture.h"
 #include "tests/unit/promise.h"
 
 enum {

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tests/unit/kith_kit.h"
+#include "tests/unit/kith_fixture.h"
 #include "tests/unit/promise.h"
 
 enum {

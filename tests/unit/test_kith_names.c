@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "tests/unit/fake_names.h"
-#include "tests/unit/kith_kit.h"
+#include "tests/unit/kith_fixture.h"
 
 enum { NAMES = 900, ROOM = 32 };
 

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "tests/unit/kith_kit.h"
+#include "tests/unit/kith_fixture.h"
 
 #define HEADER_FILE KITH_VECTORS_DIR "/../../include/kith.h"
 

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tests/unit/kith_kit.h"
+#include "tests/unit/kith_fixture.h"
 
 enum { NAME = 200, ADDRESS = 300 };
 

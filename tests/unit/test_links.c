@@ -1,7 +1,7 @@
 /* How the controller's thread divides its time, and the application's room, among connections. */
 #include "connection/private.h"
 #include "node/actor_private.h"
-#include "tests/unit/core_kit.h"
+#include "tests/unit/core_fixture.h"
 #include "tests/unit/promise.h"
 
 enum { PEERS = 3, EACH = 1000 };

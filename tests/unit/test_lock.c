@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/unit/kith_kit.h"
+#include "tests/unit/kith_fixture.h"
 
 static char folder[64], home[80], other[80];
 

@@ -13,7 +13,7 @@
 
 #include "base/utf8.h"
 #include "queue/log_writer.h"
-#include "tests/unit/kith_kit.h"
+#include "tests/unit/kith_fixture.h"
 
 enum { LINES = 4000, PIPE_BYTES = 4096 };
 

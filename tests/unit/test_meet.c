@@ -1,7 +1,7 @@
 /* A peer that is met again: which of its connections stays. */
 #include <sodium.h>
 
-#include "tests/unit/core_kit.h"
+#include "tests/unit/core_fixture.h"
 
 static struct peer_id id_of(uint8_t byte)
 {

@@ -1,5 +1,5 @@
 /* What the core tells the log, and that no peer can have it say as much as it likes. */
-#include "tests/unit/core_kit.h"
+#include "tests/unit/core_fixture.h"
 
 #include "controller/private.h"
 

@@ -12,8 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "kith_kit.h"
-#include "promise.h"
+#include "tests/unit/kith_fixture.h"
+#include "tests/unit/promise.h"
 
 enum {
     RUN_MS = 12000,

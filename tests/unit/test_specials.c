@@ -1,5 +1,5 @@
 /* Special peers: where their names lead, when they are dialed again, and what is held against whom. */
-#include "tests/unit/core_kit.h"
+#include "tests/unit/core_fixture.h"
 #include "tests/unit/promise.h"
 
 enum { REDIAL = 20 * 1000, DAY = 24 * 3600 * 1000 };

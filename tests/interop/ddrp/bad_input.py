@@ -8,7 +8,7 @@ import time
 import typing
 
 import ddrpwire as wire
-from ddrpkit import ALONE, another_key, closes, dialer, kith, listener, met, talks
+from ddrp_fixture import ALONE, another_key, closes, dialer, kith, listener, met, talks
 from ddrpwire import FND, PIP, Closed, Identity, Malformed
 from kithnode import SLOW, Failure, check
 

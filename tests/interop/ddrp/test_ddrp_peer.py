@@ -18,7 +18,7 @@ from pathlib import Path
 
 import ddrpwire as wire
 from bad_input import play_all, rows_of_envelopes, rows_of_handshakes, rows_of_later_messages
-from ddrpkit import (ALONE, REVISIONS, another_key, answers, closes, dialer, expect_closed, in_both_directions, kith,
+from ddrp_fixture import (ALONE, REVISIONS, another_key, answers, closes, dialer, expect_closed, in_both_directions, kith,
                      listener, logged, met, node_identity, talks, wait_online)
 from ddrpwire import FND, PIP, Closed, Identity, Malformed, Peer
 from kithnode import SLOW, check, promises, run, until

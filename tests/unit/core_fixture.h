@@ -1,6 +1,6 @@
 /* A core in a world that does what the test says. */
-#ifndef KITH_TESTS_CORE_KIT_H
-#define KITH_TESTS_CORE_KIT_H
+#ifndef KITH_TESTS_CORE_FIXTURE_H
+#define KITH_TESTS_CORE_FIXTURE_H
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,11 +1,11 @@
 /* What the tests of DDRP share: keys, envelopes of any kind, and sessions that talk in memory. */
-#ifndef KITH_TESTS_DDRP_KIT_H
-#define KITH_TESTS_DDRP_KIT_H
+#ifndef KITH_TESTS_DDRP_FIXTURE_H
+#define KITH_TESTS_DDRP_FIXTURE_H
 
 #include <sodium.h>
 
 #include "protocol/ddrp/session.h"
-#include "tests/unit/wire_kit.h"
+#include "tests/unit/wire_fixture.h"
 
 #define NOW_S 1600000000
 

@@ -1,10 +1,10 @@
 /* What the tests of the Factom protocol share: recorded streams, and sessions that talk in memory. */
-#ifndef KITH_TESTS_FACTOM_KIT_H
-#define KITH_TESTS_FACTOM_KIT_H
+#ifndef KITH_TESTS_FACTOM_FIXTURE_H
+#define KITH_TESTS_FACTOM_FIXTURE_H
 
 #include "protocol/factom/factom.h"
 #include "protocol/factom/session.h"
-#include "tests/unit/wire_kit.h"
+#include "tests/unit/wire_fixture.h"
 
 /* --- recorded bytes --- */
 

@@ -1,7 +1,7 @@
 /* Nodes of one process, for the tests of the embedding API. Each fails the test where it does not succeed in
  * time. */
-#ifndef KITH_TESTS_KITH_KIT_H
-#define KITH_TESTS_KITH_KIT_H
+#ifndef KITH_TESTS_KITH_FIXTURE_H
+#define KITH_TESTS_KITH_FIXTURE_H
 
 #include <poll.h>
 #include <stdio.h>

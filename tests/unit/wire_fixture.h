@@ -1,6 +1,6 @@
 /* What tests of any protocol's bytes share: recorded streams in hex, buffers in one piece. */
-#ifndef KITH_TESTS_WIRE_KIT_H
-#define KITH_TESTS_WIRE_KIT_H
+#ifndef KITH_TESTS_WIRE_FIXTURE_H
+#define KITH_TESTS_WIRE_FIXTURE_H
 
 #include <setjmp.h>
 #include <stdarg.h>
