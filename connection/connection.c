@@ -55,7 +55,7 @@ static void consent(struct connection *c, int64_t now)
 {
     struct session_event ev = {.type = SESSION_NOTHING};
 
-    c->terms.protocol->session_consent(c->session, now, &ev, &c->out);
+    c->terms.protocol->session->consent(c->session, now, &ev, &c->out);
     inflow_event(c, &ev);
     c->backlog = true; /* what has come meanwhile was left unread */
 }
@@ -114,9 +114,9 @@ static bool tick(struct connection *c, int64_t now)
     const struct protocol *p = c->terms.protocol;
     struct session_event ev = {.type = SESSION_NOTHING};
 
-    if (now < p->session_deadline(c->session))
+    if (now < p->session->deadline(c->session))
         return false;
-    p->session_tick(c->session, now, c->deaf, &ev, &c->out);
+    p->session->tick(c->session, now, c->deaf, &ev, &c->out);
     c->deaf = false;
     inflow_event(c, &ev);
     return true;
@@ -130,7 +130,7 @@ static bool nothing_to_do(const struct connection *c)
 
 static int poll_timeout(const struct connection *c, int64_t now)
 {
-    int64_t deadline = c->terms.protocol->session_deadline(c->session);
+    int64_t deadline = c->terms.protocol->session->deadline(c->session);
 
     if (!c->rested && c->busy_ms + REST_MS < deadline)
         deadline = c->busy_ms + REST_MS;
@@ -279,6 +279,7 @@ static bool open_session(struct connection *c)
 {
     const struct protocol *p = c->terms.protocol;
     struct session_terms terms = {
+        .protocol = p,
         .expected = c->terms.to.id,
         .wall_ms = wall_clock,
         .node = c->terms.node,
@@ -290,7 +291,7 @@ static bool open_session(struct connection *c)
         .random = random_number,
     };
 
-    if (p->session_open(c->session, &terms, clock_ms(), &c->out) == 0)
+    if (p->session->open(c->session, &terms, clock_ms(), &c->out) == 0)
         return true;
     connection_end(c, END_RESOURCES, "no memory for a session");
     return false;
@@ -334,8 +335,8 @@ static void *run(void *argument)
         if (open_session(c)) {
             converse(c);
             part(c);
-            c->terms.protocol->session_close(c->session);
-            sodium_memzero(c->session, c->terms.protocol->session_size);
+            c->terms.protocol->session->close(c->session);
+            sodium_memzero(c->session, c->terms.protocol->session->size);
         }
         descriptor_close(c->fd);
     }
@@ -387,7 +388,7 @@ static size_t round_up(size_t n, size_t multiple)
 /* The protocol's session, the alternatives and the targets lie behind the struct. */
 static struct connection *make(const struct connection_terms *terms)
 {
-    size_t align = _Alignof(struct connection), session = terms->protocol->session_size;
+    size_t align = _Alignof(struct connection), session = terms->protocol->session->size;
     size_t at = round_up(sizeof(struct connection) + session, _Alignof(struct endpoint));
     size_t size = (terms->n_alternatives + terms->n_targets) * sizeof(struct endpoint);
     struct connection *c = aligned_alloc(align, round_up(at + size, align));

@@ -284,7 +284,7 @@ static void decode(struct connection *c, int64_t now)
         ev.type = SESSION_NOTHING;
         ev.good = ev.bad = ev.ignored = ev.dropped = 0;
         ev.alive = false;
-        used = c->terms.protocol->session_read(c->session, now, in, &ev, &c->out);
+        used = c->terms.protocol->session->read(c->session, now, in, &ev, &c->out);
         if (c->out.total > before) {
             c->owed += c->out.total - before;
             c->owed_end = c->out.total;
@@ -397,12 +397,12 @@ bool inflow_show_progress(struct connection *c, int64_t now)
     if (!c->held_back || now - c->alive_ms < c->terms.node->timings.stall / SIGNS || outflow_blocked(c))
         return false;
     progress = progress_of(c);
-    if (!c->ready || !p->session_alive || progress == c->alive_progress)
+    if (!c->ready || !p->session->alive || progress == c->alive_progress)
         return false;
     c->held_back = c->has_held;
     c->alive_ms = now;
     c->alive_progress = progress;
-    p->session_alive(c->session, now, &c->out);
+    p->session->alive(c->session, now, &c->out);
     return outflow_flush(c);
 }
 

@@ -81,7 +81,7 @@ bool outflow_flush(struct connection *c)
 
 static void say(struct connection *c, int64_t now, struct message *m)
 {
-    if (c->terms.protocol->session_write(c->session, now, m, &c->out) == 0) {
+    if (c->terms.protocol->session->write(c->session, now, m, &c->out) == 0) {
         c->flights[c->n_flights++] =
             (struct flight){.end = c->out.total, .parcel = m->parcel, .kind = m->kind, .scope = m->scope};
         return;

@@ -194,7 +194,7 @@ void admit_online(struct controller *c, struct slot *s)
     }
     if (!meet_online(c, s))
         return;
-    s->service_state = calloc(1, c->config->protocol->peer_size ? c->config->protocol->peer_size : 1);
+    s->service_state = calloc(1, c->config->protocol->service->peer_size ? c->config->protocol->service->peer_size : 1);
     if (!s->service_state) {
         send_away(c, s, END_RESOURCES);
         return;
@@ -208,5 +208,5 @@ void admit_online(struct controller *c, struct slot *s)
     directed_came(c, s);
     report_online(c, s);
     p = slot_service_peer(c, s);
-    c->config->protocol->service_online(c->service, c->now.ms, &p);
+    c->config->protocol->service->online(c->service, c->now.ms, &p);
 }

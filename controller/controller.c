@@ -67,8 +67,10 @@ static bool open_memories(struct controller *c)
 static bool open_parts(struct controller *c, const struct book_snapshot *restored)
 {
     const struct config *config = c->config;
-    struct service_terms service = {
-        .node = &config->terms, .actions = &controller_service_actions, .world = c};
+    struct service_terms service = {.protocol = config->protocol,
+                                    .node = &config->terms,
+                                    .actions = &controller_service_actions,
+                                    .world = c};
 
     c->book = make_book(config);
     if (!c->book)
@@ -80,8 +82,8 @@ static bool open_parts(struct controller *c, const struct book_snapshot *restore
         return false;
     if (specials_set(c, &config->special_flags, &config->special_file) < 0)
         return false;
-    c->service = calloc(1, config->protocol->service_size ? config->protocol->service_size : 1);
-    return c->service && config->protocol->service_open(c->service, &service, c->now.ms) == 0;
+    c->service = calloc(1, config->protocol->service->size ? config->protocol->service->size : 1);
+    return c->service && config->protocol->service->open(c->service, &service, c->now.ms) == 0;
 }
 
 uint64_t controller_digest(const struct controller *c, uint32_t kind, const struct parcel *p)
@@ -182,7 +184,7 @@ static void on_peer(struct controller *c, const struct message *m)
     c->arrived_kind = m->kind;
     c->arrived_digest = m->digest;
     p = slot_service_peer(c, s);
-    c->config->protocol->service_message(c->service, c->now.ms, &p, m->kind, m->parcel);
+    c->config->protocol->service->message(c->service, c->now.ms, &p, m->kind, m->parcel);
 }
 
 static void on_credit(struct controller *c, const struct message *m)
@@ -269,7 +271,7 @@ static void on_gone(struct controller *c, const struct message *m)
     report_slot_drops(c, s);
     if (s->was_online) {
         p = slot_service_peer(c, s);
-        c->config->protocol->service_offline(c->service, c->now.ms, &p);
+        c->config->protocol->service->offline(c->service, c->now.ms, &p);
         report_offline(c, s);
     }
     slot_free(c, s);
@@ -467,8 +469,8 @@ static void run_due(struct controller *c)
     const struct timings *t = &c->config->terms.timings;
     const struct protocol *p = c->config->protocol;
 
-    if (p->service_deadline(c->service) <= c->now.ms)
-        p->service_tick(c->service, c->now.ms);
+    if (p->service->deadline(c->service) <= c->now.ms)
+        p->service->tick(c->service, c->now.ms);
     if (c->seed_ms <= c->now.ms && !c->seeding) {
         c->seeding = true;
         c->seed_ms = NEVER;
@@ -521,7 +523,7 @@ static int64_t quit_deadline(const struct controller *c)
 
 int64_t controller_deadline(const struct controller *c)
 {
-    int64_t at = c->config->protocol->service_deadline(c->service);
+    int64_t at = c->config->protocol->service->deadline(c->service);
 
     if (c->done)
         return NEVER;
@@ -618,7 +620,7 @@ void controller_free(struct controller *c)
         if (c->slots[i].state != SLOT_FREE)
             slot_free(c, &c->slots[i]);
     if (c->service)
-        c->config->protocol->service_close(c->service);
+        c->config->protocol->service->close(c->service);
     free(c->service);
     free(c->slots);
     free(c->online);

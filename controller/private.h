@@ -34,7 +34,7 @@ struct slot {
     struct address to;       /* outgoing: what was dialed */
     struct endpoint remote;  /* the other end; port 0 while it is not known */
     struct peer_terms terms; /* once online */
-    void *service_state;     /* protocol->peer_size bytes, from malloc; NULL before it was online */
+    void *service_state;     /* protocol->service->peer_size bytes, from malloc; NULL before it was online */
     int64_t online_ms, heard_ms;
     int32_t credit;                    /* merits not yet in the book */
     uint32_t n_relayed;                /* how many of controller.relayed are messages of it */

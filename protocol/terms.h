@@ -101,6 +101,16 @@ struct node_terms {
 
 enum direction { DIRECTION_OUTGOING, DIRECTION_INCOMING };
 
+/* What a handshake told about a peer. */
+struct peer_terms {
+    struct endpoint endpoint; /* where it listens: its IP with the port that it claims; port 0 for nowhere */
+    uint64_t node_id;
+    struct peer_id id; /* who it has proved to be; size 0 in protocols without identities */
+    uint32_t version;
+    bool asked; /* our handshake itself has asked for its addresses: the next share is an answer */
+    char hash[PEER_HASH_MAX]; /* its name for the application */
+};
+
 /* Why a connection ended: name, what the log says, and which merit of struct merits it costs. */
 #define END_REASONS(X)                                                                                       \
     X(END_NONE, "none", MERIT_NONE)                                                                          \

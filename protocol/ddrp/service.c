@@ -25,24 +25,13 @@ static void set_everybody(struct ddrp_service *s, int64_t now_ms)
     s->everybody_ms = s->revision->asks_everybody ? now_ms + s->terms.node->timings.request : INT64_MAX;
 }
 
-static int open_as(const struct ddrp_revision *revision, void *v, const struct service_terms *terms,
-                   int64_t now_ms)
+static int ddrp_service_open(void *v, const struct service_terms *terms, int64_t now_ms)
 {
     struct ddrp_service *s = v;
-    *s = (struct ddrp_service){.revision = revision, .terms = *terms};
+    *s = (struct ddrp_service){.revision = terms->protocol->variant, .terms = *terms};
     start_round(s, now_ms);
     set_everybody(s, now_ms);
     return 0;
-}
-
-int ddrp_service_open(void *v, const struct service_terms *terms, int64_t now_ms)
-{
-    return open_as(&ddrp_pip, v, terms, now_ms);
-}
-
-int fnd_service_open(void *v, const struct service_terms *terms, int64_t now_ms)
-{
-    return open_as(&ddrp_fnd, v, terms, now_ms);
 }
 
 /* --- asking --- */
@@ -57,7 +46,7 @@ static void ask(struct ddrp_service *s, const struct service_peer *p)
 
 /* A node that knows nobody else must not wait for a round, but each round asks so many peers and no more,
  * however many come at once. */
-void ddrp_service_online(void *v, int64_t now_ms, const struct service_peer *p)
+static void ddrp_service_online(void *v, int64_t now_ms, const struct service_peer *p)
 {
     struct ddrp_service *s = v;
     (void)now_ms;
@@ -94,13 +83,13 @@ static void ask_some(struct ddrp_service *s)
     }
 }
 
-int64_t ddrp_service_deadline(const void *v)
+static int64_t ddrp_service_deadline(const void *v)
 {
     const struct ddrp_service *s = v;
     return earlier(s->round_ms, s->everybody_ms);
 }
 
-void ddrp_service_tick(void *v, int64_t now_ms)
+static void ddrp_service_tick(void *v, int64_t now_ms)
 {
     struct ddrp_service *s = v;
     if (now_ms >= s->everybody_ms) {
@@ -168,8 +157,8 @@ static void learn(const struct ddrp_service *s, const struct service_peer *p, st
     }
 }
 
-void ddrp_service_message(void *v, int64_t now_ms, const struct service_peer *p, uint32_t kind,
-                          struct parcel *parcel)
+static void ddrp_service_message(void *v, int64_t now_ms, const struct service_peer *p, uint32_t kind,
+                                 struct parcel *parcel)
 {
     const struct ddrp_service *s = v;
     if (kind <= DDRP_UPDATE_REQ) {
@@ -184,14 +173,26 @@ void ddrp_service_message(void *v, int64_t now_ms, const struct service_peer *p,
     parcel_release(parcel);
 }
 
-void ddrp_service_offline(void *v, int64_t now_ms, const struct service_peer *p)
+static void ddrp_service_offline(void *v, int64_t now_ms, const struct service_peer *p)
 {
     (void)v;
     (void)now_ms;
     (void)p;
 }
 
-void ddrp_service_close(void *v)
+static void ddrp_service_close(void *v)
 {
     (void)v;
 }
+
+const struct service_ops ddrp_service_ops = {
+    .size = sizeof(struct ddrp_service),
+    .peer_size = sizeof(struct ddrp_service_peer),
+    .open = ddrp_service_open,
+    .online = ddrp_service_online,
+    .message = ddrp_service_message,
+    .offline = ddrp_service_offline,
+    .deadline = ddrp_service_deadline,
+    .tick = ddrp_service_tick,
+    .close = ddrp_service_close,
+};

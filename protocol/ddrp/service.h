@@ -18,15 +18,7 @@ struct ddrp_service_peer {
     int64_t answered_ms;
 };
 
-/* The functions of struct protocol. */
-int ddrp_service_open(void *v, const struct service_terms *terms, int64_t now_ms);
-int fnd_service_open(void *v, const struct service_terms *terms, int64_t now_ms);
-void ddrp_service_online(void *v, int64_t now_ms, const struct service_peer *p);
-void ddrp_service_message(void *v, int64_t now_ms, const struct service_peer *p, uint32_t kind,
-                          struct parcel *parcel);
-void ddrp_service_offline(void *v, int64_t now_ms, const struct service_peer *p);
-int64_t ddrp_service_deadline(const void *v);
-void ddrp_service_tick(void *v, int64_t now_ms);
-void ddrp_service_close(void *v);
+/* The variant of a protocol that it serves is its struct ddrp_revision. */
+extern const struct service_ops ddrp_service_ops;
 
 #endif

@@ -8,16 +8,6 @@
 /* With so many bytes unsent no more pings are added: who does not read must not make us hoard them. */
 #define PING_BACKLOG ((size_t)64 << 10)
 
-void ddrp_end(struct ddrp_session *s, struct session_event *ev, enum end_reason reason, const char *format,
-              ...)
-{
-    s->stage = STAGE_OVER;
-    va_list arguments;
-    va_start(arguments, format);
-    session_event_end(ev, reason, format, arguments);
-    va_end(arguments);
-}
-
 static void draw_nonce(struct ddrp_session *s)
 {
     for (size_t i = 0; i < sizeof s->nonce; i += sizeof(uint64_t)) {
@@ -26,12 +16,20 @@ static void draw_nonce(struct ddrp_session *s)
     }
 }
 
-static int open_as(const struct ddrp_revision *revision, void *session, const struct session_terms *terms,
-                   int64_t now_ms, struct buffer *out)
+static void ddrp_session_close(void *session)
+{
+    struct ddrp_session *s = session;
+    ddrp_key_close(&s->key);
+    sodium_memzero(s->nonce, sizeof s->nonce);
+    s->stage = STAGE_OVER;
+}
+
+static int ddrp_session_open(void *session, const struct session_terms *terms, int64_t now_ms,
+                             struct buffer *out)
 {
     static const uint8_t nobody[DDRP_NONCE_BYTES];
     struct ddrp_session *s = session;
-    *s = (struct ddrp_session){.revision = revision, .terms = *terms, .opened_ms = now_ms};
+    *s = (struct ddrp_session){.revision = terms->protocol->variant, .terms = *terms, .opened_ms = now_ms};
     if (!ddrp_key_open(&s->key, terms->node->secret)) {
         return -1;
     }
@@ -41,16 +39,6 @@ static int open_as(const struct ddrp_revision *revision, void *session, const st
         return -1;
     }
     return 0;
-}
-
-int ddrp_session_open(void *session, const struct session_terms *terms, int64_t now_ms, struct buffer *out)
-{
-    return open_as(&ddrp_pip, session, terms, now_ms, out);
-}
-
-int fnd_session_open(void *session, const struct session_terms *terms, int64_t now_ms, struct buffer *out)
-{
-    return open_as(&ddrp_fnd, session, terms, now_ms, out);
 }
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -67,7 +55,7 @@ static int64_t handshake_ms(const struct ddrp_session *s)
     return earlier(s->revision->handshake_ms[s->terms.direction], s->terms.node->timings.handshake);
 }
 
-int64_t ddrp_session_deadline(const void *session)
+static int64_t ddrp_session_deadline(const void *session)
 {
     const struct ddrp_session *s = session;
     const struct timings *t = &s->terms.node->timings;
@@ -106,7 +94,8 @@ static void tick_open(struct ddrp_session *s, int64_t now_ms, bool deaf, struct 
     }
 }
 
-void ddrp_session_tick(void *session, int64_t now_ms, bool deaf, struct session_event *ev, struct buffer *out)
+static void ddrp_session_tick(void *session, int64_t now_ms, bool deaf, struct session_event *ev,
+                              struct buffer *out)
 {
     struct ddrp_session *s = session;
     *ev = (struct session_event){.type = SESSION_NOTHING};
@@ -123,10 +112,14 @@ void ddrp_session_tick(void *session, int64_t now_ms, bool deaf, struct session_
     }
 }
 
-void ddrp_session_close(void *session)
-{
-    struct ddrp_session *s = session;
-    ddrp_key_close(&s->key);
-    sodium_memzero(s->nonce, sizeof s->nonce);
-    s->stage = STAGE_OVER;
-}
+const struct session_ops ddrp_session_ops = {
+    .size = sizeof(struct ddrp_session),
+    .open = ddrp_session_open,
+    .read = ddrp_session_read,
+    .consent = ddrp_session_consent,
+    .write = ddrp_session_write,
+    .alive = ddrp_session_alive,
+    .deadline = ddrp_session_deadline,
+    .tick = ddrp_session_tick,
+    .close = ddrp_session_close,
+};

@@ -38,7 +38,7 @@ struct ddrp_arrival {
     };
 };
 
-/* session.c */
+/* end.c: the session is over, and *ev says why. */
 __attribute__((format(printf, 4, 5))) void ddrp_end(struct ddrp_session *s, struct session_event *ev,
                                                     enum end_reason reason, const char *format, ...);
 
@@ -60,16 +60,14 @@ void ddrp_acknowledged(struct ddrp_session *s, int64_t now_ms, const uint8_t *no
 bool ddrp_say(struct ddrp_session *s, enum ddrp_kind kind, struct bytes message, struct parcel *whole,
               struct buffer *out);
 
-/* The functions of struct protocol. */
-int ddrp_session_open(void *s, const struct session_terms *terms, int64_t now_ms, struct buffer *out);
-int fnd_session_open(void *s, const struct session_terms *terms, int64_t now_ms, struct buffer *out);
-void ddrp_session_consent(void *s, int64_t now_ms, struct session_event *ev, struct buffer *out);
+/* Functions of struct session_ops: read.c, meet.c, send.c. */
 size_t ddrp_session_read(void *s, int64_t now_ms, struct bytes in, struct session_event *ev,
                          struct buffer *out);
+void ddrp_session_consent(void *s, int64_t now_ms, struct session_event *ev, struct buffer *out);
 int ddrp_session_write(void *s, int64_t now_ms, const struct message *m, struct buffer *out);
 void ddrp_session_alive(void *s, int64_t now_ms, struct buffer *out);
-int64_t ddrp_session_deadline(const void *s);
-void ddrp_session_tick(void *s, int64_t now_ms, bool deaf, struct session_event *ev, struct buffer *out);
-void ddrp_session_close(void *s);
+
+/* session.c; the variant of a protocol that it serves is its struct ddrp_revision. */
+extern const struct session_ops ddrp_session_ops;
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "protocol/factom/factom.h"
 
-int factom_service_open(void *v, const struct service_terms *terms, int64_t now_ms)
+static int factom_service_open(void *v, const struct service_terms *terms, int64_t now_ms)
 {
     struct service *s = v;
     s->terms = *terms;
@@ -19,7 +19,7 @@ static void ask(const struct service *s, const struct service_peer *p)
     s->terms.actions->send(s->terms.world, p->ref, FACTOM_PEER_REQUEST, NULL);
 }
 
-void factom_service_online(void *v, int64_t now_ms, const struct service_peer *p)
+static void factom_service_online(void *v, int64_t now_ms, const struct service_peer *p)
 {
     const struct service *s = v;
     struct service_peer_state *state = p->state;
@@ -70,8 +70,8 @@ static void learn(const struct service *s, const struct service_peer *p, const s
                             NULL, parcel->size / sizeof(struct endpoint));
 }
 
-void factom_service_message(void *v, int64_t now_ms, const struct service_peer *p, uint32_t kind,
-                            struct parcel *parcel)
+static void factom_service_message(void *v, int64_t now_ms, const struct service_peer *p, uint32_t kind,
+                                   struct parcel *parcel)
 {
     const struct service *s = v;
     if (kind == FACTOM_MESSAGE) {
@@ -86,20 +86,20 @@ void factom_service_message(void *v, int64_t now_ms, const struct service_peer *
     parcel_release(parcel);
 }
 
-void factom_service_offline(void *v, int64_t now_ms, const struct service_peer *p)
+static void factom_service_offline(void *v, int64_t now_ms, const struct service_peer *p)
 {
     (void)v;
     (void)now_ms;
     (void)p;
 }
 
-int64_t factom_service_deadline(const void *v)
+static int64_t factom_service_deadline(const void *v)
 {
     const struct service *s = v;
     return s->round_ms;
 }
 
-void factom_service_tick(void *v, int64_t now_ms)
+static void factom_service_tick(void *v, int64_t now_ms)
 {
     struct service *s = v;
     if (now_ms < s->round_ms) {
@@ -114,7 +114,19 @@ void factom_service_tick(void *v, int64_t now_ms)
     }
 }
 
-void factom_service_close(void *v)
+static void factom_service_close(void *v)
 {
     (void)v;
 }
+
+const struct service_ops factom_service_ops = {
+    .size = sizeof(struct service),
+    .peer_size = sizeof(struct service_peer_state),
+    .open = factom_service_open,
+    .online = factom_service_online,
+    .message = factom_service_message,
+    .offline = factom_service_offline,
+    .deadline = factom_service_deadline,
+    .tick = factom_service_tick,
+    .close = factom_service_close,
+};

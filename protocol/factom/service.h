@@ -15,14 +15,6 @@ struct service_peer_state {
     int64_t answered_ms;
 };
 
-/* The functions of struct protocol. */
-int factom_service_open(void *v, const struct service_terms *terms, int64_t now_ms);
-void factom_service_online(void *v, int64_t now_ms, const struct service_peer *p);
-void factom_service_message(void *v, int64_t now_ms, const struct service_peer *p, uint32_t kind,
-                            struct parcel *parcel);
-void factom_service_offline(void *v, int64_t now_ms, const struct service_peer *p);
-int64_t factom_service_deadline(const void *v);
-void factom_service_tick(void *v, int64_t now_ms);
-void factom_service_close(void *v);
+extern const struct service_ops factom_service_ops;
 
 #endif

@@ -4,15 +4,6 @@
 #include "protocol/factom/factom.h"
 #include "protocol/factom/v9.h"
 
-void session_end(struct session *s, struct session_event *ev, enum end_reason reason, const char *format, ...)
-{
-    s->stage = STAGE_OVER;
-    va_list arguments;
-    va_start(arguments, format);
-    session_event_end(ev, reason, format, arguments);
-    va_end(arguments);
-}
-
 static void nothing(struct session_event *ev)
 {
     ev->type = SESSION_NOTHING;
@@ -20,7 +11,8 @@ static void nothing(struct session_event *ev)
     ev->alive = false;
 }
 
-int factom_session_open(void *session, const struct session_terms *terms, int64_t now_ms, struct buffer *out)
+static int factom_session_open(void *session, const struct session_terms *terms, int64_t now_ms,
+                               struct buffer *out)
 {
     struct session *s = session;
     const struct limits *l = &terms->node->limits;
@@ -34,8 +26,8 @@ int factom_session_open(void *session, const struct session_terms *terms, int64_
     return out->failed ? -1 : 0;
 }
 
-size_t factom_session_read(void *session, int64_t now_ms, struct bytes in, struct session_event *ev,
-                           struct buffer *out)
+static size_t factom_session_read(void *session, int64_t now_ms, struct bytes in, struct session_event *ev,
+                                  struct buffer *out)
 {
     struct session *s = session;
     nothing(ev);
@@ -64,7 +56,7 @@ static int64_t next_ping(const struct session *s)
     return last + s->terms.node->timings.ping;
 }
 
-int64_t factom_session_deadline(const void *session)
+static int64_t factom_session_deadline(const void *session)
 {
     const struct session *s = session;
     const struct timings *t = &s->terms.node->timings;
@@ -79,8 +71,8 @@ int64_t factom_session_deadline(const void *session)
     return INT64_MAX;
 }
 
-void factom_session_tick(void *session, int64_t now_ms, bool deaf, struct session_event *ev,
-                         struct buffer *out)
+static void factom_session_tick(void *session, int64_t now_ms, bool deaf, struct session_event *ev,
+                                struct buffer *out)
 {
     struct session *s = session;
     const struct timings *t = &s->terms.node->timings;
@@ -106,10 +98,21 @@ void factom_session_tick(void *session, int64_t now_ms, bool deaf, struct sessio
     }
 }
 
-void factom_session_close(void *session)
+static void factom_session_close(void *session)
 {
     struct session *s = session;
     gob_types_fini(&s->types);
     parts_fini(&s->parts);
     s->stage = STAGE_OVER;
 }
+
+const struct session_ops factom_session_ops = {
+    .size = sizeof(struct session),
+    .open = factom_session_open,
+    .read = factom_session_read,
+    .write = factom_session_write,
+    .alive = factom_session_alive,
+    .deadline = factom_session_deadline,
+    .tick = factom_session_tick,
+    .close = factom_session_close,
+};

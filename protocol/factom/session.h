@@ -39,7 +39,7 @@ struct arrival {
     struct part part;
 };
 
-/* session.c */
+/* end.c: the session is over, and *ev says why. */
 __attribute__((format(printf, 4, 5))) void session_end(struct session *s, struct session_event *ev,
                                                        enum end_reason reason, const char *format, ...);
 
@@ -61,14 +61,11 @@ void session_receive(struct session *s, int64_t now_ms, const struct arrival *a,
 bool session_send(struct session *s, uint32_t type, const char *target, const struct load *load,
                   struct buffer *out);
 
-/* The functions of struct protocol. */
-int factom_session_open(void *s, const struct session_terms *terms, int64_t now_ms, struct buffer *out);
-size_t factom_session_read(void *s, int64_t now_ms, struct bytes in, struct session_event *ev,
-                           struct buffer *out);
+/* Functions of struct session_ops: send.c. */
 int factom_session_write(void *s, int64_t now_ms, const struct message *m, struct buffer *out);
 void factom_session_alive(void *s, int64_t now_ms, struct buffer *out);
-int64_t factom_session_deadline(const void *s);
-void factom_session_tick(void *s, int64_t now_ms, bool deaf, struct session_event *ev, struct buffer *out);
-void factom_session_close(void *s);
+
+/* session.c */
+extern const struct session_ops factom_session_ops;
 
 #endif

@@ -77,7 +77,8 @@ static inline struct node_terms test_node(const struct protocol *p, const char *
 
 static inline struct session_terms test_terms(struct side *s, enum direction direction)
 {
-    struct session_terms terms = {.node = &s->node,
+    struct session_terms terms = {.protocol = s->protocol,
+                                  .node = &s->node,
                                   .direction = direction,
                                   .random = side_random,
                                   .wall_ms = side_wall_ms,
@@ -95,7 +96,7 @@ static inline void side_prepare(struct side *s, const struct protocol *p, const 
 
 static inline void side_open(struct side *s, const struct session_terms *terms)
 {
-    assert_int_equal(s->protocol->session_open(&s->session, terms, s->now_ms, &s->out), 0);
+    assert_int_equal(s->protocol->session->open(&s->session, terms, s->now_ms, &s->out), 0);
 }
 
 static inline void side_start(struct side *s, const struct protocol *p, enum direction direction,
@@ -108,7 +109,7 @@ static inline void side_start(struct side *s, const struct protocol *p, enum dir
 
 static inline void side_close(struct side *s)
 {
-    s->protocol->session_close(&s->session);
+    s->protocol->session->close(&s->session);
     buffer_fini(&s->in);
     buffer_fini(&s->out);
     parcel_release(s->parcel);
@@ -119,7 +120,7 @@ static inline void side_event(struct side *s, const struct session_event *ev);
 static inline void side_consent(struct side *s)
 {
     struct session_event ev;
-    s->protocol->session_consent(&s->session, s->now_ms, &ev, &s->out);
+    s->protocol->session->consent(&s->session, s->now_ms, &ev, &s->out);
     side_event(s, &ev);
 }
 
@@ -168,7 +169,7 @@ static inline void side_read(struct side *s)
             memcpy(exact, s->in.data + s->in.data_sent, size);
         }
         struct bytes in = {.data = exact, .size = size};
-        size_t used = s->protocol->session_read(&s->session, s->now_ms, in, &ev, &s->out);
+        size_t used = s->protocol->session->read(&s->session, s->now_ms, in, &ev, &s->out);
         free(exact);
         assert_true(used <= size);
         buffer_consume(&s->in, used);
@@ -194,7 +195,7 @@ static inline void side_feed_hex(struct side *s, const char *hex)
 static inline void side_tick(struct side *s, bool deaf)
 {
     struct session_event ev;
-    s->protocol->session_tick(&s->session, s->now_ms, deaf, &ev, &s->out);
+    s->protocol->session->tick(&s->session, s->now_ms, deaf, &ev, &s->out);
     side_event(s, &ev);
 }
 
@@ -202,7 +203,7 @@ static inline void side_tick(struct side *s, bool deaf)
 static inline void side_wait(struct side *s, int64_t ms)
 {
     int64_t until = s->now_ms + ms, due;
-    while (!s->over && (due = s->protocol->session_deadline(&s->session)) <= until) {
+    while (!s->over && (due = s->protocol->session->deadline(&s->session)) <= until) {
         s->wall_ms += due - s->now_ms;
         s->now_ms = due;
         side_tick(s, false);
@@ -214,7 +215,7 @@ static inline void side_wait(struct side *s, int64_t ms)
 static inline int side_say(struct side *s, uint32_t kind, struct parcel *parcel)
 {
     struct message m = {.kind = kind, .scope = SCOPE_NONE, .parcel = parcel};
-    return s->protocol->session_write(&s->session, s->now_ms, &m, &s->out);
+    return s->protocol->session->write(&s->session, s->now_ms, &m, &s->out);
 }
 
 /* Moves up to `most` bytes of what one side wrote to the other. */

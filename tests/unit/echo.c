@@ -295,6 +295,29 @@ static const struct network_terms networks[] = {{.name = "LOCAL", .id = 1, .port
 
 static const struct protocol_kind kinds[] = {{ECHO_MESSAGE, "Message"}, {ECHO_CALL, "Call"}, {0, NULL}};
 
+static const struct session_ops session_ops = {
+    .size = sizeof(struct session),
+    .open = session_open,
+    .read = session_read,
+    .write = session_write,
+    .alive = session_alive,
+    .deadline = session_deadline,
+    .tick = session_tick,
+    .close = session_close,
+};
+
+static const struct service_ops service_ops = {
+    .size = sizeof(struct service),
+    .peer_size = 1,
+    .open = service_open,
+    .online = service_online,
+    .message = service_message,
+    .offline = service_offline,
+    .deadline = service_deadline,
+    .tick = service_tick,
+    .close = service_close,
+};
+
 #define ECHO_FIELDS                                                                                          \
     .networks = networks, .custom_port = 7000, .kinds = kinds, .version_default = 1, .version_lowest = 1,    \
     .version_highest = 1,                                                                                    \
@@ -325,12 +348,7 @@ static const struct protocol_kind kinds[] = {{ECHO_MESSAGE, "Message"}, {ECHO_CA
                .control_bytes = 1U << 16,                                                                    \
                .receive_bytes = 16U << 20,                                                                   \
                .handshake_bytes = 1024},                                                                     \
-    .session_size = sizeof(struct session), .service_size = sizeof(struct service), .peer_size = 1,          \
-    .session_open = session_open, .session_read = session_read, .session_write = session_write,              \
-    .session_alive = session_alive, .session_deadline = session_deadline, .session_tick = session_tick,      \
-    .session_close = session_close, .service_open = service_open, .service_online = service_online,          \
-    .service_message = service_message, .service_offline = service_offline,                                  \
-    .service_deadline = service_deadline, .service_tick = service_tick, .service_close = service_close
+    .session = &session_ops, .service = &service_ops
 
 const struct protocol echo_protocol = {.name = "echo", ECHO_FIELDS};
 const struct protocol echo_xor_protocol = {.name = "echo-xor", .stream = &xor_stream, ECHO_FIELDS};

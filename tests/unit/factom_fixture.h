@@ -60,14 +60,14 @@ static inline struct node_terms test_node(uint32_t version)
 
 static inline struct session_terms test_terms(struct side *s, enum direction direction)
 {
-    struct session_terms terms = {.node = &s->node, .direction = direction};
+    struct session_terms terms = {.protocol = &factom_protocol, .node = &s->node, .direction = direction};
     assert_true(endpoint_parse(&terms.remote, "10.0.0.7:40123"));
     return terms;
 }
 
 static inline void side_open(struct side *s, const struct session_terms *terms)
 {
-    assert_int_equal(factom_protocol.session_open(&s->session, terms, s->now_ms, &s->out), 0);
+    assert_int_equal(factom_protocol.session->open(&s->session, terms, s->now_ms, &s->out), 0);
 }
 
 static inline void side_start(struct side *s, uint32_t version, enum direction direction, uint64_t nonce)
@@ -80,7 +80,7 @@ static inline void side_start(struct side *s, uint32_t version, enum direction d
 
 static inline void side_close(struct side *s)
 {
-    factom_protocol.session_close(&s->session);
+    factom_protocol.session->close(&s->session);
     buffer_fini(&s->in);
     buffer_fini(&s->out);
     parcel_release(s->message);
@@ -138,7 +138,7 @@ static inline void side_read(struct side *s)
         if (in.size > 0) {
             in.data = s->in.data + s->in.data_sent;
         }
-        size_t used = factom_protocol.session_read(&s->session, s->now_ms, in, &ev, &s->out);
+        size_t used = factom_protocol.session->read(&s->session, s->now_ms, in, &ev, &s->out);
         assert_true(used <= in.size);
         buffer_consume(&s->in, used);
         side_event(s, &ev);
@@ -173,14 +173,14 @@ static inline void side_feed_frame(struct side *s, json_t *frames, size_t i)
 static inline void side_tick(struct side *s, bool deaf)
 {
     struct session_event ev;
-    factom_protocol.session_tick(&s->session, s->now_ms, deaf, &ev, &s->out);
+    factom_protocol.session->tick(&s->session, s->now_ms, deaf, &ev, &s->out);
     side_event(s, &ev);
 }
 
 static inline int side_say(struct side *s, uint32_t kind, enum scope scope, struct parcel *parcel)
 {
     struct message m = {.kind = kind, .scope = scope, .parcel = parcel};
-    return factom_protocol.session_write(&s->session, s->now_ms, &m, &s->out);
+    return factom_protocol.session->write(&s->session, s->now_ms, &m, &s->out);
 }
 
 /* Moves up to `most` bytes of what one side wrote to the other. */

@@ -129,16 +129,17 @@ static void words_close(void *s)
     (void)s;
 }
 
-static const struct protocol word_protocol = {
-    .name = "words",
-    .session_size = sizeof(struct words),
-    .session_open = words_open,
-    .session_read = words_read,
-    .session_write = words_write,
-    .session_deadline = words_deadline,
-    .session_tick = words_tick,
-    .session_close = words_close,
+static const struct session_ops words_ops = {
+    .size = sizeof(struct words),
+    .open = words_open,
+    .read = words_read,
+    .write = words_write,
+    .deadline = words_deadline,
+    .tick = words_tick,
+    .close = words_close,
 };
+
+static const struct protocol word_protocol = {.name = "words", .session = &words_ops};
 
 /* --- the connection, its peer, and who is told --- */
 

@@ -113,13 +113,13 @@ static const struct service_actions actions = {.send = on_send,
 static void start(const struct protocol *p)
 {
     w = (struct world){.protocol = p, .node = test_node(p, bob), .now_ms = 1000, .wanted = 8};
-    struct service_terms terms = {.node = &w.node, .actions = &actions};
-    assert_int_equal(p->service_open(&w.service, &terms, w.now_ms), 0);
+    struct service_terms terms = {.protocol = p, .node = &w.node, .actions = &actions};
+    assert_int_equal(p->service->open(&w.service, &terms, w.now_ms), 0);
 }
 
 static void stop(void)
 {
-    w.protocol->service_close(&w.service);
+    w.protocol->service->close(&w.service);
     parcel_release(w.answer);
     w.answer = NULL;
 }
@@ -128,22 +128,22 @@ static void come_online(size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         struct service_peer p = peer(w.n_online++);
-        w.protocol->service_online(&w.service, w.now_ms, &p);
+        w.protocol->service->online(&w.service, w.now_ms, &p);
     }
 }
 
 static void wait(int64_t ms)
 {
     w.now_ms += ms;
-    while (w.protocol->service_deadline(&w.service) <= w.now_ms) {
-        w.protocol->service_tick(&w.service, w.now_ms);
+    while (w.protocol->service->deadline(&w.service) <= w.now_ms) {
+        w.protocol->service->tick(&w.service, w.now_ms);
     }
 }
 
 static void say(size_t from, uint32_t kind, struct parcel *parcel)
 {
     struct service_peer p = peer(from);
-    w.protocol->service_message(&w.service, w.now_ms, &p, kind, parcel);
+    w.protocol->service->message(&w.service, w.now_ms, &p, kind, parcel);
 }
 
 /* How many peers were asked since the last call. */
@@ -253,8 +253,8 @@ static void test_fnd_asks_as_often_as_it_is_told(void **state)
     start(&fnd_protocol);
     stop();
     w.node.timings.request = 1000;
-    struct service_terms terms = {.node = &w.node, .actions = &actions};
-    assert_int_equal(fnd_protocol.service_open(&w.service, &terms, w.now_ms), 0);
+    struct service_terms terms = {.protocol = &fnd_protocol, .node = &w.node, .actions = &actions};
+    assert_int_equal(fnd_protocol.service->open(&w.service, &terms, w.now_ms), 0);
     come_online(1);
     assert_int_equal(count_asked(), 1);
     wait(1000);

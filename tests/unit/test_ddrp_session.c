@@ -206,7 +206,7 @@ static void test_refusal(void **state)
         terms.refuse = true;
         side_open(&b, &terms);
         carry(&a, &b, SIZE_MAX);
-        assert_int_equal(b.protocol->session_deadline(&b.session), b.now_ms);
+        assert_int_equal(b.protocol->session->deadline(&b.session), b.now_ms);
         side_tick(&b, false);
         expect_ended(&b, END_REFUSED);
         assert_int_equal(buffer_left(&b.out), 0);
@@ -222,7 +222,7 @@ static void test_no_identity(void **state)
     side_prepare(&s, &ddrp_protocol, alice);
     memset(s.node.secret, 0, sizeof s.node.secret);
     struct session_terms terms = test_terms(&s, DIRECTION_OUTGOING);
-    assert_int_equal(ddrp_protocol.session_open(&s.session, &terms, 0, &s.out), -1);
+    assert_int_equal(ddrp_protocol.session->open(&s.session, &terms, 0, &s.out), -1);
     buffer_fini(&s.out);
 }
 

@@ -25,11 +25,11 @@ static void open_side(struct side *s, enum direction direction)
     node.timings = echo_protocol.timings;
     node.limits = echo_protocol.limits;
     node.node_id = 77;
-    s->session = calloc(1, echo_protocol.session_size);
+    s->session = calloc(1, echo_protocol.session->size);
     assert_non_null(s->session);
     buffer_init(&s->out);
     struct session_terms terms = {.node = &node, .direction = direction};
-    assert_int_equal(echo_protocol.session_open(s->session, &terms, 0, &s->out), 0);
+    assert_int_equal(echo_protocol.session->open(s->session, &terms, 0, &s->out), 0);
 }
 
 /* All that `from` has said goes to `to`; its last event stays in to->ev. */
@@ -37,7 +37,7 @@ static void pass(struct side *from, struct side *to)
 {
     size_t size;
     uint8_t *flat = flatten(&from->out, &size);
-    size_t used = echo_protocol.session_read(to->session, 0, (struct bytes){flat, size}, &to->ev, &to->out);
+    size_t used = echo_protocol.session->read(to->session, 0, (struct bytes){flat, size}, &to->ev, &to->out);
     assert_int_equal(used, size);
     buffer_consume(&from->out, size);
     free(flat);
@@ -55,14 +55,14 @@ static void two_sessions_exchange_a_message(void **state)
     pass(&accepter, &dialer);
     assert_int_equal(dialer.ev.type, SESSION_READY);
     struct message m = {.kind = ECHO_MESSAGE, .parcel = parcel_new("hello", 5)};
-    assert_int_equal(echo_protocol.session_write(dialer.session, 0, &m, &dialer.out), 0);
+    assert_int_equal(echo_protocol.session->write(dialer.session, 0, &m, &dialer.out), 0);
     parcel_release(m.parcel);
     pass(&dialer, &accepter);
     assert_int_equal(accepter.ev.type, SESSION_MESSAGE);
     assert_memory_equal(accepter.ev.message.parcel->bytes, "hello", 5);
     parcel_release(accepter.ev.message.parcel);
     for (struct side *s = &dialer; s; s = s == &dialer ? &accepter : NULL) {
-        echo_protocol.session_close(s->session);
+        echo_protocol.session->close(s->session);
         buffer_fini(&s->out);
         free(s->session);
     }

@@ -97,13 +97,13 @@ static bool digest(struct side *s, const uint8_t *bytes, size_t n)
     for (;;) {
         struct session_event ev;
         struct bytes in = {.data = bytes + at, .size = n - at};
-        size_t used = factom_protocol.session_read(&s->session, s->now_ms, in, &ev, &s->out);
+        size_t used = factom_protocol.session->read(&s->session, s->now_ms, in, &ev, &s->out);
         assert_true(used <= in.size);
         at += used;
         side_event(s, &ev);
         if (s->over) {
             expect_reason(&ev);
-            assert_int_equal(factom_protocol.session_read(&s->session, s->now_ms, in, &ev, &s->out), 0);
+            assert_int_equal(factom_protocol.session->read(&s->session, s->now_ms, in, &ev, &s->out), 0);
             assert_int_equal(ev.type, SESSION_NOTHING);
             return false;
         }
@@ -274,7 +274,7 @@ static void test_claims_take_no_memory(void **state)
         add_hex(&b, claims[i]);
         buffer_reserve(&b, 64);
         size_t before = memory_used();
-        factom_protocol.session_read(&s.session, s.now_ms, bytes_of(&b), &ev, &s.out);
+        factom_protocol.session->read(&s.session, s.now_ms, bytes_of(&b), &ev, &s.out);
         assert_true(memory_used() <= before + 8192);
         buffer_fini(&b);
         side_close(&s);

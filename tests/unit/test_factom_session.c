@@ -443,14 +443,14 @@ static void test_handshake_timeout(void **state)
     (void)state;
     struct side s;
     side_start(&s, 10, DIRECTION_INCOMING, 7);
-    assert_true(factom_protocol.session_deadline(&s.session) == 6000);
+    assert_true(factom_protocol.session->deadline(&s.session) == 6000);
     s.now_ms = 5999;
     side_tick(&s, false);
     assert_false(s.over);
     s.now_ms = 6000;
     side_tick(&s, true);
     assert_int_equal(s.last.end.reason, END_HANDSHAKE_TIMEOUT);
-    assert_true(factom_protocol.session_deadline(&s.session) == INT64_MAX);
+    assert_true(factom_protocol.session->deadline(&s.session) == INT64_MAX);
     side_close(&s);
 }
 
@@ -655,14 +655,14 @@ static void test_parts_time_out(void **state)
     feed_part(&s, 0, 2, "a", "x");
     s.now_ms += 1000;
     feed_part(&s, 0, 2, "b", "x");
-    assert_true(factom_protocol.session_deadline(&s.session) == 601000);
+    assert_true(factom_protocol.session->deadline(&s.session) == 601000);
     s.now_ms = 600999;
     side_tick(&s, false);
     assert_int_equal(s.dropped, 0);
     s.now_ms = 601000;
     side_tick(&s, false);
     assert_int_equal(s.dropped, 1);
-    assert_true(factom_protocol.session_deadline(&s.session) == 602000);
+    assert_true(factom_protocol.session->deadline(&s.session) == 602000);
     side_close(&s);
 }
 
@@ -971,7 +971,7 @@ static void test_silence(void **state)
     (void)state;
     struct side s;
     ready(&s, 10);
-    assert_true(factom_protocol.session_deadline(&s.session) == 16000);
+    assert_true(factom_protocol.session->deadline(&s.session) == 16000);
     for (int i = 1; i <= 3; i++) {
         s.now_ms = 1000 + i * 15000 - 1;
         side_tick(&s, false);
@@ -984,14 +984,14 @@ static void test_silence(void **state)
     s.now_ms = 60999;
     side_tick(&s, false);
     assert_false(s.over);
-    assert_true(factom_protocol.session_deadline(&s.session) == 61000);
+    assert_true(factom_protocol.session->deadline(&s.session) == 61000);
     s.now_ms = 61000;
     side_tick(&s, false);
     assert_int_equal(s.last.end.reason, END_SILENT);
     side_close(&s);
     ready(&s, 10);
     s.node.timings.ping = 100000; /* longer than a silence may be */
-    assert_true(factom_protocol.session_deadline(&s.session) == 61000);
+    assert_true(factom_protocol.session->deadline(&s.session) == 61000);
     side_close(&s);
 }
 
@@ -1223,18 +1223,18 @@ static void world_start(struct world *w, uint32_t version, bool asked)
 {
     *w = (struct world){.node = test_node(10), .to_share = 2};
     struct service_terms terms = {.node = &w->node, .actions = &actions, .world = w};
-    assert_int_equal(factom_protocol.service_open(&w->service, &terms, 1000), 0);
+    assert_int_equal(factom_protocol.service->open(&w->service, &terms, 1000), 0);
     for (uint32_t i = 0; i < 2; i++) {
         w->terms[i] = (struct peer_terms){.version = version, .asked = asked};
         w->peers[i] = (struct service_peer){
             .ref = {.index = i, .generation = 1}, .terms = &w->terms[i], .state = &w->states[i]};
-        factom_protocol.service_online(&w->service, 1000, &w->peers[i]);
+        factom_protocol.service->online(&w->service, 1000, &w->peers[i]);
     }
 }
 
 static void world_hears(struct world *w, int64_t now_ms, uint32_t kind, struct parcel *parcel)
 {
-    factom_protocol.service_message(&w->service, now_ms, &w->peers[0], kind, parcel);
+    factom_protocol.service->message(&w->service, now_ms, &w->peers[0], kind, parcel);
 }
 
 static struct parcel *one_share(void)
@@ -1250,13 +1250,13 @@ static void test_service_asks(void **state)
     struct world w;
     world_start(&w, 10, false);
     assert_int_equal(w.sent[FACTOM_PEER_REQUEST], 2);
-    assert_true(factom_protocol.service_deadline(&w.service) == 181000);
-    factom_protocol.service_tick(&w.service, 180999);
+    assert_true(factom_protocol.service->deadline(&w.service) == 181000);
+    factom_protocol.service->tick(&w.service, 180999);
     assert_int_equal(w.sent[FACTOM_PEER_REQUEST], 2);
-    factom_protocol.service_tick(&w.service, 181000);
+    factom_protocol.service->tick(&w.service, 181000);
     assert_int_equal(w.sent[FACTOM_PEER_REQUEST], 4);
-    assert_true(factom_protocol.service_deadline(&w.service) == 361000);
-    factom_protocol.service_close(&w.service);
+    assert_true(factom_protocol.service->deadline(&w.service) == 361000);
+    factom_protocol.service->close(&w.service);
     world_start(&w, 9, true); /* the handshake has asked */
     assert_int_equal(w.sent[FACTOM_PEER_REQUEST], 0);
     world_hears(&w, 1000, FACTOM_PEER_SHARE, one_share());
@@ -1272,7 +1272,7 @@ static void test_service_learns_only_where_it_asked(void **state)
     assert_int_equal(w.learned, 1);
     world_hears(&w, 1001, FACTOM_PEER_SHARE, one_share());
     assert_int_equal(w.learned, 1);
-    factom_protocol.service_tick(&w.service, 181000);
+    factom_protocol.service->tick(&w.service, 181000);
     world_hears(&w, 181001, FACTOM_PEER_SHARE, one_share());
     assert_int_equal(w.learned, 2);
 }

@@ -1,6 +1,6 @@
-#include <stdio.h>
+#include "protocol/session.h"
 
-#include "protocol/protocol.h"
+#include <stdio.h>
 
 void session_event_end(struct session_event *ev, enum end_reason reason, const char *format,
                        va_list arguments)

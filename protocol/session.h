@@ -1,0 +1,119 @@
+/* A session: one connection's side of a protocol. It turns bytes into events, and messages into bytes.
+ *
+ * A session is a plain state machine: no I/O, no clock, no globals, no threads of its own. The connection's
+ * thread runs it and nobody else does. The caller owns its memory (`size` bytes, zeroed before open) and
+ * passes the time, so that a session can be fuzzed, replayed from recorded bytes and simulated.
+ *
+ * `now_ms` is in milliseconds of a clock that never goes back; deadlines are on the same clock. No function
+ * blocks. What a function is given by pointer stays the caller's and is valid for that call alone, unless
+ * the contrary is said. */
+#ifndef KITH_PROTOCOL_SESSION_H
+#define KITH_PROTOCOL_SESSION_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "protocol/buffer.h"
+#include "protocol/bytes.h"
+#include "protocol/terms.h"
+#include "queue/message.h"
+
+struct protocol;
+
+/* Copied by open. */
+struct session_terms {
+    const struct protocol *protocol; /* which one is spoken; protocols may share an implementation */
+    const struct node_terms *node;   /* outlives the session */
+    enum direction direction;
+    struct endpoint remote; /* the other end of the TCP connection */
+    bool refuse; /* answer the peer's handshake with a refusal that carries `alternatives`, then end */
+    const struct endpoint *alternatives;
+    size_t n_alternatives;   /* up to ALTERNATIVES_MAX; the array outlives the session */
+    struct peer_id expected; /* who must be there; size 0 for anybody */
+    uint64_t (*random)(void *context);
+    int64_t (*wall_ms)(void *context); /* since 1970; for protocols that write the time of day */
+    void *context;
+};
+
+enum session_event_type {
+    SESSION_NOTHING,  /* bytes were consumed, or nothing is due; the counts below may say more */
+    SESSION_MET,      /* the peer has said who it is. If it has dialed us, it has yet to prove it. If we have
+                         dialed it, the session goes on once consent is called. Comes before SESSION_READY: peer */
+    SESSION_READY,    /* the handshake is done: peer */
+    SESSION_MESSAGE,  /* message, for the service: application kinds and control kinds alike */
+    SESSION_REJECTED, /* the peer refused us, with alternatives; the connection is to be closed */
+    SESSION_ENDED,    /* the connection is to be closed: reason and text (a goodbye, a timeout, bad input) */
+};
+
+struct session_event {
+    enum session_event_type type;
+    /* What was dealt with inside the session since the last event, a SESSION_MESSAGE of this event not
+     * included. */
+    uint32_t good;    /* valid parcels: each is worth merits.good */
+    uint32_t bad;     /* faults that do not end the session: each costs merits.bad */
+    uint32_t ignored; /* parcels that mean nothing here */
+    uint32_t dropped; /* messages given up: a fragment of theirs never came, or they went over the budget */
+    bool alive;       /* the peer has said that it is there: it gets on with what we have sent it */
+    union {
+        struct peer_terms peer; /* SESSION_MET, SESSION_READY */
+        struct {
+            uint32_t kind;
+            struct parcel *parcel; /* the taker owns the reference; NULL for a kind without payload */
+        } message;                 /* SESSION_MESSAGE */
+        struct {
+            enum end_reason reason;
+            char text[REASON_MAX];
+            size_t n_alternatives;
+            struct endpoint alternatives[ALTERNATIVES_MAX];
+        } end; /* SESSION_REJECTED, SESSION_ENDED */
+    };
+};
+
+/* For sessions. Makes *ev a SESSION_ENDED with that text, cut to its room, and no alternatives. */
+void session_event_end(struct session_event *ev, enum end_reason reason, const char *format,
+                       va_list arguments) __attribute__((format(printf, 3, 0)));
+
+/* One implementation. None of the functions is NULL but consent and alive, as said there. */
+struct session_ops {
+    size_t size; /* of a session */
+
+    /* Starts a session; a dialer's first bytes go to out. 0, or -1 if memory is short: then it holds
+     * nothing, and no further call is made. */
+    int (*open)(void *s, const struct session_terms *terms, int64_t now_ms, struct buffer *out);
+
+    /* Consumes bytes up to and including one event, fills *ev, and appends to out what the protocol owes in
+     * answer (a handshake, a pong). Returns how many bytes were consumed. `in` holds everything that has come
+     * and was not consumed, from the same first byte at each call. One stretch of bytes may hold several
+     * events, so the caller calls again, with an empty `in` too, until it gets SESSION_NOTHING and 0: more
+     * bytes must come first. After SESSION_REJECTED or SESSION_ENDED the caller flushes out, closes, and does
+     * not call again but close. */
+    size_t (*read)(void *s, int64_t now_ms, struct bytes in, struct session_event *ev, struct buffer *out);
+
+    /* After SESSION_MET of a session that dials: the peer is to be talked with. As read without bytes. NULL
+     * if the sessions never say SESSION_MET. */
+    void (*consent)(void *s, int64_t now_ms, struct session_event *ev, struct buffer *out);
+
+    /* Appends one message to out; the parcel stays the caller's. m->kind is its kind, m->scope how its
+     * receivers were chosen. 0; -1 if this session can't say it (a kind that the version does not know, a
+     * payload over its limit, no memory), with nothing appended. Only after SESSION_READY. */
+    int (*write)(void *s, int64_t now_ms, const struct message *m, struct buffer *out);
+
+    /* Appends the shortest message that says that we are there. The caller sends it, at a bounded rate, if it
+     * takes in what the peer sends more slowly than the peer sends it: TCP does not tell a peer of small
+     * progress, and who seems to stand still loses parcels. Only after SESSION_READY. NULL if there is no
+     * such message. */
+    void (*alive)(void *s, int64_t now_ms, struct buffer *out);
+
+    /* When tick must run next; INT64_MAX for never. */
+    int64_t (*deadline)(const void *s);
+
+    /* Does what is due: pings, timeouts. `deaf`: since the last call we left bytes of the peer's unread
+     * ourselves, so its silence is not its fault. Never gives a SESSION_MESSAGE. */
+    void (*tick)(void *s, int64_t now_ms, bool deaf, struct session_event *ev, struct buffer *out);
+
+    void (*close)(void *s); /* frees what the session holds and wipes its keys */
+};
+
+#endif
