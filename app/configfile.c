@@ -16,7 +16,7 @@
 
 static bool is_blank(char c)
 {
-    return c != '\0' && strchr(BLANKS, c) != NULL;
+    return c != '\0' && strchr(BLANKS, c);
 }
 
 static bool is_comment(char c)
@@ -73,17 +73,17 @@ static void read_bare(char *p, char **value)
 
 static int read_line(char *line, configfile_entry *entry, void *context, char *bad, size_t bad_size)
 {
-    char shown[TEXT_SHOWN_MAX];
     char *key = skip_blanks(line);
     if (*key == '\0' || is_comment(*key)) {
         return 0;
     }
     if (*key == '[') {
-        return strchr(key, ']') != NULL ? 0 : text_fail(bad, bad_size, "the section's ']' is missing");
+        return strchr(key, ']') ? 0 : text_fail(bad, bad_size, "the section's ']' is missing");
     }
     char *equals = strchr(key, '=');
-    if (equals == NULL || equals == key) {
-        const char *what = equals == NULL ? "no '='" : "no key before '='";
+    char shown[TEXT_SHOWN_MAX];
+    if (!equals || equals == key) {
+        const char *what = equals ? "no key before '='" : "no '='";
         return text_fail(bad, bad_size, "%s in '%s'", what, text_shown(key, shown));
     }
     cut_end(key, equals);
@@ -103,7 +103,7 @@ enum configfile_result configfile_parse(const char *name, char *text, size_t siz
     char *line = strncmp(text, "\xef\xbb\xbf", 3) == 0 ? text + 3 : text;
     for (size_t number = 1; line < end; number++) {
         char *newline = memchr(line, '\n', (size_t)(end - line));
-        char *stop = newline == NULL ? end : newline;
+        char *stop = newline ? newline : end;
         *stop = '\0';
         char bad[512] = "a NUL byte"; /* would hide the rest of its line */
         if (strlen(line) != (size_t)(stop - line) || read_line(line, entry, context, bad, sizeof bad) != 0) {
@@ -121,7 +121,7 @@ static char *read_all(int fd, size_t *size)
     /* One byte more than the limit tells a file that is too long, and one is for the NUL. */
     char *text = malloc(CONFIGFILE_MAX + 2);
     ssize_t n = 1;
-    if (text == NULL) {
+    if (!text) {
         return NULL;
     }
     for (*size = 0; n != 0 && *size <= CONFIGFILE_MAX; *size += n > 0 ? (size_t)n : 0) {
@@ -153,12 +153,12 @@ static const char *bad_kind(const struct stat *s)
 static int open_regular(const char *path, const char **why, int *error)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    struct stat s;
     *error = 0;
+    struct stat s;
     if (fd < 0 || fstat(fd, &s) != 0) {
         *error = errno;
         *why = strerror(errno);
-    } else if ((*why = bad_kind(&s)) == NULL) {
+    } else if (!(*why = bad_kind(&s))) {
         return fd;
     }
     if (fd >= 0) {
@@ -179,7 +179,7 @@ enum configfile_result configfile_read(const char *path, configfile_entry *entry
     }
     size_t size = 0;
     char *text = read_all(fd, &size);
-    if (text == NULL) {
+    if (!text) {
         snprintf(error, error_size, "%s: %s", path, strerror(errno));
         close(fd);
         return CONFIGFILE_BAD;

@@ -30,10 +30,11 @@ static void print_safely(struct output *out, const char *text, size_t size)
 {
     for (size_t n; size > 0; text += n, size -= n) {
         n = utf8_harmless(text, size);
-        if (n > 0)
+        if (n > 0) {
             output_add(out, text, n);
-        else
+        } else {
             output_printf(out, "\\x%02x", (unsigned char)text[n++]);
+        }
     }
 }
 
@@ -47,19 +48,20 @@ static void print_line(struct output *out, const char *line, size_t size)
 static void console_parcel(struct front *f, const struct kith_parcel *p)
 {
     output_printf(f->out, "[%s] ", p->peer);
-    if (strcmp(p->kind, kith_kind(f->node, 0)) != 0)
+    if (strcmp(p->kind, kith_kind(f->node, 0)) != 0) {
         output_printf(f->out, "%s: ", p->kind);
+    }
     print_safely(f->out, p->bytes, p->size);
     output_add(f->out, "\n", 1);
 }
 
 static void print_peers(struct front *f, const struct kith_event *e)
 {
-    if (e->count == 0)
+    if (e->count == 0) {
         output_printf(f->out, "nobody is online\n");
+    }
     for (uint64_t i = 0; i < e->count; i++) {
         const struct kith_peer *p = &e->peers[i];
-
         output_printf(f->out, "\"%s\" %s%s v%u quality %d, in %llu parcels, out %llu, dropped %llu\n",
                       p->hash, p->outgoing ? "outgoing" : "incoming", p->special ? " special" : "",
                       p->version, p->quality, (unsigned long long)p->parcels_in,
@@ -69,27 +71,32 @@ static void print_peers(struct front *f, const struct kith_event *e)
 
 static void print_counts(struct front *f, const char *title, const struct kith_count *c)
 {
-    for (; c->cause; c++)
-        if (c->count > 0)
+    for (; c->cause; c++) {
+        if (c->count > 0) {
             output_printf(f->out, "%s: %llu %s\n", title, (unsigned long long)c->count, c->cause);
+        }
+    }
 }
 
 static void print_status(struct front *f, const struct kith_status *s)
 {
-    if (!s)
+    if (!s) {
         return;
+    }
     output_printf(f->out, "network %s (%08x), %s, port %u, node %08llx, up %lld s\n", s->network,
                   s->network_id, s->protocol, s->port, (unsigned long long)s->node_id,
                   (long long)(s->uptime_ms / 1000));
-    if (s->identity[0])
+    if (s->identity[0]) {
         output_printf(f->out, "identity %s\n", s->identity);
+    }
     output_printf(f->out, "%u outgoing, %u incoming, %u of them special; %u dials; %llu known, %llu banned\n",
                   s->outgoing, s->incoming, s->special, s->dialing, (unsigned long long)s->known,
                   (unsigned long long)s->banned);
     output_printf(f->out, "queues: %u to the network, %u from it; %llu connections closed unanswered\n",
                   s->to_network, s->from_network, (unsigned long long)s->shed);
-    if (s->repeated > 0)
+    if (s->repeated > 0) {
         output_printf(f->out, "parcels that had come before: %llu\n", (unsigned long long)s->repeated);
+    }
     print_counts(f, "parcels dropped", s->dropped);
     print_counts(f, "connections ended", s->ended);
 }
@@ -139,11 +146,11 @@ static char *word(char **line)
 {
     char *from = *line + strspn(*line, " \t"), *to;
     bool quoted = *from == '"';
-
     from += quoted;
     to = from + strcspn(from, quoted ? "\"" : " \t");
-    if (to == from && !*to)
+    if (to == from && !*to) {
         return NULL;
+    }
     *line = *to ? to + 1 : to;
     *to = '\0';
     return from;
@@ -155,7 +162,6 @@ static enum kith_result send_text(struct front *f, const char *kind, char *rest)
     char *peer = word(&rest);
     char *text = rest + strspn(rest, " \t");
     struct kith_message m = {.target = peer, .kind = kind, .bytes = text, .size = strlen(text), .id = 1};
-
     return peer ? kith_send_message(f->node, &m, 0) : KITH_INVALID;
 }
 
@@ -167,11 +173,12 @@ static enum kith_result do_send(struct front *f, char *rest)
 static enum kith_result do_kind(struct front *f, char *rest)
 {
     const char *kind = word(&rest);
-
-    if (kind)
+    if (kind) {
         return send_text(f, kind, rest);
-    for (size_t i = 0; (kind = kith_kind(f->node, i)); i++)
+    }
+    for (size_t i = 0; (kind = kith_kind(f->node, i)); i++) {
         output_printf(f->out, "%s%s\n", kind, i == 0 ? " (what a line and /send send)" : "");
+    }
     return KITH_OK;
 }
 
@@ -179,23 +186,21 @@ static enum kith_result do_ban(struct front *f, char *rest)
 {
     char *peer = word(&rest), *seconds = word(&rest), *end = NULL;
     long long n = seconds ? strtoll(seconds, &end, 10) : 0;
-
-    if (!peer || n < 0 || n > 10000000000 || (end && *end))
+    if (!peer || n < 0 || n > 10000000000 || (end && *end)) {
         return KITH_INVALID;
+    }
     return kith_ban(f->node, peer, n * 1000, 1);
 }
 
 static enum kith_result do_unban(struct front *f, char *rest)
 {
     char *ip = word(&rest);
-
     return ip ? kith_unban(f->node, ip, 1) : KITH_INVALID;
 }
 
 static enum kith_result do_disconnect(struct front *f, char *rest)
 {
     char *peer = word(&rest);
-
     return peer ? kith_disconnect(f->node, peer, 1) : KITH_INVALID;
 }
 
@@ -234,24 +239,27 @@ static const struct console_command {
 
 static enum kith_result run_command(struct front *f, const char *name, char *rest)
 {
-    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-        if (strcmp(name, commands[i].name) == 0)
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        if (strcmp(name, commands[i].name) == 0) {
             return commands[i].run(f, rest);
+        }
+    }
     return KITH_INVALID;
 }
 
 static enum front_result console_line(struct front *f, char *line, size_t size)
 {
-    enum kith_result r;
-    char *copy, *rest;
     const char *name = "";
-
-    if (size == 0)
+    if (size == 0) {
         return FRONT_DONE;
+    }
     if (memchr(line, '\0', size)) { /* a command would be cut there */
         output_printf(f->out, "* a line with a NUL byte is not taken\n");
         return FRONT_DONE;
     }
+    enum kith_result r;
+    char *copy;
+    char *rest;
     if (line[0] != '/') {
         r = kith_send(f->node, KITH_BROADCAST, line, size, 1);
     } else {
@@ -264,10 +272,12 @@ static enum front_result console_line(struct front *f, char *line, size_t size)
         r = name ? run_command(f, name, rest) : KITH_INVALID;
         free(copy);
     }
-    if (r == KITH_WOULD_BLOCK)
+    if (r == KITH_WOULD_BLOCK) {
         return FRONT_FULL;
-    if (r == KITH_BUSY)
+    }
+    if (r == KITH_BUSY) {
         return FRONT_BUSY;
+    }
     if (r == KITH_INVALID && line[0] == '/') {
         output_printf(f->out, "* no such command, or not so: ");
         print_line(f->out, line, size);
@@ -297,8 +307,9 @@ bool console_front(struct front *f, bool greet)
     f->parcel = console_parcel;
     f->event = console_event;
     f->close = console_close;
-    if (greet)
+    if (greet) {
         output_printf(f->out, "kith %s. A line you type is broadcast; /help shows the commands.\n",
                       kith_version());
+    }
     return true;
 }

@@ -18,7 +18,7 @@ bool folder_is_home(const struct options *o, const char *file)
 static int make_above(char *path)
 {
     char *slash = strrchr(path, '/');
-    if (slash == NULL || slash == path) {
+    if (!slash || slash == path) {
         errno = ENOENT;
         return -1;
     }
@@ -43,13 +43,13 @@ static int make(char *path)
 static int make_home(const struct options *o, char *error, size_t error_size)
 {
     char path[CONFIG_PATH_MAX];
-    struct stat s;
     size_t length = strlen(o->home);
     memcpy(path, o->home, length + 1);
     while (length > 1 && path[length - 1] == '/') {
         path[--length] = '\0';
     }
     /* A folder that is there needs no leave to be made. */
+    struct stat s;
     if (stat(path, &s) != 0 && (make(path) != 0 || stat(path, &s) != 0)) {
         return text_fail(error, error_size, "-home: '%s' cannot be made: %s", path, strerror(errno));
     }
@@ -58,10 +58,10 @@ static int make_home(const struct options *o, char *error, size_t error_size)
 
 int folder_check(const char *option, const char *file, char *error, size_t error_size)
 {
-    struct place p;
     if (*file == '\0') {
         return 0;
     }
+    struct place p;
     if (place_open(&p, file) != 0) {
         return text_fail(error, error_size, "%s: '%s' lies in a folder that cannot be opened: %s", option,
                          file, strerror(errno));

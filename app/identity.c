@@ -52,10 +52,10 @@ static ssize_t read_up_to(int fd, char *text, size_t most)
 
 static bool decode(const struct protocol *p, const char *text, size_t size, struct key *k)
 {
-    size_t bytes;
     if (size > 0 && text[size - 1] == '\n') {
         size--;
     }
+    size_t bytes;
     return sodium_hex2bin(k->secret, sizeof k->secret, text, size, NULL, &bytes, NULL) == 0 &&
            bytes == p->identity_size && p->identity(k->secret, &k->id);
 }
@@ -63,7 +63,6 @@ static bool decode(const struct protocol *p, const char *text, size_t size, stru
 static int read_open(int fd, const char *path, const struct protocol *p, struct key *k, char *error,
                      size_t error_size)
 {
-    char text[TEXT_MAX];
     struct stat s;
     if (fstat(fd, &s) != 0) {
         return text_fail(error, error_size, OPTION ": '%s' cannot be read: %s", path, strerror(errno));
@@ -75,6 +74,7 @@ static int read_open(int fd, const char *path, const struct protocol *p, struct 
         return text_fail(error, error_size, OPTION ": '%s' is open to others (mode %04o, not 0600)", path,
                          (unsigned)(s.st_mode & 07777));
     }
+    char text[TEXT_MAX];
     ssize_t size = read_up_to(fd, text, sizeof text);
     int why = errno;
     bool good = size >= 0 && decode(p, text, (size_t)size, k);
@@ -109,7 +109,7 @@ static int sync_folder_of(const char *path)
 {
     char folder[CONFIG_PATH_MAX];
     const char *slash = strrchr(path, '/');
-    int length = slash == NULL ? 0 : slash == path ? 1 : (int)(slash - path);
+    int length = !slash ? 0 : slash == path ? 1 : (int)(slash - path);
     snprintf(folder, sizeof folder, "%.*s", length == 0 ? 1 : length, length == 0 ? "." : path);
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
@@ -152,9 +152,9 @@ static bool put_in_place(const char *temp, const char *path)
 
 static int write_new(const char *path, const char *text, size_t size)
 {
-    char temp[TEMP_MAX];
     uint64_t random;
     randombytes_buf(&random, sizeof random);
+    char temp[TEMP_MAX];
     int length = snprintf(temp, sizeof temp, "%s.tmp-%0*llx", path, TEMP_DIGITS, (unsigned long long)random);
     if (length < 0 || (size_t)length >= sizeof temp) {
         errno = ENAMETOOLONG;
@@ -196,14 +196,14 @@ static int write_behind_links(const char *path, const char *text, size_t size)
 
 static int make_key(const char *path, const struct protocol *p, char *error, size_t error_size)
 {
-    struct key k;
-    char text[TEXT_MAX];
     if (folder_check(OPTION, path, error, error_size) != 0) {
         return -1;
     }
+    struct key k;
     if (!draw(p, &k)) {
         return text_fail(error, error_size, OPTION ": no secret could be made for '%s'", path);
     }
+    char text[TEXT_MAX];
     sodium_bin2hex(text, sizeof text, k.secret, p->identity_size);
     text[2 * p->identity_size] = '\n';
     int result = write_behind_links(path, text, 2 * p->identity_size + 1);
@@ -232,13 +232,13 @@ static enum found make_and_read(const char *path, const struct protocol *p, stru
 int identity_load(const char *path, const struct protocol *p, struct node_terms *terms, char *error,
                   size_t error_size)
 {
-    struct key k;
     if (p->identity_size == 0) {
         return 0;
     }
     if (sodium_init() < 0) {
         return text_fail(error, error_size, OPTION ": libsodium cannot be initialised");
     }
+    struct key k;
     enum found found = read_key(path, p, &k, error, error_size);
     if (found == FOUND_NOTHING) {
         found = make_and_read(path, p, &k, error, error_size);

@@ -29,7 +29,6 @@ static void write_object(struct front *f, json_t *object, const char *id)
 {
     char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
     const char *shown = text ? text : "{\"event\":\"error\",\"message\":\"out of memory\"}";
-
     output_add(f->out, shown, strlen(shown) - 1);
     if (id) {
         output_add(f->out, ",\"id\":", strlen(",\"id\":"));
@@ -55,22 +54,22 @@ static void compact(struct json_state *s)
 /* A number for a request; 0 if memory is short. Keeps a copy of id. */
 static uint64_t remember(struct json_state *s, const char *id)
 {
-    char *copy;
-
-    if (s->end == s->capacity && s->first > s->capacity / 2)
+    if (s->end == s->capacity && s->first > s->capacity / 2) {
         compact(s);
+    }
     if (s->end == s->capacity) {
         size_t capacity = s->capacity ? s->capacity * 2 : 64;
         struct request *requests = realloc(s->requests, capacity * sizeof *requests);
-
-        if (!requests)
+        if (!requests) {
             return 0;
+        }
         s->requests = requests;
         s->capacity = capacity;
     }
-    copy = id ? strdup(id) : NULL;
-    if (id && !copy)
+    char *copy = id ? strdup(id) : NULL;
+    if (id && !copy) {
         return 0;
+    }
     s->requests[s->end++] = (struct request){.number = ++s->last, .id = copy};
     return s->last;
 }
@@ -79,16 +78,18 @@ static uint64_t remember(struct json_state *s, const char *id)
 static char *recall(struct json_state *s, uint64_t number)
 {
     char *id;
-
     for (size_t i = s->first; i < s->end; i++) {
-        if (s->requests[i].number != number)
+        if (s->requests[i].number != number) {
             continue;
+        }
         id = s->requests[i].id;
         s->requests[i] = (struct request){0};
-        while (s->first < s->end && s->requests[s->first].number == 0)
+        while (s->first < s->end && s->requests[s->first].number == 0) {
             s->first++;
-        if (s->first == s->end)
+        }
+        if (s->first == s->end) {
             s->first = s->end = 0;
+        }
         return id;
     }
     return NULL;
@@ -104,7 +105,6 @@ static json_t *peer_object(const struct front *f, const struct kith_peer *p)
 static json_t *online_event(const struct front *f, const struct kith_event *e)
 {
     json_t *o = json_pack("{ss}", "event", "online"), *p = peer_object(f, e->peer);
-
     json_object_update(o, p);
     json_decref(p);
     return o;
@@ -118,11 +118,9 @@ static json_t *number(uint64_t n)
 static json_t *peers_event(const struct front *f, const struct kith_event *e)
 {
     json_t *list = json_array();
-
     for (uint64_t i = 0; i < e->count; i++) {
         const struct kith_peer *p = &e->peers[i];
         json_t *o = peer_object(f, p);
-
         json_object_set_new(o, "quality", json_integer(p->quality));
         json_object_set_new(o, "online_ms", json_integer(p->online_ms));
         json_object_set_new(o, "bytes_in", number(p->bytes_in));
@@ -139,26 +137,26 @@ static json_t *peers_event(const struct front *f, const struct kith_event *e)
 static json_t *counts(const struct kith_count *c)
 {
     json_t *o = json_object();
-
-    for (; c->cause; c++)
+    for (; c->cause; c++) {
         json_object_set_new(o, c->cause, number(c->count));
+    }
     return o;
 }
 
 static json_t *status_event(const struct kith_status *s)
 {
-    char node_id[17];
-    json_t *o;
-
-    if (!s)
+    if (!s) {
         return json_pack("{ss ss}", "event", "error", "message", "out of memory");
+    }
+    char node_id[17];
     snprintf(node_id, sizeof node_id, "%08llx", (unsigned long long)s->node_id);
-    o = json_pack("{ss ss ss ss si}", "event", "status", "version", kith_version(), "network", s->network,
-                  "protocol", s->protocol, "port", (int)s->port);
+    json_t *o = json_pack("{ss ss ss ss si}", "event", "status", "version", kith_version(), "network",
+                          s->network, "protocol", s->protocol, "port", (int)s->port);
     json_object_set_new(o, "network_id", number(s->network_id));
     json_object_set_new(o, "node_id", json_string(node_id));
-    if (s->identity[0])
+    if (s->identity[0]) {
         json_object_set_new(o, "identity", json_string(s->identity));
+    }
     json_object_set_new(o, "outgoing", number(s->outgoing));
     json_object_set_new(o, "incoming", number(s->incoming));
     json_object_set_new(o, "special", number(s->special));
@@ -214,7 +212,6 @@ static json_t *event_object(const struct front *f, const struct kith_event *e)
 static void json_event(struct front *f, const struct kith_event *e)
 {
     char *id = e->id ? recall(f->state, e->id) : NULL;
-
     write_object(f, event_object(f, e), id);
     free(id);
 }
@@ -223,18 +220,17 @@ static void json_parcel(struct front *f, const struct kith_parcel *p)
 {
     size_t size = sodium_base64_encoded_len(p->size, sodium_base64_VARIANT_ORIGINAL);
     char *base64 = malloc(size);
-    json_t *o, *text;
-
     if (!base64) {
         write_error(f, NULL, "out of memory: a parcel was not shown");
         return;
     }
     sodium_bin2base64(base64, size, p->bytes, p->size, sodium_base64_VARIANT_ORIGINAL);
-    o = json_pack("{ss ss sI ss ss}", "event", "parcel", "peer", p->peer, "connection",
-                  (json_int_t)p->connection, "kind", p->kind, "base64", base64);
-    text = json_stringn(p->bytes, p->size); /* NULL if it is not UTF-8 */
-    if (text)
+    json_t *o = json_pack("{ss ss sI ss ss}", "event", "parcel", "peer", p->peer, "connection",
+                          (json_int_t)p->connection, "kind", p->kind, "base64", base64);
+    json_t *text = json_stringn(p->bytes, p->size); /* NULL if it is not UTF-8 */
+    if (text) {
         json_object_set_new(o, "text", text);
+    }
     free(base64);
     write_object(f, o, NULL);
 }
@@ -246,37 +242,41 @@ static void json_parcel(struct front *f, const struct kith_parcel *p)
 static const char *payload(json_t *o, size_t *size, void **buffer, const char **error)
 {
     json_t *text = json_object_get(o, "text"), *base64 = json_object_get(o, "base64");
-
     *buffer = NULL;
     *error = "a send needs \"text\" or \"base64\", a string that is not empty";
-    if (!text == !base64)
+    if (!text == !base64) {
         return NULL;
+    }
     if (text) {
         *size = json_string_length(text);
         return *size ? json_string_value(text) : NULL;
     }
     *size = json_string_length(base64);
-    if (*size == 0)
+    if (*size == 0) {
         return NULL;
+    }
     *error = "out of memory";
     *buffer = malloc(*size);
-    if (!*buffer)
+    if (!*buffer) {
         return NULL;
+    }
     *error = "\"base64\" is not valid";
     if (sodium_base642bin(*buffer, *size, json_string_value(base64), *size, NULL, size, NULL,
                           sodium_base64_VARIANT_ORIGINAL) == 0 &&
-        *size > 0)
+        *size > 0) {
         return *buffer;
+    }
     return NULL;
 }
 
 static bool has_kind(const struct front *f, const char *name)
 {
     const char *kind;
-
-    for (size_t i = 0; (kind = kith_kind(f->node, i)); i++)
-        if (strcmp(kind, name) == 0)
+    for (size_t i = 0; (kind = kith_kind(f->node, i)); i++) {
+        if (strcmp(kind, name) == 0) {
             return true;
+        }
+    }
     return false;
 }
 
@@ -284,9 +284,9 @@ static bool has_kind(const struct front *f, const char *name)
 static bool kind_is_good(struct front *f, json_t *o, const char *id)
 {
     json_t *kind = json_object_get(o, "kind"), *message;
-
-    if (!kind || (json_is_string(kind) && has_kind(f, json_string_value(kind))))
+    if (!kind || (json_is_string(kind) && has_kind(f, json_string_value(kind)))) {
         return true;
+    }
     message = json_is_string(kind) ? json_sprintf("no kind \"%s\"", json_string_value(kind))
                                    : json_string("\"kind\" is not a string");
     write_error(f, id, message ? json_string_value(message) : "out of memory");
@@ -298,12 +298,11 @@ static enum front_result request_send(struct front *f, json_t *o, const char *id
 {
     struct kith_message m = {.target = json_string_value(json_object_get(o, "send")),
                              .kind = json_string_value(json_object_get(o, "kind"))};
-    const char *error;
-    enum kith_result r;
-    void *buffer;
-
-    if (!kind_is_good(f, o, id))
+    if (!kind_is_good(f, o, id)) {
         return FRONT_DONE;
+    }
+    const char *error;
+    void *buffer;
     m.bytes = payload(o, &m.size, &buffer, &error);
     if (!m.target || !m.bytes) {
         write_error(f, id, m.target ? error : "\"send\" names no target");
@@ -311,13 +310,15 @@ static enum front_result request_send(struct front *f, json_t *o, const char *id
         return FRONT_DONE;
     }
     m.id = remember(f->state, id);
-    r = m.id ? kith_send_message(f->node, &m, 0) : KITH_NO_MEMORY;
+    enum kith_result r = m.id ? kith_send_message(f->node, &m, 0) : KITH_NO_MEMORY;
     free(buffer);
-    if (r == KITH_OK)
+    if (r == KITH_OK) {
         return FRONT_DONE;
+    }
     free(recall(f->state, m.id));
-    if (r == KITH_WOULD_BLOCK)
+    if (r == KITH_WOULD_BLOCK) {
         return FRONT_FULL;
+    }
     write_error(f, id, r == KITH_INVALID ? "longer than -maxParcel" : kith_result_text(r));
     return FRONT_DONE;
 }
@@ -326,11 +327,12 @@ static enum kith_result run_ban(struct front *f, json_t *o, uint64_t request)
 {
     json_t *peer = json_object_get(o, "peer"), *seconds = json_object_get(o, "seconds");
     double s = seconds ? json_number_value(seconds) : 0;
-
-    if (!peer)
+    if (!peer) {
         peer = json_object_get(o, "address");
-    if (!json_is_string(peer) || (seconds && !json_is_number(seconds)) || !(s >= 0 && s <= 1e10))
+    }
+    if (!json_is_string(peer) || (seconds && !json_is_number(seconds)) || !(s >= 0 && s <= 1e10)) {
         return KITH_INVALID;
+    }
     return kith_ban(f->node, json_string_value(peer), (int64_t)(s * 1000), request);
 }
 
@@ -339,39 +341,45 @@ static enum kith_result run_command(struct front *f, const char *name, json_t *o
     const char *peer = json_string_value(json_object_get(o, "peer"));
     const char *address = json_string_value(json_object_get(o, "address"));
     const char *peers = json_string_value(json_object_get(o, "peers"));
-
-    if (strcmp(name, "peers") == 0)
+    if (strcmp(name, "peers") == 0) {
         return kith_ask_peers(f->node, request);
-    if (strcmp(name, "status") == 0)
+    }
+    if (strcmp(name, "status") == 0) {
         return kith_ask_status(f->node, request);
-    if (strcmp(name, "ban") == 0)
+    }
+    if (strcmp(name, "ban") == 0) {
         return run_ban(f, o, request);
-    if (strcmp(name, "unban") == 0 && address)
+    }
+    if (strcmp(name, "unban") == 0 && address) {
         return kith_unban(f->node, address, request);
-    if (strcmp(name, "disconnect") == 0 && peer)
+    }
+    if (strcmp(name, "disconnect") == 0 && peer) {
         return kith_disconnect(f->node, peer, request);
-    if (strcmp(name, "special") == 0 && peers)
+    }
+    if (strcmp(name, "special") == 0 && peers) {
         return kith_set_special(f->node, peers, request);
+    }
     return KITH_INVALID;
 }
 
 static enum front_result request_command(struct front *f, json_t *o, const char *id)
 {
     const char *name = json_string_value(json_object_get(o, "command"));
-    enum kith_result r;
-    uint64_t request;
-
-    if (name && strcmp(name, "quit") == 0)
+    if (name && strcmp(name, "quit") == 0) {
         return FRONT_QUIT;
-    request = remember(f->state, id);
-    r = !request ? KITH_NO_MEMORY : name ? run_command(f, name, o, request) : KITH_INVALID;
-    if (r == KITH_OK)
+    }
+    uint64_t request = remember(f->state, id);
+    enum kith_result r = !request ? KITH_NO_MEMORY : name ? run_command(f, name, o, request) : KITH_INVALID;
+    if (r == KITH_OK) {
         return FRONT_DONE;
+    }
     free(recall(f->state, request));
-    if (r == KITH_WOULD_BLOCK)
+    if (r == KITH_WOULD_BLOCK) {
         return FRONT_FULL;
-    if (r == KITH_BUSY)
+    }
+    if (r == KITH_BUSY) {
         return FRONT_BUSY;
+    }
     write_error(f, id, r == KITH_INVALID ? "no such command, or not with these fields" : kith_result_text(r));
     return FRONT_DONE;
 }
@@ -384,9 +392,9 @@ static bool names_are_whole(struct front *f, json_t *o, const char *id)
 
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         json_t *v = json_object_get(o, keys[i]);
-
-        if (!json_is_string(v) || strlen(json_string_value(v)) == json_string_length(v))
+        if (!json_is_string(v) || strlen(json_string_value(v)) == json_string_length(v)) {
             continue;
+        }
         snprintf(message, sizeof message, "\"%s\" holds a NUL", keys[i]);
         write_error(f, id, message);
         return false;
@@ -396,12 +404,13 @@ static bool names_are_whole(struct front *f, json_t *o, const char *id)
 
 static enum front_result request(struct front *f, json_t *o, const char *id)
 {
-    bool sends = json_object_get(o, "send") != NULL;
-
-    if (sends == (json_object_get(o, "command") != NULL))
+    bool sends = json_object_get(o, "send");
+    bool commands = json_object_get(o, "command");
+    if (sends == commands) {
         write_error(f, id, "a request has \"send\" or \"command\"");
-    else if (names_are_whole(f, o, id))
+    } else if (names_are_whole(f, o, id)) {
         return sends ? request_send(f, o, id) : request_command(f, o, id);
+    }
     return FRONT_DONE;
 }
 
@@ -415,14 +424,13 @@ static json_t *load_with_any_id(char *line, size_t size, const char *id, json_er
 {
     size_t length = strlen(id), at;
     const char *place;
-    json_t *o;
-
-    if (!json_id_is_integer(id, length) || !json_id_find(line, size, &place, &length))
+    if (!json_id_is_integer(id, length) || !json_id_find(line, size, &place, &length)) {
         return NULL;
+    }
     at = (size_t)(place - line);
     memset(line + at, ' ', length);
     line[at] = '0';
-    o = load(line, size, error);
+    json_t *o = load(line, size, error);
     memcpy(line + at, id, length); /* the line may have to be given again */
     return o;
 }
@@ -433,15 +441,14 @@ static char *copy_id(const char *line, size_t size)
 {
     const char *text;
     size_t length;
-    json_t *value;
-    char *id;
-
-    if (!json_id_find(line, size, &text, &length))
+    if (!json_id_find(line, size, &text, &length)) {
         return NULL;
-    if (json_id_is_integer(text, length))
+    }
+    if (json_id_is_integer(text, length)) {
         return strndup(text, length);
-    value = json_loadb(text, length, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-    id = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT); /* NULL of NULL */
+    }
+    json_t *value = json_loadb(text, length, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+    char *id = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT); /* NULL of NULL */
     json_decref(value);
     return id;
 }
@@ -452,13 +459,14 @@ static enum front_result json_line(struct front *f, char *line, size_t size)
     json_error_t error;
     json_t *o = load(line, size, &error);
     char *id = copy_id(line, size);
-
-    if (!o && id && json_error_code(&error) == json_error_numeric_overflow)
+    if (!o && id && json_error_code(&error) == json_error_numeric_overflow) {
         o = load_with_any_id(line, size, id, &error);
-    if (json_is_object(o))
+    }
+    if (json_is_object(o)) {
         r = request(f, o, id);
-    else
+    } else {
         write_error(f, id, o ? "a request is a JSON object" : error.text);
+    }
     json_decref(o);
     free(id);
     return r;
@@ -467,7 +475,6 @@ static enum front_result json_line(struct front *f, char *line, size_t size)
 static void json_too_long(struct front *f, const char *line, size_t size)
 {
     char *id = copy_id(line, size);
-
     write_error(f, id, "line too long");
     free(id);
 }
@@ -475,9 +482,9 @@ static void json_too_long(struct front *f, const char *line, size_t size)
 static void json_close(struct front *f)
 {
     struct json_state *s = f->state;
-
-    for (size_t i = s->first; i < s->end; i++)
+    for (size_t i = s->first; i < s->end; i++) {
         free(s->requests[i].id);
+    }
     free(s->requests);
     free(s);
 }
@@ -490,5 +497,5 @@ bool json_front(struct front *f)
     f->parcel = json_parcel;
     f->event = json_event;
     f->close = json_close;
-    return f->state != NULL;
+    return f->state;
 }

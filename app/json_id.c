@@ -8,15 +8,17 @@ struct scan {
 
 static void skip_blanks(struct scan *s)
 {
-    while (s->at < s->end && memchr(" \t\r\n", *s->at, 4))
+    while (s->at < s->end && memchr(" \t\r\n", *s->at, 4)) {
         s->at++;
+    }
 }
 
 static bool take(struct scan *s, char c)
 {
     skip_blanks(s);
-    if (s->at == s->end || *s->at != c)
+    if (s->at == s->end || *s->at != c) {
         return false;
+    }
     s->at++;
     return true;
 }
@@ -24,8 +26,9 @@ static bool take(struct scan *s, char c)
 /* Behind its first quote. */
 static bool skip_string(struct scan *s)
 {
-    while (s->at < s->end && *s->at != '"')
+    while (s->at < s->end && *s->at != '"') {
         s->at += *s->at == '\\' ? 2 : 1;
+    }
     return s->at < s->end && take(s, '"');
 }
 
@@ -33,24 +36,23 @@ static bool skip_string(struct scan *s)
 static bool skip_word(struct scan *s)
 {
     const char *from = s->at;
-
-    while (s->at < s->end && !memchr(" \t\r\n,:\"[]{}", *s->at, 11))
+    while (s->at < s->end && !memchr(" \t\r\n,:\"[]{}", *s->at, 11)) {
         s->at++;
+    }
     return s->at > from && s->at < s->end;
 }
 
 static bool skip_nested(struct scan *s)
 {
     size_t depth = 0;
-
     do {
-        char c;
-
-        if (s->at >= s->end)
+        if (s->at >= s->end) {
             return false;
-        c = *s->at++;
-        if (c == '"' && !skip_string(s))
+        }
+        char c = *s->at++;
+        if (c == '"' && !skip_string(s)) {
             return false;
+        }
         depth += c == '[' || c == '{';
         depth -= c == ']' || c == '}';
     } while (depth > 0);
@@ -60,10 +62,12 @@ static bool skip_nested(struct scan *s)
 static bool skip_value(struct scan *s)
 {
     skip_blanks(s);
-    if (s->at >= s->end)
+    if (s->at >= s->end) {
         return false;
-    if (*s->at == '[' || *s->at == '{')
+    }
+    if (*s->at == '[' || *s->at == '{') {
         return skip_nested(s);
+    }
     return *s->at == '"' ? take(s, '"') && skip_string(s) : skip_word(s);
 }
 
@@ -71,26 +75,27 @@ bool json_id_find(const char *line, size_t size, const char **id, size_t *length
 {
     static const char name[] = "id\"";
     struct scan s = {line, line + size};
-
-    if (!take(&s, '{'))
+    if (!take(&s, '{')) {
         return false;
+    }
     do {
-        const char *key;
-        bool found;
-
-        if (!take(&s, '"'))
+        if (!take(&s, '"')) {
             return false;
-        key = s.at;
-        if (!skip_string(&s) || !take(&s, ':'))
+        }
+        const char *key = s.at;
+        if (!skip_string(&s) || !take(&s, ':')) {
             return false;
-        found = strncmp(key, name, sizeof name - 1) == 0;
+        }
+        bool found = strncmp(key, name, sizeof name - 1) == 0;
         skip_blanks(&s);
         *id = s.at;
-        if (!skip_value(&s))
+        if (!skip_value(&s)) {
             return false;
+        }
         *length = (size_t)(s.at - *id);
-        if (found)
+        if (found) {
             return true;
+        }
     } while (take(&s, ','));
     return false;
 }
@@ -98,11 +103,13 @@ bool json_id_find(const char *line, size_t size, const char **id, size_t *length
 bool json_id_is_integer(const char *text, size_t size)
 {
     size_t sign = size > 0 && text[0] == '-', digits = size - sign;
-
-    if (digits == 0 || (digits > 1 && text[sign] == '0'))
+    if (digits == 0 || (digits > 1 && text[sign] == '0')) {
         return false;
-    for (size_t i = sign; i < size; i++)
-        if (text[i] < '0' || text[i] > '9')
+    }
+    for (size_t i = sign; i < size; i++) {
+        if (text[i] < '0' || text[i] > '9') {
             return false;
+        }
+    }
     return true;
 }

@@ -64,8 +64,9 @@ const char *kith_version(void)
  * was forked from has no threads here. */
 static enum kith_result look_at(const struct kith *node)
 {
-    if (!node)
+    if (!node) {
         return KITH_INVALID;
+    }
     return node->forks == descriptors_forks() ? KITH_OK : KITH_CLOSED;
 }
 
@@ -77,8 +78,9 @@ static bool is_here(const struct kith *node)
 /* If the caller has no room for an error text: room that nobody reads. */
 static char *error_room(char *error, size_t *error_size, char nowhere[1])
 {
-    if (error && *error_size > 0)
+    if (error && *error_size > 0) {
         return error;
+    }
     *error_size = 1;
     return nowhere;
 }
@@ -88,16 +90,17 @@ static char *error_room(char *error, size_t *error_size, char nowhere[1])
 struct kith_config *kith_config_new(void)
 {
     struct kith_config *c = calloc(1, sizeof *c);
-
-    if (c)
+    if (c) {
         options_init(&c->options);
+    }
     return c;
 }
 
 void kith_config_free(struct kith_config *c)
 {
-    if (!c)
+    if (!c) {
         return;
+    }
     options_free(&c->options);
     free(c);
 }
@@ -106,21 +109,21 @@ int kith_config_set(struct kith_config *c, const char *name, const char *value, 
                     size_t error_size)
 {
     char nowhere[1];
-
     error = error_room(error, &error_size, nowhere);
-    if (!c || !name || !value)
+    if (!c || !name || !value) {
         return text_fail(error, error_size, "%s%s: NULL", c && name ? "-" : "",
                          c ? name ? name : "name" : "config");
+    }
     return options_set(&c->options, name, value, error, error_size);
 }
 
 int kith_config_load(struct kith_config *c, char *error, size_t error_size)
 {
     char nowhere[1];
-
     error = error_room(error, &error_size, nowhere);
-    if (!c)
+    if (!c) {
         return text_fail(error, error_size, "config: NULL");
+    }
     return options_load(&c->options, error, error_size);
 }
 
@@ -129,7 +132,6 @@ int kith_config_load(struct kith_config *c, char *error, size_t error_size)
 static void log_to_caller(void *context, enum log_level level, const char *text)
 {
     const struct kith *node = context;
-
     node->log(node->log_context, (enum kith_log_level)level, text);
 }
 
@@ -150,16 +152,17 @@ static void log_who_we_are(const struct kith *node)
     const struct options *o = node->options;
     const struct config *c = &o->config;
     char port[16] = "any";
-
-    if (c->terms.listen_port != 0)
+    if (c->terms.listen_port != 0) {
         snprintf(port, sizeof port, "%u", c->terms.listen_port);
+    }
     log_line(&node->sink, LOG_LEVEL_INFO,
              "kith " KITH_VERSION
              ", network %s, protocol %s, port %s, home %s, peers file %s, configuration file %s",
              c->terms.network.name, c->protocol->name, port, o->home,
              c->peers_file[0] ? c->peers_file : "none", o->has_config_file ? o->config_path : "none");
-    if (o->notice[0])
+    if (o->notice[0]) {
         log_line(&node->sink, LOG_LEVEL_INFO, "%s", o->notice);
+    }
 }
 
 static bool node_start(struct kith *node, const struct options *options, char *error, size_t error_size)
@@ -171,16 +174,16 @@ static bool node_start(struct kith *node, const struct options *options, char *e
     node->options = options;
     node->sink.level = options->config.log_level;
     log_who_we_are(node);
-    if (locks_take(&node->locks, options, &node->sink, error, error_size) < 0)
+    if (locks_take(&node->locks, options, &node->sink, error, error_size) < 0) {
         return false;
+    }
     node->actor = actor_start(&options->config, &node->sink, error, error_size);
-    return node->actor != NULL;
+    return node->actor;
 }
 
 static struct kith *node_new(kith_log_function *log, void *log_context, char *error, size_t error_size)
 {
     struct kith *node = calloc(1, sizeof *node);
-
     if (!node) {
         snprintf(error, error_size, "out of memory");
         return NULL;
@@ -191,12 +194,14 @@ static struct kith *node_new(kith_log_function *log, void *log_context, char *er
     node->log = log;
     node->log_context = log_context;
     node->sink = (struct log_sink){.line = log_to_caller, .context = node};
-    if (log)
+    if (log) {
         return node;
+    }
     node->writer = log_writer_start(STDERR_FILENO);
     node->sink = (struct log_sink){.line = log_writer_line, .context = node->writer};
-    if (node->writer)
+    if (node->writer) {
         return node;
+    }
     snprintf(error, error_size, "no memory, or no thread, for the log");
     node_free(node);
     return NULL;
@@ -205,9 +210,9 @@ static struct kith *node_new(kith_log_function *log, void *log_context, char *er
 int open_ready(struct options *o, char *error, size_t error_size)
 {
     struct config *c = &o->config;
-
-    if (folder_ready(o, error, error_size) < 0)
+    if (folder_ready(o, error, error_size) < 0) {
         return -1;
+    }
     return identity_load(o->identity_file, c->protocol, &c->terms, error, error_size);
 }
 
@@ -215,51 +220,53 @@ struct kith *kith_open_options(const struct options *options, kith_log_function 
                                char *error, size_t error_size)
 {
     struct kith *node = node_new(log, log_context, error, error_size);
-
-    if (node && node_start(node, options, error, error_size))
+    if (node && node_start(node, options, error, error_size)) {
         return node;
-    if (node)
+    }
+    if (node) {
         node_free(node);
+    }
     return NULL;
 }
 
 struct kith *kith_open(struct kith_config *config, kith_log_function *log, void *log_context, char *error,
                        size_t error_size)
 {
-    struct kith *node;
-    struct options *o;
     char nowhere[1];
-
     error = error_room(error, &error_size, nowhere);
     if (!config) {
         text_fail(error, error_size, "config: NULL");
         return NULL;
     }
-    node = node_new(log, log_context, error, error_size);
-    if (!node)
+    struct kith *node = node_new(log, log_context, error, error_size);
+    if (!node) {
         return NULL;
-    o = &node->own;
+    }
+    struct options *o = &node->own;
     *o = config->options; /* moved: the config is all defaults from now on */
     options_init(&config->options);
     if (options_finish(o, error, error_size) == 0 && open_ready(o, error, error_size) == 0 &&
-        node_start(node, o, error, error_size))
+        node_start(node, o, error, error_size)) {
         return node;
+    }
     node_free(node);
     return NULL;
 }
 
 void kith_close(struct kith *node)
 {
-    if (!is_here(node))
+    if (!is_here(node)) {
         return;
+    }
     actor_free(node->actor);
     node_free(node);
 }
 
 void kith_quit(struct kith *node)
 {
-    if (is_here(node))
+    if (is_here(node)) {
         actor_quit(node->actor);
+    }
 }
 
 /* --- sending --- */
@@ -303,24 +310,27 @@ static enum kith_result result(enum send_result r)
 /* The scope that a target's text means. "<FULLBORADCAST>" is how the first implementation spelt it. */
 static enum scope scope_of(const char *target)
 {
-    if (strcmp(target, KITH_BROADCAST) == 0)
+    if (strcmp(target, KITH_BROADCAST) == 0) {
         return SCOPE_BROADCAST;
-    if (strcmp(target, KITH_FULL_BROADCAST) == 0 || strcmp(target, "<FULLBORADCAST>") == 0)
+    }
+    if (strcmp(target, KITH_FULL_BROADCAST) == 0 || strcmp(target, "<FULLBORADCAST>") == 0) {
         return SCOPE_FULL;
-    if (strcmp(target, KITH_RANDOM_PEER) == 0)
+    }
+    if (strcmp(target, KITH_RANDOM_PEER) == 0) {
         return SCOPE_RANDOM;
+    }
     return SCOPE_PEER;
 }
 
 const char *kith_kind(const struct kith *node, size_t i)
 {
-    const struct protocol_kind *k;
-
-    if (!is_here(node))
+    if (!is_here(node)) {
         return NULL;
-    k = node->options->config.protocol->kinds;
-    for (; k->name && i > 0; i--)
+    }
+    const struct protocol_kind *k = node->options->config.protocol->kinds;
+    for (; k->name && i > 0; i--) {
         k++;
+    }
     return k->name;
 }
 
@@ -328,9 +338,9 @@ const char *kith_kind(const struct kith *node, size_t i)
 static const struct protocol_kind *find_kind(const struct kith *node, const char *name)
 {
     const struct protocol_kind *k = node->options->config.protocol->kinds;
-
-    while (name && k->name && strcmp(name, k->name) != 0)
+    while (name && k->name && strcmp(name, k->name) != 0) {
         k++;
+    }
     return k->name ? k : NULL;
 }
 
@@ -346,13 +356,12 @@ static __attribute__((noinline)) enum send_result wait_and_queue(struct kith *no
 {
     int64_t deadline = timeout_ms < 0 ? INT64_MAX : clock_ms() + timeout_ms;
     enum send_result r;
-
     while ((r = actor_send(node->actor, scope, peer, kind, parcel, id)) == SEND_WOULD_BLOCK) {
         struct pollfd fd = {.fd = actor_room_fd(node->actor), .events = POLLIN};
         int64_t left = deadline - clock_ms();
-
-        if (left <= 0)
+        if (left <= 0) {
             break;
+        }
         poll(&fd, 1, left > ROOM_LOOK_MS ? ROOM_LOOK_MS : (int)left);
     }
     return r;
@@ -363,9 +372,9 @@ static enum send_result queue_parcel(struct kith *node, enum scope scope, struct
                                      struct parcel *parcel, uint64_t id, int timeout_ms)
 {
     enum send_result r = actor_send(node->actor, scope, peer, kind, parcel, id);
-
-    if (r != SEND_WOULD_BLOCK || timeout_ms == 0)
+    if (r != SEND_WOULD_BLOCK || timeout_ms == 0) {
         return r;
+    }
     return wait_and_queue(node, scope, peer, kind, parcel, id, timeout_ms);
 }
 
@@ -377,25 +386,28 @@ static bool message_is_whole(const struct kith *node, const struct kith_message 
 
 enum kith_result kith_send_message(struct kith *node, const struct kith_message *m, int timeout_ms)
 {
-    const struct protocol_kind *kind;
     enum scope scope;
     struct peer_ref peer = PEER_NOBODY;
     struct parcel *parcel;
-    enum send_result r;
-
-    if (!is_here(node))
+    if (!is_here(node)) {
         return look_at(node);
-    if (!message_is_whole(node, m) || !(kind = find_kind(node, m->kind)))
+    }
+    const struct protocol_kind *kind;
+    if (!message_is_whole(node, m) || !(kind = find_kind(node, m->kind))) {
         return KITH_INVALID;
+    }
     scope = scope_of(m->target);
-    if (scope == SCOPE_PEER && !actor_find(node->actor, m->target, &peer))
+    if (scope == SCOPE_PEER && !actor_find(node->actor, m->target, &peer)) {
         return KITH_NO_PEER;
+    }
     parcel = parcel_new(m->bytes, m->size);
-    if (!parcel)
+    if (!parcel) {
         return KITH_NO_MEMORY;
-    r = queue_parcel(node, scope, peer, kind->kind, parcel, m->id, timeout_ms);
-    if (r != SEND_QUEUED)
+    }
+    enum send_result r = queue_parcel(node, scope, peer, kind->kind, parcel, m->id, timeout_ms);
+    if (r != SEND_QUEUED) {
         parcel_release(parcel);
+    }
     return result(r);
 }
 
@@ -408,7 +420,6 @@ enum kith_result kith_send_wait(struct kith *node, const char *target, const voi
                                 uint64_t id, int timeout_ms)
 {
     struct kith_message m = {.target = target, .bytes = bytes, .size = size, .id = id};
-
     return kith_send_message(node, &m, timeout_ms);
 }
 
@@ -426,19 +437,17 @@ int kith_command_fd(const struct kith *node)
 
 static void set_name(struct kith *node, struct peer_ref ref, const struct kith_peer *p)
 {
-    struct name *n;
-
     if (ref.index >= node->n_names) {
         uint32_t more = ref.index * 2 + 64;
         struct name *names = realloc(node->names, more * sizeof *names);
-
-        if (!names)
+        if (!names) {
             return;
+        }
         memset(names + node->n_names, 0, (more - node->n_names) * sizeof *names);
         node->names = names;
         node->n_names = more;
     }
-    n = &node->names[ref.index];
+    struct name *n = &node->names[ref.index];
     n->generation = ref.generation;
     n->connection = p->connection;
     memcpy(n->hash, p->hash, sizeof n->hash);
@@ -447,18 +456,18 @@ static void set_name(struct kith *node, struct peer_ref ref, const struct kith_p
 static const char *kind_name(const struct kith *node, uint32_t kind)
 {
     const struct protocol_kind *k = node->options->config.protocol->kinds;
-
-    while (k->name && k->kind != kind)
+    while (k->name && k->kind != kind) {
         k++;
+    }
     return k->name ? k->name : "";
 }
 
 static const struct name *get_name(const struct kith *node, struct peer_ref peer)
 {
     static const struct name nobody;
-
-    if (peer.index < node->n_names && node->names[peer.index].generation == peer.generation)
+    if (peer.index < node->n_names && node->names[peer.index].generation == peer.generation) {
         return &node->names[peer.index];
+    }
     return &nobody;
 }
 
@@ -467,8 +476,9 @@ static __attribute__((noinline)) void give_event(struct kith *node, struct node_
                                                  struct kith_event *to)
 {
     node->event = event;
-    if (event->public.type == KITH_ONLINE)
+    if (event->public.type == KITH_ONLINE) {
         set_name(node, event->ref, event->public.peer);
+    }
     *to = event->public;
 }
 
@@ -481,14 +491,15 @@ static __attribute__((noinline)) void take_back_event(struct kith *node)
 enum kith_receive kith_receive(struct kith *node, struct kith_item *item)
 {
     const struct name *name;
-    struct taken t;
-
-    if (!is_here(node) || !item)
+    if (!is_here(node) || !item) {
         return KITH_NOTHING;
-    if (node->event)
+    }
+    if (node->event) {
         take_back_event(node);
+    }
     parcel_release(node->current);
     node->current = NULL;
+    struct taken t;
     switch (actor_take(node->actor, &t)) {
     case TAKE_NOTHING:
         break;
@@ -511,22 +522,25 @@ enum kith_receive kith_receive(struct kith *node, struct kith_item *item)
 
 void kith_keep(struct kith *node, struct kith_parcel *parcel)
 {
-    if (is_here(node) && parcel && node->current == parcel->owner)
+    if (is_here(node) && parcel && node->current == parcel->owner) {
         node->current = NULL;
+    }
 }
 
 void kith_release(struct kith_parcel *parcel)
 {
-    if (!parcel)
+    if (!parcel) {
         return;
+    }
     parcel_release(parcel->owner);
     parcel->owner = NULL;
 }
 
 void kith_getting_on(struct kith *node)
 {
-    if (is_here(node))
+    if (is_here(node)) {
         actor_getting_on(node->actor);
+    }
 }
 
 int kith_fd(const struct kith *node)
@@ -538,18 +552,18 @@ int kith_fd(const struct kith *node)
 
 static enum kith_result run_command(struct kith *node, const struct command *command, uint64_t id)
 {
-    struct command *c;
-    enum send_result r;
-
-    if (!is_here(node))
+    if (!is_here(node)) {
         return look_at(node);
-    c = malloc(sizeof *c);
-    if (!c)
+    }
+    struct command *c = malloc(sizeof *c);
+    if (!c) {
         return KITH_NO_MEMORY;
+    }
     *c = *command;
-    r = actor_command(node->actor, c, id);
-    if (r != SEND_QUEUED)
+    enum send_result r = actor_command(node->actor, c, id);
+    if (r != SEND_QUEUED) {
         free(c);
+    }
     return result(r);
 }
 
@@ -566,12 +580,13 @@ enum kith_result kith_ask_status(struct kith *node, uint64_t id)
 /* An IP address, or one with a port: bans are of whole addresses. */
 static bool read_ip(struct ip *ip, const char *text)
 {
-    struct endpoint e;
-
-    if (ip_parse(ip, text))
+    if (ip_parse(ip, text)) {
         return true;
-    if (!endpoint_parse(&e, text))
+    }
+    struct endpoint e;
+    if (!endpoint_parse(&e, text)) {
         return false;
+    }
     *ip = e.ip;
     return true;
 }
@@ -579,56 +594,61 @@ static bool read_ip(struct ip *ip, const char *text)
 enum kith_result kith_ban(struct kith *node, const char *peer_or_ip, int64_t ms, uint64_t id)
 {
     struct command c = {.type = COMMAND_BAN, .ms = ms};
-
-    if (!is_here(node))
+    if (!is_here(node)) {
         return look_at(node);
-    if (!peer_or_ip || ms < 0)
+    }
+    if (!peer_or_ip || ms < 0) {
         return KITH_INVALID;
-    if (!read_ip(&c.ip, peer_or_ip) && !actor_find(node->actor, peer_or_ip, &c.peer))
+    }
+    if (!read_ip(&c.ip, peer_or_ip) && !actor_find(node->actor, peer_or_ip, &c.peer)) {
         return KITH_NO_PEER;
+    }
     return run_command(node, &c, id);
 }
 
 enum kith_result kith_unban(struct kith *node, const char *ip, uint64_t id)
 {
     struct command c = {.type = COMMAND_UNBAN};
-
-    if (!ip || !read_ip(&c.ip, ip))
+    if (!ip || !read_ip(&c.ip, ip)) {
         return KITH_INVALID;
+    }
     return run_command(node, &c, id);
 }
 
 enum kith_result kith_disconnect(struct kith *node, const char *peer, uint64_t id)
 {
-    struct peer_ref ref;
-
-    if (!is_here(node))
+    if (!is_here(node)) {
         return look_at(node);
-    if (!peer)
+    }
+    if (!peer) {
         return KITH_INVALID;
-    if (!actor_find(node->actor, peer, &ref))
+    }
+    struct peer_ref ref;
+    if (!actor_find(node->actor, peer, &ref)) {
         return KITH_NO_PEER;
+    }
     return result(actor_disconnect(node->actor, ref, id));
 }
 
 static enum kith_result set_special(struct kith *node, struct command *c, uint64_t id)
 {
     enum kith_result r = run_command(node, c, id);
-
-    if (r != KITH_OK)
+    if (r != KITH_OK) {
         address_list_free(&c->peers);
+    }
     return r;
 }
 
 enum kith_result kith_set_special(struct kith *node, const char *peers, uint64_t id)
 {
     struct command c = {.type = COMMAND_SPECIAL};
-    char bad[OPTIONS_ERROR_MAX];
-
-    if (!is_here(node))
+    if (!is_here(node)) {
         return look_at(node);
-    if (!peers || options_read_peers(node->options, peers, &c.peers, bad, sizeof bad) < 0)
+    }
+    char bad[OPTIONS_ERROR_MAX];
+    if (!peers || options_read_peers(node->options, peers, &c.peers, bad, sizeof bad) < 0) {
         return KITH_INVALID;
+    }
     return set_special(node, &c, id);
 }
 
@@ -636,13 +656,13 @@ enum kith_result kith_reload(struct kith *node, uint64_t id, char *error, size_t
 {
     struct command c = {.type = COMMAND_RELOAD};
     char nowhere[1];
-
     error = error_room(error, &error_size, nowhere);
     if (!is_here(node)) {
         text_fail(error, error_size, "%s", node ? "the node is of the process that forked" : "node: NULL");
         return look_at(node);
     }
-    if (options_reload_special(node->options, &c.peers, error, error_size) < 0)
+    if (options_reload_special(node->options, &c.peers, error, error_size) < 0) {
         return KITH_INVALID;
+    }
     return set_special(node, &c, id);
 }

@@ -24,8 +24,6 @@ void lines_fini(struct lines *l)
 /* One byte more than what is read, for the NUL of a last line. */
 static bool make_room(struct lines *l)
 {
-    char *text;
-
     if (l->start > 0) {
         memmove(l->text, l->text + l->start, l->end - l->start);
         l->end -= l->start;
@@ -36,11 +34,13 @@ static bool make_room(struct lines *l)
         l->text = NULL;
         l->capacity = 0;
     }
-    if (l->capacity - l->end > READ_AT_ONCE)
+    if (l->capacity - l->end > READ_AT_ONCE) {
         return true;
-    text = realloc(l->text, l->capacity * 2 + 2 * READ_AT_ONCE);
-    if (!text)
+    }
+    char *text = realloc(l->text, l->capacity * 2 + 2 * READ_AT_ONCE);
+    if (!text) {
         return false;
+    }
     l->text = text;
     l->capacity = l->capacity * 2 + 2 * READ_AT_ONCE;
     return true;
@@ -48,17 +48,16 @@ static bool make_room(struct lines *l)
 
 void lines_read(struct lines *l)
 {
-    ssize_t n;
-
     if (!make_room(l)) {
         l->ended = true;
         return;
     }
-    n = read(l->fd, l->text + l->end, READ_AT_ONCE);
-    if (n > 0)
+    ssize_t n = read(l->fd, l->text + l->end, READ_AT_ONCE);
+    if (n > 0) {
         l->end += (size_t)n;
-    else if (n == 0 || (errno != EINTR && errno != EAGAIN && (errno != EIO || l->refused)))
+    } else if (n == 0 || (errno != EINTR && errno != EAGAIN && (errno != EIO || l->refused))) {
         l->ended = true;
+    }
     l->refused = n < 0 && errno == EIO;
 }
 
@@ -67,9 +66,9 @@ static bool skip_byte_order_mark(struct lines *l)
 {
     static const char mark[] = "\xef\xbb\xbf";
     size_t size = l->end - l->start < 3 ? l->end - l->start : 3;
-
-    if (l->begun)
+    if (l->begun) {
         return true;
+    }
     if (memcmp(l->text + l->start, mark, size) != 0) {
         l->begun = true;
     } else if (size == 3) {
@@ -82,31 +81,34 @@ static bool skip_byte_order_mark(struct lines *l)
 static enum lines_result overlong(struct lines *l)
 {
     l->start = l->end = l->looked = 0;
-    if (l->skipping)
+    if (l->skipping) {
         return LINES_NONE;
+    }
     l->skipping = true;
     return LINES_TOO_LONG;
 }
 
 static enum lines_result whole(struct lines *l, char *line, size_t *size)
 {
-    if (*size > l->longest)
+    if (*size > l->longest) {
         return LINES_TOO_LONG;
-    if (*size > 0 && line[*size - 1] == '\r')
+    }
+    if (*size > 0 && line[*size - 1] == '\r') {
         --*size;
+    }
     line[*size] = '\0';
     return LINES_LINE;
 }
 
 enum lines_result lines_next(struct lines *l, char **line, size_t *size)
 {
-    if (l->end > l->start && !skip_byte_order_mark(l))
+    if (l->end > l->start && !skip_byte_order_mark(l)) {
         return LINES_NONE;
+    }
     while (l->end > l->start) {
         char *from = l->text + l->start;
         char *newline = memchr(from + l->looked, '\n', l->end - l->start - l->looked);
         bool skipped = l->skipping;
-
         *line = from;
         *size = newline ? (size_t)(newline - from) : l->end - l->start;
         if (!newline && !l->ended) {
@@ -116,8 +118,9 @@ enum lines_result lines_next(struct lines *l, char **line, size_t *size)
         l->start += *size + (newline ? 1 : 0);
         l->looked = 0;
         l->skipping = false;
-        if (!skipped)
+        if (!skipped) {
             return whole(l, from, size);
+        }
     }
     return LINES_NONE;
 }

@@ -25,11 +25,10 @@
 
 static int lock_open(int fd)
 {
-    int why;
     if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0) {
         return fd;
     }
-    why = errno;
+    int why = errno;
     descriptor_close(fd);
     errno = why;
     return -1;
@@ -71,8 +70,8 @@ static int lock_by_file(const char *lock_file)
 /* By the lock file; if there is to be none (NULL), or there can be none, by the thing itself. */
 static int lock(const char *lock_file, const char *itself)
 {
-    int fd = lock_file == NULL ? -1 : lock_by_file(lock_file);
-    if (fd >= 0 || (lock_file != NULL && errno == EWOULDBLOCK)) {
+    int fd = lock_file ? lock_by_file(lock_file) : -1;
+    if (fd >= 0 || (lock_file && errno == EWOULDBLOCK)) {
         return fd;
     }
     return lock_open(descriptor_own(open(itself, O_RDONLY | OPEN_FLAGS)));
@@ -91,7 +90,7 @@ static int take(int *held, const char *option, const char *lock_file, const char
         log_line(log, LOG_LEVEL_WARNING, NOT_LOCKABLE, option, itself, strerror(errno));
         return 0;
     }
-    long holder = lock_file == NULL ? 0 : read_holder(lock_file);
+    long holder = lock_file ? read_holder(lock_file) : 0;
     char process[HOLDER_MAX + sizeof " (process )"] = "";
     if (holder > 0) {
         snprintf(process, sizeof process, " (process %ld)", holder);
@@ -102,10 +101,10 @@ static int take(int *held, const char *option, const char *lock_file, const char
 static int take_home(struct locks *l, const struct options *o, const struct log_sink *log, char *error,
                      size_t error_size)
 {
-    char path[CONFIG_PATH_MAX + sizeof "/" HOME_LOCK];
     if (!folder_is_home(o, o->config.peers_file) && !folder_is_home(o, o->identity_file)) {
         return 0;
     }
+    char path[CONFIG_PATH_MAX + sizeof "/" HOME_LOCK];
     snprintf(path, sizeof path, "%s/" HOME_LOCK, o->home);
     return take(&l->home, "-home", path, o->home, log, error, error_size);
 }
@@ -163,17 +162,17 @@ static int take_written(struct locks *l, const struct place *p, const char *path
 static int take_peers_file(struct locks *l, const struct options *o, const struct log_sink *log, char *error,
                            size_t error_size)
 {
-    struct place p;
     const char *path = o->config.peers_file;
     if (*path == '\0') {
         return 0;
     }
+    struct place p;
     if (open_place(&p, path, error, error_size) != 0) {
         return -1;
     }
     int result = take_place(&l->peers_file, &p, log, error, error_size);
     char *written = result == 0 ? peers_file_written(path) : NULL;
-    if (written != NULL) {
+    if (written) {
         result = take_written(l, &p, written, log, error, error_size);
     } else if (result == 0) {
         result = text_fail(error, error_size, "out of memory");

@@ -51,8 +51,9 @@ struct program {
 
 static void quit(struct program *p)
 {
-    if (p->quitting)
+    if (p->quitting) {
         return;
+    }
     p->quitting = true;
     p->quit_by = clock_ms() + END_MS;
     kith_quit(p->node);
@@ -61,20 +62,20 @@ static void quit(struct program *p)
 static void reload(struct program *p)
 {
     char error[KITH_ERROR_MAX];
-
-    if (kith_reload(p->node, 0, error, sizeof error) == KITH_INVALID)
+    if (kith_reload(p->node, 0, error, sizeof error) == KITH_INVALID) {
         log_line(&p->log_sink, LOG_LEVEL_ERROR, "%s; the special peers stay as they are", error);
+    }
 }
 
 static void take_signals(struct program *p)
 {
     struct signalfd_siginfo s;
-
     while (read(p->signals, &s, sizeof s) == sizeof s) {
-        if (s.ssi_signo == SIGHUP)
+        if (s.ssi_signo == SIGHUP) {
             reload(p);
-        else
+        } else {
             quit(p);
+        }
     }
 }
 
@@ -104,39 +105,43 @@ static bool give_line(struct program *p, char *line, size_t size)
  * read could not send any more. Only what the lines themselves cause to be written is bounded. */
 static bool wants_lines(struct program *p)
 {
-    if (!output_is_full(&p->out))
+    if (!output_is_full(&p->out)) {
         p->said = 0;
+    }
     return !p->quitting && p->said < OUTPUT_ENOUGH;
 }
 
 static void take_lines(struct program *p)
 {
     size_t before = output_size(&p->out);
-    enum lines_result r;
-    char *line;
-    size_t size;
-
     /* A line is read anew each time it is given: not before there is room. */
-    if (p->pending && !p->has_room)
+    if (p->pending && !p->has_room) {
         return;
+    }
+    char *line;
     if (p->pending) {
         line = p->pending;
         p->pending = NULL;
-        if (!give_line(p, line, p->pending_size))
+        if (!give_line(p, line, p->pending_size)) {
             return;
+        }
     }
+    enum lines_result r;
+    size_t size;
     while (wants_lines(p) && (r = lines_next(&p->in, &line, &size)) != LINES_NONE) {
-        if (r == LINES_TOO_LONG)
+        if (r == LINES_TOO_LONG) {
             p->front.too_long(&p->front, line, size);
-        else if (!give_line(p, line, size))
+        } else if (!give_line(p, line, size)) {
             return;
+        }
         p->said += output_size(&p->out) - before;
         before = output_size(&p->out);
     }
     if (p->in.ended && p->in.start == p->in.end && p->stdin_open) {
         p->stdin_open = false;
-        if (p->ends_with_input)
+        if (p->ends_with_input) {
             quit(p);
+        }
     }
 }
 
@@ -145,7 +150,6 @@ static bool take_items(struct program *p)
 {
     for (int i = 0; i < ITEMS_AT_ONCE && !output_is_full(&p->out); i++) {
         struct kith_item item;
-
         switch (kith_receive(p->node, &item)) {
         case KITH_NOTHING:
             return false;
@@ -165,7 +169,6 @@ static bool take_items(struct program *p)
 static bool is_in_background(const struct program *p)
 {
     pid_t foreground = p->stdin_is_terminal ? tcgetpgrp(p->in.fd) : -1;
-
     return foreground >= 0 && foreground != getpgrp();
 }
 
@@ -174,7 +177,6 @@ static bool is_in_background(const struct program *p)
 static void read_input(struct program *p)
 {
     const struct timeval often = {.tv_usec = BLOCKED_MS * 1000};
-
     setitimer(ITIMER_REAL, &(struct itimerval){often, often}, NULL);
     lines_read(&p->in);
     setitimer(ITIMER_REAL, &(struct itimerval){.it_value = {0}}, NULL);
@@ -192,35 +194,36 @@ static void wait(struct program *p, bool more)
         [FD_OUT] = {.events = POLLIN},
     };
     int timeout = -1;
-
     if (p->stdin_open && !p->in.ended && !p->pending && wants_lines(p)) {
-        if (is_in_background(p))
+        if (is_in_background(p)) {
             timeout = BACKGROUND_MS;
-        else
+        } else {
             fds[FD_IN].fd = p->in.fd;
+        }
     }
     if (p->quitting) {
         int64_t left = p->quit_by - clock_ms();
-
         timeout = left > 0 ? (int)left : 0;
     }
     fds[FD_OUT].fd = output_sleep_begin(&p->out);
     poll(fds, FD_COUNT, more || fds[FD_OUT].fd < 0 ? 0 : timeout);
     output_sleep_end(&p->out);
     p->has_room |= fds[FD_ROOM].revents != 0;
-    if (fds[FD_SIGNALS].revents)
+    if (fds[FD_SIGNALS].revents) {
         take_signals(p);
-    if (fds[FD_IN].revents)
+    }
+    if (fds[FD_IN].revents) {
         read_input(p);
+    }
 }
 
 /* One message may be as long as many pipes full: its reader gets on though we take no other meanwhile. */
 static void tell_progress(struct program *p)
 {
     size_t left = output_size(&p->out);
-
-    if (left < p->unwritten)
+    if (left < p->unwritten) {
         kith_getting_on(p->node);
+    }
     p->unwritten = left;
 }
 
@@ -228,14 +231,15 @@ static void run(struct program *p)
 {
     while (!p->ended && !(p->quitting && clock_ms() >= p->quit_by)) {
         bool more = take_items(p);
-
         take_lines(p);
         output_write(&p->out);
         tell_progress(p);
-        if (p->out.error && !p->quitting)
+        if (p->out.error && !p->quitting) {
             quit(p); /* nobody reads what we say */
-        if (!p->ended)
+        }
+        if (!p->ended) {
             wait(p, more);
+        }
     }
 }
 
@@ -244,7 +248,6 @@ static void run(struct program *p)
 static bool input_is_alive(int fd)
 {
     struct stat s;
-
     return fstat(fd, &s) == 0 && (S_ISFIFO(s.st_mode) || S_ISSOCK(s.st_mode) || isatty(fd));
 }
 
@@ -256,7 +259,6 @@ static void wake_up(int number)
 static bool prepare(struct program *p, const struct options *o)
 {
     sigset_t signals;
-
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
@@ -281,8 +283,9 @@ static bool prepare(struct program *p, const struct options *o)
 /* With the node's log, and `why` as the last line. */
 static int end_log(struct log_writer *log, const char *why)
 {
-    if (why)
+    if (why) {
         log_writer_plain(log, why);
+    }
     log_writer_end(log, FLUSH_MS);
     return why ? EXIT_FAILURE : EXIT_SUCCESS;
 }
@@ -290,18 +293,17 @@ static int end_log(struct log_writer *log, const char *why)
 static void end_output(struct program *p)
 {
     int64_t soon = clock_ms() + OUTPUT_STILL_MS;
-
     output_fini(&p->out, p->quit_by > soon ? p->quit_by : soon);
-    if (p->out.left > 0 && !p->out.error)
+    if (p->out.left > 0 && !p->out.error) {
         log_line(&p->log_sink, LOG_LEVEL_WARNING, "standard output: the last %zu bytes were not read",
                  p->out.left);
+    }
 }
 
 /* Runs the node; NULL, or why it could not go on. */
 static const char *serve_node(struct program *p, const struct options *o, char *why, size_t why_size)
 {
     bool prepared = prepare(p, o);
-
     if (prepared) {
         run(p);
         p->front.close(&p->front);
@@ -309,12 +311,13 @@ static const char *serve_node(struct program *p, const struct options *o, char *
     end_output(p);
     kith_close(p->node);
     lines_fini(&p->in);
-    if (!prepared)
+    if (!prepared) {
         snprintf(why, why_size, "kith: out of memory");
-    else if (p->out.error && !output_has_no_reader(&p->out))
+    } else if (p->out.error && !output_has_no_reader(&p->out)) {
         snprintf(why, why_size, "kith: standard output: %s", strerror(p->out.error));
-    else
+    } else {
         return NULL;
+    }
     return why;
 }
 
@@ -326,15 +329,15 @@ static void log_to_writer(void *writer, enum kith_log_level level, const char *l
 static int serve(struct options *o)
 {
     struct program p = {.signals = -1, .log = log_writer_start(STDERR_FILENO)};
-    char error[KITH_ERROR_MAX], why[KITH_ERROR_MAX + 64];
-
     if (!p.log || !output_init(&p.out, STDOUT_FILENO)) {
         fprintf(stderr, "kith: no memory, or no thread, for what is to be written\n");
         log_writer_end(p.log, FLUSH_MS);
         return EXIT_FAILURE;
     }
     p.log_sink = (struct log_sink){.line = log_writer_line, .context = p.log, .level = o->config.log_level};
+    char error[KITH_ERROR_MAX];
     p.node = kith_open_options(o, log_to_writer, p.log, error, sizeof error);
+    char why[KITH_ERROR_MAX + 64];
     if (!p.node) {
         output_fini(&p.out, 0);
         snprintf(why, sizeof why, "kith: %s", error);
@@ -349,10 +352,9 @@ static int serve(struct options *o)
 static bool open_standard_descriptors(void)
 {
     int fd;
-
-    do
+    do {
         fd = open("/dev/null", O_RDWR);
-    while (fd >= 0 && fd <= STDERR_FILENO);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
     return fd >= 0 && close(fd) == 0;
 }
 
@@ -365,12 +367,14 @@ static int bad_configuration(const char *error)
 /* What needs to know who the node is. */
 static int start(struct options *o)
 {
-    char error[OPTIONS_ERROR_MAX], id[PEER_ID_TEXT_MAX];
-
-    if (open_ready(o, error, sizeof error) < 0)
+    char error[OPTIONS_ERROR_MAX];
+    if (open_ready(o, error, sizeof error) < 0) {
         return bad_configuration(error);
-    if (!o->show_identity)
+    }
+    if (!o->show_identity) {
         return serve(o);
+    }
+    char id[PEER_ID_TEXT_MAX];
     printf("%s\n", peer_id_format(&o->config.terms.id, id, sizeof id));
     return EXIT_SUCCESS;
 }
@@ -387,29 +391,32 @@ static void ignore_signals(void)
 /* What was printed before there is a node. */
 static int flush_stdout(int status)
 {
-    if ((fflush(stdout) == 0 && !ferror(stdout)) || errno == EPIPE)
+    if ((fflush(stdout) == 0 && !ferror(stdout)) || errno == EPIPE) {
         return status;
+    }
     fprintf(stderr, "kith: standard output: %s\n", strerror(errno));
     return EXIT_FAILURE;
 }
 
 int main(int argc, char **argv)
 {
+    int status = EXIT_SUCCESS;
+    if (!open_standard_descriptors()) {
+        return EXIT_FAILURE;
+    }
+    ignore_signals();
     char error[OPTIONS_ERROR_MAX];
     struct options o;
-    int status = EXIT_SUCCESS;
-
-    if (!open_standard_descriptors())
-        return EXIT_FAILURE;
-    ignore_signals();
-    if (options_parse(&o, argc, argv, error, sizeof error) < 0)
+    if (options_parse(&o, argc, argv, error, sizeof error) < 0) {
         return bad_configuration(error);
-    if (o.show_help)
+    }
+    if (o.show_help) {
         options_help(&o, stdout);
-    else if (o.show_version)
+    } else if (o.show_version) {
         printf("kith %s\n", kith_version());
-    else
+    } else {
         status = start(&o);
+    }
     options_free(&o);
     return flush_stdout(status);
 }

@@ -235,11 +235,11 @@ void option_defaults(struct options *o, const struct protocol *p)
 {
     char bad[OPTION_VALUE_MAX + TEXT_SHOWN_MAX]; /* the tests see to it that every default can be read */
     for (size_t i = 0; i < ROWS; i++) {
-        if (table[i].standard != NULL && (table[i].marks & OPTION_TOLD) == 0) {
+        if (table[i].standard && (table[i].marks & OPTION_TOLD) == 0) {
             option_read(&table[i], table[i].standard, (char *)o + table[i].place, bad, sizeof bad);
         }
     }
-    if (p != NULL) {
+    if (p) {
         o->config.protocol = p;
         o->config.merits = p->merits;
         o->config.terms.timings = p->timings;

@@ -39,10 +39,10 @@ static bool scan_number(const char *text, const struct unit *units, int64_t *num
         return false;
     }
     if (*p != '\0') {
-        while (units->suffix != NULL && !text_equal(p, units->suffix)) {
+        while (units->suffix && !text_equal(p, units->suffix)) {
             units++;
         }
-        if (units->suffix == NULL || __builtin_mul_overflow(n, units->factor, &n)) {
+        if (!units->suffix || __builtin_mul_overflow(n, units->factor, &n)) {
             return false;
         }
     }
@@ -54,11 +54,11 @@ static bool scan_number(const char *text, const struct unit *units, int64_t *num
 static const char *format_number(const struct option *op, int64_t n, char buf[OPTION_VALUE_MAX])
 {
     const struct unit *best = NULL;
-    for (const struct unit *u = units_of(op); u->suffix != NULL && n != 0; u++) {
+    for (const struct unit *u = units_of(op); u->suffix && n != 0; u++) {
         best = n % u->factor == 0 ? u : best;
     }
-    snprintf(buf, OPTION_VALUE_MAX, "%lld%s", (long long)(best == NULL ? n : n / best->factor),
-             best == NULL ? "" : best->suffix);
+    snprintf(buf, OPTION_VALUE_MAX, "%lld%s", (long long)(best ? n / best->factor : n),
+             best ? best->suffix : "");
     return buf;
 }
 
@@ -79,16 +79,16 @@ static void store_integer(const struct option *op, int64_t n, void *place)
 int64_t option_integer(const struct option *op, const void *place)
 {
     uint16_t n16;
-    uint32_t n32;
-    int64_t n;
     if (op->size == sizeof n16) {
         memcpy(&n16, place, sizeof n16);
         return n16;
     }
+    uint32_t n32;
     if (op->size == sizeof n32) {
         memcpy(&n32, place, sizeof n32);
         return op->least < 0 ? (int64_t)(int32_t)n32 : (int64_t)n32;
     }
+    int64_t n;
     memcpy(&n, place, sizeof n);
     return n;
 }
@@ -100,7 +100,7 @@ static int read_switch(const char *text, void *place, char *bad, size_t bad_size
         char shown[TEXT_SHOWN_MAX];
         return text_fail(bad, bad_size, "'%s' is neither true nor false", text_shown(text, shown));
     }
-    if (place != NULL) {
+    if (place) {
         memcpy(place, &on, sizeof on);
     }
     return 0;
@@ -115,7 +115,7 @@ static int read_number(const struct option *op, const char *text, void *place, c
         return text_fail(bad, bad_size, "'%s' is not a %s from %s to %s", text_shown(text, shown), what,
                          format_number(op, op->least, least), format_number(op, op->most, most));
     }
-    if (place != NULL) {
+    if (place) {
         store_integer(op, n, place);
     }
     return 0;
@@ -124,9 +124,9 @@ static int read_number(const struct option *op, const char *text, void *place, c
 static int read_choice(const struct option *op, const char *text, void *place, char *bad, size_t bad_size)
 {
     char names[OPTION_VALUE_MAX] = "";
-    for (const struct option_choice *c = op->choices; c->name != NULL; c++) {
+    for (const struct option_choice *c = op->choices; c->name; c++) {
         if (text_equal(text, c->name)) {
-            if (place != NULL) {
+            if (place) {
                 store_integer(op, c->value, place);
             }
             return 0;
@@ -148,7 +148,7 @@ static bool url_is_good(const char *text)
     }
     for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
         const char *rest = text_after(text, schemes[i]);
-        if (rest != NULL && *rest != '\0' && strchr(text, ' ') == NULL) {
+        if (rest && *rest != '\0' && !strchr(text, ' ')) {
             return true;
         }
     }
@@ -173,7 +173,7 @@ static int read_text(const struct option *op, const char *text, void *place, cha
     if (op->type == OPTION_URL && !url_is_good(text)) {
         return text_fail(bad, bad_size, "'%s' is not a https, http or file URL", text_shown(text, shown));
     }
-    if (place != NULL) {
+    if (place) {
         memcpy(place, text, length + 1);
     }
     return 0;
@@ -183,11 +183,11 @@ static int read_text(const struct option *op, const char *text, void *place, cha
 static bool ip_of_interface(struct ip *ip, const char *text)
 {
     const char *zone = strchr(text, '%');
-    unsigned index = zone == NULL ? 0 : if_nametoindex(zone + 1);
-    char numbered[IP_TEXT_MAX + 16];
+    unsigned index = zone ? if_nametoindex(zone + 1) : 0;
     if (index == 0 || zone - text >= IP_TEXT_MAX) {
         return false;
     }
+    char numbered[IP_TEXT_MAX + 16];
     snprintf(numbered, sizeof numbered, "%.*s%%%u", (int)(zone - text), text, index);
     return ip_parse(ip, numbered);
 }
@@ -199,7 +199,7 @@ static int read_ip(const char *text, void *place, char *bad, size_t bad_size)
         char shown[TEXT_SHOWN_MAX];
         return text_fail(bad, bad_size, "'%s' is not an IP address", text_shown(text, shown));
     }
-    if (place != NULL) {
+    if (place) {
         memcpy(place, &ip, sizeof ip);
     }
     return 0;
@@ -227,7 +227,7 @@ static int read_addresses(const struct option *op, const char *text, void *place
         address_list_free(&list);
         return -1;
     }
-    if (place == NULL) {
+    if (!place) {
         address_list_free(&list);
     } else {
         memcpy(place, &list, sizeof list);
@@ -238,14 +238,14 @@ static int read_addresses(const struct option *op, const char *text, void *place
 static int read_protocol(const char *text, void *place, char *bad, size_t bad_size)
 {
     const struct protocol *p = protocol_find(text);
-    if (p != NULL) {
-        if (place != NULL) {
+    if (p) {
+        if (place) {
             memcpy(place, &p, sizeof p);
         }
         return 0;
     }
     char names[OPTION_VALUE_MAX] = "";
-    for (size_t i = 0; (p = protocol_at(i)) != NULL; i++) {
+    for (size_t i = 0; (p = protocol_at(i)); i++) {
         size_t n = strlen(names);
         snprintf(names + n, sizeof names - n, "%s%s", i == 0 ? "" : ", ", p->name);
     }
@@ -282,10 +282,10 @@ int option_read(const struct option *op, const char *text, void *place, char *ba
 static const char *format_choice(const struct option *op, int64_t n, char buf[OPTION_VALUE_MAX])
 {
     const struct option_choice *c = op->choices;
-    while (c->name != NULL && c->value != n) {
+    while (c->name && c->value != n) {
         c++;
     }
-    snprintf(buf, OPTION_VALUE_MAX, "%s", c->name == NULL ? "" : c->name);
+    snprintf(buf, OPTION_VALUE_MAX, "%s", c->name ? c->name : "");
     return buf;
 }
 
@@ -306,7 +306,7 @@ const char *option_format(const struct option *op, const void *place, char buf[O
         return format_choice(op, option_integer(op, place), buf);
     case OPTION_PROTOCOL:
         memcpy(&p, place, sizeof p);
-        snprintf(buf, OPTION_VALUE_MAX, "%s", p == NULL ? "" : p->name);
+        snprintf(buf, OPTION_VALUE_MAX, "%s", p ? p->name : "");
         return buf;
     case OPTION_TEXT:
     case OPTION_PATH:

@@ -35,13 +35,13 @@ void options_free(struct options *o)
 /* `a` may be NULL; else a space comes between. NULL if memory is short. */
 static char *join(const char *a, const char *b)
 {
-    size_t na = a == NULL ? 0 : strlen(a) + 1;
+    size_t na = a ? strlen(a) + 1 : 0;
     size_t nb = strlen(b) + 1;
     char *joined = malloc(na + nb);
-    if (joined == NULL) {
+    if (!joined) {
         return NULL;
     }
-    if (a != NULL) {
+    if (a) {
         memcpy(joined, a, na);
         joined[na - 1] = ' ';
     }
@@ -55,7 +55,7 @@ static int collect(struct options *o, const struct option *op, unsigned origin, 
 {
     char **place = &o->given[option_index(op)][origin];
     char *text = join(op->type == OPTION_ADDRESSES ? *place : NULL, value);
-    if (text == NULL) {
+    if (!text) {
         return text_fail(bad, bad_size, "out of memory");
     }
     if (option_read(op, text, NULL, bad, bad_size) != 0) {
@@ -74,7 +74,7 @@ int options_copy(struct options *to, const struct options *from, char *error, si
     for (size_t i = 0; i < OPTIONS_MOST; i++) {
         for (size_t j = 0; j < ORIGIN_COUNT; j++) {
             const char *text = from->given[i][j];
-            if (text != NULL && (to->given[i][j] = strdup(text)) == NULL) {
+            if (text && !(to->given[i][j] = strdup(text))) {
                 options_free(to);
                 return text_fail(error, error_size, "out of memory");
             }
@@ -85,11 +85,12 @@ int options_copy(struct options *to, const struct options *from, char *error, si
 
 int options_set(struct options *o, const char *name, const char *value, char *error, size_t error_size)
 {
-    char bad[BAD_MAX], shown[TEXT_SHOWN_MAX];
+    char shown[TEXT_SHOWN_MAX];
     const struct option *op = option_find(name);
-    if (op == NULL) {
+    if (!op) {
         return text_fail(error, error_size, "%s: no such option", text_shown(name, shown));
     }
+    char bad[BAD_MAX];
     if (collect(o, op, ORIGIN_FLAG, value, bad, sizeof bad) != 0) {
         return text_fail(error, error_size, "%s: %s", name, bad);
     }
@@ -99,26 +100,28 @@ int options_set(struct options *o, const char *name, const char *value, char *er
 /* Takes the flag at argv[*i]; *i moves on to its last argument. argv ends with a NULL. */
 static int take_flag(struct options *o, char *const *argv, int *i, char *error, size_t error_size)
 {
-    char name[32], bad[BAD_MAX], shown[TEXT_SHOWN_MAX];
     const char *flag = argv[*i] + (argv[*i][0] == '-');
     flag += flag > argv[*i] && *flag == '-';
     const char *equals = strchr(flag, '=');
-    size_t length = equals == NULL ? strlen(flag) : (size_t)(equals - flag);
+    size_t length = equals ? (size_t)(equals - flag) : strlen(flag);
+    char shown[TEXT_SHOWN_MAX];
     if (flag == argv[*i] || length == 0) {
         return text_fail(error, error_size, "'%s' is not a flag", text_shown(argv[*i], shown));
     }
     /* A name that does not fit is none of ours; cut, it would still have to be told from one. */
+    char name[32];
     size_t kept = length < sizeof name ? length : 0;
     memcpy(name, flag, kept);
     name[kept] = '\0';
     const struct option *op = option_find(name);
-    if (op == NULL) {
+    if (!op) {
         return text_fail(error, error_size, "%s: no such flag", text_shown(argv[*i], shown));
     }
-    const char *value = equals != NULL ? equals + 1 : op->type == OPTION_SWITCH ? "true" : argv[++*i];
-    if (value == NULL) {
+    const char *value = equals ? equals + 1 : op->type == OPTION_SWITCH ? "true" : argv[++*i];
+    if (!value) {
         return text_fail(error, error_size, "-%s: its value is missing", name);
     }
+    char bad[BAD_MAX];
     if (collect(o, op, ORIGIN_FLAG, value, bad, sizeof bad) != 0) {
         return text_fail(error, error_size, "-%s: %s", name, bad);
     }
@@ -132,13 +135,13 @@ static const struct option *find_key(const char *key, unsigned *origin)
 {
     const struct option *op = option_find_any_case(key);
     *origin = ORIGIN_FILE;
-    if (op != NULL) {
+    if (op) {
         return (op->marks & OPTION_FLAG_ONLY) == 0 ? op : NULL;
     }
     for (unsigned n = 0; n < NETWORK_CHOICES; n++) {
         const char *rest = text_after(key, network_choice_name((enum network_choice)n));
-        for (size_t i = 0; rest != NULL && (op = option_at(i)) != NULL; i++) {
-            if (op->by_network != NULL && text_equal(rest, op->by_network)) {
+        for (size_t i = 0; rest && (op = option_at(i)); i++) {
+            if (op->by_network && text_equal(rest, op->by_network)) {
                 *origin = ORIGIN_FILE_NETWORK + n;
                 return op;
             }
@@ -157,10 +160,10 @@ struct loading {
 /* Names a key in the notice while there is room; what has no room is counted. */
 static void note_passed_over(struct loading *l, const char *key)
 {
-    char shown[TEXT_SHOWN_MAX];
     char *notice = l->o->notice;
     size_t used = strlen(notice);
     l->passed_over++;
+    char shown[TEXT_SHOWN_MAX];
     text_shown(key, shown);
     if (l->named + 1 == l->passed_over &&
         used + strlen(shown) + sizeof ", and 1000000 more" < OPTIONS_NOTICE_MAX) {
@@ -175,10 +178,10 @@ static int take_entry(void *context, const char *key, const char *value, char *b
     struct loading *l = context;
     unsigned origin;
     const struct option *op = find_key(key, &origin);
-    if (l->only != NULL && op != l->only) {
+    if (l->only && op != l->only) {
         return 0;
     }
-    if (op == NULL) {
+    if (!op) {
         note_passed_over(l, key);
         return 0;
     }
@@ -208,11 +211,11 @@ static int path_in_home(const struct options *o, const char *name, char path[CON
 static const char *setting(const struct options *o, const struct option *op)
 {
     char *const *given = o->given[option_index(op)];
-    if (given[ORIGIN_FLAG] != NULL) {
+    if (given[ORIGIN_FLAG]) {
         return given[ORIGIN_FLAG];
     }
     const char *by_network = given[ORIGIN_FILE_NETWORK + o->network];
-    return by_network != NULL ? by_network : given[ORIGIN_FILE];
+    return by_network ? by_network : given[ORIGIN_FILE];
 }
 
 static int apply(struct options *o, const char *name, char *error, size_t error_size)
@@ -220,7 +223,7 @@ static int apply(struct options *o, const char *name, char *error, size_t error_
     char bad[BAD_MAX];
     const struct option *op = option_find(name);
     const char *text = setting(o, op);
-    if (text != NULL && option_read(op, text, (char *)o + op->place, bad, sizeof bad) != 0) {
+    if (text && option_read(op, text, (char *)o + op->place, bad, sizeof bad) != 0) {
         return text_fail(error, error_size, "-%s: %s", op->name, bad);
     }
     return 0;
@@ -229,7 +232,7 @@ static int apply(struct options *o, const char *name, char *error, size_t error_
 static int settle_home(struct options *o, char *error, size_t error_size)
 {
     const char *home = getenv("HOME");
-    bool known = home != NULL && *home != '\0';
+    bool known = home && *home != '\0';
     if (known && strlen(home) + sizeof "/.kith" > sizeof o->home) {
         return text_fail(error, error_size, "-home: the path in HOME is too long");
     }
@@ -248,7 +251,7 @@ static int settle_config_path(struct options *o, char *error, size_t error_size)
 
 static bool config_is_given(const struct options *o)
 {
-    return setting(o, option_find("config")) != NULL;
+    return setting(o, option_find("config"));
 }
 
 static int read_config(const struct options *o, struct loading *l, char *error, size_t error_size)
@@ -291,20 +294,20 @@ static int settle_network(struct options *o, char *error, size_t error_size)
     if (apply(o, "network", error, error_size) != 0 || apply(o, "customnet", error, error_size) != 0) {
         return -1;
     }
-    enum option_origin named = network[ORIGIN_FLAG] != NULL ? ORIGIN_FLAG : ORIGIN_FILE;
-    bool is_named = network[named] != NULL;
-    bool has_custom = custom[ORIGIN_FLAG] != NULL || custom[ORIGIN_FILE] != NULL;
+    enum option_origin named = network[ORIGIN_FLAG] ? ORIGIN_FLAG : ORIGIN_FILE;
+    bool is_named = network[named];
+    bool has_custom = custom[ORIGIN_FLAG] || custom[ORIGIN_FILE];
     if (o->network == NETWORK_CUSTOM && !has_custom) {
         return text_fail(error, error_size, "-network: CUSTOM needs the network's name, -customnet");
     }
     if (o->network == NETWORK_CUSTOM || !has_custom) {
         return 0;
     }
-    if (is_named && custom[named] != NULL) {
+    if (is_named && custom[named]) {
         return text_fail(error, error_size, "-customnet: the network is %s, not CUSTOM",
                          network_choice_name(o->network));
     }
-    if (!is_named || custom[ORIGIN_FLAG] != NULL) {
+    if (!is_named || custom[ORIGIN_FLAG]) {
         o->network = NETWORK_CUSTOM;
     }
     return 0;
@@ -315,7 +318,7 @@ static int find_network(struct options *o, char *error, size_t error_size)
 {
     const char *name = network_choice_name(o->network);
     const char *custom = o->network == NETWORK_CUSTOM ? o->customnet : NULL;
-    for (unsigned n = 0; custom != NULL && n < NETWORK_CHOICES; n++) {
+    for (unsigned n = 0; custom && n < NETWORK_CHOICES; n++) {
         if (text_equal(custom, network_choice_name((enum network_choice)n))) {
             return text_fail(error, error_size, "-customnet: %s is no name for a custom network", custom);
         }
@@ -343,7 +346,7 @@ static int settle_versions(struct options *o, char *error, size_t error_size)
         which = "protocolVersionMinimum";
         bad = t->version_minimum;
     }
-    if (which != NULL) {
+    if (which) {
         return text_fail(error, error_size, "-%s: protocol %s has no version %u, but %u to %u", which,
                          p->name, (unsigned)bad, (unsigned)p->version_lowest, (unsigned)p->version_highest);
     }
@@ -388,7 +391,7 @@ static void name_peers_file(const struct config *c, char *name, size_t name_size
     size_t n = (size_t)snprintf(name, name_size, "peers-%s%s", is_default ? "" : c->protocol->name,
                                 is_default ? "" : "-");
     for (const char *p = c->terms.network.name; *p != '\0'; p++) {
-        bool is_plain = strchr(plain, *p) != NULL;
+        bool is_plain = strchr(plain, *p);
         n += (size_t)(is_plain ? snprintf(name + n, name_size - n, "%c", *p)
                                : snprintf(name + n, name_size - n, "%%%02X", (unsigned)(unsigned char)*p));
     }
@@ -405,11 +408,11 @@ static int settle_given_path(const struct options *o, const char *given, char pa
 
 static int settle_peers_file(struct options *o, char *error, size_t error_size)
 {
-    char name[CONFIG_PATH_MAX];
     const char *given = setting(o, option_find("peersFile"));
-    if (given != NULL) {
+    if (given) {
         return settle_given_path(o, given, o->config.peers_file, error, error_size);
     }
+    char name[CONFIG_PATH_MAX];
     name_peers_file(&o->config, name, sizeof name);
     return path_in_home(o, name, o->config.peers_file, error, error_size);
 }
@@ -425,13 +428,13 @@ static int settle_identity_file(struct options *o, char *error, size_t error_siz
                                  : text_fail(error, error_size, "-identity: protocol %s has no identities",
                                              c->protocol->name);
     }
-    if (given != NULL) {
+    if (given) {
         return settle_given_path(o, given, o->identity_file, error, error_size);
     }
     const char *slash = strrchr(c->peers_file, '/');
-    int length = (int)(slash == NULL ? strlen(o->home) : (size_t)(slash - c->peers_file));
+    int length = (int)(slash ? (size_t)(slash - c->peers_file) : strlen(o->home));
     int written = snprintf(o->identity_file, sizeof o->identity_file, "%.*s/identity-%s.key", length,
-                           slash == NULL ? o->home : c->peers_file, c->protocol->name);
+                           slash ? c->peers_file : o->home, c->protocol->name);
     if (written < 0 || (size_t)written >= sizeof o->identity_file) {
         return text_fail(error, error_size,
                          "-identityFile: its path beside the peers file would be too long");
@@ -490,10 +493,10 @@ int options_read_peers(const struct options *o, const char *text, struct address
 static int list_file_peers(const struct options *o, struct address_list *list, char *bad, size_t bad_size)
 {
     char *const *given = o->given[option_index(option_find("peers"))];
-    const char *any = given[ORIGIN_FILE] == NULL ? "" : given[ORIGIN_FILE];
+    const char *any = given[ORIGIN_FILE] ? given[ORIGIN_FILE] : "";
     const char *ours = given[ORIGIN_FILE_NETWORK + o->network];
-    char *all = join(any, ours == NULL ? "" : ours);
-    if (all == NULL) {
+    char *all = join(any, ours ? ours : "");
+    if (!all) {
         return text_fail(bad, bad_size, "out of memory");
     }
     int result = options_read_peers(o, all, list, bad, bad_size);
@@ -505,7 +508,7 @@ static int list_peers(struct options *o, char *error, size_t error_size)
 {
     char bad[BAD_MAX];
     const char *flags = o->given[option_index(option_find("peers"))][ORIGIN_FLAG];
-    if ((flags != NULL && options_read_peers(o, flags, &o->config.special_flags, bad, sizeof bad) != 0) ||
+    if ((flags && options_read_peers(o, flags, &o->config.special_flags, bad, sizeof bad) != 0) ||
         list_file_peers(o, &o->config.special_file, bad, sizeof bad) != 0) {
         return text_fail(error, error_size, "-peers: %s", bad);
     }
@@ -516,8 +519,8 @@ static int list_bootstrap(struct options *o, char *error, size_t error_size)
 {
     char bad[BAD_MAX];
     const char *given = setting(o, option_find("bootstrap"));
-    const char *text = given != NULL ? given : o->config.terms.network.bootstrap;
-    if (text != NULL && read_list(o, "bootstrap", text, &o->config.bootstrap, bad, sizeof bad) != 0) {
+    const char *text = given ? given : o->config.terms.network.bootstrap;
+    if (text && read_list(o, "bootstrap", text, &o->config.bootstrap, bad, sizeof bad) != 0) {
         return text_fail(error, error_size, "-bootstrap: %s", bad);
     }
     return 0;
@@ -525,7 +528,7 @@ static int list_bootstrap(struct options *o, char *error, size_t error_size)
 
 static int apply_all(struct options *o, char *error, size_t error_size)
 {
-    for (size_t i = 0; option_at(i) != NULL; i++) {
+    for (size_t i = 0; option_at(i); i++) {
         const struct option *op = option_at(i);
         /* The lists of addresses add up, and the network was settled together with its name. */
         bool apart = op->type == OPTION_ADDRESSES || op == option_find("network");
@@ -534,7 +537,7 @@ static int apply_all(struct options *o, char *error, size_t error_size)
         }
     }
     /* "::" is what people write for everything. */
-    o->config.has_bind = setting(o, option_find("bind")) != NULL && !ip_is_unspecified_v6(&o->config.bind);
+    o->config.has_bind = setting(o, option_find("bind")) && !ip_is_unspecified_v6(&o->config.bind);
     o->config.exclusive = o->config.exclusive || o->config.exclusive_in;
     /* With none at once, nothing would ever be read. */
     if (o->config.terms.limits.burst == 0) {

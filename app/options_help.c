@@ -17,7 +17,7 @@ static const char *const group_titles[GROUP_COUNT] = {
 
 static const char *takes(const struct option *op)
 {
-    if (op->takes != NULL) {
+    if (op->takes) {
         return op->takes;
     }
     switch (op->type) {
@@ -49,7 +49,7 @@ static void print_flag(const struct option *op, FILE *out)
 {
     fprintf(out, "  -%s", op->name);
     const char *separator = " ";
-    for (const struct option_choice *c = op->choices; c != NULL && c->name != NULL; c++) {
+    for (const struct option_choice *c = op->choices; c && c->name; c++) {
         if (!c->hidden) {
             fprintf(out, "%s%s", separator, c->name);
             separator = "|";
@@ -96,7 +96,7 @@ void options_help(const struct options *o, FILE *out)
     option_defaults(&defaults, NULL);
     const struct option *protocol = option_find("protocol");
     const char *name = o->given[option_index(protocol)][ORIGIN_FLAG];
-    const struct protocol *p = name != NULL ? protocol_find(name) : defaults.config.protocol;
+    const struct protocol *p = name ? protocol_find(name) : defaults.config.protocol;
     option_defaults(&defaults, p);
 
     fputs("usage: kith [-flag value | -flag=value | -switch] ...\n"
@@ -106,7 +106,7 @@ void options_help(const struct options *o, FILE *out)
           out);
     for (unsigned group = 0; group < GROUP_COUNT; group++) {
         fprintf(out, "\n%s:\n", group_titles[group]);
-        for (size_t i = 0; option_at(i) != NULL; i++) {
+        for (size_t i = 0; option_at(i); i++) {
             if (option_at(i)->group == group) {
                 print_option(option_at(i), &defaults, out);
             }

@@ -38,10 +38,8 @@ struct output_thread {
 static void write_block(struct output_thread *t)
 {
     size_t written = 0;
-
     while (written < t->size && t->error == 0) {
         size_t left = t->size - written, n = left < t->chunk ? left : t->chunk;
-
         t->error = writing_write(t->fd, t->block + written, n);
         written += n;
         /* Relaxed: a count, by which main sees that there is progress. */
@@ -57,7 +55,6 @@ static void write_block(struct output_thread *t)
 static bool has_block(const void *self)
 {
     const struct output_thread *t = self;
-
     /* Acquire: without it the thread could read the block as it was before it was given, and main as it was
      * before it was written. */
     return atomic_load_explicit(&t->given, memory_order_acquire);
@@ -66,18 +63,17 @@ static bool has_block(const void *self)
 static void run(void *self)
 {
     struct output_thread *t = self;
-
     writing_begin();
     for (;;) {
         /* Looked at before the block, so that one that was given before the end is written. */
         bool ending = worker_stopped(&t->worker);
-
-        if (has_block(t))
+        if (has_block(t)) {
             write_block(t);
-        else if (ending)
+        } else if (ending) {
             return;
-        else
+        } else {
             worker_sleep(&t->worker, has_block, NULL, 0, WORKER_NEVER);
+        }
     }
 }
 
@@ -94,15 +90,16 @@ static void free_thread(struct output_thread *t)
 static struct output_thread *start_thread(int fd)
 {
     struct output_thread *t = aligned_alloc(_Alignof(struct output_thread), sizeof *t);
-    struct stat s;
-
-    if (!t)
+    if (!t) {
         return NULL;
+    }
     memset(t, 0, sizeof *t);
     t->fd = fd;
+    struct stat s;
     t->chunk = fstat(fd, &s) == 0 && S_ISREG(s.st_mode) ? SIZE_MAX : PIPE_BUF;
-    if (bell_init(&t->main_bell) == 0 && worker_start(&t->worker, "kith-output", 0, run, t) == 0)
+    if (bell_init(&t->main_bell) == 0 && worker_start(&t->worker, "kith-output", 0, run, t) == 0) {
         return t;
+    }
     free_thread(t);
     return NULL;
 }
@@ -110,7 +107,7 @@ static struct output_thread *start_thread(int fd)
 bool output_init(struct output *o, int fd)
 {
     *o = (struct output){.thread = start_thread(fd), .is_terminal = isatty(fd)};
-    return o->thread != NULL;
+    return o->thread;
 }
 
 static bool is_idle(const struct output_thread *t)
@@ -123,13 +120,13 @@ static bool is_idle(const struct output_thread *t)
 static bool make_room(struct output *o, size_t size)
 {
     size_t capacity = o->capacity ? o->capacity : 4096;
-    char *text;
-
-    while (capacity - o->size < size)
+    while (capacity - o->size < size) {
         capacity *= 2;
-    text = realloc(o->text, capacity);
-    if (!text)
+    }
+    char *text = realloc(o->text, capacity);
+    if (!text) {
         return false;
+    }
     o->text = text;
     o->capacity = capacity;
     return true;
@@ -137,8 +134,9 @@ static bool make_room(struct output *o, size_t size)
 
 void output_add(struct output *o, const char *text, size_t size)
 {
-    if (o->error)
+    if (o->error) {
         return;
+    }
     if (o->capacity - o->size < size && !make_room(o, size)) {
         o->error = ENOMEM; /* half a line would be worse than none */
         return;
@@ -149,23 +147,22 @@ void output_add(struct output *o, const char *text, size_t size)
 
 void output_printf(struct output *o, const char *format, ...)
 {
-    char text[8192];
     va_list arguments;
-    int n;
-
     va_start(arguments, format);
-    n = vsnprintf(text, sizeof text, format, arguments);
+    char text[8192];
+    int n = vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    if (n > 0)
+    if (n > 0) {
         output_add(o, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
+    }
 }
 
 size_t output_size(const struct output *o)
 {
     const struct output_thread *t = o->thread;
-
-    if (is_idle(t))
+    if (is_idle(t)) {
         return o->size;
+    }
     return o->size + t->size - atomic_load_explicit(&t->written, memory_order_relaxed);
 }
 
@@ -186,7 +183,6 @@ static void give(struct output *o)
     struct output_thread *t = o->thread;
     char *block = t->block;
     size_t capacity = t->capacity;
-
     t->block = o->text;
     t->size = o->size;
     t->capacity = o->capacity;
@@ -208,21 +204,22 @@ static void give(struct output *o)
 void output_write(struct output *o)
 {
     struct output_thread *t = o->thread;
-
-    if (is_idle(t) && !o->error)
+    if (is_idle(t) && !o->error) {
         o->error = t->error;
-    if (is_idle(t) && !o->error && o->size > 0)
+    }
+    if (is_idle(t) && !o->error && o->size > 0) {
         give(o);
+    }
     t->known = atomic_load_explicit(&t->written, memory_order_relaxed);
 }
 
 int output_sleep_begin(struct output *o)
 {
     struct output_thread *t = o->thread;
-
     bell_lie_down(&t->main_bell);
-    if (t->known != atomic_load_explicit(&t->written, memory_order_relaxed))
+    if (t->known != atomic_load_explicit(&t->written, memory_order_relaxed)) {
         return -1;
+    }
     return is_idle(t) && !o->error && (o->size > 0 || t->error) ? -1 : t->main_bell.fd;
 }
 
@@ -237,9 +234,9 @@ void output_sleep_end(struct output *o)
 static void wait_for_thread(struct output *o, int64_t ms)
 {
     int fd = output_sleep_begin(o);
-
-    if (fd >= 0)
+    if (fd >= 0) {
         poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, (int)ms);
+    }
     output_sleep_end(o);
 }
 
@@ -247,22 +244,22 @@ static void flush(struct output *o, int64_t by_ms)
 {
     int64_t now = clock_ms(), still_by = now + OUTPUT_STILL_MS;
     size_t left;
-
     for (output_write(o); (left = output_size(o)) > 0 && !o->error && now < by_ms && now < still_by;) {
         wait_for_thread(o, (by_ms < still_by ? by_ms : still_by) - now);
         output_write(o);
         now = clock_ms();
-        if (output_size(o) < left)
+        if (output_size(o) < left) {
             still_by = now + OUTPUT_STILL_MS;
+        }
     }
 }
 
 void output_fini(struct output *o, int64_t by_ms)
 {
     struct output_thread *t = o->thread;
-
-    if (!t)
+    if (!t) {
         return;
+    }
     flush(o, by_ms);
     o->left = output_size(o);
     if (worker_end(&t->worker, o->left > 0 ? 0 : OUTPUT_STILL_MS)) {

@@ -34,7 +34,7 @@ const char *text_shown(const char *text, char buf[TEXT_SHOWN_MAX])
 bool text_equal(const char *a, const char *b)
 {
     const char *rest = text_after(a, b);
-    return rest != NULL && *rest == '\0';
+    return rest && *rest == '\0';
 }
 
 const char *text_after(const char *text, const char *prefix)

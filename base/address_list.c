@@ -21,10 +21,10 @@ static void tell_bad_entry(const char *entry, size_t length, const char *why, ch
 /* NULL if it is one. A link-local address is on every link: without its interface nobody can dial it. */
 static const char *why_no_address(const char *entry, size_t length, struct address *a)
 {
-    struct endpoint e;
     if (!address_parse_with_id(a, entry, length)) {
         return "is not host:port";
     }
+    struct endpoint e;
     if (address_is_ip(a, &e) && ip_is_link_local(&e.ip) && ip_scope(&e.ip) == 0) {
         return "needs its interface, as in [fe80::1%eth0]:8110";
     }
@@ -46,7 +46,7 @@ static int append(struct address_list *list, size_t *room, const struct address 
                   size_t bad_size)
 {
     struct address *known = find(list, a);
-    if (known != NULL) {
+    if (known) {
         known->id = a->id.size > 0 ? a->id : known->id;
         return 0;
     }
@@ -57,7 +57,7 @@ static int append(struct address_list *list, size_t *room, const struct address 
     if (list->n == *room) {
         size_t more = *room == 0 ? 8 : *room * 2;
         struct address *items = realloc(list->items, more * sizeof *items);
-        if (items == NULL) {
+        if (!items) {
             snprintf(bad, bad_size, "out of memory");
             return -1;
         }
@@ -76,10 +76,10 @@ int address_list_parse(struct address_list *list, const char *text, char *bad, s
         size_t length = strcspn(p, SEPARATORS);
         struct address a;
         const char *why = why_no_address(p, length, &a);
-        if (why != NULL) {
+        if (why) {
             tell_bad_entry(p, length, why, bad, bad_size);
         }
-        if (why != NULL || append(list, &room, &a, bad, bad_size) != 0) {
+        if (why || append(list, &room, &a, bad, bad_size) != 0) {
             address_list_free(list);
             return -1;
         }
@@ -96,5 +96,5 @@ void address_list_free(struct address_list *list)
 
 bool address_list_has(const struct address_list *list, const struct address *a)
 {
-    return find(list, a) != NULL;
+    return find(list, a);
 }

@@ -9,7 +9,6 @@
 static inline int64_t clock_read(clockid_t clock)
 {
     struct timespec t;
-
     clock_gettime(clock, &t);
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }

@@ -27,14 +27,14 @@ static uint64_t bit_of(int fd)
 static void leave_to_parent(void)
 {
     int last = atomic_load_explicit(&highest, memory_order_relaxed);
-
     atomic_fetch_add_explicit(&forks, 1, memory_order_relaxed);
     for (int word = 0; word <= last / WORD_BITS; word++) {
         uint64_t bits = atomic_exchange_explicit(&owned[word], 0, memory_order_relaxed);
-
-        for (int i = 0; bits != 0; i++, bits >>= 1)
-            if (bits & 1)
+        for (int i = 0; bits != 0; i++, bits >>= 1) {
+            if (bits & 1) {
                 close(word * WORD_BITS + i);
+            }
+        }
     }
 }
 
@@ -59,9 +59,9 @@ unsigned descriptors_forks(void)
 int descriptor_own(int fd)
 {
     int last = atomic_load_explicit(&highest, memory_order_relaxed);
-
-    if (fd < 0 || fd >= MOST)
+    if (fd < 0 || fd >= MOST) {
         return fd;
+    }
     while (fd > last && !atomic_compare_exchange_weak_explicit(&highest, &last, fd, memory_order_relaxed,
                                                                memory_order_relaxed))
         ;
@@ -73,7 +73,8 @@ int descriptor_own(int fd)
  * which a child must not close. */
 void descriptor_close(int fd)
 {
-    if (fd >= 0 && fd < MOST)
+    if (fd >= 0 && fd < MOST) {
         atomic_fetch_and_explicit(&owned[fd / WORD_BITS], ~bit_of(fd), memory_order_relaxed);
+    }
     close(fd);
 }

@@ -90,13 +90,13 @@ static bool scope_parse(uint32_t *scope, const char *text)
 static bool v6_parse(struct ip *ip, const char *text, const char *zone)
 {
     char alone[INET6_ADDRSTRLEN];
-    size_t length = zone == NULL ? strlen(text) : (size_t)(zone - text);
-    struct in6_addr v6;
+    size_t length = zone ? (size_t)(zone - text) : strlen(text);
     if (length >= sizeof alone) {
         return false;
     }
     memcpy(alone, text, length);
     alone[length] = '\0';
+    struct in6_addr v6;
     if (inet_pton(AF_INET6, alone, &v6) != 1) {
         return false;
     }
@@ -108,7 +108,6 @@ static bool v6_parse(struct ip *ip, const char *text, const char *zone)
 bool ip_parse(struct ip *ip, const char *text)
 {
     struct in_addr v4;
-    struct ip read;
     if (inet_pton(AF_INET, text, &v4) == 1) {
         memcpy(ip->bytes, mapped_prefix, sizeof mapped_prefix);
         memcpy(ip->bytes + sizeof mapped_prefix, &v4, sizeof v4);
@@ -116,11 +115,12 @@ bool ip_parse(struct ip *ip, const char *text)
     }
     const char *zone = strchr(text, '%');
     uint32_t scope = 0;
+    struct ip read;
     if (!v6_parse(&read, text, zone) ||
-        (zone != NULL && (!ip_is_link_local(&read) || !scope_parse(&scope, zone + 1)))) {
+        (zone && (!ip_is_link_local(&read) || !scope_parse(&scope, zone + 1)))) {
         return false;
     }
-    if (zone != NULL) {
+    if (zone) {
         scope_put(&read, scope);
     }
     *ip = read;
@@ -146,7 +146,7 @@ const char *ip_format(const struct ip *ip, char *buf, size_t size)
         scope_put(&bare, 0);
     }
     const uint8_t *bytes = v4 ? bare.bytes + sizeof mapped_prefix : bare.bytes;
-    if (inet_ntop(v4 ? AF_INET : AF_INET6, bytes, buf, (socklen_t)size) == NULL && size > 0) {
+    if (!inet_ntop(v4 ? AF_INET : AF_INET6, bytes, buf, (socklen_t)size) && size > 0) {
         buf[0] = '\0';
     }
     size_t n = strlen(buf);
@@ -343,7 +343,7 @@ static bool is_scoped(const char *host)
 {
     const char *zone = strchr(host, '%');
     struct ip ip;
-    if (zone == NULL || !v6_parse(&ip, host, zone) || !ip_is_link_local(&ip)) {
+    if (!zone || !v6_parse(&ip, host, zone) || !ip_is_link_local(&ip)) {
         return false;
     }
     size_t length = strlen(zone + 1);
@@ -383,7 +383,7 @@ bool address_from_parts(struct address *a, const char *host, size_t host_length,
 {
     struct address read = {.port = 0};
     /* A NUL inside would hide what follows it from ip_parse. */
-    if (host_length < 1 || host_length > HOST_MAX || memchr(host, '\0', host_length) != NULL ||
+    if (host_length < 1 || host_length > HOST_MAX || memchr(host, '\0', host_length) ||
         !port_parse(&read.port, port, port_length)) {
         return false;
     }
@@ -399,7 +399,7 @@ bool address_from_parts(struct address *a, const char *host, size_t host_length,
 bool address_parse(struct address *a, const char *text, size_t length)
 {
     const char *colon = memrchr(text, ':', length);
-    if (colon == NULL) {
+    if (!colon) {
         return false;
     }
     size_t host_length = (size_t)(colon - text);
@@ -409,7 +409,7 @@ bool address_parse(struct address *a, const char *text, size_t length)
         host_length -= 2;
     }
     /* Brackets go round IPv6 and nothing else; without them "::1:80" would have two readings. */
-    bool has_colon = memchr(text, ':', host_length) != NULL;
+    bool has_colon = memchr(text, ':', host_length);
     if (bracketed != has_colon) {
         return false;
     }
@@ -421,7 +421,7 @@ bool address_parse_with_id(struct address *a, const char *text, size_t length)
 {
     const char *at = memchr(text, '@', length);
     struct peer_id id = {.size = 0};
-    if (at != NULL) {
+    if (at) {
         size_t n = (size_t)(at - text);
         if (!peer_id_parse(&id, text, n)) {
             return false;
@@ -438,7 +438,7 @@ bool address_parse_with_id(struct address *a, const char *text, size_t length)
 
 const char *address_format(const struct address *a, char *buf, size_t size)
 {
-    bool v6 = strchr(a->host, ':') != NULL;
+    bool v6 = strchr(a->host, ':');
     snprintf(buf, size, "%s%s%s:%u", v6 ? "[" : "", a->host, v6 ? "]" : "", (unsigned)a->port);
     return buf;
 }

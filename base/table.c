@@ -34,8 +34,8 @@ size_t table_index(const struct table *t, const void *row)
 static uint32_t *bucket_of(const struct table *t, const void *key)
 {
     unsigned char hash[crypto_shorthash_BYTES];
-    uint64_t number;
     crypto_shorthash(hash, key, t->hash_size, t->hash_key);
+    uint64_t number;
     memcpy(&number, hash, sizeof number);
     return &t->buckets[number & (t->room - 1)];
 }
@@ -86,17 +86,17 @@ static bool grow(struct table *t)
         return false;
     }
     unsigned char *rows = reallocarray(t->rows, room, t->row_size);
-    if (rows == NULL) {
+    if (!rows) {
         return false;
     }
     t->rows = rows;
     uint32_t *next = reallocarray(t->next, room, sizeof *next);
-    if (next == NULL) {
+    if (!next) {
         return false;
     }
     t->next = next;
     uint32_t *buckets = reallocarray(t->buckets, room, sizeof *buckets);
-    if (buckets == NULL) {
+    if (!buckets) {
         return false;
     }
     t->buckets = buckets;

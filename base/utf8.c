@@ -6,12 +6,15 @@
 /* How long a character is by its first byte; 0 for a byte that begins none. */
 static size_t length_of(unsigned char first)
 {
-    if (first < 0x80)
+    if (first < 0x80) {
         return 1;
-    if (first >= 0xc2 && first < 0xe0)
+    }
+    if (first >= 0xc2 && first < 0xe0) {
         return 2;
-    if (first >= 0xe0 && first < 0xf0)
+    }
+    if (first >= 0xe0 && first < 0xf0) {
         return 3;
+    }
     return first >= 0xf0 && first < 0xf5 ? 4 : 0;
 }
 
@@ -20,26 +23,29 @@ size_t utf8_character(const char *text, size_t size)
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
     size_t length = size == 0 ? 0 : length_of((unsigned char)text[0]);
     uint32_t code = length > 1 ? (unsigned char)text[0] & (0x7fu >> length) : 0;
-
-    if (length > size)
+    if (length > size) {
         return 0;
+    }
     for (size_t i = 1; i < length; i++) {
         unsigned char c = (unsigned char)text[i];
-
-        if ((c & 0xc0) != 0x80)
+        if ((c & 0xc0) != 0x80) {
             return 0;
+        }
         code = code << 6 | (c & 0x3f);
     }
-    if (length > 1 && (code < least[length] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)))
+    if (length > 1 && (code < least[length] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))) {
         return 0;
+    }
     return length;
 }
 
 bool utf8_is_valid(const char *text, size_t size)
 {
-    for (size_t n; size > 0; text += n, size -= n)
-        if ((n = utf8_character(text, size)) == 0)
+    for (size_t n; size > 0; text += n, size -= n) {
+        if ((n = utf8_character(text, size)) == 0) {
             return false;
+        }
+    }
     return true;
 }
 
@@ -47,9 +53,9 @@ size_t utf8_harmless(const char *text, size_t size)
 {
     size_t length = utf8_character(text, size);
     unsigned char first = length > 0 ? (unsigned char)text[0] : 0;
-
-    if (first < 0x20 || first == 0x7f)
+    if (first < 0x20 || first == 0x7f) {
         return 0;
+    }
     return first == 0xc2 && (unsigned char)text[1] < 0xa0 ? 0 : length;
 }
 

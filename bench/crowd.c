@@ -67,9 +67,9 @@ static uint32_t address = LOOPBACK;
 static size_t put_varint(unsigned char *to, uint64_t value)
 {
     size_t n = 0;
-
-    for (; value > 127; value >>= 7)
+    for (; value > 127; value >>= 7) {
         to[n++] = (unsigned char)((value & 127) | 128);
+    }
     to[n++] = (unsigned char)value;
     return n;
 }
@@ -77,14 +77,12 @@ static size_t put_varint(unsigned char *to, uint64_t value)
 static size_t put_number(unsigned char *to, unsigned field, uint64_t value)
 {
     size_t n = put_varint(to, field << 3);
-
     return n + put_varint(to + n, value);
 }
 
 static size_t put_bytes(unsigned char *to, unsigned field, const char *bytes, size_t size)
 {
     size_t n = put_varint(to, field << 3 | 2);
-
     n += put_varint(to + n, size);
     memcpy(to + n, bytes, size);
     return n + size;
@@ -97,7 +95,6 @@ static void send_handshake(const struct peer *p, uint16_t port)
     char text[TEXT];
     int digits = snprintf(text, sizeof text, "%u", port);
     size_t n = put_number(body, 1, KIND_HANDSHAKE);
-
     n += put_number(body + n, 2, NETWORK_LOCAL);
     n += put_number(body + n, 3, VERSION);
     n += put_number(body + n, 4, 0x10000U + p->number);
@@ -113,7 +110,6 @@ static void send_pong(const struct peer *p)
 {
     unsigned char out[FRAME_HEAD + PARCEL_HEAD];
     size_t n = put_number(out + FRAME_HEAD, 1, KIND_PONG);
-
     n += put_bytes(out + FRAME_HEAD + n, 2, "Pong", 4);
     frame_head(out, n);
     (void)write_all(p->frames.fd, out, FRAME_HEAD + n);
@@ -125,10 +121,10 @@ static bool take_varint(const unsigned char **at, const unsigned char *end, uint
     *value = 0;
     for (unsigned n = 0; *at < end && n < VARINT_MOST; n++) {
         unsigned char byte = *(*at)++;
-
         *value |= (uint64_t)(byte & 127) << (7 * n);
-        if (byte < 128)
+        if (byte < 128) {
             return true;
+        }
     }
     return false;
 }
@@ -139,11 +135,11 @@ static bool read_parcel(const unsigned char *at, size_t size, uint64_t *kind, co
 {
     const unsigned char *end = at + size;
     uint64_t field, length;
-
     if (!take_varint(&at, end, &field) || field != (1U << 3) || !take_varint(&at, end, kind) ||
         !take_varint(&at, end, &field) || field != (2U << 3 | 2) || !take_varint(&at, end, &length) ||
-        length != (uint64_t)(end - at))
+        length != (uint64_t)(end - at)) {
         return false;
+    }
     *payload = at;
     *payload_size = (size_t)length;
     return true;
@@ -156,9 +152,9 @@ static void take_parcel(struct crowd *c, struct peer *p, const unsigned char *fr
     const unsigned char *payload;
     size_t payload_size;
     uint64_t kind;
-
-    if (!read_parcel(frame, size, &kind, &payload, &payload_size))
+    if (!read_parcel(frame, size, &kind, &payload, &payload_size)) {
         die("a parcel that cannot be read");
+    }
     if (kind == KIND_PING) {
         c->pings++;
         send_pong(p);
@@ -179,14 +175,16 @@ static void take_frame(struct crowd *c, struct peer *p, const unsigned char *fra
     }
     p->state = ONLINE;
     c->online++;
-    if (!p->dialed)
+    if (!p->dialed) {
         send_handshake(p, c->job->port);
+    }
 }
 
 static void leave(struct crowd *c, struct peer *p)
 {
-    if (p->state == ONLINE)
+    if (p->state == ONLINE) {
         c->online--;
+    }
     p->state = GONE;
     c->gone++;
     frames_end(&p->frames);
@@ -194,20 +192,21 @@ static void leave(struct crowd *c, struct peer *p)
 
 static void hear(struct crowd *c, struct peer *p)
 {
-    const unsigned char *bytes;
-    size_t size;
-
     if (!frames_read(&p->frames)) {
         leave(c, p);
         return;
     }
+    const unsigned char *bytes;
     if (p->state == GREETED_NOT && (bytes = frames_take(&p->frames, PREAMBLE))) {
-        if (memcmp(bytes, preamble, PREAMBLE) != 0)
+        if (memcmp(bytes, preamble, PREAMBLE) != 0) {
             die("the node does not speak version %d", VERSION);
+        }
         p->state = PREAMBLE_CAME;
     }
-    while (p->state != GREETED_NOT && (bytes = frames_next(&p->frames, &size)))
+    size_t size;
+    while (p->state != GREETED_NOT && (bytes = frames_next(&p->frames, &size))) {
         take_frame(c, p, bytes, size);
+    }
 }
 
 /* --- all of them --- */
@@ -217,25 +216,24 @@ static struct peer *add(struct crowd *c, int fd, bool dialed)
     size_t most = PARCEL_HEAD + c->job->size, k = c->n++;
     struct epoll_event e = {.events = EPOLLIN, .data.u64 = k};
     struct peer *p = &c->peers[k];
-
     p->number = (uint32_t)(c->job->index + k);
     p->dialed = dialed;
     tally_begin(&p->tally, c->job);
     frames_begin(&p->frames, fd, most > SMALL_FRAME ? most : SMALL_FRAME, READ_ROOM);
-    if (epoll_ctl(c->poller, EPOLL_CTL_ADD, fd, &e) < 0)
+    if (epoll_ctl(c->poller, EPOLL_CTL_ADD, fd, &e) < 0) {
         die("epoll: %s", strerror(errno));
+    }
     return p;
 }
 
 static void crowd_begin(struct crowd *c, const struct job *j)
 {
-    struct rlimit files;
-
     *c = (struct crowd){.job = j,
                         .peers = allocate(j->receivers, sizeof *c->peers),
                         .begun_ns = now_ns(),
                         .poller = epoll_create1(EPOLL_CLOEXEC),
                         .listener = -1};
+    struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);
@@ -246,11 +244,9 @@ static void crowd_begin(struct crowd *c, const struct job *j)
 static void dial_all(struct crowd *c)
 {
     const struct job *j = c->job;
-
     for (size_t i = 0; i < j->receivers; i++) {
         uint32_t k = (uint32_t)(j->index + i);
         uint32_t source = 0x7f010001U + k / PER_NET * 256U + k % PER_NET;
-
         send_handshake(add(c, loopback_connect(source, address, j->port), true), j->port);
     }
 }
@@ -260,23 +256,24 @@ static bool hear_all(struct crowd *c, int timeout_ms)
 {
     struct epoll_event events[EVENTS];
     int ready = epoll_wait(c->poller, events, EVENTS, timeout_ms);
-
     for (int i = 0; i < ready; i++) {
         size_t k = events[i].data.u64;
-
-        if (k < c->job->receivers)
+        if (k < c->job->receivers) {
             hear(c, &c->peers[k]);
-        else if (c->n < c->job->receivers)
+        } else if (c->n < c->job->receivers) {
             add(c, loopback_accept(c->listener), false);
+        }
     }
     return ready != 0;
 }
 
 static void crowd_end(struct crowd *c)
 {
-    for (size_t i = 0; i < c->n; i++)
-        if (c->peers[i].state != GONE)
+    for (size_t i = 0; i < c->n; i++) {
+        if (c->peers[i].state != GONE) {
             frames_end(&c->peers[i].frames);
+        }
+    }
 }
 
 static void fan_recv(const struct job *j)
@@ -284,16 +281,17 @@ static void fan_recv(const struct job *j)
     struct tally *tallies = allocate(j->receivers, sizeof *tallies);
     size_t complete = 0;
     struct crowd c;
-
     crowd_begin(&c, j);
     dial_all(&c);
     while (complete + c.gone < c.n && hear_all(&c, IDLE_LIMIT_MS)) {
         /* It stops at the first that lacks something, so that it mostly looks at one. */
-        for (complete = 0; complete < c.n && tally_complete(&c.peers[complete].tally);)
+        for (complete = 0; complete < c.n && tally_complete(&c.peers[complete].tally);) {
             complete++;
+        }
     }
-    for (size_t i = 0; i < c.n; i++)
+    for (size_t i = 0; i < c.n; i++) {
         tallies[i] = c.peers[i].tally;
+    }
     report_received(j, tallies, c.n);
     crowd_end(&c);
 }
@@ -310,12 +308,13 @@ static void tell(const struct crowd *c, const char *what)
 static void stay_until_told(struct crowd *c)
 {
     struct pollfd fds[2] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = c->poller, .events = POLLIN}};
-
     while (fds[0].revents == 0) {
-        if (poll(fds, 2, -1) < 0 && errno != EINTR)
+        if (poll(fds, 2, -1) < 0 && errno != EINTR) {
             die("poll: %s", strerror(errno));
-        if (fds[1].revents != 0)
+        }
+        if (fds[1].revents != 0) {
             hear_all(c, 0);
+        }
         if (!c->told_online && c->online + c->gone == c->job->receivers) {
             c->told_online = true;
             tell(c, "settled");
@@ -332,7 +331,6 @@ static void stay_until_told(struct crowd *c)
 static void stay(const struct job *j)
 {
     struct crowd c;
-
     crowd_begin(&c, j);
     dial_all(&c);
     stay_until_told(&c);
@@ -342,11 +340,11 @@ static void accept_all(const struct job *j)
 {
     struct epoll_event e = {.events = EPOLLIN, .data.u64 = UINT64_MAX};
     struct crowd c;
-
     crowd_begin(&c, j);
     c.listener = loopback_listen(ANY_ADDRESS, j->port);
-    if (epoll_ctl(c.poller, EPOLL_CTL_ADD, c.listener, &e) < 0)
+    if (epoll_ctl(c.poller, EPOLL_CTL_ADD, c.listener, &e) < 0) {
         die("epoll: %s", strerror(errno));
+    }
     stay_until_told(&c);
 }
 
@@ -359,12 +357,13 @@ static const struct role roles[] = {
 
 static bool own_option(const char *name, const char *value)
 {
-    struct in_addr a;
-
-    if (strcmp(name, "--address") != 0)
+    if (strcmp(name, "--address") != 0) {
         return false;
-    if (inet_pton(AF_INET, value, &a) != 1)
+    }
+    struct in_addr a;
+    if (inet_pton(AF_INET, value, &a) != 1) {
         die("%s takes an IPv4 address", name);
+    }
     address = ntohl(a.s_addr);
     return true;
 }

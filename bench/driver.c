@@ -16,7 +16,6 @@
 void die(const char *format, ...)
 {
     va_list arguments;
-
     va_start(arguments, format);
     vfprintf(stderr, format, arguments);
     va_end(arguments);
@@ -27,7 +26,6 @@ void die(const char *format, ...)
 uint64_t now_ns(void)
 {
     struct timespec t;
-
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
 }
@@ -44,11 +42,12 @@ void *allocate(size_t count, size_t size)
 {
     size_t bytes;
     struct block *b = NULL;
-
-    if (!__builtin_mul_overflow(count, size, &bytes) && !__builtin_add_overflow(bytes, sizeof *b, &bytes))
+    if (!__builtin_mul_overflow(count, size, &bytes) && !__builtin_add_overflow(bytes, sizeof *b, &bytes)) {
         b = calloc(1, bytes);
-    if (!b)
+    }
+    if (!b) {
         die("out of memory");
+    }
     b->next = blocks;
     blocks = b;
     return b->bytes;
@@ -58,7 +57,6 @@ static void free_blocks(void)
 {
     while (blocks) {
         struct block *b = blocks;
-
         blocks = b->next;
         free(b);
     }
@@ -69,31 +67,31 @@ static void free_blocks(void)
 uint64_t option_number(const char *name, const char *text, uint64_t most)
 {
     char *end = NULL;
-    unsigned long long n;
-
     errno = 0;
-    n = strtoull(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0' || *text == '-' || n > most)
+    unsigned long long n = strtoull(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || *text == '-' || n > most) {
         die("%s takes a number from 0 to %" PRIu64 ", not %s", name, most, text);
+    }
     return n;
 }
 
 static bool common_option(struct job *j, const char *name, const char *value)
 {
-    if (strcmp(name, "--port") == 0)
+    if (strcmp(name, "--port") == 0) {
         j->port = (uint16_t)option_number(name, value, UINT16_MAX);
-    else if (strcmp(name, "--size") == 0)
+    } else if (strcmp(name, "--size") == 0) {
         j->size = option_number(name, value, SIZE_MOST);
-    else if (strcmp(name, "--count") == 0)
+    } else if (strcmp(name, "--count") == 0) {
         j->count = option_number(name, value, COUNT_MOST);
-    else if (strcmp(name, "--warmup") == 0)
+    } else if (strcmp(name, "--warmup") == 0) {
         j->warmup = option_number(name, value, COUNT_MOST);
-    else if (strcmp(name, "--receivers") == 0)
+    } else if (strcmp(name, "--receivers") == 0) {
         j->receivers = option_number(name, value, RECEIVERS_MOST);
-    else if (strcmp(name, "--index") == 0)
+    } else if (strcmp(name, "--index") == 0) {
         j->index = option_number(name, value, RECEIVERS_MOST);
-    else
+    } else {
         return false;
+    }
     return true;
 }
 
@@ -101,29 +99,31 @@ static void read_options(struct job *j, int argc, char **argv, bool (*own)(const
 {
     for (int i = 1; i < argc; i++) {
         const char *name = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
-
         if (strncmp(name, "--", 2) != 0 && !j->role) {
             j->role = name;
             continue;
         }
-        if (!value)
+        if (!value) {
             die("%s takes a value", name);
-        if (!common_option(j, name, value) && !(own && own(name, value)))
+        }
+        if (!common_option(j, name, value) && !(own && own(name, value))) {
             die("no such option: %s", name);
+        }
         i++;
     }
-    if (j->size < sizeof(uint64_t) || j->count == 0 || j->warmup == 0 || j->receivers == 0)
+    if (j->size < sizeof(uint64_t) || j->count == 0 || j->warmup == 0 || j->receivers == 0) {
         die("--size is at least 8; --count, --warmup and --receivers at least 1");
+    }
 }
 
 int driver_main(int argc, char **argv, const struct role roles[], bool (*own)(const char *, const char *))
 {
     struct job j = {.size = 128, .count = 1000, .warmup = 100, .receivers = 1, .skip = UINT64_MAX};
     const char *skip = getenv("KITH_BENCH_SKIP");
-
     read_options(&j, argc, argv, own);
-    if (skip)
+    if (skip) {
         j.skip = option_number("KITH_BENCH_SKIP", skip, COUNT_MOST);
+    }
     signal(SIGPIPE, SIG_IGN);
     alarm(LIFE_LIMIT_S);
     for (const struct role *r = roles; r->name; r++) {
@@ -134,8 +134,9 @@ int driver_main(int argc, char **argv, const struct role roles[], bool (*own)(co
         }
     }
     fprintf(stderr, "roles:");
-    for (const struct role *r = roles; r->name; r++)
+    for (const struct role *r = roles; r->name; r++) {
         fprintf(stderr, " %s", r->name);
+    }
     fputc('\n', stderr);
     return 2;
 }
@@ -145,9 +146,9 @@ int driver_main(int argc, char **argv, const struct role roles[], bool (*own)(co
 unsigned char *payload_new(size_t size)
 {
     unsigned char *p = allocate(1, size);
-
-    for (size_t i = 0; i < size; i++)
+    for (size_t i = 0; i < size; i++) {
         p[i] = (unsigned char)(i * 131U + 7U);
+    }
     return p;
 }
 
@@ -159,7 +160,6 @@ void outflow_begin(struct outflow *f, const struct job *j)
 void outflow_pause(struct outflow *f)
 {
     struct timespec left = {.tv_nsec = PAUSE_NS};
-
     while (nanosleep(&left, &left) < 0 && errno == EINTR) {
     }
     f->started_ns = now_ns();
@@ -187,7 +187,6 @@ static uint64_t later(uint64_t a, uint64_t b)
 void report_received(const struct job *j, struct tally t[], size_t n)
 {
     struct tally sum = {0};
-
     for (size_t i = 0; i < n; i++) {
         if (!tally_complete(&t[i])) {
             t[i].lost += t[i].total - t[i].next;
@@ -208,9 +207,9 @@ void report_received(const struct job *j, struct tally t[], size_t n)
 
 static int compare(const void *a, const void *b)
 {
-    uint64_t x, y;
-
+    uint64_t x;
     memcpy(&x, a, sizeof x);
+    uint64_t y;
     memcpy(&y, b, sizeof y);
     return (x > y) - (x < y);
 }
@@ -219,7 +218,6 @@ static int compare(const void *a, const void *b)
 static double percentile(const uint64_t sorted[], uint64_t n, uint64_t thousandths)
 {
     uint64_t rank = (n * thousandths + 999) / 1000;
-
     return (double)sorted[rank - 1] / 1e3;
 }
 
@@ -228,12 +226,9 @@ void run_rounds(const struct job *j, bool (*round)(void *context, const unsigned
 {
     uint64_t total = job_total(j), errors = 0, *ns = allocate(total, sizeof *ns);
     unsigned char *payload = payload_new(j->size);
-
     for (uint64_t i = 0; i < total; i++) {
-        uint64_t before;
-
         payload_number(payload, i);
-        before = now_ns();
+        uint64_t before = now_ns();
         errors += !round(context, payload);
         ns[i] = now_ns() - before;
     }

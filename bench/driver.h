@@ -78,13 +78,15 @@ void outflow_pause(struct outflow *f);
 static inline bool outflow_next(struct outflow *f)
 {
     const struct job *j = f->job;
-
-    if (f->next == j->skip)
+    if (f->next == j->skip) {
         f->next++;
-    if (f->next >= job_total(j))
+    }
+    if (f->next >= job_total(j)) {
         return false;
-    if (f->next >= j->warmup && f->started_ns == 0)
+    }
+    if (f->next >= j->warmup && f->started_ns == 0) {
         outflow_pause(f);
+    }
     f->number = f->next++;
     f->sent += j->receivers;
     return true;
@@ -113,19 +115,21 @@ static inline bool tally_complete(const struct tally *t)
 static inline void tally_take(struct tally *t, const void *payload, size_t size)
 {
     uint64_t number = UINT64_MAX;
-
-    if (size >= sizeof number)
+    if (size >= sizeof number) {
         memcpy(&number, payload, sizeof number);
+    }
     if (__builtin_expect(size != t->size || number >= t->total || number < t->next, 0)) {
         t->errors++;
         return;
     }
     t->lost += number - t->next;
     t->next = number + 1;
-    if (__builtin_expect(++t->received == t->warmup, 0))
+    if (__builtin_expect(++t->received == t->warmup, 0)) {
         t->warmed_ns = now_ns();
-    if (__builtin_expect(tally_complete(t), 0))
+    }
+    if (__builtin_expect(tally_complete(t), 0)) {
         t->ended_ns = now_ns();
+    }
 }
 
 /* What n receivers got, in one line. What has not come by now is lost. */

@@ -9,8 +9,9 @@ void frames_begin(struct frames *f, int fd, size_t most, size_t room)
     *f = (struct frames){.fd = fd, .most = most, .capacity = room + FRAME_HEAD + most};
     /* Not zeroed: pages that nothing is read into cost nothing. */
     f->bytes = malloc(f->capacity);
-    if (!f->bytes)
+    if (!f->bytes) {
         die("out of memory");
+    }
 }
 
 void frames_end(struct frames *f)
@@ -33,13 +34,13 @@ static void make_room(struct frames *f)
 
 bool frames_read(struct frames *f)
 {
-    ssize_t n;
-
     make_room(f);
+    ssize_t n;
     while ((n = read(f->fd, f->bytes + f->have, f->capacity - f->have)) < 0 && errno == EINTR) {
     }
-    if (n <= 0)
+    if (n <= 0) {
         return false;
+    }
     f->have += (size_t)n;
     return true;
 }

@@ -35,9 +35,9 @@ bool frames_read(struct frames *f);
 static inline const unsigned char *frames_take(struct frames *f, size_t size)
 {
     const unsigned char *bytes = f->bytes + f->at;
-
-    if (f->have - f->at < size)
+    if (f->have - f->at < size) {
         return NULL;
+    }
     f->at += size;
     return bytes;
 }
@@ -46,16 +46,18 @@ static inline const unsigned char *frames_take(struct frames *f, size_t size)
 static inline const unsigned char *frames_next(struct frames *f, size_t *size)
 {
     const unsigned char *head = f->bytes + f->at;
-    uint32_t length;
-
-    if (f->have - f->at < FRAME_HEAD)
+    if (f->have - f->at < FRAME_HEAD) {
         return NULL;
+    }
+    uint32_t length;
     memcpy(&length, head, sizeof length);
     *size = __builtin_bswap32(length);
-    if (*size > f->most)
+    if (*size > f->most) {
         die("a frame of %zu bytes", *size);
-    if (f->have - f->at - FRAME_HEAD < *size)
+    }
+    if (f->have - f->at - FRAME_HEAD < *size) {
         return NULL;
+    }
     f->at += FRAME_HEAD + *size;
     return head + FRAME_HEAD;
 }
@@ -63,7 +65,6 @@ static inline const unsigned char *frames_next(struct frames *f, size_t *size)
 static inline void frame_head(unsigned char *to, size_t size)
 {
     uint32_t length = __builtin_bswap32((uint32_t)size);
-
     memcpy(to, &length, sizeof length);
 }
 

@@ -33,15 +33,14 @@ static uint64_t stall_ms; /* 0: as long as kith waits by itself */
 static void set(struct kith_config *config, const char *name, const char *value)
 {
     char error[KITH_ERROR_MAX];
-
-    if (kith_config_set(config, name, value, error, sizeof error) < 0)
+    if (kith_config_set(config, name, value, error, sizeof error) < 0) {
         die("%s", error);
+    }
 }
 
 static void set_number(struct kith_config *config, const char *name, uint64_t value)
 {
     char text[24];
-
     snprintf(text, sizeof text, "%" PRIu64, value);
     set(config, name, text);
 }
@@ -52,11 +51,9 @@ static void set_number(struct kith_config *config, const char *name, uint64_t va
 static struct kith *open_node(const struct job *j, uint16_t port, uint16_t dial)
 {
     struct kith_config *config = kith_config_new();
-    char error[KITH_ERROR_MAX], address[32];
-    struct kith *node;
-
-    if (!config)
+    if (!config) {
         die("out of memory");
+    }
     set(config, "network", "LOCAL");
     set(config, "bind", "127.0.0.1");
     set(config, "seedURL", "");
@@ -67,19 +64,25 @@ static struct kith *open_node(const struct job *j, uint16_t port, uint16_t dial)
     set_number(config, "networkPort", port);
     set_number(config, "protocolVersion", version);
     set_number(config, "protocolVersionMinimum", version);
-    if (stall_ms > 0)
+    if (stall_ms > 0) {
         set_number(config, "stall", stall_ms);
-    if (j->receivers > INCOMING)
+    }
+    if (j->receivers > INCOMING) {
         set_number(config, "incoming", j->receivers);
-    if (j->receivers > PENDING)
+    }
+    if (j->receivers > PENDING) {
         set_number(config, "pending", j->receivers);
+    }
+    char address[32];
     if (dial != 0) {
         snprintf(address, sizeof address, "127.0.0.1:%u", dial);
         set(config, "peers", address);
     }
-    node = kith_open(config, NULL, NULL, error, sizeof error);
-    if (!node)
+    char error[KITH_ERROR_MAX];
+    struct kith *node = kith_open(config, NULL, NULL, error, sizeof error);
+    if (!node) {
         die("%s", error);
+    }
     kith_config_free(config);
     return node;
 }
@@ -88,8 +91,9 @@ static void note(struct station *s, const struct kith_event *e)
 {
     switch (e->type) {
     case KITH_ONLINE:
-        if (e->peer->version != version)
+        if (e->peer->version != version) {
             die("%s speaks version %" PRIu32, e->peer->hash, e->peer->version);
+        }
         snprintf(s->peer, sizeof s->peer, "%s", e->peer->hash);
         s->online++;
         break;
@@ -97,8 +101,9 @@ static void note(struct station *s, const struct kith_event *e)
         s->offline++;
         break;
     case KITH_DROPPED:
-        if (stalled == 0)
+        if (stalled == 0) {
             die("%" PRIu64 " messages dropped: %s", e->count, e->text);
+        }
         break;
     case KITH_MISSED:
     case KITH_FAILED:
@@ -117,7 +122,6 @@ static void note(struct station *s, const struct kith_event *e)
 static bool next_parcel(struct station *s, struct kith_parcel *parcel)
 {
     struct kith_item item;
-
     for (;;) {
         switch (kith_receive(s->node, &item)) {
         case KITH_NOTHING:
@@ -137,10 +141,10 @@ static bool wait_readable(int fd, int timeout_ms)
 {
     struct pollfd p = {.fd = fd, .events = POLLIN};
     int ready;
-
     while ((ready = poll(&p, 1, timeout_ms)) < 0) {
-        if (errno != EINTR)
+        if (errno != EINTR) {
             die("poll: %s", strerror(errno));
+        }
     }
     return ready > 0;
 }
@@ -149,33 +153,37 @@ static bool wait_readable(int fd, int timeout_ms)
 static bool wait_count(struct station *s, const size_t *reached, size_t wanted, int timeout_ms)
 {
     struct kith_parcel parcel;
-
     for (;;) {
-        if (next_parcel(s, &parcel))
+        if (next_parcel(s, &parcel)) {
             die("a message from %s, who has nothing to say now", parcel.peer);
-        if (*reached >= wanted)
+        }
+        if (*reached >= wanted) {
             return true;
-        if (!wait_readable(kith_fd(s->node), timeout_ms))
+        }
+        if (!wait_readable(kith_fd(s->node), timeout_ms)) {
             return false;
+        }
     }
 }
 
 static void wait_online(struct station *s, size_t peers)
 {
-    if (!wait_count(s, &s->online, peers, ONLINE_LIMIT_MS))
+    if (!wait_count(s, &s->online, peers, ONLINE_LIMIT_MS)) {
         die("%zu of %zu peers came online", s->online, peers);
+    }
 }
 
 static void send_message(struct station *s, const char *target, const void *bytes, size_t size)
 {
     enum kith_result r;
-
     while ((r = kith_send(s->node, target, bytes, size, 0)) == KITH_WOULD_BLOCK) {
-        if (!wait_readable(kith_room_fd(s->node), IDLE_LIMIT_MS))
+        if (!wait_readable(kith_room_fd(s->node), IDLE_LIMIT_MS)) {
             die("no room to send for %d ms", IDLE_LIMIT_MS);
+        }
     }
-    if (r != KITH_OK)
+    if (r != KITH_OK) {
         die("send: %s", kith_result_text(r));
+    }
 }
 
 /* --- one way --- */
@@ -184,16 +192,14 @@ static void send_message(struct station *s, const char *target, const void *byte
 static void send_all(const struct job *j, struct station *s, const char *target)
 {
     unsigned char *payload = payload_new(j->size);
-    struct outflow f;
-    uint64_t ended_ns;
-
     wait_online(s, j->receivers + stalled);
+    struct outflow f;
     outflow_begin(&f, j);
     while (outflow_next(&f)) {
         payload_number(payload, f.number);
         send_message(s, target ? target : s->peer, payload, j->size);
     }
-    ended_ns = now_ns();
+    uint64_t ended_ns = now_ns();
     /* A receiver hangs up when it has everything; one that misses something does later, and tells. */
     (void)wait_count(s, &s->offline, j->receivers, 2 * IDLE_LIMIT_MS);
     report_sent(&f, ended_ns);
@@ -205,7 +211,6 @@ static bool take_some(struct station *s)
 {
     struct kith_parcel parcel;
     int n = 0;
-
     while (n < ITEMS_AT_ONCE && !tally_complete(&s->tally) && next_parcel(s, &parcel)) {
         tally_take(&s->tally, parcel.bytes, parcel.size);
         n++;
@@ -216,14 +221,15 @@ static bool take_some(struct station *s)
 /* False if none of them has had anything for too long. */
 static bool wait_any(const struct station s[], struct pollfd fds[], size_t n)
 {
-    int ready;
-
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         fds[i] =
             (struct pollfd){.fd = tally_complete(&s[i].tally) ? -1 : kith_fd(s[i].node), .events = POLLIN};
+    }
+    int ready;
     while ((ready = poll(fds, n, IDLE_LIMIT_MS)) < 0) {
-        if (errno != EINTR)
+        if (errno != EINTR) {
             die("poll: %s", strerror(errno));
+        }
     }
     return ready > 0;
 }
@@ -232,45 +238,44 @@ static void take_all(struct station s[], size_t n)
 {
     struct pollfd *fds = allocate(n, sizeof *fds);
     size_t left;
-
     do {
         bool any = false;
-
         left = 0;
         for (size_t i = 0; i < n; i++) {
             any |= !tally_complete(&s[i].tally) && take_some(&s[i]);
             left += !tally_complete(&s[i].tally);
         }
-        if (left > 0 && !any && !wait_any(s, fds, n))
+        if (left > 0 && !any && !wait_any(s, fds, n)) {
             return;
+        }
     } while (left > 0);
 }
 
 static void receive_all(const struct job *j, struct station s[], size_t n)
 {
     struct tally *tallies = allocate(n, sizeof *tallies);
-
     take_all(s, n);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         tallies[i] = s[i].tally;
+    }
     report_received(j, tallies, n);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         kith_quit(s[i].node);
-    for (size_t i = 0; i < n; i++)
+    }
+    for (size_t i = 0; i < n; i++) {
         kith_close(s[i].node);
+    }
 }
 
 static void thr_send(const struct job *j)
 {
     struct station s = {.node = open_node(j, 0, j->port)};
-
     send_all(j, &s, NULL);
 }
 
 static void thr_recv(const struct job *j)
 {
     struct station s = {.node = open_node(j, j->port, 0)};
-
     tally_begin(&s.tally, j);
     receive_all(j, &s, 1);
 }
@@ -278,7 +283,6 @@ static void thr_recv(const struct job *j)
 static void fan_send(const struct job *j)
 {
     struct station s = {.node = open_node(j, j->port, 0)};
-
     send_all(j, &s, KITH_FULL_BROADCAST);
 }
 
@@ -286,7 +290,6 @@ static void fan_send(const struct job *j)
 static void fan_recv(const struct job *j)
 {
     struct station *s = allocate(j->receivers, sizeof *s);
-
     for (size_t i = 0; i < j->receivers; i++) {
         s[i].node = open_node(j, 0, j->port);
         tally_begin(&s[i].tally, j);
@@ -299,8 +302,9 @@ static void fan_recv(const struct job *j)
 static void wait_parcel(struct station *s, struct kith_parcel *parcel)
 {
     while (!next_parcel(s, parcel)) {
-        if (!wait_readable(kith_fd(s->node), 2 * IDLE_LIMIT_MS))
+        if (!wait_readable(kith_fd(s->node), 2 * IDLE_LIMIT_MS)) {
             die("no message for %d ms", 2 * IDLE_LIMIT_MS);
+        }
     }
 }
 
@@ -312,9 +316,8 @@ struct asker {
 static bool ask(void *context, const unsigned char *payload)
 {
     struct asker *a = context;
-    struct kith_parcel answer;
-
     send_message(&a->station, a->station.peer, payload, a->size);
+    struct kith_parcel answer;
     wait_parcel(&a->station, &answer);
     return answer.size == a->size && memcmp(answer.bytes, payload, a->size) == 0;
 }
@@ -322,7 +325,6 @@ static bool ask(void *context, const unsigned char *payload)
 static void lat_ping(const struct job *j)
 {
     struct asker a = {.station = {.node = open_node(j, 0, j->port)}, .size = j->size};
-
     wait_online(&a.station, 1);
     run_rounds(j, ask, &a);
     kith_close(a.station.node);
@@ -332,10 +334,8 @@ static void lat_echo(const struct job *j)
 {
     struct station s = {.node = open_node(j, j->port, 0)};
     uint64_t rounds = 0;
-
     for (; rounds < job_total(j); rounds++) {
         struct kith_parcel parcel;
-
         wait_parcel(&s, &parcel);
         send_message(&s, parcel.peer, parcel.bytes, parcel.size);
     }
@@ -359,11 +359,13 @@ static bool own_option(const char *name, const char *value)
         stall_ms = option_number(name, value, UINT32_MAX);
         return true;
     }
-    if (strcmp(name, "--protocol-version") != 0)
+    if (strcmp(name, "--protocol-version") != 0) {
         return false;
+    }
     version = option_number(name, value, VERSION_HIGHEST);
-    if (version < VERSION_LOWEST)
+    if (version < VERSION_LOWEST) {
         die("%s is %d to %d", name, VERSION_LOWEST, VERSION_HIGHEST);
+    }
     return true;
 }
 

@@ -25,8 +25,9 @@ static void *context;
 
 static void check(bool right, const char *what)
 {
-    if (!right)
+    if (!right) {
         die("%s: %s", what, zmq_strerror(zmq_errno()));
+    }
 }
 
 static bool is_fan(const struct job *j)
@@ -37,9 +38,9 @@ static bool is_fan(const struct job *j)
 static int queue_limit(const struct job *j)
 {
     size_t n = LIMIT_BYTES / j->size;
-
-    if (is_fan(j))
+    if (is_fan(j)) {
         return LIMIT_FAN;
+    }
     return n < LIMIT_LEAST ? LIMIT_LEAST : n > LIMIT_MOST ? LIMIT_MOST : (int)n;
 }
 
@@ -50,13 +51,11 @@ static void set(void *socket, int option, int value)
 
 static void *new_socket(const struct job *j, int type)
 {
-    void *s;
-
     if (!context) {
         context = zmq_ctx_new();
         zmq_ctx_set(context, ZMQ_IO_THREADS, is_fan(j) ? THREADS_FAN : 1);
     }
-    s = zmq_socket(context, type);
+    void *s = zmq_socket(context, type);
     check(s, "zmq_socket");
     set(s, ZMQ_SNDHWM, queue_limit(j));
     set(s, ZMQ_RCVHWM, queue_limit(j));
@@ -70,7 +69,6 @@ static void *new_socket(const struct job *j, int type)
 static void *bind_socket(const struct job *j, void *socket)
 {
     char address[32];
-
     snprintf(address, sizeof address, "tcp://127.0.0.1:%u", j->port);
     check(zmq_bind(socket, address) == 0, "zmq_bind");
     return socket;
@@ -79,7 +77,6 @@ static void *bind_socket(const struct job *j, void *socket)
 static void *connect_socket(const struct job *j, void *socket)
 {
     char address[32];
-
     snprintf(address, sizeof address, "tcp://127.0.0.1:%u", j->port);
     check(zmq_connect(socket, address) == 0, "zmq_connect");
     return socket;
@@ -95,11 +92,11 @@ static void close_all(void *socket)
 static void send_bytes(void *socket, const void *bytes, size_t size)
 {
     zmq_msg_t m;
-
     check(zmq_msg_init_size(&m, size) == 0, "zmq_msg_init_size");
     memcpy(zmq_msg_data(&m), bytes, size);
-    while (zmq_msg_send(&m, socket, 0) < 0)
+    while (zmq_msg_send(&m, socket, 0) < 0) {
         check(zmq_errno() == EINTR, "zmq_msg_send");
+    }
 }
 
 /* False if there is none, within IDLE_LIMIT_MS unless the flags say not to wait. */
@@ -107,8 +104,9 @@ static bool receive(void *socket, zmq_msg_t *m, int flags)
 {
     zmq_msg_init(m);
     while (zmq_msg_recv(m, socket, flags) < 0) {
-        if (zmq_errno() == EINTR)
+        if (zmq_errno() == EINTR) {
             continue;
+        }
         check(zmq_errno() == EAGAIN, "zmq_msg_recv");
         return false;
     }
@@ -120,7 +118,6 @@ static bool receive(void *socket, zmq_msg_t *m, int flags)
 static uint64_t send_all(struct outflow *f, const struct job *j, void *socket)
 {
     unsigned char *payload = payload_new(j->size);
-
     outflow_begin(f, j);
     while (outflow_next(f)) {
         payload_number(payload, f->number);
@@ -134,7 +131,6 @@ static void thr_send(const struct job *j)
     void *s = connect_socket(j, new_socket(j, ZMQ_PUSH));
     struct outflow f;
     uint64_t ended_ns = send_all(&f, j, s);
-
     close_all(s);
     report_sent(&f, ended_ns);
 }
@@ -146,10 +142,10 @@ static bool await_receivers(const struct job *j, void *socket, unsigned char kin
         zmq_msg_t m;
         bool right = receive(socket, &m, 0) && zmq_msg_size(&m) == 1 &&
                      *(const unsigned char *)zmq_msg_data(&m) == kind;
-
         zmq_msg_close(&m);
-        if (!right)
+        if (!right) {
             return false;
+        }
     }
     return true;
 }
@@ -157,15 +153,14 @@ static bool await_receivers(const struct job *j, void *socket, unsigned char kin
 static void fan_send(const struct job *j)
 {
     void *s = new_socket(j, ZMQ_XPUB);
-    struct outflow f;
-    uint64_t ended_ns;
-
     set(s, ZMQ_XPUB_NODROP, 1);
     set(s, ZMQ_XPUB_VERBOSER, 1); /* tells of each receiver that comes or goes */
     bind_socket(j, s);
-    if (!await_receivers(j, s, 1))
+    if (!await_receivers(j, s, 1)) {
         die("not all receivers have come");
-    ended_ns = send_all(&f, j, s);
+    }
+    struct outflow f;
+    uint64_t ended_ns = send_all(&f, j, s);
     /* Closed at once, an XPUB socket loses what is queued in spite of ZMQ_LINGER (libzmq 4.3.4). */
     (void)await_receivers(j, s, 0);
     close_all(s);
@@ -176,9 +171,8 @@ static void thr_recv(const struct job *j)
 {
     void *s = bind_socket(j, new_socket(j, ZMQ_PULL));
     struct tally t;
-    zmq_msg_t m;
-
     tally_begin(&t, j);
+    zmq_msg_t m;
     while (!tally_complete(&t) && receive(s, &m, 0)) {
         tally_take(&t, zmq_msg_data(&m), zmq_msg_size(&m));
         zmq_msg_close(&m);
@@ -190,7 +184,6 @@ static void thr_recv(const struct job *j)
 static void take_some(void *socket, struct tally *t)
 {
     zmq_msg_t m;
-
     for (int i = 0; i < MESSAGES_AT_ONCE && !tally_complete(t) && receive(socket, &m, ZMQ_DONTWAIT); i++) {
         tally_take(t, zmq_msg_data(&m), zmq_msg_size(&m));
         zmq_msg_close(&m);
@@ -200,17 +193,18 @@ static void take_some(void *socket, struct tally *t)
 static void take_all(zmq_pollitem_t items[], struct tally tallies[], size_t n)
 {
     size_t left = n;
-
     while (left > 0) {
         int ready = zmq_poll(items, (int)n, IDLE_LIMIT_MS);
-
-        if (ready < 0 && zmq_errno() == EINTR)
+        if (ready < 0 && zmq_errno() == EINTR) {
             continue;
-        if (ready <= 0)
+        }
+        if (ready <= 0) {
             return;
+        }
         for (size_t i = 0; i < n; i++) {
-            if ((items[i].revents & ZMQ_POLLIN) == 0 || tally_complete(&tallies[i]))
+            if ((items[i].revents & ZMQ_POLLIN) == 0 || tally_complete(&tallies[i])) {
                 continue;
+            }
             take_some(items[i].socket, &tallies[i]);
             left -= tally_complete(&tallies[i]);
         }
@@ -221,7 +215,6 @@ static void fan_recv(const struct job *j)
 {
     struct tally *tallies = allocate(j->receivers, sizeof *tallies);
     zmq_pollitem_t *items = allocate(j->receivers, sizeof *items);
-
     for (size_t i = 0; i < j->receivers; i++) {
         items[i] = (zmq_pollitem_t){.socket = new_socket(j, ZMQ_SUB), .events = ZMQ_POLLIN};
         check(zmq_setsockopt(items[i].socket, ZMQ_SUBSCRIBE, "", 0) == 0, "ZMQ_SUBSCRIBE");
@@ -230,8 +223,9 @@ static void fan_recv(const struct job *j)
     }
     take_all(items, tallies, j->receivers);
     report_received(j, tallies, j->receivers);
-    for (size_t i = 0; i < j->receivers; i++)
+    for (size_t i = 0; i < j->receivers; i++) {
         zmq_close(items[i].socket);
+    }
     zmq_ctx_term(context);
 }
 
@@ -245,13 +239,12 @@ struct asker {
 static bool ask(void *argument, const unsigned char *payload)
 {
     struct asker *a = argument;
-    zmq_msg_t m;
-    bool same;
-
     send_bytes(a->socket, payload, a->size);
-    if (!receive(a->socket, &m, 0))
+    zmq_msg_t m;
+    if (!receive(a->socket, &m, 0)) {
         die("no answer");
-    same = zmq_msg_size(&m) == a->size && memcmp(zmq_msg_data(&m), payload, a->size) == 0;
+    }
+    bool same = zmq_msg_size(&m) == a->size && memcmp(zmq_msg_data(&m), payload, a->size) == 0;
     zmq_msg_close(&m);
     return same;
 }
@@ -259,7 +252,6 @@ static bool ask(void *argument, const unsigned char *payload)
 static void lat_ping(const struct job *j)
 {
     struct asker a = {.socket = connect_socket(j, new_socket(j, ZMQ_REQ)), .size = j->size};
-
     run_rounds(j, ask, &a);
     send_bytes(a.socket, "", 0); /* the answers have come */
     close_all(a.socket);
@@ -270,13 +262,14 @@ static void lat_echo(const struct job *j)
     void *s = bind_socket(j, new_socket(j, ZMQ_REP));
     uint64_t rounds = 0;
     zmq_msg_t m;
-
-    for (; rounds < job_total(j) && receive(s, &m, 0); rounds++)
+    for (; rounds < job_total(j) && receive(s, &m, 0); rounds++) {
         check(zmq_msg_send(&m, s, 0) >= 0, "zmq_msg_send");
+    }
     /* Closed at once, a REP socket may lose the last answer in spite of ZMQ_LINGER (libzmq 4.3.4). */
     set(s, ZMQ_RCVTIMEO, GOODBYE_MS);
-    if (receive(s, &m, 0))
+    if (receive(s, &m, 0)) {
         zmq_msg_close(&m);
+    }
     close_all(s);
     report_echoed(j, rounds);
 }

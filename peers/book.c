@@ -7,7 +7,7 @@
 struct book *book_new(const struct book_terms *terms)
 {
     struct book *b = calloc(1, sizeof *b);
-    if (b == NULL) {
+    if (!b) {
         return NULL;
     }
     b->terms = *terms;
@@ -18,7 +18,7 @@ struct book *book_new(const struct book_terms *terms)
 
 void book_free(struct book *b)
 {
-    if (b != NULL) {
+    if (b) {
         table_clear(&b->entries);
         table_clear(&b->scores);
         free(b);
@@ -39,7 +39,7 @@ bool book_entry_is_proven(const struct book *b, const struct book_entry *e)
 static struct book_entry *open_entry(struct book *b, const struct endpoint *key)
 {
     struct book_entry *e = table_find(&b->entries, key);
-    if (e != NULL && !book_entry_is_proven(b, e)) {
+    if (e && !book_entry_is_proven(b, e)) {
         b->unproven--;
     }
     return e;
@@ -55,7 +55,7 @@ static void close_entry(struct book *b, const struct book_entry *e)
 struct book_entry *book_add_entry(struct book *b, const struct book_entry *e)
 {
     struct book_entry *row = table_add(&b->entries, &e->endpoint);
-    if (row != NULL) {
+    if (row) {
         *row = *e;
         close_entry(b, row);
         b->version++;
@@ -94,7 +94,7 @@ static bool make_room(struct book *b, bool any, int64_t now_ms)
         return false;
     }
     struct table_rank *ranks = calloc(b->entries.n, sizeof *ranks);
-    if (ranks == NULL) {
+    if (!ranks) {
         return false;
     }
     size_t n = 0;
@@ -138,13 +138,13 @@ static bool make_room_in_ip(struct book *b, const struct ip *ip)
         if (!ip_equal(&e->endpoint.ip, ip) || book_entry_is_proven(b, e)) {
             continue;
         }
-        int64_t older = worst == NULL ? -1 : book_last_sign(e) - book_last_sign(worst);
+        int64_t older = worst ? book_last_sign(e) - book_last_sign(worst) : -1;
         /* The chain's order depends on the hash key; the port settles what is equal. */
         if (older < 0 || (older == 0 && e->endpoint.port < worst->endpoint.port)) {
             worst = e;
         }
     }
-    if (worst == NULL) {
+    if (!worst) {
         return false;
     }
     book_remove_entry(b, table_index(&b->entries, worst));
@@ -170,7 +170,7 @@ bool book_learn(struct book *b, const struct endpoint *e, enum endpoint_source s
         return false;
     }
     struct book_entry *known = open_entry(b, e);
-    if (known != NULL) {
+    if (known) {
         learn_again(b, known, source);
         close_entry(b, known);
         return true;
@@ -180,7 +180,7 @@ bool book_learn(struct book *b, const struct endpoint *e, enum endpoint_source s
     struct book_entry entry = {
         .endpoint = *e, .learned_ms = now_ms, .source = (uint8_t)source, .seed = source == SOURCE_SEED};
     if (unwelcome || !make_room_in_ip(b, &e->ip) || !make_room(b, false, now_ms) ||
-        book_add_entry(b, &entry) == NULL) {
+        !book_add_entry(b, &entry)) {
         b->losses.endpoints_refused++;
         return false;
     }
@@ -200,7 +200,7 @@ void book_second_chance(struct book *b)
 void book_dialed(struct book *b, const struct endpoint *key, int64_t now_ms)
 {
     struct book_entry *e = open_entry(b, key);
-    if (e != NULL) {
+    if (e) {
         e->dialed_ms = now_ms;
         close_entry(b, e);
         b->version++;
@@ -211,7 +211,7 @@ void book_failed(struct book *b, const struct endpoint *key, int64_t now_ms)
 {
     (void)now_ms;
     struct book_entry *e = open_entry(b, key);
-    if (e != NULL) {
+    if (e) {
         e->failures += e->failures < UINT32_MAX;
         close_entry(b, e);
         b->version++;
@@ -221,7 +221,7 @@ void book_failed(struct book *b, const struct endpoint *key, int64_t now_ms)
 void book_spared(struct book *b, const struct endpoint *key, int64_t at_ms, int64_t now_ms)
 {
     struct book_entry *e = open_entry(b, key);
-    if (e != NULL) {
+    if (e) {
         /* A dial in the future would bar nothing. */
         int64_t dialed_ms = at_ms - book_entry_pause(b, e);
         e->dialed_ms = dialed_ms < now_ms ? dialed_ms : now_ms;
@@ -233,7 +233,7 @@ void book_spared(struct book *b, const struct endpoint *key, int64_t at_ms, int6
 void book_heard(struct book *b, const struct endpoint *key, int64_t now_ms)
 {
     struct book_entry *e = open_entry(b, key);
-    if (e != NULL) {
+    if (e) {
         e->heard_ms = now_ms;
         e->failures = 0;
         close_entry(b, e);
@@ -244,7 +244,7 @@ void book_heard(struct book *b, const struct endpoint *key, int64_t now_ms)
 void book_self(struct book *b, const struct endpoint *key, int64_t now_ms)
 {
     struct book_entry *e = open_entry(b, key);
-    if (e != NULL) {
+    if (e) {
         e->self = true;
         close_entry(b, e);
         b->version++;
@@ -255,7 +255,7 @@ void book_self(struct book *b, const struct endpoint *key, int64_t now_ms)
     }
     struct book_entry entry = {
         .endpoint = *key, .learned_ms = now_ms, .source = SOURCE_INCOMING, .self = true};
-    if (!make_room(b, true, now_ms) || book_add_entry(b, &entry) == NULL) {
+    if (!make_room(b, true, now_ms) || !book_add_entry(b, &entry)) {
         b->losses.endpoints_refused++;
     }
 }
@@ -263,7 +263,7 @@ void book_self(struct book *b, const struct endpoint *key, int64_t now_ms)
 bool book_is_self(const struct book *b, const struct endpoint *key)
 {
     const struct book_entry *e = book_find(b, key);
-    return e != NULL && e->self;
+    return e && e->self;
 }
 
 int64_t book_ip_dialed_ms(const struct book *b, const struct ip *ip)
@@ -282,7 +282,7 @@ int64_t book_ip_dialed_ms(const struct book *b, const struct ip *ip)
 void book_forget(struct book *b, const struct endpoint *key)
 {
     const struct book_entry *e = book_find(b, key);
-    if (e != NULL) {
+    if (e) {
         book_remove_entry(b, table_index(&b->entries, e));
     }
 }
@@ -290,7 +290,7 @@ void book_forget(struct book *b, const struct endpoint *key)
 void book_identify(struct book *b, const struct endpoint *key, const struct peer_id *id, bool proved)
 {
     struct book_entry *e = table_find(&b->entries, key);
-    if (e == NULL || (e->id.size > 0 && !proved) || (e->id_proved == proved && peer_id_equal(&e->id, id))) {
+    if (!e || (e->id.size > 0 && !proved) || (e->id_proved == proved && peer_id_equal(&e->id, id))) {
         return;
     }
     e->id = *id;
@@ -301,7 +301,7 @@ void book_identify(struct book *b, const struct endpoint *key, const struct peer
 bool book_misled(struct book *b, const struct endpoint *key)
 {
     struct book_entry *e = table_find(&b->entries, key);
-    if (e == NULL || e->id.size == 0 || e->id_proved) {
+    if (!e || e->id.size == 0 || e->id_proved) {
         return false;
     }
     e->id = (struct peer_id){.size = 0};
@@ -330,7 +330,7 @@ void book_expire(struct book *b, bool (*keep)(void *context, const struct endpoi
     /* Downward: the row that fills a gap has been looked at. */
     for (size_t i = b->entries.n; i-- > 0;) {
         const struct book_entry *e = table_row(&b->entries, i);
-        if (is_too_old(b, e, now_ms) && (keep == NULL || !keep(context, &e->endpoint))) {
+        if (is_too_old(b, e, now_ms) && (!keep || !keep(context, &e->endpoint))) {
             book_remove_entry(b, i);
         }
     }

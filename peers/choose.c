@@ -76,7 +76,7 @@ static int compare_uses(const void *a, const void *b)
 
 static bool skipped(const struct book_choice *choice, const struct endpoint *e)
 {
-    return choice->skip != NULL && choice->skip(choice->context, e);
+    return choice->skip && choice->skip(choice->context, e);
 }
 
 /* Whether it may be dialed once its time has come. */
@@ -111,7 +111,7 @@ static void spread_over_groups(const struct book_choice *choice, struct option *
     for (size_t i = 0; i < n; i++) {
         if (i > 0 && options[i].group == options[i - 1].group) {
             options[i].use = options[i - 1].use + 1;
-        } else if (choice->group_use != NULL) {
+        } else if (choice->group_use) {
             options[i].use = choice->group_use(choice->context, options[i].group);
         }
     }
@@ -138,7 +138,7 @@ size_t book_candidates(const struct book *b, const struct book_choice *choice, s
                        size_t most, int64_t now_ms)
 {
     struct option *options = options_new(b, most);
-    if (options == NULL) {
+    if (!options) {
         return 0;
     }
     struct lots lots = draw_lots(choice);
@@ -182,7 +182,7 @@ size_t book_shareable(const struct book *b, const struct book_choice *choice, in
                       struct endpoint *out, size_t most, int64_t now_ms)
 {
     struct option *options = options_new(b, most);
-    if (options == NULL) {
+    if (!options) {
         return 0;
     }
     struct lots lots = draw_lots(choice);

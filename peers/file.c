@@ -20,9 +20,9 @@
 static char *encode(const char *network, const struct book_snapshot *s, int64_t now_ms, size_t *size)
 {
     json_t *root = format_encode(network, s, now_ms);
-    char *text = root == NULL ? NULL : json_dumps(root, JSON_INDENT(1));
+    char *text = root ? json_dumps(root, JSON_INDENT(1)) : NULL;
     json_decref(root);
-    if (text != NULL) {
+    if (text) {
         *size = strlen(text);
         text[(*size)++] = '\n'; /* in the place of its NUL */
     }
@@ -33,7 +33,7 @@ int peers_file_write(const char *path, const char *network, const struct book_sn
 {
     size_t size;
     char *text = encode(network, s, now_ms, &size);
-    if (text == NULL) {
+    if (!text) {
         errno = ENOMEM;
         return -1;
     }
@@ -104,10 +104,10 @@ static json_t *parse(struct input *in, json_error_t *error)
         return NULL;
     }
     json_t *root = json_load_callback(read_some, in, 0, error);
-    if (root == NULL && in->error == 0 && json_error_code(error) == json_error_numeric_overflow) {
+    if (!root && in->error == 0 && json_error_code(error) == json_error_numeric_overflow) {
         root = parse_as_reals(in, error);
     }
-    if (root == NULL && in->error == 0 && json_error_code(error) == json_error_out_of_memory) {
+    if (!root && in->error == 0 && json_error_code(error) == json_error_out_of_memory) {
         in->error = ENOMEM;
     }
     /* To jansson, a read that fails is the end of the file. */
@@ -142,7 +142,7 @@ static enum peers_file_result load_json(const struct place *p, json_t **root, ch
         snprintf(message, message_size, "%s", strerror(in.error));
         return PEERS_FILE_UNREADABLE;
     }
-    if (*root == NULL) {
+    if (!*root) {
         snprintf(message, message_size, "line %d: %s", error.line, error.text);
         return PEERS_FILE_CORRUPT;
     }
@@ -263,7 +263,7 @@ void peers_file_start(struct peers_file_start *start, const char *path, const ch
     *start = (struct peers_file_start){.result = PEERS_FILE_UNREADABLE};
     char *own_path = NULL;
     start->write_path = strdup(path);
-    if (start->write_path == NULL || asprintf(&own_path, "%s" OWN_SUFFIX, path) < 0) {
+    if (!start->write_path || asprintf(&own_path, "%s" OWN_SUFFIX, path) < 0) {
         refuse(start, "out of memory");
         return;
     }
@@ -282,12 +282,12 @@ void peers_file_start(struct peers_file_start *start, const char *path, const ch
 /* Whether kith keeps its own beside `path`, if there already is one there, or if not. */
 static bool is_kept_beside(const char *path, bool there)
 {
-    char message[PEERS_FILE_MESSAGE_MAX];
     json_t *root = NULL;
     struct place p;
     if (place_open(&p, path) != 0) {
         return there;
     }
+    char message[PEERS_FILE_MESSAGE_MAX];
     enum peers_file_result result = load_json(&p, &root, message, sizeof message);
     bool is_own = result == PEERS_FILE_READ && format_is_own(root);
     json_decref(root);

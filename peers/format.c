@@ -40,10 +40,9 @@ static json_t *encode_score(const struct book_score *s)
 
 json_t *format_encode(const char *network, const struct book_snapshot *s, int64_t now_ms)
 {
-    char written[TIME_TEXT_MAX];
     json_t *peers = json_array();
     json_t *scores = json_array();
-    bool good = peers != NULL && scores != NULL;
+    bool good = peers && scores;
     for (size_t i = 0; good && i < s->n_entries; i++) {
         good = json_array_append_new(peers, encode_entry(&s->entries[i])) == 0;
     }
@@ -56,13 +55,14 @@ json_t *format_encode(const char *network, const struct book_snapshot *s, int64_
         return NULL;
     }
     /* json_pack owns both arrays from here on, also if it fails. */
+    char written[TIME_TEXT_MAX];
     return json_pack("{s:i, s:s, s:s, s:o, s:o}", VERSION_KEY, VERSION, "network", network, "written",
                      time_format(now_ms, written), "peers", peers, "scores", scores);
 }
 
 bool format_is_own(const json_t *root)
 {
-    return json_object_get(root, VERSION_KEY) != NULL;
+    return json_object_get(root, VERSION_KEY);
 }
 
 /* A number within bounds; `missing` where there is no such member. */
@@ -70,15 +70,15 @@ static bool get_number(const json_t *object, const char *key, int64_t low, int64
                        int64_t *value)
 {
     const json_t *member = json_object_get(object, key);
-    *value = member == NULL ? missing : (int64_t)json_integer_value(member);
-    return (member == NULL || json_is_integer(member)) && *value >= low && *value <= high;
+    *value = member ? (int64_t)json_integer_value(member) : missing;
+    return (!member || json_is_integer(member)) && *value >= low && *value <= high;
 }
 
 /* A name that this version does not know is no reason to lose a peer. */
 static uint8_t source_of(const json_t *object)
 {
     const char *name = json_string_value(json_object_get(object, "source"));
-    for (uint8_t i = 0; name != NULL && i < N_SOURCES; i++) {
+    for (uint8_t i = 0; name && i < N_SOURCES; i++) {
         if (strcmp(name, source_names[i]) == 0) {
             return i;
         }
@@ -90,17 +90,17 @@ static uint8_t source_of(const json_t *object)
 static bool get_id(const json_t *object, struct peer_id *id)
 {
     const json_t *member = json_object_get(object, "id");
-    return member == NULL || (json_is_string(member) &&
-                              peer_id_parse(id, json_string_value(member), json_string_length(member)));
+    return !member || (json_is_string(member) &&
+                       peer_id_parse(id, json_string_value(member), json_string_length(member)));
 }
 
 static bool decode_entry(const json_t *object, struct book_entry *e)
 {
     const char *address = json_string_value(json_object_get(object, "address"));
-    int64_t failures;
     *e = (struct book_entry){.source = source_of(object),
                              .id_proved = json_is_true(json_object_get(object, "proved"))};
-    if (address == NULL || !endpoint_parse(&e->endpoint, address) ||
+    int64_t failures;
+    if (!address || !endpoint_parse(&e->endpoint, address) ||
         !get_number(object, "heard", 0, INT64_MAX, 0, &e->heard_ms) ||
         !get_number(object, "learned", 0, INT64_MAX, 0, &e->learned_ms) ||
         !get_number(object, "dialed", 0, INT64_MAX, 0, &e->dialed_ms) ||
@@ -114,9 +114,9 @@ static bool decode_entry(const json_t *object, struct book_entry *e)
 static bool decode_score(const json_t *object, struct book_score *s)
 {
     const char *ip = json_string_value(json_object_get(object, "ip"));
-    int64_t quality;
     *s = (struct book_score){.quality = 0};
-    if (ip == NULL || !ip_parse(&s->ip, ip) ||
+    int64_t quality;
+    if (!ip || !ip_parse(&s->ip, ip) ||
         !get_number(object, "quality", QUALITY_MIN, QUALITY_MAX, 0, &quality) ||
         !get_number(object, "at", 0, INT64_MAX, 0, &s->quality_ms) ||
         !get_number(object, "banned_until", 0, INT64_MAX, 0, &s->banned_until)) {
@@ -142,7 +142,7 @@ static enum peers_file_result check_frame(const json_t *root, const char *networ
         return PEERS_FILE_UNREADABLE;
     }
     const char *name = json_string_value(json_object_get(root, "network"));
-    if (name == NULL || !json_is_array(json_object_get(root, "peers")) ||
+    if (!name || !json_is_array(json_object_get(root, "peers")) ||
         !json_is_array(json_object_get(root, "scores"))) {
         snprintf(message, message_size, "it lacks \"network\", \"peers\" or \"scores\"");
         return PEERS_FILE_CORRUPT;
@@ -165,7 +165,7 @@ enum peers_file_result format_decode(const json_t *root, const char *network, st
     const json_t *peers = json_object_get(root, "peers");
     const json_t *scores = json_object_get(root, "scores");
     *s = book_snapshot_new(json_array_size(peers), json_array_size(scores));
-    if (*s == NULL) {
+    if (!*s) {
         snprintf(message, message_size, "out of memory");
         return PEERS_FILE_UNREADABLE;
     }

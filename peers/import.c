@@ -41,7 +41,7 @@ static int64_t contact_of(const json_t *entry)
 {
     int64_t ms;
     const char *text = json_string_value(json_object_get(entry, "LastContact"));
-    return text != NULL && time_parse(&ms, text) && ms > 0 ? ms : 0;
+    return text && time_parse(&ms, text) && ms > 0 ? ms : 0;
 }
 
 static void add_score(struct book_snapshot *s, const struct ip *ip, const json_t *entry, int64_t now_ms)
@@ -106,10 +106,10 @@ static void import_generation_1(struct book_snapshot *s, json_t *root, uint32_t 
 /* "1.2.3.4", "::1", "1.2.3.4:8108", "[::1]:8108": bans are of whole IPs here. */
 static bool banned_ip(struct ip *ip, const char *text)
 {
-    struct endpoint e;
     if (ip_parse(ip, text)) {
         return true;
     }
+    struct endpoint e;
     if (!endpoint_parse(&e, text)) {
         return false;
     }
@@ -152,8 +152,8 @@ static bool is_generation_2(const json_t *root)
 {
     const json_t *bans = json_object_get(root, "bans");
     const json_t *peers = json_object_get(root, "peers");
-    return (bans != NULL || peers != NULL) && (bans == NULL || json_is_object(bans) || json_is_null(bans)) &&
-           (peers == NULL || json_is_array(peers) || json_is_null(peers));
+    return (bans || peers) && (!bans || json_is_object(bans) || json_is_null(bans)) &&
+           (!peers || json_is_array(peers) || json_is_null(peers));
 }
 
 /* An empty map, or one with at least one share object in it. */
@@ -183,7 +183,7 @@ enum peers_file_result import_decode(json_t *root, uint32_t network_id, struct b
     size_t most_peers = second ? json_array_size(json_object_get(root, "peers")) : json_object_size(root);
     size_t most_scores = second ? json_object_size(json_object_get(root, "bans")) : json_object_size(root);
     *s = book_snapshot_new(most_peers, most_scores);
-    if (*s == NULL) {
+    if (!*s) {
         snprintf(message, message_size, "out of memory");
         return PEERS_FILE_UNREADABLE;
     }

@@ -25,7 +25,7 @@ static char *path_behind(const char *path, const char *target)
 {
     const char *slash = strrchr(path, '/');
     char *behind = NULL;
-    if (target[0] == '/' || slash == NULL) {
+    if (target[0] == '/' || !slash) {
         return strdup(target);
     }
     int length = (int)(slash + 1 - path);
@@ -36,7 +36,7 @@ static char *path_behind(const char *path, const char *target)
 static char *follow(const char *path)
 {
     char *now = strdup(path);
-    for (int i = 0; now != NULL && i < LINKS_MOST; i++) {
+    for (int i = 0; now && i < LINKS_MOST; i++) {
         char target[PATH_MAX];
         ssize_t n = readlink(now, target, sizeof target - 1);
         if (n < 0) {
@@ -47,7 +47,7 @@ static char *follow(const char *path)
         free(now);
         now = next;
     }
-    errno = now == NULL ? ENOMEM : ELOOP;
+    errno = now ? ELOOP : ENOMEM;
     free(now);
     return NULL;
 }
@@ -68,14 +68,14 @@ static bool may_be_followed(const char *path)
 static int open_folder(struct place *p)
 {
     const char *slash = strrchr(p->path, '/');
-    p->name = slash == NULL ? p->path : slash + 1;
+    p->name = slash ? slash + 1 : p->path;
     if (*p->name == '\0') {
         errno = EISDIR;
         return -1;
     }
-    size_t length = slash == NULL ? 0 : (size_t)(slash - p->path);
-    char *folder = slash == NULL ? strdup(".") : strndup(p->path, length == 0 ? 1 : length);
-    if (folder == NULL) {
+    size_t length = slash ? (size_t)(slash - p->path) : 0;
+    char *folder = slash ? strndup(p->path, length == 0 ? 1 : length) : strdup(".");
+    if (!folder) {
         return -1;
     }
     p->folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -86,7 +86,7 @@ static int open_folder(struct place *p)
 int place_open(struct place *p, const char *path)
 {
     *p = (struct place){.folder = -1};
-    if (!may_be_followed(path) || (p->path = follow(path)) == NULL) {
+    if (!may_be_followed(path) || !(p->path = follow(path))) {
         return -1;
     }
     if (open_folder(p) != 0) {
@@ -122,13 +122,13 @@ void place_remove_stale(const struct place *p)
 {
     int fd = openat(p->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *folder = fd < 0 ? NULL : fdopendir(fd);
-    if (folder == NULL) {
+    if (!folder) {
         if (fd >= 0) {
             close(fd);
         }
         return;
     }
-    for (const struct dirent *e = readdir(folder); e != NULL; e = readdir(folder)) {
+    for (const struct dirent *e = readdir(folder); e; e = readdir(folder)) {
         if (is_temp_of(e->d_name, p->name)) {
             unlinkat(p->folder, e->d_name, 0);
         }
@@ -194,9 +194,9 @@ static int fill(const struct place *p, int fd, const char *bytes, size_t size)
 
 static int replace(const struct place *p, const char *bytes, size_t size)
 {
-    char temp[NAME_MAX + 1];
     uint64_t random;
     randombytes_buf(&random, sizeof random);
+    char temp[NAME_MAX + 1];
     int length = snprintf(temp, sizeof temp, "%s" TEMP_MARK "%0*llx", p->name, TEMP_DIGITS,
                           (unsigned long long)random);
     if (length < 0 || (size_t)length >= sizeof temp) {
@@ -226,7 +226,7 @@ static bool cannot_be_replaced(int why)
 static char *read_old(int fd, size_t size)
 {
     char *old = malloc(size + 1);
-    if (old != NULL && pread(fd, old, size, 0) != (ssize_t)size) {
+    if (old && pread(fd, old, size, 0) != (ssize_t)size) {
         free(old);
         errno = EIO;
         return NULL;
@@ -239,7 +239,7 @@ static char *read_old(int fd, size_t size)
 static char *pad(const char *bytes, size_t size, size_t old_size)
 {
     char *padded = malloc((size > old_size ? size : old_size) + 1);
-    if (padded == NULL) {
+    if (!padded) {
         return NULL;
     }
     memcpy(padded, bytes, size);
@@ -276,8 +276,8 @@ static int overwrite_open(int fd, const char *bytes, size_t size)
     }
     size_t old_size = (size_t)s.st_size;
     char *old = read_old(fd, old_size);
-    char *padded = old == NULL ? NULL : pad(bytes, size, old_size);
-    int result = padded == NULL ? -1 : overwrite(fd, padded, size, old, old_size);
+    char *padded = old ? pad(bytes, size, old_size) : NULL;
+    int result = padded ? overwrite(fd, padded, size, old, old_size) : -1;
     int why = errno;
     free(old);
     free(padded);
@@ -319,7 +319,7 @@ static int copy_to(int from, int to)
         return -1;
     }
     char *bytes = read_old(from, (size_t)s.st_size);
-    int result = bytes == NULL ? -1 : write_at(to, bytes, (size_t)s.st_size);
+    int result = bytes ? write_at(to, bytes, (size_t)s.st_size) : -1;
     int why = errno;
     free(bytes);
     errno = why;

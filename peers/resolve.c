@@ -35,8 +35,9 @@ static _Atomic uint32_t live;
 
 static bool live_enter(void)
 {
-    if (atomic_fetch_add_explicit(&live, 1, memory_order_relaxed) < RESOLVE_LIVE_MAX)
+    if (atomic_fetch_add_explicit(&live, 1, memory_order_relaxed) < RESOLVE_LIVE_MAX) {
         return true;
+    }
     atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
     return false;
 }
@@ -56,15 +57,17 @@ static void leave(struct resolve *r)
 {
     /* Release: without it the other holder could free r before our last use of it has happened. Acquire:
      * without it we could free r before the other's last use has happened. */
-    if (atomic_fetch_sub_explicit(&r->holders, 1, memory_order_acq_rel) == 1)
+    if (atomic_fetch_sub_explicit(&r->holders, 1, memory_order_acq_rel) == 1) {
         free_job(r);
+    }
 }
 
 static void keep(struct resolve *r, const struct addrinfo *all)
 {
     for (const struct addrinfo *a = all; a && r->n < RESOLVE_MOST; a = a->ai_next) {
-        if (!a->ai_addr || !endpoint_from_sockaddr(&r->found[r->n], a->ai_addr))
+        if (!a->ai_addr || !endpoint_from_sockaddr(&r->found[r->n], a->ai_addr)) {
             continue;
+        }
         r->found[r->n++].port = r->port;
     }
 }
@@ -73,7 +76,6 @@ static int ask(struct resolve *r, struct addrinfo **all)
 {
     const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     int failure = getaddrinfo(r->host, NULL, &hints, all);
-
     r->cause = errno;
     return failure;
 }
@@ -83,9 +85,9 @@ static int ask_without_root(struct resolve *r, struct addrinfo **all)
 {
     size_t length = strlen(r->host);
     int failure = ask(r, all);
-
-    if (failure == 0 || length < 2 || r->host[length - 1] != '.')
+    if (failure == 0 || length < 2 || r->host[length - 1] != '.') {
         return failure;
+    }
     r->host[length - 1] = '\0';
     return ask(r, all);
 }
@@ -94,7 +96,6 @@ static void *look_up(void *argument)
 {
     struct resolve *r = argument;
     struct addrinfo *all = NULL;
-
     pthread_setname_np(pthread_self(), "kith-resolve");
     r->failure = ask_without_root(r, &all);
     if (r->failure == 0) {
@@ -119,8 +120,9 @@ static struct resolve *new_job(const char *host, uint16_t port)
         return NULL;
     }
     struct resolve *r = calloc(1, sizeof *r);
-    if (!r)
+    if (!r) {
         return NULL;
+    }
     r->fd = descriptor_own(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (r->fd < 0) {
         free(r);
@@ -135,21 +137,24 @@ static struct resolve *new_job(const char *host, uint16_t port)
 /* Signals are the program's: one of its handlers must not run on a small stack inside the resolver. */
 static int start_detached(void *(*run)(void *), void *argument)
 {
-    pthread_attr_t attributes;
-    pthread_t thread;
     sigset_t all;
-
     sigfillset(&all);
+    pthread_attr_t attributes;
     int error = pthread_attr_init(&attributes);
-    if (error)
+    if (error) {
         return error;
+    }
     error = pthread_attr_setstacksize(&attributes, STACK_BYTES);
-    if (!error)
+    if (!error) {
         error = pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    if (!error)
+    }
+    if (!error) {
         error = pthread_attr_setsigmask_np(&attributes, &all);
-    if (!error)
+    }
+    pthread_t thread;
+    if (!error) {
         error = pthread_create(&thread, &attributes, run, argument);
+    }
     pthread_attr_destroy(&attributes);
     return error;
 }
@@ -157,8 +162,9 @@ static int start_detached(void *(*run)(void *), void *argument)
 struct resolve *resolve_start(const char *host, uint16_t port)
 {
     struct resolve *r = new_job(host, port);
-    if (!r)
+    if (!r) {
         return NULL;
+    }
     if (!live_enter()) {
         free_job(r);
         errno = EAGAIN;
@@ -181,8 +187,9 @@ int resolve_fd(const struct resolve *r)
 
 static const char *why_nothing(const struct resolve *r)
 {
-    if (r->failure == EAI_SYSTEM)
+    if (r->failure == EAI_SYSTEM) {
         return strerrordesc_np(r->cause);
+    }
     return r->failure ? gai_strerror(r->failure) : "the name has no IP address";
 }
 
@@ -207,6 +214,7 @@ size_t resolve_take(const struct resolve *r, struct endpoint *out, size_t most, 
 
 void resolve_drop(struct resolve *r)
 {
-    if (r)
+    if (r) {
         leave(r);
+    }
 }

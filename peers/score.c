@@ -66,7 +66,7 @@ static bool make_room_for_score(struct book *b, int64_t now_ms)
         return false;
     }
     struct table_rank *ranks = calloc(b->scores.n, sizeof *ranks);
-    if (ranks == NULL) {
+    if (!ranks) {
         return false;
     }
     size_t n = rank_scores(b, ranks, now_ms, false);
@@ -86,12 +86,12 @@ static bool make_room_for_score(struct book *b, int64_t now_ms)
 static struct book_score *settled(struct book *b, const struct ip *ip, int64_t now_ms)
 {
     struct book_score *s = table_find(&b->scores, ip);
-    if (s != NULL) {
+    if (s) {
         *s = book_score_now(b, s, now_ms);
         return s;
     }
     s = make_room_for_score(b, now_ms) ? table_add(&b->scores, ip) : NULL;
-    if (s == NULL) {
+    if (!s) {
         b->losses.scores_refused++;
         return NULL;
     }
@@ -105,7 +105,7 @@ void book_merit(struct book *b, const struct ip *ip, int32_t merit, int64_t now_
         return;
     }
     struct book_score *s = settled(b, ip, now_ms);
-    if (s == NULL) {
+    if (!s) {
         return;
     }
     int64_t sum = (int64_t)s->quality + merit;
@@ -116,7 +116,7 @@ void book_merit(struct book *b, const struct ip *ip, int32_t merit, int64_t now_
 int32_t book_quality(const struct book *b, const struct ip *ip, int64_t now_ms)
 {
     const struct book_score *s = table_find(&b->scores, ip);
-    if (s == NULL) {
+    if (!s) {
         return 0;
     }
     return banned(s, now_ms) ? b->terms.quality_banned : book_score_now(b, s, now_ms).quality;
@@ -128,7 +128,7 @@ void book_ban(struct book *b, const struct ip *ip, int64_t until_ms, int64_t now
         return;
     }
     struct book_score *s = settled(b, ip, now_ms);
-    if (s == NULL) {
+    if (!s) {
         return;
     }
     s->banned_until = until_ms;
@@ -140,7 +140,7 @@ void book_ban(struct book *b, const struct ip *ip, int64_t until_ms, int64_t now
 bool book_unban(struct book *b, const struct ip *ip)
 {
     const struct book_score *s = table_find(&b->scores, ip);
-    if (s == NULL || s->banned_until == 0) {
+    if (!s || s->banned_until == 0) {
         return false;
     }
     table_remove(&b->scores, table_index(&b->scores, s));
@@ -151,7 +151,7 @@ bool book_unban(struct book *b, const struct ip *ip)
 bool book_is_banned(const struct book *b, const struct ip *ip, int64_t now_ms)
 {
     const struct book_score *s = table_find(&b->scores, ip);
-    return s != NULL && banned(s, now_ms);
+    return s && banned(s, now_ms);
 }
 
 size_t book_ban_count(const struct book *b, int64_t now_ms)

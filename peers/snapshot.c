@@ -5,13 +5,13 @@
 struct book_snapshot *book_snapshot_new(size_t most_entries, size_t most_scores)
 {
     struct book_snapshot *s = calloc(1, sizeof *s);
-    if (s == NULL) {
+    if (!s) {
         return NULL;
     }
     /* calloc(0) may give NULL without being out of memory. */
     s->entries = calloc(most_entries == 0 ? 1 : most_entries, sizeof *s->entries);
     s->scores = calloc(most_scores == 0 ? 1 : most_scores, sizeof *s->scores);
-    if (s->entries == NULL || s->scores == NULL) {
+    if (!s->entries || !s->scores) {
         book_snapshot_free(s);
         return NULL;
     }
@@ -20,7 +20,7 @@ struct book_snapshot *book_snapshot_new(size_t most_entries, size_t most_scores)
 
 void book_snapshot_free(struct book_snapshot *s)
 {
-    if (s != NULL) {
+    if (s) {
         free(s->entries);
         free(s->scores);
         free(s);
@@ -30,7 +30,7 @@ void book_snapshot_free(struct book_snapshot *s)
 struct book_snapshot *book_snapshot(const struct book *b)
 {
     struct book_snapshot *s = book_snapshot_new(b->entries.n, b->scores.n);
-    if (s == NULL) {
+    if (!s) {
         return NULL;
     }
     for (size_t i = 0; i < b->entries.n; i++) {
@@ -49,10 +49,10 @@ struct book_snapshot *book_snapshot(const struct book *b)
 
 static int64_t shifted(int64_t ms, int64_t by_ms)
 {
-    int64_t sum;
     if (ms == 0) { /* never */
         return 0;
     }
+    int64_t sum;
     if (__builtin_add_overflow(ms, by_ms, &sum)) {
         return by_ms > 0 ? INT64_MAX : 1;
     }
@@ -96,11 +96,11 @@ static bool score_is_good(const struct book_score *s)
 
 static bool restore_score(struct book *b, const struct book_score *from)
 {
-    if (b->scores.n >= b->terms.most_ips || table_find(&b->scores, &from->ip) != NULL) {
+    if (b->scores.n >= b->terms.most_ips || table_find(&b->scores, &from->ip)) {
         return false;
     }
     struct book_score *s = table_add(&b->scores, &from->ip);
-    if (s == NULL) {
+    if (!s) {
         return false;
     }
     *s = *from;
@@ -111,7 +111,7 @@ static bool restore_entry(struct book *b, const struct book_entry *from, int64_t
 {
     bool good = book_may_keep(&from->endpoint) && from->heard_ms >= 0 && from->learned_ms >= 0 &&
                 from->dialed_ms >= 0 && from->source <= SOURCE_INCOMING && from->id.size <= PEER_ID_MAX;
-    if (!good || b->entries.n >= b->terms.most_endpoints || book_find(b, &from->endpoint) != NULL ||
+    if (!good || b->entries.n >= b->terms.most_endpoints || book_find(b, &from->endpoint) ||
         book_ip_is_full(b, &from->endpoint.ip)) {
         return false;
     }
@@ -121,7 +121,7 @@ static bool restore_entry(struct book *b, const struct book_entry *from, int64_t
     e.dialed_ms = e.dialed_ms < now_ms ? e.dialed_ms : now_ms;
     /* Unknown where an older file was imported; 0 would be forgotten at once. */
     e.learned_ms = e.learned_ms == 0 ? now_ms : past(e.learned_ms, now_ms);
-    return book_add_entry(b, &e) != NULL;
+    return book_add_entry(b, &e);
 }
 
 /* The best first; equals as they lie in the snapshot. */
@@ -177,7 +177,7 @@ size_t book_restore(struct book *b, const struct book_snapshot *s, int64_t now_m
 {
     size_t most = s->n_entries > s->n_scores ? s->n_entries : s->n_scores;
     struct table_rank *ranks = most == 0 || most >= TABLE_NONE ? NULL : calloc(most, sizeof *ranks);
-    if (ranks == NULL) {
+    if (!ranks) {
         return s->n_entries + s->n_scores;
     }
     /* Scores first: they decide which endpoints are worth keeping. */

@@ -33,8 +33,9 @@ static _Atomic uint32_t live;
 
 static bool live_enter(void)
 {
-    if (atomic_fetch_add_explicit(&live, 1, memory_order_relaxed) < SEED_DISK_LIVE_MAX)
+    if (atomic_fetch_add_explicit(&live, 1, memory_order_relaxed) < SEED_DISK_LIVE_MAX) {
         return true;
+    }
     atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
     return false;
 }
@@ -46,8 +47,9 @@ static void live_leave(void)
 
 static void free_job(struct read_job *j)
 {
-    if (j->ready >= 0)
+    if (j->ready >= 0) {
         descriptor_close(j->ready);
+    }
     free(j->path);
     free(j->bytes);
     free(j);
@@ -57,8 +59,9 @@ static void leave(struct read_job *j)
 {
     /* Release: without it the other holder could free j before our last use of it has happened. Acquire:
      * without it we could free j before the other's last use has happened. */
-    if (atomic_fetch_sub_explicit(&j->holders, 1, memory_order_acq_rel) == 1)
+    if (atomic_fetch_sub_explicit(&j->holders, 1, memory_order_acq_rel) == 1) {
         free_job(j);
+    }
 }
 
 /* --- on the thread that reads: NULL, or what failed --- */
@@ -66,23 +69,28 @@ static void leave(struct read_job *j)
 static const char *read_whole(int fd, struct read_job *j)
 {
     struct stat s;
-    if (fstat(fd, &s) != 0)
+    if (fstat(fd, &s) != 0) {
         return strerrordesc_np(errno);
-    if (!S_ISREG(s.st_mode))
+    }
+    if (!S_ISREG(s.st_mode)) {
         return "not a regular file";
+    }
     /* A byte more than the limit tells a file that is too long. */
     j->bytes = malloc(SEED_BODY_MAX + 1);
-    if (!j->bytes)
+    if (!j->bytes) {
         return "memory is short";
+    }
     ssize_t n = 1;
     while (n != 0 && j->size <= SEED_BODY_MAX) {
         n = read(fd, j->bytes + j->size, SEED_BODY_MAX + 1 - j->size);
-        if (n < 0 && errno != EINTR)
+        if (n < 0 && errno != EINTR) {
             return strerrordesc_np(errno);
+        }
         j->size += n > 0 ? (size_t)n : 0;
     }
-    if (j->size > SEED_BODY_MAX)
+    if (j->size > SEED_BODY_MAX) {
         return "longer than 1048576 bytes";
+    }
     return (off_t)j->size < s.st_size ? "the file was cut short" : NULL;
 }
 _Static_assert(SEED_BODY_MAX == 1048576, "the text of read_whole says so");
@@ -91,8 +99,9 @@ static const char *open_and_read(struct read_job *j)
 {
     /* O_NONBLOCK: a fifo would wait for its writer. */
     int fd = open(j->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0)
+    if (fd < 0) {
         return strerrordesc_np(errno);
+    }
     const char *failure = read_whole(fd, j);
     close(fd);
     return failure;
@@ -101,7 +110,6 @@ static const char *open_and_read(struct read_job *j)
 static void *run(void *argument)
 {
     struct read_job *j = argument;
-
     j->failure = open_and_read(j);
     /* Release: without it an owner that sees `done` could read bytes that are not written yet. */
     atomic_store_explicit(&j->done, true, memory_order_release);
@@ -119,8 +127,9 @@ static void *run(void *argument)
 static struct read_job *new_job(const char *path)
 {
     struct read_job *j = calloc(1, sizeof *j);
-    if (!j)
+    if (!j) {
         return NULL;
+    }
     atomic_init(&j->holders, 2);
     j->ready = descriptor_own(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     j->path = strdup(path);
@@ -141,8 +150,9 @@ static struct read_job *start(const char *path, struct seed_result *result)
     struct read_job *j = new_job(path);
     pthread_t thread;
     if (!j || thread_start(&thread, "kith-seed-file", 0, run, j) != 0) {
-        if (j)
+        if (j) {
             free_job(j);
+        }
         live_leave();
         seed_result_fail(result, "memory, threads or descriptors are short");
         return NULL;
@@ -156,12 +166,12 @@ static bool wait_for(const struct read_job *j, const struct seed_terms *terms)
 {
     int64_t deadline = clock_ms() + terms->total_timeout_ms, left;
     struct pollfd p = {.fd = j->ready, .events = POLLIN};
-
     /* Acquire: without it the bytes could be read as they were before the thread wrote them. */
     while (!atomic_load_explicit(&j->done, memory_order_acquire)) {
         left = deadline - clock_ms();
-        if (left <= 0 || seed_stopped(terms))
+        if (left <= 0 || seed_stopped(terms)) {
             return false;
+        }
         poll(&p, 1, left < STOP_LOOK_MS ? (int)left : STOP_LOOK_MS);
     }
     return !seed_stopped(terms);
@@ -171,13 +181,15 @@ int seed_disk_read(const char *path, const struct seed_terms *terms, char **byte
                    struct seed_result *result)
 {
     struct read_job *j = start(path, result);
-    if (!j)
+    if (!j) {
         return -1;
+    }
     int failed = 0;
-    if (!wait_for(j, terms))
+    if (!wait_for(j, terms)) {
         failed = seed_result_fail(result, seed_stopped(terms) ? "stopped" : "no answer in time");
-    else if (j->failure)
+    } else if (j->failure) {
         failed = seed_result_fail(result, "%s", j->failure);
+    }
     if (!failed) {
         *bytes = j->bytes;
         *size = j->size;

@@ -41,7 +41,6 @@ static void init_curl(void)
 int seed_fetch_global_init(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-
     return pthread_once(&once, init_curl) == 0 && curl_is_there ? 0 : -1;
 }
 
@@ -50,7 +49,6 @@ static size_t receive(char *bytes, size_t size, size_t count, void *context)
 {
     struct body *b = context;
     size_t n = size * count; /* libcurl never hands over more than CURL_MAX_WRITE_SIZE */
-
     if (n > SEED_BODY_MAX - b->size) {
         b->too_long = true;
         return 0;
@@ -58,13 +56,15 @@ static size_t receive(char *bytes, size_t size, size_t count, void *context)
     if (n > b->room - b->size) {
         size_t room = (b->size + n) * 2 > BODY_ROOM_MIN ? (b->size + n) * 2 : BODY_ROOM_MIN;
         char *more = realloc(b->bytes, room);
-        if (!more)
+        if (!more) {
             return 0;
+        }
         b->bytes = more;
         b->room = room;
     }
-    if (n > 0)
+    if (n > 0) {
         memcpy(b->bytes + b->size, bytes, n);
+    }
     b->size += n;
     return n;
 }
@@ -157,14 +157,16 @@ static CURLcode outcome(CURLM *multi)
 static CURLcode perform(struct transfer *t, const struct seed_terms *terms)
 {
     int running = 1;
-
     while (!seed_stopped(terms)) {
-        if (curl_multi_perform(t->multi, &running) != CURLM_OK)
+        if (curl_multi_perform(t->multi, &running) != CURLM_OK) {
             return CURLE_OUT_OF_MEMORY;
-        if (running == 0)
+        }
+        if (running == 0) {
             return outcome(t->multi);
-        if (curl_multi_poll(t->multi, NULL, 0, STOP_LOOK_MS, NULL) != CURLM_OK)
+        }
+        if (curl_multi_poll(t->multi, NULL, 0, STOP_LOOK_MS, NULL) != CURLM_OK) {
             return CURLE_OUT_OF_MEMORY;
+        }
     }
     return CURLE_ABORTED_BY_CALLBACK;
 }
@@ -173,11 +175,12 @@ static CURLcode perform(struct transfer *t, const struct seed_terms *terms)
 static int check_answer(const struct transfer *t, struct seed_result *result)
 {
     long status = 0;
-
-    if (curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK)
+    if (curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK) {
         return seed_result_fail(result, "the answer has no status");
-    if (status != 200)
+    }
+    if (status != 200) {
         return seed_result_fail(result, "HTTP status %ld", status);
+    }
     return 0;
 }
 
@@ -185,15 +188,19 @@ static int run(struct transfer *t, const char *url, bool secure, const struct se
                struct seed_result *result)
 {
     if (!t->multi || !t->easy || !set_options(t, url, secure, terms) ||
-        curl_multi_add_handle(t->multi, t->easy) != CURLM_OK)
+        curl_multi_add_handle(t->multi, t->easy) != CURLM_OK) {
         return seed_result_fail(result, "libcurl could not be set up");
+    }
     CURLcode code = perform(t, terms);
-    if (seed_stopped(terms))
+    if (seed_stopped(terms)) {
         return seed_result_fail(result, "stopped");
-    if (t->body.too_long)
+    }
+    if (t->body.too_long) {
         return seed_result_fail(result, "longer than %zu bytes", SEED_BODY_MAX);
-    if (code != CURLE_OK)
+    }
+    if (code != CURLE_OK) {
         return seed_result_fail(result, "%s", t->error[0] ? t->error : curl_easy_strerror(code));
+    }
     return check_answer(t, result);
 }
 
@@ -202,10 +209,10 @@ static int transfer(const char *url, bool secure, const struct seed_terms *terms
 {
     struct transfer t = {.multi = curl_multi_init(), .easy = curl_easy_init()};
     int failed = run(&t, url, secure, terms, result);
-
     /* The easy handle goes first: it may still use the other. */
-    if (t.multi && t.easy)
+    if (t.multi && t.easy) {
         curl_multi_remove_handle(t.multi, t.easy);
+    }
     curl_easy_cleanup(t.easy);
     curl_multi_cleanup(t.multi);
     if (failed) {
@@ -225,10 +232,10 @@ struct url_parts {
 static void take_apart(const char *url, struct url_parts *parts)
 {
     CURLU *u = curl_url();
-
     *parts = (struct url_parts){.scheme = NULL};
-    if (!u)
+    if (!u) {
         return;
+    }
     if (curl_url_set(u, CURLUPART_URL, url, CURLU_GUESS_SCHEME | CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK) {
         curl_url_get(u, CURLUPART_SCHEME, &parts->scheme, 0);
         curl_url_get(u, CURLUPART_PATH, &parts->path, CURLU_URLDECODE);
@@ -241,15 +248,15 @@ static int fetch_body(const char *url, const struct seed_terms *terms, struct bo
                       struct seed_result *result)
 {
     struct url_parts parts;
-    int failed;
-
     take_apart(url, &parts);
-    if (!parts.scheme || strcmp(parts.scheme, "file") != 0)
+    int failed;
+    if (!parts.scheme || strcmp(parts.scheme, "file") != 0) {
         failed = transfer(url, parts.scheme && strcmp(parts.scheme, "https") == 0, terms, body, result);
-    else if (parts.path)
+    } else if (parts.path) {
         failed = seed_disk_read(parts.path, terms, &body->bytes, &body->size, result);
-    else
+    } else {
         failed = seed_result_fail(result, "the URL has no path");
+    }
     curl_free(parts.scheme);
     curl_free(parts.path);
     return failed;
@@ -263,39 +270,43 @@ struct bad_lines {
 static void bad_line(void *context, size_t line, const char *why)
 {
     struct bad_lines *b = context;
-
-    if (b->result->bad_lines++ < SEED_BAD_LINES_LOGGED)
+    if (b->result->bad_lines++ < SEED_BAD_LINES_LOGGED) {
         log_line(b->terms->log, LOG_LEVEL_WARNING, "seed: line %zu: %s", line, why);
+    }
 }
 
 static int read_list(const struct body *body, const struct seed_terms *terms, struct seed_result *result)
 {
     struct bad_lines bad = {.terms = terms, .result = result};
     struct address_list list;
-
-    if (seed_list_parse(&list, body->bytes, body->size, bad_line, &bad) < 0)
+    if (seed_list_parse(&list, body->bytes, body->size, bad_line, &bad) < 0) {
         return seed_result_fail(result, "memory is short");
-    if (result->bad_lines > SEED_BAD_LINES_LOGGED)
+    }
+    if (result->bad_lines > SEED_BAD_LINES_LOGGED) {
         log_line(terms->log, LOG_LEVEL_WARNING, "seed: %zu more bad lines",
                  result->bad_lines - SEED_BAD_LINES_LOGGED);
+    }
     size_t n = list.n;
     int failed = seed_lookup(list.items, n, terms, result);
     address_list_free(&list);
-    if (failed)
+    if (failed) {
         return -1;
-    if (n == 0 && result->bad_lines > 0)
+    }
+    if (n == 0 && result->bad_lines > 0) {
         return seed_result_fail(result, "no seed list: not one of %zu lines is host:port", result->bad_lines);
-    if (n > 0 && result->n == 0)
+    }
+    if (n > 0 && result->n == 0) {
         return seed_result_fail(result, "not one of %zu host names could be looked up", n);
+    }
     return 0;
 }
 
 int seed_fetch(const char *url, const struct seed_terms *terms, struct seed_result *result)
 {
     struct body body = {.bytes = NULL};
-
-    if (fetch_body(url, terms, &body, result) < 0)
+    if (fetch_body(url, terms, &body, result) < 0) {
         return -1;
+    }
     int failed = read_list(&body, terms, result);
     free(body.bytes);
     return failed;

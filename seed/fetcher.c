@@ -45,16 +45,15 @@ static bool take_asks(struct seed_fetcher *f)
 {
     struct message asks[8];
     bool any = false;
-
-    while (mailbox_take_control(f->mailbox, asks, sizeof asks / sizeof asks[0]) > 0)
+    while (mailbox_take_control(f->mailbox, asks, sizeof asks / sizeof asks[0]) > 0) {
         any = true;
+    }
     return any;
 }
 
 static bool is_asked(const void *self)
 {
     const struct seed_fetcher *f = self;
-
     return !mailbox_empty(f->mailbox);
 }
 
@@ -62,8 +61,9 @@ static bool is_asked(const void *self)
 static bool wait_for_work(struct seed_fetcher *f)
 {
     while (!worker_stopped(&f->worker)) {
-        if (take_asks(f) || clock_ms() >= f->retry_at)
+        if (take_asks(f) || clock_ms() >= f->retry_at) {
             return true;
+        }
         worker_sleep(&f->worker, is_asked, NULL, 0, f->retry_at);
     }
     return false;
@@ -71,15 +71,17 @@ static bool wait_for_work(struct seed_fetcher *f)
 
 static void look_up_seeds(struct seed_fetcher *f, struct seed_result *result)
 {
-    if (seed_lookup(f->dns, f->n_dns, &f->terms, result) == 0 && result->n == 0)
+    if (seed_lookup(f->dns, f->n_dns, &f->terms, result) == 0 && result->n == 0) {
         seed_result_fail(result, "not one of %zu names could be looked up", f->n_dns);
+    }
 }
 
 static void gather(struct seed_fetcher *f, struct harvest *h)
 {
     bool url_failed = f->url && seed_fetch(f->url, &f->terms, &h->url) < 0;
-    if (f->n_dns > 0)
+    if (f->n_dns > 0) {
         look_up_seeds(f, &h->dns);
+    }
     /* An empty list is a success, a name without an address is not. */
     h->failed = h->dns.n == 0 && (f->url ? url_failed : f->n_dns > 0);
 }
@@ -94,8 +96,9 @@ static void tell_errors(const struct harvest *h, char *out, size_t size)
 
 static void put_endpoints(struct seed_report *report, const struct seed_result *from)
 {
-    if (from->n > 0)
+    if (from->n > 0) {
         memcpy(report->endpoints + report->n, from->endpoints, from->n * sizeof *from->endpoints);
+    }
     report->n += from->n;
 }
 
@@ -104,8 +107,9 @@ static struct seed_report *make_report(const struct harvest *h)
 {
     struct seed_report *report =
         calloc(1, sizeof *report + (h->url.n + h->dns.n) * sizeof report->endpoints[0]);
-    if (!report)
+    if (!report) {
         return NULL;
+    }
     put_endpoints(report, &h->url);
     put_endpoints(report, &h->dns);
     report->bad_lines = h->url.bad_lines;
@@ -117,14 +121,15 @@ static struct seed_report *make_report(const struct harvest *h)
 /* How long until the next try; at least 1. */
 static int64_t plan_retry(struct seed_fetcher *f)
 {
-    uint64_t random;
-
-    if (f->failures < UINT32_MAX)
+    if (f->failures < UINT32_MAX) {
         f->failures++;
+    }
+    uint64_t random;
     randombytes_buf(&random, sizeof random);
     int64_t wait = seed_backoff_ms(f->failures, random) * f->backoff_percent / 100;
-    if (wait < 1)
+    if (wait < 1) {
         wait = 1;
+    }
     f->retry_at = clock_ms() + wait;
     return wait;
 }
@@ -132,7 +137,6 @@ static int64_t plan_retry(struct seed_fetcher *f)
 static void settle(struct seed_fetcher *f, const struct harvest *h)
 {
     struct seed_report *report = make_report(h);
-
     /* What was asked for meanwhile is answered by this report: so these go before it is given. */
     take_asks(f);
     int64_t wait = 0;
@@ -154,12 +158,12 @@ static void settle(struct seed_fetcher *f, const struct harvest *h)
 static void run(void *self)
 {
     struct seed_fetcher *f = self;
-
     while (wait_for_work(f)) {
         struct harvest h = {0};
         gather(f, &h);
-        if (!worker_stopped(&f->worker))
+        if (!worker_stopped(&f->worker)) {
             settle(f, &h);
+        }
         seed_result_free(&h.url);
         seed_result_free(&h.dns);
     }
@@ -179,13 +183,15 @@ static bool copy_sources(struct seed_fetcher *f, const struct seed_fetcher_terms
 {
     if (terms->url) {
         f->url = strdup(terms->url);
-        if (!f->url)
+        if (!f->url) {
             return false;
+        }
     }
     if (terms->n_dns > 0) {
         f->dns = calloc(terms->n_dns, sizeof *f->dns);
-        if (!f->dns)
+        if (!f->dns) {
             return false;
+        }
         memcpy(f->dns, terms->dns, terms->n_dns * sizeof *f->dns);
         f->n_dns = terms->n_dns;
     }
@@ -198,15 +204,16 @@ static bool open_mailbox(struct seed_fetcher *f)
     const struct mailbox_terms terms = {
         .parcels = 1, .bytes = 1, .controls = 1, .reader_bell = &f->worker.bell};
     f->mailbox = mailbox_new(&terms);
-    return f->mailbox != NULL;
+    return f->mailbox;
 }
 
 static struct seed_fetcher *new_fetcher(const struct seed_fetcher_terms *terms)
 {
     /* The bell wants a cache line of its own, which calloc does not promise. */
     struct seed_fetcher *f = aligned_alloc(_Alignof(struct seed_fetcher), sizeof *f);
-    if (!f)
+    if (!f) {
         return NULL;
+    }
     *f = (struct seed_fetcher){
         .backoff_percent = terms->backoff_percent,
         .found = terms->found,
@@ -227,8 +234,9 @@ static struct seed_fetcher *new_fetcher(const struct seed_fetcher_terms *terms)
 
 struct seed_fetcher *seed_fetcher_start(const struct seed_fetcher_terms *terms)
 {
-    if (terms->n_dns > SEED_NAMES_MAX)
+    if (terms->n_dns > SEED_NAMES_MAX) {
         return NULL;
+    }
     struct seed_fetcher *f = new_fetcher(terms);
     /* worker_start blocks SIGPIPE too, which libcurl leaves to us (CURLOPT_NOSIGNAL): else a server that
      * hangs up within a TLS record could end the process. */
@@ -242,7 +250,6 @@ struct seed_fetcher *seed_fetcher_start(const struct seed_fetcher_terms *terms)
 void seed_fetcher_ask(struct seed_fetcher *f)
 {
     static const struct message ask = {.type = MESSAGE_ASK};
-
     /* A full lane holds an ask that the thread has not taken yet: this one is the same. */
     (void)mailbox_post_control(f->mailbox, &ask);
 }

@@ -29,35 +29,38 @@ static void trim(const char **text, size_t *size)
         ++*text;
         --*size;
     }
-    while (*size > 0 && is_space((*text)[*size - 1]))
+    while (*size > 0 && is_space((*text)[*size - 1])) {
         --*size;
+    }
 }
 
 /* What stands before a comment: neither mark may occur in an address. */
 static size_t before_comment(const char *text, size_t size)
 {
     size_t n = 0;
-    while (n < size && text[n] != '#' && text[n] != ';')
+    while (n < size && text[n] != '#' && text[n] != ';') {
         n++;
+    }
     return n;
 }
 
 static void tell(const struct parse *p, const char *why)
 {
-    if (p->bad)
+    if (p->bad) {
         p->bad(p->context, p->line, why);
+    }
 }
 
 static void tell_bad(const struct parse *p, const char *text, size_t size)
 {
     char shown[SHOWN_MAX + 1];
-    char why[WHY_MAX];
     size_t n = size < SHOWN_MAX ? size : SHOWN_MAX;
-
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         shown[i] = text[i] ? text[i] : '?'; /* a NUL would hide the rest */
+    }
     shown[n] = '\0';
     seed_make_printable(shown);
+    char why[WHY_MAX];
     snprintf(why, sizeof why, "\"%s%s\" is not host:port", shown, n < size ? "..." : "");
     tell(p, why);
 }
@@ -68,8 +71,9 @@ static bool append(struct parse *p, const struct address *a)
     if (p->list->n == p->room) {
         size_t room = p->room ? p->room * 2 : 16;
         struct address *items = realloc(p->list->items, room * sizeof *items);
-        if (!items)
+        if (!items) {
             return false;
+        }
         p->list->items = items;
         p->room = room;
     }
@@ -81,12 +85,12 @@ enum line_result { LINE_READ, LINE_FULL, LINE_NO_MEMORY };
 
 static enum line_result read_line(struct parse *p, const char *text, size_t size)
 {
-    struct address a;
-
     size = before_comment(text, size);
     trim(&text, &size);
-    if (size == 0)
+    if (size == 0) {
         return LINE_READ;
+    }
+    struct address a;
     if (!address_parse(&a, text, size)) {
         tell_bad(p, text, size);
         return LINE_READ;
@@ -106,7 +110,6 @@ int seed_list_parse(struct address_list *list, const char *text, size_t size,
 {
     static const char mark[] = "\xef\xbb\xbf";
     struct parse p = {.list = list, .bad = bad, .context = context};
-
     *list = (struct address_list){0};
     if (size >= sizeof mark - 1 && memcmp(text, mark, sizeof mark - 1) == 0) {
         text += sizeof mark - 1;
@@ -121,8 +124,9 @@ int seed_list_parse(struct address_list *list, const char *text, size_t size,
             address_list_free(list);
             return -1;
         }
-        if (result == LINE_FULL)
+        if (result == LINE_FULL) {
             break;
+        }
         size_t step = end ? length + 1 : length;
         text += step;
         size -= step;

@@ -22,8 +22,8 @@ struct lookup {
 
 static void unresolved(struct lookup *l, const struct address *name, const char *why)
 {
-    char text[ENDPOINT_TEXT_MAX];
     l->result->unresolved++;
+    char text[ENDPOINT_TEXT_MAX];
     log_line(l->terms->log, LOG_LEVEL_WARNING, "seed: cannot look up %s: %s",
              address_format(name, text, sizeof text), why);
 }
@@ -49,15 +49,17 @@ static int start_all(struct lookup *l, const struct address *addresses, size_t n
 {
     for (size_t i = 0; i < n; i++) {
         struct endpoint e;
-        if (!address_is_ip(&addresses[i], &e))
+        if (!address_is_ip(&addresses[i], &e)) {
             start(l, &addresses[i]);
-        else if (seed_result_add(l->result, &e, 1) < 0)
+        } else if (seed_result_add(l->result, &e, 1) < 0) {
             return -1;
+        }
     }
     l->result->unresolved += l->left_out;
-    if (l->left_out > 0)
+    if (l->left_out > 0) {
         log_line(l->terms->log, LOG_LEVEL_WARNING,
                  "seed: %zu more host names are not looked up: at most %d are", l->left_out, SEED_NAMES_MAX);
+    }
     return 0;
 }
 
@@ -74,9 +76,9 @@ static int take(struct lookup *l, size_t i)
     struct endpoint found[RESOLVE_MOST];
     char why[128];
     size_t n = resolve_take(l->jobs[i], found, RESOLVE_MOST, why, sizeof why);
-
-    if (n == 0)
+    if (n == 0) {
         unresolved(l, l->names[i], why);
+    }
     finish(l, i);
     return seed_result_add(l->result, found, n);
 }
@@ -85,7 +87,6 @@ static int take(struct lookup *l, size_t i)
 static int wait_all(struct lookup *l)
 {
     int64_t deadline = clock_ms() + l->terms->total_timeout_ms;
-
     while (l->waiting > 0 && !seed_stopped(l->terms)) {
         int64_t left = deadline - clock_ms();
         int patience = left <= 0 ? 0 : left < STOP_LOOK_MS ? (int)left : STOP_LOOK_MS;
@@ -93,13 +94,15 @@ static int wait_all(struct lookup *l)
          * end: where we got no processor until after the deadline, answers that came in time are still taken.
          */
         if (poll(l->fds, l->n, patience) <= 0) {
-            if (left <= 0)
+            if (left <= 0) {
                 break;
+            }
             continue;
         }
         for (size_t i = 0; i < l->n; i++) {
-            if (l->jobs[i] && l->fds[i].revents && take(l, i) < 0)
+            if (l->jobs[i] && l->fds[i].revents && take(l, i) < 0) {
                 return -1;
+            }
         }
     }
     return 0;
@@ -108,8 +111,9 @@ static int wait_all(struct lookup *l)
 static void give_up(struct lookup *l, const char *why)
 {
     for (size_t i = 0; i < l->n; i++) {
-        if (!l->jobs[i])
+        if (!l->jobs[i]) {
             continue;
+        }
         unresolved(l, l->names[i], why);
         finish(l, i);
     }
@@ -120,14 +124,16 @@ int seed_lookup(const struct address *addresses, size_t n, const struct seed_ter
 {
     struct lookup l = {.terms = terms, .result = result};
     int failed = start_all(&l, addresses, n);
-
-    if (!failed)
+    if (!failed) {
         failed = wait_all(&l);
+    }
     bool stopped = seed_stopped(terms);
     give_up(&l, failed ? "memory is short" : stopped ? "stopped" : "no answer in time");
-    if (failed)
+    if (failed) {
         return seed_result_fail(result, "memory is short");
-    if (stopped)
+    }
+    if (stopped) {
         return seed_result_fail(result, "stopped");
+    }
     return 0;
 }

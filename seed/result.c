@@ -9,13 +9,15 @@
 
 int seed_result_add(struct seed_result *result, const struct endpoint *endpoints, size_t n)
 {
-    if (n == 0)
+    if (n == 0) {
         return 0;
+    }
     if (n > result->room - result->n) {
         size_t room = (result->n + n) * 2;
         struct endpoint *more = realloc(result->endpoints, room * sizeof *more);
-        if (!more)
+        if (!more) {
             return -1;
+        }
         result->endpoints = more;
         result->room = room;
     }
@@ -27,7 +29,6 @@ int seed_result_add(struct seed_result *result, const struct endpoint *endpoints
 int seed_result_fail(struct seed_result *result, const char *format, ...)
 {
     va_list arguments;
-
     va_start(arguments, format);
     vsnprintf(result->error, sizeof result->error, format, arguments);
     va_end(arguments);

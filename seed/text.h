@@ -8,8 +8,9 @@
 static inline void seed_make_printable(char *text)
 {
     for (; *text; text++) {
-        if (*text < 0x20 || *text > 0x7e)
+        if (*text < 0x20 || *text > 0x7e) {
             *text = '?';
+        }
     }
 }
 
