@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Checks the sources against rules that no compiler knows: no locks, randomness from libsodium alone, which folder may
-include which, and that the core knows neither the system nor anything that runs beside it.
+include which, that the core knows neither the system nor anything that runs beside it, and what of CONTRIBUTING.md's
+dialect a program can see.
 
 Usage: check_rules.py [root of the sources]
 Prints each violation as FILE:LINE: what it is, and which promises hold. Exit code: 0 none, 1 some.
@@ -48,6 +49,14 @@ CORE_FORBIDDEN = re.compile(r"\b(randombytes\w*|clock_gettime|time\s*\(|poll\s*\
 CORE_OWN = re.compile(r"(kith|base/(?!clock|descriptor)\w+|peers/(?!file|place|resolve)\w+|protocol/\w+|connection/events"
                       r"|seed/report|controller/\w+|queue/(message|outlet|parcel))\.h")
 
+# Rooms whose code is all in one dialect: braces around every body, pointers tested by themselves, and variables declared
+# where they get their value.
+DIALECT = ("base/", "peers/", "seed/", "app/", "bench/")
+BODY = re.compile(r"\b(?:(if|for|while|switch|\w+_foreach)\s*(?=\()|(else|do)\b)")
+BARE_DECLARATION = re.compile(r"(?<=\n)[ \t]+(?:const |unsigned )*(?:(?:struct|enum|union) \w+|bool|char|double|int|long|(?:s?size|time)_t"
+                              r"|u?int\d+_t)(?: const)? (\**\w+);\n(?=\s*\n)", re.MULTILINE)
+NULL_TEST = re.compile(r"[!=]= *NULL\b")
+
 # The promises that a kind of violation would break, for scripts/checklist.
 SHOWN = {"lock": "no locks [F32]", "layer": "the layers know each other in one direction [F28]"}
 
@@ -73,9 +82,9 @@ def check_forbidden(line):
 
 def check_include(path, line):
     found = INCLUDE.match(line)
-    if not found:
-        return
     own = path.split("/")[0]
+    if not found or own not in ARROWS:
+        return
     named = PUBLIC_HEADER if found[1] == PUBLIC_HEADER.rpartition("/")[2] else found[1]
     folder, _, rest = named.partition("/")
     if path == PUBLIC_HEADER:
@@ -101,25 +110,73 @@ def check_core(path, text):
 
 
 def check_protocol_names(path, line):
+    if path.split("/")[0] not in ARROWS:
+        return
     inside = path.startswith("protocol/") and path.count("/") > 1
     found = PROTOCOL_FOLDER.search(line)
     if found and not inside and path != PROTOCOL_TABLE:
         yield f"only {PROTOCOL_TABLE} may name a protocol's folder: {found[0]}"
 
 
+def behind_parentheses(text, start):
+    """Where the parentheses that open at start are closed."""
+    depth = 0
+    for at in range(start, len(text)):
+        depth += {"(": 1, ")": -1}.get(text[at], 0)
+        if depth == 0:
+            return at + 1
+    return len(text)
+
+
+def is_in_function(text, at):
+    """Whether what stands there, inside of braces, is inside those of a function: what opens at the margin is one."""
+    return text.rfind("\n{", 0, at) > text.rfind("\n}", 0, at)
+
+
+def bodies(text):
+    """Each if, else, for, while, do and switch: its place, itself, and the text behind its condition."""
+    for found in BODY.finditer(text):
+        end = behind_parentheses(text, text.index("(", found.end())) if found[1] else found.end()
+        yield found.start(), found[0].strip(), text[end:].lstrip()
+
+
+def check_dialect(path, text):
+    """text is the file's, without comments, strings and the lines of the preprocessor."""
+    if not path.startswith(DIALECT):
+        return
+    faults = [(found.start(), "a pointer is tested by itself") for found in NULL_TEST.finditer(text)]
+    faults += [(found.start(1), f"declared before its use: {found[1]}") for found in BARE_DECLARATION.finditer(text)
+               if is_in_function(text, found.start())]
+    for at, word, body in bodies(text):
+        # "else if" needs none between, nor the end of a do, nor a loop without a body.
+        if not body.startswith(("{", "if" if word == "else" else "{", ";" if word in ("while", "for") else "{")):
+            faults.append((at, f"no braces: {word}"))
+    for at, fault in sorted(faults):
+        yield f"{path}:{text.count(chr(10), 0, at) + 1}: dialect: {fault}"
+
+
+def code_only(text):
+    """Comments, strings and the preprocessor's lines blanked out; lines stay."""
+    bare = COMMENT_OR_STRING.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
+    return re.sub(r"^[ \t]*#(?:\\\n|[^\n])*", lambda match: re.sub(r"[^\n]", " ", match[0]), bare, flags=re.MULTILINE)
+
+
 def check_file(root, path):
-    text = without_comments((root / path).read_text())
+    whole = (root / path).read_text()
+    text = without_comments(whole)
     for number, line in enumerate(text.splitlines(), 1):
         for check in (check_forbidden(line), check_include(path, line), check_protocol_names(path, line)):
             for violation in check:
                 yield f"{path}:{number}: {violation}"
     yield from check_core(path, text)
+    yield from check_dialect(path, code_only(whole))
 
 
 def main():
     default = pathlib.Path(__file__).resolve().parent.parent
     root = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else default
-    files = sorted(file.relative_to(root).as_posix() for folder in ARROWS for file in (root / folder).rglob("*.[ch]"))
+    folders = [*ARROWS, *(room.rstrip("/") for room in DIALECT if room.rstrip("/") not in ARROWS)]
+    files = sorted(file.relative_to(root).as_posix() for folder in folders for file in (root / folder).rglob("*.[ch]"))
     violations = [violation for path in files for violation in check_file(root, path)]
     for violation in violations:
         print(violation)
