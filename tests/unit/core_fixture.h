@@ -306,12 +306,10 @@ static const struct controller_actions actions = {
 
 /* --- the test's side --- */
 
-static inline struct world *world_of(const char *protocol)
+static inline void world_init(struct world *w, const char *protocol)
 {
     const struct protocol *p = protocol_find(protocol);
-    struct world *w = calloc(1, sizeof *w);
 
-    assert_non_null(w);
     w->now_ms = 1000;
     w->random = 42;
     w->config = (struct config){
@@ -324,6 +322,14 @@ static inline struct world *world_of(const char *protocol)
         .log_level = LOG_LEVEL_SILENT,
     };
     assert_true(protocol_network(p, "LOCAL", NULL, &w->config.terms.network));
+}
+
+static inline struct world *world_of(const char *protocol)
+{
+    struct world *w = calloc(1, sizeof *w);
+
+    assert_non_null(w);
+    world_init(w, protocol);
     return w;
 }
 
@@ -341,11 +347,16 @@ static inline struct world *internet_world(void)
     return w;
 }
 
-static inline void world_open(struct world *w)
+static inline void world_open_with(struct world *w, const struct controller_actions *a)
 {
-    w->core = controller_new(&w->config, &actions, w, NULL, now(w));
+    w->core = controller_new(&w->config, a, w, NULL, now(w));
     assert_non_null(w->core);
     controller_start(w->core, now(w));
+}
+
+static inline void world_open(struct world *w)
+{
+    world_open_with(w, &actions);
 }
 
 static inline void world_free(struct world *w)

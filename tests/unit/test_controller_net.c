@@ -1,18 +1,7 @@
 /* Sixty cores in one thread, joined by a virtual network under a virtual clock through their tables of
  * functions: until each holds eight outgoing connections, a fifth of them are killed, and the rest are back
  * at eight. The same seed number gives the same log, byte for byte. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "controller/controller.h"
+#include "tests/unit/core_fixture.h"
 #include "tests/unit/promise.h"
 
 enum {
@@ -38,10 +27,9 @@ struct wire {
 };
 
 struct node {
+    struct world world; /* first: the fixture's actions are given a node, too */
     struct net *net;
     int number;
-    struct config config;
-    struct controller *core;
     bool alive;
     uint32_t outgoing, incoming;
     unsigned parcels;
@@ -56,6 +44,7 @@ struct post {
 };
 
 struct net {
+    struct controller_actions actions;
     struct node nodes[NODES];
     struct wire wires[LINKS];
     size_t n_wires;
@@ -148,7 +137,7 @@ static struct post net_take(struct net *net)
 
 /* --- the virtual network --- */
 
-static struct endpoint endpoint_of(int node)
+static struct endpoint endpoint_of_node(int node)
 {
     /* Spread over network groups, as real addresses are. */
     struct endpoint e = {.port = 8110};
@@ -166,7 +155,7 @@ static int node_at(const char *host)
 
     assert_true(ip_parse(&ip, host));
     for (int i = 0; i < NODES; i++) {
-        struct endpoint e = endpoint_of(i);
+        struct endpoint e = endpoint_of_node(i);
 
         if (ip_equal(&e.ip, &ip))
             return i;
@@ -180,7 +169,7 @@ static struct peer_terms *terms_of(int node)
     char text[ENDPOINT_TEXT_MAX];
 
     assert_non_null(t);
-    t->endpoint = endpoint_of(node);
+    t->endpoint = endpoint_of_node(node);
     t->node_id = (uint64_t)node + 1;
     t->version = 10;
     snprintf(t->hash, sizeof t->hash, "%s %08x", endpoint_format(&t->endpoint, text, sizeof text), node + 1);
@@ -244,7 +233,7 @@ static bool v_dial(void *world, struct peer_ref slot, const struct dial_terms *t
     a = calloc(1, sizeof *a);
     assert_non_null(a);
     a->fd = (int)net->n_wires++; /* the ticket */
-    a->remote = endpoint_of(n->number);
+    a->remote = endpoint_of_node(n->number);
     a->remote.port = (uint16_t)(40000 + net->n_wires % 20000);
     m.accepted = a;
     net_post(net, to, &m);
@@ -294,28 +283,14 @@ static enum outlet_result v_post(void *world, struct moment now, struct peer_ref
     (void)now;
     if (!wire_of(n->net, n->number, to, &other)) {
         parcel_release(m->parcel);
-        controller_dropped(n->core, to, DROP_GONE, 1);
+        controller_dropped(n->world.core, to, DROP_GONE, 1);
         return OUTLET_DROPPED;
     }
     arrives.peer = other.ref;
     if (m->parcel)
-        arrives.digest = controller_digest(n->net->nodes[other.node].core, m->kind, m->parcel);
+        arrives.digest = controller_digest(n->net->nodes[other.node].world.core, m->kind, m->parcel);
     net_post(n->net, other.node, &arrives);
     return OUTLET_POSTED;
-}
-
-static void v_waits(void *world, struct peer_ref from, struct peer_ref to)
-{
-    (void)world;
-    (void)from;
-    (void)to;
-}
-
-static void v_full(void *world, struct peer_ref peer, bool is_full)
-{
-    (void)world;
-    (void)peer;
-    (void)is_full;
 }
 
 static void v_close(void *world, struct peer_ref slot, enum end_reason why, bool at_once)
@@ -368,7 +343,7 @@ static void v_fetch_seeds(void *world)
     assert_non_null(r);
     r->n = SEEDS;
     for (int i = 0; i < SEEDS; i++)
-        r->endpoints[i] = endpoint_of(i * (NODES / SEEDS));
+        r->endpoints[i] = endpoint_of_node(i * (NODES / SEEDS));
     net_post(n->net, n->number, &m);
 }
 
@@ -380,19 +355,6 @@ static void v_save_peers(void *world, struct book_snapshot *s)
     net_log(n->net, "%d saves %zu peers", n->number, s->n_entries);
     book_snapshot_free(s);
     net_post(n->net, n->number, &m);
-}
-
-static void v_measure(void *world, struct peer_ref slot, struct kith_peer *p)
-{
-    (void)world;
-    (void)slot;
-    (void)p;
-}
-
-static void v_measure_node(void *world, struct kith_status *s)
-{
-    (void)world;
-    (void)s;
 }
 
 static uint64_t v_random(void *world)
@@ -409,29 +371,24 @@ static void v_log(void *world, enum log_level level, const char *line)
     net_log(n->net, "%d log %d %s", n->number, (int)level, line);
 }
 
-static void v_ended(void *world)
+/* The fixture's, but for what goes through the network and what the log tells. */
+static struct controller_actions actions_in_net(void)
 {
-    (void)world;
-}
+    struct controller_actions a = actions;
 
-static const struct controller_actions actions = {
-    .dial = v_dial,
-    .accept = v_accept,
-    .shed = v_shed,
-    .post = v_post,
-    .waits = v_waits,
-    .full = v_full,
-    .close = v_close,
-    .deliver = v_deliver,
-    .tell = v_tell,
-    .fetch_seeds = v_fetch_seeds,
-    .save_peers = v_save_peers,
-    .measure = v_measure,
-    .measure_node = v_measure_node,
-    .random = v_random,
-    .log = v_log,
-    .ended = v_ended,
-};
+    a.dial = v_dial;
+    a.accept = v_accept;
+    a.shed = v_shed;
+    a.post = v_post;
+    a.close = v_close;
+    a.deliver = v_deliver;
+    a.tell = v_tell;
+    a.fetch_seeds = v_fetch_seeds;
+    a.save_peers = v_save_peers;
+    a.random = v_random;
+    a.log = v_log;
+    return a;
+}
 
 /* --- the run --- */
 
@@ -459,7 +416,7 @@ static void arrive(struct net *net, const struct post *p)
     struct node *n = &net->nodes[p->node];
 
     if (n->alive) {
-        controller_handle(n->core, moment(net), &p->message);
+        controller_handle(n->world.core, moment(net), &p->message);
         return;
     }
     if (p->message.type == MSG_ACCEPTED) {
@@ -500,7 +457,7 @@ static void step(struct net *net)
         at = net->ping_ms;
 
     for (int i = 0; i < NODES; i++) {
-        int64_t deadline = net->nodes[i].alive ? controller_deadline(net->nodes[i].core) : INT64_MAX;
+        int64_t deadline = net->nodes[i].alive ? controller_deadline(net->nodes[i].world.core) : INT64_MAX;
 
         if (deadline < at)
             at = deadline;
@@ -516,8 +473,8 @@ static void step(struct net *net)
         arrive(net, &p);
     }
     for (int i = 0; i < NODES; i++)
-        if (net->nodes[i].alive && controller_deadline(net->nodes[i].core) <= net->now_ms)
-            controller_tick(net->nodes[i].core, moment(net));
+        if (net->nodes[i].alive && controller_deadline(net->nodes[i].world.core) <= net->now_ms)
+            controller_tick(net->nodes[i].world.core, moment(net));
 }
 
 static bool all_connected(const struct net *net)
@@ -541,24 +498,18 @@ static void run_until_connected(struct net *net, int64_t within_ms)
 static void node_start(struct net *net, int number)
 {
     struct node *n = &net->nodes[number];
-    const struct protocol *p = protocol_find("factom");
 
     n->net = net;
     n->number = number;
     n->alive = true;
-    n->config = (struct config){
-        .protocol = p,
-        .terms = {.timings = p->timings, .limits = p->limits, .node_id = (uint64_t)number + 1, .version = 10},
-        .merits = p->merits,
-        .outgoing = OUTGOING,
-        .incoming = 200,
-        .broadcast = 16,
-        .log_level = LOG_LEVEL_INFO,
-    };
-    assert_true(protocol_network(p, "LOCAL", NULL, &n->config.terms.network));
-    n->core = controller_new(&n->config, &actions, n, NULL, moment(net));
-    assert_non_null(n->core);
-    controller_start(n->core, moment(net));
+    world_init(&n->world, "factom");
+    n->world.now_ms = net->now_ms;
+    n->world.config.terms.node_id = (uint64_t)number + 1;
+    n->world.config.outgoing = OUTGOING;
+    n->world.config.incoming = 200;
+    n->world.config.broadcast = 16;
+    n->world.config.log_level = LOG_LEVEL_INFO;
+    world_open_with(&n->world, &net->actions);
 }
 
 static void node_kill(struct net *net, int number)
@@ -578,8 +529,8 @@ static void node_kill(struct net *net, int number)
             continue; /* accepted by nobody yet */
         post_ended(net, dialed ? w->listener : w->dialer, END_CLOSED);
     }
-    controller_free(n->core);
-    n->core = NULL;
+    controller_free(n->world.core);
+    n->world.core = NULL;
     n->outgoing = n->incoming = 0;
 }
 
@@ -588,7 +539,7 @@ static void net_free(struct net *net)
     for (size_t i = 0; i < net->n_posts; i++)
         discard(&net->posts[i].message);
     for (int i = 0; i < NODES; i++)
-        controller_free(net->nodes[i].core);
+        controller_free(net->nodes[i].world.core);
     free(net->posts);
     free(net->log);
     free(net);
@@ -599,6 +550,7 @@ static struct net *net_new(uint64_t seed)
     struct net *net = calloc(1, sizeof *net);
 
     assert_non_null(net);
+    net->actions = actions_in_net();
     net->seed = seed;
     net->now_ms = 1000;
     net->ping_ms = net->now_ms + PING_MS;
@@ -683,8 +635,8 @@ static void full_broadcast_reaches_each_peer_once(void **state)
     for (int i = 0; i < NODES; i++)
         before += net->nodes[i].parcels;
     m.parcel = parcel_new("hello", 5);
-    assert_true(controller_takes_sends(sender->core));
-    controller_handle(sender->core, moment(net), &m);
+    assert_true(controller_takes_sends(sender->world.core));
+    controller_handle(sender->world.core, moment(net), &m);
     for (by = net->now_ms + 5 * DELAY_MS; net->now_ms < by;)
         step(net);
     for (int i = 0; i < NODES; i++)
