@@ -1,18 +1,15 @@
 #include "connection/connection.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <poll.h>
 #include <sched.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <sodium.h>
 
+#include "base/clock.h"
 #include "base/descriptor.h"
+#include "connection/dial.h"
 #include "connection/private.h"
 #include "queue/pool.h"
 #include "queue/thread.h"
@@ -23,247 +20,298 @@ enum {
     LEAVE_MS = 700, /* a graceful end waits so long for the peer to take what is queued */
     DRAIN_MS = 300, /* and so long for it to close its side */
     WATCH_MS = 50,  /* one that waits for room looks again so often: small steps ring no bell */
-    REST_MS = 1000, /* with nothing to do for so long, it gives back the memory that it can do without */
+    TRIM_MS = 1000, /* with nothing to do for so long, it gives back the memory that it can do without */
     DRAIN_BYTES = 4096,
     OUTBOUND_CONTROLS = 5, /* to go on, to look for signs of life, to end, and to end at once */
     INBOUND_CONTROLS = 5,  /* MSG_MET, MSG_ONLINE, MSG_ALIVE, MSG_RESTS and MSG_ENDED at most */
-    PROBE_SLACK_MS = 1000, /* a ping may be so late */
     INBOUND_PARCELS = 1024,
     INBOUND_BYTES = 4 * 1024 * 1024,
 };
 
-void connection_end(struct connection *c, enum end_reason reason, const char *text)
-{
-    if (c->over)
-        return;
-    c->over = true;
-    c->why = reason;
-    c->ending = calloc(1, sizeof *c->ending);
-    if (!c->ending)
-        return;
-    snprintf(c->ending->text, sizeof c->ending->text, "%s", text && *text ? text : end_reason_text(reason));
-}
+/* --- what the controller asks --- */
 
-void connection_broke(struct connection *c, int error)
-{
-    enum end_reason why = error == ECONNRESET ? END_CLOSED : END_ERROR;
-
-    connection_end(c, connection_error_is_ours(error) ? END_LOCAL : why, strerror(error));
-}
-
-static void consent(struct connection *c, int64_t now)
-{
-    struct session_event ev = {.type = SESSION_NOTHING};
-
-    c->terms.protocol->session->consent(c->session, now, &ev, &c->out);
-    inflow_event(c, &ev);
-    c->backlog = true; /* what has come meanwhile was left unread */
-}
-
-bool connection_controls(struct connection *c, int64_t now)
+/* True if it asked anything. */
+static bool take_controls(struct connection *c, int64_t now)
 {
     struct message m;
     bool any = false;
-
     while (mailbox_take_control(c->outbound, &m, 1) == 1) {
         any = true;
         switch ((enum connection_control)m.type) {
         case CONNECTION_CLOSE:
             c->asked = (enum end_reason)m.end.reason;
-            c->leaving = true;
+            c->is_leaving = true;
             c->leave_by = m.end.at_once ? now : now + LEAVE_MS;
             break;
         case CONNECTION_CONSENT:
-            if (!c->over)
-                consent(c, now);
+            wire_consent(c->wire, now);
             break;
         case CONNECTION_PROBE:
-            c->heard = false;
-            c->probe_by = now + c->terms.node->timings.ping + PROBE_SLACK_MS;
+            wire_probe(c->wire, now);
             break;
         }
     }
     return any;
 }
 
-/* Whether signs of life have come, if that was asked. Whom we do not read may well have said something. */
-static void judge(struct connection *c, int64_t now)
-{
-    struct message m = {.type = MSG_ALIVE, .peer = c->terms.ref};
-
-    if (c->probe_by == 0 || (!c->heard && now < c->probe_by))
-        return;
-    if (c->heard || !inflow_wants(c))
-        mailbox_post_control(c->inbound, &m);
-    else
-        connection_end(c, END_SILENT, "no sign of life, and its peer has come by another connection");
-    c->probe_by = 0;
-}
-
 /* A graceful end: what the controller had queued goes first, while the peer takes it. */
 static void leave(struct connection *c, int64_t now)
 {
-    if (now < c->leave_by && c->ready && !c->mute && (!mailbox_empty(c->outbound) || outflow_blocked(c)))
+    bool sends = wire_is_ready(c->wire) && !wire_output_stopped(c->wire);
+    if (now < c->leave_by && sends && (!mailbox_empty(c->outbound) || wire_has_output(c->wire))) {
         return;
-    c->polite = now < c->leave_by;
-    connection_end(c, c->asked, NULL);
+    }
+    c->flushes = now < c->leave_by;
+    wire_end(c->wire, c->asked, NULL);
 }
 
-static bool tick(struct connection *c, int64_t now)
-{
-    const struct protocol *p = c->terms.protocol;
-    struct session_event ev = {.type = SESSION_NOTHING};
+/* --- the socket --- */
 
-    if (now < p->session->deadline(c->session))
-        return false;
-    p->session->tick(c->session, now, c->deaf, &ev, &c->out);
-    c->deaf = false;
-    inflow_event(c, &ev);
-    return true;
+static bool is_asked(const void *self)
+{
+    const struct connection *c = self;
+    return !mailbox_empty_control(c->outbound);
 }
 
-static bool nothing_to_do(const struct connection *c)
+static void start_dial(const struct connection *c, struct dial *d)
 {
-    return mailbox_empty_control(c->outbound) &&
-           (!c->ready || c->mute || outflow_blocked(c) || mailbox_empty(c->outbound));
+    struct endpoint only;
+    struct dial_config config = {.bind = c->terms.bind,
+                                 .targets = c->terms.targets,
+                                 .n_targets = c->terms.n_targets,
+                                 .timeout_ms = c->terms.node->timings.dial};
+    if (config.n_targets == 0 && address_is_ip(&c->terms.to, &only)) {
+        config.targets = &only;
+        config.n_targets = 1;
+    }
+    dial_start(d, &config, clock_ms());
 }
 
-static int poll_timeout(const struct connection *c, int64_t now)
+/* Sets fd and remote, or the wire is over. */
+static void dial(struct connection *c)
 {
-    int64_t deadline = c->terms.protocol->session->deadline(c->session);
-
-    if (!c->rested && c->busy_ms + REST_MS < deadline)
-        deadline = c->busy_ms + REST_MS;
-    if (c->leaving && c->leave_by < deadline)
-        deadline = c->leave_by;
-    if (c->probe_by > 0 && c->probe_by < deadline)
-        deadline = c->probe_by;
-    if (inflow_deadline(c) < deadline)
-        deadline = inflow_deadline(c);
-    if ((c->has_held || outflow_blocked(c)) && now + WATCH_MS < deadline)
-        deadline = now + WATCH_MS;
-    if (deadline == INT64_MAX)
-        return -1;
-    if (deadline <= now)
-        return 0;
-    return deadline - now > INT_MAX ? INT_MAX : (int)(deadline - now);
+    struct pollfd fds[1 + TARGETS_MAX];
+    struct dial_result result;
+    struct dial d;
+    size_t n = 0;
+    enum dial_state state;
+    start_dial(c, &d);
+    while ((state = dial_step(&d, fds + 1, n, clock_ms(), &result)) == DIAL_RUNS && !c->is_leaving) {
+        n = dial_poll(&d, fds + 1);
+        worker_sleep(&c->worker, is_asked, fds, 1 + n, dial_deadline(&d));
+        take_controls(c, clock_ms());
+    }
+    dial_stop(&d);
+    if (state == DIAL_CONNECTED) {
+        c->fd = result.fd;
+        c->remote = result.remote;
+    } else if (state == DIAL_FAILED) {
+        wire_end(c->wire, result.why, result.text);
+    } else {
+        wire_end(c->wire, c->asked, NULL);
+    }
 }
 
-static bool may_give_back(const struct connection *c)
+/* --- while it lives --- */
+
+/* The last look before it sleeps. An event that found no room is tried once more: the bell rings only for
+ * room that comes after that. */
+static bool is_busy(const void *self)
 {
-    return !c->rested && clock_ms() - c->busy_ms >= REST_MS;
+    struct connection *c = ((const struct connection *)self)->worker.self;
+    const struct wire *w = c->wire;
+    if (transfer_held(c) || is_asked(c)) {
+        return true;
+    }
+    return wire_is_ready(w) && !wire_output_stopped(w) && !wire_has_output(w) && !mailbox_empty(c->outbound);
+}
+
+static int64_t deadline_of(const struct connection *c)
+{
+    int64_t at = wire_deadline(c->wire), watch = clock_ms() + WATCH_MS;
+    if (!c->is_trimmed && c->busy_ms + TRIM_MS < at) {
+        at = c->busy_ms + TRIM_MS;
+    }
+    if (c->is_leaving && c->leave_by < at) {
+        at = c->leave_by;
+    }
+    if ((wire_is_held(c->wire) || wire_has_output(c->wire)) && watch < at) {
+        at = watch;
+    }
+    return at;
 }
 
 /* Nothing has come for a while: others may have what this thread keeps. Outbound's memory is the controller's
- * to give back, as its writer. It is told where its lane is empty, so that there is always room for the end.
- * If it has left anything in inbound, all this is tried once more after a while. */
-static void give_back(struct connection *c)
+ * to give back, as its writer. MSG_RESTS is posted only while the control lane is empty, so that MSG_ENDED
+ * always has room. If the controller has left anything in inbound, all this is tried once more after a while.
+ */
+static void trim(struct connection *c)
 {
-    struct message m = {.type = MSG_RESTS, .peer = c->terms.ref};
-
     pool_rest();
     thread_trim_stack();
     if (!mailbox_rest(c->inbound) || !mailbox_empty_control(c->inbound)) {
         c->busy_ms = clock_ms();
         return;
     }
-    if (c->used)
+    if (c->outbound_used) {
+        struct message m = {.type = MSG_RESTS, .peer = c->terms.ref};
         mailbox_post_control(c->inbound, &m);
-    c->used = false;
-    c->rested = true;
+    }
+    c->outbound_used = false;
+    c->is_trimmed = true;
 }
 
 /* Sleeps until the socket, the controller or a deadline has something. */
-static void rest(struct connection *c)
+static void sleep_until_ready(struct connection *c)
 {
-    struct pollfd fds[2] = {{.fd = c->fd}, {.fd = c->bell.fd, .events = POLLIN}};
-
-    inflow_rest(c);
-    outflow_rest(c);
-    if (inflow_wants(c))
-        fds[0].events |= POLLIN;
-    if (outflow_blocked(c))
-        fds[0].events |= POLLOUT;
+    struct pollfd fds[2] = {[1] = {.fd = c->fd}};
+    wire_trim(c->wire);
+    if (wire_wants_bytes(c->wire)) {
+        fds[1].events |= POLLIN;
+    }
+    if (wire_has_output(c->wire)) {
+        fds[1].events |= POLLOUT;
+    }
     /* With neither wanted, a hang-up would make poll return at once, for ever: the socket is left out. */
-    if (!fds[0].events)
-        fds[0].fd = -1;
-    bell_lie_down(&c->bell);
-    while (!inflow_retry(c) && nothing_to_do(c) && poll(fds, 2, poll_timeout(c, clock_ms())) == 0 &&
-           may_give_back(c))
-        give_back(c);
-    bell_get_up(&c->bell);
-    outflow_watch(c);
+    if (!fds[1].events) {
+        fds[1].fd = -1;
+    }
+    worker_sleep(&c->worker, is_busy, fds, 2, deadline_of(c));
+    transfer_watch(c);
+}
+
+/* One round of all that there is to do. True if there was anything. */
+static bool step(struct connection *c)
+{
+    int64_t now = clock_ms();
+    bool any = take_controls(c, now);
+    any |= transfer_out(c, now);
+    if (!wire_is_over(c->wire)) {
+        any |= transfer_in(c, now);
+    }
+    if (any) {
+        c->busy_ms = now;
+        c->is_trimmed = false;
+    }
+    if (!wire_is_over(c->wire)) {
+        any |= wire_tick(c->wire, now);
+    }
+    if (!wire_is_over(c->wire)) {
+        any |= transfer_progress(c, now);
+    }
+    if (!wire_is_over(c->wire) && c->is_leaving) {
+        leave(c, now);
+    }
+    /* Here and not before the next sleep, when more of the stack would be in use. */
+    if (!any && !c->is_trimmed && now - c->busy_ms >= TRIM_MS) {
+        trim(c);
+    }
+    return any;
 }
 
 static void converse(struct connection *c)
 {
     int idle = YIELDS;
-
     c->busy_ms = clock_ms();
-    while (!c->over) {
-        int64_t now = clock_ms();
-        bool any = connection_controls(c, now);
-
-        any |= outflow_run(c, now);
-        if (!c->over)
-            any |= inflow_run(c, now);
-        if (any) {
-            c->busy_ms = now;
-            c->rested = false;
-        }
-        if (!c->over)
-            any |= tick(c, now);
-        if (!c->over)
-            any |= inflow_show_progress(c, now);
-        if (!c->over)
-            judge(c, now);
-        if (!c->over && c->leaving)
-            leave(c, now);
-        if (any) {
+    while (!wire_is_over(c->wire)) {
+        if (step(c)) {
             idle = 0;
         } else if (idle < YIELDS) {
             idle++;
             sched_yield();
-        } else if (!c->over) {
-            rest(c);
+        } else if (!wire_is_over(c->wire)) {
+            sleep_until_ready(c);
         }
     }
 }
 
+/* --- its end --- */
+
 /* What the peer still sends is read and thrown away until it closes too: closing a socket with unread bytes
  * resets the connection, and the peer could lose what we sent. Never inlined: its buffer would then be part
  * of the frame that lies under all that the thread does. */
-static __attribute__((noinline)) void drain(const struct connection *c)
+static __attribute__((noinline)) void drain(struct connection *c)
 {
-    int64_t drain_by = clock_ms() + DRAIN_MS, now;
-    struct pollfd fd = {.fd = c->fd, .events = POLLIN};
+    int64_t drain_by = clock_ms() + DRAIN_MS;
     char waste[DRAIN_BYTES];
-
-    while ((now = clock_ms()) < drain_by && poll(&fd, 1, (int)(drain_by - now)) > 0)
-        if (recv(c->fd, waste, sizeof waste, 0) <= 0)
+    while (clock_ms() < drain_by) {
+        struct pollfd fds[2] = {[1] = {.fd = c->fd, .events = POLLIN}};
+        worker_sleep(&c->worker, NULL, fds, 2, drain_by);
+        if (fds[1].revents && recv(c->fd, waste, sizeof waste, 0) <= 0) {
             return;
+        }
+    }
 }
 
 /* The last bytes go out: a refusal, a goodbye, what was queued. */
-static void part(struct connection *c)
+static void flush_and_close(struct connection *c)
 {
-    int64_t flush_by = clock_ms() + LEAVE_MS, now;
-    struct pollfd fd = {.fd = c->fd, .events = POLLOUT};
-
-    while (outflow_blocked(c) && c->polite && (now = clock_ms()) < flush_by) {
-        poll(&fd, 1, (int)(flush_by - now));
-        outflow_flush(c);
+    if (c->flushes || wire_flushes(c->wire)) {
+        int64_t flush_by = clock_ms() + LEAVE_MS;
+        while (wire_has_output(c->wire) && clock_ms() < flush_by) {
+            struct pollfd fds[2] = {[1] = {.fd = c->fd, .events = POLLOUT}};
+            worker_sleep(&c->worker, NULL, fds, 2, flush_by);
+            transfer_flush(c);
+        }
+        shutdown(c->fd, SHUT_WR);
+        drain(c);
     }
-    if (!c->polite)
-        return;
-    shutdown(c->fd, SHUT_WR);
-    drain(c);
+    descriptor_close(c->fd);
 }
+
+static bool is_handed_over(const void *self)
+{
+    return transfer_held(((const struct connection *)self)->worker.self);
+}
+
+/* What inbound had no room for, and what is not yet accounted for, still goes to the controller before the
+ * end does: nothing is lost on its account. */
+static void hand_over(struct connection *c)
+{
+    transfer_events(c, clock_ms());
+    mailbox_wake(c->inbound);
+    while (wire_is_held(c->wire)) {
+        worker_sleep(&c->worker, is_handed_over, NULL, 0, WORKER_NEVER);
+        transfer_events(c, clock_ms());
+    }
+    mailbox_wake(c->inbound);
+}
+
+/* The last message: after it the controller may free the connection as soon as the thread has returned. */
+static void post_ended(struct connection *c)
+{
+    struct ending *ending = wire_take_ending(c->wire);
+    if (ending) {
+        ending->remote = c->remote;
+    }
+    struct message m = {
+        .type = MSG_ENDED, .peer = c->terms.ref, .end.reason = wire_end_reason(c->wire), .ending = ending};
+    mailbox_post_control(c->inbound, &m);
+}
+
+static void run(void *self)
+{
+    struct connection *c = self;
+    if (c->fd < 0) {
+        dial(c);
+    }
+    if (c->fd >= 0) {
+        transfer_tune(c->fd);
+        wire_open(c->wire, clock_ms(), &c->remote);
+        converse(c);
+        flush_and_close(c);
+    }
+    struct wire_done unsent = wire_close(c->wire);
+    mailbox_done(c->outbound, unsent.messages, unsent.bytes);
+    hand_over(c);
+    post_ended(c);
+}
+
+/* --- what the controller does with it --- */
 
 static uint64_t random_number(void *context)
 {
     uint64_t n;
-
     (void)context;
     randombytes_buf(&n, sizeof n);
     return n;
@@ -275,78 +323,6 @@ static int64_t wall_clock(void *context)
     return clock_wall_ms();
 }
 
-static bool open_session(struct connection *c)
-{
-    const struct protocol *p = c->terms.protocol;
-    struct session_terms terms = {
-        .protocol = p,
-        .expected = c->terms.to.id,
-        .wall_ms = wall_clock,
-        .node = c->terms.node,
-        .direction = c->terms.fd >= 0 ? DIRECTION_INCOMING : DIRECTION_OUTGOING,
-        .remote = c->remote,
-        .refuse = c->terms.refuse,
-        .alternatives = c->terms.alternatives,
-        .n_alternatives = c->terms.n_alternatives,
-        .random = random_number,
-    };
-
-    if (p->session->open(c->session, &terms, clock_ms(), &c->out) == 0)
-        return true;
-    connection_end(c, END_RESOURCES, "no memory for a session");
-    return false;
-}
-
-/* The last message: after it the controller may free the connection as soon as the thread has returned. */
-static void post_ended(struct connection *c)
-{
-    struct message m = {.type = MSG_ENDED, .peer = c->terms.ref, .end.reason = c->why, .ending = c->ending};
-
-    if (c->ending)
-        c->ending->remote = c->remote;
-    mailbox_post_control(c->inbound, &m);
-}
-
-/* What inbound had no room for, and what is not yet accounted for, still goes to the controller before the
- * end does: nothing is lost on its account. */
-static void hand_over(struct connection *c)
-{
-    inflow_account(c);
-    mailbox_wake(c->inbound);
-    while (c->has_held) {
-        struct pollfd fd = {.fd = c->bell.fd, .events = POLLIN};
-
-        bell_lie_down(&c->bell);
-        if (!inflow_retry(c))
-            poll(&fd, 1, -1);
-        bell_get_up(&c->bell);
-        inflow_account(c);
-    }
-    mailbox_wake(c->inbound);
-}
-
-static void *run(void *argument)
-{
-    struct connection *c = argument;
-
-    c->fd = c->terms.fd >= 0 ? c->terms.fd : connection_dial(c);
-    if (c->fd >= 0) {
-        connection_tune(c->fd);
-        if (open_session(c)) {
-            converse(c);
-            part(c);
-            c->terms.protocol->session->close(c->session);
-            sodium_memzero(c->session, c->terms.protocol->session->size);
-        }
-        descriptor_close(c->fd);
-    }
-    inflow_close(c);
-    outflow_close(c);
-    hand_over(c);
-    post_ended(c);
-    return NULL;
-}
-
 static bool make_mailboxes(struct connection *c)
 {
     const struct limits *l = &c->terms.node->limits;
@@ -354,7 +330,7 @@ static bool make_mailboxes(struct connection *c)
         .parcels = l->queue_parcels,
         .bytes = l->queue_bytes,
         .controls = OUTBOUND_CONTROLS,
-        .reader_bell = &c->bell,
+        .reader_bell = &c->worker.bell,
         .writer_bell = c->terms.controller_bell,
     };
     struct mailbox_terms in = {
@@ -362,7 +338,7 @@ static bool make_mailboxes(struct connection *c)
         .bytes = INBOUND_BYTES,
         .controls = INBOUND_CONTROLS,
         .reader_bell = c->terms.controller_bell,
-        .writer_bell = &c->bell,
+        .writer_bell = &c->worker.bell,
         .ready = c->terms.ready,
         .name = c->terms.ref,
     };
@@ -376,7 +352,7 @@ static void destroy(struct connection *c)
 {
     mailbox_free(c->outbound, NULL, NULL);
     mailbox_free(c->inbound, NULL, NULL);
-    bell_fini(&c->bell);
+    worker_fini(&c->worker);
     free(c);
 }
 
@@ -385,42 +361,67 @@ static size_t round_up(size_t n, size_t multiple)
     return (n + multiple - 1) / multiple * multiple;
 }
 
-/* The protocol's session, the alternatives and the targets lie behind the struct. */
+static void make_wire(struct connection *c, void *memory)
+{
+    const struct connection_terms *t = &c->terms;
+    struct wire_config config = {
+        .ref = t->ref,
+        .protocol = t->protocol,
+        .node = t->node,
+        .direction = t->fd >= 0 ? DIRECTION_INCOMING : DIRECTION_OUTGOING,
+        .expected = t->to.id,
+        .refuse = t->refuse,
+        .alternatives = t->alternatives,
+        .n_alternatives = t->n_alternatives,
+        .digest = t->digest,
+        .digest_context = t->digest_context,
+        .receive_room = t->receive_room,
+        .random = random_number,
+        .wall_ms = wall_clock,
+    };
+    c->wire = wire_init(memory, &config);
+}
+
+/* The wire, the alternatives and the targets lie behind the struct, and not in the thread's own heap, where
+ * each would lie alone on its page. */
 static struct connection *make(const struct connection_terms *terms)
 {
-    size_t align = _Alignof(struct connection), session = terms->protocol->session->size;
-    size_t at = round_up(sizeof(struct connection) + session, _Alignof(struct endpoint));
+    size_t align = _Alignof(struct connection);
+    size_t wire_at = round_up(sizeof(struct connection), _Alignof(max_align_t));
+    size_t at = round_up(wire_at + wire_size(terms->protocol), _Alignof(struct endpoint));
     size_t size = (terms->n_alternatives + terms->n_targets) * sizeof(struct endpoint);
-    struct connection *c = aligned_alloc(align, round_up(at + size, align));
-    struct endpoint *endpoints;
-
-    if (!c)
+    unsigned char *memory = aligned_alloc(align, round_up(at + size, align));
+    if (!memory) {
         return NULL;
-    *c = (struct connection){.terms = *terms, .fd = -1, .bell.fd = -1, .remote = terms->remote};
-    memset(c->session, 0, session);
-    endpoints = (struct endpoint *)(void *)((unsigned char *)c + at);
+    }
+    struct connection *c = (struct connection *)(void *)memory;
+    *c = (struct connection){.terms = *terms, .fd = terms->fd, .remote = terms->remote};
+    struct endpoint *endpoints = (struct endpoint *)(void *)(memory + at);
     c->terms.alternatives = endpoints;
     c->terms.targets = endpoints + terms->n_alternatives;
-    if (terms->n_alternatives > 0)
+    if (terms->n_alternatives > 0) {
         memcpy(endpoints, terms->alternatives, terms->n_alternatives * sizeof *endpoints);
-    if (terms->n_targets > 0)
+    }
+    if (terms->n_targets > 0) {
         memcpy(endpoints + terms->n_alternatives, terms->targets, terms->n_targets * sizeof *endpoints);
+    }
+    make_wire(c, memory + wire_at);
     return c;
 }
 
 struct connection *connection_start(const struct connection_terms *terms)
 {
     struct connection *c = make(terms);
-
     if (c) {
-        buffer_init(&c->out);
-        if (bell_init(&c->bell) == 0 && make_mailboxes(c) &&
-            thread_start(&c->thread, "kith-peer", STACK_BYTES, run, c) == 0)
+        if (worker_open(&c->worker) == 0 && make_mailboxes(c) &&
+            worker_start(&c->worker, "kith-peer", STACK_BYTES, run, c) == 0) {
             return c;
+        }
         destroy(c);
     }
-    if (terms->fd >= 0)
+    if (terms->fd >= 0) {
         descriptor_close(terms->fd);
+    }
     return NULL;
 }
 
@@ -447,10 +448,10 @@ struct connection_counts connection_counts(const struct connection *c)
 void connection_free(struct connection *c, void (*discard)(void *context, struct message *m), void *context)
 {
     struct message m;
-
-    pthread_join(c->thread, NULL);
-    outflow_return(c, discard, context);
-    while (mailbox_drop_oldest(c->outbound, &m))
+    worker_join(&c->worker);
+    wire_fini(c->wire, discard, context);
+    while (mailbox_drop_oldest(c->outbound, &m)) {
         discard(context, &m);
+    }
     destroy(c);
 }

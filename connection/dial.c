@@ -1,54 +1,23 @@
-/* From addresses to a connected socket: one address after the other is tried without waiting for the last to
- * fail, all of them under one timeout. */
+#include "connection/dial.h"
+
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/descriptor.h"
-#include "connection/private.h"
 
-enum {
-    STAGGER_MS = 250,         /* an address has so long to itself before the next is tried beside it */
-    UNSENT_MOST = 512 * 1024, /* bytes */
-};
+#define STAGGER_MS 250 /* an address has so long to itself before the next is tried beside it */
 
-/* The dials under way, and what came of the others. */
-struct race {
-    struct endpoint targets[TARGETS_MAX]; /* the families in turn */
-    size_t n, next;                       /* next: the first that was not tried yet */
-    struct {
-        int fd;
-        size_t target;
-    } running[TARGETS_MAX];
-    size_t n_running;
-    int64_t deadline, stagger, next_ms; /* next_ms: when the next target is tried */
-    int error;   /* of the last that failed; a failure of the peer's goes before one of our own */
-    bool theirs; /* one failure at least was the peer's */
-};
-
-void connection_tune(int fd)
-{
-    int on = 1, unsent = UNSENT_MOST;
-
-    /* Batches are made in the out buffer; the kernel must not hold them back. */
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    /* And not much more than the peer's window is to wait there: what is in the mailbox can still be dropped,
-     * and what a growing buffer of ours takes would pass for a sign that a stalled peer moves. */
-    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
-}
-
-bool connection_error_is_ours(int error)
+bool dial_error_is_ours(int error)
 {
     static const int errors[] = {ENETUNREACH, ENETDOWN, EADDRNOTAVAIL, EMFILE, ENFILE,
                                  ENOBUFS,     ENOMEM,   EACCES,        EPERM};
-
-    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++)
-        if (errors[i] == error)
+    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+        if (errors[i] == error) {
             return true;
+        }
+    }
     return false;
 }
 
@@ -59,90 +28,83 @@ static bool is_ours_at_once(int error)
     return error != ECONNREFUSED && error != ECONNRESET && error != ETIMEDOUT;
 }
 
-/* --- the race --- */
-
 /* The family of the first address begins; then they take turns, so that a family that leads nowhere costs
  * little. */
-static void line_up(struct race *r, const struct endpoint *from, size_t n)
+static void line_up(struct dial *d, const struct endpoint *from, size_t n)
 {
     bool taken[TARGETS_MAX] = {false};
-
-    for (bool v4 = n > 0 && ip_is_v4(&from[0].ip); r->n < n; v4 = !v4) {
+    for (bool v4 = n > 0 && ip_is_v4(&from[0].ip); d->n < n; v4 = !v4) {
         size_t i = 0;
-
-        while (i < n && (taken[i] || ip_is_v4(&from[i].ip) != v4))
+        while (i < n && (taken[i] || ip_is_v4(&from[i].ip) != v4)) {
             i++;
-        if (i == n)
+        }
+        if (i == n) {
             continue;
+        }
         taken[i] = true;
-        r->targets[r->n++] = from[i];
+        d->targets[d->n++] = from[i];
     }
 }
 
-static bool set_up(struct connection *c, struct race *r)
+void dial_start(struct dial *d, const struct dial_config *config, int64_t now)
 {
-    struct endpoint only;
-    size_t n = c->terms.n_targets;
-    int64_t now = clock_ms(), dial = c->terms.node->timings.dial;
-
-    *r = (struct race){.deadline = now + dial, .next_ms = now};
-    if (n == 0 && address_is_ip(&c->terms.to, &only))
-        line_up(r, &only, 1);
-    else
-        line_up(r, c->terms.targets, n < TARGETS_MAX ? n : TARGETS_MAX);
-    if (r->n == 0) {
-        connection_end(c, END_DIAL_FAILED, "no address of that name is known");
-        return false;
-    }
+    *d = (struct dial){.bind = config->bind,
+                       .deadline_ms = now + config->timeout_ms,
+                       .stagger_ms = STAGGER_MS,
+                       .next_ms = now};
+    line_up(d, config->targets, config->n_targets < TARGETS_MAX ? config->n_targets : TARGETS_MAX);
     /* However short the timeout is, the last address has half of it. */
-    r->stagger = dial / (2 * (int64_t)r->n) < STAGGER_MS ? dial / (2 * (int64_t)r->n) : STAGGER_MS;
-    return true;
+    int64_t share = d->n > 0 ? config->timeout_ms / (2 * (int64_t)d->n) : STAGGER_MS;
+    if (share < STAGGER_MS) {
+        d->stagger_ms = share;
+    }
 }
 
-static void note_failure(struct race *r, int error, bool ours)
+static void note_failure(struct dial *d, int error, bool ours)
 {
-    if (!r->theirs || !ours)
-        r->error = error;
-    r->theirs |= !ours;
+    if (!d->theirs || !ours) {
+        d->error = error;
+    }
+    d->theirs |= !ours;
 }
 
 /* Binds if the node is to dial from a certain address. False with errno. */
-static bool bind_local(const struct connection *c, int fd, sa_family_t family)
+static bool bind_local(const struct ip *ip, int fd, sa_family_t family)
 {
-    struct endpoint from = {.port = 1};
-    struct sockaddr_storage local;
-    socklen_t length;
-    int on = 1;
-
-    if (!c->terms.bind)
+    if (!ip) {
         return true;
-    from.ip = *c->terms.bind;
-    length = endpoint_to_sockaddr(&from, &local);
+    }
+    struct endpoint from = {.ip = *ip, .port = 1};
+    struct sockaddr_storage local;
+    socklen_t length = endpoint_to_sockaddr(&from, &local);
     if (local.ss_family != family) { /* bound to IPv4, the peer is IPv6 or the other way round */
         errno = EAFNOSUPPORT;
         return false;
     }
-    if (local.ss_family == AF_INET)
+    if (local.ss_family == AF_INET) {
         ((struct sockaddr_in *)&local)->sin_port = 0;
-    else
+    } else {
         ((struct sockaddr_in6 *)&local)->sin6_port = 0;
+    }
     /* Leaves the choice of the port to connect(2), so that ports to different peers may be shared. */
+    int on = 1;
     setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
     return bind(fd, (struct sockaddr *)&local, length) == 0;
 }
 
 /* Begins to connect. The socket, with errno 0 or EINPROGRESS; or -1 with errno. */
-static int begin(const struct connection *c, const struct endpoint *to)
+static int begin(const struct dial *d, const struct endpoint *to)
 {
     struct sockaddr_storage address;
     socklen_t length = endpoint_to_sockaddr(to, &address);
     int fd = descriptor_own(socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    int error = 0;
-
-    if (fd < 0)
+    if (fd < 0) {
         return -1;
-    if (!bind_local(c, fd, address.ss_family) || connect(fd, (struct sockaddr *)&address, length) < 0)
+    }
+    int error = 0;
+    if (!bind_local(d->bind, fd, address.ss_family) || connect(fd, (struct sockaddr *)&address, length) < 0) {
         error = errno;
+    }
     if (error != 0 && error != EINPROGRESS) {
         descriptor_close(fd);
         fd = -1;
@@ -151,120 +113,94 @@ static int begin(const struct connection *c, const struct endpoint *to)
     return fd;
 }
 
-/* Tries the next target. The socket if it is connected at once; else -1. */
-static int begin_next(struct connection *c, struct race *r, int64_t now)
+/* Tries the next target. True if it is connected at once. */
+static bool begin_next(struct dial *d, int64_t now, struct dial_result *result)
 {
-    size_t target = r->next++;
-    int fd = begin(c, &r->targets[target]);
-
+    size_t target = d->next++;
+    int fd = begin(d, &d->targets[target]);
     if (fd < 0) {
-        note_failure(r, errno, is_ours_at_once(errno));
-        return -1;
+        note_failure(d, errno, is_ours_at_once(errno));
+        return false;
     }
     if (errno == 0) {
-        c->remote = r->targets[target];
-        return fd;
+        *result = (struct dial_result){.fd = fd, .remote = d->targets[target]};
+        return true;
     }
-    r->running[r->n_running].fd = fd;
-    r->running[r->n_running++].target = target;
-    r->next_ms = now + r->stagger;
-    return -1;
+    d->running[d->n_running].fd = fd;
+    d->running[d->n_running++].target = target;
+    d->next_ms = now + d->stagger_ms;
+    return false;
 }
 
-static void forget(struct race *r, size_t i)
+/* An attempt has something to say. True if it is connected; else it is closed. */
+static bool decide_attempt(struct dial *d, size_t i, int64_t now, struct dial_result *result)
 {
-    r->running[i] = r->running[--r->n_running];
-}
-
-/* A socket of the race has something to say: it is returned if it is connected, and closed if not. */
-static int settle(struct connection *c, struct race *r, size_t i)
-{
-    int fd = r->running[i].fd, error = 0;
+    int fd = d->running[i].fd, error = 0;
     socklen_t length = sizeof error;
-
-    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0) {
         error = errno;
-    if (error == 0)
-        c->remote = r->targets[r->running[i].target];
-    forget(r, i);
-    if (error == 0)
-        return fd;
+    }
+    *result = (struct dial_result){.fd = fd, .remote = d->targets[d->running[i].target]};
+    d->running[i] = d->running[--d->n_running];
+    if (error == 0) {
+        return true;
+    }
     descriptor_close(fd);
-    note_failure(r, error, connection_error_is_ours(error));
-    r->next_ms = clock_ms();
-    return -1;
+    note_failure(d, error, dial_error_is_ours(error));
+    d->next_ms = now;
+    return false;
 }
 
-/* Sleeps until a socket of the race, the controller or a time has something. The socket that is connected, or
- * -1. */
-static int wait_for_one(struct connection *c, struct race *r)
+static enum dial_state fail(const struct dial *d, int64_t now, struct dial_result *result)
 {
-    struct pollfd fds[TARGETS_MAX + 1] = {{.fd = c->bell.fd, .events = POLLIN}};
-    int64_t now = clock_ms(), until = r->deadline;
-    size_t n = r->n_running;
-    int won = -1;
-
-    if (r->next < r->n && r->next_ms < until)
-        until = r->next_ms;
-    for (size_t i = 0; i < n; i++)
-        fds[1 + i] = (struct pollfd){.fd = r->running[i].fd, .events = POLLOUT};
-    bell_lie_down(&c->bell);
-    if (mailbox_empty_control(c->outbound))
-        poll(fds, 1 + n, until > now ? (int)(until - now) : 0);
-    bell_get_up(&c->bell);
-    /* From the last, as each that is settled gives its place to the last one. */
-    for (size_t i = n; i-- > 0 && won < 0;)
-        if (fds[1 + i].revents)
-            won = settle(c, r, i);
-    return won;
-}
-
-static void end_failed(struct connection *c, const struct race *r)
-{
-    enum end_reason why = r->theirs ? END_DIAL_FAILED : END_LOCAL;
-
-    if (!r->theirs && (r->error == EMFILE || r->error == ENFILE))
-        why = END_RESOURCES;
-    connection_end(c, why, strerror(r->error));
-}
-
-static int run_race(struct connection *c, struct race *r)
-{
-    int fd = -1;
-
-    while (fd < 0 && !c->over) {
-        int64_t now = clock_ms();
-
-        while (fd < 0 && r->next < r->n && (r->n_running == 0 || now >= r->next_ms))
-            fd = begin_next(c, r, now);
-        if (fd >= 0)
-            break;
-        if (r->n_running == 0)
-            end_failed(c, r);
-        else if (now >= r->deadline)
-            connection_end(c, END_DIAL_FAILED, "timed out");
-        else
-            fd = wait_for_one(c, r);
-        connection_controls(c, clock_ms());
-        if (c->leaving)
-            connection_end(c, c->asked, NULL);
+    if (d->n_running == 0 && d->n > 0) {
+        bool short_of_fds = !d->theirs && (d->error == EMFILE || d->error == ENFILE);
+        enum end_reason ours = short_of_fds ? END_RESOURCES : END_LOCAL;
+        *result = (struct dial_result){
+            .fd = -1, .why = d->theirs ? END_DIAL_FAILED : ours, .text = strerror(d->error)};
+        return DIAL_FAILED;
     }
-    return fd;
+    if (d->n == 0 || now >= d->deadline_ms) {
+        const char *text = d->n == 0 ? "no address of that name is known" : "timed out";
+        *result = (struct dial_result){.fd = -1, .why = END_DIAL_FAILED, .text = text};
+        return DIAL_FAILED;
+    }
+    return DIAL_RUNS;
 }
 
-int connection_dial(struct connection *c)
+enum dial_state dial_step(struct dial *d, const struct pollfd *fds, size_t n, int64_t now,
+                          struct dial_result *result)
 {
-    struct race r;
-    int fd;
-
-    if (!set_up(c, &r))
-        return -1;
-    fd = run_race(c, &r);
-    for (size_t i = 0; i < r.n_running; i++)
-        descriptor_close(r.running[i].fd);
-    if (fd >= 0 && c->over) {
-        descriptor_close(fd);
-        fd = -1;
+    /* From the last, as each that is decided gives its place to the last one. */
+    for (size_t i = n; i-- > 0;) {
+        if (fds[i].revents && decide_attempt(d, i, now, result)) {
+            return DIAL_CONNECTED;
+        }
     }
-    return fd;
+    while (d->next < d->n && (d->n_running == 0 || now >= d->next_ms)) {
+        if (begin_next(d, now, result)) {
+            return DIAL_CONNECTED;
+        }
+    }
+    return fail(d, now, result);
+}
+
+size_t dial_poll(const struct dial *d, struct pollfd *fds)
+{
+    for (size_t i = 0; i < d->n_running; i++) {
+        fds[i] = (struct pollfd){.fd = d->running[i].fd, .events = POLLOUT};
+    }
+    return d->n_running;
+}
+
+int64_t dial_deadline(const struct dial *d)
+{
+    return d->next < d->n && d->next_ms < d->deadline_ms ? d->next_ms : d->deadline_ms;
+}
+
+void dial_stop(struct dial *d)
+{
+    while (d->n_running > 0) {
+        descriptor_close(d->running[--d->n_running].fd);
+    }
 }

@@ -17,11 +17,12 @@ ARROWS = {
     "queue": ["base"],
     "peers": ["base"],
     "protocol": ["base", "queue"],
-    "connection": ["base", "queue", "peers", "protocol"],
+    "wire": ["base", "queue", "protocol"],
+    "connection": ["base", "queue", "peers", "protocol", "wire"],
     "seed": ["base", "queue", "peers"],
-    "controller": ["include", "base", "queue", "peers", "protocol", "connection", "seed"],
-    "node": ["include", "base", "queue", "peers", "protocol", "connection", "seed", "controller"],
-    "app": ["include", "base", "queue", "peers", "protocol", "connection", "seed", "controller", "node"],
+    "controller": ["include", "base", "queue", "peers", "protocol", "wire", "connection", "seed"],
+    "node": ["include", "base", "queue", "peers", "protocol", "wire", "connection", "seed", "controller"],
+    "app": ["include", "base", "queue", "peers", "protocol", "wire", "connection", "seed", "controller", "node"],
 }
 PUBLIC_HEADER = "include/kith.h"  # included as "kith.h"
 PROTOCOL_TABLE = "protocol/table.c"

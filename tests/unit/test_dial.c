@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,12 +17,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "connection/private.h"
+#include "base/clock.h"
+#include "connection/dial.h"
 
 enum { DIAL_MS = 2000, SOON_MS = 700, DEAD_MOST = 8 };
 
-static struct node_terms node;
-static struct connection *c;
+static struct dial_config config;
+static struct dial_result result;
 static struct endpoint targets[TARGETS_MAX];
 
 /* Sockets of listeners that accept nothing; the dead ones are full. */
@@ -31,14 +33,7 @@ static size_t n_sockets;
 static int set_up(void **state)
 {
     (void)state;
-    c = aligned_alloc(_Alignof(struct connection), sizeof *c);
-    assert_non_null(c);
-    node = (struct node_terms){.timings.dial = DIAL_MS};
-    *c = (struct connection){.terms = {.node = &node, .targets = targets, .fd = -1}, .fd = -1};
-    assert_int_equal(bell_init(&c->bell), 0);
-    c->outbound = mailbox_new(
-        &(struct mailbox_terms){.parcels = 1, .bytes = 1, .controls = 3, .reader_bell = &c->bell});
-    assert_non_null(c->outbound);
+    config = (struct dial_config){.targets = targets, .timeout_ms = DIAL_MS};
     return 0;
 }
 
@@ -47,10 +42,6 @@ static int tear_down(void **state)
     (void)state;
     while (n_sockets > 0)
         close(sockets[--n_sockets]);
-    mailbox_free(c->outbound, NULL, NULL);
-    bell_fini(&c->bell);
-    free(c->ending);
-    free(c);
     return 0;
 }
 
@@ -68,7 +59,7 @@ static int socket_at(const struct endpoint *e, struct sockaddr_storage *address,
 /* A target that listens, at a port that is free. False if the system has no such address. */
 static bool add_alive(const char *ip)
 {
-    struct endpoint *e = &targets[c->terms.n_targets];
+    struct endpoint *e = &targets[config.n_targets];
     struct sockaddr_storage address;
     socklen_t length;
     int fd;
@@ -85,7 +76,7 @@ static bool add_alive(const char *ip)
     assert_int_equal(listen(fd, 0), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
     assert_true(endpoint_from_sockaddr(e, (struct sockaddr *)&address));
-    c->terms.n_targets++;
+    config.n_targets++;
     return true;
 }
 
@@ -97,7 +88,7 @@ static void add_dead(const char *ip)
 
     assert_true(add_alive(ip));
     for (int i = 0; i < 2; i++) {
-        int fd = socket_at(&targets[c->terms.n_targets - 1], &address, &length);
+        int fd = socket_at(&targets[config.n_targets - 1], &address, &length);
 
         assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
         connect(fd, (struct sockaddr *)&address, length);
@@ -127,9 +118,21 @@ static int count_descriptors(void)
 /* How long it took. */
 static int64_t dial(int *fd)
 {
-    int64_t began = clock_ms();
+    int64_t began = clock_ms(), now = began;
+    struct pollfd fds[TARGETS_MAX];
+    struct dial d;
+    size_t n = 0;
+    enum dial_state state;
 
-    *fd = connection_dial(c);
+    dial_start(&d, &config, now);
+    while ((state = dial_step(&d, fds, n, clock_ms(), &result)) == DIAL_RUNS) {
+        n = dial_poll(&d, fds);
+        now = clock_ms();
+        poll(fds, n, dial_deadline(&d) > now ? (int)(dial_deadline(&d) - now) : 0);
+    }
+    dial_stop(&d);
+    *fd = result.fd;
+    assert_int_equal(*fd >= 0, state == DIAL_CONNECTED);
     if (*fd >= 0)
         sockets[n_sockets++] = *fd;
     return clock_ms() - began;
@@ -141,8 +144,7 @@ static void assert_reached(size_t target, int64_t most_ms)
     int64_t took = dial(&fd);
 
     assert_true(fd >= 0);
-    assert_false(c->over);
-    assert_true(endpoint_equal(&c->remote, &targets[target]));
+    assert_true(endpoint_equal(&result.remote, &targets[target]));
     assert_true(took < most_ms);
     assert_int_equal(count_descriptors(), before + 1); /* of those that lost nothing is left */
 }
@@ -161,7 +163,7 @@ static void the_last_of_many_addresses_is_reached(void **state)
     char ip[32];
 
     (void)state;
-    node.timings.dial = 1000;
+    config.timeout_ms = 1000;
     for (int i = 1; i < TARGETS_MAX; i++) {
         snprintf(ip, sizeof ip, "127.1.1.%d", i);
         add_dead(ip);
@@ -196,28 +198,29 @@ static void the_timeout_bounds_them_all(void **state)
     int64_t took;
 
     (void)state;
-    node.timings.dial = 300;
+    config.timeout_ms = 300;
     for (int i = 0; i < 3; i++)
         add_dead("127.1.4.1");
     took = dial(&fd);
     assert_int_equal(fd, -1);
-    assert_int_equal(c->why, END_DIAL_FAILED);
-    assert_string_equal(c->ending->text, "timed out");
+    assert_int_equal(result.why, END_DIAL_FAILED);
+    assert_string_equal(result.text, "timed out");
     assert_in_range(took, 300, 300 + SOON_MS);
 }
 
-static void who_asks_for_the_end_is_heard(void **state)
+/* Whoever gives it up has nothing left of it. */
+static void who_stops_early_keeps_no_socket(void **state)
 {
-    struct message m = {.type = CONNECTION_CLOSE, .end = {.reason = END_SHUTDOWN, .at_once = true}};
-    int fd, before;
+    struct dial d;
+    int before;
 
     (void)state;
     add_dead("127.1.5.1");
     before = count_descriptors();
-    assert_int_equal(mailbox_post_control(c->outbound, &m), MAILBOX_OK);
-    assert_true(dial(&fd) < SOON_MS);
-    assert_int_equal(fd, -1);
-    assert_int_equal(c->why, END_SHUTDOWN);
+    dial_start(&d, &config, clock_ms());
+    assert_int_equal(dial_step(&d, NULL, 0, clock_ms(), &result), DIAL_RUNS);
+    assert_int_equal(count_descriptors(), before + 1);
+    dial_stop(&d);
     assert_int_equal(count_descriptors(), before);
 }
 
@@ -227,7 +230,7 @@ static void assert_fails(enum end_reason why)
 
     dial(&fd);
     assert_int_equal(fd, -1);
-    assert_int_equal(c->why, why);
+    assert_int_equal(result.why, why);
 }
 
 static void a_refusal_is_the_peers(void **state)
@@ -243,7 +246,7 @@ static void bound_to_the_other_family_is_our_own_failure(void **state)
 
     (void)state;
     assert_true(ip_parse(&bind, "::1"));
-    c->terms.bind = &bind;
+    config.bind = &bind;
     add_refusing("127.1.7.1");
     assert_fails(END_LOCAL);
 }
@@ -254,7 +257,7 @@ static void what_no_socket_takes_is_our_own_failure(void **state)
 
     (void)state;
     assert_true(ip_parse(&e.ip, "fe80::1")); /* of no interface: an argument that is none */
-    targets[c->terms.n_targets++] = e;
+    targets[config.n_targets++] = e;
     assert_fails(END_LOCAL);
 }
 
@@ -270,7 +273,7 @@ static void no_network_is_our_own_failure(void **state)
         targets[i].port = 80;
         assert_true(ip_parse(&targets[i].ip, unreachable[i]));
     }
-    c->terms.n_targets = 3;
+    config.n_targets = 3;
     assert_fails(END_LOCAL);
 }
 
@@ -284,7 +287,7 @@ int main(void)
         TEST(a_refusal_is_not_waited_for),
         TEST(the_families_take_turns),
         TEST(the_timeout_bounds_them_all),
-        TEST(who_asks_for_the_end_is_heard),
+        TEST(who_stops_early_keeps_no_socket),
         TEST(a_refusal_is_the_peers),
         TEST(bound_to_the_other_family_is_our_own_failure),
         TEST(what_no_socket_takes_is_our_own_failure),

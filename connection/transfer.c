@@ -1,0 +1,237 @@
+/* Between the socket, the wire and the two mailboxes. */
+#include <errno.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "connection/dial.h"
+#include "connection/private.h"
+
+enum {
+    IOVECS = 64,
+    UNSENT_MAX = 512 * 1024, /* bytes */
+};
+
+void transfer_tune(int fd)
+{
+    int on = 1, unsent = UNSENT_MAX;
+    /* Batches are made in the out buffer; the kernel must not hold them back. */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    /* And not much more than the peer's window is to wait there: what is in the mailbox can still be dropped,
+     * and what a growing buffer of ours takes would pass for a sign that a stalled peer moves. */
+    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
+}
+
+/* One of the counters. A load and a store, as this thread alone writes it: an atomic addition would wait
+ * until the payload that was just copied has reached the cache. */
+static inline void count(_Atomic uint64_t *counter, uint64_t more)
+{
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + more,
+                          memory_order_relaxed);
+}
+
+/* --- out --- */
+
+static void give_back(struct connection *c, struct wire_done done)
+{
+    if (done.messages > 0) {
+        mailbox_done(c->outbound, done.messages, done.bytes);
+    }
+}
+
+bool transfer_flush(struct connection *c)
+{
+    struct iovec iov[IOVECS];
+    struct msghdr header = {.msg_iov = iov};
+    header.msg_iovlen = (size_t)wire_output(c->wire, iov, IOVECS);
+    if (header.msg_iovlen == 0) {
+        return false;
+    }
+    ssize_t n = sendmsg(c->fd, &header, MSG_NOSIGNAL);
+    if (n < 0) {
+        if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+            wire_stop_output(c->wire);
+        }
+        return false;
+    }
+    count(&c->bytes_out, (uint64_t)n);
+    if (wire_carries(c->wire)) {
+        mailbox_getting_on(c->outbound, (uint64_t)n);
+    }
+    struct wire_done done = wire_written(c->wire, (size_t)n);
+    count(&c->parcels_out, done.messages);
+    give_back(c, done);
+    return true;
+}
+
+/* Only what the socket takes is taken from the mailbox: what stays there can still be dropped if the peer
+ * stalls. */
+static bool take(struct connection *c, int64_t now)
+{
+    struct message messages[WIRE_SEND_MAX];
+    bool any = false;
+    while (!mailbox_empty(c->outbound) && wire_takes(c->wire)) {
+        size_t n = mailbox_take(c->outbound, messages, WIRE_SEND_MAX);
+        if (n == 0) {
+            break;
+        }
+        any = c->outbound_used = true;
+        give_back(c, wire_send(c->wire, now, messages, n));
+    }
+    return any;
+}
+
+bool transfer_out(struct connection *c, int64_t now)
+{
+    bool any = take(c, now);
+    return transfer_flush(c) || any;
+}
+
+/* The system calls a socket writable only once it has much room, though the peer may have taken a little at a
+ * time all the while. */
+void transfer_watch(struct connection *c)
+{
+    int left;
+    if (!wire_has_output(c->wire) || ioctl(c->fd, SIOCOUTQ, &left) != 0) {
+        return;
+    }
+    if (left < c->unacknowledged) {
+        mailbox_getting_on(c->outbound, 1);
+    }
+    c->unacknowledged = left;
+}
+
+/* --- in --- */
+
+static void end_broken(struct connection *c, int error)
+{
+    enum end_reason why = error == ECONNRESET ? END_CLOSED : END_ERROR;
+    wire_end(c->wire, dial_error_is_ours(error) ? END_LOCAL : why, strerror(error));
+}
+
+/* How many bytes came. */
+static size_t receive(struct connection *c, uint8_t *to, size_t most)
+{
+    ssize_t n = recv(c->fd, to, most, 0);
+    if (n > 0) {
+        count(&c->bytes_in, (uint64_t)n);
+        return (size_t)n;
+    }
+    if (n == 0) {
+        wire_end(c->wire, END_CLOSED, NULL);
+    } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+        end_broken(c, errno);
+    }
+    return 0;
+}
+
+/* The peer has shown that it reads. The controller may have to pass it on, and rings for none of its own
+ * would tell it. */
+static void note_signs(struct connection *c)
+{
+    mailbox_sign(c->outbound);
+    if (mailbox_wants_room(c->outbound)) {
+        mailbox_wake(c->inbound);
+    }
+}
+
+/* There is always room for the control lane's few. */
+static bool post(struct connection *c, const struct message *m)
+{
+    if (m->type == MSG_PEER) {
+        if (mailbox_post(c->inbound, m) != MAILBOX_OK) {
+            return false;
+        }
+        count(&c->parcels_in, 1);
+        return true;
+    }
+    if (m->type == MSG_CREDIT || m->type == MSG_LOST) {
+        return mailbox_post(c->inbound, m) == MAILBOX_OK;
+    }
+    mailbox_post_control(c->inbound, m);
+    return true;
+}
+
+bool transfer_events(struct connection *c, int64_t now)
+{
+    struct message m;
+    bool any = false;
+    while (wire_event(c->wire, now, &m)) {
+        if (!post(c, &m)) {
+            wire_put_back(c->wire, &m);
+            break;
+        }
+        any = true;
+    }
+    if (wire_take_signs(c->wire)) {
+        note_signs(c);
+    }
+    return any;
+}
+
+bool transfer_held(struct connection *c)
+{
+    if (!wire_is_held(c->wire) || !transfer_events(c, clock_ms())) {
+        return false;
+    }
+    mailbox_wake(c->inbound);
+    return true;
+}
+
+/* Most peers say little, and seldom: what they say is dealt with on the stack. Never inlined: its buffer
+ * would then be part of the frame that lies under all that the thread does. */
+static __attribute__((noinline)) bool receive_little(struct connection *c, int64_t now)
+{
+    uint8_t little[WIRE_LEND_MAX];
+    size_t n = receive(c, little, sizeof little);
+    if (n == 0) {
+        return false;
+    }
+    wire_lend_bytes(c->wire, little, n);
+    transfer_events(c, now);
+    wire_return_bytes(c->wire);
+    return true;
+}
+
+static bool receive_more(struct connection *c, int64_t now)
+{
+    size_t size;
+    uint8_t *to = wire_room(c->wire, &size);
+    size_t n = to ? receive(c, to, size) : 0;
+    if (n == 0) {
+        return false;
+    }
+    wire_filled(c->wire, n);
+    transfer_events(c, now);
+    return true;
+}
+
+bool transfer_in(struct connection *c, int64_t now)
+{
+    bool any = transfer_events(c, now);
+    if (wire_wants_bytes(c->wire)) {
+        any |= wire_has_buffer(c->wire) ? receive_more(c, now) : receive_little(c, now);
+    }
+    if (any) {
+        mailbox_wake(c->inbound);
+    }
+    return any;
+}
+
+/* While inbound waits behind the application, the application's steps are the peer's as well. */
+static uint64_t progress_of(const struct connection *c)
+{
+    const struct mailbox *destination = c->terms.destination;
+    return mailbox_progress(c->inbound) + mailbox_signs(c->inbound) +
+           (destination ? mailbox_progress(destination) : 0);
+}
+
+bool transfer_progress(struct connection *c, int64_t now)
+{
+    return wire_owes_sign(c->wire, now) && wire_show_progress(c->wire, now, progress_of(c)) &&
+           transfer_flush(c);
+}

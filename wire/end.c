@@ -1,0 +1,57 @@
+/* How a wire ends. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire/private.h"
+
+void wire_end(struct wire *w, enum end_reason reason, const char *text)
+{
+    if (w->is_over) {
+        return;
+    }
+    w->is_over = true;
+    w->reason = reason;
+    w->ending = calloc(1, sizeof *w->ending);
+    if (w->ending) {
+        snprintf(w->ending->text, sizeof w->ending->text, "%s",
+                 text && *text ? text : end_reason_text(reason));
+    }
+}
+
+void wire_end_by_session(struct wire *w, const struct session_event *ev)
+{
+    bool first = !w->is_over;
+    wire_end(w, ev->type == SESSION_REJECTED ? END_REJECTED : ev->end.reason, ev->end.text);
+    if (!first) {
+        return;
+    }
+    w->flushes = true;
+    if (w->ending) {
+        w->ending->n_alternatives = ev->end.n_alternatives;
+        memcpy(w->ending->alternatives, ev->end.alternatives,
+               ev->end.n_alternatives * sizeof ev->end.alternatives[0]);
+    }
+}
+
+bool wire_is_over(const struct wire *w)
+{
+    return w->is_over;
+}
+
+bool wire_flushes(const struct wire *w)
+{
+    return w->flushes;
+}
+
+enum end_reason wire_end_reason(const struct wire *w)
+{
+    return w->reason;
+}
+
+struct ending *wire_take_ending(struct wire *w)
+{
+    struct ending *ending = w->ending;
+    w->ending = NULL;
+    return ending;
+}

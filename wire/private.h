@@ -1,0 +1,103 @@
+/* What the files of the wire share. */
+#ifndef KITH_WIRE_PRIVATE_H
+#define KITH_WIRE_PRIVATE_H
+
+#include "wire/wire.h"
+
+#define IN_FLIGHT_MAX 512 /* messages in the out buffer that are not wholly written yet */
+
+/* What of a message is needed if it does not go whole, and goes back to the controller. There are many, and
+ * each is written and read once. */
+struct in_flight {
+    size_t end; /* where it ends in the stream of the out buffer */
+    struct parcel *parcel;
+    uint32_t kind;
+    enum scope scope;
+};
+
+/* The receive buffer, or what was lent in its place:
+ *
+ *     data    start ... end      raw ... filled    capacity
+ *             for the session    for the stream
+ *
+ * Without a stream nothing is raw, and `end`, `raw` and `filled` are one place. */
+struct receive_buffer {
+    uint8_t *data;
+    size_t start, end, raw, filled, capacity;
+    int64_t taken; /* of what the buffers of all wires share */
+};
+
+struct wire {
+    struct wire_config config;
+    const struct session_ops *ops;
+    const struct stream_ops *stream; /* NULL for none */
+    void *session, *stream_state;
+
+    bool is_open;        /* the session, and the stream if there is one */
+    bool is_ready;       /* the handshake is done */
+    bool is_over;        /* `reason` and `ending` say how */
+    bool flushes;        /* what is written goes before the socket is closed */
+    bool stream_failed;  /* it is over once the session has read what came before that */
+    bool output_stopped; /* the peer takes nothing any more */
+    enum end_reason reason;
+    struct ending *ending; /* from malloc, once it is over; NULL without memory */
+
+    struct receive_buffer in;
+    bool backlog;   /* the session may have something to say before more bytes come */
+    bool is_held;   /* `held` was put back: nothing is read meanwhile */
+    bool deaf;      /* bytes of the peer's were left unread since the last tick */
+    bool held_back; /* the peer was read more slowly than it sends, and was sent no sign of life since */
+    bool has_signs; /* for wire_take_signs */
+    bool is_alive;  /* MSG_ALIVE is to be told */
+    bool heard;     /* bytes have come since the probe */
+    struct message held;
+    struct peer_terms *met, *online; /* to be told, from malloc */
+    int64_t probe_by;                /* bytes must come by then; 0 if that was not asked */
+    int64_t sign_ms;                 /* when the peer last sent a sign of life */
+    int64_t alive_ms;                /* when we last did */
+    uint64_t alive_progress;         /* how far the reader was then */
+    int64_t rate_tokens; /* thousandths of messages that may still be read now, if limits.rate bounds them */
+    int64_t rate_tokens_ms;                    /* when they were last counted up */
+    uint32_t good, bad, unsayable, unfinished; /* not yet told */
+
+    struct buffer out;
+    struct buffer plain;         /* with a stream: what the session wrote and the stream has not taken */
+    struct buffer *session_out;  /* plain, or out */
+    size_t answer_bytes;         /* bytes in `out` that answer the peer's: one that asks and does not read is
+                                    not read on */
+    size_t answers_end;          /* where the last of them ends in the stream of the out buffer */
+    struct in_flight *in_flight; /* IN_FLIGHT_MAX, while there are any; NULL at rest */
+    size_t n_in_flight;
+
+    /* The protocol's session, and behind it its stream. */
+    _Alignas(max_align_t) unsigned char memory[];
+};
+
+/* end.c: the session's end. */
+void wire_end_by_session(struct wire *w, const struct session_event *ev);
+
+/* room.c */
+void wire_drop_buffer(struct wire *w);
+
+/* stream.c: none does anything without a stream. */
+bool wire_open_stream(struct wire *w);   /* false if memory is short */
+void wire_unwrap(struct wire *w);        /* raw bytes have come */
+void wire_wrap_all(struct wire *w);      /* the session has written */
+void wire_end_by_stream(struct wire *w); /* once the session has read all */
+
+/* The session has written something. */
+static inline void wire_wrap(struct wire *w)
+{
+    if (w->stream) {
+        wire_wrap_all(w);
+    }
+}
+
+/* receive.c: an event of a tick or a consent, which is no message. */
+void wire_note_event(struct wire *w, int64_t now_ms, const struct session_event *ev);
+/* The peer may send on, and what it sends is taken: not whether it does. */
+bool wire_may_read(const struct wire *w);
+bool wire_is_within_rate(const struct wire *w);
+int64_t wire_rate_deadline(const struct wire *w); /* when it may send on; INT64_MAX if time plays no part */
+
+#endif

@@ -1,0 +1,60 @@
+/* The stream between the wire's bytes and its session. */
+#include "wire/private.h"
+
+static void note_failure(struct wire *w)
+{
+    struct stream_failure failure;
+    w->stream_failed = w->stream->failure(w->stream_state, &failure);
+}
+
+bool wire_open_stream(struct wire *w)
+{
+    if (!w->stream) {
+        return true;
+    }
+    struct stream_config config = {.direction = w->config.direction,
+                                   .node = w->config.node,
+                                   .random = w->config.random,
+                                   .context = w->config.context};
+    return w->stream->open(w->stream_state, &config, &w->out) == 0;
+}
+
+void wire_wrap_all(struct wire *w)
+{
+    if (!w->stream_failed && buffer_left(&w->plain) > 0) {
+        w->stream->write(w->stream_state, &w->plain, &w->out);
+        note_failure(w);
+    }
+}
+
+void wire_unwrap(struct wire *w)
+{
+    struct receive_buffer *in = &w->in;
+    if (!w->stream) {
+        in->raw = in->end = in->filled;
+        return;
+    }
+    size_t before = w->out.total, plain = 0;
+    struct stream_input input = {
+        .raw = in->data + in->raw, .size = in->filled - in->raw, .plain = in->data + in->end};
+    in->raw += w->stream->read(w->stream_state, &input, &plain, &w->out);
+    in->end += plain;
+    if (in->raw == in->filled) {
+        in->raw = in->filled = in->end;
+    }
+    note_failure(w);
+    /* Its handshake may be done now. */
+    wire_wrap_all(w);
+    if (w->out.total > before) {
+        w->answer_bytes += w->out.total - before;
+        w->answers_end = w->out.total;
+    }
+}
+
+void wire_end_by_stream(struct wire *w)
+{
+    struct stream_failure failure;
+    if (w->stream->failure(w->stream_state, &failure)) {
+        wire_end(w, failure.reason, failure.text);
+    }
+}

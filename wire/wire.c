@@ -1,0 +1,240 @@
+#include "wire/wire.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "wire/private.h"
+
+enum {
+    PROBE_SLACK_MS = 1000, /* a ping may be so late */
+    SIGNS = 8,             /* of life that are sent in a stall time, at most */
+};
+
+/* --- its life --- */
+
+static size_t aligned(size_t n)
+{
+    return (n + _Alignof(max_align_t) - 1) & ~(_Alignof(max_align_t) - 1);
+}
+
+size_t wire_size(const struct protocol *p)
+{
+    return sizeof(struct wire) + aligned(p->session->size) + (p->stream ? aligned(p->stream->size) : 0);
+}
+
+struct wire *wire_init(void *memory, const struct wire_config *config)
+{
+    struct wire *w = memory;
+    memset(w, 0, wire_size(config->protocol));
+    w->config = *config;
+    w->ops = config->protocol->session;
+    w->stream = config->protocol->stream;
+    w->session = w->memory;
+    w->stream_state = w->memory + aligned(w->ops->size);
+    w->session_out = w->stream ? &w->plain : &w->out;
+    buffer_init(&w->out);
+    buffer_init(&w->plain);
+    return w;
+}
+
+static bool open_session(struct wire *w, int64_t now, const struct endpoint *remote)
+{
+    const struct wire_config *c = &w->config;
+    struct session_terms terms = {
+        .protocol = c->protocol,
+        .expected = c->expected,
+        .wall_ms = c->wall_ms,
+        .node = c->node,
+        .direction = c->direction,
+        .remote = *remote,
+        .refuse = c->refuse,
+        .alternatives = c->alternatives,
+        .n_alternatives = c->n_alternatives,
+        .random = c->random,
+        .context = c->context,
+    };
+    return w->ops->open(w->session, &terms, now, w->session_out) == 0;
+}
+
+void wire_open(struct wire *w, int64_t now, const struct endpoint *remote)
+{
+    const struct limits *l = &w->config.node->limits;
+    int64_t stall = w->config.node->timings.stall;
+    w->rate_tokens = (int64_t)l->burst * 1000;
+    w->rate_tokens_ms = now;
+    w->sign_ms = now - stall - 1;
+    w->alive_ms = now - stall;
+    if (!wire_open_stream(w)) {
+        wire_end(w, END_RESOURCES, "no memory for a stream");
+        return;
+    }
+    if (!open_session(w, now, remote)) {
+        if (w->stream) {
+            w->stream->close(w->stream_state);
+        }
+        wire_end(w, END_RESOURCES, "no memory for a session");
+        return;
+    }
+    w->is_open = true;
+    wire_wrap(w);
+}
+
+static void close_session(struct wire *w)
+{
+    w->ops->close(w->session);
+    if (w->stream) {
+        w->stream->close(w->stream_state);
+    }
+    w->is_open = false;
+}
+
+struct wire_done wire_close(struct wire *w)
+{
+    struct wire_done unsent = {.messages = (uint32_t)w->n_in_flight};
+    if (w->is_open) {
+        close_session(w);
+    }
+    sodium_memzero(w->memory, wire_size(w->config.protocol) - sizeof *w);
+    w->is_over = w->output_stopped = true;
+    for (size_t i = 0; i < w->n_in_flight; i++) {
+        const struct parcel *p = w->in_flight[i].parcel;
+        unsent.bytes += p ? p->size : 0;
+    }
+    wire_drop_buffer(w);
+    buffer_fini(&w->out);
+    buffer_fini(&w->plain);
+    return unsent;
+}
+
+void wire_fini(struct wire *w, void (*discard)(void *context, struct message *m), void *context)
+{
+    for (size_t i = 0; i < w->n_in_flight; i++) {
+        const struct in_flight *f = &w->in_flight[i];
+        struct message m = {.kind = f->kind, .scope = f->scope, .peer = w->config.ref, .parcel = f->parcel};
+        discard(context, &m);
+    }
+    free(w->in_flight);
+    w->in_flight = NULL;
+    w->n_in_flight = 0;
+    free(w->met);
+    free(w->online);
+    free(w->ending);
+    w->met = w->online = NULL;
+    w->ending = NULL;
+}
+
+void wire_trim(struct wire *w)
+{
+    if (w->in.data && w->in.start == w->in.filled) {
+        wire_drop_buffer(w);
+    }
+    if (w->n_in_flight == 0) {
+        free(w->in_flight);
+        w->in_flight = NULL;
+    }
+    if (!wire_has_output(w)) {
+        buffer_trim(&w->out);
+    }
+    buffer_trim(&w->plain);
+}
+
+bool wire_is_ready(const struct wire *w)
+{
+    return w->is_ready;
+}
+
+/* --- time, and what the controller asks --- */
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+int64_t wire_deadline(const struct wire *w)
+{
+    int64_t at = w->ops->deadline(w->session);
+    if (w->probe_by > 0) {
+        at = earlier(at, w->probe_by);
+    }
+    return earlier(at, wire_rate_deadline(w));
+}
+
+static bool tick_session(struct wire *w, int64_t now)
+{
+    if (now < w->ops->deadline(w->session)) {
+        return false;
+    }
+    struct session_event ev = {.type = SESSION_NOTHING};
+    w->ops->tick(w->session, now, w->deaf, &ev, w->session_out);
+    wire_wrap(w);
+    w->deaf = false;
+    wire_note_event(w, now, &ev);
+    return true;
+}
+
+/* Whether signs of life have come, if that was asked. Whom we do not read may well have said something. */
+static void judge(struct wire *w, int64_t now)
+{
+    if (w->probe_by == 0 || (!w->heard && now < w->probe_by)) {
+        return;
+    }
+    w->probe_by = 0;
+    if (w->heard || !wire_may_read(w)) {
+        w->is_alive = true;
+    } else {
+        wire_end(w, END_SILENT, "no sign of life, and its peer has come by another connection");
+    }
+}
+
+bool wire_tick(struct wire *w, int64_t now)
+{
+    bool any = false;
+    if (!w->is_over) {
+        any = tick_session(w, now);
+    }
+    if (!w->is_over) {
+        judge(w, now);
+    }
+    return any || w->is_alive;
+}
+
+void wire_consent(struct wire *w, int64_t now)
+{
+    if (!w->is_open || w->is_over) {
+        return;
+    }
+    struct session_event ev = {.type = SESSION_NOTHING};
+    w->ops->consent(w->session, now, &ev, w->session_out);
+    wire_wrap(w);
+    wire_note_event(w, now, &ev);
+    w->backlog = true; /* what has come meanwhile was left unread */
+}
+
+void wire_probe(struct wire *w, int64_t now)
+{
+    w->heard = false;
+    w->probe_by = now + w->config.node->timings.ping + PROBE_SLACK_MS;
+}
+
+/* At most SIGNS times in a stall time: some hops may each add such a share to the reader's own pause. Nothing
+ * is added while what we wrote before waits: the peer does not read either, and would not find it. */
+bool wire_owes_sign(const struct wire *w, int64_t now)
+{
+    return w->held_back && now - w->alive_ms >= w->config.node->timings.stall / SIGNS && w->is_ready &&
+           !w->is_over && !wire_has_output(w) && w->ops->alive;
+}
+
+bool wire_show_progress(struct wire *w, int64_t now, uint64_t progress)
+{
+    if (progress == w->alive_progress) {
+        return false;
+    }
+    w->held_back = w->is_held;
+    w->alive_ms = now;
+    w->alive_progress = progress;
+    w->ops->alive(w->session, now, w->session_out);
+    wire_wrap(w);
+    return true;
+}
