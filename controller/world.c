@@ -1,4 +1,6 @@
 /* How the protocol's service acts on the node. `world` is the core. */
+#include <stdlib.h>
+
 #include "controller/private.h"
 
 static void do_send(void *world, struct peer_ref to, uint32_t kind, struct parcel *parcel)
@@ -32,40 +34,49 @@ static uint64_t draw(void *context)
     return s->c->act->random(s->c->world);
 }
 
-static size_t do_share(void *world, struct peer_ref asker, struct endpoint *out, struct peer_id *ids,
-                       size_t most)
+static struct known_peer known_peer(const struct controller *c, const struct endpoint *e)
+{
+    const struct book_entry *entry = book_find(c->book, e);
+    return (struct known_peer){.endpoint = *e, .id = entry->id, .heard_s = entry->heard_ms / 1000};
+}
+
+static size_t do_share(void *world, struct peer_ref asker, struct known_peer *out, size_t most)
 {
     struct controller *c = world;
     struct sharing s = {.c = c, .asker = slot_find(c, asker)};
     struct book_choice choice = {.skip = skip_share, .random = draw, .context = &s};
-    size_t n;
-
-    if (!s.asker)
-        return 0;
+    struct endpoint *chosen = s.asker ? calloc(most + 1, sizeof *chosen) : NULL;
+    if (!chosen) {
+        return 0; /* without memory: the peer asks again */
+    }
     slots_settle(c);
-    n = book_shareable(c->book, &choice, c->config->merits.share_above, out, most, c->now.wall_ms);
+    size_t n =
+        book_shareable(c->book, &choice, c->config->merits.share_above, chosen, most, c->now.wall_ms);
     note(c, NOTE_SHARE, "%s was told of %zu addresses", s.asker->terms.hash, n);
-    for (size_t i = 0; ids && i < n; i++)
-        ids[i] = book_find(c->book, &out[i])->id;
+    for (size_t i = 0; i < n; i++) {
+        out[i] = known_peer(c, &chosen[i]);
+    }
+    free(chosen);
     return n;
 }
 
-static void do_learn(void *world, struct peer_ref from, const struct endpoint *endpoints,
-                     const struct peer_id *ids, size_t n)
+static void do_learn(void *world, struct peer_ref from, const struct known_peer *peers, size_t n)
 {
     struct controller *c = world;
     const struct slot *s = slot_find(c, from);
     size_t added = 0, unfit = 0;
 
     for (size_t i = 0; i < n; i++) {
-        if (!c->config->terms.network.open && !ip_is_routable(&endpoints[i].ip)) {
+        if (!c->config->terms.network.open && !ip_is_routable(&peers[i].endpoint.ip)) {
             unfit++;
             continue;
         }
-        added += !book_find(c->book, &endpoints[i]);
-        book_learn(c->book, &endpoints[i], SOURCE_PEER, c->now.wall_ms);
-        if (ids && ids[i].size > 0)
-            book_identify(c->book, &endpoints[i], &ids[i], false);
+        const struct endpoint *e = &peers[i].endpoint;
+        added += !book_find(c->book, e);
+        book_learn(c->book, e, SOURCE_PEER, c->now.wall_ms);
+        if (peers[i].id.size > 0) {
+            book_identify(c->book, e, &peers[i].id, false);
+        }
     }
     note(c, NOTE_SHARE, "%s told us of %zu addresses: %zu are new, %zu are none of a public network",
          s ? s->terms.hash : "a peer that has gone", n, added, unfit);

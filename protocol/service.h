@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "protocol/known_peers.h"
 #include "protocol/terms.h"
 #include "queue/message.h"
 
@@ -39,14 +40,12 @@ struct service_actions {
      * controller takes no further messages from peers until it has room; what a stalled application loses is
      * counted. */
     void (*deliver)(void *world, struct peer_ref from, uint32_t kind, struct parcel *parcel);
-    /* Up to `most` addresses that may be told to that peer: good ones, never special ones or the asker's own.
-     * With ids not NULL, who is there, as far as known: out[i] is where ids[i] is. */
-    size_t (*share)(void *world, struct peer_ref asker, struct endpoint *out, struct peer_id *ids,
-                    size_t most);
-    /* Addresses that a peer told us, and who is there (NULL if it did not say); copied, save those that
-     * the network does not allow. */
-    void (*learn)(void *world, struct peer_ref from, const struct endpoint *endpoints,
-                  const struct peer_id *ids, size_t n);
+    /* Fills up to `most` peers that the asker may be told of: good ones, never special ones or itself.
+     * Returns how many. */
+    size_t (*share)(void *world, struct peer_ref asker, struct known_peer *out, size_t most);
+    /* Peers that another told us of; copied, save those that the network does not allow. When they were heard
+     * from is not believed. */
+    void (*learn)(void *world, struct peer_ref from, const struct known_peer *peers, size_t n);
     /* How many outgoing connections are still wanted. */
     uint32_t (*wanted)(void *world);
     /* Adds to the quality of that peer's IP; nothing if the peer has gone. */

@@ -92,7 +92,7 @@ static bool check_signature(struct ddrp_session *s, int64_t now_ms, const struct
     switch (ddrp_verify(digest, a->envelope.signature, signer(s, a))) {
     case SIGNATURE_VALID:
         /* Even of what is ignored: the peer is there. Every revision has looked at the time before. */
-        s->heard_ms = now_ms;
+        liveness_heard(&s->liveness, now_ms);
         return true;
     case SIGNATURE_INVALID:
         if (s->stage == STAGE_OPEN && s->revision->ignores_forged) {

@@ -18,7 +18,7 @@ enum ddrp_kind {
     DDRP_UPDATE_REQ,
     /* Between session and service. */
     DDRP_PEER_REQ, /* no parcel */
-    DDRP_PEER_RES, /* share.h says what the parcel holds */
+    DDRP_PEER_RES, /* a known_peers parcel */
     /* The session's own. */
     DDRP_HELLO,
     DDRP_HELLO_ACK,

@@ -78,7 +78,7 @@ static void tell_peer(struct ddrp_session *s, enum session_event_type type, stru
 static void be_ready(struct ddrp_session *s, int64_t now_ms, struct session_event *ev)
 {
     s->stage = STAGE_OPEN;
-    s->pinged_ms = now_ms;
+    liveness_pinged(&s->liveness, now_ms);
     tell_peer(s, SESSION_READY, ev);
 }
 

@@ -26,12 +26,12 @@ bool ddrp_say(struct ddrp_session *s, enum ddrp_kind kind, struct bytes message,
 
 static bool say_share(struct ddrp_session *s, struct parcel *parcel, struct buffer *out)
 {
-    struct ddrp_share share = ddrp_share_of(parcel);
+    struct known_peers peers = known_peers_of(parcel);
     struct buffer message = {0};
-    if (share.n > DDRP_SHARE_MAX) {
+    if (peers.n > DDRP_SHARE_MAX) {
         return false;
     }
-    ddrp_share_write(s->revision, &share, &message);
+    ddrp_share_write(s->revision, &peers, &message);
     struct bytes bytes = {.data = message.data, .size = message.used};
     bool said = !message.failed && ddrp_say(s, DDRP_PEER_RES, bytes, NULL, out);
     buffer_fini(&message);
@@ -70,6 +70,6 @@ int ddrp_session_write(void *session, int64_t now_ms, const struct message *m, s
 void ddrp_session_alive(void *session, int64_t now_ms, struct buffer *out)
 {
     struct ddrp_session *s = session;
-    s->pinged_ms = now_ms;
+    liveness_pinged(&s->liveness, now_ms);
     ddrp_say(s, DDRP_PING, (struct bytes){.size = 0}, NULL, out);
 }

@@ -2,23 +2,15 @@
 #ifndef KITH_PROTOCOL_DDRP_SERVICE_H
 #define KITH_PROTOCOL_DDRP_SERVICE_H
 
-#include "protocol/ddrp/share.h"
+#include "protocol/exchange.h"
 
 struct ddrp_service {
-    const struct ddrp_revision *revision;
     struct service_terms terms;
-    int64_t round_ms;     /* when the next round of asking some begins */
-    int64_t everybody_ms; /* when everybody is asked next */
-    uint32_t asked;       /* peers in this round */
+    struct exchange exchange;
 };
 
-struct ddrp_service_peer {
-    bool asked; /* its next share is an answer */
-    bool answered;
-    int64_t answered_ms;
-};
-
-/* The variant of a protocol that it serves is its struct ddrp_revision. */
+/* The variant of a protocol that it serves is its struct ddrp_revision. What it keeps of one peer is a struct
+ * exchange_peer. */
 extern const struct service_ops ddrp_service_ops;
 
 #endif

@@ -29,7 +29,13 @@ static int ddrp_session_open(void *session, const struct session_terms *terms, i
 {
     static const uint8_t nobody[DDRP_NONCE_BYTES];
     struct ddrp_session *s = session;
-    *s = (struct ddrp_session){.revision = terms->protocol->variant, .terms = *terms, .opened_ms = now_ms};
+    const struct timings *t = &terms->node->timings;
+    *s = (struct ddrp_session){
+        .revision = terms->protocol->variant,
+        .terms = *terms,
+        .opened_ms = now_ms,
+        .liveness = {.ping_ms = t->ping, .silence_ms = t->silence, .steady = true},
+    };
     if (!ddrp_key_open(&s->key, terms->node->secret)) {
         return -1;
     }
@@ -58,23 +64,21 @@ static int64_t handshake_ms(const struct ddrp_session *s)
 static int64_t ddrp_session_deadline(const void *session)
 {
     const struct ddrp_session *s = session;
-    const struct timings *t = &s->terms.node->timings;
     switch (s->stage) {
     case STAGE_HELLO:
     case STAGE_MET:
     case STAGE_ACK:
         return s->opened_ms + (s->terms.refuse ? 0 : handshake_ms(s));
     case STAGE_OPEN:
-        return earlier(s->heard_ms + t->silence, s->pinged_ms + t->ping);
+        return liveness_deadline(&s->liveness);
     case STAGE_OVER:
         break;
     }
     return INT64_MAX;
 }
 
-static void ping(struct ddrp_session *s, int64_t now_ms, struct session_event *ev, struct buffer *out)
+static void ping(struct ddrp_session *s, struct session_event *ev, struct buffer *out)
 {
-    s->pinged_ms = now_ms;
     if (buffer_left(out) < PING_BACKLOG && !ddrp_say(s, DDRP_PING, (struct bytes){.size = 0}, NULL, out)) {
         ddrp_end(s, ev, END_RESOURCES, "no memory for a ping");
     }
@@ -83,14 +87,15 @@ static void ping(struct ddrp_session *s, int64_t now_ms, struct session_event *e
 static void tick_open(struct ddrp_session *s, int64_t now_ms, bool deaf, struct session_event *ev,
                       struct buffer *out)
 {
-    const struct timings *t = &s->terms.node->timings;
-    if (deaf) {
-        s->heard_ms = now_ms;
-    }
-    if (now_ms - s->heard_ms >= t->silence) {
-        ddrp_end(s, ev, END_SILENT, "nothing valid came for %" PRId64 " ms", now_ms - s->heard_ms);
-    } else if (now_ms - s->pinged_ms >= t->ping) {
-        ping(s, now_ms, ev, out);
+    switch (liveness_tick(&s->liveness, now_ms, deaf)) {
+    case LIVENESS_SILENT:
+        ddrp_end(s, ev, END_SILENT, "nothing valid came for %" PRId64 " ms", now_ms - s->liveness.heard_ms);
+        break;
+    case LIVENESS_PING:
+        ping(s, ev, out);
+        break;
+    case LIVENESS_NOTHING:
+        break;
     }
 }
 

@@ -5,6 +5,7 @@
 #include "protocol/ddrp/hello.h"
 #include "protocol/ddrp/share.h"
 #include "protocol/ddrp/sign.h"
+#include "protocol/liveness.h"
 
 enum ddrp_stage {
     STAGE_HELLO, /* the peer's Hello must come */
@@ -24,7 +25,8 @@ struct ddrp_session {
     uint8_t peer_nonce[DDRP_NONCE_BYTES];           /* the same, for whom we have dialed */
     struct peer_terms peer;
     uint64_t handshake_used; /* bytes of the peer's before the session was open */
-    int64_t opened_ms, heard_ms, pinged_ms;
+    int64_t opened_ms;
+    struct liveness liveness;
 };
 
 /* An envelope of the peer's, and, once CHECK_HELLO or CHECK_BODY is through, what its message says. */

@@ -5,28 +5,6 @@
 
 #include "protocol/ddrp/sign.h"
 
-#define PEER_BYTES (sizeof(struct endpoint) + sizeof(struct peer_id))
-
-_Static_assert(_Alignof(struct peer_id) == 1, "ids may follow any number of endpoints");
-_Static_assert(offsetof(struct parcel, bytes) % _Alignof(struct endpoint) == 0, "endpoints come first");
-
-struct parcel *ddrp_share_new(size_t n, struct ddrp_share *share)
-{
-    struct parcel *p = parcel_new(NULL, n * PEER_BYTES);
-    if (p != NULL) {
-        memset(p->bytes, 0, p->size);
-        *share = ddrp_share_of(p);
-    }
-    return p;
-}
-
-struct ddrp_share ddrp_share_of(struct parcel *p)
-{
-    size_t n = p->size / PEER_BYTES;
-    void *endpoints = p->bytes, *ids = p->bytes + n * sizeof(struct endpoint);
-    return (struct ddrp_share){.endpoints = endpoints, .ids = ids, .n = n};
-}
-
 /* IPv4 alone: the protocol knows nothing else. */
 static bool is_dialable(const struct ddrp_revision *r, const struct node_terms *node,
                         const struct endpoint *e)
@@ -37,9 +15,9 @@ static bool is_dialable(const struct ddrp_revision *r, const struct node_terms *
 }
 
 bool ddrp_share_allows(const struct ddrp_revision *r, const struct node_terms *node,
-                       const struct endpoint *endpoint, const struct peer_id *id)
+                       const struct known_peer *peer)
 {
-    return id->size == DDRP_ID_BYTES && is_dialable(r, node, endpoint);
+    return peer->id.size == DDRP_ID_BYTES && is_dialable(r, node, &peer->endpoint);
 }
 
 static size_t entry_bytes(const struct ddrp_revision *r)
@@ -62,54 +40,51 @@ bool ddrp_share_read(const struct ddrp_revision *r, struct bytes message, struct
 
 /* False for an entry that is not to be dialed. */
 static bool entry_read(const struct ddrp_revision *r, const struct node_terms *node, const uint8_t *entry,
-                       struct endpoint *endpoint, struct peer_id *id)
+                       struct known_peer *peer)
 {
     struct bytes bytes = {.data = entry, .size = entry_bytes(r)};
     struct ddrp_reader in = ddrp_reader(r, bytes);
-    memcpy(&endpoint->ip, ddrp_take(&in, sizeof endpoint->ip), sizeof endpoint->ip);
-    endpoint->port = r->share_has_ports ? (uint16_t)ddrp_take_uint(&in, 2) : node->network.port;
-    *id = (struct peer_id){.size = DDRP_ID_BYTES};
-    memcpy(id->bytes, ddrp_take(&in, DDRP_ID_BYTES), DDRP_ID_BYTES);
-    if (sodium_is_zero(id->bytes, DDRP_ID_BYTES)) {
-        id->size = 0;
+    *peer = (struct known_peer){.id.size = DDRP_ID_BYTES};
+    struct endpoint *e = &peer->endpoint;
+    memcpy(&e->ip, ddrp_take(&in, sizeof e->ip), sizeof e->ip);
+    e->port = r->share_has_ports ? (uint16_t)ddrp_take_uint(&in, 2) : node->network.port;
+    memcpy(peer->id.bytes, ddrp_take(&in, DDRP_ID_BYTES), DDRP_ID_BYTES);
+    if (sodium_is_zero(peer->id.bytes, DDRP_ID_BYTES)) {
+        peer->id.size = 0;
     }
-    return (id->size > 0 || !r->share_needs_id) && is_dialable(r, node, endpoint);
+    return (peer->id.size > 0 || !r->share_needs_id) && is_dialable(r, node, e);
 }
 
 struct parcel *ddrp_share_parcel(const struct ddrp_revision *r, const struct node_terms *node,
                                  const struct ddrp_entries *entries)
 {
-    struct endpoint endpoint;
-    struct peer_id id;
-    struct ddrp_share share;
+    struct known_peer peer;
+    struct known_peers peers;
     size_t n = 0, taken = 0;
     for (size_t i = 0; i < entries->n; i++) {
-        n += entry_read(r, node, entries->bytes + i * entry_bytes(r), &endpoint, &id);
+        n += entry_read(r, node, entries->bytes + i * entry_bytes(r), &peer);
     }
-    struct parcel *p = ddrp_share_new(n, &share);
-    if (p == NULL) {
-        return NULL;
-    }
-    for (size_t i = 0; i < entries->n; i++) {
-        if (entry_read(r, node, entries->bytes + i * entry_bytes(r), &endpoint, &id)) {
-            share.endpoints[taken] = endpoint;
-            share.ids[taken++] = id;
+    struct parcel *p = known_peers_new(n, &peers);
+    for (size_t i = 0; p && i < entries->n; i++) {
+        if (entry_read(r, node, entries->bytes + i * entry_bytes(r), &peer)) {
+            peers.list[taken++] = peer;
         }
     }
     return p;
 }
 
-void ddrp_share_write(const struct ddrp_revision *r, const struct ddrp_share *share, struct buffer *out)
+void ddrp_share_write(const struct ddrp_revision *r, const struct known_peers *peers, struct buffer *out)
 {
     if (r->share_has_ports) {
-        ddrp_put_uint(out, (uint32_t)share->n, 1);
+        ddrp_put_uint(out, (uint32_t)peers->n, 1);
     }
-    ddrp_put_uvarint(out, share->n);
-    for (size_t i = 0; i < share->n; i++) {
-        buffer_add(out, &share->endpoints[i].ip, sizeof share->endpoints[i].ip);
+    ddrp_put_uvarint(out, peers->n);
+    for (size_t i = 0; i < peers->n; i++) {
+        const struct known_peer *p = &peers->list[i];
+        buffer_add(out, &p->endpoint.ip, sizeof p->endpoint.ip);
         if (r->share_has_ports) {
-            ddrp_put_uint(out, share->endpoints[i].port, 2);
+            ddrp_put_uint(out, p->endpoint.port, 2);
         }
-        buffer_add(out, share->ids[i].bytes, DDRP_ID_BYTES);
+        buffer_add(out, p->id.bytes, DDRP_ID_BYTES);
     }
 }

@@ -8,7 +8,7 @@
 enum factom_kind {
     FACTOM_MESSAGE,      /* the application's bytes, never empty */
     FACTOM_PEER_REQUEST, /* no parcel */
-    FACTOM_PEER_SHARE,   /* the parcel's bytes are an array of struct endpoint, of any length */
+    FACTOM_PEER_SHARE,   /* a known_peers parcel */
 };
 
 extern const struct protocol factom_protocol;

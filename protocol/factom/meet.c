@@ -45,8 +45,7 @@ static void be_ready(struct session *s, int64_t now_ms, const struct handshake *
     handshake_peer(h, &s->terms.remote, &s->peer);
     s->peer.version = s->version;
     s->stage = STAGE_OPEN;
-    s->heard_ms = now_ms;
-    s->pinged_ms = now_ms;
+    liveness_start(&s->liveness, now_ms);
     s->must_answer = h->type == TYPE_PEER_REQUEST;
     ev->type = SESSION_READY;
     ev->peer = s->peer;

@@ -34,7 +34,7 @@ static size_t wait_for_more(struct session *s, int64_t now_ms, size_t have)
 {
     if (have >= s->partial + PROGRESS_BYTES) {
         s->partial = have;
-        s->heard_ms = now_ms;
+        liveness_heard(&s->liveness, now_ms);
     }
     return 0;
 }

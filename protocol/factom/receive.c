@@ -54,10 +54,10 @@ static void receive_part(struct session *s, int64_t now_ms, const struct arrival
 
 static void receive_share(struct session *s, struct bytes payload, struct session_event *ev)
 {
-    struct parcel *endpoints;
-    switch (share_read(s->version, s->terms.node->network.id, payload, &endpoints)) {
+    struct parcel *shared;
+    switch (share_read(s->version, s->terms.node->network.id, payload, &shared)) {
     case SHARE_OK:
-        give(ev, FACTOM_PEER_SHARE, endpoints);
+        give(ev, FACTOM_PEER_SHARE, shared);
         break;
     case SHARE_INVALID:
         ev->bad = 1;
@@ -94,7 +94,7 @@ void session_receive(struct session *s, int64_t now_ms, const struct arrival *a,
         session_end(s, ev, END_BAD_INPUT, "payload of %zu bytes", a->payload.size);
         return;
     }
-    s->heard_ms = now_ms;
+    liveness_heard(&s->liveness, now_ms);
     switch (a->type) {
     case TYPE_HEARTBEAT:
     case TYPE_PONG:

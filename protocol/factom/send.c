@@ -1,4 +1,6 @@
 /* From messages to bytes. */
+#include <stdlib.h>
+
 #include "protocol/factom/factom.h"
 #include "protocol/factom/session.h"
 #include "protocol/factom/share.h"
@@ -80,13 +82,20 @@ static const char *target_of(const struct session *s, enum scope scope)
     return "";
 }
 
-static bool send_share(struct session *s, struct parcel *endpoints, struct buffer *out)
+static bool send_share(struct session *s, struct parcel *parcel, struct buffer *out)
 {
-    size_t n = endpoints->size / sizeof(struct endpoint);
+    struct known_peers peers = known_peers_of(parcel);
+    struct endpoint *endpoints = calloc(peers.n + 1, sizeof *endpoints);
     struct buffer text = {0};
     bool sent = false;
-    share_write(s->version, s->terms.node->network.id,
-                (const struct endpoint *)(const void *)endpoints->bytes, n, &text);
+    if (!endpoints) {
+        return false;
+    }
+    for (size_t i = 0; i < peers.n; i++) {
+        endpoints[i] = peers.list[i].endpoint;
+    }
+    share_write(s->version, s->terms.node->network.id, endpoints, peers.n, &text);
+    free(endpoints);
     if (!text.failed) {
         struct load load = {.bytes = text.data, .size = text.used};
         sent = session_send(s, TYPE_PEER_RESPONSE, s->peer.hash, &load, out);

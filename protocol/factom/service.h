@@ -2,19 +2,14 @@
 #ifndef KITH_PROTOCOL_FACTOM_SERVICE_H
 #define KITH_PROTOCOL_FACTOM_SERVICE_H
 
-#include "protocol/protocol.h"
+#include "protocol/exchange.h"
 
-struct service {
+struct factom_service {
     struct service_terms terms;
-    int64_t round_ms; /* when all peers are asked again */
+    struct exchange exchange;
 };
 
-struct service_peer_state {
-    bool asked; /* its next share is an answer */
-    bool answered;
-    int64_t answered_ms;
-};
-
+/* What it keeps of one peer is a struct exchange_peer. */
 extern const struct service_ops factom_service_ops;
 
 #endif

@@ -1,6 +1,8 @@
 /* A session's life: opening, deadlines, closing. */
 #include "protocol/factom/session.h"
 
+#include <inttypes.h>
+
 #include "protocol/factom/factom.h"
 #include "protocol/factom/v9.h"
 
@@ -17,9 +19,13 @@ static int factom_session_open(void *session, const struct session_terms *terms,
     struct session *s = session;
     const struct limits *l = &terms->node->limits;
     struct gob_limits gob = {.types = l->gob_types, .depth = l->gob_depth, .definition = l->gob_definition};
-    *s = (struct session){.terms = *terms, .version = terms->node->version, .opened_ms = now_ms};
+    const struct timings *t = &terms->node->timings;
+    *s = (struct session){.terms = *terms,
+                          .version = terms->node->version,
+                          .opened_ms = now_ms,
+                          .liveness = {.ping_ms = t->ping, .silence_ms = t->silence}};
     gob_types_init(&s->types, &gob, v9_names);
-    parts_init(&s->parts, l->assemble_bytes, l->parcel_bytes, terms->node->timings.assemble);
+    parts_init(&s->parts, l->assemble_bytes, l->parcel_bytes, t->assemble);
     if (terms->direction == DIRECTION_OUTGOING) {
         session_say_hello(s, s->version, out);
     }
@@ -49,13 +55,6 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* While the peer stays silent we ping it again and again. */
-static int64_t next_ping(const struct session *s)
-{
-    int64_t last = s->pinged_ms > s->heard_ms ? s->pinged_ms : s->heard_ms;
-    return last + s->terms.node->timings.ping;
-}
-
 static int64_t factom_session_deadline(const void *session)
 {
     const struct session *s = session;
@@ -64,11 +63,19 @@ static int64_t factom_session_deadline(const void *session)
     case STAGE_HANDSHAKE:
         return s->opened_ms + t->handshake;
     case STAGE_OPEN:
-        return earlier(earlier(s->heard_ms + t->silence, next_ping(s)), parts_deadline(&s->parts));
+        return earlier(liveness_deadline(&s->liveness), parts_deadline(&s->parts));
     case STAGE_OVER:
         break;
     }
     return INT64_MAX;
+}
+
+static void ping(struct session *s, struct session_event *ev, struct buffer *out)
+{
+    struct load text = load_text("Ping");
+    if (!session_send(s, TYPE_PING, "", &text, out)) {
+        session_end(s, ev, END_RESOURCES, "no memory for a ping");
+    }
 }
 
 static void factom_session_tick(void *session, int64_t now_ms, bool deaf, struct session_event *ev,
@@ -83,18 +90,16 @@ static void factom_session_tick(void *session, int64_t now_ms, bool deaf, struct
     if (s->stage != STAGE_OPEN) {
         return;
     }
-    if (deaf) {
-        s->heard_ms = now_ms;
-    }
     ev->dropped = parts_expire(&s->parts, now_ms);
-    if (now_ms - s->heard_ms >= t->silence) {
-        session_end(s, ev, END_SILENT, "nothing came for %lld ms", (long long)(now_ms - s->heard_ms));
-    } else if (now_ms >= next_ping(s)) {
-        struct load ping = load_text("Ping");
-        s->pinged_ms = now_ms;
-        if (!session_send(s, TYPE_PING, "", &ping, out)) {
-            session_end(s, ev, END_RESOURCES, "no memory for a ping");
-        }
+    switch (liveness_tick(&s->liveness, now_ms, deaf)) {
+    case LIVENESS_SILENT:
+        session_end(s, ev, END_SILENT, "nothing came for %" PRId64 " ms", now_ms - s->liveness.heard_ms);
+        break;
+    case LIVENESS_PING:
+        ping(s, ev, out);
+        break;
+    case LIVENESS_NOTHING:
+        break;
     }
 }
 

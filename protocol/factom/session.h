@@ -5,6 +5,7 @@
 #include "protocol/factom/gob.h"
 #include "protocol/factom/handshake.h"
 #include "protocol/factom/parts.h"
+#include "protocol/liveness.h"
 #include "protocol/protocol.h"
 
 enum stage { STAGE_HANDSHAKE, STAGE_OPEN, STAGE_OVER };
@@ -25,9 +26,10 @@ struct session {
     bool magic_sent;
     bool must_answer; /* the peer's handshake was a peer request, and the service does not know yet */
 
-    int64_t opened_ms, heard_ms, pinged_ms;
-    size_t partial; /* bytes of an unfinished message that counted as a sign of life */
-    size_t need;    /* before so many bytes are there, reading again is of no use */
+    int64_t opened_ms;
+    struct liveness liveness; /* from STAGE_OPEN on */
+    size_t partial;           /* bytes of an unfinished message that counted as a sign of life */
+    size_t need;              /* before so many bytes are there, reading again is of no use */
     struct parts parts;
 };
 

@@ -36,10 +36,19 @@ static enum share_result read_into(uint32_t version, uint32_t network, struct by
     }
 }
 
-enum share_result share_read(uint32_t version, uint32_t network, struct bytes payload,
-                             struct parcel **endpoints)
+static struct parcel *to_parcel(const struct harvest *h)
 {
-    *endpoints = NULL;
+    struct known_peers peers;
+    struct parcel *shared = known_peers_new(h->n, &peers);
+    for (size_t i = 0; shared && i < h->n; i++) {
+        peers.list[i].endpoint = h->to[i];
+    }
+    return shared;
+}
+
+enum share_result share_read(uint32_t version, uint32_t network, struct bytes payload, struct parcel **shared)
+{
+    *shared = NULL;
     if (payload.size > SHARE_BYTES_MAX) {
         return SHARE_INVALID;
     }
@@ -50,8 +59,8 @@ enum share_result share_read(uint32_t version, uint32_t network, struct bytes pa
     }
     enum share_result result = read_into(version, network, payload, &h);
     if (result == SHARE_OK) {
-        *endpoints = parcel_new(h.to, h.n * sizeof *h.to);
-        result = *endpoints != NULL ? SHARE_OK : SHARE_NO_MEMORY;
+        *shared = to_parcel(&h);
+        result = *shared ? SHARE_OK : SHARE_NO_MEMORY;
     }
     free(h.to);
     return result;

@@ -22,12 +22,12 @@ bool harvest_add(struct harvest *h, const char *host, size_t host_length, const 
 
 enum share_result { SHARE_OK, SHARE_INVALID, SHARE_NO_MEMORY };
 
-/* Reads a payload of `version` into a parcel of endpoints. V9's entries of other networks are skipped. */
+/* Reads a payload of `version` into a known_peers parcel. V9's entries of other networks are skipped. */
 enum share_result share_read(uint32_t version, uint32_t network, struct bytes payload,
-                             struct parcel **endpoints);
+                             struct parcel **shared);
 
-/* Appends the payload that says those endpoints in `version`. V9 leaves IPv6 out: generation 1 would not know
- * what to do with it. */
+/* Appends the payload that lists those endpoints in `version`. V9 leaves IPv6 out: generation 1 would not
+ * know what to do with it. */
 void share_write(uint32_t version, uint32_t network, const struct endpoint *endpoints, size_t n,
                  struct buffer *out);
 

@@ -78,6 +78,18 @@ static inline void side_start(struct side *s, uint32_t version, enum direction d
     side_open(s, &terms);
 }
 
+/* A known_peers parcel of those endpoints. */
+static inline struct parcel *share_of(const struct endpoint *e, size_t n)
+{
+    struct known_peers peers;
+    struct parcel *p = known_peers_new(n, &peers);
+    assert_non_null(p);
+    for (size_t i = 0; i < n; i++) {
+        peers.list[i].endpoint = e[i];
+    }
+    return p;
+}
+
 static inline void side_close(struct side *s)
 {
     factom_protocol.session->close(&s->session);

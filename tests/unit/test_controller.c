@@ -600,7 +600,7 @@ static void what_others_earned_just_now_decides_who_is_shared(void **state)
     for (int i = 0; i < 30; i++)
         receive(w, good, "good");
     controller_handle(w->core, now(w), &request);
-    assert_int_equal(w->answer_bytes, sizeof(struct endpoint));
+    assert_int_equal(w->answer_bytes, sizeof(struct known_peer));
     world_free(w);
 }
 

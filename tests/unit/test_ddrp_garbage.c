@@ -29,10 +29,10 @@ static void add_said(struct side *from, struct side *to, struct buffer *stream)
 
 static void add_later(struct side *a, const struct protocol *p, struct buffer *stream)
 {
-    struct ddrp_share share;
-    struct parcel *shared = ddrp_share_new(1, &share), *text = parcel_new("some text", 9);
-    assert_true(endpoint_parse(&share.endpoints[0], "1.2.3.4:9097"));
-    share.ids[0] = (struct peer_id){.size = DDRP_ID_BYTES, .bytes = {1}};
+    struct known_peers share;
+    struct parcel *shared = known_peers_new(1, &share), *text = parcel_new("some text", 9);
+    assert_true(endpoint_parse(&share.list[0].endpoint, "1.2.3.4:9097"));
+    share.list[0].id = (struct peer_id){.size = DDRP_ID_BYTES, .bytes = {1}};
     struct forgery ping = forgery(p, alice, DDRP_PING);
     forge(&ping, stream);
     assert_int_equal(side_say(a, DDRP_PEER_REQ, NULL), 0);

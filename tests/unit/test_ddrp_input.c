@@ -552,7 +552,7 @@ static void test_control_messages_have_their_own_limit(void **state)
         b.node.limits.parcel_bytes = 10;
         feed_share(&b, 120, 120, 120);
         assert_false(b.over);
-        assert_int_equal(ddrp_share_of(b.parcel).n, 120);
+        assert_int_equal(known_peers_of(b.parcel).n, 120);
         opaque(&b);
         expect_ended(&b, END_BAD_INPUT);
         side_close(&a);
@@ -719,7 +719,7 @@ static void expect_entry(const char *ip, const char *port, const char *id, bool 
         b.node.any_port = any_port;
         feed_entry(&b, ip, port, id);
         assert_false(b.over);
-        assert_int_equal(ddrp_share_of(b.parcel).n, taken >> i & 1);
+        assert_int_equal(known_peers_of(b.parcel).n, taken >> i & 1);
         side_close(&a);
         side_close(&b);
     }

@@ -11,16 +11,15 @@ static struct world {
     const struct protocol *protocol;
     struct node_terms node;
     struct ddrp_service service;
-    struct ddrp_service_peer states[PEERS];
+    struct exchange_peer states[PEERS];
     size_t n_online;
     int64_t now_ms;
     uint32_t wanted;
     uint32_t requests[PEERS]; /* sent to each */
     uint32_t answers;
     struct parcel *answer; /* the last one */
-    size_t shareable;      /* of the lists below */
-    struct endpoint endpoints[300];
-    struct peer_id ids[300];
+    size_t shareable;      /* of the list below */
+    struct known_peer shared[300];
     size_t learned, learned_with_id;
     struct endpoint learned_last;
     uint32_t delivered, delivered_kind;
@@ -29,7 +28,9 @@ static struct world {
 
 static struct service_peer peer(size_t i)
 {
-    return (struct service_peer){.ref = {.index = (uint32_t)i, .generation = 1}, .state = &w.states[i]};
+    static const struct peer_terms terms;
+    return (struct service_peer){
+        .ref = {.index = (uint32_t)i, .generation = 1}, .terms = &terms, .state = &w.states[i]};
 }
 
 static void on_send(void *world, struct peer_ref to, uint32_t kind, struct parcel *parcel)
@@ -55,26 +56,23 @@ static void on_deliver(void *world, struct peer_ref from, uint32_t kind, struct 
     parcel_release(parcel);
 }
 
-static size_t on_share(void *world, struct peer_ref asker, struct endpoint *out, struct peer_id *ids,
-                       size_t most)
+static size_t on_share(void *world, struct peer_ref asker, struct known_peer *out, size_t most)
 {
     (void)world;
     (void)asker;
     size_t n = w.shareable < most ? w.shareable : most;
-    memcpy(out, w.endpoints, n * sizeof *out);
-    memcpy(ids, w.ids, n * sizeof *ids);
+    memcpy(out, w.shared, n * sizeof *out);
     return n;
 }
 
-static void on_learn(void *world, struct peer_ref from, const struct endpoint *endpoints,
-                     const struct peer_id *ids, size_t n)
+static void on_learn(void *world, struct peer_ref from, const struct known_peer *peers, size_t n)
 {
     (void)world;
     (void)from;
     w.learned += n;
     for (size_t i = 0; i < n; i++) {
-        w.learned_last = endpoints[i];
-        w.learned_with_id += ids[i].size == DDRP_ID_BYTES;
+        w.learned_last = peers[i].endpoint;
+        w.learned_with_id += peers[i].id.size == DDRP_ID_BYTES;
     }
 }
 
@@ -266,15 +264,15 @@ static void test_fnd_asks_as_often_as_it_is_told(void **state)
 
 static void add_shareable(const char *endpoint, uint8_t id_size)
 {
-    assert_true(endpoint_parse(&w.endpoints[w.shareable], endpoint));
-    w.ids[w.shareable].size = id_size;
-    memset(w.ids[w.shareable].bytes, 7, id_size);
+    assert_true(endpoint_parse(&w.shared[w.shareable].endpoint, endpoint));
+    w.shared[w.shareable].id.size = id_size;
+    memset(w.shared[w.shareable].id.bytes, 7, id_size);
     w.shareable++;
 }
 
 static size_t shared(void)
 {
-    return ddrp_share_of(w.answer).n;
+    return known_peers_of(w.answer).n;
 }
 
 static void test_answers(void **state)
@@ -297,8 +295,8 @@ static void test_answers(void **state)
         say(0, DDRP_PEER_REQ, NULL);
         assert_int_equal(w.answers, 3);
         assert_int_equal(shared(), 1);
-        assert_true(endpoint_equal(&ddrp_share_of(w.answer).endpoints[0], &w.endpoints[0]));
-        assert_true(peer_id_equal(&ddrp_share_of(w.answer).ids[0], &w.ids[0]));
+        assert_true(endpoint_equal(&known_peers_of(w.answer).list[0].endpoint, &w.shared[0].endpoint));
+        assert_true(peer_id_equal(&known_peers_of(w.answer).list[0].id, &w.shared[0].id));
         w.node.timings.request_limit = 0;
         say(0, DDRP_PEER_REQ, NULL);
         say(0, DDRP_PEER_REQ, NULL);
@@ -322,7 +320,8 @@ static void test_answers_with_some(void **state)
         add_shareable("1.2.3.6:9097", 32);
         say(0, DDRP_PEER_REQ, NULL);
         assert_int_equal(shared(), any_port && both[i % 2] == &ddrp_protocol ? 2 : 1);
-        assert_true(endpoint_equal(&ddrp_share_of(w.answer).endpoints[shared() - 1], &w.endpoints[3]));
+        assert_true(
+            endpoint_equal(&known_peers_of(w.answer).list[shared() - 1].endpoint, &w.shared[3].endpoint));
         w.shareable = 0;
         while (w.shareable < 300) {
             add_shareable("1.2.3.4:9097", 32);
@@ -341,11 +340,11 @@ static void test_answers_with_some(void **state)
 
 static struct parcel *share_of_two(void)
 {
-    struct ddrp_share share;
-    struct parcel *p = ddrp_share_new(2, &share);
-    assert_true(endpoint_parse(&share.endpoints[0], "1.2.3.4:9097"));
-    assert_true(endpoint_parse(&share.endpoints[1], "1.2.3.5:9097"));
-    share.ids[1].size = DDRP_ID_BYTES;
+    struct known_peers share;
+    struct parcel *p = known_peers_new(2, &share);
+    assert_true(endpoint_parse(&share.list[0].endpoint, "1.2.3.4:9097"));
+    assert_true(endpoint_parse(&share.list[1].endpoint, "1.2.3.5:9097"));
+    share.list[1].id.size = DDRP_ID_BYTES;
     return p;
 }
 

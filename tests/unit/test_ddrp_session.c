@@ -374,11 +374,11 @@ static void test_unsayable(void **state)
     side_close(&b);
 }
 
-static void add_peer(struct ddrp_share *share, size_t i, const char *endpoint)
+static void add_peer(struct known_peers *share, size_t i, const char *endpoint)
 {
-    assert_true(endpoint_parse(&share->endpoints[i], endpoint));
-    share->ids[i].size = DDRP_ID_BYTES;
-    memset(share->ids[i].bytes, (int)i + 1, DDRP_ID_BYTES);
+    assert_true(endpoint_parse(&share->list[i].endpoint, endpoint));
+    share->list[i].id.size = DDRP_ID_BYTES;
+    memset(share->list[i].id.bytes, (int)i + 1, DDRP_ID_BYTES);
 }
 
 static void test_shares(void **state)
@@ -386,8 +386,8 @@ static void test_shares(void **state)
     (void)state;
     for (size_t i = 0; i < 2; i++) {
         struct side a, b;
-        struct ddrp_share share;
-        struct parcel *p = ddrp_share_new(2, &share);
+        struct known_peers share;
+        struct parcel *p = known_peers_new(2, &share);
         add_peer(&share, 0, "1.2.3.4:9097");
         add_peer(&share, 1, "5.6.7.8:9097");
         side_pair(&a, &b, both[i]);
@@ -401,7 +401,7 @@ static void test_shares(void **state)
         assert_int_equal(a.parcel->size, p->size);
         assert_memory_equal(a.parcel->bytes, p->bytes, p->size);
         parcel_release(p);
-        p = ddrp_share_new(DDRP_SHARE_MAX + 1, &share);
+        p = known_peers_new(DDRP_SHARE_MAX + 1, &share);
         assert_int_equal(side_say(&a, DDRP_PEER_RES, p), -1);
         parcel_release(p);
         side_close(&a);

@@ -217,32 +217,32 @@ static void expect_hello(const struct ddrp_revision *r, const json_t *stream, st
 
 /* A list that the file does not spell out: peer i has the address 203.0.113.i, and its id is the hash of that
  * byte. */
-static void expect_counted(const struct ddrp_share *share)
+static void expect_counted(const struct known_peers *share)
 {
     for (size_t i = 0; i < share->n; i++) {
         uint8_t byte = (uint8_t)i, id[DDRP_ID_BYTES];
         crypto_generichash(id, sizeof id, &byte, 1, NULL, 0);
-        assert_int_equal(share->endpoints[i].ip.bytes[15], i);
-        assert_int_equal(share->endpoints[i].port, 9097);
-        assert_memory_equal(share->ids[i].bytes, id, sizeof id);
+        assert_int_equal(share->list[i].endpoint.ip.bytes[15], i);
+        assert_int_equal(share->list[i].endpoint.port, 9097);
+        assert_memory_equal(share->list[i].id.bytes, id, sizeof id);
     }
 }
 
-static void expect_listed(const json_t *peers, const struct ddrp_share *share)
+static void expect_listed(const json_t *peers, const struct known_peers *share)
 {
     for (size_t i = 0; i < share->n; i++) {
         const json_t *p = json_array_get(peers, i);
         struct ip ip = ip_of(text(p, "ip"));
-        assert_true(ip_equal(&share->endpoints[i].ip, &ip));
-        assert_int_equal(share->endpoints[i].port,
+        assert_true(ip_equal(&share->list[i].endpoint.ip, &ip));
+        assert_int_equal(share->list[i].endpoint.port,
                          json_object_get(p, "port") != NULL ? number(p, "port") : 9097);
-        assert_int_equal(share->ids[i].size, DDRP_ID_BYTES);
-        expect_hex(p, "peer_id", share->ids[i].bytes, DDRP_ID_BYTES);
+        assert_int_equal(share->list[i].id.size, DDRP_ID_BYTES);
+        expect_hex(p, "peer_id", share->list[i].id.bytes, DDRP_ID_BYTES);
     }
 }
 
 /* Everybody that a stream tells of, as its name and its fields say. */
-static void expect_peers(const json_t *stream, const struct ddrp_share *share)
+static void expect_peers(const json_t *stream, const struct known_peers *share)
 {
     const json_t *peers = json_object_get(json_object_get(stream, "fields"), "peers");
     if (json_is_array(peers)) {
@@ -263,7 +263,7 @@ static void expect_share(const struct protocol *p, const json_t *stream, struct 
     node.any_port = true;
     assert_true(ddrp_share_read(r, message, &entries));
     struct parcel *parcel = ddrp_share_parcel(r, &node, &entries);
-    struct ddrp_share share = ddrp_share_of(parcel);
+    struct known_peers share = known_peers_of(parcel);
     expect_peers(stream, &share);
     ddrp_share_write(r, &share, &again);
     assert_int_equal(again.used, message.size);
@@ -343,7 +343,7 @@ static void expect_written(struct side *s, const char *what)
 /* A stream that tells of peers was read as it says, and who signed it writes the same, to the byte. */
 static void expect_told(const json_t *stream, const struct side *s)
 {
-    struct ddrp_share share = ddrp_share_of(s->parcel);
+    struct known_peers share = known_peers_of(s->parcel);
     struct side teller;
     expect_peers(stream, &share);
     meet(&teller, s->protocol, text(stream, "signer"));

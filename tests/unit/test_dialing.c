@@ -617,13 +617,13 @@ static void who_is_said_to_be_there_need_not_be(void **state)
 {
     struct world *w = world_with_a_friend();
     struct message m = {.type = MSG_PEER, .kind = DDRP_PEER_RES, .peer = w->dialed[0]};
-    struct ddrp_share share;
+    struct known_peers share;
 
     (void)state;
-    m.parcel = ddrp_share_new(1, &share);
+    m.parcel = known_peers_new(1, &share);
     assert_non_null(m.parcel);
-    share.endpoints[0] = endpoint_of("10.2.0.1:9097");
-    share.ids[0] = (struct peer_id){.size = DDRP_ID_BYTES, .bytes = {0xab}};
+    share.list[0].endpoint = endpoint_of("10.2.0.1:9097");
+    share.list[0].id = (struct peer_id){.size = DDRP_ID_BYTES, .bytes = {0xab}};
     controller_handle(w->core, now(w), &m);
     pass(w, 1000);
     assert_int_equal(w->n_dialed, 2);

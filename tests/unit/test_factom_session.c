@@ -80,7 +80,7 @@ static void exchange_shares(struct pair *p, uint32_t version, size_t chunk)
     assert_true(endpoint_parse(&e[2], "9.9.9.9:1"));
     uint32_t requests = p->listener.requests;
     assert_int_equal(side_say(&p->dialer, FACTOM_PEER_REQUEST, SCOPE_NONE, NULL), 0);
-    struct parcel *share = parcel_new(e, sizeof e);
+    struct parcel *share = share_of(e, 3);
     assert_int_equal(side_say(&p->listener, FACTOM_PEER_SHARE, SCOPE_NONE, share), 0);
     parcel_release(share);
     converse(&p->dialer, &p->listener, chunk);
@@ -88,9 +88,10 @@ static void exchange_shares(struct pair *p, uint32_t version, size_t chunk)
     assert_int_equal(p->dialer.shares, 1);
     /* V9 says IPv4 only. */
     size_t n = version == 9 ? 2 : 3;
-    assert_int_equal(p->dialer.share->size, n * sizeof e[0]);
-    assert_memory_equal(p->dialer.share->bytes, &e[0], sizeof e[0]);
-    assert_memory_equal(p->dialer.share->bytes + (n - 1) * sizeof e[0], &e[2], sizeof e[0]);
+    struct known_peers told = known_peers_of(p->dialer.share);
+    assert_int_equal(told.n, n);
+    assert_true(endpoint_equal(&told.list[0].endpoint, &e[0]));
+    assert_true(endpoint_equal(&told.list[n - 1].endpoint, &e[2]));
 }
 
 static void test_every_pair_of_versions(void **state)
@@ -651,7 +652,7 @@ static void test_parts_time_out(void **state)
     (void)state;
     struct side s;
     ready_v9(&s);
-    s.node.timings.silence = s.node.timings.ping = INT32_MAX;
+    s.session.liveness.silence_ms = s.session.liveness.ping_ms = INT32_MAX;
     feed_part(&s, 0, 2, "a", "x");
     s.now_ms += 1000;
     feed_part(&s, 0, 2, "b", "x");
@@ -759,7 +760,7 @@ static void test_v10_parcels(void **state)
     feed_v10(&s, 4, "[{\"ip\":\"1.2.3.4\",\"port\":\"7000\"},{\"ip\":\"node.example.org\",\"port\":\"1\"}]",
              false);
     assert_int_equal(s.shares, 1);
-    assert_int_equal(s.share->size, sizeof(struct endpoint));
+    assert_int_equal(s.share->size, sizeof(struct known_peer));
     feed_v10(&s, 4, "null", false);
     assert_int_equal(s.shares, 2);
     assert_int_equal(s.share->size, 0);
@@ -828,7 +829,7 @@ static void expect_share(uint32_t version, const char *text, int n)
         fail_msg("%s", text);
     }
     if (r == SHARE_OK) {
-        assert_int_equal(p->size, (size_t)n * sizeof(struct endpoint));
+        assert_int_equal(p->size, (size_t)n * sizeof(struct known_peer));
     }
     parcel_release(p);
 }
@@ -953,12 +954,12 @@ static void test_control_parcels_have_their_own_limit(void **state)
             assert_true(endpoint_parse(&list[i], "10.0.0.1:8110"));
             list[i].port = (uint16_t)(8110 + i);
         }
-        struct parcel *share = parcel_new(list, sizeof list);
+        struct parcel *share = share_of(list, sizeof list / sizeof list[0]);
         assert_int_equal(side_say(&p.dialer, FACTOM_PEER_SHARE, SCOPE_NONE, share), 0);
         converse(&p.dialer, &p.listener, SIZE_MAX);
         assert_false(p.listener.over);
         assert_int_equal(p.listener.shares, 1);
-        assert_int_equal(p.listener.share->size, sizeof list);
+        assert_int_equal(known_peers_of(p.listener.share).n, sizeof list / sizeof list[0]);
         parcel_release(share);
         pair_close(&p);
     }
@@ -990,7 +991,7 @@ static void test_silence(void **state)
     assert_int_equal(s.last.end.reason, END_SILENT);
     side_close(&s);
     ready(&s, 10);
-    s.node.timings.ping = 100000; /* longer than a silence may be */
+    s.session.liveness.ping_ms = 100000; /* longer than a silence may be */
     assert_true(factom_protocol.session->deadline(&s.session) == 61000);
     side_close(&s);
 }
@@ -1153,9 +1154,9 @@ static void test_msg_like_protobuf_c(void **state)
 
 struct world {
     struct node_terms node;
-    struct service service;
+    struct factom_service service;
     struct service_peer peers[2];
-    struct service_peer_state states[2];
+    struct exchange_peer states[2];
     struct peer_terms terms[2];
     uint32_t sent[3], learned, delivered;
     size_t shared, to_share;
@@ -1166,7 +1167,7 @@ static void world_send(void *world, struct peer_ref to, uint32_t kind, struct pa
     struct world *w = world;
     assert_true(to.index < 2);
     w->sent[kind]++;
-    w->shared = parcel != NULL ? parcel->size / sizeof(struct endpoint) : 0;
+    w->shared = parcel != NULL ? parcel->size / sizeof(struct known_peer) : 0;
     parcel_release(parcel);
 }
 
@@ -1179,26 +1180,22 @@ static void world_deliver(void *world, struct peer_ref from, uint32_t kind, stru
     parcel_release(parcel);
 }
 
-static size_t world_share(void *world, struct peer_ref asker, struct endpoint *out, struct peer_id *ids,
-                          size_t most)
+static size_t world_share(void *world, struct peer_ref asker, struct known_peer *out, size_t most)
 {
     const struct world *w = world;
-    assert_null(ids);
     assert_int_equal(asker.generation, 1);
     assert_int_equal(most, 32);
     for (size_t i = 0; i < w->to_share; i++) {
-        assert_true(endpoint_parse(&out[i], "1.2.3.4:5"));
+        assert_true(endpoint_parse(&out[i].endpoint, "1.2.3.4:5"));
     }
     return w->to_share;
 }
 
-static void world_learn(void *world, struct peer_ref from, const struct endpoint *endpoints,
-                        const struct peer_id *ids, size_t n)
+static void world_learn(void *world, struct peer_ref from, const struct known_peer *peers, size_t n)
 {
     struct world *w = world;
     (void)from;
-    assert_null(ids);
-    assert_int_equal(endpoints[n - 1].port, 9);
+    assert_int_equal(peers[n - 1].endpoint.port, 9);
     w->learned += (uint32_t)n;
 }
 
@@ -1241,7 +1238,7 @@ static struct parcel *one_share(void)
 {
     struct endpoint e;
     assert_true(endpoint_parse(&e, "2.3.4.5:9"));
-    return parcel_new(&e, sizeof e);
+    return share_of(&e, 1);
 }
 
 static void test_service_asks(void **state)

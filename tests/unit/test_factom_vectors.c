@@ -181,11 +181,11 @@ static void expect_v11_share(json_t *fields, struct bytes payload)
     }
     struct parcel *p;
     assert_int_equal(share_read(11, 0, payload, &p), SHARE_OK);
-    assert_int_equal(p->size, json_array_size(list) * sizeof(struct endpoint));
+    assert_int_equal(p->size, json_array_size(list) * sizeof(struct known_peer));
     for (size_t i = 0; i < json_array_size(list); i++) {
         struct endpoint e;
         assert_true(endpoint_parse(&e, json_string_value(json_array_get(list, i))));
-        assert_memory_equal(p->bytes + i * sizeof e, &e, sizeof e);
+        assert_true(endpoint_equal(&known_peers_of(p).list[i].endpoint, &e));
     }
     parcel_release(p);
 }
@@ -271,7 +271,7 @@ static struct parcel *two_endpoints(size_t n)
     struct endpoint e[2];
     assert_true(endpoint_parse(&e[0], "1.2.3.4:5678"));
     assert_true(endpoint_parse(&e[1], "2.3.4.5:6789"));
-    return parcel_new(e, n * sizeof e[0]);
+    return share_of(e, n);
 }
 
 static void say_share(struct side *s, size_t n)
@@ -411,7 +411,7 @@ static void test_read_v10(void **state)
     assert_int_equal(s.requests, 1);
     assert_int_equal(s.shares, 1);
     assert_int_equal(s.good, 2);
-    assert_int_equal(s.share->size, 2 * sizeof(struct endpoint));
+    assert_int_equal(s.share->size, 2 * sizeof(struct known_peer));
     side_close(&s);
 }
 

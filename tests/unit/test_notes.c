@@ -99,20 +99,21 @@ static void a_second_connection_of_a_peer_is_refused_by_name(void **state)
 static void shared_addresses_are_counted_with_the_new_ones_among_them(void **state)
 {
     struct world *w = open_at(LOG_LEVEL_DEBUG);
-    struct endpoint told[3] = {endpoint_of("10.5.0.1:1"), endpoint_of("10.5.0.2:1"),
-                               endpoint_of("10.1.0.1:8110")};
-    struct endpoint room[8];
+    struct known_peer told[3] = {{.endpoint = endpoint_of("10.5.0.1:1")},
+                                 {.endpoint = endpoint_of("10.5.0.2:1")},
+                                 {.endpoint = endpoint_of("10.1.0.1:8110")}};
+    struct known_peer room[8];
     struct peer_ref peer;
 
     (void)state;
     w->config.exclusive = true;
     world_open(w);
     peer = incoming(w, 1);
-    controller_service_actions.learn(w->core, peer, told, NULL, 3);
+    controller_service_actions.learn(w->core, peer, told, 3);
     expect_line(w,
                 "10.1.0.1:8110 00000001 told us of 3 addresses: 2 are new, 0 are none of a public network");
     forget_lines(w);
-    controller_service_actions.share(w->core, peer, room, NULL, 8);
+    controller_service_actions.share(w->core, peer, room, 8);
     expect_line(w, "10.1.0.1:8110 00000001 was told of ");
     world_free(w);
 }
