@@ -7,6 +7,7 @@
 
 #include "app/front.h"
 #include "app/json_id.h"
+#include "base/array.h"
 
 /* A request that is not answered yet: our number for it, and the caller's "id", as JSON, since it may be a
  * number that json_t cannot hold. Answers come almost in the
@@ -57,14 +58,8 @@ static uint64_t remember(struct json_state *s, const char *id)
     if (s->end == s->capacity && s->first > s->capacity / 2) {
         compact(s);
     }
-    if (s->end == s->capacity) {
-        size_t capacity = s->capacity ? s->capacity * 2 : 64;
-        struct request *requests = realloc(s->requests, capacity * sizeof *requests);
-        if (!requests) {
-            return 0;
-        }
-        s->requests = requests;
-        s->capacity = capacity;
+    if (!array_reserve(s->requests, s->capacity, s->end + 1)) {
+        return 0;
     }
     char *copy = id ? strdup(id) : NULL;
     if (id && !copy) {

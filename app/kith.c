@@ -14,6 +14,7 @@
 #include "app/open.h"
 #include "app/options.h"
 #include "app/text.h"
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/descriptor.h"
 #include "node/actor.h"
@@ -44,7 +45,7 @@ struct kith {
 
     /* The receiving thread's. */
     struct name *names;
-    uint32_t n_names;
+    size_t n_names;
     struct parcel *current;
     struct node_event *event; /* what was given last, as `current`: the application looks at it */
 };
@@ -437,16 +438,11 @@ int kith_command_fd(const struct kith *node)
 
 static void set_name(struct kith *node, struct peer_ref ref, const struct kith_peer *p)
 {
-    if (ref.index >= node->n_names) {
-        uint32_t more = ref.index * 2 + 64;
-        struct name *names = realloc(node->names, more * sizeof *names);
-        if (!names) {
-            return;
-        }
-        memset(names + node->n_names, 0, (more - node->n_names) * sizeof *names);
-        node->names = names;
-        node->n_names = more;
+    size_t known = node->n_names;
+    if (!array_reserve(node->names, node->n_names, (size_t)ref.index + 1)) {
+        return;
     }
+    memset(node->names + known, 0, (node->n_names - known) * sizeof *node->names);
     struct name *n = &node->names[ref.index];
     n->generation = ref.generation;
     n->connection = p->connection;

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/array.h"
+
 enum {
     READ_AT_ONCE = 64 * 1024,
     KEPT_BYTES = 4 << 20, /* an empty buffer is not kept if it is larger */
@@ -34,16 +36,7 @@ static bool make_room(struct lines *l)
         l->text = NULL;
         l->capacity = 0;
     }
-    if (l->capacity - l->end > READ_AT_ONCE) {
-        return true;
-    }
-    char *text = realloc(l->text, l->capacity * 2 + 2 * READ_AT_ONCE);
-    if (!text) {
-        return false;
-    }
-    l->text = text;
-    l->capacity = l->capacity * 2 + 2 * READ_AT_ONCE;
-    return true;
+    return array_reserve(l->text, l->capacity, l->end + READ_AT_ONCE + 1);
 }
 
 void lines_read(struct lines *l)

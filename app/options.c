@@ -67,22 +67,6 @@ static int collect(struct options *o, const struct option *op, unsigned origin, 
     return 0;
 }
 
-int options_copy(struct options *to, const struct options *from, char *error, size_t error_size)
-{
-    options_init(to);
-    memcpy(to->notice, from->notice, sizeof to->notice);
-    for (size_t i = 0; i < OPTIONS_MOST; i++) {
-        for (size_t j = 0; j < ORIGIN_COUNT; j++) {
-            const char *text = from->given[i][j];
-            if (text && !(to->given[i][j] = strdup(text))) {
-                options_free(to);
-                return text_fail(error, error_size, "out of memory");
-            }
-        }
-    }
-    return 0;
-}
-
 int options_set(struct options *o, const char *name, const char *value, char *error, size_t error_size)
 {
     char shown[TEXT_SHOWN_MAX];

@@ -55,11 +55,6 @@ int options_parse(struct options *o, int argc, char *const *argv, char *error, s
  * configuration file is wanted; finish. */
 void options_init(struct options *o);
 
-/* Does not block. *to gets the settings and the notice of *from, as if they had been collected by it; it is
- * in the state before options_finish. 0, and the caller frees it; or -1 without memory, and *to holds
- * nothing. */
-int options_copy(struct options *to, const struct options *from, char *error, size_t error_size);
-
 /* Does not block. Sets the option of that name, spelt as the flag without its dash; the value is spelt as
  * after the flag. What was set before is replaced; the addresses of "peers" and of "bootstrap" add up. 0; or
  * -1 with `error`, and *o as it was. */

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "queue/worker.h"
 #include "queue/writing.h"
@@ -117,27 +118,12 @@ static bool is_idle(const struct output_thread *t)
 
 /* --- main --- */
 
-static bool make_room(struct output *o, size_t size)
-{
-    size_t capacity = o->capacity ? o->capacity : 4096;
-    while (capacity - o->size < size) {
-        capacity *= 2;
-    }
-    char *text = realloc(o->text, capacity);
-    if (!text) {
-        return false;
-    }
-    o->text = text;
-    o->capacity = capacity;
-    return true;
-}
-
 void output_add(struct output *o, const char *text, size_t size)
 {
     if (o->error) {
         return;
     }
-    if (o->capacity - o->size < size && !make_room(o, size)) {
+    if (!array_reserve(o->text, o->capacity, o->size + size)) {
         o->error = ENOMEM; /* half a line would be worse than none */
         return;
     }

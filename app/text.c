@@ -6,8 +6,6 @@
 
 #include "base/utf8.h"
 
-#define SHOWN_BYTES 80
-
 static char lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
@@ -15,20 +13,7 @@ static char lower(char c)
 
 const char *text_shown(const char *text, char buf[TEXT_SHOWN_MAX])
 {
-    size_t left = strlen(text), n = 0;
-    while (left > 0) {
-        size_t harmless = utf8_harmless(text, left);
-        size_t length = harmless == 0 ? 1 : harmless;
-        if (n + length > SHOWN_BYTES) {
-            break;
-        }
-        memcpy(buf + n, harmless == 0 ? "?" : text, length);
-        n += length;
-        text += length;
-        left -= length;
-    }
-    memcpy(buf + n, left == 0 ? "" : "...", left == 0 ? 1 : 4);
-    return buf;
+    return utf8_shown(text, strlen(text), buf);
 }
 
 bool text_equal(const char *a, const char *b)

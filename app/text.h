@@ -6,10 +6,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define TEXT_SHOWN_MAX 84 /* what text_shown writes at most, with its NUL */
+#include "base/utf8.h"
 
-/* A copy of `text` fit for an error message: '?' for each byte that is no UTF-8 or of a control character,
- * cut to 80 bytes with "..." after them. Returns buf. */
+#define TEXT_SHOWN_MAX UTF8_SHOWN_MAX
+
+/* utf8_shown for a text that ends with NUL. */
 const char *text_shown(const char *text, char buf[TEXT_SHOWN_MAX]);
 
 /* Letters' case aside. */

@@ -4,19 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SEPARATORS " \t,"
+#include "base/array.h"
+#include "base/utf8.h"
 
-/* Names a bad entry for the log, where its control bytes have no business. */
-static void tell_bad_entry(const char *entry, size_t length, const char *why, char *bad, size_t bad_size)
-{
-    char shown[80];
-    size_t n = length < sizeof shown - 1 ? length : sizeof shown - 1;
-    for (size_t i = 0; i < n; i++) {
-        shown[i] = entry[i] >= 0x20 && entry[i] < 0x7f ? entry[i] : '?';
-    }
-    shown[n] = '\0';
-    snprintf(bad, bad_size, "\"%s%s\" %s", shown, n < length ? "..." : "", why);
-}
+#define SEPARATORS " \t,"
 
 /* NULL if it is one. A link-local address is on every link: without its interface nobody can dial it. */
 static const char *why_no_address(const char *entry, size_t length, struct address *a)
@@ -54,15 +45,9 @@ static int append(struct address_list *list, size_t *room, const struct address 
         snprintf(bad, bad_size, "more than %d addresses", SPECIAL_MAX);
         return -1;
     }
-    if (list->n == *room) {
-        size_t more = *room == 0 ? 8 : *room * 2;
-        struct address *items = realloc(list->items, more * sizeof *items);
-        if (!items) {
-            snprintf(bad, bad_size, "out of memory");
-            return -1;
-        }
-        list->items = items;
-        *room = more;
+    if (!array_reserve(list->items, *room, list->n + 1)) {
+        snprintf(bad, bad_size, "out of memory");
+        return -1;
     }
     list->items[list->n++] = *a;
     return 0;
@@ -77,7 +62,8 @@ int address_list_parse(struct address_list *list, const char *text, char *bad, s
         struct address a;
         const char *why = why_no_address(p, length, &a);
         if (why) {
-            tell_bad_entry(p, length, why, bad, bad_size);
+            char shown[UTF8_SHOWN_MAX];
+            snprintf(bad, bad_size, "\"%s\" %s", utf8_shown(p, length, shown), why);
         }
         if (why || append(list, &room, &a, bad, bad_size) != 0) {
             address_list_free(list);
@@ -92,9 +78,4 @@ void address_list_free(struct address_list *list)
 {
     free(list->items);
     *list = (struct address_list){.n = 0};
-}
-
-bool address_list_has(const struct address_list *list, const struct address *a)
-{
-    return find(list, a);
 }

@@ -1,15 +1,12 @@
-/* Special peers: those that the operator pinned. They are dialed for ever and never shared. Those from the
- * command line and those from the configuration file are kept in two lists, so that reading the file again
- * (SIGHUP) leaves the former. */
+/* A list of addresses, as the operator writes one: special peers, or seeds. */
 #ifndef KITH_BASE_ADDRESS_LIST_H
 #define KITH_BASE_ADDRESS_LIST_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/endpoint.h"
 
-#define SPECIAL_MAX 1024 /* of each origin */
+#define SPECIAL_MAX 1024 /* addresses that one list may hold */
 
 struct address_list {
     size_t n;
@@ -23,8 +20,7 @@ struct address_list {
  * address_list_free. */
 int address_list_parse(struct address_list *list, const char *text, char *bad, size_t bad_size);
 
-/* Any thread; neither blocks. address_list_free is idempotent. */
+/* Any thread; does not block. Idempotent. */
 void address_list_free(struct address_list *list);
-bool address_list_has(const struct address_list *list, const struct address *a);
 
 #endif

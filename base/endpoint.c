@@ -165,12 +165,6 @@ bool ip_is_routable(const struct ip *ip)
     return !in_any(ip->bytes, unroutable_v6, sizeof unroutable_v6 / sizeof unroutable_v6[0]);
 }
 
-bool ip_is_loopback(const struct ip *ip)
-{
-    static const struct ip one = {{[15] = 1}};
-    return ip_is_v4(ip) ? ip->bytes[sizeof mapped_prefix] == 127 : ip_equal(ip, &one);
-}
-
 bool ip_is_unspecified_v6(const struct ip *ip)
 {
     static const struct ip none = {{0}};

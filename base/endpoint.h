@@ -56,7 +56,6 @@ const char *ip_format(const struct ip *ip, char *buf, size_t size);
 /* True for an address that anybody on the internet could dial: global unicast, none of the ranges that
  * docs/protocols/mintlayer.md lists in its section 8. */
 bool ip_is_routable(const struct ip *ip);
-bool ip_is_loopback(const struct ip *ip);
 bool ip_is_unspecified_v6(const struct ip *ip); /* "::" */
 
 /* fe80::/10. Without a scope nobody can dial it, and the scope means nothing to anybody else. */

@@ -3,6 +3,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#define SHOWN_BYTES 80
+
 /* How long a character is by its first byte; 0 for a byte that begins none. */
 static size_t length_of(unsigned char first)
 {
@@ -57,6 +59,24 @@ size_t utf8_harmless(const char *text, size_t size)
         return 0;
     }
     return first == 0xc2 && (unsigned char)text[1] < 0xa0 ? 0 : length;
+}
+
+const char *utf8_shown(const char *text, size_t size, char buf[UTF8_SHOWN_MAX])
+{
+    size_t left = size, n = 0;
+    while (left > 0) {
+        size_t harmless = utf8_harmless(text, left);
+        size_t length = harmless == 0 ? 1 : harmless;
+        if (n + length > SHOWN_BYTES) {
+            break;
+        }
+        memcpy(buf + n, harmless == 0 ? "?" : text, length);
+        n += length;
+        text += length;
+        left -= length;
+    }
+    memcpy(buf + n, left == 0 ? "" : "...", left == 0 ? 1 : 4);
+    return buf;
 }
 
 void utf8_make_harmless(char *text)

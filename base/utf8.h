@@ -17,6 +17,12 @@ bool utf8_is_valid(const char *text, size_t size);
  */
 size_t utf8_harmless(const char *text, size_t size);
 
+#define UTF8_SHOWN_MAX 84 /* bytes that utf8_shown writes at most, with its NUL */
+
+/* Copies text, made fit for a message: harmless, cut to 80 bytes, and "..." after them if it was cut. Returns
+ * buf. */
+const char *utf8_shown(const char *text, size_t size, char buf[UTF8_SHOWN_MAX]);
+
 /* Replaces, in place, each byte that is no part of a harmless character by '?'. */
 void utf8_make_harmless(char *text);
 

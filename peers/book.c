@@ -30,6 +30,16 @@ bool book_entry_is_given_up(const struct book *b, const struct book_entry *e)
     return b->terms.give_up != 0 && e->failures >= b->terms.give_up;
 }
 
+bool book_entry_is_penalised(const struct book *b, const struct book_entry *e)
+{
+    return e->failures > 0 && b->terms.retry_ms > 0 && !e->seed;
+}
+
+int64_t book_entry_pause(const struct book *b, const struct book_entry *e)
+{
+    return book_entry_is_penalised(b, e) ? b->terms.retry_ms : b->terms.redial_ms;
+}
+
 bool book_entry_is_proven(const struct book *b, const struct book_entry *e)
 {
     return e->self || (e->heard_ms != 0 && !book_entry_is_given_up(b, e));
@@ -277,14 +287,6 @@ int64_t book_ip_dialed_ms(const struct book *b, const struct ip *ip)
         }
     }
     return last;
-}
-
-void book_forget(struct book *b, const struct endpoint *key)
-{
-    const struct book_entry *e = book_find(b, key);
-    if (e) {
-        book_remove_entry(b, table_index(&b->entries, e));
-    }
 }
 
 void book_identify(struct book *b, const struct endpoint *key, const struct peer_id *id, bool proved)

@@ -101,7 +101,6 @@ void book_self(struct book *b, const struct endpoint *e, int64_t now_ms);
 bool book_is_self(const struct book *b, const struct endpoint *e);
 /* When any endpoint of that IP address was dialed last; 0 for never, or where none is known. */
 int64_t book_ip_dialed_ms(const struct book *b, const struct ip *ip);
-void book_forget(struct book *b, const struct endpoint *e);
 
 /* Who is there: proved (by the peer itself, when we dialed it; or the operator says so), or hearsay, which
  * replaces nothing. Ignored for an endpoint that is not in the book. */

@@ -21,6 +21,10 @@ bool book_entry_is_proven(const struct book *b, const struct book_entry *e);
 /* Given up: not dialed until it is heard of again. */
 bool book_entry_is_given_up(const struct book *b, const struct book_entry *e);
 
+/* The last dial failed, and that counts against it for retry_ms. Seeds are exempt: a node that starts before
+ * its seed would otherwise wait that long with nobody to dial. */
+bool book_entry_is_penalised(const struct book *b, const struct book_entry *e);
+
 /* How long it is not dialed again. */
 int64_t book_entry_pause(const struct book *b, const struct book_entry *e);
 

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
 #include "peers/format.h"
 #include "peers/place.h"
 
@@ -157,9 +158,7 @@ static enum peers_file_result conclude(const struct place *p, enum peers_file_re
     char what[PEERS_FILE_MESSAGE_MAX / 2];
     snprintf(what, sizeof what, "%s", message);
     /* It may quote the file, whose control bytes have no business in a log. */
-    for (char *c = what; *c != '\0'; c++) {
-        *c = (unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c;
-    }
+    utf8_make_harmless(what);
     if (result == PEERS_FILE_CORRUPT) {
         char new_name[NAME_MAX + 1];
         if (place_set_aside(p, new_name, now_ms) == 0) {

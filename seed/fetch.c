@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/descriptor.h"
 #include "seed/disk.h"
 #include "seed/list.h"
@@ -13,7 +14,6 @@
 
 #define STOP_LOOK_MS  100 /* how often the stop flag is looked at */
 #define REDIRECTS_MAX 5L
-#define BODY_ROOM_MIN ((size_t)4096)
 
 struct body {
     char *bytes;
@@ -53,14 +53,8 @@ static size_t receive(char *bytes, size_t size, size_t count, void *context)
         b->too_long = true;
         return 0;
     }
-    if (n > b->room - b->size) {
-        size_t room = (b->size + n) * 2 > BODY_ROOM_MIN ? (b->size + n) * 2 : BODY_ROOM_MIN;
-        char *more = realloc(b->bytes, room);
-        if (!more) {
-            return 0;
-        }
-        b->bytes = more;
-        b->room = room;
+    if (!array_reserve(b->bytes, b->room, b->size + n)) {
+        return 0;
     }
     if (n > 0) {
         memcpy(b->bytes + b->size, bytes, n);

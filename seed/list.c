@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "seed/text.h"
+#include "base/array.h"
+#include "base/utf8.h"
 
-#define WHY_MAX   128
-#define SHOWN_MAX 80 /* bytes of a bad line that are shown */
+#define WHY_MAX 128
 
 struct parse {
     struct address_list *list;
@@ -53,29 +53,16 @@ static void tell(const struct parse *p, const char *why)
 
 static void tell_bad(const struct parse *p, const char *text, size_t size)
 {
-    char shown[SHOWN_MAX + 1];
-    size_t n = size < SHOWN_MAX ? size : SHOWN_MAX;
-    for (size_t i = 0; i < n; i++) {
-        shown[i] = text[i] ? text[i] : '?'; /* a NUL would hide the rest */
-    }
-    shown[n] = '\0';
-    seed_make_printable(shown);
-    char why[WHY_MAX];
-    snprintf(why, sizeof why, "\"%s%s\" is not host:port", shown, n < size ? "..." : "");
+    char shown[UTF8_SHOWN_MAX], why[WHY_MAX];
+    snprintf(why, sizeof why, "\"%s\" is not host:port", utf8_shown(text, size, shown));
     tell(p, why);
 }
 
 /* Room grows with the entries that are really there: a list is not believed to be long before it is. */
 static bool append(struct parse *p, const struct address *a)
 {
-    if (p->list->n == p->room) {
-        size_t room = p->room ? p->room * 2 : 16;
-        struct address *items = realloc(p->list->items, room * sizeof *items);
-        if (!items) {
-            return false;
-        }
-        p->list->items = items;
-        p->room = room;
+    if (!array_reserve(p->list->items, p->room, p->list->n + 1)) {
+        return false;
     }
     p->list->items[p->list->n++] = *a;
     return true;

@@ -5,21 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "seed/text.h"
+#include "base/array.h"
+#include "base/utf8.h"
 
 int seed_result_add(struct seed_result *result, const struct endpoint *endpoints, size_t n)
 {
     if (n == 0) {
         return 0;
     }
-    if (n > result->room - result->n) {
-        size_t room = (result->n + n) * 2;
-        struct endpoint *more = realloc(result->endpoints, room * sizeof *more);
-        if (!more) {
-            return -1;
-        }
-        result->endpoints = more;
-        result->room = room;
+    if (!array_reserve(result->endpoints, result->room, result->n + n)) {
+        return -1;
     }
     memcpy(result->endpoints + result->n, endpoints, n * sizeof *endpoints);
     result->n += n;
@@ -32,7 +27,7 @@ int seed_result_fail(struct seed_result *result, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(result->error, sizeof result->error, format, arguments);
     va_end(arguments);
-    seed_make_printable(result->error);
+    utf8_make_harmless(result->error);
     seed_result_free(result);
     return -1;
 }

@@ -24,13 +24,13 @@ struct seed_result {
     struct endpoint *endpoints; /* from malloc; host names are already looked up */
     size_t bad_lines;           /* lines that were reported as bad */
     size_t unresolved;          /* host names that gave nothing */
-    char error[256];            /* why it failed, printable; "" if it did not */
+    char error[256];            /* why it failed, without control characters; "" if it did not */
 };
 
 /* Any thread; does not block. -1 if memory is short; then the result is as it was. */
 int seed_result_add(struct seed_result *result, const struct endpoint *endpoints, size_t n);
 
-/* Any thread; does not block. Sets the error, made printable and cut to its room, and takes back every
+/* Any thread; does not block. Sets the error, made harmless and cut to its room, and takes back every
  * endpoint. Returns -1. */
 int seed_result_fail(struct seed_result *result, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

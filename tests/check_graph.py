@@ -21,7 +21,6 @@ KNOWN = {
         "specials", "world")},
     "the thread of a peer": {"connection/connection", "connection/dial", "connection/inflow", "connection/outflow"},
     "the controller's thread": {"node/actor", "node/actor_front", "node/actor_links", "node/actor_world"},
-    "the book and what it chooses": {"peers/book", "peers/choose"},
     "sessions and their handshakes": {"protocol/ddrp/meet", "protocol/ddrp/session", "protocol/factom/handshake",
                                       "protocol/factom/meet", "protocol/factom/read", "protocol/factom/receive",
                                       "protocol/factom/send", "protocol/factom/session", "protocol/factom/share",

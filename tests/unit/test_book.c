@@ -39,6 +39,17 @@ static struct book *book_with(size_t most_endpoints, size_t most_ips)
     return b;
 }
 
+static bool is_other(void *context, const struct endpoint *e)
+{
+    return !endpoint_equal(context, e);
+}
+
+/* As if nothing had been heard of it, alone of all, for longer than an endpoint is remembered. */
+static void forget(struct book *b, struct endpoint *e)
+{
+    book_expire(b, is_other, e, NOW + 365 * DAY);
+}
+
 static struct endpoint at(const char *text)
 {
     struct endpoint e;
@@ -172,8 +183,7 @@ static void test_learn_and_forget(void **state)
 
     struct endpoint no_port = {.ip = e.ip, .port = 0};
     assert_false(book_learn(b, &no_port, SOURCE_PEER, NOW));
-    book_forget(b, &e);
-    book_forget(b, &e);
+    forget(b, &e);
     assert_int_equal(book_count(b), 1);
     assert_true(knows(b, "1.2.3.4:81") && !knows(b, "1.2.3.4:80"));
     book_free(b);
@@ -226,7 +236,7 @@ static void test_many_come_and_go(void **state)
     }
     for (unsigned i = 0; i < 5000; i += 3) {
         struct endpoint e = nth(i);
-        book_forget(b, &e);
+        forget(b, &e);
     }
     for (unsigned i = 0; i < 5000; i++) {
         struct endpoint e = nth(i);
@@ -675,7 +685,7 @@ static void test_self_enters_a_full_book(void **state)
     assert_false(knows(b, "2.0.0.1:80"));
     /* It stays when a flood comes. */
     struct endpoint gone = at("1.0.0.1:80");
-    book_forget(b, &gone);
+    forget(b, &gone);
     for (unsigned i = 0; i < 100; i++) {
         struct endpoint e = nth(i);
         assert_true(book_learn(b, &e, SOURCE_PEER, NOW + 4));

@@ -83,14 +83,9 @@ static void test_routable(void **state)
     }
 }
 
-static void test_loopback_and_groups(void **state)
+static void test_groups(void **state)
 {
     (void)state;
-    struct ip loopback4 = ip_of("127.9.9.9"), loopback6 = ip_of("::1"), other = ip_of("::2"),
-              v4 = ip_of("128.0.0.1");
-    assert_true(ip_is_loopback(&loopback4) && ip_is_loopback(&loopback6));
-    assert_false(ip_is_loopback(&other) || ip_is_loopback(&v4));
-
     static const struct {
         const char *a, *b;
         bool same;
@@ -323,8 +318,7 @@ static void test_list(void **state)
                      0);
     assert_int_equal(list.n, 3);
     assert_string_equal(list.items[1].host, "host");
-    assert_true(parses(&a, "Host:81") && address_list_has(&list, &a));
-    assert_true(parses(&a, "host:82") && !address_list_has(&list, &a));
+    assert_true(parses(&a, "Host:81") && address_equal(&list.items[1], &a));
     address_list_free(&list);
     assert_int_equal(list.n, 0);
     address_list_free(&list);
@@ -423,7 +417,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ip_text),
         cmocka_unit_test(test_routable),
-        cmocka_unit_test(test_loopback_and_groups),
+        cmocka_unit_test(test_groups),
         cmocka_unit_test(test_endpoint_text),
         cmocka_unit_test(test_sockaddr),
         cmocka_unit_test(test_address_text),

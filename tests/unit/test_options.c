@@ -888,26 +888,6 @@ static void names_and_urls_are_utf8_without_control_characters(void **state)
     options_free(&o);
 }
 
-static void copies(void **state)
-{
-    (void)state;
-    struct options o, copy;
-    char error[OPTIONS_ERROR_MAX] = "";
-    write_config("HomeDir = x\nLocalSpecialPeers = 1.1.1.1:1\n");
-    options_init(&o);
-    assert_int_equal(options_set(&o, "home", folder, error, sizeof error), 0);
-    assert_int_equal(options_set(&o, "outgoing", "3", error, sizeof error), 0);
-    assert_int_equal(options_load(&o, error, sizeof error), 0);
-    assert_int_equal(options_finish(&o, error, sizeof error), 0);
-    assert_int_equal(options_copy(&copy, &o, error, sizeof error), 0);
-    options_free(&o);
-    assert_int_equal(options_finish(&copy, error, sizeof error), 0);
-    assert_int_equal(copy.config.outgoing, 3);
-    assert_string_equal(copy.notice, "keys that are not kith's are passed over: HomeDir");
-    ASSERT_PEERS(&copy.config.special_file, "1.1.1.1:1");
-    options_free(&copy);
-}
-
 /* --- the help --- */
 
 static void help(void **state)
@@ -975,7 +955,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(embedding, set_up, tear_down),
         cmocka_unit_test_setup_teardown(names_and_urls_are_utf8_without_control_characters, set_up,
                                         tear_down),
-        cmocka_unit_test_setup_teardown(copies, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -89,8 +89,10 @@ static void the_system_knows_localhost(void **state)
     assert_true(readable(r, 15000));
     size_t n = resolve_take(r, found, 8, error, sizeof error);
     assert_true(n > 0);
+    struct endpoint v4, v6;
+    assert_true(endpoint_parse(&v4, "127.0.0.1:1") && endpoint_parse(&v6, "[::1]:1"));
     for (size_t i = 0; i < n; i++) {
-        assert_true(ip_is_loopback(&found[i].ip));
+        assert_true(ip_group(&found[i].ip) == ip_group(&v4.ip) || ip_equal(&found[i].ip, &v6.ip));
         assert_int_equal(found[i].port, 65535);
     }
     resolve_drop(r);
