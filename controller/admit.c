@@ -1,9 +1,17 @@
-/* Who may stay: accepted sockets and finished handshakes. */
+#include "controller/admit.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "controller/private.h"
+#include "controller/addresses.h"
+#include "controller/dialing.h"
+#include "controller/directed.h"
+#include "controller/meet.h"
+#include "controller/notes.h"
+#include "controller/report.h"
+#include "controller/slots.h"
+#include "controller/specials.h"
+#include "controller/state.h"
 
 enum {
     REFUSING_MAX = 32, /* full as we are, so many are told where else to go at once */
@@ -12,23 +20,14 @@ enum {
 
 static const char not_special[] = "with -exclusiveIn, and not from the IP address of a special peer";
 
-static bool skip(void *context, const struct endpoint *e)
-{
-    return special_has_endpoint(context, e);
-}
-
-static uint64_t draw(void *context)
-{
-    struct controller *c = context;
-
-    return c->act->random(c->world);
-}
+/* --- accepted sockets --- */
 
 static void start(struct controller *c, struct slot *s, struct accepted *a, bool refuse,
                   const struct endpoint *alternatives, size_t n)
 {
-    if (c->act->accept(c->world, slot_ref(c, s), a, refuse, alternatives, n))
+    if (c->act->accept(c->host, slot_ref(c, s), a, refuse, alternatives, n)) {
         return;
+    }
     note(c, NOTE_SHORTAGE, "a connection was closed unanswered: %s", end_reason_text(END_RESOURCES));
     c->shed++;
     slot_free(c, s);
@@ -36,21 +35,16 @@ static void start(struct controller *c, struct slot *s, struct accepted *a, bool
 
 static void refuse(struct controller *c, struct accepted *a)
 {
-    struct book_choice choice = {.skip = skip, .random = draw, .context = c};
-    struct endpoint alternatives[ALTERNATIVES_MAX];
     struct slot *s = slot_take(c, SLOT_REFUSING, DIRECTION_INCOMING);
-    char text[ENDPOINT_TEXT_MAX];
-    size_t n;
-
     if (!s) {
         c->shed++;
-        c->act->shed(c->world, a);
+        c->act->shed(c->host, a);
         return;
     }
     s->remote = a->remote;
-    slots_settle(c);
-    n = book_shareable(c->book, &choice, c->config->merits.share_above, alternatives, ALTERNATIVES_MAX,
-                       c->now.wall_ms);
+    struct endpoint alternatives[ALTERNATIVES_MAX];
+    size_t n = addresses_share(c, NULL, alternatives, ALTERNATIVES_MAX);
+    char text[ENDPOINT_TEXT_MAX];
     note(c, NOTE_REFUSAL,
          "connection %" PRIu64 ", from %s: refused, all %u places for incoming ones are taken; "
          "%zu others named",
@@ -70,15 +64,18 @@ static bool is_barred(struct controller *c, bool special, const struct ip *ip)
 static const char *unwanted(struct controller *c, const struct accepted *a)
 {
     const struct limits *l = &c->config->terms.limits;
-
-    if (c->quitting)
+    if (c->quitting) {
         return "shutting down";
-    if (is_barred(c, false, &a->remote.ip))
+    }
+    if (is_barred(c, false, &a->remote.ip)) {
         return "banned, or of too low a quality";
-    if (c->config->exclusive_in && specials_of_ip(c, &a->remote.ip) == 0)
+    }
+    if (c->config->exclusive_in && specials_of_ip(c, &a->remote.ip) == 0) {
         return not_special;
-    if (l->per_ip && slots_of_ip(c, &a->remote.ip) >= l->per_ip)
+    }
+    if (l->per_ip && slots_of_ip(c, &a->remote.ip) >= l->per_ip) {
         return "too many connections of its IP";
+    }
     return NULL;
 }
 
@@ -88,15 +85,16 @@ static const char *unwanted(struct controller *c, const struct accepted *a)
 static void log_refused(struct controller *c, const struct accepted *a, const char *why)
 {
     bool told = why != not_special || c->now.ms < c->refusal_ms;
-    char text[ENDPOINT_TEXT_MAX];
-
-    if (!told)
+    if (!told) {
         c->refusal_ms = c->now.ms + REFUSAL_MS;
+    }
+    char text[ENDPOINT_TEXT_MAX];
     endpoint_format(&a->remote, text, sizeof text);
-    if (told)
+    if (told) {
         note(c, NOTE_REFUSAL, "%s closed unanswered: %s", text, why);
-    else
-        report_log(c, LOG_LEVEL_INFO, "%s closed unanswered: %s", text, why);
+    } else {
+        note_unbounded(c, LOG_LEVEL_INFO, "%s closed unanswered: %s", text, why);
+    }
 }
 
 /* Special peers come on top: of an IP that has some, as many connections as it has special peers. */
@@ -110,53 +108,59 @@ void admit_accepted(struct controller *c, struct accepted *a)
 {
     const char *why = unwanted(c, a);
     bool full = is_full(c, &a->remote.ip);
-    struct slot *s;
-
-    if (!why && full && c->n_refusing >= REFUSING_MAX)
+    if (!why && full && c->n_refusing >= REFUSING_MAX) {
         why = "full";
+    }
     if (!why && full) {
         refuse(c, a);
         return;
     }
-    s = why ? NULL : slot_take(c, SLOT_PENDING, DIRECTION_INCOMING);
+    struct slot *s = why ? NULL : slot_take(c, SLOT_PENDING, DIRECTION_INCOMING);
     if (!s) {
         log_refused(c, a, why ? why : "no slot");
         c->shed++;
-        c->act->shed(c->world, a);
+        c->act->shed(c->host, a);
         return;
     }
     s->remote = a->remote;
     start(c, s, a, false, NULL, 0);
 }
 
+/* --- finished handshakes --- */
+
 static void learn(struct controller *c, struct slot *s)
 {
     const struct endpoint *e = &s->terms.endpoint;
-
-    if (s->direction == DIRECTION_OUTGOING)
+    if (s->direction == DIRECTION_OUTGOING) {
         dialing_online(c, s);
-    if (e->port == 0)
+    }
+    if (e->port == 0) {
         return;
-    if (!s->special)
+    }
+    if (!s->special) {
         s->special = special_has_endpoint(c, e);
-    if (!c->config->terms.network.open && !ip_is_routable(&e->ip))
+    }
+    if (!addresses_allow(c, &e->ip)) {
         return;
+    }
     book_learn(c->book, e, SOURCE_INCOMING, c->now.wall_ms);
     book_heard(c->book, e, c->now.wall_ms);
     /* Whoever dialed us may claim any port of its IP: what we know of who is there is ours to have found out.
      */
-    if (s->terms.id.size > 0)
+    if (s->terms.id.size > 0) {
         book_identify(c->book, e, &s->terms.id, s->direction == DIRECTION_OUTGOING);
+    }
 }
 
 static void note_handshake(struct controller *c, const struct slot *s)
 {
     char from[ENDPOINT_TEXT_MAX], at[ENDPOINT_TEXT_MAX] = "nowhere";
-
-    if (!note_is_wanted(c, NOTE_HANDSHAKE))
+    if (!note_is_wanted(c, NOTE_HANDSHAKE)) {
         return;
-    if (s->terms.endpoint.port)
+    }
+    if (s->terms.endpoint.port) {
         endpoint_format(&s->terms.endpoint, at, sizeof at);
+    }
     note(c, NOTE_HANDSHAKE,
          "connection %" PRIu64 ", %s %s: handshake of %s, version %u, node id %08" PRIx64
          ", to be dialed at %s",
@@ -172,29 +176,20 @@ static void send_away(struct controller *c, struct slot *s, enum end_reason why)
     slot_close(c, s, why, true);
 }
 
-void admit_handshake(struct controller *c, struct slot *s, const struct peer_terms *terms)
+static void come_online(struct controller *c, struct slot *s)
 {
-    s->terms = *terms;
-    s->ready = true;
-    if (s->direction == DIRECTION_OUTGOING && !s->remote.port)
-        s->remote = terms->endpoint;
-    note_handshake(c, s);
-    admit_online(c, s);
-}
-
-void admit_online(struct controller *c, struct slot *s)
-{
-    struct service_peer p;
-
-    if (s->closing)
+    if (s->closing) {
         return;
+    }
     if (is_barred(c, s->special, &s->remote.ip)) {
         send_away(c, s, END_BANNED);
         return;
     }
-    if (!meet_online(c, s))
+    if (!meet_online(c, s)) {
         return;
-    s->service_state = calloc(1, c->config->protocol->service->peer_size ? c->config->protocol->service->peer_size : 1);
+    }
+    s->service_state =
+        calloc(1, c->config->protocol->service->peer_size ? c->config->protocol->service->peer_size : 1);
     if (!s->service_state) {
         send_away(c, s, END_RESOURCES);
         return;
@@ -202,11 +197,39 @@ void admit_online(struct controller *c, struct slot *s)
     learn(c, s);
     s->online_ms = s->heard_ms = c->now.ms;
     s->was_online = true;
-    slot_find_twin(c, s);
-    slot_state(c, s, SLOT_ONLINE);
+    slot_find_reverse(c, s);
+    slot_set_state(c, s, SLOT_ONLINE);
     meet_came(c, s);
     directed_came(c, s);
     report_online(c, s);
-    p = slot_service_peer(c, s);
+    struct service_peer p = as_service_peer(c, s);
     c->config->protocol->service->online(c->service, c->now.ms, &p);
+}
+
+void admit_handshake(struct controller *c, struct slot *s, const struct peer_terms *terms)
+{
+    s->terms = *terms;
+    s->ready = true;
+    if (s->direction == DIRECTION_OUTGOING && !s->remote.port) {
+        s->remote = terms->endpoint;
+    }
+    note_handshake(c, s);
+    come_online(c, s);
+}
+
+void admit_waiting(struct controller *c, const struct slot *ended)
+{
+    struct peer_ref ref = slot_ref(c, ended);
+    for (uint32_t i = 0; i < c->n_slots; i++) {
+        struct slot *heir = &c->slots[i];
+        if (heir->state == SLOT_FREE || heir->state == SLOT_ENDED || !peer_ref_equal(heir->rival, ref)) {
+            continue;
+        }
+        heir->rival = PEER_NOBODY;
+        if (heir->ready) {
+            come_online(c, heir);
+        } else {
+            meet_decide(c, heir);
+        }
+    }
 }

@@ -11,87 +11,9 @@
 #ifndef KITH_CONTROLLER_CONTROLLER_H
 #define KITH_CONTROLLER_CONTROLLER_H
 
-#include "connection/events.h"
+#include "controller/actions.h"
 #include "controller/config.h"
 #include "controller/events.h"
-#include "peers/book.h"
-#include "queue/outlet.h"
-
-/* Time, as the core is given it. */
-struct moment {
-    int64_t ms; /* monotonic */
-    /* Since 1970; may leap. It is believed at the start, for what the peer book was given to keep, and
-     * whenever the book is saved. In between the core goes by `ms`. */
-    int64_t wall_ms;
-};
-
-struct dial_terms {
-    struct address to; /* an IP address, or, of special peers, a host name */
-    bool special;
-    size_t n; /* of a host name: its addresses, in the order in which they are to be tried */
-    struct endpoint targets[TARGETS_MAX];
-};
-
-/* What the core does, on its own thread, from within its functions, controller_free included. `world` is what
- * controller_new was given. None of these may block, or call back into the core but for controller_dropped.
- * What they are given by pointer is valid for the call and stays the core's, unless it is said to be taken.
- */
-struct controller_actions {
-    /* Starts a connection that dials. From then on messages about `slot` come, the last one MSG_GONE. False
-     * if it could not be started (threads, memory, descriptors): then no message comes. */
-    bool (*dial)(void *world, struct peer_ref slot, const struct dial_terms *terms);
-
-    /* Asks for the addresses of a host name; answered by MSG_NAMES, perhaps much later or never. False if
-     * it cannot be asked now. */
-    bool (*look_up)(void *world, const struct address *name);
-
-    /* Starts a connection on an accepted socket; takes the socket, also on failure, but not *a. False as
-     * above. With refuse it answers the handshake with that many alternatives, and ends. */
-    bool (*accept)(void *world, struct peer_ref slot, struct accepted *a, bool refuse,
-                   const struct endpoint *alternatives, size_t n);
-
-    /* Takes an accepted socket, but not *a, and closes it at once, unanswered. */
-    void (*shed)(void *world, struct accepted *a);
-
-    /* Posts m to a connection; m->parcel's reference is taken unless the result is OUTLET_WAIT. Of the
-     * parcels dropped to make room the application's are reported through controller_dropped, within this
-     * call. */
-    enum outlet_result (*post)(void *world, struct moment now, struct peer_ref to, const struct message *m);
-
-    /* Answers MSG_MET of a connection that dials: it is to go on. */
-    void (*consent)(void *world, struct peer_ref slot);
-
-    /* Asks a connection for a sign of life: MSG_ALIVE follows, or MSG_ENDED. Not again before. */
-    void (*probe)(void *world, struct peer_ref slot);
-
-    /* A message that came from one connection waits for room in the mailbox of another: if the other gets on,
-     * so does what has come from the first. */
-    void (*waits)(void *world, struct peer_ref from, struct peer_ref to);
-
-    /* Messages that the application sends to that peer alone have to wait for room in its mailbox; or they
-     * have all gone. Within `true` and `false` the core keeps those that come all the same. Told of each
-     * connection with that peer; `false` also of every one that has gone. */
-    void (*full)(void *world, struct peer_ref peer, bool is_full);
-
-    /* Asks a connection to end: after what is queued for it has gone or, where `at_once` is set, at once. */
-    void (*close)(void *world, struct peer_ref slot, enum end_reason why, bool at_once);
-
-    /* Hands a parcel to FromNetwork, under the same terms as post. */
-    enum outlet_result (*deliver)(void *world, struct moment now, const struct message *m);
-
-    void (*tell)(void *world, struct node_event *e); /* to the application; takes the event (from malloc) */
-    void (*fetch_seeds)(void *world); /* answered by MSG_SEEDS, if there is anywhere to fetch from */
-    void (*save_peers)(void *world, struct book_snapshot *s); /* takes the snapshot; answered by MSG_SAVED */
-
-    /* Counters of a connection that only its owner knows; leaves *p as it is where there is none. */
-    void (*measure)(void *world, struct peer_ref slot, struct kith_peer *p);
-    /* Sets in *s what the queues hold; adds the traffic, and what was closed before the core heard of it. */
-    void (*measure_node)(void *world, struct kith_status *s);
-
-    uint64_t (*random)(void *world);
-    void (*log)(void *world, enum log_level level, const char *line); /* without a newline */
-    void (*ended)(void *world); /* after COMMAND_QUIT, once: nothing is left to do */
-};
 
 struct controller;
 

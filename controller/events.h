@@ -92,6 +92,9 @@ struct node_event {
 /* Any thread. An event of which there is no more to say: no text, no address, a peer that is all zero. From
  * malloc; NULL if memory is short. */
 struct node_event *node_event_new(enum kith_event_type type, uint64_t id, uint64_t count);
+/* The same, all zero behind it: a block of `size` bytes that begins with the event, for what the event points
+ * at. */
+void *node_event_block(enum kith_event_type type, uint64_t id, size_t size);
 void node_event_free(struct node_event *e); /* with what it points at; NULL is allowed; any thread */
 
 #endif

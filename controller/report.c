@@ -1,27 +1,19 @@
-/* What the application and the log are told. */
+#include "controller/report.h"
+
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/utf8.h"
-#include "controller/private.h"
+#include "controller/merits.h"
+#include "controller/notes.h"
+#include "controller/slots.h"
+#include "controller/state.h"
 
 _Static_assert(sizeof((struct kith_peer){0}.hash) == PEER_HASH_MAX, "every name of a peer has room");
 _Static_assert(sizeof((struct kith_status){0}.network) >= NETWORK_NAME_MAX, "every network's name has room");
 _Static_assert(sizeof((struct kith_status){0}.identity) >= PEER_ID_TEXT_MAX, "every identity has room");
 _Static_assert(sizeof((struct kith_peer){0}.address) >= ENDPOINT_TEXT_MAX, "every address has room");
-
-#define CAUSE_TEXT(name, text) [name] = text,
-static const char *const cause_texts[] = {DROP_CAUSES(CAUSE_TEXT)};
-
-const char *drop_cause_text(enum drop_cause c)
-{
-    return cause_texts[c];
-}
-
-/* The peer of events that are about none. */
-static const struct kith_peer nobody;
 
 /* An event and what it points at are one block, freed by its first member. */
 struct text_event {
@@ -51,48 +43,12 @@ struct status_event {
     struct kith_count dropped[DROP_CAUSE_COUNT + 1], ended[END_REASON_COUNT + 1];
 };
 
-/* A block of that size, which begins with the event; the rest is all zero. NULL without memory. */
-static void *event_block(enum kith_event_type type, uint64_t id, size_t size)
-{
-    struct node_event *e = calloc(1, size);
-
-    if (e)
-        e->public = (struct kith_event){.type = type, .id = id, .text = "", .address = "", .peer = &nobody};
-    return e;
-}
-
-struct node_event *node_event_new(enum kith_event_type type, uint64_t id, uint64_t count)
-{
-    struct node_event *e = event_block(type, id, sizeof *e);
-
-    if (e)
-        e->public.count = count;
-    return e;
-}
-
-void node_event_free(struct node_event *e)
-{
-    free(e);
-}
-
-void report_log(struct controller *c, enum log_level level, const char *format, ...)
-{
-    char line[512];
-    va_list arguments;
-
-    if (level > c->config->log_level)
-        return;
-    va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
-    va_end(arguments);
-    c->act->log(c->world, level, line);
-}
-
 /* Without memory for an event the application is not told; it would be told of nothing else either. */
 static void tell(struct controller *c, struct node_event *e)
 {
-    if (e)
-        c->act->tell(c->world, e);
+    if (e) {
+        c->act->tell(c->host, e);
+    }
 }
 
 /* The public header promises UTF-8, and a terminal may obey the rest: reasons can be a peer's words. */
@@ -105,20 +61,19 @@ static const char *set_text(char *to, const char *text)
 
 static struct node_event *event_of_text(enum kith_event_type type, uint64_t id, const char *text)
 {
-    struct text_event *e = event_block(type, id, sizeof *e + strlen(text) + 1);
-
-    if (!e)
+    struct text_event *e = node_event_block(type, id, sizeof *e + strlen(text) + 1);
+    if (!e) {
         return NULL;
+    }
     e->event.public.text = set_text(e->text, text);
     return &e->event;
 }
 
 void report_event(struct controller *c, enum kith_event_type type, uint64_t id, const char *format, ...)
 {
-    char text[REASON_MAX + 96];
     va_list arguments;
-
     va_start(arguments, format);
+    char text[REASON_MAX + 96];
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     tell(c, event_of_text(type, id, text));
@@ -131,10 +86,10 @@ void report_sent(struct controller *c, uint64_t id, uint64_t peers)
 
 void report_listening(struct controller *c)
 {
-    struct listening_event *e = event_block(KITH_LISTENING, 0, sizeof *e);
-
-    if (!e)
+    struct listening_event *e = node_event_block(KITH_LISTENING, 0, sizeof *e);
+    if (!e) {
         return;
+    }
     e->event.public.address = endpoint_format(&c->listening, e->address, sizeof e->address);
     tell(c, &e->event);
 }
@@ -145,25 +100,27 @@ static void describe(struct controller *c, struct slot *s, struct kith_peer *p)
     p->connection = s->number;
     memcpy(p->hash, s->terms.hash, sizeof p->hash);
     utf8_make_harmless(p->hash);
-    if (s->terms.endpoint.port)
+    if (s->terms.endpoint.port) {
         endpoint_format(&s->terms.endpoint, p->address, sizeof p->address);
+    }
     p->outgoing = s->direction == DIRECTION_OUTGOING;
     p->special = s->special;
     p->version = s->terms.version;
     p->online_ms = c->now.ms - s->online_ms;
     p->dropped = s->dropped;
     p->repeated = s->repeated;
-    if (s->remote.port)
+    if (s->remote.port) {
         p->quality = book_quality(c->book, &s->remote.ip, c->now.wall_ms);
+    }
 }
 
 static struct node_event *event_of_peer(struct controller *c, struct slot *s, enum kith_event_type type,
                                         const char *text)
 {
-    struct peer_event *e = event_block(type, 0, sizeof *e + strlen(text) + 1);
-
-    if (!e)
+    struct peer_event *e = node_event_block(type, 0, sizeof *e + strlen(text) + 1);
+    if (!e) {
         return NULL;
+    }
     describe(c, s, &e->peer);
     e->event.public.peer = &e->peer;
     e->event.public.text = set_text(e->text, text);
@@ -174,12 +131,12 @@ void report_online(struct controller *c, struct slot *s)
 {
     struct node_event *e = event_of_peer(c, s, KITH_ONLINE, "");
     char text[ENDPOINT_TEXT_MAX];
-
     note(c, NOTE_ONLINE, "%s online, %s, version %u, from %s", s->terms.hash,
          s->direction == DIRECTION_OUTGOING ? "outgoing" : "incoming", s->terms.version,
          endpoint_format(&s->remote, text, sizeof text));
-    if (e)
+    if (e) {
         e->ref = slot_ref(c, s);
+    }
     tell(c, e);
 }
 
@@ -188,20 +145,32 @@ void report_offline(struct controller *c, struct slot *s)
     tell(c, event_of_peer(c, s, KITH_OFFLINE, s->ending ? s->ending->text : "ended"));
 }
 
+bool report_dropped(struct controller *c, struct slot *s, enum drop_cause cause, uint64_t parcels)
+{
+    const char *text = drop_cause_text(cause);
+    struct node_event *e = s ? event_of_peer(c, s, KITH_DROPPED, text) : event_of_text(KITH_DROPPED, 0, text);
+    if (!e) {
+        return false;
+    }
+    e->public.count = parcels;
+    note(c, NOTE_DROPS, "%s: %llu parcels dropped: %s", s ? s->terms.hash : "gone peers",
+         (unsigned long long)parcels, text);
+    tell(c, e);
+    return true;
+}
+
 void report_peers(struct controller *c, uint64_t id)
 {
-    struct peers_event *e = event_block(KITH_PEERS, id, sizeof *e + c->n_online * sizeof e->peers[0]);
-
+    struct peers_event *e = node_event_block(KITH_PEERS, id, sizeof *e + c->n_online * sizeof e->peers[0]);
     if (!e) { /* an answer all the same, of which there may be memory for */
         tell(c, node_event_new(KITH_PEERS, id, 0));
         return;
     }
     for (size_t i = 0; i < c->n_online; i++) {
         struct slot *s = &c->slots[c->online[i]];
-
-        slot_settle(c, s);
+        slot_book_merits(c, s);
         describe(c, s, &e->peers[i]);
-        c->act->measure(c->world, slot_ref(c, s), &e->peers[i]);
+        c->act->measure(c->host, slot_ref(c, s), &e->peers[i]);
     }
     e->event.public.peers = e->peers;
     e->event.public.count = c->n_online;
@@ -211,9 +180,9 @@ void report_peers(struct controller *c, uint64_t id)
 static uint32_t specials_online(const struct controller *c)
 {
     uint32_t n = 0;
-
-    for (size_t i = 0; i < c->n_online; i++)
+    for (size_t i = 0; i < c->n_online; i++) {
         n += c->slots[c->online[i]].special;
+    }
     return n;
 }
 
@@ -221,7 +190,6 @@ static void fill_status(struct controller *c, struct status_event *e)
 {
     const struct node_terms *terms = &c->config->terms;
     struct kith_status *s = &e->status;
-
     *s = (struct kith_status){
         .network_id = terms->network.id,
         .node_id = terms->node_id,
@@ -241,18 +209,19 @@ static void fill_status(struct controller *c, struct status_event *e)
     snprintf(s->network, sizeof s->network, "%s", terms->network.name);
     snprintf(s->protocol, sizeof s->protocol, "%s", c->config->protocol->name);
     peer_id_format(&terms->id, s->identity, sizeof s->identity);
-    for (int i = 0; i < DROP_CAUSE_COUNT; i++)
+    for (int i = 0; i < DROP_CAUSE_COUNT; i++) {
         e->dropped[i] = (struct kith_count){drop_cause_text((enum drop_cause)i), c->dropped[i]};
-    for (int i = 0; i < END_REASON_COUNT; i++)
+    }
+    for (int i = 0; i < END_REASON_COUNT; i++) {
         e->ended[i] = (struct kith_count){end_reason_text((enum end_reason)i), c->ended[i]};
-    c->act->measure_node(c->world, s);
-    s->to_network += directed_count(c);
+    }
+    c->act->measure_node(c->host, s);
+    s->to_network += slots_parked(c);
 }
 
 void report_status(struct controller *c, uint64_t id)
 {
-    struct status_event *e = event_block(KITH_STATUS, id, sizeof *e);
-
+    struct status_event *e = node_event_block(KITH_STATUS, id, sizeof *e);
     if (!e) { /* as for the peers */
         tell(c, node_event_new(KITH_STATUS, id, 0));
         return;
@@ -260,40 +229,4 @@ void report_status(struct controller *c, uint64_t id)
     fill_status(c, e);
     e->event.public.status = &e->status;
     tell(c, &e->event);
-}
-
-/* Of a peer, or, without one, of peers that have gone. */
-static void tell_drops(struct controller *c, struct slot *s, uint64_t *untold)
-{
-    for (int cause = 0; cause < DROP_CAUSE_COUNT; cause++) {
-        const char *text = drop_cause_text((enum drop_cause)cause);
-        struct node_event *e;
-
-        if (untold[cause] == 0)
-            continue;
-        e = s ? event_of_peer(c, s, KITH_DROPPED, text) : event_of_text(KITH_DROPPED, 0, text);
-        if (!e)
-            return;
-        e->public.count = untold[cause];
-        note(c, NOTE_DROPS, "%s: %llu parcels dropped: %s", s ? s->terms.hash : "gone peers",
-             (unsigned long long)untold[cause], text);
-        untold[cause] = 0;
-        tell(c, e);
-    }
-}
-
-void report_slot_drops(struct controller *c, struct slot *s)
-{
-    if (s->untold[DROP_STALLED] && s->state == SLOT_ONLINE)
-        slot_credit(c, s, c->config->merits.lost);
-    tell_drops(c, s, s->untold);
-}
-
-void report_drops(struct controller *c)
-{
-    for (uint32_t i = 0; i < c->n_slots; i++)
-        if (c->slots[i].state != SLOT_FREE)
-            report_slot_drops(c, &c->slots[i]);
-    tell_drops(c, NULL, c->untold);
-    c->drops_untold = false;
 }

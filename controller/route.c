@@ -1,65 +1,57 @@
-/* If each message goes, and what happens if there is no room for it: progress waits, stall drops. */
+#include "controller/route.h"
+
 #include <stdlib.h>
-#include <string.h>
 
-#include "controller/private.h"
+#include "controller/directed.h"
+#include "controller/drops.h"
+#include "controller/sending.h"
+#include "controller/slots.h"
+#include "controller/state.h"
 
-enum { ANSWERS_MOST = 16 }; /* of one peer that may wait: one that asks on without reading gets no more */
+/* Of one peer that may wait: one that asks on without reading gets no more. */
+enum { BACKLOG_MAX = 16 };
 
-/* --- from peers: deliveries to the application, answers of the service --- */
-
-bool waiting_add(struct waiting_list *l, const struct message *m)
-{
-    if (l->n == l->capacity) {
-        size_t capacity = l->capacity ? l->capacity * 2 : 16;
-        struct message *items = realloc(l->items, capacity * sizeof *items);
-
-        if (!items)
-            return false;
-        l->items = items;
-        l->capacity = capacity;
-    }
-    l->items[l->n++] = *m;
-    return true;
-}
+/* --- from peers --- */
 
 /* Deliveries stay in order; while one waits, the peers' next messages are not taken (controller_takes), so
  * the list holds no more than what one message can cause. */
 static void deliver(struct controller *c, const struct message *m)
 {
-    if (c->deliveries.n == 0 && c->act->deliver(c->world, c->now, m) != OUTLET_WAIT)
+    if (c->deliveries.n == 0 && c->act->deliver(c->host, c->now, m) != OUTLET_WAIT) {
         return;
-    if (!c->quitting && waiting_add(&c->deliveries, m))
+    }
+    if (!c->quitting && waiting_add(&c->deliveries, m)) {
         return;
+    }
     parcel_release(m->parcel);
-    controller_dropped(c, m->peer, DROP_SHUTDOWN, 1);
+    drops_count(c, m->peer, DROP_SHUTDOWN, 1);
 }
 
 /* Whether it is a repetition of what was passed on already. */
 static bool is_repeated(struct controller *c, struct peer_ref from, uint64_t digest)
 {
     struct slot *s = slot_find(c, from);
-
-    if (!recent_has(c->seen, PEER_NOBODY, digest, c->now.ms)) {
-        recent_note(c->seen, PEER_NOBODY, digest, c->now.ms);
+    if (!seen_cache_has(c->heard_from_anyone, PEER_NOBODY, digest, c->now.ms)) {
+        seen_cache_add(c->heard_from_anyone, PEER_NOBODY, digest, c->now.ms);
         return false;
     }
     c->repeated++;
-    if (s)
+    if (s) {
         s->repeated++;
+    }
     return true;
 }
 
 static bool relayed_reserve(struct controller *c)
 {
     size_t capacity = c->relayed_capacity ? 2 * c->relayed_capacity : 16;
-    struct sending *relayed;
-
-    if (c->n_relayed < c->relayed_capacity)
+    if (c->n_relayed < c->relayed_capacity) {
         return true;
-    relayed = realloc(c->relayed, capacity * sizeof *relayed);
-    if (!relayed)
+    }
+    struct sending *relayed = realloc(c->relayed, capacity * sizeof *relayed);
+    if (!relayed) {
         return false;
+    }
     c->relayed = relayed;
     c->relayed_capacity = capacity;
     return true;
@@ -69,7 +61,6 @@ static bool relayed_reserve(struct controller *c)
 static bool relayed_keep(struct controller *c)
 {
     struct sending *r = &c->relayed[c->n_relayed];
-
     if (!r->active) {
         free(r->left);
         return false;
@@ -86,20 +77,20 @@ static void relay(struct controller *c, struct peer_ref from, uint32_t kind, str
 {
     struct slot *s = slot_find(c, from);
     struct message m = {.type = MSG_SEND, .scope = SCOPE_FULL, .kind = kind, .peer = from, .parcel = parcel};
-    struct sending *to;
-
-    if (c->quitting)
-        return;
-    if (!relayed_reserve(c)) {
-        controller_dropped(c, from, DROP_GONE, 1);
+    if (c->quitting) {
         return;
     }
-    to = &c->relayed[c->n_relayed];
+    if (!relayed_reserve(c)) {
+        drops_count(c, from, DROP_GONE, 1);
+        return;
+    }
+    struct sending *to = &c->relayed[c->n_relayed];
     *to = (struct sending){0};
     parcel_hold(parcel);
     sending_start(c, to, &m);
-    if (relayed_keep(c) && s)
+    if (relayed_keep(c) && s) {
         s->n_relayed++;
+    }
 }
 
 /* It keeps nobody back: no more of it can come than one connection had room for. */
@@ -110,118 +101,127 @@ void route_return(struct controller *c, const struct message *m)
         relayed_keep(c);
         return;
     }
-    if (m->scope != SCOPE_NONE)
-        controller_dropped(c, m->peer, DROP_LOST, 1);
+    if (m->scope != SCOPE_NONE) {
+        drops_count(c, m->peer, DROP_LOST, 1);
+    }
     parcel_release(m->parcel);
 }
 
 static void retry_relayed(struct controller *c)
 {
     size_t kept = 0;
-
     for (size_t i = 0; i < c->n_relayed; i++) {
         struct sending *r = &c->relayed[i];
         struct slot *s = slot_find(c, r->message.peer);
-
         sending_retry(c, r);
         if (r->active) {
             c->relayed[kept++] = *r;
             continue;
         }
         free(r->left);
-        if (s)
+        if (s) {
             s->n_relayed--;
+        }
     }
     c->n_relayed = kept;
 }
 
-void route_deliver(struct controller *c, struct peer_ref from, uint32_t kind, struct parcel *parcel)
+void route_deliver(void *core, struct peer_ref from, uint32_t kind, struct parcel *parcel)
 {
+    struct controller *c = core;
     struct message m = {.type = MSG_PEER, .kind = kind, .peer = from, .parcel = parcel};
     bool as_it_came = parcel == c->arrived && kind == c->arrived_kind;
-    uint64_t digest = as_it_came ? c->arrived_digest : controller_digest(c, kind, parcel);
-
-    if (c->echo)
-        recent_note(c->echo, from, digest, c->now.ms);
-    if (c->seen && is_repeated(c, from, digest)) {
+    uint64_t digest = as_it_came ? c->arrived_digest : seen_cache_digest(&c->digest_key, kind, parcel);
+    if (c->heard_from_peer) {
+        seen_cache_add(c->heard_from_peer, from, digest, c->now.ms);
+    }
+    if (c->heard_from_anyone && is_repeated(c, from, digest)) {
         parcel_release(parcel);
         return;
     }
-    if (c->seen)
+    if (c->heard_from_anyone) {
         relay(c, from, kind, parcel);
+    }
     deliver(c, &m);
 }
 
 static void retry_deliveries(struct controller *c)
 {
     struct waiting_list *l = &c->deliveries;
-    size_t i = 0;
-
-    while (i < l->n && c->act->deliver(c->world, c->now, &l->items[i]) != OUTLET_WAIT)
-        i++;
-    if (i == 0)
-        return;
-    memmove(l->items, l->items + i, (l->n - i) * sizeof *l->items);
-    l->n -= i;
+    size_t n = 0;
+    while (n < l->n && c->act->deliver(c->host, c->now, &l->items[n]) != OUTLET_WAIT) {
+        n++;
+    }
+    waiting_remove(l, n);
 }
+
+/* --- from the service --- */
 
 /* What the service says to a peer whose mailbox is full waits beside the others' messages and keeps none of
  * them back: two nodes that flood each other would else each wait for the other to read, and a peer that
  * reads slowly would keep back everybody. */
-void route_post(struct controller *c, const struct message *m)
+void route_answer(void *core, struct peer_ref to, uint32_t kind, struct parcel *parcel)
 {
-    struct slot *s = slot_find(c, m->peer);
-
+    struct message m = {.type = MSG_SEND, .scope = SCOPE_NONE, .kind = kind, .peer = to, .parcel = parcel};
+    struct controller *c = core;
+    struct slot *s = slot_find(c, to);
     if (s && s->state == SLOT_ONLINE) {
-        if (s->n_answers == 0 && c->act->post(c->world, c->now, m->peer, m) != OUTLET_WAIT)
+        if (s->service_backlog == 0 && c->act->post(c->host, c->now, to, &m) != OUTLET_WAIT) {
             return;
-        if (!c->quitting && s->n_answers < ANSWERS_MOST && waiting_add(&c->answers, m)) {
-            s->n_answers++;
+        }
+        if (!c->quitting && s->service_backlog < BACKLOG_MAX && waiting_add(&c->service_backlog, &m)) {
+            s->service_backlog++;
             return;
         }
     }
-    parcel_release(m->parcel); /* the service's own: it asks anew whoever comes next */
+    parcel_release(parcel); /* the service's own: it asks anew whoever comes next */
 }
 
 /* True if the answer is dealt with. */
 static bool retry_answer(struct controller *c, const struct message *m)
 {
     struct slot *s = slot_find(c, m->peer);
-
     if (!s || s->state != SLOT_ONLINE) {
         parcel_release(m->parcel);
         return true;
     }
     /* Once one has to wait, so have those behind it: they stay in order. */
-    s->answers_wait = s->answers_wait || c->act->post(c->world, c->now, m->peer, m) == OUTLET_WAIT;
-    s->n_answers -= !s->answers_wait;
-    return !s->answers_wait;
+    s->backlog_blocked = s->backlog_blocked || c->act->post(c->host, c->now, m->peer, m) == OUTLET_WAIT;
+    s->service_backlog -= !s->backlog_blocked;
+    return !s->backlog_blocked;
 }
 
 static void retry_answers(struct controller *c)
 {
-    struct waiting_list *l = &c->answers;
+    struct waiting_list *l = &c->service_backlog;
     size_t kept = 0;
-
-    for (size_t i = 0; i < l->n; i++)
-        if (!retry_answer(c, &l->items[i]))
+    for (size_t i = 0; i < l->n; i++) {
+        if (!retry_answer(c, &l->items[i])) {
             l->items[kept++] = l->items[i];
+        }
+    }
     l->n = kept;
-    for (size_t i = 0; i < kept; i++)
-        slot_find(c, l->items[i].peer)->answers_wait = false;
+    for (size_t i = 0; i < kept; i++) {
+        slot_find(c, l->items[i].peer)->backlog_blocked = false;
+    }
 }
 
 /* --- from the application --- */
 
 void route_send(struct controller *c, const struct message *m)
 {
-    if (c->seen)
-        recent_note(c->seen, PEER_NOBODY, controller_digest(c, m->kind, m->parcel), c->now.ms);
-    if (m->scope == SCOPE_PEER)
+    if (c->heard_from_anyone) {
+        seen_cache_add(c->heard_from_anyone, PEER_NOBODY,
+                       seen_cache_digest(&c->digest_key, m->kind, m->parcel), c->now.ms);
+    }
+    if (m->scope == SCOPE_PEER) {
         directed_send(c, m);
-    else
+    } else {
         sending_start(c, &c->sending, m);
+    }
 }
+
+/* --- all of it --- */
 
 void route_retry(struct controller *c)
 {
@@ -236,16 +236,17 @@ void route_abandon(struct controller *c)
 {
     for (size_t i = 0; i < c->deliveries.n; i++) {
         parcel_release(c->deliveries.items[i].parcel);
-        controller_dropped(c, c->deliveries.items[i].peer, DROP_SHUTDOWN, 1);
+        drops_count(c, c->deliveries.items[i].peer, DROP_SHUTDOWN, 1);
     }
-    for (size_t i = 0; i < c->answers.n; i++)
-        parcel_release(c->answers.items[i].parcel);
-    c->deliveries.n = c->answers.n = 0;
+    for (size_t i = 0; i < c->service_backlog.n; i++) {
+        parcel_release(c->service_backlog.items[i].parcel);
+    }
+    c->deliveries.n = c->service_backlog.n = 0;
     for (size_t i = 0; i < c->n_relayed; i++) {
         struct slot *s = slot_find(c, c->relayed[i].message.peer);
-
-        if (s) /* what came from it is taken again: a connection is only gone once it is drained */
+        if (s) { /* what came from it is taken again: a connection is only gone once it is drained */
             s->n_relayed--;
+        }
         sending_abandon(c, &c->relayed[i]);
         free(c->relayed[i].left);
     }

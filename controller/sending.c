@@ -1,39 +1,45 @@
-/* One message to several peers: who gets it, and who still waits for it. */
+#include "controller/sending.h"
+
 #include <stdlib.h>
 
-#include "controller/private.h"
+#include "controller/chance.h"
+#include "controller/drops.h"
+#include "controller/report.h"
+#include "controller/slots.h"
+#include "controller/state.h"
 
 /* By either connection, if it has one each way. */
 static bool sent_it_to_us(struct controller *c, const struct slot *s, uint64_t digest)
 {
-    return recent_has(c->echo, slot_ref(c, s), digest, c->now.ms) ||
-           (s->twin.generation && recent_has(c->echo, s->twin, digest, c->now.ms));
+    return seen_cache_has(c->heard_from_peer, slot_ref(c, s), digest, c->now.ms) ||
+           (s->reverse.generation && seen_cache_has(c->heard_from_peer, s->reverse, digest, c->now.ms));
 }
 
 static bool is_target(struct controller *c, const struct slot *s, struct peer_ref except, uint64_t digest)
 {
-    const struct slot *twin;
-
-    if (s->closing || (c->echo && sent_it_to_us(c, s, digest)))
+    if (s->closing || (c->heard_from_peer && sent_it_to_us(c, s, digest))) {
         return false;
-    if (except.generation && (peer_ref_equal(slot_ref(c, s), except) || peer_ref_equal(s->twin, except)))
+    }
+    if (except.generation && (peer_ref_equal(slot_ref(c, s), except) || peer_ref_equal(s->reverse, except))) {
         return false;
-    if (!s->twin.generation || meet_prefers(c, s))
+    }
+    if (!s->reverse.generation || slot_is_preferred(c, s)) {
         return true;
+    }
     /* A peer with a connection each way gets one copy. */
-    twin = slot_find(c, s->twin);
-    return !twin || twin->state != SLOT_ONLINE || twin->closing;
+    const struct slot *reverse = slot_find(c, s->reverse);
+    return !reverse || reverse->state != SLOT_ONLINE || reverse->closing;
 }
 
 static bool left_reserve(struct sending *s, size_t n)
 {
-    struct peer_ref *left;
-
-    if (n <= s->capacity)
+    if (n <= s->capacity) {
         return true;
-    left = realloc(s->left, n * sizeof *left);
-    if (!left)
+    }
+    struct peer_ref *left = realloc(s->left, n * sizeof *left);
+    if (!left) {
         return false;
+    }
     s->left = left;
     s->capacity = n;
     return true;
@@ -44,13 +50,12 @@ static void left_sample(struct controller *c, struct sending *s, size_t from, si
 {
     struct peer_ref *pool = s->left + from;
     size_t n = s->n_left - from;
-
-    if (n <= most)
+    if (n <= most) {
         return;
+    }
     for (size_t i = 0; i < most; i++) {
-        size_t j = i + (size_t)(c->act->random(c->world) % (n - i));
+        size_t j = i + (size_t)(c->act->random(c->host) % (n - i));
         struct peer_ref chosen = pool[j];
-
         pool[j] = pool[i];
         pool[i] = chosen;
     }
@@ -62,33 +67,34 @@ static void choose(struct controller *c, struct sending *s)
 {
     enum scope scope = s->message.scope;
     struct peer_ref except = s->message.peer;
-    uint64_t digest = c->echo ? controller_digest(c, s->message.kind, s->message.parcel) : 0;
-    size_t specials;
-
+    uint64_t digest =
+        c->heard_from_peer ? seen_cache_digest(&c->digest_key, s->message.kind, s->message.parcel) : 0;
     for (size_t i = 0; scope == SCOPE_BROADCAST && i < c->n_online; i++) {
         const struct slot *to = &c->slots[c->online[i]];
-
-        if (to->special && is_target(c, to, except, digest))
+        if (to->special && is_target(c, to, except, digest)) {
             s->left[s->n_left++] = slot_ref(c, to);
+        }
     }
-    specials = s->n_left;
+    size_t specials = s->n_left;
     for (size_t i = 0; i < c->n_online; i++) {
         const struct slot *to = &c->slots[c->online[i]];
-
-        if (!(scope == SCOPE_BROADCAST && to->special) && is_target(c, to, except, digest))
+        if (!(scope == SCOPE_BROADCAST && to->special) && is_target(c, to, except, digest)) {
             s->left[s->n_left++] = slot_ref(c, to);
+        }
     }
-    if (scope == SCOPE_BROADCAST)
+    if (scope == SCOPE_BROADCAST) {
         left_sample(c, s, specials, c->config->broadcast);
-    else if (scope == SCOPE_RANDOM)
+    } else if (scope == SCOPE_RANDOM) {
         left_sample(c, s, 0, 1);
+    }
 }
 
 /* False, as it is not dealt with. If it was relayed, it shows its sender whether it gets on here. */
 static bool waits(struct controller *c, const struct sending *s, const struct message *m)
 {
-    if (m->scope != SCOPE_PEER && s->message.peer.generation)
-        c->act->waits(c->world, s->message.peer, m->peer);
+    if (m->scope != SCOPE_PEER && s->message.peer.generation) {
+        c->act->waits(c->host, s->message.peer, m->peer);
+    }
     return false;
 }
 
@@ -97,29 +103,32 @@ static bool send_one(struct controller *c, struct sending *s, struct peer_ref to
 {
     const struct slot *slot = slot_to_peer(c, to);
     struct message m = s->message;
-
     if (!slot) {
-        controller_dropped(c, to, DROP_GONE, 1);
+        drops_count(c, to, DROP_GONE, 1);
         return true;
     }
     m.peer = slot_ref(c, slot);
-    if (directed_waits(slot))
+    if (slot_has_parked(slot)) {
         return waits(c, s, &m);
-    if (!last)
+    }
+    if (!last) {
         parcel_hold(m.parcel);
-    switch (c->act->post(c->world, c->now, m.peer, &m)) {
+    }
+    switch (c->act->post(c->host, c->now, m.peer, &m)) {
     case OUTLET_POSTED:
         s->sent++;
         break;
     case OUTLET_DROPPED:
         break;
     case OUTLET_WAIT:
-        if (!last)
+        if (!last) {
             parcel_release(m.parcel);
+        }
         return waits(c, s, &m);
     }
-    if (last)
+    if (last) {
         s->message.parcel = NULL;
+    }
     return true;
 }
 
@@ -127,23 +136,27 @@ static void finish(struct controller *c, struct sending *s)
 {
     s->active = false;
     parcel_release(s->message.parcel);
-    if (s->message.id)
+    if (s->message.id) {
         report_sent(c, s->message.id, s->sent);
+    }
 }
 
 void sending_retry(struct controller *c, struct sending *s)
 {
     size_t waiting = 0;
-
-    if (!s->active)
+    if (!s->active) {
         return;
+    }
     /* One full mailbox keeps the next message back, but not this one from the others. */
-    for (size_t i = 0; i < s->n_left; i++)
-        if (!send_one(c, s, s->left[i], waiting == 0 && i + 1 == s->n_left))
+    for (size_t i = 0; i < s->n_left; i++) {
+        if (!send_one(c, s, s->left[i], waiting == 0 && i + 1 == s->n_left)) {
             s->left[waiting++] = s->left[i];
+        }
+    }
     s->n_left = waiting;
-    if (waiting == 0)
+    if (waiting == 0) {
         finish(c, s);
+    }
 }
 
 void sending_start(struct controller *c, struct sending *s, const struct message *m)
@@ -152,33 +165,36 @@ void sending_start(struct controller *c, struct sending *s, const struct message
     s->message = *m;
     s->n_left = 0;
     s->sent = 0;
-    if (!left_reserve(s, c->n_online + 1))
-        controller_dropped(c, m->peer, DROP_GONE, 1);
-    else if (m->scope == SCOPE_PEER)
+    if (!left_reserve(s, c->n_online + 1)) {
+        drops_count(c, m->peer, DROP_GONE, 1);
+    } else if (m->scope == SCOPE_PEER) {
         s->left[s->n_left++] = m->peer;
-    else
+    } else {
         choose(c, s);
+    }
     sending_retry(c, s);
 }
 
 void sending_again(struct controller *c, struct sending *s, const struct message *m)
 {
     struct message again = {.type = MSG_SEND, .scope = m->scope, .kind = m->kind, .parcel = m->parcel};
-
     *s = (struct sending){.active = true, .message = again};
-    if (left_reserve(s, 1))
+    if (left_reserve(s, 1)) {
         s->left[s->n_left++] = m->peer;
-    else
-        controller_dropped(c, m->peer, DROP_LOST, 1);
+    } else {
+        drops_count(c, m->peer, DROP_LOST, 1);
+    }
     sending_retry(c, s);
 }
 
 void sending_abandon(struct controller *c, struct sending *s)
 {
-    if (!s->active)
+    if (!s->active) {
         return;
-    for (size_t i = 0; i < s->n_left; i++)
-        controller_dropped(c, s->left[i], DROP_SHUTDOWN, 1);
+    }
+    for (size_t i = 0; i < s->n_left; i++) {
+        drops_count(c, s->left[i], DROP_SHUTDOWN, 1);
+    }
     s->n_left = 0;
     finish(c, s);
 }

@@ -1,55 +1,96 @@
-/* The table of connections. */
+#include "controller/slots.h"
+
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "controller/private.h"
+#include "controller/merits.h"
+#include "controller/notes.h"
+#include "controller/state.h"
+
+struct peer_ref slot_ref(const struct controller *c, const struct slot *s)
+{
+    return (struct peer_ref){.index = (uint32_t)(s - c->slots), .generation = s->generation};
+}
 
 struct slot *slot_find(struct controller *c, struct peer_ref ref)
 {
-    struct slot *s;
-
-    if (ref.index >= c->n_slots)
+    if (ref.index >= c->n_slots) {
         return NULL;
-    s = &c->slots[ref.index];
+    }
+    struct slot *s = &c->slots[ref.index];
     return s->state != SLOT_FREE && s->generation == ref.generation ? s : NULL;
 }
+
+struct service_peer as_service_peer(struct controller *c, struct slot *s)
+{
+    return (struct service_peer){
+        .ref = slot_ref(c, s),
+        .direction = s->direction,
+        .special = s->special,
+        .terms = &s->terms,
+        .state = s->service_state,
+    };
+}
+
+/* --- which of the connections with one peer --- */
 
 static bool is_open(const struct slot *s)
 {
     return s->state == SLOT_ONLINE && !s->closing;
 }
 
+bool slot_we_are_above(const struct controller *c, const struct peer_id *id)
+{
+    return memcmp(c->config->terms.id.bytes, id->bytes, sizeof id->bytes) > 0;
+}
+
+bool slot_is_preferred(const struct controller *c, const struct slot *s)
+{
+    bool dialed = s->direction == DIRECTION_OUTGOING;
+    return c->config->protocol->one_connection ? dialed == slot_we_are_above(c, &s->terms.id) : dialed;
+}
+
 static struct slot *preferred(struct controller *c, struct slot *s)
 {
-    struct slot *twin = !s->twin.generation || meet_prefers(c, s) ? NULL : slot_find(c, s->twin);
-
-    return twin && is_open(twin) ? twin : s;
+    struct slot *reverse =
+        !s->reverse.generation || slot_is_preferred(c, s) ? NULL : slot_find(c, s->reverse);
+    return reverse && is_open(reverse) ? reverse : s;
 }
 
 struct slot *slot_to_peer(struct controller *c, struct peer_ref ref)
 {
-    struct slot *s;
-
-    if (ref.index >= c->n_slots)
+    if (ref.index >= c->n_slots) {
         return NULL;
-    s = &c->slots[ref.index];
-    if (s->generation != ref.generation)
+    }
+    struct slot *s = &c->slots[ref.index];
+    if (s->generation != ref.generation) {
         return NULL;
-    if (is_open(s))
+    }
+    if (is_open(s)) {
         return preferred(c, s);
+    }
     for (size_t i = 0; s->was_online && i < c->n_online; i++) {
         struct slot *other = &c->slots[c->online[i]];
-
-        if (is_open(other) && strcmp(other->terms.hash, s->terms.hash) == 0)
+        if (is_open(other) && strcmp(other->terms.hash, s->terms.hash) == 0) {
             return other;
+        }
     }
     return NULL;
 }
 
-struct peer_ref slot_ref(const struct controller *c, const struct slot *s)
+void slot_find_reverse(struct controller *c, struct slot *s)
 {
-    return (struct peer_ref){.index = (uint32_t)(s - c->slots), .generation = s->generation};
+    for (size_t i = 0; i < c->n_online; i++) {
+        struct slot *other = &c->slots[c->online[i]];
+        if (other->direction != s->direction && strcmp(other->terms.hash, s->terms.hash) == 0) {
+            s->reverse = slot_ref(c, other);
+            other->reverse = slot_ref(c, s);
+        }
+    }
 }
+
+/* --- the table --- */
 
 static uint32_t *slot_count(struct controller *c, const struct slot *s, enum slot_state state)
 {
@@ -78,43 +119,46 @@ static void online_add(struct controller *c, struct slot *s)
 static void online_remove(struct controller *c, struct slot *s)
 {
     uint32_t last = c->online[--c->n_online];
-
     c->online[s->online_at] = last;
     c->slots[last].online_at = s->online_at;
 }
 
-void slot_state(struct controller *c, struct slot *s, enum slot_state state)
+void slot_set_state(struct controller *c, struct slot *s, enum slot_state state)
 {
     uint32_t *before = slot_count(c, s, s->state), *after = slot_count(c, s, state);
-
-    if (before)
+    if (before) {
         (*before)--;
-    if (after)
+    }
+    if (after) {
         (*after)++;
-    if (s->state == SLOT_ONLINE)
+    }
+    if (s->state == SLOT_ONLINE) {
         online_remove(c, s);
+    }
     s->state = state;
-    if (state == SLOT_ONLINE)
+    if (state == SLOT_ONLINE) {
         online_add(c, s);
+    }
 }
 
 static bool slots_grow(struct controller *c)
 {
     uint32_t n = c->n_slots ? c->n_slots * 2 : 64;
-    struct slot *slots;
-    uint32_t *online;
-
-    if (n > c->most_slots)
-        n = c->most_slots;
-    if (n <= c->n_slots)
+    if (n > c->max_slots) {
+        n = c->max_slots;
+    }
+    if (n <= c->n_slots) {
         return false;
-    online = realloc(c->online, n * sizeof *online);
-    if (!online)
+    }
+    uint32_t *online = realloc(c->online, n * sizeof *online);
+    if (!online) {
         return false;
+    }
     c->online = online;
-    slots = realloc(c->slots, n * sizeof *slots);
-    if (!slots)
+    struct slot *slots = realloc(c->slots, n * sizeof *slots);
+    if (!slots) {
         return false;
+    }
     memset(slots + c->n_slots, 0, (n - c->n_slots) * sizeof *slots);
     c->slots = slots;
     c->n_slots = n;
@@ -123,28 +167,28 @@ static bool slots_grow(struct controller *c)
 
 struct slot *slot_take(struct controller *c, enum slot_state state, enum direction direction)
 {
-    struct slot *s;
     uint32_t generation, i = 0;
-
-    if (c->n_busy == c->n_slots && !slots_grow(c))
+    if (c->n_busy == c->n_slots && !slots_grow(c)) {
         return NULL;
-    while (c->slots[i].state != SLOT_FREE)
+    }
+    while (c->slots[i].state != SLOT_FREE) {
         i++;
-    s = &c->slots[i];
+    }
+    struct slot *s = &c->slots[i];
     generation = s->generation + 1;
     memset(s, 0, sizeof *s);
     s->generation = generation ? generation : 1; /* 0 is nobody's */
     s->number = ++c->n_begun;
     s->direction = direction;
     c->n_busy++;
-    slot_state(c, s, state);
+    slot_set_state(c, s, state);
     return s;
 }
 
 void slot_free(struct controller *c, struct slot *s)
 {
-    slot_settle(c, s);
-    slot_state(c, s, SLOT_FREE);
+    slot_book_merits(c, s);
+    slot_set_state(c, s, SLOT_FREE);
     c->n_busy--;
     free(s->service_state);
     free(s->ending);
@@ -154,13 +198,42 @@ void slot_free(struct controller *c, struct slot *s)
     s->parked = (struct waiting_list){0};
 }
 
+/* --- what is asked of a connection --- */
+
+struct slot *slot_dial(struct controller *c, const struct dial_terms *terms, const char *why)
+{
+    struct slot *s = slot_take(c, SLOT_DIALING, DIRECTION_OUTGOING);
+    if (!s) {
+        return NULL;
+    }
+    char text[ENDPOINT_TEXT_MAX];
+    note(c, NOTE_DIAL, "connection %" PRIu64 ": dials %s, %s", s->number,
+         address_format(&terms->to, text, sizeof text), why);
+    s->special = terms->special;
+    s->to = terms->to;
+    if (terms->n == 1) {
+        s->remote = terms->targets[0];
+    } else if (!address_is_ip(&terms->to, &s->remote)) {
+        s->remote.port = 0;
+    }
+    if (c->act->dial(c->host, slot_ref(c, s), terms)) {
+        return s;
+    }
+    note(c, NOTE_DIAL, "connection %" PRIu64 ": %s", s->number, end_reason_text(END_RESOURCES));
+    slot_free(c, s);
+    return NULL;
+}
+
 void slot_close(struct controller *c, struct slot *s, enum end_reason why, bool at_once)
 {
-    if (s->state == SLOT_ENDED || (s->closing && !at_once))
+    if (s->state == SLOT_ENDED || (s->closing && !at_once)) {
         return;
+    }
     s->closing = true;
-    c->act->close(c->world, slot_ref(c, s), why, at_once);
+    c->act->close(c->host, slot_ref(c, s), why, at_once);
 }
+
+/* --- counts --- */
 
 bool slot_same_ip(const struct slot *s, const struct ip *ip)
 {
@@ -170,13 +243,12 @@ bool slot_same_ip(const struct slot *s, const struct ip *ip)
 static uint32_t count_of_ip(const struct controller *c, const struct ip *ip, bool outgoing_too)
 {
     uint32_t n = 0;
-
     for (uint32_t i = 0; i < c->n_slots; i++) {
         const struct slot *s = &c->slots[i];
-
         if (s->state != SLOT_FREE && s->state != SLOT_ENDED && s->state != SLOT_REFUSING &&
-            (outgoing_too || s->direction == DIRECTION_INCOMING))
+            (outgoing_too || s->direction == DIRECTION_INCOMING)) {
             n += slot_same_ip(s, ip);
+        }
     }
     return n;
 }
@@ -191,58 +263,16 @@ uint32_t slots_incoming_of_ip(const struct controller *c, const struct ip *ip)
     return count_of_ip(c, ip, false);
 }
 
-void slot_find_twin(struct controller *c, struct slot *s)
+bool slot_has_parked(const struct slot *s)
 {
-    for (size_t i = 0; i < c->n_online; i++) {
-        struct slot *other = &c->slots[c->online[i]];
+    return s->parked.n > 0;
+}
 
-        if (other->direction != s->direction && strcmp(other->terms.hash, s->terms.hash) == 0) {
-            s->twin = slot_ref(c, other);
-            other->twin = slot_ref(c, s);
-        }
+uint32_t slots_parked(const struct controller *c)
+{
+    size_t n = 0;
+    for (size_t i = 0; c->n_parking > 0 && i < c->n_online; i++) {
+        n += c->slots[c->online[i]].parked.n;
     }
-}
-
-void slot_credit(struct controller *c, struct slot *s, int64_t merit)
-{
-    enum { HEARD_MS = 60 * 1000, CREDIT_MOST = 1000000 };
-    int64_t sum = s->credit + merit;
-
-    s->credit = (int32_t)(sum > QUALITY_MAX ? QUALITY_MAX : sum < QUALITY_MIN ? QUALITY_MIN : sum);
-    if (merit < 0 || s->credit > CREDIT_MOST)
-        slot_settle(c, s);
-    if (merit > 0 && c->now.ms - s->heard_ms >= HEARD_MS) {
-        s->heard_ms = c->now.ms;
-        book_heard(c->book, &s->terms.endpoint, c->now.wall_ms);
-    }
-}
-
-void slot_settle(struct controller *c, struct slot *s)
-{
-    char text[IP_TEXT_MAX];
-
-    if (s->credit == 0 || !s->remote.port)
-        return;
-    book_merit(c->book, &s->remote.ip, s->credit, c->now.wall_ms);
-    if (note_is_wanted(c, NOTE_SCORE))
-        note(c, NOTE_SCORE, "%s: %+d points, quality %d", ip_format(&s->remote.ip, text, sizeof text),
-             (int)s->credit, (int)book_quality(c->book, &s->remote.ip, c->now.wall_ms));
-    s->credit = 0;
-}
-
-void slots_settle(struct controller *c)
-{
-    for (size_t i = 0; i < c->n_online; i++)
-        slot_settle(c, &c->slots[c->online[i]]);
-}
-
-struct service_peer slot_service_peer(struct controller *c, struct slot *s)
-{
-    return (struct service_peer){
-        .ref = slot_ref(c, s),
-        .direction = s->direction,
-        .special = s->special,
-        .terms = &s->terms,
-        .state = s->service_state,
-    };
+    return (uint32_t)n;
 }

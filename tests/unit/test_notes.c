@@ -1,7 +1,8 @@
 /* What the core tells the log, and that no peer can have it say as much as it likes. */
 #include "tests/unit/core_fixture.h"
 
-#include "controller/private.h"
+#include "controller/notes.h"
+#include "controller/service_actions.h"
 
 static struct world *open_at(enum log_level level)
 {

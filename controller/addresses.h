@@ -1,0 +1,22 @@
+/* How the core uses the addresses in the peer book: which it may take in, and which it tells others. */
+#ifndef KITH_CONTROLLER_ADDRESSES_H
+#define KITH_CONTROLLER_ADDRESSES_H
+
+#include "peers/book.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+struct controller;
+
+/* Whether this network uses addresses of that IP: on a public network, only those that can be reached from
+ * everywhere. */
+bool addresses_allow(const struct controller *c, const struct ip *ip);
+
+/* Puts the address into the book. True if the book did not have it. */
+bool addresses_learn(struct controller *c, const struct endpoint *e, enum endpoint_source source);
+
+/* Up to `max` addresses that may be told to others: good ones, never those of special peers, nor `asker`,
+ * which is where the one that asks listens; NULL if that does not matter. Returns how many. */
+size_t addresses_share(struct controller *c, const struct endpoint *asker, struct endpoint *out, size_t max);
+
+#endif

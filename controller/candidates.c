@@ -1,0 +1,165 @@
+#include "controller/candidates.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "controller/addresses.h"
+#include "controller/chance.h"
+#include "controller/own_network.h"
+#include "controller/slots.h"
+#include "controller/specials.h"
+#include "controller/state.h"
+
+/* The endpoints and network groups in use, gathered once per look and sorted: the book asks about each
+ * candidate. */
+struct used {
+    struct controller *c;
+    struct endpoint
+        *endpoints;      /* of every connection: what we dialed, or where the one that dialed us listens */
+    uint64_t *groups;    /* of the outgoing ones */
+    struct peer_id *ids; /* who is online */
+    size_t n, n_groups, n_ids;
+    bool incoming_too; /* whoever has dialed us counts as connected */
+    bool outages_too;  /* also by a family that our network fails for */
+};
+
+static int compare_endpoints(const void *a, const void *b)
+{
+    const struct endpoint *x = a, *y = b;
+    int order = memcmp(&x->ip, &y->ip, sizeof x->ip);
+    return order ? order : (x->port > y->port) - (x->port < y->port);
+}
+
+static int compare_groups(const void *a, const void *b)
+{
+    const uint64_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(struct peer_id));
+}
+
+static void gather_ids(struct used *u)
+{
+    const struct controller *c = u->c;
+    for (size_t i = 0; i < c->n_online; i++) {
+        const struct slot *s = &c->slots[c->online[i]];
+        if (s->terms.id.size > 0 && (s->direction == DIRECTION_OUTGOING || u->incoming_too)) {
+            u->ids[u->n_ids++] = s->terms.id;
+        }
+    }
+    qsort(u->ids, u->n_ids, sizeof *u->ids, compare_ids);
+}
+
+static bool used_gather(struct used *u, struct controller *c, bool incoming_too, bool outages_too)
+{
+    *u = (struct used){.c = c,
+                       .incoming_too = incoming_too || c->config->protocol->one_connection,
+                       .outages_too = outages_too};
+    u->endpoints = calloc(c->n_busy + 1, sizeof *u->endpoints);
+    u->groups = calloc(c->n_busy + 1, sizeof *u->groups);
+    u->ids = calloc(c->n_online + 1, sizeof *u->ids);
+    if (!u->endpoints || !u->groups || !u->ids) {
+        return false;
+    }
+    gather_ids(u);
+    for (uint32_t i = 0; i < c->n_slots; i++) {
+        const struct slot *s = &c->slots[i];
+        if (s->state == SLOT_FREE || s->state == SLOT_ENDED) {
+            continue;
+        }
+        if (s->direction == DIRECTION_OUTGOING && s->remote.port) {
+            u->endpoints[u->n++] = s->remote;
+            u->groups[u->n_groups++] = ip_group(&s->remote.ip);
+        } else if (s->direction == DIRECTION_INCOMING && u->incoming_too && s->terms.endpoint.port) {
+            u->endpoints[u->n++] = s->terms.endpoint;
+        }
+    }
+    qsort(u->endpoints, u->n, sizeof *u->endpoints, compare_endpoints);
+    qsort(u->groups, u->n_groups, sizeof *u->groups, compare_groups);
+    return true;
+}
+
+static void used_free(struct used *u)
+{
+    free(u->endpoints);
+    free(u->groups);
+    free(u->ids);
+}
+
+/* On the internet an IP address is dialed at one of its ports in a while: whoever names many ports of
+ * somebody must not make us knock at them all. */
+static bool was_dialed_lately(const struct controller *c, const struct ip *ip)
+{
+    int64_t last = book_ip_dialed_ms(c->book, ip), since = c->now.wall_ms - last;
+    return !c->config->terms.network.open && last != 0 && since >= 0 &&
+           since < c->config->terms.timings.redial;
+}
+
+bool candidate_ip_has_enough(const struct controller *c, const struct ip *ip)
+{
+    uint32_t most = c->config->terms.limits.per_ip;
+    return was_dialed_lately(c, ip) || (most && slots_of_ip(c, ip) >= most);
+}
+
+/* Who is there has proved it when we dialed it last; hearsay must not keep us from anybody. */
+static bool is_online(const struct used *u, const struct endpoint *e)
+{
+    const struct book_entry *known = u->n_ids > 0 ? book_find(u->c->book, e) : NULL;
+    return known && known->id_proved && bsearch(&known->id, u->ids, u->n_ids, sizeof *u->ids, compare_ids);
+}
+
+static bool skip(void *context, const struct endpoint *e)
+{
+    const struct used *u = context;
+    if (!own_network_reaches(u->c, &e->ip) || (!u->outages_too && own_network_is_out(u->c, &e->ip))) {
+        return true;
+    }
+    if (bsearch(e, u->endpoints, u->n, sizeof *e, compare_endpoints) || is_online(u, e)) {
+        return true;
+    }
+    if (special_has_endpoint(u->c, e) || !addresses_allow(u->c, &e->ip)) {
+        return true;
+    }
+    return candidate_ip_has_enough(u->c, &e->ip);
+}
+
+static uint32_t group_use(void *context, uint64_t group)
+{
+    const struct used *u = context;
+    size_t low = 0, high = u->n_groups;
+    uint32_t n = 0;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (u->groups[middle] < group) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    while (low < u->n_groups && u->groups[low++] == group) {
+        n++;
+    }
+    return n;
+}
+
+static uint64_t draw(void *context)
+{
+    const struct used *u = context;
+    return chance_draw(u->c);
+}
+
+size_t candidates_find(struct controller *c, bool incoming_too, bool outages_too, struct endpoint *found,
+                       size_t want)
+{
+    struct used u;
+    struct book_choice choice = {.skip = skip, .group_use = group_use, .random = draw, .context = &u};
+    size_t n = 0;
+    if (used_gather(&u, c, incoming_too, outages_too)) {
+        n = book_candidates(c->book, &choice, found, want, c->now.wall_ms);
+    }
+    used_free(&u);
+    return n;
+}

@@ -1,0 +1,23 @@
+/* Whom to dial, and when: ordinary peers until enough outgoing connections stand, and special peers always.
+ * Anyone who sees a change sets controller.dial_wanted: the next dialing_run looks. */
+#ifndef KITH_CONTROLLER_DIALING_H
+#define KITH_CONTROLLER_DIALING_H
+
+#include "controller/state.h"
+
+/* Once, when the node starts. */
+void dialing_begin(struct controller *c);
+
+/* Starts what may be started now. */
+void dialing_run(struct controller *c);
+int64_t dialing_deadline(const struct controller *c);
+
+/* How many outgoing connections are missing, special peers not counted. */
+uint32_t dialing_wanted(struct controller *c);
+
+/* Of an outgoing connection: it is known who is there; it is online; it has ended, or never was one. */
+void dialing_met(struct controller *c, struct slot *s);
+void dialing_online(struct controller *c, struct slot *s);
+void dialing_ended(struct controller *c, struct slot *s, enum end_reason reason, const struct ending *e);
+
+#endif

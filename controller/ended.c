@@ -1,0 +1,88 @@
+#include "controller/ended.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "controller/admit.h"
+#include "controller/dialing.h"
+#include "controller/directed.h"
+#include "controller/drops.h"
+#include "controller/merits.h"
+#include "controller/notes.h"
+#include "controller/report.h"
+#include "controller/slots.h"
+#include "controller/state.h"
+
+static int32_t merit_of(const struct controller *c, enum end_reason reason)
+{
+    const struct merits *m = &c->config->merits;
+    switch (end_reason_merit(reason)) {
+    case MERIT_HANDSHAKE:
+        return m->handshake_failed;
+    case MERIT_BAD:
+        return m->bad;
+    case MERIT_LOST:
+        return m->lost;
+    case MERIT_NONE:
+        break;
+    }
+    return 0;
+}
+
+static void log_ended(struct controller *c, struct slot *s, const struct ending *e)
+{
+    char text[ENDPOINT_TEXT_MAX] = "an unknown address";
+    const char *name = text;
+    if (s->was_online) {
+        name = s->terms.hash;
+    } else if (s->direction == DIRECTION_OUTGOING) {
+        address_format(&s->to, text, sizeof text);
+    } else if (s->remote.port) {
+        endpoint_format(&s->remote, text, sizeof text);
+    }
+    note(c, NOTE_ENDED, "%s ended, %s: %s", name,
+         s->direction == DIRECTION_OUTGOING ? "outgoing" : "incoming", e->text);
+}
+
+void ended_connection(struct controller *c, const struct message *m)
+{
+    enum end_reason reason = (enum end_reason)m->end.reason;
+    struct slot *s = slot_find(c, m->peer);
+    struct ending bare = {0};
+    const struct ending *e = m->ending ? m->ending : &bare;
+    if (!s) {
+        free(m->ending);
+        return;
+    }
+    snprintf(bare.text, sizeof bare.text, "%s", end_reason_text(reason));
+    s->ending = m->ending;
+    c->ended[reason]++;
+    log_ended(c, s, e);
+    if (s->remote.port) {
+        slot_credit(c, s, merit_of(c, reason));
+    }
+    slot_book_merits(c, s);
+    if (s->direction == DIRECTION_OUTGOING) {
+        dialing_ended(c, s, reason, e);
+    }
+    slot_set_state(c, s, SLOT_ENDED);
+    admit_waiting(c, s);
+    c->dial_wanted = true;
+}
+
+void ended_drained(struct controller *c, const struct message *m)
+{
+    struct slot *s = slot_find(c, m->peer);
+    if (!s) {
+        return;
+    }
+    directed_close(c, s);
+    drops_report_slot(c, s);
+    struct service_peer p;
+    if (s->was_online) {
+        p = as_service_peer(c, s);
+        c->config->protocol->service->offline(c->service, c->now.ms, &p);
+        report_offline(c, s);
+    }
+    slot_free(c, s);
+}

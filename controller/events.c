@@ -1,0 +1,49 @@
+#include "controller/events.h"
+
+#include <stdlib.h>
+
+#define CAUSE_TEXT(name, text) [name] = text,
+static const char *const cause_texts[] = {DROP_CAUSES(CAUSE_TEXT)};
+
+const char *drop_cause_text(enum drop_cause c)
+{
+    return cause_texts[c];
+}
+
+/* The peer of events that are about none. */
+static const struct kith_peer nobody;
+
+void *node_event_block(enum kith_event_type type, uint64_t id, size_t size)
+{
+    struct node_event *e = calloc(1, size);
+    if (e) {
+        e->public = (struct kith_event){.type = type, .id = id, .text = "", .address = "", .peer = &nobody};
+    }
+    return e;
+}
+
+struct node_event *node_event_new(enum kith_event_type type, uint64_t id, uint64_t count)
+{
+    struct node_event *e = node_event_block(type, id, sizeof *e);
+    if (e) {
+        e->public.count = count;
+    }
+    return e;
+}
+
+void node_event_free(struct node_event *e)
+{
+    free(e);
+}
+
+/* A thousand years: further on, sums of times would be too large for any number. */
+#define BAN_MOST_MS (INT64_C(1000) * 365 * 24 * 3600 * 1000)
+
+void command_free(struct command *c)
+{
+    if (!c) {
+        return;
+    }
+    address_list_free(&c->peers);
+    free(c);
+}

@@ -1,0 +1,37 @@
+/* A peer that is met again: which of its connections stays.
+ *
+ * Without identities anybody may claim to be somebody: of one direction the older connection stays, always.
+ * Whoever proves to be the same peer may have lost its old connection without a word: the new one waits until
+ * the old one has given a sign of life, or has ended.
+ *
+ * If a protocol has two nodes keep one connection, two that dial each other at the same time must not both
+ * give way, nor both insist. So a node that has dialed does not say that it is connected before it knows that
+ * it may: it waits for what becomes of the connection by which that peer has dialed us or, if its own id is
+ * the lower one, gives way to it. A node that does not compare ids, and keeps whatever it had first, is
+ * served as well: what it keeps comes online. */
+#ifndef KITH_CONTROLLER_MEET_H
+#define KITH_CONTROLLER_MEET_H
+
+#include "controller/state.h"
+
+/* MSG_MET: the peer of s has said who it is. */
+void meet_peer(struct controller *c, struct slot *s, const struct peer_terms *terms);
+
+/* What becomes of s, which we dial and whose peer is known: it goes on, waits for another one (slot.rival),
+ * or gives way. To be called again once what it waited for has ended. */
+void meet_decide(struct controller *c, struct slot *s);
+
+/* The handshake of s is done. False if s does not come online now: it waits, or is closed. */
+bool meet_online(struct controller *c, struct slot *s);
+
+/* s has come online, and its `reverse` is known. */
+void meet_came(struct controller *c, struct slot *s);
+
+/* MSG_ALIVE: s stays, and what waited for its place is closed. */
+void meet_alive(struct controller *c, struct slot *s);
+
+/* Closes connections that are one too many, if the other one still stands. */
+void meet_run(struct controller *c);
+int64_t meet_deadline(const struct controller *c);
+
+#endif

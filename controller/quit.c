@@ -1,0 +1,70 @@
+#include "controller/quit.h"
+
+#include "controller/drops.h"
+#include "controller/notes.h"
+#include "controller/route.h"
+#include "controller/slots.h"
+#include "controller/state.h"
+#include "controller/upkeep.h"
+
+enum { QUIT_MS = 1200 }; /* connections that have not ended by then are ended at once */
+
+static void close_all(struct controller *c, bool at_once)
+{
+    for (uint32_t i = 0; i < c->n_slots; i++) {
+        if (c->slots[i].state != SLOT_FREE) {
+            slot_close(c, &c->slots[i], END_SHUTDOWN, at_once);
+        }
+    }
+}
+
+void quit_begin(struct controller *c)
+{
+    if (c->quitting) {
+        return;
+    }
+    c->quitting = true;
+    c->quit_ms = c->now.ms;
+    route_abandon(c);
+    close_all(c, false);
+}
+
+void quit_run(struct controller *c)
+{
+    if (c->done) {
+        return;
+    }
+    if (c->n_busy > 0) {
+        if (c->closed_at_once || c->now.ms < c->quit_ms + QUIT_MS) {
+            return;
+        }
+        c->closed_at_once = true;
+        close_all(c, true);
+        return;
+    }
+    if (c->saving) {
+        return;
+    }
+    if (!c->saved_at_end) {
+        c->saved_at_end = true;
+        drops_report(c);
+        upkeep_save(c, true);
+    }
+    if (c->saving) {
+        return;
+    }
+    c->done = true;
+    notes_run(c, true);
+    c->act->ended(c->host);
+}
+
+int64_t quit_deadline(const struct controller *c)
+{
+    if (c->done) {
+        return NEVER;
+    }
+    if (c->n_busy > 0) {
+        return c->closed_at_once ? NEVER : c->quit_ms + QUIT_MS;
+    }
+    return c->saving ? NEVER : c->now.ms;
+}

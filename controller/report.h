@@ -1,0 +1,23 @@
+/* What the application is told. Each function makes an event and hands it to controller_actions.tell. Texts
+ * are cut to their room. Without memory for an event the application is not told of it. */
+#ifndef KITH_CONTROLLER_REPORT_H
+#define KITH_CONTROLLER_REPORT_H
+
+#include "controller/state.h"
+
+/* `id` is the number of the application's request, 0 for none. */
+void report_event(struct controller *c, enum kith_event_type type, uint64_t id, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+void report_sent(struct controller *c, uint64_t id, uint64_t peers); /* to how many it went */
+void report_peers(struct controller *c, uint64_t id);
+void report_status(struct controller *c, uint64_t id);
+void report_listening(struct controller *c);
+
+/* The connection has come online, or has gone after it was online. */
+void report_online(struct controller *c, struct slot *s);
+void report_offline(struct controller *c, struct slot *s);
+
+/* Parcels of or for that peer were dropped; s is NULL for peers that have gone. False without memory. */
+bool report_dropped(struct controller *c, struct slot *s, enum drop_cause cause, uint64_t parcels);
+
+#endif

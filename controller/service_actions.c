@@ -1,0 +1,106 @@
+#include "controller/service_actions.h"
+
+#include <stdlib.h>
+
+#include "controller/addresses.h"
+#include "controller/chance.h"
+#include "controller/dialing.h"
+#include "controller/merits.h"
+#include "controller/notes.h"
+#include "controller/route.h"
+#include "controller/slots.h"
+#include "controller/state.h"
+
+static struct known_peer known_peer(const struct controller *c, const struct endpoint *e)
+{
+    const struct book_entry *entry = book_find(c->book, e);
+    return (struct known_peer){.endpoint = *e, .id = entry->id, .heard_s = entry->heard_ms / 1000};
+}
+
+static size_t do_share(void *core, struct peer_ref asker, struct known_peer *out, size_t max)
+{
+    struct controller *c = core;
+    const struct slot *s = slot_find(c, asker);
+    struct endpoint *chosen = s ? calloc(max + 1, sizeof *chosen) : NULL;
+    if (!chosen) {
+        return 0; /* without memory: the peer asks again */
+    }
+    size_t n = addresses_share(c, &s->terms.endpoint, chosen, max);
+    note(c, NOTE_SHARE, "%s was told of %zu addresses", s->terms.hash, n);
+    for (size_t i = 0; i < n; i++) {
+        out[i] = known_peer(c, &chosen[i]);
+    }
+    free(chosen);
+    return n;
+}
+
+static void do_learn(void *core, struct peer_ref from, const struct known_peer *peers, size_t n)
+{
+    struct controller *c = core;
+    const struct slot *s = slot_find(c, from);
+    size_t added = 0, unfit = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct endpoint *e = &peers[i].endpoint;
+        if (!addresses_allow(c, &e->ip)) {
+            unfit++;
+            continue;
+        }
+        added += addresses_learn(c, e, SOURCE_PEER);
+        if (peers[i].id.size > 0) {
+            book_identify(c->book, e, &peers[i].id, false);
+        }
+    }
+    note(c, NOTE_SHARE, "%s told us of %zu addresses: %zu are new, %zu are none of a public network",
+         s ? s->terms.hash : "a peer that has gone", n, added, unfit);
+    c->dial_wanted = true;
+}
+
+static void do_merit(void *core, struct peer_ref about, int32_t merit)
+{
+    struct controller *c = core;
+    struct slot *s = slot_find(c, about);
+    if (s) {
+        slot_credit(c, s, merit);
+    }
+}
+
+static void do_disconnect(void *core, struct peer_ref p, enum end_reason why, const char *text)
+{
+    struct controller *c = core;
+    struct slot *s = slot_find(c, p);
+    if (!s) {
+        return;
+    }
+    note(c, NOTE_SENT_AWAY, "%s: %s", s->terms.hash, text);
+    slot_close(c, s, why, false);
+}
+
+static bool do_next_peer(void *core, struct peer_ref after, struct service_peer *next)
+{
+    struct controller *c = core;
+    for (uint32_t i = after.generation ? after.index + 1 : 0; i < c->n_slots; i++) {
+        if (c->slots[i].state != SLOT_ONLINE) {
+            continue;
+        }
+        *next = as_service_peer(c, &c->slots[i]);
+        return true;
+    }
+    return false;
+}
+
+static uint32_t do_wanted(void *core)
+{
+    return dialing_wanted(core);
+}
+
+const struct service_actions controller_service_actions = {
+    .send = route_answer,
+    .deliver = route_deliver,
+    .share = do_share,
+    .learn = do_learn,
+    .wanted = do_wanted,
+    .merit = do_merit,
+    .disconnect = do_disconnect,
+    .next_peer = do_next_peer,
+    .random = chance_draw,
+};

@@ -1,0 +1,61 @@
+/* The table of connections: one slot for each, from its dial or its socket until MSG_GONE.
+ *
+ * A slot's address is valid until the next slot_take, which may move the table. Whoever keeps a connection in
+ * mind for longer keeps its peer_ref. */
+#ifndef KITH_CONTROLLER_SLOTS_H
+#define KITH_CONTROLLER_SLOTS_H
+
+#include "controller/state.h"
+
+/* NULL if that connection has gone. */
+struct slot *slot_find(struct controller *c, struct peer_ref ref);
+struct peer_ref slot_ref(const struct controller *c, const struct slot *s);
+
+/* A free slot, in that state from now on. NULL if there is none, or memory is short. */
+struct slot *slot_take(struct controller *c, enum slot_state state, enum direction direction);
+
+/* Books its merits and frees what it holds. `parked` must be empty, unless the node is being freed. */
+void slot_free(struct controller *c, struct slot *s);
+
+/* The only way to change a slot's state: keeps the counts and the list of those online. */
+void slot_set_state(struct controller *c, struct slot *s, enum slot_state state);
+
+/* Starts a connection that dials. NULL if it could not be started. `why` is for the log. */
+struct slot *slot_dial(struct controller *c, const struct dial_terms *terms, const char *why);
+
+/* Asks the connection to end. Nothing if it has ended, or was asked before and now is not `at_once`. */
+void slot_close(struct controller *c, struct slot *s, enum end_reason why, bool at_once);
+
+/* As the protocol's service is shown it. The pointers are valid until the next slot_take. */
+struct service_peer as_service_peer(struct controller *c, struct slot *s);
+
+/* --- several connections with one peer --- */
+
+/* The connection by which that peer gets messages: this one, or the reverse one, or, if it has ended or is to
+ * end, another with the same peer. NULL for none. Also works for a connection that has gone, until its place
+ * is taken again. */
+struct slot *slot_to_peer(struct controller *c, struct peer_ref ref);
+
+/* Of two connections with one peer, one each way, whether s is the one that we send by. Both sides choose the
+ * same if the protocol keeps one connection; else each sends by the one that it has dialed. */
+bool slot_is_preferred(const struct controller *c, const struct slot *s);
+
+/* Whether our id is the higher one: it decides where two nodes must choose alike without a word. */
+bool slot_we_are_above(const struct controller *c, const struct peer_id *id);
+
+/* Sets `reverse` of s, and of the connection that it finds. s is about to be online. */
+void slot_find_reverse(struct controller *c, struct slot *s);
+
+/* --- by IP address --- */
+
+bool slot_same_ip(const struct slot *s, const struct ip *ip);
+uint32_t slots_of_ip(const struct controller *c, const struct ip *ip); /* connections and dials */
+uint32_t slots_incoming_of_ip(const struct controller *c, const struct ip *ip);
+
+/* --- what waits for a peer (directed.c) --- */
+
+/* Whether messages to that peer alone wait. Whatever else is sent to it waits behind them. */
+bool slot_has_parked(const struct slot *s);
+uint32_t slots_parked(const struct controller *c); /* how many messages wait so, for all peers */
+
+#endif

@@ -1,0 +1,207 @@
+#include "controller/special_dials.h"
+
+#include "controller/chance.h"
+#include "controller/notes.h"
+#include "controller/own_network.h"
+#include "controller/slots.h"
+#include "controller/special_names.h"
+#include "controller/specials.h"
+#include "controller/state.h"
+
+enum {
+    REDUNDANT_MAX_MS =
+        3600 * 1000,  /* the longest pause if it leads to ourselves, or to a peer that is connected */
+    RETURN_MS = 1000, /* the connections that a peer loses together are not all dialed in one moment */
+};
+
+/* --- dialing --- */
+
+/* Whether it has dialed us, and one connection with it is enough. Who it is counts from its own address
+ * alone: not every protocol proves an id so well that somebody else could not keep us from our special peers.
+ */
+static bool has_come(const struct controller *c, const struct special *p, const struct endpoint *e)
+{
+    const struct peer_id *id = p->address.id.size > 0 ? &p->address.id : &p->found;
+    for (size_t i = 0; i < c->n_online && c->config->protocol->one_connection; i++) {
+        const struct slot *s = &c->slots[c->online[i]];
+        if (!s->closing && slot_same_ip(s, &e->ip) &&
+            (endpoint_equal(&s->terms.endpoint, e) || (id->size > 0 && peer_id_equal(&s->terms.id, id)))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Somebody else's connection, or dial, to that endpoint. */
+static bool is_taken(struct controller *c, const struct special *p, const struct endpoint *e)
+{
+    for (uint32_t i = 0; i < c->n_slots; i++) {
+        const struct slot *s = &c->slots[i];
+        if (s->direction == DIRECTION_OUTGOING && (s->state == SLOT_DIALING || s->state == SLOT_ONLINE) &&
+            s->remote.port && endpoint_equal(&s->remote, e)) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < c->n_specials; i++) {
+        struct special *other = &c->specials[i];
+        struct slot *s = other == p ? NULL : slot_find(c, other->slot);
+        if (s && s->state == SLOT_DIALING && special_is_at(other, e)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* NULL if it may be dialed; a literal. */
+static const char *why_unfit(struct controller *c, const struct special *p, const struct endpoint *e)
+{
+    if (book_is_self(c->book, e)) {
+        return "it is ourselves";
+    }
+    if (!own_network_reaches(c, &e->ip)) {
+        return "-bind is of the other family";
+    }
+    return is_taken(c, p, e) || has_come(c, p, e) ? "there is a connection already" : NULL;
+}
+
+/* The addresses that may be dialed, into terms; if there is none, why of the last. */
+static const char *choose_targets(struct controller *c, const struct special *p, struct dial_terms *terms)
+{
+    const char *unfit = NULL;
+    for (size_t i = 0; i < p->n_known && terms->n < TARGETS_MAX; i++) {
+        const struct endpoint *e = &p->known[(p->first + i) % p->n_known];
+        const char *why = why_unfit(c, p, e);
+        if (why) {
+            unfit = why;
+        } else {
+            terms->targets[terms->n++] = *e;
+        }
+    }
+    return terms->n > 0 ? NULL : unfit;
+}
+
+static void special_dial(struct controller *c, struct special *p)
+{
+    struct dial_terms terms = {.to = p->address, .special = true};
+    const char *unfit = choose_targets(c, p, &terms);
+    p->dial_ms = c->now.ms + chance_retry(c, c->config->terms.timings.redial_special);
+    char text[ENDPOINT_TEXT_MAX];
+    if (unfit && unfit != p->unfit) {
+        note_unbounded(c, LOG_LEVEL_INFO, "special peer %s is not dialed: %s",
+                       address_format(&p->address, text, sizeof text), unfit);
+    }
+    p->unfit = unfit;
+    if (unfit) {
+        return;
+    }
+    struct slot *s = slot_dial(c, &terms, "a special peer");
+    if (s) {
+        p->slot = slot_ref(c, s);
+    } else {
+        p->dial_ms =
+            c->now.ms + own_network_pause(c, p->local_failures++, c->config->terms.timings.redial_special);
+    }
+}
+
+void special_dials_run(struct controller *c)
+{
+    for (size_t i = 0; i < c->n_specials; i++) {
+        struct special *p = &c->specials[i];
+        special_name_run(c, p);
+        if (p->n_known > 0 && !p->slot.generation && p->dial_ms <= c->now.ms) {
+            special_dial(c, p);
+        }
+    }
+}
+
+int64_t special_dials_deadline(const struct controller *c)
+{
+    int64_t at = NEVER;
+    for (size_t i = 0; i < c->n_specials; i++) {
+        const struct special *p = &c->specials[i];
+        at = sooner(at, special_name_deadline(p));
+        if (p->n_known > 0 && !p->slot.generation) {
+            at = sooner(at, p->dial_ms);
+        }
+    }
+    return at;
+}
+
+/* --- what came of it --- */
+
+/* The address that failed is the last to be tried again, and the one that was good the first. If none could
+ * be reached, it is the turn of those that there was no room for. */
+static void choose_first(struct special *p, const struct endpoint *e, bool good)
+{
+    if (e->port == 0 && p->n_known > TARGETS_MAX) {
+        p->first = (p->first + TARGETS_MAX) % p->n_known;
+    }
+    for (size_t i = 0; i < p->n_known; i++) {
+        if (endpoint_equal(&p->known[i], e)) {
+            p->first = good ? i : (i + 1) % p->n_known;
+        }
+    }
+}
+
+static void dial_later(struct controller *c, struct special *p, int64_t ms)
+{
+    if (p->dial_ms < c->now.ms + ms) {
+        p->dial_ms = c->now.ms + ms;
+    }
+}
+
+/* It is ourselves, or a double under another name: a handshake each time would be noise to both. */
+static void note_redundant_dial(struct controller *c, struct special *p, enum end_reason reason)
+{
+    int64_t redial = c->config->terms.timings.redial_special;
+    int64_t most = redial > REDUNDANT_MAX_MS ? redial : REDUNDANT_MAX_MS;
+    char text[ENDPOINT_TEXT_MAX];
+    if (p->redundant_dials++ == 0) {
+        note_unbounded(c, LOG_LEVEL_INFO, "special peer %s is dialed less and less often: %s",
+                       address_format(&p->address, text, sizeof text), end_reason_text(reason));
+    }
+    redial = p->redundant_dials < 16 ? redial << p->redundant_dials : most;
+    dial_later(c, p, chance_retry(c, redial < most ? redial : most));
+}
+
+/* Whoever was in the way of a double may have been this one. */
+static void try_doubles(struct controller *c)
+{
+    int64_t redial = c->config->terms.timings.redial_special;
+    for (size_t i = 0; i < c->n_specials; i++) {
+        struct special *p = &c->specials[i];
+        if (p->redundant_dials > 0 && p->dial_ms > c->now.ms + redial) {
+            p->dial_ms = c->now.ms + chance_retry(c, redial);
+        }
+    }
+}
+
+void special_dials_ended(struct controller *c, struct slot *s, enum end_reason reason)
+{
+    struct special *p = special_of_slot(c, s);
+    int64_t redial = c->config->terms.timings.redial_special;
+    if (s->was_online) {
+        try_doubles(c);
+    }
+    if (!p) {
+        return;
+    }
+    p->slot = PEER_NOBODY;
+    choose_first(p, &s->remote, s->was_online);
+    special_name_again(c, p);
+    if (s->was_online) {
+        p->redundant_dials = p->local_failures = 0;
+        dial_later(c, p, chance_between(c, 0, redial / 4 < RETURN_MS ? redial / 4 : RETURN_MS));
+    } else if (own_network_is_to_blame(reason)) {
+        p->dial_ms = c->now.ms + own_network_pause(c, p->local_failures++, redial);
+    } else if (reason == END_LOOPBACK || reason == END_DUPLICATE) {
+        note_redundant_dial(c, p, reason);
+    } else {
+        p->local_failures = 0;
+        dial_later(c, p, 0);
+    }
+    char text[ENDPOINT_TEXT_MAX];
+    note(c, NOTE_DIAL, "special peer %s: next dial in %lld ms",
+         address_format(&p->address, text, sizeof text),
+         (long long)(p->dial_ms > c->now.ms ? p->dial_ms - c->now.ms : 0));
+}

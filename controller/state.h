@@ -1,0 +1,199 @@
+/* What the core remembers: all of its state, for its own files.
+ *
+ * Every function of the core runs on the core's thread, and none blocks. Fields that end in _ms are times of
+ * moment.ms. Whoever reads a field here finds beside it which file writes it, if not all may. */
+#ifndef KITH_CONTROLLER_STATE_H
+#define KITH_CONTROLLER_STATE_H
+
+#include "controller/actions.h"
+#include "controller/config.h"
+#include "controller/seen_cache.h"
+#include "controller/waiting.h"
+
+#define NEVER INT64_MAX
+
+/* Of two times. */
+static inline int64_t sooner(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+enum slot_state {
+    SLOT_FREE,
+    SLOT_DIALING,  /* outgoing, until MSG_ONLINE or MSG_ENDED */
+    SLOT_PENDING,  /* incoming, the same */
+    SLOT_REFUSING, /* incoming, being told that we are full */
+    SLOT_ONLINE,
+    SLOT_ENDED, /* no connection any more, but messages of it may still follow */
+};
+
+/* One connection. */
+struct slot {
+    enum slot_state state; /* slot_set_state alone writes it */
+    uint32_t generation;   /* of the connection that has, or had, the place */
+    uint64_t number;       /* of the connection, among all of the node's life; the first is 1 */
+    size_t online_at;      /* its place in controller.online */
+
+    /* Who it is. */
+    enum direction direction;
+    bool special;
+    struct address to;       /* outgoing: what was dialed */
+    struct endpoint remote;  /* the other end; port 0 while it is not known */
+    struct peer_terms terms; /* once met or ready */
+    void *service_state;     /* service_ops.peer_size bytes, from malloc; NULL before it was online */
+
+    /* How far it has come. */
+    bool met;        /* the peer has said who it is: terms */
+    bool ready;      /* MSG_ONLINE has come */
+    bool was_online; /* the application has been told */
+    bool closing;    /* asked to end */
+    int64_t online_ms, heard_ms;
+    struct ending *ending; /* from malloc; NULL before MSG_ENDED, or without memory for it */
+
+    /* Beside other connections with the same peer (meet.c). */
+    bool probed;             /* asked for a sign of life */
+    struct peer_ref rival;   /* another one, which this one waits for to end or to stay; nobody for none */
+    struct peer_ref reverse; /* the one in the other direction; nobody for none */
+    int64_t spare_ms;        /* if `reverse` stands by then, this one is one too many; 0 for never */
+
+    /* What it has earned, and lost. */
+    int32_t credit;                              /* merits not yet in the book */
+    uint64_t dropped, repeated;                  /* parcels */
+    uint64_t unreported_drops[DROP_CAUSE_COUNT]; /* those that the application has not been told of */
+
+    /* What waits. */
+    uint32_t n_relayed;         /* how many of controller.relayed are messages of it */
+    uint32_t service_backlog;   /* how many of controller.service_backlog are for it */
+    bool backlog_blocked;       /* while they are tried: one of them still finds no room */
+    struct waiting_list parked; /* what the application sent to this peer alone, and found no room */
+    uint64_t parked_bytes;      /* of their payloads */
+};
+
+/* A peer that the operator pinned (specials.c, special_dials.c). */
+struct special {
+    struct address address;
+    bool from_flags, from_file;
+    struct peer_ref slot; /* its outgoing connection or dial; nobody while there is none */
+    bool named;           /* by a host name, which must be looked up */
+    bool lost;            /* its name was not found when it was looked up last */
+    struct endpoint known[NAME_ADDRESSES_MAX]; /* where it is; of a host name, what it stood for last */
+    size_t n_known, first;                     /* first: which of them is dialed first */
+    struct peer_id found;                      /* who was there last */
+    uint32_t redundant_dials;  /* in a row that led to ourselves, or to a peer that is connected */
+    uint32_t local_failures;   /* dials in a row that our own network failed */
+    const char *unfit;         /* why it was not dialed the last time; NULL if it was; a literal */
+    int64_t dial_ms;           /* when it may be dialed next */
+    int64_t look_ms, asked_ms; /* when its name is looked up next, and was last */
+};
+
+/* Our own network fails for a family of addresses (own_network.c). */
+struct outage {
+    int64_t until_ms; /* its addresses are dialed after all others until then */
+    uint32_t times;   /* in a row */
+};
+
+/* A message that is being sent to several peers: to whom it must still go (sending.c). */
+struct sending {
+    bool active;
+    struct message message; /* a MSG_SEND */
+    struct peer_ref *left;
+    size_t n_left, capacity;
+    uint64_t sent; /* peers that have it */
+};
+
+/* What lines of the log are about: each has a level, and a bound of its own, so that no peer can fill the
+ * log, or hide one thing behind another (notes.c). */
+#define NOTE_KINDS(X)                                                                                        \
+    X(NOTE_DIAL, LOG_LEVEL_DEBUG, "dials")                                                                   \
+    X(NOTE_HANDSHAKE, LOG_LEVEL_DEBUG, "handshakes")                                                         \
+    X(NOTE_REFUSAL, LOG_LEVEL_DEBUG, "refusals")                                                             \
+    X(NOTE_SHARE, LOG_LEVEL_DEBUG, "shared addresses")                                                       \
+    X(NOTE_FAULT, LOG_LEVEL_DEBUG, "faults of peers")                                                        \
+    X(NOTE_SCORE, LOG_LEVEL_DEBUG, "scores")                                                                 \
+    X(NOTE_UPKEEP, LOG_LEVEL_DEBUG, "upkeep") /* seeds, peers file, rounds: not brought about by peers */    \
+    X(NOTE_ONLINE, LOG_LEVEL_INFO, "peers that came online")                                                 \
+    X(NOTE_ENDED, LOG_LEVEL_INFO, "connections that ended")                                                  \
+    X(NOTE_SENT_AWAY, LOG_LEVEL_INFO, "peers that were sent away")                                           \
+    X(NOTE_DROPS, LOG_LEVEL_WARNING, "dropped parcels")                                                      \
+    X(NOTE_SHORTAGE, LOG_LEVEL_WARNING, "connections closed unanswered")
+
+#define NOTE_KIND_ENUM(name, level, text) name,
+enum note_kind { NOTE_KINDS(NOTE_KIND_ENUM) NOTE_KIND_COUNT };
+#undef NOTE_KIND_ENUM
+
+struct note_bound {
+    int64_t room;      /* lines that may still come now */
+    int64_t filled_ms; /* when that was last added to */
+    uint64_t left_out; /* lines, not told yet */
+    int64_t tell_ms;   /* when they are told */
+};
+
+struct controller {
+    const struct config *config;
+    const struct controller_actions *act;
+    void *host;    /* what the actions are called with */
+    void *service; /* the protocol's */
+
+    struct moment now; /* now.wall_ms: the book's clock, see set_now */
+    int64_t started_ms;
+    int64_t wall_start_ms; /* of the wall clock, at started_ms */
+    int64_t wall_ms;       /* of the wall clock, now: for what is saved alone */
+
+    /* Connections: slots.c. */
+    struct slot *slots;
+    uint32_t n_slots, max_slots;
+    uint32_t *online; /* indexes of the slots that are online, in no order */
+    size_t n_online;
+    uint64_t n_begun;                                                  /* connections so far */
+    uint32_t n_dialing, n_outgoing, n_incoming, n_pending, n_refusing; /* slots by their state */
+    uint32_t n_busy;                                                   /* slots that are not free */
+    uint64_t ended[END_REASON_COUNT];                                  /* connections */
+    uint64_t shed;         /* sockets that were closed unanswered */
+    int64_t next_spare_ms; /* the first spare_ms of all slots */
+    int64_t refusal_ms;    /* the next peer that is not special may be logged then */
+    struct endpoint listening;
+
+    /* Whom to dial: dialing.c, special_dials.c. The book knows the addresses and their scores. */
+    struct book *book;
+    struct special *specials;
+    size_t n_specials;
+    struct outage outages[2]; /* of IPv6 and of IPv4 */
+    bool dial_wanted; /* something has changed, so that there may be somebody to dial; anyone sets it */
+    int64_t refill_ms, dial_ms, alone_ms;
+
+    /* Messages: route.c, sending.c, directed.c. */
+    struct digest_key digest_key;
+    struct seen_cache *heard_from_peer;   /* who sent what; NULL if no message is held back */
+    struct seen_cache *heard_from_anyone; /* what anybody sent; NULL unless we relay */
+    const struct parcel *arrived; /* the message of a peer that is being handled; not to be looked into */
+    uint32_t arrived_kind;
+    uint64_t arrived_digest;
+    struct sending sending;  /* of the application */
+    struct sending *relayed; /* messages of peers that wait for room in others' mailboxes */
+    size_t n_relayed, relayed_capacity;
+    size_t n_parking;                    /* slots whose `parked` is not empty */
+    struct waiting_list deliveries;      /* to the application */
+    struct waiting_list service_backlog; /* of the service, to peers */
+    uint64_t repeated;                   /* parcels that came again */
+
+    /* Parcels that were dropped: drops.c. */
+    uint64_t dropped[DROP_CAUSE_COUNT];
+    uint64_t unreported_drops[DROP_CAUSE_COUNT]; /* for peers that have gone */
+    bool has_unreported_drops;                   /* here, or in a slot */
+    int64_t report_ms;
+
+    /* The log: notes.c. */
+    struct note_bound notes[NOTE_KIND_COUNT];
+    int64_t notes_ms; /* when the first of them is to be told; asked for in each round of the thread */
+
+    /* Upkeep: upkeep.c. */
+    bool seeding, saving;
+    uint64_t saved_version, saving_version;
+    int64_t seed_ms, save_ms, expire_ms, drop_round_ms;
+
+    /* The end: quit.c. */
+    bool quitting, closed_at_once, saved_at_end, done;
+    int64_t quit_ms;
+};
+
+#endif

@@ -1,0 +1,178 @@
+#include "controller/upkeep.h"
+
+#include <stdlib.h>
+
+#include "controller/addresses.h"
+#include "controller/chance.h"
+#include "controller/merits.h"
+#include "controller/notes.h"
+#include "controller/slots.h"
+#include "controller/specials.h"
+#include "controller/state.h"
+
+enum { EXPIRE_MS = 60 * 1000 };
+
+/* What is pinned at the start of a node is known, as if a seed list had named it. */
+static void learn_bootstrap(struct controller *c)
+{
+    const struct address_list *list = &c->config->bootstrap;
+    for (size_t i = 0; i < list->n && !c->config->exclusive; i++) {
+        struct endpoint e;
+        if (!address_is_ip(&list->items[i], &e)) {
+            continue;
+        }
+        addresses_learn(c, &e, SOURCE_SEED);
+        if (list->items[i].id.size > 0) {
+            book_identify(c->book, &e, &list->items[i].id, true);
+        }
+    }
+}
+
+void upkeep_begin(struct controller *c)
+{
+    const struct timings *t = &c->config->terms.timings;
+    learn_bootstrap(c);
+    c->save_ms = c->now.ms + t->save;
+    c->expire_ms = c->now.ms + EXPIRE_MS;
+    if (t->cat > 0) {
+        c->drop_round_ms = c->now.ms + t->cat;
+    }
+    if (!c->config->exclusive) {
+        c->seed_ms = c->now.ms + (book_count(c->book) < c->config->terms.limits.few_peers ? 0 : t->reseed);
+    }
+}
+
+/* --- seeds --- */
+
+static void fetch_seeds(struct controller *c)
+{
+    c->seeding = true;
+    c->seed_ms = NEVER;
+    note(c, NOTE_UPKEEP, "seeds: asked for, %zu addresses known", book_count(c->book));
+    c->act->fetch_seeds(c->host);
+}
+
+void upkeep_seeds(struct controller *c, struct seed_report *r)
+{
+    int64_t reseed = c->config->terms.timings.reseed;
+    size_t added = 0;
+    if (r->error[0]) {
+        note_unbounded(c, LOG_LEVEL_WARNING, "seeds: %s", r->error);
+    }
+    for (size_t i = 0; i < r->n; i++) {
+        added += addresses_learn(c, &r->endpoints[i], SOURCE_SEED);
+    }
+    note(c, NOTE_UPKEEP, "seeds: %zu of %zu addresses are new, next %s in %lld s", added, r->n,
+         r->next_try_ms ? "try" : "look",
+         (long long)(r->next_try_ms ? r->next_try_ms : c->config->terms.timings.reseed) / 1000);
+    if (r->next_try_ms == 0) {
+        note_unbounded(c, LOG_LEVEL_INFO, "seeds: %zu addresses, %zu bad lines, %zu names not found", r->n,
+                       r->bad_lines, r->unresolved);
+        c->seeding = false;
+        c->seed_ms = c->now.ms + chance_between(c, reseed - reseed / 8, reseed);
+    }
+    c->dial_wanted = true;
+    free(r);
+}
+
+/* --- the peers file --- */
+
+void upkeep_save(struct controller *c, bool unchanged_too)
+{
+    if (c->saving || (!unchanged_too && book_version(c->book) == c->saved_version)) {
+        return;
+    }
+    slots_book_merits(c);
+    struct book_snapshot *s = book_snapshot(c->book);
+    if (!s) {
+        return;
+    }
+    book_snapshot_shift(s, c->wall_ms - c->now.wall_ms);
+    if (c->config->peers_file[0]) {
+        note(c, NOTE_UPKEEP, "peers file %s: %zu addresses and %zu scores to write", c->config->peers_file,
+             s->n_entries, s->n_scores);
+    }
+    c->saving = true;
+    c->saving_version = book_version(c->book);
+    c->act->save_peers(c->host, s);
+}
+
+void upkeep_saved(struct controller *c, bool failed)
+{
+    c->saving = false;
+    if (!failed) {
+        c->saved_version = c->saving_version;
+    }
+    if (c->config->peers_file[0]) {
+        note(c, NOTE_UPKEEP, "peers file %s: %s", c->config->peers_file, failed ? "not written" : "written");
+    }
+}
+
+/* --- rounds --- */
+
+/* Drops ordinary peers at random, down to cat_keep (docs/protocols/factom.md, "CAT rounds"). */
+static void drop_round(struct controller *c)
+{
+    size_t candidates = 0, most = c->config->terms.limits.cat_keep, ordinary = 0;
+    for (size_t i = 0; i < c->n_online; i++) {
+        ordinary += !c->slots[c->online[i]].special && !c->slots[c->online[i]].closing;
+    }
+    if (ordinary <= most) {
+        return;
+    }
+    note(c, NOTE_UPKEEP, "round: %zu ordinary peers, all but %zu are disconnected", ordinary, most);
+    candidates = ordinary;
+    for (size_t i = 0; i < c->n_online && ordinary > most; i++) {
+        struct slot *s = &c->slots[c->online[i]];
+        if (s->special || s->closing) {
+            continue;
+        }
+        /* Each of the candidates left is as likely as any other to be among those still to drop. */
+        if (c->act->random(c->host) % candidates < ordinary - most) {
+            slot_close(c, s, END_CAT, false);
+            ordinary--;
+        }
+        candidates--;
+    }
+}
+
+/* Who is connected may have been silent for as long as it likes. */
+static bool must_stay(void *controller, const struct endpoint *e)
+{
+    struct controller *c = controller;
+    for (size_t i = 0; i < c->n_online; i++) {
+        if (endpoint_equal(&c->slots[c->online[i]].terms.endpoint, e)) {
+            return true;
+        }
+    }
+    return special_has_endpoint(c, e);
+}
+
+void upkeep_run(struct controller *c)
+{
+    const struct timings *t = &c->config->terms.timings;
+    if (c->seed_ms <= c->now.ms && !c->seeding) {
+        fetch_seeds(c);
+    }
+    if (c->save_ms <= c->now.ms) {
+        c->save_ms = c->now.ms + t->save;
+        upkeep_save(c, false);
+    }
+    if (c->expire_ms <= c->now.ms) {
+        c->expire_ms = c->now.ms + EXPIRE_MS;
+        book_expire(c->book, must_stay, c, c->now.wall_ms);
+        c->dial_wanted = true;
+    }
+    if (c->drop_round_ms <= c->now.ms) {
+        c->drop_round_ms = c->now.ms + t->cat;
+        drop_round(c);
+    }
+}
+
+int64_t upkeep_deadline(const struct controller *c)
+{
+    int64_t at = c->seeding ? NEVER : c->seed_ms;
+    at = sooner(at, c->save_ms);
+    at = sooner(at, c->expire_ms);
+    return sooner(at, c->drop_round_ms);
+}

@@ -1,0 +1,24 @@
+/* What a node does from time to time: fetches seeds, saves its peers, forgets old addresses, and drops
+ * ordinary peers for others. */
+#ifndef KITH_CONTROLLER_UPKEEP_H
+#define KITH_CONTROLLER_UPKEEP_H
+
+#include "controller/state.h"
+
+/* Once, when the node starts. */
+void upkeep_begin(struct controller *c);
+
+void upkeep_run(struct controller *c);
+int64_t upkeep_deadline(const struct controller *c);
+
+/* MSG_SEEDS; takes r. A failed fetch is no empty list: the fetcher tries again by itself, and tells when it
+ * has one.
+ */
+void upkeep_seeds(struct controller *c, struct seed_report *r);
+
+/* Has the peers saved, if anything has changed or unchanged_too. Nothing while they are being saved already.
+ */
+void upkeep_save(struct controller *c, bool unchanged_too);
+void upkeep_saved(struct controller *c, bool failed); /* MSG_SAVED */
+
+#endif
