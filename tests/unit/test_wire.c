@@ -1,0 +1,1001 @@
+/* A wire without a socket, a queue, a thread or a clock: bytes come and go as the tests say. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unit/echo.h"
+#include "tests/unit/promise.h"
+#include "tests/unit/xor_stream.h"
+#include "wire/wire.h"
+
+enum {
+    ROOM = 4 * 1024 * 1024, /* of all receive buffers together */
+    LOG_MAX = 64,           /* messages that one end remembers */
+    START_MS = 5000,
+    ALL = 1 << 30, /* a step that has no bound */
+};
+
+/* --- one end --- */
+
+struct end {
+    const struct protocol *protocol;
+    struct node_terms node;
+    struct wire *wire;
+    _Atomic int64_t room;
+    int64_t now_ms;
+    uint64_t random;
+    bool never_lends;   /* all bytes go by wire_room */
+    size_t takes;       /* so many messages are taken; the next is put back */
+    struct buffer came; /* what the other has sent, and the wire has not read */
+
+    struct parcel *got[LOG_MAX];
+    size_t n_got, online, met, alive;
+    uint64_t good, bad, unsayable, unfinished;
+    struct peer_terms peer;
+    struct wire_done done;
+    size_t returned, returned_bytes;
+    bool is_closed;
+};
+
+static uint64_t next_random(void *context)
+{
+    struct end *e = context;
+    e->random = e->random * 6364136223846793005ULL + 1442695040888963407ULL;
+    return e->random >> 11 ^ e->random << 40;
+}
+
+static int64_t wall_ms(void *context)
+{
+    const struct end *e = context;
+    return 1700000000000 + e->now_ms;
+}
+
+static uint64_t digest(const void *context, uint32_t kind, const struct parcel *p)
+{
+    (void)context;
+    return kind * 1000003ULL + p->size;
+}
+
+static void end_new(struct end *e, const struct protocol *p, enum direction direction)
+{
+    *e = (struct end){.protocol = p, .room = ROOM, .now_ms = START_MS, .takes = SIZE_MAX};
+    e->random = 11 + (uint64_t)direction;
+    e->node = (struct node_terms){.timings = p->timings,
+                                  .limits = p->limits,
+                                  .node_id = 100 + (uint64_t)direction,
+                                  .nonce = 7 + (uint64_t)direction,
+                                  .listen_port = 7000,
+                                  .version = p->version_default,
+                                  .version_minimum = p->version_lowest};
+    assert_true(protocol_network(p, "LOCAL", NULL, &e->node.network));
+    e->node.limits.rate = 0;
+    if (p->identity) {
+        memset(e->node.secret, 1 + (int)direction, p->identity_size);
+        assert_true(p->identity(e->node.secret, &e->node.id));
+    }
+    buffer_init(&e->came);
+    void *memory = malloc(wire_size(p));
+    assert_non_null(memory);
+    struct wire_config config = {.ref = {3, 1},
+                                 .protocol = p,
+                                 .node = &e->node,
+                                 .direction = direction,
+                                 .digest = digest,
+                                 .receive_room = &e->room,
+                                 .random = next_random,
+                                 .wall_ms = wall_ms,
+                                 .context = e};
+    e->wire = wire_init(memory, &config);
+}
+
+static void end_open(struct end *e)
+{
+    struct endpoint remote;
+    assert_true(endpoint_parse(&remote, "10.0.0.7:7000"));
+    wire_open(e->wire, e->now_ms, &remote);
+    assert_false(wire_is_over(e->wire));
+}
+
+static void end_start(struct end *e, const struct protocol *p, enum direction direction)
+{
+    end_new(e, p, direction);
+    end_open(e);
+}
+
+static void came_back(void *context, struct message *m)
+{
+    struct end *e = context;
+    assert_true(peer_ref_equal(m->peer, (struct peer_ref){3, 1}));
+    e->returned++;
+    e->returned_bytes += m->parcel->size;
+    parcel_release(m->parcel);
+}
+
+static void take_events(struct end *e);
+
+static struct wire_done end_close(struct end *e)
+{
+    struct wire_done unsent = wire_close(e->wire);
+    e->is_closed = true;
+    e->takes = SIZE_MAX;
+    take_events(e);
+    assert_int_equal(e->room, ROOM); /* all of it was given back */
+    wire_fini(e->wire, came_back, e);
+    return unsent;
+}
+
+static void end_free(struct end *e)
+{
+    if (!e->is_closed) {
+        end_close(e);
+    }
+    for (size_t i = 0; i < e->n_got; i++) {
+        parcel_release(e->got[i]);
+    }
+    buffer_fini(&e->came);
+    free(e->wire);
+}
+
+static void take_peer(struct end *e, const struct message *m)
+{
+    if (m->type == MSG_MET) {
+        e->met++;
+        wire_consent(e->wire, e->now_ms);
+    } else {
+        e->online++;
+        e->peer = *m->terms;
+    }
+    free(m->terms);
+}
+
+static void take_one(struct end *e, const struct message *m)
+{
+    assert_true(peer_ref_equal(m->peer, (struct peer_ref){3, 1}));
+    switch (m->type) {
+    case MSG_MET:
+    case MSG_ONLINE:
+        take_peer(e, m);
+        break;
+    case MSG_ALIVE:
+        e->alive++;
+        break;
+    case MSG_CREDIT:
+        e->good += m->credit.good;
+        e->bad += m->credit.bad;
+        break;
+    case MSG_LOST:
+        *(m->lost.why == LOSS_UNSAYABLE ? &e->unsayable : &e->unfinished) += m->lost.count;
+        break;
+    case MSG_PEER:
+        if (m->kind != e->protocol->kinds[0].kind) { /* the service's business */
+            parcel_release(m->parcel);
+            break;
+        }
+        assert_true(e->online == 1 && e->n_got < LOG_MAX);
+        assert_true(m->digest == digest(NULL, m->kind, m->parcel));
+        e->got[e->n_got++] = m->parcel;
+        break;
+    default:
+        fail_msg("an event of type %u", (unsigned)m->type);
+    }
+}
+
+static void take_events(struct end *e)
+{
+    struct message m;
+    while (wire_event(e->wire, e->now_ms, &m)) {
+        if (m.type == MSG_PEER && e->n_got >= e->takes) {
+            wire_put_back(e->wire, &m);
+            return;
+        }
+        take_one(e, &m);
+    }
+}
+
+/* Brings so many bytes at most; returns how many the wire took. */
+static size_t feed_some(struct end *e, const uint8_t *bytes, size_t n)
+{
+    uint8_t lent[WIRE_LEND_MAX];
+    if (!wire_wants_bytes(e->wire)) {
+        return 0;
+    }
+    if (!e->never_lends && !wire_has_buffer(e->wire)) {
+        n = n < sizeof lent ? n : sizeof lent;
+        memcpy(lent, bytes, n);
+        wire_lend_bytes(e->wire, lent, n);
+        take_events(e);
+        wire_return_bytes(e->wire);
+        memset(lent, 0xee, sizeof lent);
+        return n;
+    }
+    size_t size;
+    uint8_t *to = wire_room(e->wire, &size);
+    if (!to) {
+        assert_true(wire_is_over(e->wire));
+        return 0;
+    }
+    assert_true(size > 0);
+    n = n < size ? n : size;
+    memcpy(to, bytes, n);
+    wire_filled(e->wire, n);
+    take_events(e);
+    return n;
+}
+
+/* Brings bytes in steps of that size, as far as the wire takes them; how many that were. */
+static size_t feed(struct end *e, const uint8_t *bytes, size_t n, size_t step)
+{
+    size_t fed = 0;
+    take_events(e);
+    while (fed < n) {
+        size_t some = n - fed < step ? n - fed : step;
+        size_t took = feed_some(e, bytes + fed, some);
+        if (took == 0) {
+            break;
+        }
+        fed += took;
+    }
+    take_events(e);
+    return fed;
+}
+
+/* --- two of them --- */
+
+/* The socket of `from` takes up to `step` bytes. True if any went. */
+static bool write_some(struct end *from, struct end *to, size_t step)
+{
+    struct iovec iov[3];
+    int n = wire_output(from->wire, iov, 3);
+    size_t took = 0;
+    assert_int_equal(n > 0, wire_has_output(from->wire));
+    for (int i = 0; i < n && took < step; i++) {
+        size_t some = iov[i].iov_len < step - took ? iov[i].iov_len : step - took;
+        assert_true(some > 0);
+        buffer_add(&to->came, iov[i].iov_base, some);
+        took += some;
+    }
+    if (took > 0) {
+        struct wire_done done = wire_written(from->wire, took);
+        from->done.messages += done.messages;
+        from->done.bytes += done.bytes;
+    }
+    return took > 0;
+}
+
+/* What has come for `e` is read in steps. True if any of it was. */
+static bool read_some(struct end *e, size_t step)
+{
+    struct iovec iov;
+    take_events(e);
+    if (buffer_iovec(&e->came, &iov, 1) == 0) {
+        return false;
+    }
+    size_t n = feed(e, iov.iov_base, iov.iov_len, step);
+    buffer_consume(&e->came, n);
+    return n > 0;
+}
+
+static void converse(struct end *a, struct end *b, size_t write_step, size_t read_step)
+{
+    bool any = true;
+    while (any) {
+        any = write_some(a, b, write_step);
+        any |= write_some(b, a, write_step);
+        any |= read_some(a, read_step);
+        any |= read_some(b, read_step);
+    }
+}
+
+static void pair_open(struct end *a, struct end *b, const struct protocol *p, size_t step)
+{
+    end_start(a, p, DIRECTION_OUTGOING);
+    end_start(b, p, DIRECTION_INCOMING);
+    converse(a, b, step, step);
+    assert_false(wire_is_over(a->wire));
+    assert_false(wire_is_over(b->wire));
+    assert_true(a->online == 1 && b->online == 1);
+    assert_true(wire_is_ready(a->wire) && wire_is_ready(b->wire));
+}
+
+static void pair_free(struct end *a, struct end *b)
+{
+    end_free(a);
+    end_free(b);
+}
+
+static uint8_t byte_of(size_t number, size_t at)
+{
+    return (uint8_t)(number * 31 + at * 7 + (at >> 8));
+}
+
+static struct message message_of(const struct end *e, size_t number, size_t size)
+{
+    struct message m = {
+        .kind = e->protocol->kinds[0].kind, .scope = SCOPE_FULL, .parcel = parcel_new(NULL, size)};
+    assert_non_null(m.parcel);
+    for (size_t i = 0; i < size; i++) {
+        m.parcel->bytes[i] = byte_of(number, i);
+    }
+    return m;
+}
+
+static void send_one(struct end *e, size_t number, size_t size)
+{
+    struct message m = message_of(e, number, size);
+    assert_true(wire_takes(e->wire));
+    assert_int_equal(wire_send(e->wire, e->now_ms, &m, 1).messages, 0);
+}
+
+static void assert_got(const struct end *e, size_t i, size_t number, size_t size)
+{
+    assert_true(i < e->n_got);
+    assert_int_equal(e->got[i]->size, size);
+    for (size_t k = 0; k < size; k++) {
+        assert_int_equal(e->got[i]->bytes[k], byte_of(number, k));
+    }
+}
+
+/* --- the protocols --- */
+
+/* i-th of those of this build and of the tests; NULL past the last. */
+static const struct protocol *each(size_t i)
+{
+    static const struct protocol *const own[] = {&echo_protocol, &echo_xor_protocol, NULL};
+    size_t n = 0;
+    while (protocol_at(n)) {
+        n++;
+    }
+    return i < n ? protocol_at(i) : own[i - n];
+}
+
+/* --- messages --- */
+
+static const size_t sizes[] = {1, 100, 4095, 5000, 4096, 70000, 2, 300000};
+enum { SIZES = sizeof sizes / sizeof sizes[0] };
+
+static size_t size_of(const struct protocol *p, size_t i)
+{
+    return sizes[i] < p->limits.parcel_bytes ? sizes[i] : p->limits.parcel_bytes;
+}
+
+static void exchange(const struct protocol *p, size_t write_step, size_t read_step, bool never_lends)
+{
+    struct end a, b;
+    size_t n = read_step < 100 ? 4 : SIZES;
+    size_t bytes = 0;
+    pair_open(&a, &b, p, read_step);
+    a.never_lends = b.never_lends = never_lends;
+    for (size_t i = 0; i < n; i++) {
+        send_one(&a, i, size_of(p, i));
+        send_one(&b, 100 + i, size_of(p, i));
+        bytes += size_of(p, i);
+    }
+    converse(&a, &b, write_step, read_step);
+    assert_int_equal(a.n_got, n);
+    assert_int_equal(b.n_got, n);
+    for (size_t i = 0; i < n; i++) {
+        assert_got(&b, i, i, size_of(p, i));
+        assert_got(&a, i, 100 + i, size_of(p, i));
+    }
+    assert_int_equal(a.done.messages, n);
+    assert_int_equal(a.done.bytes, bytes);
+    assert_false(wire_carries(a.wire));
+    wire_trim(a.wire);
+    wire_trim(b.wire);
+    assert_false(wire_has_buffer(a.wire) || wire_has_buffer(b.wire));
+    pair_free(&a, &b);
+    assert_int_equal(a.returned + b.returned, 0);
+}
+
+/* However the bytes are split on their way. */
+static void messages_pass_whole_and_in_order(void **state)
+{
+    static const size_t steps[] = {1, 2, 7, 100, 4096, 4097, 65537, ALL};
+    (void)state;
+    for (size_t k = 0; each(k); k++) {
+        for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+            exchange(each(k), ALL, steps[i], false);
+            exchange(each(k), ALL, steps[i], true);
+        }
+        exchange(each(k), 1, ALL, false);
+        exchange(each(k), 1000, 4096, false);
+    }
+}
+
+/* One flow of bytes, cut once: at each place there is. */
+static void each_cut_of_the_bytes_is_the_same(void **state)
+{
+    struct end a, b;
+    (void)state;
+    for (size_t k = 0; each(k); k++) {
+        for (size_t cut = 1, length = 2; cut < length; cut++) {
+            pair_open(&a, &b, each(k), ALL);
+            send_one(&a, 1, 90);
+            send_one(&a, 2, 3);
+            while (write_some(&a, &b, ALL)) {
+            }
+            struct iovec iov;
+            assert_int_equal(buffer_iovec(&b.came, &iov, 1), 1);
+            length = iov.iov_len;
+            assert_int_equal(feed(&b, iov.iov_base, cut, ALL), cut);
+            assert_int_equal(feed(&b, (uint8_t *)iov.iov_base + cut, length - cut, ALL), length - cut);
+            assert_int_equal(b.n_got, 2);
+            assert_got(&b, 0, 1, 90);
+            assert_got(&b, 1, 2, 3);
+            pair_free(&a, &b);
+        }
+    }
+}
+
+/* What is not taken is neither lost nor overtaken, and nothing more is read meanwhile. */
+static void an_event_that_is_not_taken_stops_the_reading(void **state)
+{
+    enum { MESSAGES = 20 };
+    (void)state;
+    for (size_t k = 0; each(k); k++) {
+        struct end a, b;
+        pair_open(&a, &b, each(k), ALL);
+        for (size_t i = 0; i < MESSAGES; i++) {
+            send_one(&a, i, 1000);
+        }
+        b.takes = 0;
+        for (size_t i = 1; i <= MESSAGES; i++) {
+            converse(&a, &b, ALL, 1500);
+            assert_int_equal(b.n_got, b.takes);
+            assert_true(wire_is_held(b.wire));
+            assert_false(wire_wants_bytes(b.wire));
+            size_t left = buffer_left(&b.came);
+            take_events(&b);
+            assert_int_equal(read_some(&b, ALL), false);
+            assert_int_equal(buffer_left(&b.came), left);
+            b.takes = i;
+        }
+        converse(&a, &b, ALL, 1500);
+        assert_int_equal(b.n_got, MESSAGES);
+        for (size_t i = 0; i < MESSAGES; i++) {
+            assert_got(&b, i, i, 1000);
+        }
+        assert_true(wire_wants_bytes(b.wire));
+        pair_free(&a, &b);
+    }
+}
+
+static void what_did_not_go_whole_comes_back(void **state)
+{
+    enum { MESSAGES = 5, SIZE = 6000 };
+    (void)state;
+    for (size_t k = 0; each(k); k++) {
+        struct end a, b;
+        pair_open(&a, &b, each(k), ALL);
+        for (size_t i = 0; i < MESSAGES; i++) {
+            send_one(&a, i, SIZE);
+        }
+        for (size_t went = 0; went < 2 * SIZE + 4000; went += 100) {
+            write_some(&a, &b, 100);
+        }
+        assert_int_equal(a.done.messages, 2);
+        assert_true(wire_carries(a.wire));
+        struct wire_done unsent = end_close(&a);
+        assert_int_equal(unsent.messages, 3);
+        assert_int_equal(unsent.bytes, 3 * SIZE);
+        assert_int_equal(a.returned, 3);
+        assert_int_equal(a.returned_bytes, 3 * SIZE);
+        pair_free(&a, &b);
+    }
+}
+
+/* The application misses what it sent, and not what the node says for itself. */
+static void what_cannot_be_said_is_told(void **state)
+{
+    struct end a, b;
+    (void)state;
+    pair_open(&a, &b, &echo_protocol, ALL);
+    struct message m[2] = {message_of(&a, 1, 10), message_of(&a, 2, 20)};
+    m[0].kind = m[1].kind = 99; /* there is no such kind */
+    m[1].scope = SCOPE_NONE;
+    struct wire_done done = wire_send(a.wire, a.now_ms, m, 2);
+    assert_int_equal(done.messages, 2);
+    assert_int_equal(done.bytes, 30);
+    assert_false(wire_has_output(a.wire));
+    take_events(&a);
+    assert_int_equal(a.unsayable, 1);
+    pair_free(&a, &b);
+}
+
+/* No more is taken than is soon to be written. */
+static void a_peer_that_reads_nothing_is_given_little(void **state)
+{
+    struct end a, b;
+    size_t n = 0;
+    (void)state;
+    pair_open(&a, &b, &echo_protocol, ALL);
+    for (; wire_takes(a.wire); n++) {
+        send_one(&a, n, 1);
+    }
+    assert_in_range(n, 100, 1000);
+    while (write_some(&a, &b, ALL)) {
+    }
+    for (n = 0; wire_takes(a.wire); n++) {
+        send_one(&a, n, 100000);
+    }
+    assert_int_equal(n, 3);
+    wire_stop_output(a.wire);
+    assert_false(wire_takes(a.wire) || wire_has_output(a.wire));
+    pair_free(&a, &b);
+}
+
+/* --- the clock --- */
+
+static void wait_until(struct end *e, int64_t ms)
+{
+    e->now_ms = ms;
+    take_events(e);
+    wire_tick(e->wire, ms);
+    take_events(e);
+}
+
+static void a_handshake_has_its_time(void **state)
+{
+    (void)state;
+    for (size_t k = 0; each(k); k++) {
+        struct end e;
+        end_start(&e, each(k), DIRECTION_INCOMING);
+        int64_t due = wire_deadline(e.wire); /* a protocol may be stricter than the node */
+        assert_in_range(due, START_MS + 1000, START_MS + e.node.timings.handshake);
+        wait_until(&e, due - 1);
+        assert_false(wire_is_over(e.wire));
+        wait_until(&e, due);
+        assert_true(wire_is_over(e.wire));
+        assert_int_equal(wire_end_reason(e.wire), END_HANDSHAKE_TIMEOUT);
+        end_free(&e);
+    }
+}
+
+/* It pings as long as it is not answered, and gives up. */
+static void a_silent_peer_is_given_up(void **state)
+{
+    (void)state;
+    for (size_t k = 0; each(k); k++) {
+        struct end a, b;
+        int pings = 0;
+        pair_open(&a, &b, each(k), ALL);
+        int64_t silent = START_MS + a.node.timings.silence;
+        for (int rounds = 0; !wire_is_over(a.wire); rounds++) {
+            assert_true(rounds < 1000 && wire_deadline(a.wire) <= silent);
+            wait_until(&a, wire_deadline(a.wire));
+            pings += write_some(&a, &b, ALL);
+        }
+        assert_int_equal(a.now_ms, silent);
+        assert_int_equal(wire_end_reason(a.wire), END_SILENT);
+        assert_true(pings >= 1);
+        pair_free(&a, &b);
+    }
+}
+
+/* Its silence is our own doing. */
+static void but_not_if_its_messages_are_not_taken(void **state)
+{
+    (void)state;
+    for (size_t k = 0; each(k); k++) {
+        struct end a, b;
+        pair_open(&a, &b, each(k), ALL);
+        b.takes = 0;
+        send_one(&a, 1, 10);
+        converse(&a, &b, ALL, ALL);
+        int64_t until = START_MS + 3 * b.node.timings.silence;
+        while (b.now_ms < until) {
+            wait_until(&b, wire_deadline(b.wire));
+            assert_false(wire_is_over(b.wire));
+        }
+        pair_free(&a, &b);
+    }
+}
+
+static void a_pair_that_answers_lives_on(void **state)
+{
+    (void)state;
+    for (size_t k = 0; each(k); k++) {
+        struct end a, b;
+        pair_open(&a, &b, each(k), ALL);
+        int64_t until = START_MS + 3 * a.node.timings.silence;
+        while (a.now_ms < until) {
+            int64_t first = wire_deadline(a.wire), second = wire_deadline(b.wire);
+            int64_t next = first < second ? first : second;
+            wait_until(&a, next);
+            wait_until(&b, next);
+            converse(&a, &b, ALL, ALL);
+            assert_false(wire_is_over(a.wire) || wire_is_over(b.wire));
+        }
+        pair_free(&a, &b);
+    }
+}
+
+static void a_probe_asks_for_bytes(void **state)
+{
+    struct end a, b;
+    (void)state;
+    pair_open(&a, &b, &echo_protocol, ALL);
+    a.node.timings.silence = 1000000;
+    wire_probe(a.wire, a.now_ms);
+    wait_until(&a, a.now_ms + 1);
+    assert_int_equal(a.alive, 0);
+    send_one(&b, 1, 10);
+    converse(&a, &b, ALL, ALL);
+    wait_until(&a, a.now_ms + 1);
+    assert_int_equal(a.alive, 1);
+    wire_probe(a.wire, a.now_ms);
+    int64_t by = a.now_ms + a.node.timings.ping + 1000;
+    wait_until(&a, by - 1);
+    assert_false(wire_is_over(a.wire));
+    wait_until(&a, by);
+    assert_true(wire_is_over(a.wire));
+    assert_int_equal(wire_end_reason(a.wire), END_SILENT);
+    assert_int_equal(a.alive, 1);
+    pair_free(&a, &b);
+}
+
+static void a_peer_may_send_at_its_rate(void **state)
+{
+    enum { BURST = 3, MESSAGES = 8 };
+    (void)state;
+    for (size_t k = 0; each(k); k++) {
+        struct end a, b;
+        pair_open(&a, &b, each(k), ALL);
+        b.node.limits.rate = 2;
+        b.node.limits.burst = BURST;
+        b.now_ms += 1000 * BURST; /* more than a full bucket's time */
+        for (size_t i = 0; i < MESSAGES; i++) {
+            send_one(&a, i, 10);
+        }
+        converse(&a, &b, ALL, ALL);
+        assert_int_equal(b.n_got, BURST);
+        assert_false(wire_wants_bytes(b.wire));
+        for (size_t n = BURST + 1; n <= MESSAGES; n++) {
+            int64_t began = b.now_ms;
+            while (b.n_got < n) {
+                wait_until(&b, wire_deadline(b.wire));
+                converse(&a, &b, ALL, ALL);
+            }
+            assert_in_range(b.now_ms - began, 490, 502);
+            assert_int_equal(b.n_got, n);
+        }
+        pair_free(&a, &b);
+    }
+}
+
+/* Whoever reads slowly says that it reads, as often as it is to, and only if it does. */
+static void who_is_kept_waiting_is_told_of_progress(void **state)
+{
+    struct end a, b;
+    (void)state;
+    pair_open(&a, &b, &echo_protocol, ALL);
+    b.now_ms = a.now_ms += 1000;
+    assert_false(wire_owes_sign(b.wire, b.now_ms));
+    for (size_t i = 0; i < 5; i++) {
+        send_one(&a, i, 10);
+    }
+    b.takes = 0;
+    converse(&a, &b, ALL, ALL);
+    for (uint64_t progress = 1; progress <= 4; progress++) {
+        assert_true(wire_owes_sign(b.wire, b.now_ms));
+        assert_true(wire_show_progress(b.wire, b.now_ms, progress));
+        assert_false(wire_owes_sign(b.wire, b.now_ms)); /* too soon, and that one has not gone */
+        converse(&a, &b, ALL, ALL);
+        assert_int_equal(wire_take_signs(a.wire), progress > 1); /* one alone is a ping */
+        a.now_ms += 100;
+        b.now_ms += 100;
+        assert_true(wire_owes_sign(b.wire, b.now_ms));
+        assert_false(wire_show_progress(b.wire, b.now_ms, progress)); /* it has not got on */
+    }
+    b.takes = SIZE_MAX;
+    take_events(&b);
+    assert_int_equal(b.n_got, 5);
+    pair_free(&a, &b);
+}
+
+/* --- ends --- */
+
+static void assert_ends(struct end *e, enum end_reason reason, const char *text)
+{
+    assert_true(wire_is_over(e->wire));
+    assert_false(wire_wants_bytes(e->wire));
+    assert_int_equal(wire_end_reason(e->wire), reason);
+    struct ending *ending = wire_take_ending(e->wire);
+    assert_non_null(ending);
+    assert_string_equal(ending->text, text);
+    free(ending);
+}
+
+static void feed_frame(struct end *e, enum echo_kind kind, const void *payload, size_t size)
+{
+    struct buffer b;
+    buffer_init(&b);
+    echo_frame(&b, kind, payload, size);
+    feed(e, b.data, b.used, ALL);
+    buffer_fini(&b);
+}
+
+static void each_end_has_its_reason(void **state)
+{
+    struct end a, b;
+    (void)state;
+    pair_open(&a, &b, &echo_protocol, ALL);
+    feed_frame(&a, ECHO_BYE, "I am tired", 10);
+    assert_true(wire_flushes(a.wire));
+    assert_ends(&a, END_CLOSED, "I am tired");
+    wire_end(b.wire, END_DISCONNECT, NULL);
+    wire_end(b.wire, END_BANNED, "later"); /* the first one stays */
+    assert_false(wire_flushes(b.wire));
+    assert_ends(&b, END_DISCONNECT, end_reason_text(END_DISCONNECT));
+    pair_free(&a, &b);
+
+    end_start(&a, &echo_protocol, DIRECTION_INCOMING);
+    feed_frame(&a, ECHO_MESSAGE, "too early", 9);
+    assert_ends(&a, END_HANDSHAKE, "no hello");
+    end_free(&a);
+}
+
+/* The last bytes of one that is over still go. */
+static void what_was_written_goes_after_the_end(void **state)
+{
+    (void)state;
+    for (size_t k = 0; each(k); k++) {
+        struct end a, b;
+        pair_open(&a, &b, each(k), ALL);
+        send_one(&a, 5, 50000);
+        wire_end(a.wire, END_SHUTDOWN, NULL);
+        assert_false(wire_takes(a.wire));
+        converse(&a, &b, 1000, ALL);
+        assert_got(&b, 0, 5, 50000);
+        assert_int_equal(a.done.messages, 1);
+        pair_free(&a, &b);
+    }
+}
+
+/* Memory follows bytes that came, up to a bound, and to a share of what all have. */
+static void the_receive_buffer_is_bounded(void **state)
+{
+    enum { LARGE = 600000 };
+    uint8_t *bytes = calloc(1, LARGE);
+    struct end a, b;
+    (void)state;
+    assert_non_null(bytes);
+    bytes[0] = ECHO_MESSAGE;
+    bytes[2] = LARGE >> 16; /* its first LARGE bytes do not make it whole */
+    bytes[3] = 0xff;
+
+    pair_open(&a, &b, &echo_protocol, ALL);
+    assert_int_equal(feed(&a, bytes, 100, ALL), 100);
+    assert_int_equal(a.room, ROOM);
+    assert_int_equal(feed(&a, bytes, LARGE - 100, ALL), LARGE - 100);
+    assert_in_range(ROOM - a.room, LARGE - 65536, 2 * LARGE);
+    assert_false(wire_is_over(a.wire));
+    pair_free(&a, &b);
+
+    pair_open(&a, &b, &echo_protocol, ALL);
+    a.room = 100000;
+    assert_true(feed(&a, bytes, LARGE, ALL) < 300000);
+    assert_true(wire_is_over(a.wire));
+    assert_int_equal(wire_end_reason(a.wire), END_RESOURCES);
+    wire_close(a.wire);
+    assert_int_equal(a.room, 100000);
+    a.room = ROOM;
+    pair_free(&a, &b);
+    free(bytes);
+}
+
+/* Whoever asks and does not read is not read on. */
+static void answers_that_are_not_read_stop_the_reading(void **state)
+{
+    static uint8_t ping[ECHO_HEAD + 1000] = {ECHO_PING, 0, 0, 1000 >> 8, 1000 & 0xff};
+    (void)state;
+    struct end a, b;
+    pair_open(&a, &b, &echo_protocol, ALL);
+    size_t pings = 0;
+    while (feed(&a, ping, sizeof ping, ALL) == sizeof ping) {
+        assert_true(++pings < 1000);
+    }
+    assert_in_range(pings, 60, 70);
+    assert_false(wire_is_held(a.wire));
+    write_some(&a, &b, ALL);
+    take_events(&a);
+    assert_true(wire_wants_bytes(a.wire));
+    pair_free(&a, &b);
+}
+
+static void throw_garbage(const struct protocol *p, uint64_t seed, bool after_handshake)
+{
+    uint8_t bytes[3000];
+    struct end a, b;
+    end_start(&a, p, DIRECTION_OUTGOING);
+    end_start(&b, p, DIRECTION_INCOMING);
+    if (after_handshake) {
+        converse(&a, &b, ALL, ALL);
+    }
+    b.random = seed;
+    for (int round = 0; round < 20 && !wire_is_over(b.wire); round++) {
+        size_t n = 1 + next_random(&b) % sizeof bytes;
+        for (size_t i = 0; i < n; i++) {
+            bytes[i] = (uint8_t)next_random(&b);
+        }
+        feed(&b, bytes, n, 1 + next_random(&b) % 500);
+        wait_until(&b, b.now_ms + 10);
+        while (write_some(&b, &a, ALL)) {
+        }
+    }
+    assert_true(b.n_got <= LOG_MAX / 2);
+    end_free(&a);
+    end_free(&b);
+}
+
+static void garbage_does_no_harm(void **state)
+{
+    (void)state;
+    for (size_t k = 0; each(k); k++) {
+        for (uint64_t seed = 1; seed <= 200; seed++) {
+            throw_garbage(each(k), seed, seed % 2 == 0);
+        }
+    }
+}
+
+/* --- streams --- */
+
+/* The key that two ends with their random numbers agree upon. */
+static void common_key(const struct end *a, const struct end *b, uint8_t key[XOR_KEY])
+{
+    const struct end *ends[2] = {a, b};
+    memset(key, 0, XOR_KEY);
+    for (int i = 0; i < 2; i++) {
+        struct end fresh = {.random = 11 + (uint64_t)i};
+        uint64_t number = next_random(&fresh);
+        uint8_t own[XOR_KEY];
+        memcpy(own, &number, sizeof own);
+        for (int k = 0; k < XOR_KEY; k++) {
+            key[k] ^= own[k];
+        }
+        assert_ptr_equal(ends[i]->protocol, &echo_xor_protocol);
+    }
+}
+
+/* Bytes of the session itself never lie open, and its first ones wait for the stream's handshake. */
+static void a_stream_lies_between(void **state)
+{
+    static const char text[] = "the session's own bytes";
+    struct end a, b;
+    struct iovec iov[1];
+    (void)state;
+    end_start(&a, &echo_xor_protocol, DIRECTION_OUTGOING);
+    assert_int_equal(wire_output(a.wire, iov, 1), 1);
+    assert_int_equal(iov[0].iov_len, XOR_KEY);
+    end_start(&b, &echo_xor_protocol, DIRECTION_INCOMING);
+    converse(&a, &b, ALL, ALL);
+    struct message m = {.kind = ECHO_MESSAGE, .scope = SCOPE_FULL, .parcel = parcel_new(text, sizeof text)};
+    assert_true(wire_takes(a.wire));
+    wire_send(a.wire, a.now_ms, &m, 1);
+    assert_int_equal(wire_output(a.wire, iov, 1), 1);
+    assert_null(memmem(iov[0].iov_base, iov[0].iov_len, text, sizeof text));
+    converse(&a, &b, ALL, ALL);
+    assert_memory_equal(b.got[0]->bytes, text, sizeof text);
+    pair_free(&a, &b);
+}
+
+/* The last byte of its handshake and the first data come together. */
+static void handshake_and_data_come_in_one_read(void **state)
+{
+    (void)state;
+    for (size_t before = 0; before <= XOR_KEY; before++) {
+        struct end a, b;
+        struct buffer all = {0};
+        uint8_t key[XOR_KEY];
+        end_start(&a, &echo_xor_protocol, DIRECTION_OUTGOING);
+        end_start(&b, &echo_xor_protocol, DIRECTION_INCOMING);
+        common_key(&a, &b, key);
+        struct iovec iov[1];
+        wire_output(a.wire, iov, 1);
+        buffer_add(&all, iov[0].iov_base, XOR_KEY);
+        struct buffer plain = {0};
+        static const uint8_t hello[ECHO_HELLO_SIZE] = {[7] = 100, [8] = 1};
+        echo_frame(&plain, ECHO_HELLO, hello, sizeof hello);
+        echo_frame(&plain, ECHO_MESSAGE, "abc", 3);
+        xor_frame(&all, key, XOR_DATA, plain.data, plain.used);
+        assert_int_equal(feed(&b, all.data, before, ALL), before);
+        assert_int_equal(feed(&b, all.data + before, all.used - before, ALL), all.used - before);
+        assert_int_equal(b.online, 1);
+        assert_int_equal(b.n_got, 1);
+        assert_memory_equal(b.got[0]->bytes, "abc", 3);
+        buffer_fini(&all);
+        buffer_fini(&plain);
+        pair_free(&a, &b);
+    }
+}
+
+/* What the stream itself answers. */
+static void a_stream_writes_while_it_reads(void **state)
+{
+    struct end a, b;
+    struct buffer ping = {0};
+    struct iovec iov[1];
+    uint8_t key[XOR_KEY];
+    (void)state;
+    pair_open(&a, &b, &echo_xor_protocol, ALL);
+    common_key(&a, &b, key);
+    xor_frame(&ping, key, XOR_PING, (const uint8_t *)"?", 1);
+    size_t one = ping.used;
+    assert_int_equal(feed(&a, ping.data, one, 1), one);
+    assert_int_equal(wire_output(a.wire, iov, 1), 1);
+    assert_int_equal(iov[0].iov_len, one);
+    assert_int_equal(*(const uint8_t *)iov[0].iov_base, XOR_PONG);
+    size_t pings = 1;
+    for (; feed(&a, ping.data, one, ALL) == one; pings++) {
+        assert_true(pings < 100000); /* one that pings and does not read is not read on */
+    }
+    converse(&a, &b, ALL, ALL);
+    send_one(&b, 1, 10);
+    converse(&a, &b, ALL, ALL);
+    assert_got(&a, 0, 1, 10);
+    buffer_fini(&ping);
+    pair_free(&a, &b);
+}
+
+/* What came before the failure is valid; what comes after it is not read. */
+static void a_failure_comes_after_what_was_before(void **state)
+{
+    (void)state;
+    for (size_t step = 1; step < 200; step += 13) {
+        struct end a, b;
+        pair_open(&a, &b, &echo_xor_protocol, ALL);
+        send_one(&a, 1, 30);
+        send_one(&a, 2, 30);
+        send_one(&a, 3, 30);
+        while (write_some(&a, &b, ALL)) {
+        }
+        struct iovec iov;
+        assert_int_equal(buffer_iovec(&b.came, &iov, 1), 1);
+        ((uint8_t *)iov.iov_base)[iov.iov_len / 3 * 2 - 3] ^= 1; /* near the end of the second */
+        b.takes = 0;
+        converse(&a, &b, ALL, step);
+        assert_false(wire_is_over(b.wire)); /* the first was not taken yet */
+        b.takes = SIZE_MAX;
+        converse(&a, &b, ALL, step);
+        assert_int_equal(b.n_got, 1);
+        assert_got(&b, 0, 1, 30);
+        assert_true(wire_is_over(b.wire));
+        assert_int_equal(wire_end_reason(b.wire), END_BAD_INPUT);
+        pair_free(&a, &b);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(messages_pass_whole_and_in_order),
+        cmocka_unit_test(each_cut_of_the_bytes_is_the_same),
+        cmocka_unit_test(an_event_that_is_not_taken_stops_the_reading),
+        promise_test("P22", what_did_not_go_whole_comes_back),
+        promise_test("P22", what_cannot_be_said_is_told),
+        cmocka_unit_test(a_peer_that_reads_nothing_is_given_little),
+        cmocka_unit_test(a_handshake_has_its_time),
+        cmocka_unit_test(a_silent_peer_is_given_up),
+        promise_test("P32", but_not_if_its_messages_are_not_taken),
+        cmocka_unit_test(a_pair_that_answers_lives_on),
+        cmocka_unit_test(a_probe_asks_for_bytes),
+        cmocka_unit_test(a_peer_may_send_at_its_rate),
+        cmocka_unit_test(who_is_kept_waiting_is_told_of_progress),
+        cmocka_unit_test(each_end_has_its_reason),
+        cmocka_unit_test(what_was_written_goes_after_the_end),
+        promise_test("P3", the_receive_buffer_is_bounded),
+        promise_test("P3", answers_that_are_not_read_stop_the_reading),
+        cmocka_unit_test(garbage_does_no_harm),
+        cmocka_unit_test(a_stream_lies_between),
+        cmocka_unit_test(handshake_and_data_come_in_one_read),
+        cmocka_unit_test(a_stream_writes_while_it_reads),
+        cmocka_unit_test(a_failure_comes_after_what_was_before),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
