@@ -39,6 +39,13 @@ FAULTS = [
         "base/a.c": '#include "base/a.h"\nint c(void);\nint a(void)\n{\n    return c();\n}\n',
         "base/b.c": '#include "base/b.h"\nint b(void)\n{\n    return 1;\n}\n'}),
     ("check_rules.py", "layer: base must not include peers", {"base/a.h": '#include "peers/c.h"\nint a(void);\n'}),
+    ("check_rules.py", "wire/d.c:1: layer: wire is pure and must not include poll.h", {"wire/d.c": "#include <poll.h>\n"}),
+    ("check_rules.py", "wire/d.c:1: layer: wire is pure and must not include queue/bell.h", {
+        "wire/d.c": '#include "queue/bell.h"\n'}),
+    ("check_rules.py", "protocol/e.c:1: layer: protocol is pure and must not include base/clock.h", {
+        "protocol/e.c": '#include "base/clock.h"\n'}),
+    ("check_rules.py", "protocol/e.c:2: layer: protocol is pure and must not call randombytes_buf", {
+        "protocol/e.c": "#include <sodium.h>\nvoid e(void *p) { randombytes_buf(p, 1); }\n"}),
     ("check_rules.py", "base/a.c:4: dialect: no braces: if", {"base/a.c": function("    if (a())\n        return 2;\n")}),
     ("check_rules.py", "dialect: no braces: else", {"base/a.c": function("    if (a()) {\n    } else\n        a();\n")}),
     ("check_rules.py", "dialect: no braces: for", {"base/a.c": function("    for (;;)\n        a();\n")}),

@@ -83,7 +83,9 @@ static __attribute__((noinline)) void note_change(struct wire *w, const struct s
         break;
     case SESSION_READY:
         note_peer(w, &w->online, &ev->peer);
-        w->is_ready |= w->online != NULL;
+        if (w->online) {
+            w->is_ready = true;
+        }
         break;
     case SESSION_REJECTED:
     case SESSION_ENDED:
