@@ -35,7 +35,7 @@ static bool take_controls(struct connection *c, int64_t now)
 {
     struct message m;
     bool any = false;
-    while (mailbox_take_control(c->outbound, &m, 1) == 1) {
+    while (queue_take_one(c->outbound_control, &m)) {
         any = true;
         switch ((enum connection_control)m.type) {
         case CONNECTION_CLOSE:
@@ -58,7 +58,7 @@ static bool take_controls(struct connection *c, int64_t now)
 static void leave(struct connection *c, int64_t now)
 {
     bool sends = wire_is_ready(c->wire) && !wire_output_stopped(c->wire);
-    if (now < c->leave_by && sends && (!mailbox_empty(c->outbound) || wire_has_output(c->wire))) {
+    if (now < c->leave_by && sends && (!queue_empty(c->outbound) || wire_has_output(c->wire))) {
         return;
     }
     c->flushes = now < c->leave_by;
@@ -70,7 +70,7 @@ static void leave(struct connection *c, int64_t now)
 static bool is_asked(const void *self)
 {
     const struct connection *c = self;
-    return !mailbox_empty_control(c->outbound);
+    return !queue_empty(c->outbound_control);
 }
 
 static void start_dial(const struct connection *c, struct dial *d)
@@ -123,7 +123,7 @@ static bool is_busy(const void *self)
     if (transfer_held(c) || is_asked(c)) {
         return true;
     }
-    return wire_is_ready(w) && !wire_output_stopped(w) && !wire_has_output(w) && !mailbox_empty(c->outbound);
+    return wire_is_ready(w) && !wire_output_stopped(w) && !wire_has_output(w) && !queue_empty(c->outbound);
 }
 
 static int64_t deadline_of(const struct connection *c)
@@ -142,20 +142,20 @@ static int64_t deadline_of(const struct connection *c)
 }
 
 /* Nothing has come for a while: others may have what this thread keeps. Outbound's memory is the controller's
- * to give back, as its writer. MSG_RESTS is posted only while the control lane is empty, so that MSG_ENDED
+ * to give back, as its writer. MSG_RESTS is posted only while the control queue is empty, so that MSG_ENDED
  * always has room. If the controller has left anything in inbound, all this is tried once more after a while.
  */
 static void trim(struct connection *c)
 {
-    pool_rest();
+    pool_trim();
     thread_trim_stack();
-    if (!mailbox_rest(c->inbound) || !mailbox_empty_control(c->inbound)) {
+    if (!queue_trim(c->inbound) || !queue_empty(c->inbound_control)) {
         c->busy_ms = clock_ms();
         return;
     }
     if (c->outbound_used) {
         struct message m = {.type = MSG_RESTS, .peer = c->terms.ref};
-        mailbox_post_control(c->inbound, &m);
+        queue_post_and_wake(c->inbound_control, &m);
     }
     c->outbound_used = false;
     c->is_trimmed = true;
@@ -269,12 +269,12 @@ static bool is_handed_over(const void *self)
 static void hand_over(struct connection *c)
 {
     transfer_events(c, clock_ms());
-    mailbox_wake(c->inbound);
+    queue_wake(c->inbound);
     while (wire_is_held(c->wire)) {
         worker_sleep(&c->worker, is_handed_over, NULL, 0, WORKER_NEVER);
         transfer_events(c, clock_ms());
     }
-    mailbox_wake(c->inbound);
+    queue_wake(c->inbound);
 }
 
 /* The last message: after it the controller may free the connection as soon as the thread has returned. */
@@ -286,7 +286,7 @@ static void post_ended(struct connection *c)
     }
     struct message m = {
         .type = MSG_ENDED, .peer = c->terms.ref, .end.reason = wire_end_reason(c->wire), .ending = ending};
-    mailbox_post_control(c->inbound, &m);
+    queue_post_and_wake(c->inbound_control, &m);
 }
 
 static void run(void *self)
@@ -302,7 +302,7 @@ static void run(void *self)
         flush_and_close(c);
     }
     struct wire_done unsent = wire_close(c->wire);
-    mailbox_done(c->outbound, unsent.messages, unsent.bytes);
+    queue_done(c->outbound, unsent.messages, unsent.bytes);
     hand_over(c);
     post_ended(c);
 }
@@ -323,35 +323,48 @@ static int64_t wall_clock(void *context)
     return clock_wall_ms();
 }
 
-static bool make_mailboxes(struct connection *c)
+static bool make_queues(struct connection *c)
 {
     const struct limits *l = &c->terms.node->limits;
-    struct mailbox_terms out = {
-        .parcels = l->queue_parcels,
-        .bytes = l->queue_bytes,
-        .controls = OUTBOUND_CONTROLS,
-        .reader_bell = &c->worker.bell,
-        .writer_bell = c->terms.controller_bell,
-    };
-    struct mailbox_terms in = {
-        .parcels = INBOUND_PARCELS,
-        .bytes = INBOUND_BYTES,
-        .controls = INBOUND_CONTROLS,
-        .reader_bell = c->terms.controller_bell,
-        .writer_bell = &c->worker.bell,
-        .ready = c->terms.ready,
-        .name = c->terms.ref,
-    };
+    struct bell *own = &c->worker.bell, *controllers = c->terms.controller_bell;
+    struct queue_config out = {.messages = l->queue_parcels,
+                               .bytes = l->queue_bytes,
+                               .reader_bell = own,
+                               .writer_bell = controllers};
+    struct queue_config out_control = {.messages = OUTBOUND_CONTROLS, .reader_bell = own};
+    struct queue_config in = {.messages = INBOUND_PARCELS,
+                              .bytes = INBOUND_BYTES,
+                              .reader_bell = controllers,
+                              .writer_bell = own,
+                              .list = c->terms.nonempty,
+                              .ref = c->terms.ref};
+    struct queue_config in_control = {.messages = INBOUND_CONTROLS,
+                                      .reader_bell = controllers,
+                                      .list = c->terms.nonempty,
+                                      .ref = c->terms.ref};
+    c->outbound = queue_new(&out);
+    c->outbound_control = queue_new(&out_control);
+    c->inbound = queue_new(&in);
+    c->inbound_control = queue_new(&in_control);
+    return c->outbound && c->outbound_control && c->inbound && c->inbound_control;
+}
 
-    c->outbound = mailbox_new(&out);
-    c->inbound = mailbox_new(&in);
-    return c->outbound && c->inbound;
+static void free_told(void *context, struct message *m)
+{
+    (void)context;
+    if (m->type == MSG_MET || m->type == MSG_ONLINE) {
+        free(m->terms);
+    } else if (m->type == MSG_ENDED) {
+        free(m->ending);
+    }
 }
 
 static void destroy(struct connection *c)
 {
-    mailbox_free(c->outbound, NULL, NULL);
-    mailbox_free(c->inbound, NULL, NULL);
+    queue_free(c->outbound, NULL, NULL);
+    queue_free(c->outbound_control, NULL, NULL);
+    queue_free(c->inbound, NULL, NULL);
+    queue_free(c->inbound_control, free_told, NULL);
     worker_fini(&c->worker);
     free(c);
 }
@@ -413,7 +426,7 @@ struct connection *connection_start(const struct connection_terms *terms)
 {
     struct connection *c = make(terms);
     if (c) {
-        if (worker_open(&c->worker) == 0 && make_mailboxes(c) &&
+        if (worker_open(&c->worker) == 0 && make_queues(c) &&
             worker_start(&c->worker, "kith-peer", STACK_BYTES, run, c) == 0) {
             return c;
         }
@@ -425,14 +438,24 @@ struct connection *connection_start(const struct connection_terms *terms)
     return NULL;
 }
 
-struct mailbox *connection_outbound(struct connection *c)
+struct queue *connection_outbound(struct connection *c)
 {
     return c->outbound;
 }
 
-struct mailbox *connection_inbound(struct connection *c)
+struct queue *connection_outbound_control(struct connection *c)
+{
+    return c->outbound_control;
+}
+
+struct queue *connection_inbound(struct connection *c)
 {
     return c->inbound;
+}
+
+struct queue *connection_inbound_control(struct connection *c)
+{
+    return c->inbound_control;
 }
 
 struct connection_counts connection_counts(const struct connection *c)
@@ -450,7 +473,7 @@ void connection_free(struct connection *c, void (*discard)(void *context, struct
     struct message m;
     worker_join(&c->worker);
     wire_fini(c->wire, discard, context);
-    while (mailbox_drop_oldest(c->outbound, &m)) {
+    while (queue_drop_oldest(c->outbound, &m)) {
         discard(context, &m);
     }
     destroy(c);

@@ -1,15 +1,15 @@
 /* A connection: the actor that speaks with one peer.
  *
  * Its thread dials (or takes an accepted socket), runs the protocol's session, and sleeps in poll(2) on the
- * socket and on its bell. It has two mailboxes: *outbound*, which the controller writes and it reads, and
- * *inbound*, which it writes and the controller reads. It owns the socket, the session and every buffer; it
- * shares nothing else but a few counters.
+ * socket and on its bell. It has two queues each way, data and control: *outbound*, which the controller
+ * writes and it reads, and *inbound*, which it writes and the controller reads. It owns the socket, the
+ * session and every buffer; it shares nothing else but a few counters.
  *
- * On inbound the connection posts, on the control lane, MSG_MET and MSG_ONLINE once, MSG_ALIVE if it is
+ * On inbound the connection posts, on the control queue, MSG_MET and MSG_ONLINE once, MSG_ALIVE if it is
  * asked, MSG_RESTS whenever it has taken something from outbound and nothing has come or gone for a second
- * since, and MSG_ENDED as its very last message; on the data lane MSG_PEER, in the order of the wire,
- * MSG_CREDIT and MSG_LOST. The control lane is read ahead of the data lane, so MSG_ENDED may be taken before
- * a MSG_PEER that was posted earlier. All of them bear the connection's ref (connection/events.h). */
+ * since, and MSG_ENDED as its very last message; on the data queue MSG_PEER, in the order of the wire,
+ * MSG_CREDIT and MSG_LOST. The control queue is read ahead of the data queue, so MSG_ENDED may be taken
+ * before a MSG_PEER that was posted earlier. All of them bear the connection's ref (connection/events.h). */
 #ifndef KITH_CONNECTION_CONNECTION_H
 #define KITH_CONNECTION_CONNECTION_H
 
@@ -19,9 +19,10 @@
 #include "base/log.h"
 #include "connection/events.h"
 #include "protocol/protocol.h"
-#include "queue/mailbox.h"
+#include "queue/nonempty_list.h"
+#include "queue/queue.h"
 
-/* What the controller may ask on outbound's control lane. */
+/* What the controller may ask on outbound's control queue. */
 enum connection_control {
     CONNECTION_CLOSE,   /* end */
     CONNECTION_CONSENT, /* answers MSG_MET of a connection that dials: it goes on */
@@ -48,16 +49,16 @@ struct connection_terms {
      * place. On the connection's thread; the context outlives the connection. */
     uint64_t (*digest)(const void *context, uint32_t kind, const struct parcel *p);
     const void *digest_context;
-    struct bell *controller_bell; /* rung when inbound has something, and when outbound has room; outlives
-                                     the connection */
-    struct ready *ready;          /* where inbound lists itself; outlives the connection */
+    struct bell *controller_bell;   /* rung when inbound has something, and when outbound has room; outlives
+                                       the connection */
+    struct nonempty_list *nonempty; /* where both inbound queues list themselves; outlives the connection */
     /* Bytes that the receive buffers of all connections may still grow by, beyond the small one that each
      * has; outlives the connection. */
     _Atomic int64_t *receive_room;
     const struct log_sink *log; /* outlives the connection */
     /* The queue that what comes from the peer goes to in the end; outlives the connection. Its progress is a
      * sign for the peer that we get on. NULL for none. */
-    const struct mailbox *destination;
+    const struct queue *destination;
 };
 
 struct connection;
@@ -71,9 +72,11 @@ struct connection_counts {
  * thread. Takes terms->fd, also on failure. NULL if threads, descriptors or memory are short. */
 struct connection *connection_start(const struct connection_terms *terms);
 
-/* Any thread, between start and free; none blocks. The mailboxes live as long as the connection. */
-struct mailbox *connection_outbound(struct connection *c);
-struct mailbox *connection_inbound(struct connection *c);
+/* Any thread, between start and free; none blocks. The queues live as long as the connection. */
+struct queue *connection_outbound(struct connection *c);
+struct queue *connection_outbound_control(struct connection *c);
+struct queue *connection_inbound(struct connection *c);
+struct queue *connection_inbound_control(struct connection *c);
 struct connection_counts connection_counts(const struct connection *c);
 
 /* The controller's thread, after it has taken MSG_ENDED and everything else from inbound. Joins the thread,

@@ -1,5 +1,5 @@
 /* What the files of the connection actor share. All of it belongs to the connection's own thread, but for the
- * worker, the mailboxes and the counters. No function blocks. `now` is of clock_ms. */
+ * worker, the queues and the counters. No function blocks. `now` is of clock_ms. */
 #ifndef KITH_CONNECTION_PRIVATE_H
 #define KITH_CONNECTION_PRIVATE_H
 
@@ -10,7 +10,7 @@
 struct connection {
     struct connection_terms terms;
     struct worker worker;
-    struct mailbox *outbound, *inbound;
+    struct queue *outbound, *outbound_control, *inbound, *inbound_control;
     _Atomic uint64_t bytes_in, bytes_out, parcels_in, parcels_out;
 
     struct wire *wire;      /* lies behind this struct */

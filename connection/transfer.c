@@ -1,4 +1,4 @@
-/* Between the socket, the wire and the two mailboxes. */
+/* Between the socket, the wire and the queues. */
 #include <errno.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
@@ -21,7 +21,7 @@ void transfer_tune(int fd)
     int on = 1, unsent = UNSENT_MAX;
     /* Batches are made in the out buffer; the kernel must not hold them back. */
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    /* And not much more than the peer's window is to wait there: what is in the mailbox can still be dropped,
+    /* And not much more than the peer's window is to wait there: what is in the queue can still be dropped,
      * and what a growing buffer of ours takes would pass for a sign that a stalled peer moves. */
     setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
 }
@@ -39,7 +39,7 @@ static inline void count(_Atomic uint64_t *counter, uint64_t more)
 static void give_back(struct connection *c, struct wire_done done)
 {
     if (done.messages > 0) {
-        mailbox_done(c->outbound, done.messages, done.bytes);
+        queue_done(c->outbound, done.messages, done.bytes);
     }
 }
 
@@ -60,7 +60,7 @@ bool transfer_flush(struct connection *c)
     }
     count(&c->bytes_out, (uint64_t)n);
     if (wire_carries(c->wire)) {
-        mailbox_getting_on(c->outbound, (uint64_t)n);
+        queue_getting_on(c->outbound, (uint64_t)n);
     }
     struct wire_done done = wire_written(c->wire, (size_t)n);
     count(&c->parcels_out, done.messages);
@@ -68,14 +68,14 @@ bool transfer_flush(struct connection *c)
     return true;
 }
 
-/* Only what the socket takes is taken from the mailbox: what stays there can still be dropped if the peer
+/* Only what the socket takes is taken from the queue: what stays there can still be dropped if the peer
  * stalls. */
 static bool take(struct connection *c, int64_t now)
 {
     struct message messages[WIRE_SEND_MAX];
     bool any = false;
-    while (!mailbox_empty(c->outbound) && wire_takes(c->wire)) {
-        size_t n = mailbox_take(c->outbound, messages, WIRE_SEND_MAX);
+    while (!queue_empty(c->outbound) && wire_takes(c->wire)) {
+        size_t n = queue_take(c->outbound, messages, WIRE_SEND_MAX);
         if (n == 0) {
             break;
         }
@@ -100,7 +100,7 @@ void transfer_watch(struct connection *c)
         return;
     }
     if (left < c->unacknowledged) {
-        mailbox_getting_on(c->outbound, 1);
+        queue_getting_on(c->outbound, 1);
     }
     c->unacknowledged = left;
 }
@@ -133,26 +133,26 @@ static size_t receive(struct connection *c, uint8_t *to, size_t most)
  * would tell it. */
 static void note_signs(struct connection *c)
 {
-    mailbox_sign(c->outbound);
-    if (mailbox_wants_room(c->outbound)) {
-        mailbox_wake(c->inbound);
+    queue_sign(c->outbound);
+    if (queue_wants_room(c->outbound)) {
+        queue_wake(c->inbound);
     }
 }
 
-/* There is always room for the control lane's few. */
+/* There is always room for the few of the control queue. */
 static bool post(struct connection *c, const struct message *m)
 {
     if (m->type == MSG_PEER) {
-        if (mailbox_post(c->inbound, m) != MAILBOX_OK) {
+        if (!queue_post(c->inbound, m)) {
             return false;
         }
         count(&c->parcels_in, 1);
         return true;
     }
     if (m->type == MSG_CREDIT || m->type == MSG_LOST) {
-        return mailbox_post(c->inbound, m) == MAILBOX_OK;
+        return queue_post(c->inbound, m);
     }
-    mailbox_post_control(c->inbound, m);
+    queue_post_and_wake(c->inbound_control, m);
     return true;
 }
 
@@ -178,7 +178,7 @@ bool transfer_held(struct connection *c)
     if (!wire_is_held(c->wire) || !transfer_events(c, clock_ms())) {
         return false;
     }
-    mailbox_wake(c->inbound);
+    queue_wake(c->inbound);
     return true;
 }
 
@@ -217,7 +217,7 @@ bool transfer_in(struct connection *c, int64_t now)
         any |= wire_has_buffer(c->wire) ? receive_more(c, now) : receive_little(c, now);
     }
     if (any) {
-        mailbox_wake(c->inbound);
+        queue_wake(c->inbound);
     }
     return any;
 }
@@ -225,9 +225,9 @@ bool transfer_in(struct connection *c, int64_t now)
 /* While inbound waits behind the application, the application's steps are the peer's as well. */
 static uint64_t progress_of(const struct connection *c)
 {
-    const struct mailbox *destination = c->terms.destination;
-    return mailbox_progress(c->inbound) + mailbox_signs(c->inbound) +
-           (destination ? mailbox_progress(destination) : 0);
+    const struct queue *destination = c->terms.destination;
+    return queue_progress(c->inbound) + queue_signs(c->inbound) +
+           (destination ? queue_progress(destination) : 0);
 }
 
 bool transfer_progress(struct connection *c, int64_t now)

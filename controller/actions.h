@@ -9,7 +9,7 @@
 #include "connection/events.h"
 #include "controller/events.h"
 #include "peers/book.h"
-#include "queue/outlet.h"
+#include "queue/stall_gate.h"
 
 /* Time, as the core is given it. */
 struct moment {

@@ -56,7 +56,7 @@ bool controller_takes(const struct controller *c, struct peer_ref peer);
 /* True while anything waits for room: those messages, or what the service says to a peer. */
 bool controller_waits(const struct controller *c);
 
-/* Tries again what waits for room. To be called when a reader has made room, and at the outlet_deadline of
+/* Tries again what waits for room. To be called when a reader has made room, and at the stall_gate_deadline of
  * what waits, which controller_deadline does not count in. */
 void controller_retry(struct controller *c, struct moment now);
 

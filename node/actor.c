@@ -46,14 +46,14 @@ struct moment actor_now(void)
 
 /* --- the loop --- */
 
-static bool take_controls(struct actor *a, struct mailbox *from, struct moment now)
+static bool take_controls(struct actor *a, struct queue *from, struct moment now)
 {
-    struct message messages[CONTROLS_AT_ONCE];
-    size_t n = mailbox_take_control(from, messages, CONTROLS_AT_ONCE);
+    struct message m;
+    int n = 0;
 
-    for (size_t i = 0; i < n; i++) {
-        a->n_naming -= messages[i].type == MSG_NAMES;
-        controller_handle(a->core, now, &messages[i]);
+    for (; n < CONTROLS_AT_ONCE && queue_take_one(from, &m); n++) {
+        a->n_naming -= m.type == MSG_NAMES;
+        controller_handle(a->core, now, &m);
     }
     return n > 0;
 }
@@ -80,7 +80,7 @@ static bool take_app(struct actor *a, struct moment now)
 
 static bool app_is_quiet(const struct actor *a)
 {
-    return batch_is_empty(&a->app) && mailbox_empty(a->to_network);
+    return batch_is_empty(&a->app) && queue_empty(a->to_network);
 }
 
 static void drop_at_end(void *context, struct message *m)
@@ -99,13 +99,13 @@ static void drain_to_network(struct actor *a)
     uint32_t left;
     uint64_t bytes;
 
-    mailbox_close(a->to_network);
+    queue_close(a->to_network);
     batch_drop(&a->app, a->to_network, drop_at_end, a);
     for (;;) {
-        mailbox_fill(a->to_network, &left, &bytes);
+        queue_fill(a->to_network, &left, &bytes);
         if (left == 0)
             return;
-        if (mailbox_drop_oldest(a->to_network, &m))
+        if (queue_drop_oldest(a->to_network, &m))
             drop_at_end(a, &m);
         else
             sched_yield(); /* it was let in, and is not yet there: its writer is between its two steps */
@@ -132,7 +132,7 @@ static void try_quit(struct actor *a, struct moment now)
         a->quit_by = now.ms + QUIT_DRAIN_MS;
     a->quitting = true;
     if (now.ms < a->quit_by &&
-        !(app_is_quiet(a) && mailbox_empty(a->commands) && wants_app(a) && !controller_has_sends(a->core)))
+        !(app_is_quiet(a) && queue_empty(a->commands) && wants_app(a) && !controller_has_sends(a->core)))
         return;
     quit = calloc(1, sizeof *quit);
     if (!quit) {
@@ -172,7 +172,7 @@ static bool tick(struct actor *a, struct moment now)
 
 static bool nothing_to_do(const struct actor *a)
 {
-    return links_idle(a) && mailbox_empty(a->control) && mailbox_empty(a->commands) &&
+    return links_idle(a) && queue_empty(a->control) && queue_empty(a->commands) &&
            (!wants_app(a) || app_is_quiet(a)) && (a->quitting || !asked_to_end(a));
 }
 
@@ -253,16 +253,16 @@ static bool on_accepted(void *context, struct accepted *accepted)
     struct actor *a = context;
     struct message m = {.type = MSG_ACCEPTED, .accepted = accepted};
 
-    return !asked_to_end(a) && mailbox_post_control(a->control, &m) == MAILBOX_OK;
+    return !asked_to_end(a) && queue_post_and_wake(a->control, &m);
 }
 
 void actor_answer(struct actor *a, const struct message *m)
 {
-    enum mailbox_result r = mailbox_post_control(a->control, m);
+    bool posted = queue_post_and_wake(a->control, m);
 
     /* The core waits for each: one that was lost would keep it from saving, or from ending, for ever. */
-    assert(r == MAILBOX_OK);
-    (void)r;
+    assert(posted);
+    (void)posted;
 }
 
 static void on_seeds(void *context, struct seed_report *report)
@@ -293,27 +293,20 @@ static bool make_queues(struct actor *a)
     const struct limits *l = &a->config.terms.limits;
     /* Room for all that may be under way: the listener, the actor and the core see to it that there is no
      * more of each. */
-    struct mailbox_terms control = {.parcels = 1,
-                                    .bytes = 1,
-                                    .controls = l->pending + ANSWERS + NAMES_MOST,
-                                    .many_writers = true,
-                                    .reader_bell = &a->bell};
-    struct mailbox_terms commands = {.parcels = 1,
-                                     .bytes = 1,
-                                     .controls = COMMANDS,
-                                     .many_writers = true,
-                                     .reader_bell = &a->bell,
-                                     .writer_bell = &a->command_bell};
-    struct mailbox_terms to = {.parcels = l->queue_parcels,
-                               .bytes = l->queue_bytes,
-                               .many_writers = true,
-                               .reader_bell = &a->bell,
-                               .writer_bell = &a->room_bell};
-    struct mailbox_terms from = {.parcels = l->queue_parcels,
-                                 .bytes = l->queue_bytes,
-                                 .controls = EVENTS,
-                                 .reader_bell = &a->app_bell,
-                                 .writer_bell = &a->bell};
+    struct queue_config control = {
+        .messages = l->pending + ANSWERS + NAMES_MOST, .many_writers = true, .reader_bell = &a->bell};
+    struct queue_config commands = {
+        .messages = COMMANDS, .many_writers = true, .reader_bell = &a->bell, .writer_bell = &a->command_bell};
+    struct queue_config to = {.messages = l->queue_parcels,
+                              .bytes = l->queue_bytes,
+                              .many_writers = true,
+                              .reader_bell = &a->bell,
+                              .writer_bell = &a->room_bell};
+    struct queue_config from = {.messages = l->queue_parcels,
+                                .bytes = l->queue_bytes,
+                                .reader_bell = &a->app_bell,
+                                .writer_bell = &a->bell};
+    struct queue_config events = {.messages = EVENTS, .reader_bell = &a->app_bell, .writer_bell = &a->bell};
 
     if (bell_init(&a->bell) < 0 || bell_init(&a->app_bell) < 0 || bell_init(&a->room_bell) < 0 ||
         bell_init(&a->command_bell) < 0)
@@ -321,21 +314,22 @@ static bool make_queues(struct actor *a)
     atomic_init(&a->receive_room, (int64_t)l->receive_bytes);
     a->most_links = controller_most_slots(&a->config);
     a->links = calloc(a->most_links, sizeof *a->links);
-    a->control = mailbox_new(&control);
-    a->commands = mailbox_new(&commands);
-    a->to_network = mailbox_new(&to);
-    a->from_network = mailbox_new(&from);
-    a->from_outlet.mailbox = a->from_network;
+    a->control = queue_new(&control);
+    a->commands = queue_new(&commands);
+    a->to_network = queue_new(&to);
+    a->from_network = queue_new(&from);
+    a->events = queue_new(&events);
+    a->from_gate.queue = a->from_network;
     /* Room for all, and for the names of those that have gone, so that to queue one can't fail: a name that
-     * was taken off the ready list and not queued would never be listed again. */
+     * was taken off the list and not queued would never be listed again. */
     a->run_queue.items = calloc(2 * (size_t)a->most_links, sizeof *a->run_queue.items);
     a->run_queue.capacity = 2 * (size_t)a->most_links;
-    a->ready = ready_new(2 * a->most_links); /* names of connections that have gone may still be listed */
+    a->nonempty = nonempty_list_new(4 * a->most_links); /* two queues each; and of those that have gone */
     a->roster = roster_new(a->most_links);
     a->last_event = node_event_new(KITH_ENDED, 0, 0);
     return batch_open(&a->app) && batch_open(&a->held_parcels) && a->links && a->run_queue.items &&
-           a->control && a->commands && a->to_network && a->from_network && a->ready && a->roster &&
-           a->last_event;
+           a->control && a->commands && a->to_network && a->from_network && a->events && a->nonempty &&
+           a->roster && a->last_event;
 }
 
 static bool start_listener(struct actor *a, char *error, size_t error_size)
@@ -446,25 +440,25 @@ static void discard_control(void *context, struct message *m)
     }
 }
 
+static void discard_event(void *context, struct message *m)
+{
+    (void)context;
+    node_event_free(m->event);
+}
+
 static void destroy(struct actor *a)
 {
-    enum take_result r;
-    struct taken t;
-
-    while (a->from_network && (r = actor_take(a, &t)) != TAKE_NOTHING) {
-        if (r == TAKE_PARCEL)
-            parcel_release(t.parcel);
-        else
-            node_event_free(t.event);
-    }
+    if (a->has_event)
+        node_event_free(a->held_event.event);
     controller_free(a->core);
     batch_drop(&a->app, NULL, actor_release, NULL);
     batch_drop(&a->held_parcels, NULL, actor_release, NULL);
-    mailbox_free(a->control, discard_control, NULL);
-    mailbox_free(a->commands, discard_command, NULL);
-    mailbox_free(a->to_network, NULL, NULL);
-    mailbox_free(a->from_network, NULL, NULL);
-    ready_free(a->ready);
+    queue_free(a->control, discard_control, NULL);
+    queue_free(a->commands, discard_command, NULL);
+    queue_free(a->to_network, NULL, NULL);
+    queue_free(a->from_network, NULL, NULL);
+    queue_free(a->events, discard_event, NULL);
+    nonempty_list_free(a->nonempty);
     roster_free(a->roster);
     bell_fini(&a->bell);
     bell_fini(&a->app_bell);

@@ -14,13 +14,12 @@ static bool post_send(struct actor *a, const struct message *m)
 {
     bool is_directed = m->type == MSG_SEND && m->scope == SCOPE_PEER;
 
-    return !(is_directed && roster_is_full(a->roster, m->peer)) &&
-           mailbox_post(a->to_network, m) == MAILBOX_OK;
+    return !(is_directed && roster_is_full(a->roster, m->peer)) && queue_post(a->to_network, m);
 }
 
 static bool post_command(struct actor *a, const struct message *m)
 {
-    return mailbox_post_control(a->commands, m) == MAILBOX_OK;
+    return queue_post_and_wake(a->commands, m);
 }
 
 /* A writer that finds its queue full arms that queue's bell and tries once more. Whoever gets in afterwards
@@ -53,7 +52,7 @@ static enum send_result post_to_network(struct actor *a, const struct message *m
         return SEND_CLOSED;
     r = post_or_arm(a, &a->room_bell, post_send, m);
     if (r == SEND_QUEUED)
-        mailbox_wake(a->to_network);
+        queue_wake(a->to_network);
     return r;
 }
 
@@ -120,14 +119,14 @@ static const struct message *fill_held(struct actor *a)
     if (a->has_event)
         return parcel;
     /* Events second: whatever was posted before that parcel is seen now. */
-    a->has_event = mailbox_take_control(a->from_network, &a->held_event, 1) == 1;
+    a->has_event = queue_take_one(a->events, &a->held_event);
     /* And where there is an event, parcels once more: one may have come before it. Without this look a peer's
      * OFFLINE could overtake its last parcel. If there is none this look must not be: an event and then a
      * parcel may have come meanwhile, and a peer's first parcel would overtake its ONLINE. */
     return a->has_event && !parcel ? held_parcel(a) : parcel;
 }
 
-/* The order of the two lanes is the order of their stamps. */
+/* The order of the two queues is the order of their stamps. */
 static enum take_result give(struct actor *a, const struct message *parcel, struct taken *t)
 {
     if (a->has_event && (!parcel || a->held_event.order < parcel->order)) {
@@ -185,5 +184,5 @@ int actor_fd(const struct actor *a)
 
 void actor_getting_on(struct actor *a)
 {
-    mailbox_getting_on(a->from_network, 1);
+    queue_getting_on(a->from_network, 1);
 }

@@ -47,11 +47,11 @@ static void take_controls(struct actor *a, struct link *l)
 {
     struct message m;
 
-    while (mailbox_take_control(connection_inbound(l->connection), &m, 1) == 1) {
+    while (queue_take_one(connection_inbound_control(l->connection), &m)) {
         if (m.type != MSG_MET) /* the handshake is still under way */
             settle(a, l);
         if (m.type == MSG_RESTS) {
-            mailbox_rest(connection_outbound(l->connection));
+            queue_trim(connection_outbound(l->connection));
             continue;
         }
         if (m.type == MSG_ENDED) {
@@ -62,7 +62,7 @@ static void take_controls(struct actor *a, struct link *l)
     }
 }
 
-/* A new batch is there. MSG_ONLINE was posted before it, on the other lane: it has come by now, and has
+/* A new batch is there. MSG_ONLINE was posted before it, on the other queue: it has come by now, and has
  * decided whether the messages are taken; true if they are. */
 static bool prepare(struct actor *a, struct link *l)
 {
@@ -75,7 +75,7 @@ static bool prepare(struct actor *a, struct link *l)
 /* True if there may be more of it. */
 static bool take_messages(struct actor *a, struct link *l, struct moment now, bool *any)
 {
-    struct mailbox *inbound = connection_inbound(l->connection);
+    struct queue *inbound = connection_inbound(l->connection);
 
     for (int i = 0; i < SHARE; i++) {
         struct message *m;
@@ -84,7 +84,7 @@ static bool take_messages(struct actor *a, struct link *l, struct moment now, bo
             return true;
         m = batch_look(&l->batch, inbound);
         if (!m)
-            return !mailbox_empty(inbound); /* no memory for a batch: it is tried again */
+            return !queue_empty(inbound); /* no memory for a batch: it is tried again */
         *any = true;
         if (l->batch.at == 0 && !prepare(a, l))
             return true;
@@ -105,12 +105,13 @@ static void gone(struct actor *a, struct link *l)
 /* True if something of it is left. */
 static bool serve(struct actor *a, struct link *l, struct moment now, bool *any)
 {
-    mailbox_unlist(connection_inbound(l->connection));
+    queue_unlist(connection_inbound(l->connection));
+    queue_unlist(connection_inbound_control(l->connection));
     take_controls(a, l);
     if (take_messages(a, l, now, any))
         return true;
     take_controls(a, l);
-    if (l->ended && mailbox_empty(connection_inbound(l->connection)))
+    if (l->ended && queue_empty(connection_inbound(l->connection)))
         gone(a, l);
     return false;
 }
@@ -120,7 +121,7 @@ static void collect(struct actor *a)
     struct peer_ref names[NAMES];
     size_t n;
 
-    while ((n = ready_take(a->ready, names, NAMES)) > 0) {
+    while ((n = nonempty_list_take(a->nonempty, names, NAMES)) > 0) {
         for (size_t i = 0; i < n; i++) {
             struct link *l = link_find(a, names[i]);
 
@@ -170,7 +171,7 @@ bool links_run(struct actor *a)
             a->run_queue.items[left++] = a->run_queue.items[i];
         } else {
             l->queued = false;
-            batch_rest(&l->batch);
+            batch_trim(&l->batch);
             any = true;
         }
         if (took)
@@ -187,7 +188,7 @@ bool links_idle(const struct actor *a)
     for (size_t i = 0; i < a->run_queue.n; i++)
         if (controller_takes(a->core, a->run_queue.items[i]))
             return false;
-    return ready_empty(a->ready);
+    return nonempty_list_is_empty(a->nonempty);
 }
 
 void link_free(struct actor *a, struct link *l)

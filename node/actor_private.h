@@ -14,9 +14,9 @@
 #include "node/roster.h"
 #include "seed/fetcher.h"
 
-/* Messages taken from a mailbox together, which costs less than one by one, and handled one by one: where the
- * core will not have the next, the rest waits here. The mailbox's budget is given back when all of them are
- * through; or one by one, if they take long and the mailbox's writer waits for room. */
+/* Messages taken from a queue together, which costs less than one by one, and handled one by one: if the core
+ * will not have the next, the others wait here. The queue's budget is given back when all of them are
+ * through; or one by one, if they take long and the queue's writer waits for room. */
 #define BATCH_MAX 32
 struct batch {
     struct message *messages; /* room for BATCH_MAX, from the pool; NULL before the first */
@@ -31,7 +31,7 @@ struct batch {
 struct link {
     struct connection *connection; /* NULL: the place is free */
     struct peer_ref ref;
-    struct outlet outlet;
+    struct stall_gate gate;
     bool dirty;     /* posted to, and not woken yet */
     bool queued;    /* in run_queue */
     bool ended;     /* MSG_ENDED has come */
@@ -53,16 +53,17 @@ struct actor {
     pthread_t thread;
 
     /* Shared with other threads. */
-    struct bell bell;             /* wakes the controller */
-    struct mailbox *commands;     /* of the application */
-    struct mailbox *control;      /* accepted sockets, seeds, names, saved */
-    struct mailbox *to_network;   /* from the application */
-    struct mailbox *from_network; /* to the application: parcels, and events on the control lane */
-    struct bell app_bell;         /* FromNetwork has something */
-    struct bell room_bell;        /* ToNetwork has room */
+    struct bell bell;           /* wakes the controller */
+    struct queue *commands;     /* of the application */
+    struct queue *control;      /* accepted sockets, seeds, names, saved */
+    struct queue *to_network;   /* from the application */
+    struct queue *from_network; /* to the application: parcels */
+    struct queue *events;       /* and events */
+    struct bell app_bell;       /* FromNetwork has something */
+    struct bell room_bell;      /* ToNetwork has room */
     struct bell command_bell; /* the queue of commands has: with one bell for both, whoever waits for the one
                                  would take the ring that was meant for the other */
-    struct ready *ready;      /* connections whose inbound has something */
+    struct nonempty_list *nonempty; /* connections of which something waits in a queue */
     struct roster *roster;
     _Atomic int64_t receive_room; /* struct connection_terms */
     _Atomic bool closing; /* asked to end: nothing new is taken from the application or the listener */
@@ -78,7 +79,7 @@ struct actor {
     struct ref_list run_queue; /* connections with messages to take */
     struct ref_list dirty;
     struct batch app; /* from to_network */
-    struct outlet from_outlet;
+    struct stall_gate from_gate;
     bool from_dirty;
     int64_t retry_ms;    /* when the core must try again what waits for room */
     uint64_t stamp;      /* order of what goes into FromNetwork */
@@ -117,19 +118,19 @@ void actor_missed(struct actor *a); /* tells of events that found no room, if th
  * the application's once that has ended. */
 struct node_event *actor_missed_event(struct actor *a);
 
-/* batch.c: each for the reader of the mailbox. */
+/* batch.c: each for the reader of the queue. */
 /* Memory for the messages, which batch_look otherwise gets with the first; false if it is short. */
 bool batch_open(struct batch *b);
 /* The next message, which stays in its place until batch_pass; NULL if there is none, or no memory for
  * any. */
-struct message *batch_look(struct batch *b, struct mailbox *from);
-/* It is dealt with: the mailbox's writer is told that we get on, or that there is room. */
-void batch_pass(struct batch *b, struct mailbox *from);
+struct message *batch_look(struct batch *b, struct queue *from);
+/* It is dealt with: the queue's writer is told that we get on, or that there is room. */
+void batch_pass(struct batch *b, struct queue *from);
 bool batch_is_empty(const struct batch *b); /* nothing taken waits to be handled */
-void batch_rest(struct batch *b);           /* gives its memory back while it is empty */
-/* Releases what is left, through `discard`; gives its memory back, and all of its budget to the mailbox that
+void batch_trim(struct batch *b);           /* gives its memory back while it is empty */
+/* Releases what is left, through `discard`; gives its memory back, and all of its budget to the queue that
  * it came from (NULL if that is not used any more). */
-void batch_drop(struct batch *b, struct mailbox *from, void (*discard)(void *context, struct message *m),
+void batch_drop(struct batch *b, struct queue *from, void (*discard)(void *context, struct message *m),
                 void *context);
 
 /* actor_links.c */

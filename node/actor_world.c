@@ -53,7 +53,7 @@ static bool start(struct actor *a, struct peer_ref slot, struct connection_terms
     terms->controller_bell = &a->bell;
     terms->digest = digest;
     terms->digest_context = a->core;
-    terms->ready = a->ready;
+    terms->nonempty = a->nonempty;
     terms->receive_room = &a->receive_room;
     terms->destination = a->from_network;
     terms->log = a->sink;
@@ -61,8 +61,8 @@ static bool start(struct actor *a, struct peer_ref slot, struct connection_terms
     if (!l->connection)
         return false;
     l->ref = slot;
-    l->outlet = (struct outlet){.mailbox = connection_outbound(l->connection),
-                                .least_rate = a->config.terms.limits.slowest};
+    l->gate = (struct stall_gate){.queue = connection_outbound(l->connection),
+                                  .least_rate = a->config.terms.limits.slowest};
     a->n_links++;
     return true;
 }
@@ -118,9 +118,9 @@ static void do_shed(void *world, struct accepted *accepted)
     descriptor_close(accepted->fd);
 }
 
-static void note_wait(struct actor *a, const struct outlet *o)
+static void note_wait(struct actor *a, const struct stall_gate *g)
 {
-    int64_t at = outlet_deadline(o, a->config.terms.timings.stall);
+    int64_t at = stall_gate_deadline(g, a->config.terms.timings.stall);
 
     if (at < a->retry_ms)
         a->retry_ms = at;
@@ -138,13 +138,13 @@ static enum outlet_result do_post(void *world, struct moment now, struct peer_re
         dropped(a, &gone, to, DROP_GONE);
         return OUTLET_DROPPED;
     }
-    r = outlet_post(&l->outlet, m, now.ms, a->config.terms.timings.stall, drop_stalled, a);
+    r = stall_gate_post(&l->gate, m, now.ms, a->config.terms.timings.stall, drop_stalled, a);
     if (r == OUTLET_WAIT)
-        note_wait(a, &l->outlet);
+        note_wait(a, &l->gate);
     if (!l->dirty)
         l->dirty = ref_list_add(&a->dirty, to);
     if (!l->dirty) /* no memory for the list: wake it at once */
-        mailbox_wake(l->outlet.mailbox);
+        queue_wake(l->gate.queue);
     return r;
 }
 
@@ -152,10 +152,10 @@ static void do_waits(void *world, struct peer_ref from, struct peer_ref to)
 {
     struct link *l = link_find(world, from), *other = link_find(world, to);
 
-    if (!l || !other || !other->outlet.moved)
+    if (!l || !other || !other->gate.moved)
         return;
-    mailbox_sign(connection_inbound(l->connection));
-    mailbox_wake(l->outlet.mailbox); /* it sleeps, and is to tell its peer */
+    queue_sign(connection_inbound(l->connection));
+    queue_wake(l->gate.queue); /* it sleeps, and is to tell its peer */
 }
 
 /* Lowered before the bell rings, whose fence then makes a thread that is about to wait see it. */
@@ -174,7 +174,7 @@ static void do_close(void *world, struct peer_ref slot, enum end_reason why, boo
     struct message m = {.type = CONNECTION_CLOSE, .end = {.reason = why, .at_once = at_once}, .peer = slot};
 
     if (l)
-        mailbox_post_control(l->outlet.mailbox, &m);
+        queue_post_and_wake(connection_outbound_control(l->connection), &m);
 }
 
 static void ask(struct actor *a, struct peer_ref slot, enum connection_control what)
@@ -183,7 +183,7 @@ static void ask(struct actor *a, struct peer_ref slot, enum connection_control w
     struct message m = {.type = (uint16_t)what, .peer = slot};
 
     if (l)
-        mailbox_post_control(l->outlet.mailbox, &m);
+        queue_post_and_wake(connection_outbound_control(l->connection), &m);
 }
 
 static void do_consent(void *world, struct peer_ref slot)
@@ -219,9 +219,9 @@ static enum outlet_result do_deliver(void *world, struct moment now, const struc
     enum outlet_result r;
 
     stamped.order = a->stamp;
-    r = outlet_post(&a->from_outlet, &stamped, now.ms, a->config.terms.timings.stall, drop_application, a);
+    r = stall_gate_post(&a->from_gate, &stamped, now.ms, a->config.terms.timings.stall, drop_application, a);
     if (r == OUTLET_WAIT)
-        note_wait(a, &a->from_outlet);
+        note_wait(a, &a->from_gate);
     if (r == OUTLET_POSTED)
         a->stamp++;
     a->from_dirty = true;
@@ -232,7 +232,7 @@ static bool post_event(struct actor *a, struct node_event *e)
 {
     struct message m = {.order = a->stamp, .event = e};
 
-    if (mailbox_post_control(a->from_network, &m) != MAILBOX_OK)
+    if (!queue_post_and_wake(a->events, &m))
         return false;
     a->stamp++;
     return true;
@@ -276,8 +276,8 @@ static void do_measure_node(void *world, struct kith_status *s)
     struct actor *a = world;
     uint64_t bytes;
 
-    mailbox_fill(a->to_network, &s->to_network, &bytes);
-    mailbox_fill(a->from_network, &s->from_network, &bytes);
+    queue_fill(a->to_network, &s->to_network, &bytes);
+    queue_fill(a->from_network, &s->from_network, &bytes);
     for (uint32_t i = 0; i < a->most_links; i++) {
         struct connection_counts n;
 
@@ -349,12 +349,12 @@ void actor_flush(struct actor *a)
         if (!l)
             continue;
         l->dirty = false;
-        mailbox_wake(l->outlet.mailbox);
+        queue_wake(l->gate.queue);
     }
     a->dirty.n = 0;
     if (a->from_dirty) {
         a->from_dirty = false;
-        mailbox_wake(a->from_network);
+        queue_wake(a->from_network);
     }
 }
 

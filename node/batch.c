@@ -1,4 +1,4 @@
-/* Messages taken from a mailbox together. */
+/* Messages taken from a queue together. */
 #include "base/clock.h"
 #include "node/actor_private.h"
 #include "queue/pool.h"
@@ -19,14 +19,14 @@ bool batch_open(struct batch *b)
 }
 
 /* The sizes are kept: a message that was handled may have been freed. */
-static bool fill(struct batch *b, struct mailbox *from)
+static bool fill(struct batch *b, struct queue *from)
 {
     uint64_t bytes = 0;
     uint32_t n;
 
     if (!batch_open(b))
         return false;
-    n = (uint32_t)mailbox_take(from, b->messages, BATCH_MAX);
+    n = (uint32_t)queue_take(from, b->messages, BATCH_MAX);
     for (uint32_t i = 0; i < n; i++) {
         uint32_t size = b->messages[i].parcel ? b->messages[i].parcel->size : 0;
 
@@ -44,19 +44,19 @@ bool batch_is_empty(const struct batch *b)
     return b->at == b->n;
 }
 
-struct message *batch_look(struct batch *b, struct mailbox *from)
+struct message *batch_look(struct batch *b, struct queue *from)
 {
     return !batch_is_empty(b) || fill(b, from) ? &b->messages[b->at] : NULL;
 }
 
 /* Gives back the budget of the messages before `end`. */
-static void give_back(struct batch *b, struct mailbox *from, uint32_t end)
+static void give_back(struct batch *b, struct queue *from, uint32_t end)
 {
     uint64_t bytes = end == b->n ? b->bytes : 0;
 
     for (uint32_t i = b->returned; end < b->n && i < end; i++)
         bytes += b->sizes[i];
-    mailbox_done(from, end - b->returned, bytes);
+    queue_done(from, end - b->returned, bytes);
     b->bytes -= bytes;
     b->returned = end;
     b->returned_ms = clock_coarse_ms();
@@ -64,38 +64,38 @@ static void give_back(struct batch *b, struct mailbox *from, uint32_t end)
 
 /* Somebody waits for room: whether they have had none for a while. The coarse clock, as this is asked for
  * each message while the queue is full. Never inlined, so that all other messages cost nothing of it. */
-static __attribute__((noinline)) void pass_to_waiting(struct batch *b, struct mailbox *from)
+static __attribute__((noinline)) void pass_to_waiting(struct batch *b, struct queue *from)
 {
     if (clock_coarse_ms() - b->returned_ms >= BATCH_MS)
         give_back(b, from, b->at);
     else
-        mailbox_getting_on(from, 1);
+        queue_getting_on(from, 1);
 }
 
-void batch_pass(struct batch *b, struct mailbox *from)
+void batch_pass(struct batch *b, struct queue *from)
 {
     b->at++;
     if (batch_is_empty(b))
         give_back(b, from, b->n);
-    else if (mailbox_wants_room(from))
+    else if (queue_wants_room(from))
         pass_to_waiting(b, from);
     else
-        mailbox_getting_on(from, 1);
+        queue_getting_on(from, 1);
 }
 
-void batch_rest(struct batch *b)
+void batch_trim(struct batch *b)
 {
     if (b->messages)
         pool_give(b->messages, BATCH_BYTES);
     *b = (struct batch){0};
 }
 
-void batch_drop(struct batch *b, struct mailbox *from, void (*discard)(void *context, struct message *m),
+void batch_drop(struct batch *b, struct queue *from, void (*discard)(void *context, struct message *m),
                 void *context)
 {
     for (; b->at < b->n; b->at++)
         discard(context, &b->messages[b->at]);
     if (from && b->returned < b->n)
         give_back(b, from, b->n);
-    batch_rest(b);
+    batch_trim(b);
 }

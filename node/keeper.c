@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "peers/file.h"
-#include "queue/mailbox.h"
+#include "queue/queue.h"
 #include "queue/worker.h"
 
 /* Between two lines that say the same. */
@@ -17,7 +17,7 @@ struct keeper {
     struct keeper_terms terms;
     char *path, *network;
     struct worker worker;
-    struct mailbox *snapshots; /* on the control lane, which has no other messages */
+    struct queue *snapshots;
 
     /* The thread's own. */
     int error;       /* of the write that was last; 0: it succeeded */
@@ -63,17 +63,17 @@ static void write_snapshot(struct keeper *k, struct book_snapshot *s)
 static bool has_snapshot(const void *self)
 {
     const struct keeper *k = self;
-    return !mailbox_empty(k->snapshots);
+    return !queue_empty(k->snapshots);
 }
 
 static void run(void *self)
 {
     struct keeper *k = self;
     for (;;) {
-        /* Looked at before the mailbox, so that what was posted before the stop is found. */
+        /* Looked at before the queue, so that what was posted before the stop is found. */
         bool last = worker_stopped(&k->worker);
         struct message m;
-        if (mailbox_take_control(k->snapshots, &m, 1) == 1)
+        if (queue_take_one(k->snapshots, &m))
             write_snapshot(k, m.snapshot);
         else if (last)
             return;
@@ -84,7 +84,7 @@ static void run(void *self)
 
 static void destroy(struct keeper *k)
 {
-    mailbox_free(k->snapshots, NULL, NULL);
+    queue_free(k->snapshots, NULL, NULL);
     worker_fini(&k->worker);
     free(k->path);
     free(k->network);
@@ -98,10 +98,8 @@ static int begin(struct keeper *k)
     k->network = strdup(k->terms.network);
     if (k->path == NULL || k->network == NULL)
         return ENOMEM;
-    /* parcels: a mailbox has a data lane, which nothing uses here. controls: a second one would be outdated
-     * by the time that it was written. */
-    k->snapshots =
-        mailbox_new(&(struct mailbox_terms){.parcels = 1, .controls = 1, .reader_bell = &k->worker.bell});
+    /* A second one would be outdated by the time that it was written. */
+    k->snapshots = queue_new(&(struct queue_config){.messages = 1, .reader_bell = &k->worker.bell});
     if (k->snapshots == NULL)
         return ENOMEM;
     return worker_start(&k->worker, "kith-keeper", 0, run, k);
@@ -124,7 +122,7 @@ struct keeper *keeper_start(const struct keeper_terms *terms)
 bool keeper_save(struct keeper *k, struct book_snapshot *s)
 {
     const struct message m = {.snapshot = s};
-    if (mailbox_post_control(k->snapshots, &m) == MAILBOX_OK)
+    if (queue_post_and_wake(k->snapshots, &m))
         return true;
     book_snapshot_free(s);
     return false;

@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "peers/resolve.h"
-#include "queue/mailbox.h"
+#include "queue/queue.h"
 #include "queue/worker.h"
 
 /* A look-up under way. */
@@ -19,7 +19,7 @@ struct search {
 struct namer {
     struct namer_terms terms;
     struct worker worker;
-    struct mailbox *names; /* on the control lane, which has no other messages */
+    struct queue *names;
     struct search searches[NAMER_AT_ONCE];
     size_t n;
 };
@@ -46,7 +46,7 @@ static void begin_searches(struct namer *n)
 {
     struct message m;
 
-    while (n->n < NAMER_AT_ONCE && mailbox_take_control(n->names, &m, 1) == 1)
+    while (n->n < NAMER_AT_ONCE && queue_take_one(n->names, &m))
         begin_search(n, m.names);
 }
 
@@ -79,7 +79,7 @@ static bool may_begin(const void *self)
 {
     const struct namer *n = self;
 
-    return n->n < NAMER_AT_ONCE && !mailbox_empty_control(n->names);
+    return n->n < NAMER_AT_ONCE && !queue_empty(n->names);
 }
 
 static void wait_for_some(struct namer *n)
@@ -117,7 +117,7 @@ static void destroy(struct namer *n)
         resolve_drop(n->searches[i].resolve);
         free(n->searches[i].answer);
     }
-    mailbox_free(n->names, drop_name, NULL);
+    queue_free(n->names, drop_name, NULL);
     worker_fini(&n->worker);
     free(n);
 }
@@ -125,9 +125,7 @@ static void destroy(struct namer *n)
 /* 0 or an error number. */
 static int begin(struct namer *n)
 {
-    /* parcels: a mailbox has a data lane, which nothing uses here. */
-    n->names = mailbox_new(
-        &(struct mailbox_terms){.parcels = 1, .controls = n->terms.most, .reader_bell = &n->worker.bell});
+    n->names = queue_new(&(struct queue_config){.messages = n->terms.most, .reader_bell = &n->worker.bell});
     if (!n->names)
         return ENOMEM;
     return worker_start(&n->worker, "kith-names", 0, run, n);
@@ -156,7 +154,7 @@ bool namer_ask(struct namer *n, const struct address *name)
     if (!m.names)
         return false;
     m.names->name = *name;
-    if (mailbox_post_control(n->names, &m) == MAILBOX_OK)
+    if (queue_post_and_wake(n->names, &m))
         return true;
     free(m.names);
     return false;

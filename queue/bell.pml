@@ -3,8 +3,8 @@
  *   MODEL_BELL   queue/bell.c and queue/worker.c: two producers put and ring; the owner of the bell sleeps, as
  *                worker_sleep does. worker_stop is such a producer too: what it puts is the flag, and the look of
  *                worker_sleep at the flag is the owner's look at that producer's place.
- *   MODEL_READY  queue/mailbox.c: two writers post into one mailbox and list it; its reader sleeps on the list.
- *   MODEL_ROOM   queue/lane.c: one writer sleeps until its reader has made room.
+ *   MODEL_READY  queue/queue.c: two writers post into one queue and list it; its reader sleeps on the list.
+ *   MODEL_ROOM   queue/queue.c: one writer sleeps until its reader has made room.
  *
  * Stores go through a buffer per processor, first in first out, as on x86: a processor sees its own at once, the others
  * see them later. So a fence that is missing shows as an error. Each thread ends when all messages have come through;
@@ -257,7 +257,7 @@ proctype reader()
     :: else ->
         if
         :: load(READER, TAIL) != taken ->
-            assert(load(READER, TAIL) - taken == 1); /* one mailbox: never on the list twice */
+            assert(load(READER, TAIL) - taken == 1); /* one queue: never on the list twice */
             taken++;
 #ifdef UNLIST_AFTER_DRAIN
             drain();
@@ -292,7 +292,7 @@ init
 #define PARCELS 5
 
 /* Sizes such that each way to be full is met: at the bound, below half with a parcel that does not fit, and with one
- * that only an empty lane takes. */
+ * that only an empty queue takes. */
 byte size[PARCELS];
 
 inline reserve(parcel, fits)
@@ -302,7 +302,7 @@ inline reserve(parcel, fits)
     used = 0
 }
 
-/* Leaves in `posted` whether the lane took it. */
+/* Leaves in `posted` whether the queue took it. */
 inline post(parcel, posted)
 {
     reserve(parcel, posted);

@@ -7,14 +7,14 @@
 #include <string.h>
 #include <time.h>
 
-#include "queue/lane.h"
 #include "queue/parcel.h"
+#include "queue/queue.h"
 #include "queue/worker.h"
 #include "queue/writing.h"
 
 struct log_writer {
     int fd;
-    struct lane lines; /* parcels, a line each, its newline included */
+    struct queue *lines; /* parcels, a line each, its newline included */
     struct worker worker;
     _Atomic uint64_t lost; /* lines, since it was last told */
 
@@ -29,11 +29,11 @@ static void post(struct log_writer *w, struct parcel *line)
 {
     struct message m = {.parcel = line};
 
-    if (!line || !lane_post(&w->lines, &m, line->size)) {
+    if (!line || !queue_post(w->lines, &m)) {
         parcel_release(line);
         atomic_fetch_add_explicit(&w->lost, 1, memory_order_relaxed);
     }
-    bell_ring(&w->worker.bell);
+    queue_wake(w->lines);
 }
 
 /* "2026-01-31T23:59:59.123Z info: "; returns how many bytes. */
@@ -89,14 +89,14 @@ static void write_lines(struct log_writer *w)
 {
     struct message m;
 
-    while (lane_take(&w->lines, &m, 1) > 0) {
+    while (queue_take(w->lines, &m, 1) > 0) {
         uint32_t size = m.parcel->size;
 
         w->line = m.parcel;
         write_line(w);
         if (w->failing)
             atomic_fetch_add_explicit(&w->lost, 1, memory_order_relaxed);
-        lane_done(&w->lines, 1, size);
+        queue_done(w->lines, 1, size);
     }
 }
 
@@ -124,7 +124,7 @@ static bool has_work(const void *self)
     uint32_t lines;
     uint64_t bytes;
 
-    lane_fill(&w->lines, &lines, &bytes);
+    queue_fill(w->lines, &lines, &bytes);
     return lines > 0 || (!w->failing && atomic_load_explicit(&w->lost, memory_order_relaxed) > 0);
 }
 
@@ -149,27 +149,25 @@ static void run(void *self)
 
 static void free_writer(struct log_writer *w)
 {
-    struct message m;
-
-    while (w->lines.ring && lane_take(&w->lines, &m, 1) > 0)
-        parcel_release(m.parcel);
+    queue_free(w->lines, NULL, NULL);
     parcel_release(w->line);
-    lane_fini(&w->lines);
     worker_fini(&w->worker);
     free(w);
 }
 
 struct log_writer *log_writer_start(int fd)
 {
-    const struct lane_terms terms = {
-        .parcels = LOG_WRITER_LINES, .bytes = LOG_WRITER_BYTES, .many_writers = true};
     struct log_writer *w = aligned_alloc(_Alignof(struct log_writer), sizeof *w);
 
     if (!w)
         return NULL;
     memset(w, 0, sizeof *w);
     w->fd = fd;
-    if (lane_init(&w->lines, &terms) && worker_start(&w->worker, "kith-log", 0, run, w) == 0)
+    w->lines = queue_new(&(struct queue_config){.messages = LOG_WRITER_LINES,
+                                                .bytes = LOG_WRITER_BYTES,
+                                                .many_writers = true,
+                                                .reader_bell = &w->worker.bell});
+    if (w->lines && worker_start(&w->worker, "kith-log", 0, run, w) == 0)
         return w;
     free_writer(w);
     return NULL;

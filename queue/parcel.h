@@ -2,7 +2,7 @@
  *
  * The bytes are written once, by the thread that made the parcel, before anybody else learns of it; from then
  * on nobody writes to them. The reference count is the one piece of memory that actors share besides the
- * mailboxes. A function that "takes the reference" owns it from then on, whether it succeeds or not, unless
+ * queues. A function that "takes the reference" owns it from then on, whether it succeeds or not, unless
  * it says otherwise. */
 #ifndef KITH_QUEUE_PARCEL_H
 #define KITH_QUEUE_PARCEL_H

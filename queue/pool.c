@@ -103,7 +103,7 @@ static void rest_at_end(void *unused)
     (void)unused;
     /* A later destructor of the program's may give blocks back: then this one is called once more. */
     cache.ends_with_thread = false;
-    pool_rest();
+    pool_trim();
 }
 
 static void make_end_key(void)
@@ -121,7 +121,7 @@ static bool may_keep(void)
     return cache.ends_with_thread;
 }
 
-void pool_rest(void)
+void pool_trim(void)
 {
     for (unsigned c = 0; c < CLASSES; c++) {
         if (cache.first[c])

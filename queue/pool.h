@@ -19,6 +19,6 @@ void pool_give(void *block, size_t size);
 
 /* Any thread; never blocks. Hands on all that the thread keeps: for one that goes to sleep for long. The end
  * of a thread does the same. */
-void pool_rest(void);
+void pool_trim(void);
 
 #endif

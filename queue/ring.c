@@ -22,7 +22,7 @@ void __tsan_release(void *address);
  * copied by a writer that runs. */
 #define TURN_LOOKS 64
 
-/* From so many bytes on, the slots have pages of their own, which ring_rest gives back. */
+/* From so many bytes on, the slots have pages of their own, which ring_trim gives back. */
 #define LARGE 16384
 
 struct ring {
@@ -31,7 +31,7 @@ struct ring {
     size_t pages_size;                      /* bytes of those; 0 if there are none */
     bool many_writers;
     _Alignas(CK_MD_CACHELINE) unsigned int head_seen; /* the only writer's: how far readers were, at least */
-    unsigned int rested;                              /* the only writer's: the tail when it last rested */
+    unsigned int trimmed;                             /* the only writer's: the tail when it last trimmed */
 };
 
 /* CK's functions want a pointer to the type of the slots. */
@@ -41,7 +41,7 @@ static void *slots_of(const struct ring *r)
 }
 
 CK_RING_PROTOTYPE(message, message)
-CK_RING_PROTOTYPE(name, peer_ref)
+CK_RING_PROTOTYPE(ref, peer_ref)
 
 static size_t page_size(void)
 {
@@ -89,7 +89,7 @@ struct ring *ring_new(enum ring_kind kind, uint32_t most, bool many_writers)
     uint32_t slots = 2;
     while (slots - 1 < most)
         slots *= 2;
-    size_t slot_size = kind == RING_OF_NAMES ? sizeof(struct peer_ref) : sizeof(struct message);
+    size_t slot_size = kind == RING_OF_REFS ? sizeof(struct peer_ref) : sizeof(struct message);
     struct ring *r = make(slots * slot_size);
     if (r == NULL)
         return NULL;
@@ -97,7 +97,7 @@ struct ring *ring_new(enum ring_kind kind, uint32_t most, bool many_writers)
     ck_ring_init(&r->ck, slots);
     r->ck.c_head = r->ck.p_head = r->ck.p_tail = first;
     r->many_writers = many_writers;
-    r->head_seen = r->rested = first;
+    r->head_seen = r->trimmed = first;
     return r;
 }
 
@@ -171,28 +171,28 @@ bool ring_put_message(struct ring *r, const struct message *message)
     return true;
 }
 
-bool ring_rest(struct ring *r)
+bool ring_trim(struct ring *r)
 {
     unsigned int tail = ck_pr_load_uint(&r->ck.p_tail);
     if (ck_pr_load_uint(&r->ck.c_head) != tail)
         return false;
-    if (r->many_writers || r->pages_size == 0 || tail == r->rested)
+    if (r->many_writers || r->pages_size == 0 || tail == r->trimmed)
         return true;
     /* The head before the slots go, for the reason above. Empty, the ring stays so until this thread puts
      * something in: nobody else writes a slot, and none that a reader might look at now will be claimed. */
     ck_pr_fence_acquire();
     madvise(r->slots, r->pages_size, MADV_DONTNEED);
-    r->rested = tail;
+    r->trimmed = tail;
     return true;
 }
 
-bool ring_put_name(struct ring *r, struct peer_ref name)
+bool ring_put_ref(struct ring *r, struct peer_ref ref)
 {
     unsigned int ticket;
-    struct peer_ref *slot = ck_ring_enqueue_reserve_mpmc_name(&r->ck, slots_of(r), &ticket);
+    struct peer_ref *slot = ck_ring_enqueue_reserve_mpmc_ref(&r->ck, slots_of(r), &ticket);
     if (slot == NULL)
         return false;
-    *slot = name;
+    *slot = ref;
     publish_in_turn(r, ticket);
     return true;
 }
@@ -226,9 +226,9 @@ size_t ring_take_messages(struct ring *r, struct message *messages, size_t most)
     return n;
 }
 
-bool ring_take_name(struct ring *r, struct peer_ref *name)
+bool ring_take_ref(struct ring *r, struct peer_ref *ref)
 {
-    if (!ck_ring_dequeue_mpmc_name(&r->ck, slots_of(r), name))
+    if (!ck_ring_dequeue_mpmc_ref(&r->ck, slots_of(r), ref))
         return false;
     HANDOVER_TAKE(r);
     return true;

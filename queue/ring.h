@@ -19,7 +19,7 @@ struct ring;
 
 enum ring_kind {
     RING_OF_MESSAGES,
-    RING_OF_NAMES, /* any number of threads may put */
+    RING_OF_REFS, /* any number of threads may put */
 };
 
 /* Any thread; does not block. A ring that holds at least `most` (1 .. RING_MOST) slots of that kind. Its
@@ -32,17 +32,17 @@ void ring_free(struct ring *r); /* when no thread uses it any more; NULL is allo
  * is visible to the one that takes the slot. With many writers, one that was put to sleep between its two
  * steps holds up the others; they give their time away until it has run. */
 bool ring_put_message(struct ring *r, const struct message *message);
-bool ring_put_name(struct ring *r, struct peer_ref name);
+bool ring_put_ref(struct ring *r, struct peer_ref ref);
 
 /* The thread of the only writer; does not block. Gives the memory of the slots back to the system, if they
  * were used since: a ring that has had its most messages would otherwise keep it all for ever. False, and
  * nothing is done, if the ring is not empty. Of a ring with many writers nothing is ever given back. */
-bool ring_rest(struct ring *r);
+bool ring_trim(struct ring *r);
 
 /* Any thread, several at once; oldest first. Up to `most` messages, and how many they are; false if the
  * ring is empty. None blocks. */
 size_t ring_take_messages(struct ring *r, struct message *messages, size_t most);
-bool ring_take_name(struct ring *r, struct peer_ref *name);
+bool ring_take_ref(struct ring *r, struct peer_ref *ref);
 
 /* Any thread; a snapshot. */
 bool ring_empty(const struct ring *r);

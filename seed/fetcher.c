@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "queue/mailbox.h"
+#include "queue/queue.h"
 #include "queue/worker.h"
 #include "seed/backoff.h"
 #include "seed/fetch.h"
@@ -16,7 +16,7 @@
 
 struct seed_fetcher {
     struct worker worker;
-    struct mailbox *mailbox;
+    struct queue *asks;
 
     /* Written before the thread starts, and read-only from then on. */
     char *url;
@@ -40,12 +40,12 @@ struct harvest {
     bool failed;
 };
 
-/* Empties the mailbox. True if somebody asked. */
+/* Empties the queue. True if somebody asked. */
 static bool take_asks(struct seed_fetcher *f)
 {
-    struct message asks[8];
+    struct message ask;
     bool any = false;
-    while (mailbox_take_control(f->mailbox, asks, sizeof asks / sizeof asks[0]) > 0) {
+    while (queue_take_one(f->asks, &ask)) {
         any = true;
     }
     return any;
@@ -54,7 +54,7 @@ static bool take_asks(struct seed_fetcher *f)
 static bool is_asked(const void *self)
 {
     const struct seed_fetcher *f = self;
-    return !mailbox_empty(f->mailbox);
+    return !queue_empty(f->asks);
 }
 
 /* False if it is to stop. */
@@ -171,7 +171,7 @@ static void run(void *self)
 
 static void free_fetcher(struct seed_fetcher *f)
 {
-    mailbox_free(f->mailbox, NULL, NULL);
+    queue_free(f->asks, NULL, NULL);
     worker_fini(&f->worker);
     free(f->dns);
     free(f->url);
@@ -198,13 +198,11 @@ static bool copy_sources(struct seed_fetcher *f, const struct seed_fetcher_terms
     return true;
 }
 
-static bool open_mailbox(struct seed_fetcher *f)
+static bool open_asks(struct seed_fetcher *f)
 {
-    /* One place for asks is enough: two that wait are the same as one. No parcel ever comes. */
-    const struct mailbox_terms terms = {
-        .parcels = 1, .bytes = 1, .controls = 1, .reader_bell = &f->worker.bell};
-    f->mailbox = mailbox_new(&terms);
-    return f->mailbox;
+    /* One place for asks is enough: two that wait are the same as one. */
+    f->asks = queue_new(&(struct queue_config){.messages = 1, .reader_bell = &f->worker.bell});
+    return f->asks;
 }
 
 static struct seed_fetcher *new_fetcher(const struct seed_fetcher_terms *terms)
@@ -225,7 +223,7 @@ static struct seed_fetcher *new_fetcher(const struct seed_fetcher_terms *terms)
     };
     f->terms.stop = &f->worker.stop;
     f->terms.log = &f->log;
-    if (!open_mailbox(f) || !copy_sources(f, terms)) {
+    if (!open_asks(f) || !copy_sources(f, terms)) {
         free_fetcher(f);
         return NULL;
     }
@@ -250,8 +248,8 @@ struct seed_fetcher *seed_fetcher_start(const struct seed_fetcher_terms *terms)
 void seed_fetcher_ask(struct seed_fetcher *f)
 {
     static const struct message ask = {.type = MESSAGE_ASK};
-    /* A full lane holds an ask that the thread has not taken yet: this one is the same. */
-    (void)mailbox_post_control(f->mailbox, &ask);
+    /* A full queue holds an ask that the thread has not taken yet: this one is the same. */
+    (void)queue_post_and_wake(f->asks, &ask);
 }
 
 void seed_fetcher_stop(struct seed_fetcher *f)

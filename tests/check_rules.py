@@ -48,7 +48,7 @@ PURE_SYSTEM = {"endian.h", "inttypes.h", "stdarg.h", "stdatomic.h", "stdbool.h",
 PURE_LIBRARIES = re.compile(r"(sodium|xxhash|xxh_x86dispatch|jansson|secp256k1\w*)\.h")
 PURE_BASE = r"base/(?!clock|descriptor)\w+|queue/(message|parcel)"
 PURE_OWN = {
-    "controller": re.compile(r"(kith|" + PURE_BASE + r"|queue/outlet|peers/(?!file|place|resolve)\w+|protocol/\w+|wire/events"
+    "controller": re.compile(r"(kith|" + PURE_BASE + r"|queue/stall_gate|peers/(?!file|place|resolve)\w+|protocol/\w+|wire/events"
                              r"|connection/events|seed/report|controller/\w+)\.h"),
     "protocol": re.compile(r"(" + PURE_BASE + r"|protocol/[\w/]+(\.pb-c)?)\.h"),
     "wire": re.compile(r"(" + PURE_BASE + r"|protocol/\w+|wire/\w+)\.h"),

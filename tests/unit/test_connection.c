@@ -1,4 +1,4 @@
-/* A connection between its two mailboxes and a socket, with a protocol of which each byte is a word. */
+/* A connection between its queues and a socket, with a protocol of which each byte is a word. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -263,16 +263,16 @@ static void take_one(struct rig *r, struct message *m)
 
 static void take_all(struct rig *r)
 {
-    struct mailbox *inbound = connection_inbound(r->c);
+    struct queue *inbound = connection_inbound(r->c);
     struct message m;
 
-    while (mailbox_take_control(inbound, &m, 1) == 1)
+    while (queue_take_one(connection_inbound_control(r->c), &m))
         take_one(r, &m);
-    while (mailbox_take(inbound, &m, 1) == 1) {
+    while (queue_take(inbound, &m, 1) == 1) {
         uint32_t size = m.parcel ? m.parcel->size : 0;
 
         take_one(r, &m);
-        mailbox_done(inbound, 1, size);
+        queue_done(inbound, 1, size);
     }
 }
 
@@ -295,14 +295,14 @@ static void ask_to_close(struct rig *r, bool at_once)
 {
     struct message m = {.type = CONNECTION_CLOSE, .end = {.reason = END_DISCONNECT, .at_once = at_once}};
 
-    assert_int_equal(mailbox_post_control(connection_outbound(r->c), &m), MAILBOX_OK);
+    assert_true(queue_post_and_wake(connection_outbound_control(r->c), &m));
 }
 
 static void ask_for_life(struct rig *r)
 {
     struct message m = {.type = CONNECTION_PROBE};
 
-    assert_int_equal(mailbox_post_control(connection_outbound(r->c), &m), MAILBOX_OK);
+    assert_true(queue_post_and_wake(connection_outbound_control(r->c), &m));
 }
 
 static void rig_close(struct rig *r)
@@ -383,7 +383,7 @@ static void post(struct rig *r, enum scope scope, char first, size_t size)
 
     assert_non_null(m.parcel);
     memset(m.parcel->bytes, first, size);
-    assert_int_equal(mailbox_post(connection_outbound(r->c), &m), MAILBOX_OK);
+    assert_true(queue_post(connection_outbound(r->c), &m));
 }
 
 static void some_ticks(uint64_t n)
@@ -553,7 +553,7 @@ static void a_peer_that_hangs_up_costs_no_time(void **state)
 static void goes_through(struct rig *r)
 {
     post(r, SCOPE_FULL, 'x', 10);
-    mailbox_wake(connection_outbound(r->c));
+    queue_wake(connection_outbound(r->c));
     peer_reads(r, 10);
 }
 
@@ -591,8 +591,8 @@ static void what_did_not_go_whole_comes_back(void **state)
         post(r, SCOPE_FULL, 'x', BLOCK);
         post(r, SCOPE_NONE, 'x', BLOCK);
     }
-    mailbox_wake(connection_outbound(r->c));
-    until(mailbox_empty(connection_outbound(r->c)), (void)0);
+    queue_wake(connection_outbound(r->c));
+    until(queue_empty(connection_outbound(r->c)), (void)0);
     some_ticks(2);
     rig_close(r);
     for (int i = 0; i < MORE; i++)
@@ -618,9 +618,9 @@ static void what_the_socket_does_not_take_can_be_dropped(void **state)
     say(r, 'g', 1);
     for (int i = 0; i < PARCELS; i++)
         post(r, SCOPE_FULL, 'x', BLOCK);
-    mailbox_wake(connection_outbound(r->c));
+    queue_wake(connection_outbound(r->c));
     some_ticks(3);
-    for (; mailbox_drop_oldest(connection_outbound(r->c), &m); dropped++)
+    for (; queue_drop_oldest(connection_outbound(r->c), &m); dropped++)
         parcel_release(m.parcel);
     assert_in_range(dropped, PARCELS / 4, PARCELS - 1);
     rig_free(r);
@@ -637,7 +637,7 @@ static void a_peer_that_reads_nothing_takes_little(void **state)
     say(r, 'g', 1);
     for (int i = 0; i < PARCELS; i++)
         post(r, SCOPE_FULL, 'x', SIZE);
-    mailbox_wake(connection_outbound(r->c));
+    queue_wake(connection_outbound(r->c));
     until(connection_counts(r->c).bytes_out > 0, (void)0);
     some_ticks(10);
     assert_in_range(connection_counts(r->c).bytes_out, 1, LITTLE);
@@ -649,21 +649,21 @@ static void each_bit_of_a_parcel_is_progress(void **state)
 {
     enum { BITS = 5, BIT = 100 * 1024 };
     struct rig *r = rig_new();
-    const struct mailbox *outbound;
+    const struct queue *outbound;
 
     (void)state;
     rig_open(r);
     outbound = connection_outbound(r->c);
     say(r, 'g', 1);
     post(r, SCOPE_FULL, 'x', 1024 * 1024);
-    mailbox_wake(connection_outbound(r->c));
+    queue_wake(connection_outbound(r->c));
     for (int i = 0; i < BITS; i++) {
         uint64_t before;
 
         some_ticks(2);
-        before = mailbox_progress(outbound);
+        before = queue_progress(outbound);
         peer_reads(r, BIT);
-        until(mailbox_progress(outbound) != before, (void)0);
+        until(queue_progress(outbound) != before, (void)0);
     }
     assert_int_equal(connection_counts(r->c).parcels_out, 0);
     rig_free(r);
@@ -738,9 +738,9 @@ static void a_thread_that_sleeps_keeps_no_blocks(void **state)
         assert_non_null(m.parcel);
         memset(m.parcel->bytes, 'x', BLOCK);
         given[i] = (uintptr_t)m.parcel;
-        assert_int_equal(mailbox_post(connection_outbound(r->c), &m), MAILBOX_OK);
+        assert_true(queue_post(connection_outbound(r->c), &m));
     }
-    mailbox_wake(connection_outbound(r->c));
+    queue_wake(connection_outbound(r->c));
     peer_reads(r, (size_t)PARCELS * BLOCK);
     for (int64_t by = clock_ms() + PATIENCE_MS; found < PARCELS && clock_ms() < by; nap()) {
         void *blocks[TAKEN];

@@ -574,7 +574,6 @@ struct turns {
 
 static void post_turn(const struct turns *t, uint64_t number)
 {
-    struct mailbox *to = t->actor->from_network;
     bool is_parcel = (number % 2 == 1) == t->parcels_are_odd;
     struct message m = {.order = number, .kind = (uint32_t)number};
 
@@ -585,8 +584,9 @@ static void post_turn(const struct turns *t, uint64_t number)
     }
     if (is_parcel ? !m.parcel : !m.event)
         abort();
-    while ((is_parcel ? mailbox_post : mailbox_post_control)(to, &m) == MAILBOX_FULL)
+    while (!queue_post_and_wake(is_parcel ? t->actor->from_network : t->actor->events, &m)) {
         sched_yield();
+    }
 }
 
 /* False if the time is over. If there are more busy threads than processors, each turn waits until the
@@ -635,18 +635,19 @@ static void take_turns(struct turns *t)
 
 /* Neither a peer's OFFLINE before its last parcel, nor its first parcel before its ONLINE: whether the queue
  * is never empty, or is found empty just before both come. */
-static void the_two_lanes_keep_their_order(void **state)
+static void the_two_queues_keep_their_order(void **state)
 {
     struct actor *a = aligned_alloc(_Alignof(struct actor), sizeof *a);
-    struct mailbox_terms terms = {.parcels = 64, .bytes = 64, .controls = 64};
+    struct queue_config config = {.messages = 64, .bytes = 64, .reader_bell = &a->app_bell};
 
     (void)state;
     assert_non_null(a);
     memset(a, 0, sizeof *a);
     assert_int_equal(bell_init(&a->app_bell), 0);
-    terms.reader_bell = &a->app_bell;
-    a->from_network = mailbox_new(&terms);
-    assert_non_null(a->from_network);
+    a->from_network = queue_new(&config);
+    config.bytes = 0;
+    a->events = queue_new(&config);
+    assert_true(a->from_network && a->events);
     for (unsigned i = 0; i < 4; i++) {
         static struct turns t; /* not on the stack: where a turn is wrong, its thread goes on */
 
@@ -654,7 +655,8 @@ static void the_two_lanes_keep_their_order(void **state)
         take_turns(&t);
     }
     batch_drop(&a->held_parcels, NULL, actor_release, NULL);
-    mailbox_free(a->from_network, NULL, NULL);
+    queue_free(a->from_network, NULL, NULL);
+    queue_free(a->events, NULL, NULL);
     bell_fini(&a->app_bell);
     free(a);
 }
@@ -691,7 +693,7 @@ int main(void)
         cmocka_unit_test(a_peer_comes_then_speaks_then_goes),
         cmocka_unit_test(quitting_ends_with_an_event),
         cmocka_unit_test(the_end_is_told_when_events_were_missed),
-        cmocka_unit_test(the_two_lanes_keep_their_order),
+        cmocka_unit_test(the_two_queues_keep_their_order),
         cmocka_unit_test(errors_name_the_option),
     };
 

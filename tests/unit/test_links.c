@@ -14,32 +14,34 @@ struct rig {
     struct peer_ref peers[PEERS];
 };
 
-static void fill(struct mailbox *inbound, struct peer_ref from)
+static void fill(struct queue *inbound, struct peer_ref from)
 {
     struct message m = {.type = MSG_PEER, .peer = from};
 
     for (int i = 0; i < EACH; i++) {
         m.parcel = parcel_new("hello", 5);
         assert_non_null(m.parcel);
-        assert_int_equal(mailbox_post(inbound, &m), MAILBOX_OK);
+        assert_true(queue_post(inbound, &m));
     }
-    mailbox_wake(inbound);
+    queue_wake(inbound);
 }
 
 /* A connection that has brought much. */
 static void add_link(struct rig *r, struct peer_ref ref)
 {
     struct link *l = &r->actor->links[ref.index];
-    struct mailbox_terms terms = {.parcels = EACH,
+    struct queue_config config = {.messages = EACH,
                                   .bytes = (uint64_t)EACH * 5,
                                   .reader_bell = &r->bell,
-                                  .ready = r->actor->ready,
-                                  .name = ref};
+                                  .list = r->actor->nonempty,
+                                  .ref = ref};
+    struct queue_config control = {.messages = 1, .reader_bell = &r->bell};
 
     l->connection = aligned_alloc(_Alignof(struct connection), sizeof *l->connection);
     assert_non_null(l->connection);
-    *l->connection = (struct connection){.inbound = mailbox_new(&terms)};
-    assert_non_null(l->connection->inbound);
+    *l->connection =
+        (struct connection){.inbound = queue_new(&config), .inbound_control = queue_new(&control)};
+    assert_true(l->connection->inbound && l->connection->inbound_control);
     l->ref = ref;
     fill(l->connection->inbound, ref);
 }
@@ -50,10 +52,11 @@ static struct rig rig_new(void)
 
     world_open(r.world);
     assert_non_null(r.actor);
-    *r.actor = (struct actor){
-        .core = r.world->core, .most_links = controller_most_slots(&r.world->config), .ready = ready_new(64)};
+    *r.actor = (struct actor){.core = r.world->core,
+                              .most_links = controller_most_slots(&r.world->config),
+                              .nonempty = nonempty_list_new(64)};
     r.actor->links = calloc(r.actor->most_links, sizeof *r.actor->links);
-    assert_true(r.actor->links && r.actor->ready);
+    assert_true(r.actor->links && r.actor->nonempty);
     return r;
 }
 
@@ -72,11 +75,12 @@ static void rig_free(struct rig *r)
         struct link *l = &r->actor->links[r->peers[i].index];
 
         batch_drop(&l->batch, NULL, actor_release, NULL);
-        mailbox_free(l->connection->inbound, NULL, NULL);
+        queue_free(l->connection->inbound, NULL, NULL);
+        queue_free(l->connection->inbound_control, NULL, NULL);
         free(l->connection);
     }
     world_free(r->world);
-    ready_free(r->actor->ready);
+    nonempty_list_free(r->actor->nonempty);
     free(r->actor->run_queue.items);
     free(r->actor->links);
     free(r->actor);

@@ -42,8 +42,8 @@ static void every_size_is_there_and_apart(void **state)
                 pool_give(blocks[i][j], sizes[i]);
             }
     }
-    pool_rest();
-    pool_rest();
+    pool_trim();
+    pool_trim();
 }
 
 /* One takes what the other gives back: the blocks go round instead of coming from the system each time. */
@@ -116,7 +116,7 @@ static void *take_and_give(void *argument)
             memset(held[at], *own, size_of[at]);
         }
         if (luck % 4096 == 0)
-            pool_rest();
+            pool_trim();
     }
     for (int i = 0; i < HELD; i++)
         if (held[i])
@@ -180,7 +180,7 @@ static void threads_that_end_leave_nothing_behind(void **state)
             held[j] = pool_take(sizes[0]);
         for (int j = 0; j < HELD; j++)
             pool_give(held[j], sizes[0]);
-        pool_rest(); /* now there is a magazine for a thread that has none */
+        pool_trim(); /* now there is a magazine for a thread that has none */
         assert_int_equal(pthread_create(&thread, NULL, take_one, &taken), 0);
         pthread_join(thread, NULL);
         pool_give(taken, sizes[0]);

@@ -1,4 +1,4 @@
-/* Parcels, bells, mailboxes, ready lists and outlets, one thread at a time: what each call promises, and its
+/* Parcels, bells, queues, their lists and stall gates, one thread at a time: what each call promises, and its
  * limits. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,10 +16,11 @@
 
 #include "base/clock.h"
 #include "queue/bell.h"
-#include "queue/mailbox.h"
-#include "queue/outlet.h"
+#include "queue/nonempty_list.h"
 #include "queue/parcel.h"
+#include "queue/queue.h"
 #include "queue/ring.h"
+#include "queue/stall_gate.h"
 #include "tests/unit/promise.h"
 
 /* --- helpers --- */
@@ -46,23 +47,23 @@ static bool rung(const struct bell *b)
     return poll(&p, 1, 0) == 1;
 }
 
-static struct mailbox_terms terms_of(uint32_t parcels, uint64_t bytes)
+static struct queue_config config_of(uint32_t messages, uint64_t bytes)
 {
-    return (struct mailbox_terms){
-        .parcels = parcels, .bytes = bytes, .reader_bell = &reader_bell, .writer_bell = &writer_bell};
+    return (struct queue_config){
+        .messages = messages, .bytes = bytes, .reader_bell = &reader_bell, .writer_bell = &writer_bell};
 }
 
-static struct mailbox *open_mailbox(const struct mailbox_terms *terms)
+static struct queue *open_queue(const struct queue_config *config)
 {
-    struct mailbox *m = mailbox_new(terms);
-    assert_non_null(m);
-    return m;
+    struct queue *q = queue_new(config);
+    assert_non_null(q);
+    return q;
 }
 
-static struct mailbox *plain_mailbox(uint32_t parcels, uint64_t bytes)
+static struct queue *plain_queue(uint32_t parcels, uint64_t bytes)
 {
-    struct mailbox_terms terms = terms_of(parcels, bytes);
-    return open_mailbox(&terms);
+    struct queue_config config = config_of(parcels, bytes);
+    return open_queue(&config);
 }
 
 static struct message message_of(uint64_t id, size_t size)
@@ -72,37 +73,38 @@ static struct message message_of(uint64_t id, size_t size)
     return message;
 }
 
-static enum mailbox_result post(struct mailbox *m, uint64_t id, size_t size)
+static bool post(struct queue *q, uint64_t id, size_t size)
 {
     struct message message = message_of(id, size);
-    enum mailbox_result result = mailbox_post(m, &message);
-    if (result == MAILBOX_FULL)
+    bool posted = queue_post(q, &message);
+    if (!posted) {
         parcel_release(message.parcel);
-    return result;
+    }
+    return posted;
 }
 
 /* Takes the next message without being done with it; returns its size. */
-static size_t take(struct mailbox *m, uint64_t id)
+static size_t take(struct queue *q, uint64_t id)
 {
     struct message message;
-    assert_int_equal(mailbox_take(m, &message, 1), 1);
+    assert_int_equal(queue_take(q, &message, 1), 1);
     assert_int_equal(message.id, id);
     size_t size = message.parcel->size;
     parcel_release(message.parcel);
     return size;
 }
 
-static void take_and_finish(struct mailbox *m, uint64_t id)
+static void take_and_finish(struct queue *q, uint64_t id)
 {
-    size_t size = take(m, id);
-    mailbox_done(m, 1, size);
+    size_t size = take(q, id);
+    queue_done(q, 1, size);
 }
 
-static void assert_fill(const struct mailbox *m, uint32_t parcels, uint64_t bytes)
+static void assert_fill(const struct queue *q, uint32_t parcels, uint64_t bytes)
 {
     uint32_t have_parcels;
     uint64_t have_bytes;
-    mailbox_fill(m, &have_parcels, &have_bytes);
+    queue_fill(q, &have_parcels, &have_bytes);
     assert_int_equal(have_parcels, parcels);
     assert_int_equal(have_bytes, bytes);
 }
@@ -254,7 +256,7 @@ static void use_all_of(struct ring *r, uint32_t most)
     }
 }
 
-static void a_ring_at_rest_takes_no_memory(void **state)
+static void a_trimmed_ring_takes_no_memory(void **state)
 {
     (void)state;
     enum { MOST = (1 << 18) - 1 }; /* CK leaves a slot empty: 2^18 */
@@ -264,13 +266,13 @@ static void a_ring_at_rest_takes_no_memory(void **state)
     use_all_of(r, MOST);
     size_t used = resident_pages();
     assert_true(used >= before + pages * 9 / 10);
-    assert_true(ring_rest(r));
+    assert_true(ring_trim(r));
     assert_true(resident_pages() <= used - pages * 9 / 10);
     use_all_of(r, MOST);
     ring_free(r);
 }
 
-/* Nor does a rest do harm to a small ring, or to one of many writers. */
+/* Nor does it do harm to trim to a small ring, or to one of many writers. */
 static void a_ring_that_holds_something_keeps_it(void **state)
 {
     (void)state;
@@ -279,9 +281,9 @@ static void a_ring_that_holds_something_keeps_it(void **state)
             struct ring *r = ring_new(RING_OF_MESSAGES, most, many);
             for (uint32_t i = 0; i < 3 * most; i++) {
                 struct message message = {.id = i};
-                ring_rest(r);
+                ring_trim(r);
                 assert_true(ring_put_message(r, &message));
-                assert_false(ring_rest(r));
+                assert_false(ring_trim(r));
                 if (i + 1 < most) /* from then on it is full after each put */
                     continue;
                 assert_int_equal(ring_take_messages(r, &message, 1), 1);
@@ -309,59 +311,56 @@ static void a_ring_has_its_limits(void **state)
 {
     (void)state;
     assert_null(ring_new(RING_OF_MESSAGES, 0, false));
-    assert_null(ring_new(RING_OF_NAMES, RING_MOST + 1, true));
+    assert_null(ring_new(RING_OF_REFS, RING_MOST + 1, true));
     ring_free(NULL);
 }
 
-/* --- mailboxes: terms --- */
+/* --- queuees: config --- */
 
-static void a_mailbox_refuses_terms_out_of_limits(void **state)
+static void a_queue_refuses_a_config_out_of_limits(void **state)
 {
     (void)state;
-    struct mailbox_terms terms = terms_of(0, 10);
-    assert_null(mailbox_new(&terms));
-    terms = terms_of(MAILBOX_MOST + 1, 10);
-    assert_null(mailbox_new(&terms));
-    terms = terms_of(1, MAILBOX_BYTES_MAX + 1);
-    assert_null(mailbox_new(&terms));
-    terms = terms_of(1, 10);
-    terms.controls = MAILBOX_MOST + 1;
-    assert_null(mailbox_new(&terms));
-    terms.controls = 0;
-    terms.reader_bell = NULL;
-    assert_null(mailbox_new(&terms));
-    mailbox_free(NULL, NULL, NULL);
+    struct queue_config config = config_of(0, 10);
+    assert_null(queue_new(&config));
+    config = config_of(QUEUE_MOST + 1, 10);
+    assert_null(queue_new(&config));
+    config = config_of(1, QUEUE_BYTES_MAX + 1);
+    assert_null(queue_new(&config));
+    config = config_of(1, 10);
+    config.reader_bell = NULL;
+    assert_null(queue_new(&config));
+    queue_free(NULL, NULL, NULL);
 }
 
-static void a_mailbox_of_the_largest_terms_works(void **state)
+static void a_queue_of_the_largest_config_works(void **state)
 {
     (void)state;
-    struct mailbox *m = plain_mailbox(MAILBOX_MOST, MAILBOX_BYTES_MAX);
-    assert_int_equal(post(m, 1, 5), MAILBOX_OK);
-    assert_fill(m, 1, 5);
-    take_and_finish(m, 1);
-    assert_fill(m, 0, 0);
-    mailbox_free(m, NULL, NULL);
+    struct queue *q = plain_queue(QUEUE_MOST, QUEUE_BYTES_MAX);
+    assert_true(post(q, 1, 5));
+    assert_fill(q, 1, 5);
+    take_and_finish(q, 1);
+    assert_fill(q, 0, 0);
+    queue_free(q, NULL, NULL);
 }
 
-/* --- mailboxes: the data lane --- */
+/* --- queues: the budget --- */
 
 static void the_bound_in_parcels_is_exact(void **state)
 {
     (void)state;
     for (uint32_t most = 1; most <= 9; most++) {
-        struct mailbox_terms terms = terms_of(most, 1000);
+        struct queue_config config = config_of(most, 1000);
         for (int many = 0; many <= 1; many++) {
-            terms.many_writers = many;
-            struct mailbox *m = open_mailbox(&terms);
+            config.many_writers = many;
+            struct queue *q = open_queue(&config);
             for (uint64_t id = 0; id < most; id++)
-                assert_int_equal(post(m, id, 1), MAILBOX_OK);
-            assert_int_equal(post(m, most, 1), MAILBOX_FULL);
-            assert_fill(m, most, most);
-            take_and_finish(m, 0);
-            assert_int_equal(post(m, most, 1), MAILBOX_OK);
-            assert_int_equal(post(m, most, 1), MAILBOX_FULL);
-            mailbox_free(m, NULL, NULL);
+                assert_true(post(q, id, 1));
+            assert_false(post(q, most, 1));
+            assert_fill(q, most, most);
+            take_and_finish(q, 0);
+            assert_true(post(q, most, 1));
+            assert_false(post(q, most, 1));
+            queue_free(q, NULL, NULL);
         }
     }
 }
@@ -369,266 +368,259 @@ static void the_bound_in_parcels_is_exact(void **state)
 static void the_bound_in_bytes_is_exact(void **state)
 {
     (void)state;
-    struct mailbox_terms terms = terms_of(10, 100);
+    struct queue_config config = config_of(10, 100);
     for (int many = 0; many <= 1; many++) {
-        terms.many_writers = many;
-        struct mailbox *m = open_mailbox(&terms);
-        assert_int_equal(post(m, 0, 60), MAILBOX_OK);
-        assert_int_equal(post(m, 1, 41), MAILBOX_FULL);
-        assert_int_equal(post(m, 1, 40), MAILBOX_OK);
-        assert_int_equal(post(m, 2, 1), MAILBOX_FULL);
-        assert_int_equal(post(m, 2, 0), MAILBOX_OK);
-        assert_fill(m, 3, 100);
-        mailbox_free(m, NULL, NULL);
+        config.many_writers = many;
+        struct queue *q = open_queue(&config);
+        assert_true(post(q, 0, 60));
+        assert_false(post(q, 1, 41));
+        assert_true(post(q, 1, 40));
+        assert_false(post(q, 2, 1));
+        assert_true(post(q, 2, 0));
+        assert_fill(q, 3, 100);
+        queue_free(q, NULL, NULL);
     }
 }
 
-static void an_empty_mailbox_takes_a_parcel_of_any_size(void **state)
+static void an_empty_queue_takes_a_parcel_of_any_size(void **state)
 {
     (void)state;
-    struct mailbox *m = plain_mailbox(10, 100);
-    assert_int_equal(post(m, 0, 1), MAILBOX_OK);
-    assert_int_equal(post(m, 1, 101), MAILBOX_FULL);
-    take_and_finish(m, 0);
-    assert_int_equal(post(m, 1, 101), MAILBOX_OK);
-    assert_int_equal(post(m, 2, 0), MAILBOX_FULL);
-    assert_fill(m, 1, 101);
-    take_and_finish(m, 1);
-    assert_int_equal(post(m, 2, 100), MAILBOX_OK);
-    mailbox_free(m, NULL, NULL);
+    struct queue *q = plain_queue(10, 100);
+    assert_true(post(q, 0, 1));
+    assert_false(post(q, 1, 101));
+    take_and_finish(q, 0);
+    assert_true(post(q, 1, 101));
+    assert_false(post(q, 2, 0));
+    assert_fill(q, 1, 101);
+    take_and_finish(q, 1);
+    assert_true(post(q, 2, 100));
+    queue_free(q, NULL, NULL);
 }
 
 static void the_budget_is_held_until_done(void **state)
 {
     (void)state;
-    struct mailbox *m = plain_mailbox(2, 100);
-    post(m, 0, 10);
-    post(m, 1, 20);
-    assert_int_equal(take(m, 0), 10);
-    assert_int_equal(take(m, 1), 20);
-    assert_true(mailbox_empty(m));
-    assert_fill(m, 2, 30);
-    assert_int_equal(post(m, 2, 1), MAILBOX_FULL);
-    mailbox_done(m, 1, 10);
-    assert_fill(m, 1, 20);
-    assert_int_equal(post(m, 2, 1), MAILBOX_OK);
-    mailbox_free(m, NULL, NULL);
+    struct queue *q = plain_queue(2, 100);
+    post(q, 0, 10);
+    post(q, 1, 20);
+    assert_int_equal(take(q, 0), 10);
+    assert_int_equal(take(q, 1), 20);
+    assert_true(queue_empty(q));
+    assert_fill(q, 2, 30);
+    assert_false(post(q, 2, 1));
+    queue_done(q, 1, 10);
+    assert_fill(q, 1, 20);
+    assert_true(post(q, 2, 1));
+    queue_free(q, NULL, NULL);
 }
 
 static void a_message_travels_whole(void **state)
 {
     (void)state;
-    struct mailbox *m = plain_mailbox(2, 100);
+    struct queue *q = plain_queue(2, 100);
     struct message in = {
         .type = 1, .scope = SCOPE_FULL, .kind = 2, .peer = {3, 4}, .id = 5, .parcel = parcel_new("x", 1)};
-    assert_int_equal(mailbox_post(m, &in), MAILBOX_OK);
+    assert_true(queue_post(q, &in));
     struct message none = {.type = 9};
-    assert_int_equal(mailbox_post(m, &none), MAILBOX_OK);
+    assert_true(queue_post(q, &none));
     struct message out[3];
-    assert_int_equal(mailbox_take(m, out, 3), 2);
+    assert_int_equal(queue_take(q, out, 3), 2);
     assert_true(out[0].type == in.type && out[0].scope == in.scope && out[0].kind == in.kind);
     assert_true(peer_ref_equal(out[0].peer, in.peer));
     assert_true(out[0].id == in.id && out[0].parcel == in.parcel);
     assert_int_equal(out[1].type, 9);
     assert_null(out[1].parcel);
     parcel_release(out[0].parcel);
-    assert_int_equal(mailbox_take(m, out, 3), 0);
-    mailbox_free(m, NULL, NULL);
+    assert_int_equal(queue_take(q, out, 3), 0);
+    queue_free(q, NULL, NULL);
 }
 
 static void take_stops_at_most(void **state)
 {
     (void)state;
-    struct mailbox *m = plain_mailbox(8, 100);
+    struct queue *q = plain_queue(8, 100);
     for (uint64_t id = 0; id < 5; id++)
-        post(m, id, 1);
+        post(q, id, 1);
     struct message out[5];
-    assert_int_equal(mailbox_take(m, out, 0), 0);
-    assert_int_equal(mailbox_take(m, out, 2), 2);
-    assert_int_equal(mailbox_take(m, out + 2, 3), 3);
+    assert_int_equal(queue_take(q, out, 0), 0);
+    assert_int_equal(queue_take(q, out, 2), 2);
+    assert_int_equal(queue_take(q, out + 2, 3), 3);
     for (uint64_t id = 0; id < 5; id++) {
         assert_int_equal(out[id].id, id);
         parcel_release(out[id].parcel);
     }
-    mailbox_free(m, NULL, NULL);
+    queue_free(q, NULL, NULL);
 }
 
 static void dropping_takes_the_oldest_and_frees_its_budget(void **state)
 {
     (void)state;
-    struct mailbox_terms terms = terms_of(3, 100);
+    struct queue_config config = config_of(3, 100);
     for (int many = 0; many <= 1; many++) {
-        terms.many_writers = many;
-        struct mailbox *m = open_mailbox(&terms);
+        config.many_writers = many;
+        struct queue *q = open_queue(&config);
         for (uint64_t id = 0; id < 3; id++)
-            post(m, id, 10 + id);
-        assert_int_equal(take(m, 0), 10);
+            post(q, id, 10 + id);
+        assert_int_equal(take(q, 0), 10);
         struct message oldest;
-        assert_true(mailbox_drop_oldest(m, &oldest));
+        assert_true(queue_drop_oldest(q, &oldest));
         assert_int_equal(oldest.id, 1);
         parcel_release(oldest.parcel);
-        assert_fill(m, 2, 22);
-        assert_true(mailbox_drop_oldest(m, &oldest));
+        assert_fill(q, 2, 22);
+        assert_true(queue_drop_oldest(q, &oldest));
         parcel_release(oldest.parcel);
-        assert_false(mailbox_drop_oldest(m, &oldest));
-        assert_fill(m, 1, 10);
-        mailbox_done(m, 1, 10);
-        assert_fill(m, 0, 0);
-        mailbox_free(m, NULL, NULL);
+        assert_false(queue_drop_oldest(q, &oldest));
+        assert_fill(q, 1, 10);
+        queue_done(q, 1, 10);
+        assert_fill(q, 0, 0);
+        queue_free(q, NULL, NULL);
     }
 }
 
 static void progress_is_the_readers_alone(void **state)
 {
     (void)state;
-    struct mailbox *m = plain_mailbox(4, 100);
-    uint64_t start = mailbox_progress(m);
+    struct queue *q = plain_queue(4, 100);
+    uint64_t start = queue_progress(q);
     assert_int_not_equal(start, 0);
-    post(m, 0, 1);
-    post(m, 1, 1);
-    take(m, 0);
+    post(q, 0, 1);
+    post(q, 1, 1);
+    take(q, 0);
     struct message oldest;
-    assert_true(mailbox_drop_oldest(m, &oldest));
+    assert_true(queue_drop_oldest(q, &oldest));
     parcel_release(oldest.parcel);
-    mailbox_done(m, 0, 0);
-    assert_int_equal(mailbox_progress(m), start);
-    mailbox_getting_on(m, 1);
-    uint64_t later = mailbox_progress(m);
+    queue_done(q, 0, 0);
+    assert_int_equal(queue_progress(q), start);
+    queue_getting_on(q, 1);
+    uint64_t later = queue_progress(q);
     assert_int_not_equal(later, start);
-    mailbox_done(m, 1, 1);
-    assert_int_not_equal(mailbox_progress(m), later);
-    mailbox_free(m, NULL, NULL);
+    queue_done(q, 1, 1);
+    assert_int_not_equal(queue_progress(q), later);
+    queue_free(q, NULL, NULL);
 }
 
-/* --- mailboxes: the control lane --- */
+/* --- queues: without parcels --- */
 
-static void the_control_lane_has_its_own_exact_bound(void **state)
+/* What the messages point at is not looked into, and does not count. */
+static void a_queue_without_parcels_is_bounded_in_messages(void **state)
 {
     (void)state;
-    struct mailbox_terms terms = terms_of(1, 1);
-    terms.controls = 3;
-    struct mailbox *m = open_mailbox(&terms);
-    assert_int_equal(post(m, 0, 1), MAILBOX_OK);
-    for (uint64_t id = 0; id < 3; id++)
-        assert_int_equal(mailbox_post_control(m, &(struct message){.id = id}), MAILBOX_OK);
-    assert_int_equal(mailbox_post_control(m, &(struct message){.id = 3}), MAILBOX_FULL);
-    assert_fill(m, 1, 1);
-    struct message out[4];
-    assert_int_equal(mailbox_take_control(m, out, 1), 1);
-    assert_int_equal(out[0].id, 0);
-    assert_int_equal(mailbox_post_control(m, &(struct message){.id = 3}), MAILBOX_OK);
-    assert_int_equal(mailbox_take_control(m, out, 4), 3);
-    assert_int_equal(out[2].id, 3);
-    assert_int_equal(mailbox_take_control(m, out, 4), 0);
-    mailbox_free(m, NULL, NULL);
+    struct queue_config config = config_of(3, 0);
+    for (int many = 0; many <= 1; many++) {
+        config.many_writers = many;
+        struct queue *q = open_queue(&config);
+        struct message m = {.endpoint = (struct endpoint *)1};
+        for (m.id = 0; m.id < 3; m.id++) {
+            assert_true(queue_post(q, &m));
+        }
+        assert_false(queue_post(q, &m));
+        assert_fill(q, 3, 0);
+        struct message out;
+        assert_true(queue_take_one(q, &out));
+        assert_int_equal(out.id, 0);
+        assert_true(out.endpoint == m.endpoint);
+        assert_fill(q, 2, 0);
+        assert_true(queue_post(q, &m));
+        for (uint64_t id = 1; id <= 3; id++) {
+            assert_true(queue_take_one(q, &out));
+            assert_int_equal(out.id, id);
+        }
+        assert_false(queue_take_one(q, &out));
+        queue_free(q, NULL, NULL);
+    }
 }
 
-static void a_mailbox_without_control_lane_takes_no_commands(void **state)
+static void taking_one_calls_the_writer(void **state)
 {
     (void)state;
-    struct mailbox *m = plain_mailbox(1, 1);
+    struct queue_config config = config_of(2, 0);
+    struct queue *q = open_queue(&config);
+    assert_true(queue_post(q, &(struct message){0}));
+    assert_true(queue_post(q, &(struct message){0}));
+    bell_lie_down(&writer_bell);
+    assert_false(queue_post(q, &(struct message){0}));
     struct message out;
-    assert_int_equal(mailbox_post_control(m, &(struct message){0}), MAILBOX_FULL);
-    assert_int_equal(mailbox_take_control(m, &out, 1), 0);
-    mailbox_free(m, NULL, NULL);
+    assert_true(queue_take_one(q, &out));
+    assert_true(rung(&writer_bell));
+    bell_get_up(&writer_bell);
+    queue_free(q, NULL, NULL);
 }
 
-static void empty_means_both_lanes(void **state)
+static void a_post_alone_does_not_wake_the_reader(void **state)
 {
     (void)state;
-    struct mailbox_terms terms = terms_of(2, 10);
-    terms.controls = 2;
-    struct mailbox *m = open_mailbox(&terms);
-    struct message out;
-    assert_true(mailbox_empty(m));
-    post(m, 0, 1);
-    assert_false(mailbox_empty(m));
-    take(m, 0);
-    assert_true(mailbox_empty(m));
-    mailbox_post_control(m, &(struct message){0});
-    assert_false(mailbox_empty(m));
-    mailbox_take_control(m, &out, 1);
-    assert_true(mailbox_empty(m));
-    mailbox_free(m, NULL, NULL);
-}
-
-static void posting_a_command_wakes_the_reader_but_posting_a_parcel_does_not(void **state)
-{
-    (void)state;
-    struct mailbox_terms terms = terms_of(2, 10);
-    terms.controls = 2;
-    struct mailbox *m = open_mailbox(&terms);
+    struct queue *q = plain_queue(2, 10);
+    struct message m = message_of(1, 1);
     bell_lie_down(&reader_bell);
-    post(m, 0, 1);
+    post(q, 0, 1);
     assert_false(rung(&reader_bell));
-    mailbox_post_control(m, &(struct message){0});
+    queue_wake(q);
     assert_true(rung(&reader_bell));
     bell_get_up(&reader_bell);
     bell_lie_down(&reader_bell);
-    mailbox_wake(m);
+    assert_true(queue_post_and_wake(q, &m));
     assert_true(rung(&reader_bell));
     bell_get_up(&reader_bell);
-    mailbox_free(m, NULL, NULL);
+    bell_lie_down(&reader_bell);
+    assert_false(queue_post_and_wake(q, &m)); /* full: the reader has been told */
+    assert_false(rung(&reader_bell));
+    bell_get_up(&reader_bell);
+    queue_free(q, NULL, NULL);
 }
 
-/* --- mailboxes: the end --- */
+/* --- queues: the end --- */
 
 static void count_discarded(void *context, struct message *message)
 {
     uint64_t *ids = context;
     *ids = *ids * 10 + message->id;
-    if (message->type == 7)
-        parcel_release(message->parcel);
-    else
-        free(message->command);
+    parcel_release(message->parcel);
 }
 
-static struct mailbox *mailbox_with_leftovers(void)
+static struct queue *queue_with_leftovers(void)
 {
-    struct mailbox_terms terms = terms_of(4, 100);
-    terms.controls = 2;
-    struct mailbox *m = open_mailbox(&terms);
-    post(m, 1, 1);
-    post(m, 2, 1);
-    mailbox_post_control(m, &(struct message){.id = 3, .command = malloc(8)});
-    return m;
+    struct queue *q = plain_queue(4, 100);
+    for (uint64_t id = 1; id <= 3; id++) {
+        post(q, id, 1);
+    }
+    return q;
 }
 
 static void what_is_left_inside_is_discarded(void **state)
 {
     (void)state;
     uint64_t ids = 0;
-    mailbox_free(mailbox_with_leftovers(), count_discarded, &ids);
+    queue_free(queue_with_leftovers(), count_discarded, &ids);
     assert_int_equal(ids, 123);
-    mailbox_free(mailbox_with_leftovers(), NULL, NULL); /* LeakSanitizer sees whether it is freed */
+    queue_free(queue_with_leftovers(), NULL, NULL); /* LeakSanitizer sees whether it is freed */
 }
 
 /* --- waiting for room --- */
 
-static void a_closed_mailbox_lets_nothing_in(void **state)
+static void a_closed_queue_lets_nothing_in(void **state)
 {
     (void)state;
-    struct mailbox_terms terms = terms_of(4, 100);
-    terms.many_writers = true;
-    struct mailbox *m = open_mailbox(&terms);
+    struct queue_config config = config_of(4, 100);
+    config.many_writers = true;
+    struct queue *q = open_queue(&config);
     struct message oldest;
     for (uint64_t id = 0; id < 3; id++)
-        assert_int_equal(post(m, id, 10), MAILBOX_OK);
-    assert_int_equal(take(m, 0), 10);
+        assert_true(post(q, id, 10));
+    assert_int_equal(take(q, 0), 10);
     bell_lie_down(&writer_bell);
-    mailbox_close(m);
+    queue_close(q);
     assert_true(rung(&writer_bell));
     bell_get_up(&writer_bell);
-    assert_int_equal(post(m, 3, 1), MAILBOX_FULL);
-    assert_fill(m, 3, 30);
-    mailbox_done(m, 1, 10);
-    assert_true(mailbox_drop_oldest(m, &oldest));
+    assert_false(post(q, 3, 1));
+    assert_fill(q, 3, 30);
+    queue_done(q, 1, 10);
+    assert_true(queue_drop_oldest(q, &oldest));
     assert_int_equal(oldest.id, 1);
     parcel_release(oldest.parcel);
-    take_and_finish(m, 2);
-    assert_fill(m, 0, 0);
-    assert_int_equal(post(m, 3, 1), MAILBOX_FULL); /* nor into an empty one */
-    mailbox_free(m, NULL, NULL);
+    take_and_finish(q, 2);
+    assert_fill(q, 0, 0);
+    assert_false(post(q, 3, 1)); /* nor into an empty one */
+    queue_free(q, NULL, NULL);
 }
 
 /* Longer than a writer waits before it is told of any room. */
@@ -636,9 +628,9 @@ static void a_closed_mailbox_lets_nothing_in(void **state)
 
 /* Finishes the oldest message. True if the bell was silent, or the machine was so slow that it need not be.
  */
-static bool is_silent_after(struct mailbox *m, uint64_t id, int64_t full_ms)
+static bool is_silent_after(struct queue *q, uint64_t id, int64_t full_ms)
 {
-    take_and_finish(m, id);
+    take_and_finish(q, id);
     bool silent = !rung(&writer_bell);
     return silent || clock_ms() - full_ms >= PATIENCE_MS;
 }
@@ -646,210 +638,192 @@ static bool is_silent_after(struct mailbox *m, uint64_t id, int64_t full_ms)
 static void the_writer_is_called_at_half_not_before(void **state)
 {
     (void)state;
-    struct mailbox *m = plain_mailbox(4, 1000);
+    struct queue *q = plain_queue(4, 1000);
     for (uint64_t id = 0; id < 4; id++)
-        post(m, id, 1);
+        post(q, id, 1);
     bell_lie_down(&writer_bell);
     int64_t full_ms = clock_ms();
-    assert_int_equal(post(m, 4, 1), MAILBOX_FULL);
-    assert_true(is_silent_after(m, 0, full_ms));
-    take_and_finish(m, 1);
+    assert_false(post(q, 4, 1));
+    assert_true(is_silent_after(q, 0, full_ms));
+    take_and_finish(q, 1);
     assert_true(rung(&writer_bell));
     bell_get_up(&writer_bell);
     bell_lie_down(&writer_bell);
-    take_and_finish(m, 2);
-    assert_false(rung(&writer_bell)); /* it has not met a full mailbox since */
+    take_and_finish(q, 2);
+    assert_false(rung(&writer_bell)); /* it has not met a full queue since */
     bell_get_up(&writer_bell);
-    mailbox_free(m, NULL, NULL);
+    queue_free(q, NULL, NULL);
 }
 
 static void half_counts_for_bytes_too(void **state)
 {
     (void)state;
-    struct mailbox *m = plain_mailbox(100, 100);
-    post(m, 0, 10);
-    post(m, 1, 40);
-    post(m, 2, 50);
+    struct queue *q = plain_queue(100, 100);
+    post(q, 0, 10);
+    post(q, 1, 40);
+    post(q, 2, 50);
     bell_lie_down(&writer_bell);
     int64_t full_ms = clock_ms();
-    assert_int_equal(post(m, 3, 1), MAILBOX_FULL);
-    assert_true(is_silent_after(m, 0, full_ms));
-    take_and_finish(m, 1);
+    assert_false(post(q, 3, 1));
+    assert_true(is_silent_after(q, 0, full_ms));
+    take_and_finish(q, 1);
     assert_true(rung(&writer_bell));
     bell_get_up(&writer_bell);
-    mailbox_free(m, NULL, NULL);
+    queue_free(q, NULL, NULL);
 }
 
 /* A reader that takes one parcel of many now and then, and a writer that tries again and again meanwhile. */
 static void a_writer_that_has_waited_is_called_at_each_step(void **state)
 {
     (void)state;
-    struct mailbox *m = plain_mailbox(64, 1000);
+    struct queue *q = plain_queue(64, 1000);
     for (uint64_t id = 0; id < 64; id++)
-        post(m, id, 1);
-    assert_false(mailbox_wants_room(m));
+        post(q, id, 1);
+    assert_false(queue_wants_room(q));
     for (uint64_t id = 0; id < 3; id++) {
         bell_lie_down(&writer_bell);
-        assert_int_equal(post(m, 64 + id, 1), MAILBOX_FULL);
-        assert_true(mailbox_wants_room(m));
+        assert_false(post(q, 64 + id, 1));
+        assert_true(queue_wants_room(q));
         usleep((PATIENCE_MS / 2 + 1) * 1000);
-        assert_int_equal(post(m, 64 + id, 1), MAILBOX_FULL);
+        assert_false(post(q, 64 + id, 1));
         usleep((PATIENCE_MS / 2 + 1) * 1000);
-        take_and_finish(m, id);
+        take_and_finish(q, id);
         assert_true(rung(&writer_bell));
-        assert_false(mailbox_wants_room(m));
+        assert_false(queue_wants_room(q));
         bell_get_up(&writer_bell);
-        assert_int_equal(post(m, 64 + id, 1), MAILBOX_OK);
+        assert_true(post(q, 64 + id, 1));
     }
-    mailbox_free(m, NULL, NULL);
+    queue_free(q, NULL, NULL);
 }
 
 static void a_large_parcel_is_called_for_again_below_half(void **state)
 {
     (void)state;
-    struct mailbox *m = plain_mailbox(10, 100);
-    post(m, 0, 20);
-    post(m, 1, 20);
-    post(m, 2, 5);
+    struct queue *q = plain_queue(10, 100);
+    post(q, 0, 20);
+    post(q, 1, 20);
+    post(q, 2, 5);
     for (uint64_t id = 0; id < 3; id++) {
         bell_lie_down(&writer_bell);
-        assert_int_equal(post(m, 3, 300), MAILBOX_FULL);
-        take_and_finish(m, id);
+        assert_false(post(q, 3, 300));
+        take_and_finish(q, id);
         assert_true(rung(&writer_bell));
         bell_get_up(&writer_bell);
     }
-    assert_int_equal(post(m, 3, 300), MAILBOX_OK);
-    mailbox_free(m, NULL, NULL);
+    assert_true(post(q, 3, 300));
+    queue_free(q, NULL, NULL);
 }
 
-static void a_mailbox_for_one_calls_when_it_is_empty(void **state)
+static void a_queue_for_one_calls_when_it_is_empty(void **state)
 {
     (void)state;
-    struct mailbox *m = plain_mailbox(1, 1);
-    post(m, 0, 1);
+    struct queue *q = plain_queue(1, 1);
+    post(q, 0, 1);
     bell_lie_down(&writer_bell);
-    assert_int_equal(post(m, 1, 1), MAILBOX_FULL);
-    take_and_finish(m, 0);
+    assert_false(post(q, 1, 1));
+    take_and_finish(q, 0);
     assert_true(rung(&writer_bell));
     bell_get_up(&writer_bell);
-    mailbox_free(m, NULL, NULL);
-}
-
-static void the_control_lane_calls_its_writer_whatever_the_other_holds(void **state)
-{
-    (void)state;
-    struct mailbox_terms terms = terms_of(1, 1);
-    terms.controls = 2;
-    struct mailbox *m = open_mailbox(&terms);
-    post(m, 0, 1);
-    mailbox_post_control(m, &(struct message){0});
-    mailbox_post_control(m, &(struct message){0});
-    bell_lie_down(&writer_bell);
-    assert_int_equal(mailbox_post_control(m, &(struct message){0}), MAILBOX_FULL);
-    struct message out;
-    assert_int_equal(mailbox_take_control(m, &out, 1), 1);
-    assert_true(rung(&writer_bell));
-    bell_get_up(&writer_bell);
-    mailbox_free(m, NULL, NULL);
+    queue_free(q, NULL, NULL);
 }
 
 static void among_many_writers_a_drop_calls_the_one_that_waits(void **state)
 {
     (void)state;
-    struct mailbox_terms terms = terms_of(1, 10);
-    terms.many_writers = true;
-    struct mailbox *m = open_mailbox(&terms);
-    post(m, 0, 1);
+    struct queue_config config = config_of(1, 10);
+    config.many_writers = true;
+    struct queue *q = open_queue(&config);
+    post(q, 0, 1);
     bell_lie_down(&writer_bell);
-    assert_int_equal(post(m, 1, 1), MAILBOX_FULL);
+    assert_false(post(q, 1, 1));
     struct message oldest;
-    assert_true(mailbox_drop_oldest(m, &oldest));
+    assert_true(queue_drop_oldest(q, &oldest));
     parcel_release(oldest.parcel);
     assert_true(rung(&writer_bell));
     bell_get_up(&writer_bell);
-    mailbox_free(m, NULL, NULL);
+    queue_free(q, NULL, NULL);
 }
 
-/* --- ready lists --- */
+/* --- lists of nonempty queues --- */
 
-static void a_mailbox_lists_itself_once(void **state)
+static void a_queue_lists_itself_once(void **state)
 {
     (void)state;
-    struct ready *r = ready_new(4);
-    struct mailbox_terms terms = terms_of(4, 100);
-    terms.ready = r;
-    terms.name = (struct peer_ref){5, 6};
-    struct mailbox *m = open_mailbox(&terms);
-    assert_true(ready_empty(r));
+    struct nonempty_list *r = nonempty_list_new(4);
+    struct queue_config config = config_of(4, 100);
+    config.list = r;
+    config.ref = (struct peer_ref){5, 6};
+    struct queue *q = open_queue(&config);
+    assert_true(nonempty_list_is_empty(r));
     for (int i = 0; i < 20; i++)
-        mailbox_wake(m);
-    assert_false(ready_empty(r));
-    struct peer_ref names[4];
-    assert_int_equal(ready_take(r, names, 4), 1);
-    assert_true(peer_ref_equal(names[0], terms.name));
-    mailbox_wake(m); /* taken, but not yet unlisted */
-    assert_true(ready_empty(r));
-    mailbox_unlist(m);
-    mailbox_wake(m);
-    assert_int_equal(ready_take(r, names, 4), 1);
-    mailbox_free(m, NULL, NULL);
-    ready_free(r);
+        queue_wake(q);
+    assert_false(nonempty_list_is_empty(r));
+    struct peer_ref refs[4];
+    assert_int_equal(nonempty_list_take(r, refs, 4), 1);
+    assert_true(peer_ref_equal(refs[0], config.ref));
+    queue_wake(q); /* taken, but not yet unlisted */
+    assert_true(nonempty_list_is_empty(r));
+    queue_unlist(q);
+    queue_wake(q);
+    assert_int_equal(nonempty_list_take(r, refs, 4), 1);
+    queue_free(q, NULL, NULL);
+    nonempty_list_free(r);
 }
 
-static void ready_names_come_in_order_and_in_parts(void **state)
+static void listed_refs_come_in_order_and_in_parts(void **state)
 {
     (void)state;
-    struct ready *r = ready_new(5);
-    struct mailbox *m[5];
+    struct nonempty_list *r = nonempty_list_new(5);
+    struct queue *q[5];
     for (uint32_t i = 0; i < 5; i++) {
-        struct mailbox_terms terms = terms_of(1, 1);
-        terms.ready = r;
-        terms.name = (struct peer_ref){i, 1};
-        m[i] = open_mailbox(&terms);
-        mailbox_wake(m[i]);
+        struct queue_config config = config_of(1, 1);
+        config.list = r;
+        config.ref = (struct peer_ref){i, 1};
+        q[i] = open_queue(&config);
+        queue_wake(q[i]);
     }
-    struct peer_ref names[5];
-    assert_int_equal(ready_take(r, names, 2), 2);
-    assert_int_equal(ready_take(r, names + 2, 9), 3);
+    struct peer_ref refs[5];
+    assert_int_equal(nonempty_list_take(r, refs, 2), 2);
+    assert_int_equal(nonempty_list_take(r, refs + 2, 9), 3);
     for (uint32_t i = 0; i < 5; i++) {
-        assert_int_equal(names[i].index, i);
-        mailbox_free(m[i], NULL, NULL);
+        assert_int_equal(refs[i].index, i);
+        queue_free(q[i], NULL, NULL);
     }
-    ready_free(r);
+    nonempty_list_free(r);
 }
 
-static void a_full_ready_list_is_tried_again(void **state)
+static void a_full_list_is_tried_again(void **state)
 {
     (void)state;
-    struct ready *r = ready_new(1);
-    struct mailbox *m[8];
+    struct nonempty_list *r = nonempty_list_new(1);
+    struct queue *q[8];
     for (uint32_t i = 0; i < 8; i++) {
-        struct mailbox_terms terms = terms_of(1, 1);
-        terms.ready = r;
-        terms.name = (struct peer_ref){i, 1};
-        m[i] = open_mailbox(&terms);
-        mailbox_wake(m[i]);
+        struct queue_config config = config_of(1, 1);
+        config.list = r;
+        config.ref = (struct peer_ref){i, 1};
+        q[i] = open_queue(&config);
+        queue_wake(q[i]);
     }
-    struct peer_ref names[8];
-    size_t listed = ready_take(r, names, 8);
+    struct peer_ref refs[8];
+    size_t listed = nonempty_list_take(r, refs, 8);
     assert_in_range(listed, 1, 7);
-    mailbox_wake(m[7]);
-    assert_int_equal(ready_take(r, names, 8), 1);
-    assert_int_equal(names[0].index, 7);
+    queue_wake(q[7]);
+    assert_int_equal(nonempty_list_take(r, refs, 8), 1);
+    assert_int_equal(refs[0].index, 7);
     for (uint32_t i = 0; i < 8; i++)
-        mailbox_free(m[i], NULL, NULL);
-    ready_free(r);
+        queue_free(q[i], NULL, NULL);
+    nonempty_list_free(r);
 }
 
-static void a_ready_list_has_its_limits(void **state)
+static void a_list_has_its_limits(void **state)
 {
     (void)state;
-    assert_null(ready_new(0));
-    assert_null(ready_new(MAILBOX_MOST + 1));
-    ready_free(NULL);
+    assert_null(nonempty_list_new(0));
+    assert_null(nonempty_list_new(QUEUE_MOST + 1));
+    nonempty_list_free(NULL);
 }
 
-/* --- outlets --- */
+/* --- stall gates --- */
 
 #define STALL_MS 100
 
@@ -866,120 +840,120 @@ static void note_drop(void *context, struct message *message)
     parcel_release(message->parcel);
 }
 
-static enum outlet_result put(struct outlet *o, uint64_t id, size_t size, int64_t now_ms, struct drops *d)
+static enum outlet_result put(struct stall_gate *g, uint64_t id, size_t size, int64_t now_ms, struct drops *d)
 {
     struct message message = message_of(id, size);
-    enum outlet_result result = outlet_post(o, &message, now_ms, STALL_MS, note_drop, d);
+    enum outlet_result result = stall_gate_post(g, &message, now_ms, STALL_MS, note_drop, d);
     if (result == OUTLET_WAIT)
         parcel_release(message.parcel);
     return result;
 }
 
-static void an_outlet_waits_while_the_reader_moves(void **state)
+static void a_gate_waits_while_the_reader_moves(void **state)
 {
     (void)state;
-    struct outlet o = {.mailbox = plain_mailbox(2, 100)};
+    struct stall_gate g = {.queue = plain_queue(2, 100)};
     struct drops d = {0};
     int64_t now = 1000000;
-    put(&o, 0, 1, now, &d);
-    put(&o, 1, 1, now, &d);
-    assert_int_equal(outlet_deadline(&o, STALL_MS), INT64_MAX);
+    put(&g, 0, 1, now, &d);
+    put(&g, 1, 1, now, &d);
+    assert_int_equal(stall_gate_deadline(&g, STALL_MS), INT64_MAX);
     for (uint64_t step = 0; step < 10; step++) {
-        assert_int_equal(put(&o, 9, 1, now, &d), OUTLET_WAIT);
-        assert_int_equal(outlet_deadline(&o, STALL_MS), now + OUTLET_AGAIN_MS);
-        assert_int_equal(put(&o, 9, 1, now + STALL_MS - 1, &d), OUTLET_WAIT);
-        assert_int_equal(outlet_deadline(&o, STALL_MS), now + STALL_MS);
-        mailbox_getting_on(o.mailbox, 1);
-        now += STALL_MS + 2 * OUTLET_AGAIN_MS; /* not watched meanwhile: no pause of its own */
+        assert_int_equal(put(&g, 9, 1, now, &d), OUTLET_WAIT);
+        assert_int_equal(stall_gate_deadline(&g, STALL_MS), now + STALL_GATE_AGAIN_MS);
+        assert_int_equal(put(&g, 9, 1, now + STALL_MS - 1, &d), OUTLET_WAIT);
+        assert_int_equal(stall_gate_deadline(&g, STALL_MS), now + STALL_MS);
+        queue_getting_on(g.queue, 1);
+        now += STALL_MS + 2 * STALL_GATE_AGAIN_MS; /* not watched meanwhile: no pause of its own */
     }
     assert_int_equal(d.count, 0);
-    take_and_finish(o.mailbox, 0);
-    assert_int_equal(put(&o, 2, 1, now, &d), OUTLET_POSTED);
-    assert_int_equal(outlet_deadline(&o, STALL_MS), INT64_MAX);
-    mailbox_free(o.mailbox, NULL, NULL);
+    take_and_finish(g.queue, 0);
+    assert_int_equal(put(&g, 2, 1, now, &d), OUTLET_POSTED);
+    assert_int_equal(stall_gate_deadline(&g, STALL_MS), INT64_MAX);
+    queue_free(g.queue, NULL, NULL);
 }
 
-static void an_outlet_drops_just_enough_when_the_reader_stalls(void **state)
+static void a_gate_drops_just_enough_when_the_reader_stalls(void **state)
 {
     (void)state;
-    struct outlet o = {.mailbox = plain_mailbox(8, 100)};
+    struct stall_gate g = {.queue = plain_queue(8, 100)};
     struct drops d = {0};
     for (uint64_t id = 0; id < 4; id++)
-        put(&o, id, 25, 0, &d);
-    assert_int_equal(put(&o, 4, 30, 0, &d), OUTLET_WAIT);
-    assert_int_equal(put(&o, 4, 30, STALL_MS, &d), OUTLET_POSTED);
+        put(&g, id, 25, 0, &d);
+    assert_int_equal(put(&g, 4, 30, 0, &d), OUTLET_WAIT);
+    assert_int_equal(put(&g, 4, 30, STALL_MS, &d), OUTLET_POSTED);
     assert_int_equal(d.count, 2);
     assert_int_equal(d.ids[0], 0);
     assert_int_equal(d.ids[1], 1);
-    assert_true(o.stalled);
-    assert_int_equal(outlet_deadline(&o, STALL_MS), INT64_MAX);
-    assert_fill(o.mailbox, 3, 80);
+    assert_true(g.stalled);
+    assert_int_equal(stall_gate_deadline(&g, STALL_MS), INT64_MAX);
+    assert_fill(g.queue, 3, 80);
     /* Stalled, each post drops at once, and nothing if it fits. */
-    assert_int_equal(put(&o, 5, 20, STALL_MS, &d), OUTLET_POSTED);
+    assert_int_equal(put(&g, 5, 20, STALL_MS, &d), OUTLET_POSTED);
     assert_int_equal(d.count, 2);
-    assert_int_equal(put(&o, 6, 20, STALL_MS, &d), OUTLET_POSTED);
+    assert_int_equal(put(&g, 6, 20, STALL_MS, &d), OUTLET_POSTED);
     assert_int_equal(d.count, 3);
     assert_int_equal(d.ids[2], 2);
-    mailbox_free(o.mailbox, NULL, NULL);
+    queue_free(g.queue, NULL, NULL);
 }
 
-static void an_outlet_waits_again_once_the_reader_moves(void **state)
+static void a_gate_waits_again_once_the_reader_moves(void **state)
 {
     (void)state;
-    struct outlet o = {.mailbox = plain_mailbox(2, 100)};
+    struct stall_gate g = {.queue = plain_queue(2, 100)};
     struct drops d = {0};
-    put(&o, 0, 1, 0, &d);
-    put(&o, 1, 1, 0, &d);
-    assert_int_equal(put(&o, 2, 1, 5, &d), OUTLET_WAIT);
-    assert_int_equal(put(&o, 2, 1, 5 + STALL_MS, &d), OUTLET_POSTED);
+    put(&g, 0, 1, 0, &d);
+    put(&g, 1, 1, 0, &d);
+    assert_int_equal(put(&g, 2, 1, 5, &d), OUTLET_WAIT);
+    assert_int_equal(put(&g, 2, 1, 5 + STALL_MS, &d), OUTLET_POSTED);
     assert_int_equal(d.count, 1);
-    mailbox_getting_on(o.mailbox, 1);
-    assert_int_equal(put(&o, 3, 1, 6 + STALL_MS, &d), OUTLET_WAIT);
-    assert_false(o.stalled);
-    assert_int_equal(outlet_deadline(&o, STALL_MS), 6 + STALL_MS + OUTLET_AGAIN_MS);
+    queue_getting_on(g.queue, 1);
+    assert_int_equal(put(&g, 3, 1, 6 + STALL_MS, &d), OUTLET_WAIT);
+    assert_false(g.stalled);
+    assert_int_equal(stall_gate_deadline(&g, STALL_MS), 6 + STALL_MS + STALL_GATE_AGAIN_MS);
     /* It has stood still for one stall time and a millisecond before it moved: it is given twice that now. */
-    assert_int_equal(put(&o, 3, 1, 7 + 3 * STALL_MS, &d), OUTLET_WAIT);
-    assert_int_equal(outlet_deadline(&o, STALL_MS), 8 + 3 * STALL_MS);
-    assert_int_equal(put(&o, 3, 1, 8 + 3 * STALL_MS, &d), OUTLET_POSTED);
+    assert_int_equal(put(&g, 3, 1, 7 + 3 * STALL_MS, &d), OUTLET_WAIT);
+    assert_int_equal(stall_gate_deadline(&g, STALL_MS), 8 + 3 * STALL_MS);
+    assert_int_equal(put(&g, 3, 1, 8 + 3 * STALL_MS, &d), OUTLET_POSTED);
     assert_int_equal(d.count, 2);
-    mailbox_free(o.mailbox, NULL, NULL);
+    queue_free(g.queue, NULL, NULL);
 }
 
-static void an_outlet_gives_back_the_message_where_the_reader_holds_everything(void **state)
+static void a_gate_gives_back_the_message_where_the_reader_holds_everything(void **state)
 {
     (void)state;
-    struct outlet o = {.mailbox = plain_mailbox(2, 100)};
+    struct stall_gate g = {.queue = plain_queue(2, 100)};
     struct drops d = {0};
-    put(&o, 0, 1, 0, &d);
-    put(&o, 1, 1, 0, &d);
-    take(o.mailbox, 0);
-    take(o.mailbox, 1);
-    assert_int_equal(put(&o, 2, 1, 0, &d), OUTLET_WAIT);
-    assert_int_equal(put(&o, 2, 1, STALL_MS, &d), OUTLET_DROPPED);
+    put(&g, 0, 1, 0, &d);
+    put(&g, 1, 1, 0, &d);
+    take(g.queue, 0);
+    take(g.queue, 1);
+    assert_int_equal(put(&g, 2, 1, 0, &d), OUTLET_WAIT);
+    assert_int_equal(put(&g, 2, 1, STALL_MS, &d), OUTLET_DROPPED);
     assert_int_equal(d.count, 1);
     assert_int_equal(d.ids[0], 2);
-    assert_int_equal(outlet_deadline(&o, STALL_MS), INT64_MAX);
-    assert_fill(o.mailbox, 2, 2);
-    mailbox_done(o.mailbox, 2, 2);
-    assert_int_equal(put(&o, 3, 1, STALL_MS, &d), OUTLET_POSTED);
-    mailbox_free(o.mailbox, NULL, NULL);
+    assert_int_equal(stall_gate_deadline(&g, STALL_MS), INT64_MAX);
+    assert_fill(g.queue, 2, 2);
+    queue_done(g.queue, 2, 2);
+    assert_int_equal(put(&g, 3, 1, STALL_MS, &d), OUTLET_POSTED);
+    queue_free(g.queue, NULL, NULL);
 }
 
-/* The stall time runs from when the mailbox was first met full, not from when the reader last moved, nor from
+/* The stall time runs from when the queue was first met full, not from when the reader last moved, nor from
  * 0. */
 static void the_stall_time_starts_with_the_first_full_post(void **state)
 {
     (void)state;
-    struct outlet o = {.mailbox = plain_mailbox(2, 100)};
+    struct stall_gate g = {.queue = plain_queue(2, 100)};
     struct drops d = {0};
-    put(&o, 0, 1, 0, &d);
-    take_and_finish(o.mailbox, 0);
-    put(&o, 1, 1, 10, &d);
-    put(&o, 2, 1, 20, &d);
-    assert_int_equal(put(&o, 3, 1, 50 * STALL_MS, &d), OUTLET_WAIT);
-    assert_int_equal(outlet_deadline(&o, 1), 50 * STALL_MS + 1);
-    assert_int_equal(outlet_deadline(&o, INT64_MAX), 50 * STALL_MS + OUTLET_AGAIN_MS);
-    mailbox_free(o.mailbox, NULL, NULL);
+    put(&g, 0, 1, 0, &d);
+    take_and_finish(g.queue, 0);
+    put(&g, 1, 1, 10, &d);
+    put(&g, 2, 1, 20, &d);
+    assert_int_equal(put(&g, 3, 1, 50 * STALL_MS, &d), OUTLET_WAIT);
+    assert_int_equal(stall_gate_deadline(&g, 1), 50 * STALL_MS + 1);
+    assert_int_equal(stall_gate_deadline(&g, INT64_MAX), 50 * STALL_MS + STALL_GATE_AGAIN_MS);
+    queue_free(g.queue, NULL, NULL);
 }
 
 /* Signs of whoever the reader passes the parcels on to count as progress; but they show others that it moves
@@ -987,98 +961,98 @@ static void the_stall_time_starts_with_the_first_full_post(void **state)
 static void signs_count_and_are_not_passed_on_for_ever(void **state)
 {
     (void)state;
-    struct outlet o = {.mailbox = plain_mailbox(2, 100)};
+    struct stall_gate g = {.queue = plain_queue(2, 100)};
     struct drops d = {0};
     int64_t now = 1000, moved_ms = 1000;
-    put(&o, 0, 1, now, &d);
-    put(&o, 1, 1, now, &d);
-    mailbox_getting_on(o.mailbox, 1);
-    assert_int_equal(put(&o, 2, 1, now, &d), OUTLET_WAIT);
-    while (now < moved_ms + 2 * OUTLET_SIGNS_LAST * STALL_MS) {
+    put(&g, 0, 1, now, &d);
+    put(&g, 1, 1, now, &d);
+    queue_getting_on(g.queue, 1);
+    assert_int_equal(put(&g, 2, 1, now, &d), OUTLET_WAIT);
+    while (now < moved_ms + 2 * STALL_GATE_SIGNS_LAST * STALL_MS) {
         now += STALL_MS - 1;
-        mailbox_sign(o.mailbox);
+        queue_sign(g.queue);
         for (int i = 0; i < 3; i++) {
-            assert_int_equal(put(&o, 2, 1, now, &d), OUTLET_WAIT);
-            assert_int_equal(o.moved, now - moved_ms < OUTLET_SIGNS_LAST * (STALL_MS + 1));
+            assert_int_equal(put(&g, 2, 1, now, &d), OUTLET_WAIT);
+            assert_int_equal(g.moved, now - moved_ms < STALL_GATE_SIGNS_LAST * (STALL_MS + 1));
         }
     }
-    assert_int_equal(put(&o, 2, 1, now + 1, &d), OUTLET_WAIT);
-    assert_false(o.moved);
+    assert_int_equal(put(&g, 2, 1, now + 1, &d), OUTLET_WAIT);
+    assert_false(g.moved);
     assert_int_equal(d.count, 0);
-    mailbox_free(o.mailbox, NULL, NULL);
+    queue_free(g.queue, NULL, NULL);
 }
 
 /* A reader that pauses longer and longer is given twice its last pause, up to a bound; a faster one soon has
  * no pause to speak of. */
-static void an_outlet_learns_how_long_its_reader_pauses(void **state)
+static void a_gate_learns_how_long_its_reader_pauses(void **state)
 {
     (void)state;
-    struct outlet o = {.mailbox = plain_mailbox(2, 100)};
+    struct stall_gate g = {.queue = plain_queue(2, 100)};
     struct drops d = {0};
     int64_t now = 1000;
-    put(&o, 0, 1, now, &d);
-    put(&o, 1, 1, now, &d);
-    put(&o, 2, 1, now, &d);
-    for (int64_t pause = STALL_MS / 2; pause < OUTLET_PATIENCE * STALL_MS; pause += pause / 2) {
-        for (int64_t at = now + OUTLET_AGAIN_MS; at < now + pause; at += OUTLET_AGAIN_MS)
-            assert_int_equal(put(&o, 2, 1, at, &d), OUTLET_WAIT);
-        mailbox_getting_on(o.mailbox, 1);
+    put(&g, 0, 1, now, &d);
+    put(&g, 1, 1, now, &d);
+    put(&g, 2, 1, now, &d);
+    for (int64_t pause = STALL_MS / 2; pause < STALL_GATE_PATIENCE * STALL_MS; pause += pause / 2) {
+        for (int64_t at = now + STALL_GATE_AGAIN_MS; at < now + pause; at += STALL_GATE_AGAIN_MS)
+            assert_int_equal(put(&g, 2, 1, at, &d), OUTLET_WAIT);
+        queue_getting_on(g.queue, 1);
         now += pause;
-        assert_int_equal(put(&o, 2, 1, now, &d), OUTLET_WAIT);
+        assert_int_equal(put(&g, 2, 1, now, &d), OUTLET_WAIT);
     }
     assert_int_equal(d.count, 0);
-    assert_int_equal(put(&o, 2, 1, now + OUTLET_PATIENCE * STALL_MS - 1, &d), OUTLET_WAIT);
-    assert_int_equal(put(&o, 2, 1, now + OUTLET_PATIENCE * STALL_MS, &d), OUTLET_POSTED);
-    now += OUTLET_PATIENCE * STALL_MS;
+    assert_int_equal(put(&g, 2, 1, now + STALL_GATE_PATIENCE * STALL_MS - 1, &d), OUTLET_WAIT);
+    assert_int_equal(put(&g, 2, 1, now + STALL_GATE_PATIENCE * STALL_MS, &d), OUTLET_POSTED);
+    now += STALL_GATE_PATIENCE * STALL_MS;
     for (int i = 0; i < 20; i++) {
-        mailbox_getting_on(o.mailbox, 1);
-        put(&o, 2, 1, ++now, &d);
+        queue_getting_on(g.queue, 1);
+        put(&g, 2, 1, ++now, &d);
     }
     d.count = 0;
-    assert_int_equal(put(&o, 2, 1, now + STALL_MS - 1, &d), OUTLET_WAIT);
-    assert_int_equal(put(&o, 2, 1, now + STALL_MS, &d), OUTLET_POSTED);
-    mailbox_free(o.mailbox, NULL, NULL);
+    assert_int_equal(put(&g, 2, 1, now + STALL_MS - 1, &d), OUTLET_WAIT);
+    assert_int_equal(put(&g, 2, 1, now + STALL_MS, &d), OUTLET_POSTED);
+    queue_free(g.queue, NULL, NULL);
 }
 
 /* A reader of ten steps a second where a hundred are the least: its queue is full again and again. */
 static void a_reader_below_the_least_rate_counts_as_stalled(void **state)
 {
     (void)state;
-    struct outlet o = {.mailbox = plain_mailbox(2, 100), .least_rate = 100};
+    struct stall_gate g = {.queue = plain_queue(2, 100), .least_rate = 100};
     struct drops d = {0};
     uint64_t id = 2;
-    put(&o, 0, 1, 0, &d);
-    put(&o, 1, 1, 0, &d);
-    assert_int_equal(put(&o, id, 1, 1000, &d), OUTLET_WAIT);
-    mailbox_getting_on(o.mailbox, 1);
-    assert_int_equal(put(&o, id, 1, 1000 + STALL_MS - 1, &d), OUTLET_WAIT);
-    assert_int_equal(put(&o, id++, 1, 1000 + STALL_MS, &d), OUTLET_POSTED);
+    put(&g, 0, 1, 0, &d);
+    put(&g, 1, 1, 0, &d);
+    assert_int_equal(put(&g, id, 1, 1000, &d), OUTLET_WAIT);
+    queue_getting_on(g.queue, 1);
+    assert_int_equal(put(&g, id, 1, 1000 + STALL_MS - 1, &d), OUTLET_WAIT);
+    assert_int_equal(put(&g, id++, 1, 1000 + STALL_MS, &d), OUTLET_POSTED);
     assert_int_equal(d.count, 1);
-    mailbox_getting_on(o.mailbox, 1);
-    assert_int_equal(put(&o, id++, 1, 1010 + STALL_MS, &d), OUTLET_POSTED); /* without waiting again */
+    queue_getting_on(g.queue, 1);
+    assert_int_equal(put(&g, id++, 1, 1010 + STALL_MS, &d), OUTLET_POSTED); /* without waiting again */
     assert_int_equal(d.count, 2);
     /* Faster than that over the next stall time, it is waited for again. */
-    mailbox_getting_on(o.mailbox, STALL_MS / 10 + 1);
-    assert_int_equal(put(&o, id, 1, 1000 + 2 * STALL_MS, &d), OUTLET_WAIT);
+    queue_getting_on(g.queue, STALL_MS / 10 + 1);
+    assert_int_equal(put(&g, id, 1, 1000 + 2 * STALL_MS, &d), OUTLET_WAIT);
     assert_int_equal(d.count, 2);
-    mailbox_free(o.mailbox, NULL, NULL);
+    queue_free(g.queue, NULL, NULL);
 }
 
 static void a_reader_that_had_nothing_to_take_is_not_slow(void **state)
 {
     (void)state;
-    struct outlet o = {.mailbox = plain_mailbox(2, 100), .least_rate = 100};
+    struct stall_gate g = {.queue = plain_queue(2, 100), .least_rate = 100};
     struct drops d = {0};
-    put(&o, 0, 1, 0, &d);
-    put(&o, 1, 1, 0, &d);
-    assert_int_equal(put(&o, 2, 1, 1000, &d), OUTLET_WAIT);
-    take_and_finish(o.mailbox, 0);
-    take_and_finish(o.mailbox, 1);
-    put(&o, 2, 1, 1000 + 50 * STALL_MS, &d);
-    put(&o, 3, 1, 1000 + 50 * STALL_MS, &d);
-    assert_int_equal(put(&o, 4, 1, 1000 + 50 * STALL_MS, &d), OUTLET_WAIT);
+    put(&g, 0, 1, 0, &d);
+    put(&g, 1, 1, 0, &d);
+    assert_int_equal(put(&g, 2, 1, 1000, &d), OUTLET_WAIT);
+    take_and_finish(g.queue, 0);
+    take_and_finish(g.queue, 1);
+    put(&g, 2, 1, 1000 + 50 * STALL_MS, &d);
+    put(&g, 3, 1, 1000 + 50 * STALL_MS, &d);
+    assert_int_equal(put(&g, 4, 1, 1000 + 50 * STALL_MS, &d), OUTLET_WAIT);
     assert_int_equal(d.count, 0);
-    mailbox_free(o.mailbox, NULL, NULL);
+    queue_free(g.queue, NULL, NULL);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_bells, close_bells)
@@ -1094,45 +1068,43 @@ int main(void)
         TEST(a_bell_wakes_its_owner_once_per_sleep),
         TEST(a_bell_without_descriptors_says_so),
         TEST(a_ring_holds_what_it_was_made_for_in_order),
-        TEST(a_ring_at_rest_takes_no_memory),
+        TEST(a_trimmed_ring_takes_no_memory),
         TEST(a_ring_that_holds_something_keeps_it),
         TEST(a_ring_that_is_full_says_so),
         TEST(a_ring_has_its_limits),
-        TEST(a_mailbox_refuses_terms_out_of_limits),
-        TEST(a_mailbox_of_the_largest_terms_works),
+        TEST(a_queue_refuses_a_config_out_of_limits),
+        TEST(a_queue_of_the_largest_config_works),
         TEST(the_bound_in_parcels_is_exact),
         TEST(the_bound_in_bytes_is_exact),
-        TEST(an_empty_mailbox_takes_a_parcel_of_any_size),
+        TEST(an_empty_queue_takes_a_parcel_of_any_size),
         TEST(the_budget_is_held_until_done),
         TEST(a_message_travels_whole),
         TEST(take_stops_at_most),
         TEST(dropping_takes_the_oldest_and_frees_its_budget),
         TEST(progress_is_the_readers_alone),
-        TEST(the_control_lane_has_its_own_exact_bound),
-        TEST(a_mailbox_without_control_lane_takes_no_commands),
-        TEST(empty_means_both_lanes),
-        TEST(posting_a_command_wakes_the_reader_but_posting_a_parcel_does_not),
+        TEST(a_queue_without_parcels_is_bounded_in_messages),
+        TEST(taking_one_calls_the_writer),
+        TEST(a_post_alone_does_not_wake_the_reader),
         TEST(what_is_left_inside_is_discarded),
-        TEST(a_closed_mailbox_lets_nothing_in),
+        TEST(a_closed_queue_lets_nothing_in),
         TEST(the_writer_is_called_at_half_not_before),
         TEST(half_counts_for_bytes_too),
         TEST(a_writer_that_has_waited_is_called_at_each_step),
         TEST(a_large_parcel_is_called_for_again_below_half),
-        TEST(a_mailbox_for_one_calls_when_it_is_empty),
-        TEST(the_control_lane_calls_its_writer_whatever_the_other_holds),
+        TEST(a_queue_for_one_calls_when_it_is_empty),
         TEST(among_many_writers_a_drop_calls_the_one_that_waits),
-        TEST(a_mailbox_lists_itself_once),
-        TEST(ready_names_come_in_order_and_in_parts),
-        TEST(a_full_ready_list_is_tried_again),
-        TEST(a_ready_list_has_its_limits),
-        TEST(an_outlet_waits_while_the_reader_moves),
-        promise_test_setup_teardown("F32", an_outlet_drops_just_enough_when_the_reader_stalls, open_bells,
+        TEST(a_queue_lists_itself_once),
+        TEST(listed_refs_come_in_order_and_in_parts),
+        TEST(a_full_list_is_tried_again),
+        TEST(a_list_has_its_limits),
+        TEST(a_gate_waits_while_the_reader_moves),
+        promise_test_setup_teardown("F32", a_gate_drops_just_enough_when_the_reader_stalls, open_bells,
                                     close_bells),
-        TEST(an_outlet_waits_again_once_the_reader_moves),
-        TEST(an_outlet_gives_back_the_message_where_the_reader_holds_everything),
+        TEST(a_gate_waits_again_once_the_reader_moves),
+        TEST(a_gate_gives_back_the_message_where_the_reader_holds_everything),
         TEST(the_stall_time_starts_with_the_first_full_post),
         TEST(signs_count_and_are_not_passed_on_for_ever),
-        TEST(an_outlet_learns_how_long_its_reader_pauses),
+        TEST(a_gate_learns_how_long_its_reader_pauses),
         TEST(a_reader_below_the_least_rate_counts_as_stalled),
         TEST(a_reader_that_had_nothing_to_take_is_not_slow),
     };

@@ -1,4 +1,4 @@
-/* Mailboxes under several threads at once. Every thread sleeps on its bell and nowhere else, so a wake-up
+/* Queuees under several threads at once. Every thread sleeps on its bell and nowhere else, so a wake-up
  * that is lost shows as a sleep that lasts SLEEP_MS, which fails the test. Checks are made on the threads,
  * and judged at the end. */
 #include <setjmp.h>
@@ -15,8 +15,9 @@
 #include <time.h>
 
 #include "queue/bell.h"
-#include "queue/mailbox.h"
+#include "queue/nonempty_list.h"
 #include "queue/parcel.h"
+#include "queue/queue.h"
 #include "tests/unit/promise.h"
 
 #define SLEEP_MS 5000
@@ -89,22 +90,22 @@ static void open_bell(struct bell *b)
     assert_int_equal(bell_init(b), 0);
 }
 
-/* --- many writers, one mailbox, one reader --- */
+/* --- many writers, one queue, one reader --- */
 
 #define MOST_WRITERS 8
 #define OVERSIZE                                                                                             \
-    700 /* above the bytes of every crowd, so that such a parcel needs the mailbox for itself                \
+    700 /* above the bytes of every crowd, so that such a parcel needs the queue for itself                  \
          */
 
 struct crowd {
-    struct mailbox *mailbox;
+    struct queue *queue;
     uint32_t writers;
     uint32_t each; /* messages per writer */
     uint32_t parcels;
     uint32_t bytes;
     struct bell reader_bell;
-    struct bell writer_bells[MOST_WRITERS]; /* the first is the mailbox's own; the reader rings the others */
-    /* Counted up after a post and down before done: so never above what the mailbox counts. An oversized
+    struct bell writer_bells[MOST_WRITERS]; /* the first is the queue's own; the reader rings the others */
+    /* Counted up after a post and down before done: so never above what the queue counts. An oversized
      * parcel's bytes are left out, as they may be above the bound. */
     _Atomic int64_t inside_parcels, inside_bytes;
 };
@@ -122,16 +123,16 @@ static size_t some_size(uint32_t *random)
 
 static bool wait_and_post(struct crowd *c, uint32_t writer, const struct message *message)
 {
-    mailbox_wake(c->mailbox);
-    enum mailbox_result result = MAILBOX_FULL;
-    while (result == MAILBOX_FULL && !failed()) {
+    queue_wake(c->queue);
+    bool posted = false;
+    while (!posted && !failed()) {
         bell_lie_down(&c->writer_bells[writer]);
-        result = mailbox_post(c->mailbox, message);
-        if (result == MAILBOX_FULL)
+        posted = queue_post(c->queue, message);
+        if (!posted)
             sleep_on(&c->writer_bells[writer]);
         bell_get_up(&c->writer_bells[writer]);
     }
-    return result == MAILBOX_OK;
+    return posted;
 }
 
 static void *crowd_write(void *argument)
@@ -143,7 +144,7 @@ static void *crowd_write(void *argument)
         size_t size = some_size(&random);
         struct message message = {.peer = {w->number, 1}, .id = i, .parcel = parcel_new(NULL, size)};
         memset(message.parcel->bytes, (int)(i & 0xff), size);
-        if (mailbox_post(c->mailbox, &message) == MAILBOX_FULL && !wait_and_post(c, w->number, &message)) {
+        if (!queue_post(c->queue, &message) && !wait_and_post(c, w->number, &message)) {
             parcel_release(message.parcel);
             break;
         }
@@ -151,9 +152,9 @@ static void *crowd_write(void *argument)
         int64_t bytes = size == OVERSIZE ? 0 : (int64_t)size;
         expect(atomic_fetch_add(&c->inside_bytes, bytes) + bytes <= c->bytes, "more bytes than the bound");
         if (next_random(&random) % 4 == 0)
-            mailbox_wake(c->mailbox);
+            queue_wake(c->queue);
     }
-    mailbox_wake(c->mailbox);
+    queue_wake(c->queue);
     return NULL;
 }
 
@@ -183,12 +184,12 @@ static void finish_held(struct crowd *c, struct crowd_reader *r)
 {
     uint32_t parcels;
     uint64_t bytes;
-    mailbox_fill(c->mailbox, &parcels, &bytes);
+    queue_fill(c->queue, &parcels, &bytes);
     expect(parcels <= c->parcels && parcels >= r->held_parcels, "a fill in parcels that can't be");
     expect((bytes <= c->bytes || parcels == 1) && bytes >= r->held_bytes, "a fill in bytes that can't be");
     atomic_fetch_sub(&c->inside_parcels, r->held_parcels);
     atomic_fetch_sub(&c->inside_bytes, (int64_t)(r->held_bytes - r->held_oversize));
-    mailbox_done(c->mailbox, r->held_parcels, r->held_bytes);
+    queue_done(c->queue, r->held_parcels, r->held_bytes);
     r->held_parcels = 0;
     r->held_bytes = r->held_oversize = 0;
     for (uint32_t i = 1; i < c->writers; i++)
@@ -201,7 +202,7 @@ static void crowd_read(struct crowd *c, struct crowd_reader *r)
     uint32_t random = 4711;
     while (r->taken < all && !failed()) {
         struct message batch[7];
-        size_t n = mailbox_take(c->mailbox, batch, 1 + next_random(&random) % 7);
+        size_t n = queue_take(c->queue, batch, 1 + next_random(&random) % 7);
         for (size_t i = 0; i < n; i++)
             check_taken(r, &batch[i]);
         /* Sometimes it goes on taking with the budget still held. */
@@ -210,7 +211,7 @@ static void crowd_read(struct crowd *c, struct crowd_reader *r)
         if (n > 0)
             continue;
         bell_lie_down(&c->reader_bell);
-        if (mailbox_empty(c->mailbox))
+        if (queue_empty(c->queue))
             sleep_on(&c->reader_bell);
         bell_get_up(&c->reader_bell);
     }
@@ -224,12 +225,12 @@ static void run_crowd(uint32_t writers, uint32_t each, uint32_t parcels, uint32_
     open_bell(&c.reader_bell);
     for (uint32_t i = 0; i < writers; i++)
         open_bell(&c.writer_bells[i]);
-    c.mailbox = mailbox_new(&(struct mailbox_terms){.parcels = parcels,
-                                                    .bytes = bytes,
-                                                    .many_writers = writers > 1,
-                                                    .reader_bell = &c.reader_bell,
-                                                    .writer_bell = &c.writer_bells[0]});
-    assert_non_null(c.mailbox);
+    c.queue = queue_new(&(struct queue_config){.messages = parcels,
+                                               .bytes = bytes,
+                                               .many_writers = writers > 1,
+                                               .reader_bell = &c.reader_bell,
+                                               .writer_bell = &c.writer_bells[0]});
+    assert_non_null(c.queue);
     pthread_t threads[MOST_WRITERS];
     struct crowd_writer arguments[MOST_WRITERS];
     for (uint32_t i = 0; i < writers; i++) {
@@ -242,8 +243,8 @@ static void run_crowd(uint32_t writers, uint32_t each, uint32_t parcels, uint32_
         join(threads[i]);
     uint32_t left_parcels;
     uint64_t left_bytes;
-    mailbox_fill(c.mailbox, &left_parcels, &left_bytes);
-    mailbox_free(c.mailbox, NULL, NULL);
+    queue_fill(c.queue, &left_parcels, &left_bytes);
+    queue_free(c.queue, NULL, NULL);
     for (uint32_t i = 0; i < writers; i++)
         bell_fini(&c.writer_bells[i]);
     bell_fini(&c.reader_bell);
@@ -252,19 +253,19 @@ static void run_crowd(uint32_t writers, uint32_t each, uint32_t parcels, uint32_
     assert_int_equal(left_bytes, 0);
 }
 
-static void many_writers_share_a_small_mailbox(void **state)
+static void many_writers_share_a_small_queue(void **state)
 {
     (void)state;
     run_crowd(MOST_WRITERS, 10000, 16, 256);
 }
 
-static void two_writers_share_a_mailbox_for_one(void **state)
+static void two_writers_share_a_queue_for_one(void **state)
 {
     (void)state;
     run_crowd(2, 10000, 1, 64);
 }
 
-static void a_single_writer_keeps_its_mailbox_full(void **state)
+static void a_single_writer_keeps_its_queue_full(void **state)
 {
     (void)state;
     run_crowd(1, 50000, 16, 256);
@@ -277,16 +278,16 @@ static void writer_and_reader_hand_over_one_by_one(void **state)
     run_crowd(1, 10000, 1, 64);
 }
 
-/* --- many mailboxes with a ready list, one reader --- */
+/* --- many queuees with a list of nonempty queues, one reader --- */
 
 #define FLOCK_WRITERS 4
-#define FLOCK_EACH    16 /* mailboxes per writer */
+#define FLOCK_EACH    16 /* queuees per writer */
 #define FLOCK         (FLOCK_WRITERS * FLOCK_EACH)
-#define FLOCK_IDS     600 /* messages per mailbox */
+#define FLOCK_IDS     600 /* messages per queue */
 
 struct flock {
-    struct mailbox *mailboxes[FLOCK];
-    struct ready *ready;
+    struct queue *queues[FLOCK];
+    struct nonempty_list *list;
     struct parcel *parcel; /* every message holds a reference to this one */
     struct bell reader_bell;
     struct bell writer_bells[FLOCK_WRITERS];
@@ -296,16 +297,16 @@ struct flock_writer {
     struct flock *flock;
     uint32_t number;
     uint64_t next[FLOCK_EACH];
-    uint32_t finished; /* mailboxes that have got all of theirs */
+    uint32_t finished; /* queuees that have got all of theirs */
 };
 
 static bool fill_one(struct flock_writer *w, uint32_t i)
 {
-    struct mailbox *m = w->flock->mailboxes[w->number * FLOCK_EACH + i];
+    struct queue *m = w->flock->queues[w->number * FLOCK_EACH + i];
     uint64_t before = w->next[i];
     while (w->next[i] < FLOCK_IDS) {
         struct message message = {.id = w->next[i], .parcel = parcel_hold(w->flock->parcel)};
-        if (mailbox_post(m, &message) == MAILBOX_FULL) {
+        if (!queue_post(m, &message)) {
             parcel_release(message.parcel);
             break;
         }
@@ -313,7 +314,7 @@ static bool fill_one(struct flock_writer *w, uint32_t i)
     }
     if (w->next[i] == before)
         return false;
-    mailbox_wake(m);
+    queue_wake(m);
     w->finished += w->next[i] == FLOCK_IDS;
     return true;
 }
@@ -343,21 +344,21 @@ static void *flock_write(void *argument)
     return NULL;
 }
 
-/* Takes a few, and lists the mailbox again if it leaves something. Returns how many. */
-static size_t visit(struct mailbox *m, uint64_t *next)
+/* Takes a few, and lists the queue again if it leaves something. Returns how many. */
+static size_t visit(struct queue *m, uint64_t *next)
 {
-    mailbox_unlist(m);
+    queue_unlist(m);
     struct message batch[3];
-    size_t n = mailbox_take(m, batch, 3);
+    size_t n = queue_take(m, batch, 3);
     uint64_t bytes = 0;
     for (size_t i = 0; i < n; i++) {
         expect(batch[i].id == (*next)++, "a message is missing, doubled or out of order");
         bytes += batch[i].parcel->size;
         parcel_release(batch[i].parcel);
     }
-    mailbox_done(m, (uint32_t)n, bytes);
-    if (!mailbox_empty(m))
-        mailbox_wake(m);
+    queue_done(m, (uint32_t)n, bytes);
+    if (!queue_empty(m))
+        queue_wake(m);
     return n;
 }
 
@@ -366,13 +367,13 @@ static void flock_read(struct flock *f, uint64_t next[FLOCK])
     uint64_t taken = 0;
     while (taken < (uint64_t)FLOCK * FLOCK_IDS && !failed()) {
         struct peer_ref names[8];
-        size_t n = ready_take(f->ready, names, 8);
+        size_t n = nonempty_list_take(f->list, names, 8);
         for (size_t i = 0; i < n; i++)
-            taken += visit(f->mailboxes[names[i].index], &next[names[i].index]);
+            taken += visit(f->queues[names[i].index], &next[names[i].index]);
         if (n > 0)
             continue;
         bell_lie_down(&f->reader_bell);
-        if (ready_empty(f->ready))
+        if (nonempty_list_is_empty(f->list))
             sleep_on(&f->reader_bell);
         bell_get_up(&f->reader_bell);
     }
@@ -383,32 +384,32 @@ static void open_flock(struct flock *f)
     open_bell(&f->reader_bell);
     for (uint32_t i = 0; i < FLOCK_WRITERS; i++)
         open_bell(&f->writer_bells[i]);
-    f->ready = ready_new(FLOCK);
+    f->list = nonempty_list_new(FLOCK);
     f->parcel = parcel_new("x", 1);
-    assert_non_null(f->ready);
+    assert_non_null(f->list);
     assert_non_null(f->parcel);
     for (uint32_t i = 0; i < FLOCK; i++) {
-        f->mailboxes[i] = mailbox_new(&(struct mailbox_terms){.parcels = 1 + i % 6,
-                                                              .bytes = 100,
-                                                              .reader_bell = &f->reader_bell,
-                                                              .writer_bell = &f->writer_bells[i / FLOCK_EACH],
-                                                              .ready = f->ready,
-                                                              .name = {i, 1}});
-        assert_non_null(f->mailboxes[i]);
+        f->queues[i] = queue_new(&(struct queue_config){.messages = 1 + i % 6,
+                                                        .bytes = 100,
+                                                        .reader_bell = &f->reader_bell,
+                                                        .writer_bell = &f->writer_bells[i / FLOCK_EACH],
+                                                        .list = f->list,
+                                                        .ref = {i, 1}});
+        assert_non_null(f->queues[i]);
     }
 }
 
 static void close_flock(struct flock *f)
 {
     for (uint32_t i = 0; i < FLOCK; i++)
-        mailbox_free(f->mailboxes[i], NULL, NULL);
-    ready_free(f->ready);
+        queue_free(f->queues[i], NULL, NULL);
+    nonempty_list_free(f->list);
     for (uint32_t i = 0; i < FLOCK_WRITERS; i++)
         bell_fini(&f->writer_bells[i]);
     bell_fini(&f->reader_bell);
 }
 
-static void one_reader_serves_a_flock_of_mailboxes(void **state)
+static void one_reader_serves_a_flock_of_queuees(void **state)
 {
     (void)state;
     static struct flock f;
@@ -439,7 +440,7 @@ static void one_reader_serves_a_flock_of_mailboxes(void **state)
 #define RACE_TOTAL (RACE_MOST * RACE_EACH)
 
 struct race {
-    struct mailbox *mailbox;
+    struct queue *queue;
     struct bell reader_bell;
     struct parcel *parcel;
     _Atomic uint8_t seen[RACE_TOTAL]; /* how often each came out, on either way */
@@ -463,9 +464,9 @@ static void note_seen(struct race *r, struct message *message, _Atomic uint64_t 
 static bool post_by_dropping(struct race *r, const struct message *message)
 {
     int64_t until = now_ms() + SLEEP_MS;
-    while (mailbox_post(r->mailbox, message) == MAILBOX_FULL) {
+    while (!queue_post(r->queue, message)) {
         struct message oldest;
-        if (mailbox_drop_oldest(r->mailbox, &oldest))
+        if (queue_drop_oldest(r->queue, &oldest))
             note_seen(r, &oldest, &r->dropped);
         else
             sched_yield();
@@ -482,9 +483,9 @@ static void *race_write(void *argument)
     for (uint32_t i = 0; i < RACE_EACH && !failed(); i++) {
         struct message message = {
             .peer = {w->number, 1}, .id = w->number * RACE_EACH + i, .parcel = parcel_hold(r->parcel)};
-        if (mailbox_post(r->mailbox, &message) == MAILBOX_FULL && !post_by_dropping(r, &message))
+        if (!queue_post(r->queue, &message) && !post_by_dropping(r, &message))
             parcel_release(message.parcel);
-        mailbox_wake(r->mailbox);
+        queue_wake(r->queue);
     }
     return NULL;
 }
@@ -495,19 +496,19 @@ static void race_read(struct race *r, uint32_t writers)
     uint64_t all = (uint64_t)writers * RACE_EACH;
     while (atomic_load(&r->taken) + atomic_load(&r->dropped) < all && !failed()) {
         struct message batch[3];
-        size_t n = mailbox_take(r->mailbox, batch, 3);
+        size_t n = queue_take(r->queue, batch, 3);
         for (size_t i = 0; i < n; i++) {
             uint64_t *last = &latest[batch[i].peer.index];
             expect(batch[i].id + 1 > *last, "a message is out of order");
             *last = batch[i].id + 1;
             note_seen(r, &batch[i], &r->taken);
         }
-        mailbox_done(r->mailbox, (uint32_t)n, n);
+        queue_done(r->queue, (uint32_t)n, n);
         if (n > 0)
             continue;
         bell_lie_down(&r->reader_bell);
         /* A writer that drops one message always posts another: the last of all is never dropped. */
-        if (mailbox_empty(r->mailbox) && atomic_load(&r->taken) + atomic_load(&r->dropped) < all)
+        if (queue_empty(r->queue) && atomic_load(&r->taken) + atomic_load(&r->dropped) < all)
             sleep_on(&r->reader_bell);
         bell_get_up(&r->reader_bell);
     }
@@ -519,10 +520,10 @@ static void run_race(uint32_t writers)
     memset(&r, 0, sizeof r);
     open_bell(&r.reader_bell);
     r.parcel = parcel_new("x", 1);
-    r.mailbox = mailbox_new(&(struct mailbox_terms){
-        .parcels = 5, .bytes = 100, .many_writers = writers > 1, .reader_bell = &r.reader_bell});
+    r.queue = queue_new(&(struct queue_config){
+        .messages = 5, .bytes = 100, .many_writers = writers > 1, .reader_bell = &r.reader_bell});
     assert_non_null(r.parcel);
-    assert_non_null(r.mailbox);
+    assert_non_null(r.queue);
     pthread_t threads[RACE_MOST];
     struct race_writer arguments[RACE_MOST];
     for (uint32_t i = 0; i < writers; i++) {
@@ -534,8 +535,8 @@ static void run_race(uint32_t writers)
         join(threads[i]);
     uint32_t parcels;
     uint64_t bytes;
-    mailbox_fill(r.mailbox, &parcels, &bytes);
-    mailbox_free(r.mailbox, NULL, NULL);
+    queue_fill(r.queue, &parcels, &bytes);
+    queue_free(r.queue, NULL, NULL);
     bell_fini(&r.reader_bell);
     assert_no_failure();
     for (uint32_t i = 0; i < writers * RACE_EACH; i++)
@@ -596,11 +597,11 @@ static void whoever_is_last_frees_the_parcel(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        promise_test_setup_teardown("F32", many_writers_share_a_small_mailbox, forget_failures, NULL),
-        TEST(two_writers_share_a_mailbox_for_one),
-        TEST(a_single_writer_keeps_its_mailbox_full),
+        promise_test_setup_teardown("F32", many_writers_share_a_small_queue, forget_failures, NULL),
+        TEST(two_writers_share_a_queue_for_one),
+        TEST(a_single_writer_keeps_its_queue_full),
         TEST(writer_and_reader_hand_over_one_by_one),
-        promise_test_setup_teardown("F32", one_reader_serves_a_flock_of_mailboxes, forget_failures, NULL),
+        promise_test_setup_teardown("F32", one_reader_serves_a_flock_of_queuees, forget_failures, NULL),
         TEST(a_writer_drops_what_the_reader_does_not_take),
         TEST(two_writers_drop_what_the_reader_does_not_take),
         TEST(whoever_is_last_frees_the_parcel),
