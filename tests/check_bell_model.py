@@ -35,7 +35,7 @@ def search(source, macros):
     """Returns the error found (None for none) and the states seen; raises where no error is not proof of none."""
     with tempfile.TemporaryDirectory(prefix="kith-bell-") as folder:
         run(folder, "spin", "-a", *(f"-D{macro}" for macro in macros), str(source))
-        run(folder, "gcc", "-O1", "-w", "-DSAFETY", "-DMEMLIM=1024", "-o", "pan", "pan.c")
+        run(folder, "gcc", "-O0", "-w", "-DSAFETY", "-DMEMLIM=1024", "-o", "pan", "pan.c")
         said = run(folder, "./pan", "-m200000")
     errors = re.search(r"errors: (\d+)", said)
     states = re.search(r"(\d+) states, stored", said)

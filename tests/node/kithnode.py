@@ -3,8 +3,12 @@
 Every node has a loopback address of its own and listens on the port of the network LOCAL. It ends when this program
 does, whatever ends it: its standard input is a pipe that closes then.
 """
+import contextlib
+import functools
+import io
 import itertools
 import json
+import multiprocessing
 import os
 import re
 import shutil
@@ -15,13 +19,11 @@ import tempfile
 import threading
 import time
 import traceback
-from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 SLOW = float(os.environ.get("KITH_TEST_SLOW", "1"))  # under sanitizers, how much longer all may take
 PORT = 8110
 AT_ONCE = 8 if SLOW == 1 else 2  # tests side by side: under sanitizers they wait less, and more would be late
-PRINTING = threading.Lock()
 TICKS = os.sysconf("SC_CLK_TCK")
 FAULTS = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|Assertion .* failed")
 
@@ -127,7 +129,7 @@ class Node:
         with self.news:
             return [e for e in self.events[since:] if e["event"] == name]
 
-    def wait(self, name, seconds=5, since=0, where=None, **fields):
+    def wait(self, name, seconds=10, since=0, where=None, **fields):
         """The first event of that name, from `since` on, that has these fields."""
         by = time.monotonic() + seconds * SLOW
         with self.news:
@@ -149,7 +151,7 @@ class Node:
         where = str(other)
         return self.wait("online", seconds, since, where=lambda e: e["address"] == where, **fields)
 
-    def wait_from(self, address, seconds=5):
+    def wait_from(self, address, seconds=10):
         """The name of the peer that has come from that IP address."""
         return self.wait("online", seconds, where=lambda e: e["peer"].startswith(f"{address}:"))["peer"]
 
@@ -175,7 +177,7 @@ class Node:
         """Answers with the event "sent", or "error"."""
         return self.ask(send=target, text=text, **fields)
 
-    def ask(self, within=5, **request):
+    def ask(self, within=10, **request):
         """The event that answers the request."""
         number, since = next(self.ids), self.mark()
         self.request(id=number, **request)
@@ -200,7 +202,7 @@ class Node:
         """Of a peer at that IP address; waits until it is online."""
         def told():
             return [p["quality"] for p in self.command("peers")["peers"] if p["peer"].startswith(f"{address}:")]
-        return until(told, 3, f"{self}: {address} is online")[0]
+        return until(told, 10, f"{self}: {address} is online")[0]
 
     # --- how it is ---
 
@@ -375,8 +377,16 @@ def title(test):
     return test.__name__.replace("_", " ") + (f" [{' '.join(numbers)}]" if numbers else "")
 
 
-def run_one(kith, test, addresses):
-    lab, before, problem, result = Lab(kith, addresses), time.monotonic(), None, "ok"
+def run_one(kith, test):
+    """In a process of its own. Answers with whether the test passed, and what is to be printed."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        passed = run_here(kith, test)
+    return passed, said.getvalue()
+
+
+def run_here(kith, test):
+    lab, before, problem, result = Lab(kith, loopback_addresses()), time.monotonic(), None, "ok"
     try:
         said = test(lab)
     except Skipped as skipped:
@@ -388,29 +398,36 @@ def run_one(kith, test, addresses):
     lab.close()
     if problem is None and lab.faults():
         problem = "; ".join(lab.faults())
-    with PRINTING:
-        print(f"{result if problem is None else 'FAILED':6} {title(test)} ({time.monotonic() - before:.1f} s)"
-              + (f": {said}" if said else ""), flush=True)
-        if problem is None:
-            shutil.rmtree(lab.home, ignore_errors=True)
-        else:
-            print(f"  {problem}")
-            lab.explain()
+    print(f"{result if problem is None else 'FAILED':6} {title(test)} ({time.monotonic() - before:.1f} s)"
+          + (f": {said}" if said else ""))
+    if problem is None:
+        shutil.rmtree(lab.home, ignore_errors=True)
+    else:
+        print(f"  {problem}")
+        lab.explain()
     return problem is None
 
 
-def run(tests, at_once=False, alone=()):
+def run_all(kith, tests, at_once):
+    """At most so many side by side. Answers with whether each passed."""
+    results = []
+    # Each has a process of its own, and with it its own addresses: these come of the process id.
+    with multiprocessing.get_context("fork").Pool(at_once, maxtasksperchild=1) as pool:
+        for passed, said in pool.imap_unordered(functools.partial(run_one, kith), tests):
+            print(said, end="", flush=True)
+            results.append(passed)
+    return results
+
+
+def run(tests, alone=()):
     """usage: test_x.py KITH [word of a test's name]...
 
-    With `at_once`, `tests` run side by side: that is for tests that wait most of the time. Those of `alone`, which measure
-    time, memory or processor time, run after them, one by one.
+    `tests` run side by side, in the order given: they wait most of the time, the longest first. Those of `alone` run
+    after them, one by one: they measure time or need the processors.
     """
     if len(sys.argv) < 2:
         sys.exit(run.__doc__)
     kith, words = os.path.abspath(sys.argv[1]), sys.argv[2:]
     chosen, apart = ([t for t in some if not words or any(w in t.__name__ for w in words)] for some in (tests, alone))
-    addresses = iter(list(loopback_addresses()))  # of a list, from which threads may take side by side
-    with ThreadPoolExecutor(AT_ONCE if at_once else 1) as pool:
-        results = list(pool.map(lambda test: run_one(kith, test, addresses), chosen))
-    results += [run_one(kith, test, addresses) for test in apart]
+    results = run_all(kith, chosen, AT_ONCE) + run_all(kith, apart, 1)
     sys.exit(0 if results and all(results) else 1)

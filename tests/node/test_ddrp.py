@@ -375,7 +375,7 @@ def a_peer_that_comes_back(lab):
         host.wait("offline", since=mark, peer=name)
         host.wait("online", since=mark, peer=name, where=lambda e, n=new: e["address"].startswith(n.address))
         took = time.monotonic() - before
-        check(took < 2.5 * SLOW, f"{protocol}: back after {took:.1f} s")
+        check(took < 20 * SLOW, f"{protocol}: back after {took:.1f} s, as the silence is over")
         until(lambda n=host, m=mark: len(n.all("parcel", m)) == 100, 5, "not all that it said has come")
         check(not new.all("offline"), f"{new.all('offline')}")
         old.send_signal(signal.SIGCONT)
@@ -410,4 +410,4 @@ def pings_keep_idle_nodes_together(lab):
 if __name__ == "__main__":
     run([a_network_of_one_bootstrap_peer, a_chain_of_newcomers, nobody_to_start_with, other_ports,
          a_restart_keeps_who_is_who, two_that_dial_each_other_at_once, who_is_connected_is_left_alone,
-         a_peer_that_comes_back, pings_keep_idle_nodes_together])
+         a_peer_that_comes_back], alone=[pings_keep_idle_nodes_together])

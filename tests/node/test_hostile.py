@@ -315,6 +315,6 @@ def few_descriptors(lab):
 
 
 if __name__ == "__main__":
-    run([garbage, half_a_handshake, one_byte_a_second, refused_handshakes, claimed_lengths, many_parts_of_large_parcels,
-         invalid_parcels, a_share_that_nobody_asked_for, many_connections_of_one_address,
-         many_half_handshakes_of_many_addresses, a_banned_address_is_not_answered, a_flood_of_pings, few_descriptors])
+    run([half_a_handshake, garbage, one_byte_a_second, refused_handshakes, claimed_lengths, many_parts_of_large_parcels,
+         invalid_parcels, a_share_that_nobody_asked_for, a_banned_address_is_not_answered, few_descriptors],
+        alone=[many_connections_of_one_address, many_half_handshakes_of_many_addresses, a_flood_of_pings])

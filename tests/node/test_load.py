@@ -68,7 +68,7 @@ def all_arrive(lab, count, pause=None):
     counter.expected = count
     before = time.monotonic()
     flood.start()
-    until(lambda: counter.done_at or counter.wrong, 45, lambda: f"{count} messages, but {counter.got}")
+    until(lambda: counter.done_at or counter.wrong, 120, lambda: f"{count} messages, but {counter.got}")
     check(counter.wrong is None, counter.wrong)
     seconds = counter.done_at - before
     check(dropped(a) == 0 and dropped(b) == 0, f"dropped: {a.status()['dropped']}, {b.status()['dropped']}")
@@ -122,7 +122,7 @@ class Star:
             counter.expected = count
         before = time.monotonic()
         Flood(self.hub, "<FULLBROADCAST>", count).start()
-        until(lambda: all(c.done_at or c.wrong for c in counters), 40,
+        until(lambda: all(c.done_at or c.wrong for c in counters), 120,
               lambda: f"{count} messages, but {[c.got for c in counters]}")
         for counter in counters:
             check(counter.wrong is None, counter.wrong)
@@ -153,7 +153,7 @@ def a_peer_that_stops_reading(lab):
     hub.wait("offline", SILENCE_MS / 1000 + 4, peer=stalled)
     check(hub.status()["ended"]["silent too long"] == 1, f"{hub.status()['ended']}")
 
-    events = until(lambda: [e for e in hub.all("dropped") if e["cause"] == "peer stalled"], 3, "a dropped event")
+    events = until(lambda: [e for e in hub.all("dropped") if e["cause"] == "peer stalled"], 10, "a dropped event")
     time.sleep(0.3)
     events = hub.all("dropped")
     check({e["peer"] for e in events} == {stalled}, f"somebody else lost something: {events}")
@@ -233,5 +233,5 @@ def floods_that_meet(lab):
 
 
 if __name__ == "__main__":
-    run([a_hundred_thousand_messages, a_reader_that_naps, a_peer_that_stops_reading, a_stalled_application,
-         floods_that_meet])
+    run([a_hundred_thousand_messages, a_reader_that_naps],
+        alone=[a_peer_that_stops_reading, a_stalled_application, floods_that_meet])

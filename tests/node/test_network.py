@@ -247,7 +247,7 @@ def messages_are_not_relayed(lab):
 
 
 if __name__ == "__main__":
-    run([twelve_nodes_of_whom_four_are_killed, a_killed_special_peer_is_back_in_time, special_peers_come_on_top,
-         exclusive_dials_special_peers_only, special_peers_and_the_asker_are_not_shared,
-         a_full_node_tells_where_else_to_go, the_peers_file_survives, a_seed_list_with_faults, a_node_that_dials_itself,
-         messages_are_not_relayed])
+    run([twelve_nodes_of_whom_four_are_killed, special_peers_come_on_top, exclusive_dials_special_peers_only,
+         special_peers_and_the_asker_are_not_shared, a_full_node_tells_where_else_to_go, the_peers_file_survives,
+         a_seed_list_with_faults, a_node_that_dials_itself, messages_are_not_relayed],
+        alone=[a_killed_special_peer_is_back_in_time])

@@ -196,4 +196,4 @@ def a_peer_below_the_slowest_rate_delays_nobody(lab):
 if __name__ == "__main__":
     run([a_program_that_reads_slowly_loses_nothing, a_program_that_needs_seconds_for_one_message_loses_nothing,
          a_chain_of_relays_waits_for_its_slow_end, another_program_that_reads_slowly_loses_nothing,
-         a_peer_that_pings_and_does_not_read_has_stalled, a_peer_below_the_slowest_rate_delays_nobody], at_once=True)
+         a_peer_that_pings_and_does_not_read_has_stalled, a_peer_below_the_slowest_rate_delays_nobody])

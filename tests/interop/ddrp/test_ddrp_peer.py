@@ -18,8 +18,8 @@ from pathlib import Path
 
 import ddrpwire as wire
 from bad_input import play_all, rows_of_envelopes, rows_of_handshakes, rows_of_later_messages
-from ddrp_fixture import (ALONE, REVISIONS, another_key, answers, closes, dialer, expect_closed, in_both_directions, kith,
-                     listener, logged, met, node_identity, talks, wait_online)
+from ddrp_fixture import (ALONE, REVISIONS, another_key, answers, closes, dialer, expect_closed, in_both_directions,
+                          kith, listener, logged, met, node_identity, talks, wait_online)
 from ddrpwire import FND, PIP, Closed, Identity, Malformed, Peer
 from kithnode import SLOW, check, promises, run, until
 
@@ -555,8 +555,8 @@ def bad_messages(lab):
 
 
 if __name__ == "__main__":
-    run([the_peer_by_its_vectors, the_peer_with_itself, handshakes, what_takes_its_time, pings, silence,
-         opaque_messages, too_many_messages, the_book_is_told, the_book_is_filled, other_ports_if_asked_for,
-         some_are_asked_each_time, identities, whoever_failed_is_left_alone,
-         bad_input_is_not_held_against_others, handshakes_under_way, recorded_sessions, bad_envelopes, bad_handshakes,
-         bad_messages])
+    run([what_takes_its_time, the_peer_by_its_vectors, the_peer_with_itself, handshakes, opaque_messages,
+         the_book_is_told, the_book_is_filled, other_ports_if_asked_for, identities,
+         whoever_failed_is_left_alone, bad_input_is_not_held_against_others, handshakes_under_way, recorded_sessions,
+         bad_envelopes, bad_handshakes, bad_messages],
+        alone=[some_are_asked_each_time, pings, silence, too_many_messages])

@@ -12,7 +12,7 @@ from kithnode import SLOW, Failure, check, few, promises, until
 ROUNDS = int(os.environ.get("KITH_INTEROP_ROUNDS", "1"))
 EACH_KIND = 6
 LEAST_PEERS = 6
-KILL_ROUNDS, KILL_EVERY = few(30), 2 * SLOW  # a minute, also where all is slower
+KILL_ROUNDS, KILL_EVERY = few(30), SLOW  # half a minute, also where all is slower
 LOST_WITH_A_PEER = {"connection lost", "no such peer"}
 GO_PANIC = "panic: send on closed channel"  # a message that meets the end of its peer's connection ends the Go node
 
@@ -155,7 +155,7 @@ class Volley:
 
     def arrive(self):
         """Waits for all that must come. Returns how much that was, and what it would be without any losses."""
-        until(lambda: not self.overdue(), 10, lambda: f"missing: {self.overdue()}")
+        until(lambda: not self.overdue(), 30, lambda: f"missing: {self.overdue()}")
         return len(self.owed()), len(self.texts) * len(self.network.nodes)
 
 
@@ -227,7 +227,7 @@ def under_fire(lab, chance):
         time.sleep(max(0, start + (number + 1) * KILL_EVERY - time.monotonic()))
     fire.watch()
     check(fire.owed > fire.possible / 2, f"too little stood to say anything: {fire.owed} of {fire.possible}")
-    healed = network.grown(20)
+    healed = network.grown(30)
     network.everyone_reaches_everyone("after all")
     fire.watch()
     lost = fire.lost + sum(check_dropped(kith) for kith in network.kiths)
