@@ -23,6 +23,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 SLOW = float(os.environ.get("KITH_TEST_SLOW", "1"))  # under sanitizers, how much longer all may take
 PORT = 8110
+EVERYONE, PARCEL = "<FULLBROADCAST>", b'{"event":"parcel"'
 AT_ONCE = 8 if SLOW == 1 else 2  # tests side by side: under sanitizers they wait less, and more would be late
 TICKS = os.sysconf("SC_CLK_TCK")
 FAULTS = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|Assertion .* failed")
@@ -204,6 +205,10 @@ class Node:
             return [p["quality"] for p in self.command("peers")["peers"] if p["peer"].startswith(f"{address}:")]
         return until(told, 10, f"{self}: {address} is online")[0]
 
+    def ended(self, cause):
+        """How many connections have ended by that cause."""
+        return self.status()["ended"][cause]
+
     # --- how it is ---
 
     def _proc(self, name):
@@ -231,6 +236,11 @@ class Node:
     def stderr(self):
         with open(self.stderr_path, encoding="utf-8", errors="replace") as file:
             return file.read()
+
+    def logged(self, pattern, seconds=10):
+        """Waits for a line of the log."""
+        line = re.compile(pattern)
+        until(lambda: line.search(self.stderr()), seconds, f"\"{pattern}\" in the log of {self}")
 
     # --- its end ---
 
@@ -328,10 +338,13 @@ class Lab:
         b = self.node("-exclusive", "-peers", a.endpoint, *flags)
         return a, b, b.wait_online(a)["peer"], a.wait_online(b)["peer"]
 
+    def closes(self, *things):
+        """They are closed at the end of the test."""
+        self.closers += [thing.close for thing in things]
+        return things[0]
+
     def seeds(self, lines=(), **options):
-        server = SeedServer(lines, **options)
-        self.closers.append(server.close)
-        return server
+        return self.closes(SeedServer(lines, **options))
 
     def faults(self):
         """What sanitizers and asserts wrote."""

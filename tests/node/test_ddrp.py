@@ -13,7 +13,7 @@ import threading
 import time
 from pathlib import Path
 
-from kithnode import SLOW, check, promises, run, until
+from kithnode import EVERYONE, SLOW, check, promises, run, until
 
 PORT = 9097
 OUTGOING = 8
@@ -99,7 +99,7 @@ def updates_reach_everybody(nodes, names):
     for sender in nodes:
         name, text, peers = identity(sender), f"everyone, from {sender}", sender.peers()
         check(peers <= names.keys(), f"{sender} has peers that are nobody: {peers}")
-        answer = sender.send("<FULLBROADCAST>", text, kind="Update")
+        answer = sender.send(EVERYONE, text, kind="Update")
         check(answer["peers"] == len(peers), f"{sender} has {len(peers)} peers, sent to {answer['peers']}")
         for peer in peers:
             names[peer].wait("parcel", text=text, peer=name, kind="Update")
@@ -222,7 +222,7 @@ def a_restart_keeps_who_is_who(lab):
         next(Path(impostor.home).glob("identity-*.key")).unlink()
         impostor.start()
         node.start()
-        until(lambda n=node: n.status()["ended"]["somebody else is there"], 5, "it takes anybody for whom it knew")
+        until(lambda n=node: n.ended("somebody else is there"), 5, "it takes anybody for whom it knew")
         wait_outgoing([node], 2, 10)
         for each in (*others, node):
             each.end()
@@ -362,7 +362,7 @@ def a_peer_that_comes_back(lab):
         new = ddrp(lab, protocol, *ALONE, "-peers", with_id(host), "-ping", "1s", start=False)
         shutil.copy(next(Path(old.home).glob("identity-*.key")), new.home)
         new.start()
-        until(lambda n=host: n.status()["ended"]["already connected"], 5, "the double is refused")
+        until(lambda n=host: n.ended("already connected"), 5, "the double is refused")
         check(not host.all("offline"), "the double has pushed the first one out")
         new.end()
         old.send_signal(signal.SIGSTOP)

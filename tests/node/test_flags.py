@@ -10,11 +10,10 @@ import factomwire as wire
 import gobwire
 from factomwire import MESSAGE, PEER_REQUEST, PEER_RESPONSE, RawListener, RawPeer, closed_within, dial, try_dial
 from gobwire import GobPeer
-from kithnode import PORT, SLOW, check, promises, run, until
+from kithnode import EVERYONE, PORT, SLOW, check, promises, run, until
 
 TESTS = Path(__file__).resolve().parents[1]
 LONELY = ("-exclusive", "-acceptInterval", "0")
-EVERYONE = "<FULLBROADCAST>"
 PART = 7
 # What takes longer to show than a test may run, and where the clock is not the real one.
 IN_UNIT_TESTS = {"forget": ("test_controller.c", "timings.forget"), "bannedQuality": ("test_book.c", "quality_banned")}
@@ -169,9 +168,9 @@ def cat_and_what_it_keeps(lab):
     node = lab.node(*LONELY, "-cat", f"{int(700 * SLOW)}ms", "-catKeep", "2")
     # A round may come before the last of them.
     made = [RawPeer(node, lab.address(), node_id=i + 1) for i in range(6)]
-    until(lambda: node.status()["ended"]["dropped in a CAT round"] == 4, 5, lambda: f"{len(node.online)} are online")
+    until(lambda: node.ended("dropped in a CAT round") == 4, 5, lambda: f"{len(node.online)} are online")
     time.sleep(1 * SLOW)
-    check(len(node.online) == 2 and node.status()["ended"]["dropped in a CAT round"] == 4, f"{node.status()}")
+    check(len(node.online) == 2 and node.ended("dropped in a CAT round") == 4, f"{node.status()}")
     for peer in made:
         peer.close()
 
@@ -199,12 +198,12 @@ def limits_of_handshakes(lab):
     for flag, least, data in cases:
         node = lab.node(*LONELY, flag, least, "-handshakeTimeout", "30s")
         check(refused(node, lab.address(), data) == b"", f"{flag} {least}: it was answered")
-        until(lambda n=node: n.status()["ended"]["bad handshake"] == 1, 2, f"{flag}: a bad handshake")
+        until(lambda n=node: n.ended("bad handshake") == 1, 2, f"{flag}: a bad handshake")
         plain = lab.node(*LONELY, "-handshakeTimeout", "300ms")
         with dial(plain.address, lab.address()) as sock:
             sock.sendall(data)
             time.sleep(0.1)
-            check(plain.status()["ended"]["bad handshake"] == 0, f"without {flag}: {plain.status()['ended']}")
+            check(plain.ended("bad handshake") == 0, f"without {flag}: {plain.status()['ended']}")
 
 
 @promises("P26")
@@ -270,7 +269,7 @@ def dial_timeout(lab):
         sock.setblocking(False)
         sock.connect_ex((address, PORT))
     node = lab.node("-exclusive", "-dialTimeout", "400ms", "-peers", f"{address}:{PORT}")
-    until(lambda: node.status()["ended"]["dial failed"] == 1, 10, lambda: f"{node.status()['ended']}")
+    until(lambda: node.ended("dial failed") == 1, 10, lambda: f"{node.status()['ended']}")
     check(node.status()["uptime_ms"] >= 400, "it did not wait so long")
     for sock in (busy, *waiting):
         sock.close()

@@ -10,7 +10,7 @@ import time
 
 import factomwire as wire
 from factomwire import RawPeer, closed_within, dial, try_dial
-from kithnode import SLOW, check, promises, run, until
+from kithnode import EVERYONE, SLOW, check, promises, run, until
 
 GROWTH_MIB = 64 * (1 if SLOW == 1 else 4)  # of the node's memory, by whatever strangers do
 HANDSHAKE = 2
@@ -34,7 +34,7 @@ class Target:
         text = f"message {next(self.numbers)}"
         check(self.node.send(self.name, text).get("peers") == 1, "the good peer has gone")
         self.good.wait("parcel", text=text)
-        self.good.send("<FULLBROADCAST>", text + " back")
+        self.good.send(EVERYONE, text + " back")
         self.node.wait("parcel", text=text + " back")
 
     def unharmed(self):

@@ -5,12 +5,11 @@ import threading
 import time
 
 from factomwire import RawPeer
-from kithnode import SLOW, Failure, check, few, promises, run, until
+from kithnode import EVERYONE, PARCEL, SLOW, Failure, check, few, promises, run, until
 
 SIZE = 1024
 MEMORY_MIB = 200 * (1 if SLOW == 1 else 8)  # sanitizers keep what was freed for a while
 TEXT = b'"text":"'
-PARCEL = b'{"event":"parcel"'
 
 
 def message(number):
@@ -121,7 +120,7 @@ class Star:
         for counter in counters:
             counter.expected = count
         before = time.monotonic()
-        Flood(self.hub, "<FULLBROADCAST>", count).start()
+        Flood(self.hub, EVERYONE, count).start()
         until(lambda: all(c.done_at or c.wrong for c in counters), 120,
               lambda: f"{count} messages, but {[c.got for c in counters]}")
         for counter in counters:
@@ -151,7 +150,7 @@ def a_peer_that_stops_reading(lab):
     stalled = hub.wait("online", where=lambda e: e["peer"].endswith("0000dead"))["peer"]
     others = star.broadcast(count)
     hub.wait("offline", SILENCE_MS / 1000 + 4, peer=stalled)
-    check(hub.status()["ended"]["silent too long"] == 1, f"{hub.status()['ended']}")
+    check(hub.ended("silent too long") == 1, f"{hub.status()['ended']}")
 
     events = until(lambda: [e for e in hub.all("dropped") if e["cause"] == "peer stalled"], 10, "a dropped event")
     time.sleep(0.3)

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from factomwire import MESSAGE, PING, PONG, PEER_REQUEST, REJECT, RawListener, RawPeer, fields
-from kithnode import SLOW, Failure, check, promises, run, until
+from kithnode import EVERYONE, SLOW, Failure, check, promises, run, until
 
 OUTGOING = 8
 FAST = ("-shareAbove", "-1", "-peerRequest", "1s", "-peerRequestLimit", "100ms", "-redial", "1s", "-reseed", "5s",
@@ -57,7 +57,7 @@ def everyone_gets_broadcasts(nodes):
     """A full broadcast of each reaches all its peers, each once, and nobody else."""
     for sender in nodes:
         text, peers = f"everyone, from {sender}", sender.peers()
-        answer = sender.send("<FULLBROADCAST>", text)
+        answer = sender.send(EVERYONE, text)
         check(answer["peers"] == len(peers), f"{sender} has {len(peers)} peers, sent to {answer['peers']}")
         addressed = [n for n in nodes if any(p.startswith(n.endpoint + " ") for p in peers)]
         for node in addressed:
@@ -174,7 +174,7 @@ def a_full_node_tells_where_else_to_go(lab):
     newcomer = lab.node(*FAST, "-peers", full.endpoint)
     newcomer.wait_online(member, 10)
     check(full.status()["incoming"] == 1, "more came in than it allows")
-    check(newcomer.status()["ended"]["peer is full"] >= 1, "it was not refused")
+    check(newcomer.ended("peer is full") >= 1, "it was not refused")
 
 
 @promises("F25", "P24", "P44")
@@ -227,7 +227,7 @@ def a_node_that_dials_itself(lab):
     node.start()
 
     def count():
-        return node.status()["ended"]["connected to ourselves"]
+        return node.ended("connected to ourselves")
 
     until(lambda: count() == 2, 5, lambda: f"one connection has two ends, but {node.status()['ended']}")
     time.sleep(1)

@@ -5,10 +5,9 @@ Usage: test_payloads.py PATH-OF-KITH
 """
 import base64
 import itertools
-import os
 import random
 
-from kithnode import PORT, SLOW, check, promises, run, until
+from kithnode import SLOW, check, promises, run, until
 
 SIZES = (1, 2, 127, 128, 255, 256, 4095, 4096, 4097, 65535, 65536, 1 << 20, (16 << 20) - 1, 16 << 20)
 

@@ -16,10 +16,9 @@ from pathlib import Path
 import factomwire as wire
 from factomwire import MESSAGE, PEER_REQUEST, PEER_RESPONSE, REJECT, RawListener, RawPeer, closed_within, dial
 from gobwire import GobPeer, handshake as gob_handshake
-from kithnode import PORT, SLOW, Failure, Skipped, check, few, promises, run, until
+from kithnode import EVERYONE, PARCEL, PORT, SLOW, Failure, Skipped, check, few, promises, run, until
 from namespace import in_namespaces, sh
 
-EVERYONE = "<FULLBROADCAST>"
 ALERT, PART = 5, 7
 NO_GAP = ("-acceptInterval", "0")
 LONELY = ("-exclusive", *NO_GAP)
@@ -46,9 +45,7 @@ def ask(peer):
 
 
 def listener(lab, address=None, port=PORT):
-    made = RawListener(address or lab.address(), port)
-    lab.closers.append(made.close)
-    return made
+    return lab.closes(RawListener(address or lab.address(), port))
 
 
 def reset(sock):
@@ -235,7 +232,7 @@ def beside_a_flood(lab, queue, most):
 
     def take(line):
         nonlocal flooded
-        if not line.startswith(b'{"event":"parcel"'):
+        if not line.startswith(PARCEL):
             return False
         time.sleep(0.001)
         text = json.loads(line)["text"]
@@ -256,7 +253,7 @@ def beside_a_flood(lab, queue, most):
         until(lambda: len(said) == len(expected), 10, lambda: f"{len(expected)} messages, but {len(said)}")
     finally:
         flood.over.set()
-        node.raw = lambda line: line.startswith(b'{"event":"parcel"')
+        node.raw = lambda line: line.startswith(PARCEL)
         flood.join(10)
     check(said == expected, "not in order")
     lost = node.status()["dropped"], quiet.status()["dropped"]
@@ -412,7 +409,7 @@ def what_it_remembers_of_messages_is_bounded(lab):
 
     def take(line):
         nonlocal got
-        if not line.startswith(b'{"event":"parcel"'):
+        if not line.startswith(PARCEL):
             return False
         got += 1
         return True
@@ -445,7 +442,7 @@ def a_peer_that_no_longer_lives_is_dropped(lab):
     try:
         node.wait("offline", 4, peer=name)
         seconds = time.monotonic() - before
-        check(node.status()["ended"]["silent too long"] == 1, f"{node.all('offline')}")
+        check(node.ended("silent too long") == 1, f"{node.all('offline')}")
         check(node.status()["incoming"] == 0, "it still counts")
         check(node.send(name, "x")["event"] == "error", "it is still a target")
     finally:
@@ -469,7 +466,7 @@ def every_parcel_is_checked(lab):
         peer.send(MESSAGE, b"bad", **changed)
         node.wait("offline", peer=name)
         peer.close()
-        check(node.status()["ended"]["bad parcel"] > 0, f"{changed}: {node.status()['ended']}")
+        check(node.ended("bad parcel") > 0, f"{changed}: {node.status()['ended']}")
         again = RawPeer(node, source)
         again.alive()
         check(node.quality(source) < 0, f"{changed}: it cost nothing")
@@ -495,7 +492,7 @@ def having_dialed_itself_it_bans_nobody(lab):
     node = lab.node(*BUSY, "-savePeers", "200ms", "-seedURL", server.url, start=False)
     server.lines = [node.endpoint]
     node.start()
-    until(lambda: node.status()["ended"]["connected to ourselves"] >= 1, 5, "it has dialed itself")
+    until(lambda: node.ended("connected to ourselves") >= 1, 5, "it has dialed itself")
     check(node.status()["bans"] == 0, "it has banned itself")
     guest = RawPeer(node, node.address, node_id=2, port=b"9000")  # a neighbour on the same machine
     guest.alive()
@@ -513,7 +510,7 @@ def an_address_that_was_its_own_is_dialed_when_it_is_anothers(lab):
     node = lab.node(*BUSY, "-seedURL", server.url, start=False)
     server.lines = [node.endpoint]
     node.start()
-    until(lambda: node.status()["ended"]["connected to ourselves"] >= 1, 5, "it has dialed itself")
+    until(lambda: node.ended("connected to ourselves") >= 1, 5, "it has dialed itself")
     node.end()
     heir = lab.node("-exclusive", address=node.address)
     node.address = lab.address()
@@ -726,7 +723,7 @@ def a_message_takes_no_time_but_its_way(lab):
     a, b, name_of_a, name_of_b = lab.pair()
 
     def echo(line):
-        if not line.startswith(b'{"event":"parcel"'):
+        if not line.startswith(PARCEL):
             return False
         b.request(send=name_of_a, text=json.loads(line)["text"] + " back")
         return True

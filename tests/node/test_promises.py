@@ -14,7 +14,7 @@ from pathlib import Path
 import factomwire as wire
 import gobwire
 from factomwire import RawListener, RawPeer, closed_within, dial
-from kithnode import PORT, SLOW, Skipped, check, few, promises, run, until
+from kithnode import EVERYONE, PORT, SLOW, Skipped, check, few, promises, run, until
 from namespace import Capture, certificate, cover, in_namespaces, sh, wire_up
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -23,16 +23,8 @@ V11 = ("-protocolVersion", "11")
 SHARES = ("-shareAbove", "-1", "-peerRequestLimit", "1ms")
 
 
-def listener(lab, port=PORT):
-    raw = RawListener(lab.address(), port)
-    lab.closers.append(raw.close)
-    return raw
-
-
-def closes(lab, *things):
-    """They are closed at the end of the test."""
-    lab.closers += [thing.close for thing in things]
-    return things[0]
+def listener(lab):
+    return lab.closes(RawListener(lab.address()))
 
 
 def peer_at(node, address):
@@ -247,7 +239,7 @@ def a_newcomer_dials_the_whole_seed_list(lab):
     for raw in raws:
         raw.not_dialed(0.01, f"{raw.endpoint} was dialed twice")
     check(server.fetches == 1, f"the list was fetched {server.fetches} times")
-    closes(lab, *held)
+    lab.closes(*held)
 
 
 # --- connections ---
@@ -258,7 +250,7 @@ def more_come_in_than_go_out(lab):
     server = lab.seeds()
     node = lab.node(*V11, "-seedURL", server.url, "-reseed", "500ms", "-redial", "300ms", "-peerRequest", "1m")
     guests = [RawPeer(node, lab.address(), node_id=0x5000 + i) for i in range(few(50))]
-    closes(lab, *guests)
+    lab.closes(*guests)
     until(lambda: node.count("incoming") == len(guests), 5, lambda: f"{node.count('incoming')} came in")
     raws = [listener(lab) for _ in range(8)]
     server.lines = [raw.endpoint for raw in raws]
@@ -266,7 +258,7 @@ def more_come_in_than_go_out(lab):
     until(lambda: node.count("outgoing") == 8, 5, lambda: f"{node.count('outgoing')} outgoing")
     hosts[0].close()
     hosts[0] = raws[0].accept_peer()
-    closes(lab, *hosts)
+    lab.closes(*hosts)
     until(lambda: node.count("outgoing") == 8, 5, lambda: f"{node.count('outgoing')} outgoing again")
     for guest in guests:
         guest.alive()
@@ -286,14 +278,14 @@ def exclusive_with_a_full_book(lab):
         json.dumps({"bans": {}, "peers": [{"ip": in_file.address, "port": str(PORT)}]}), encoding="utf-8")
     node.start()
     check(node.status()["known"] >= 1, "the peers file was not read")
-    closes(lab, special.accept_peer())
+    lab.closes(special.accept_peer())
     for raw in (in_seeds, in_file):
         raw.not_dialed(0.7, f"{raw.endpoint} was dialed")
     node.end()
     node.flags.remove("-exclusive")
     node.start()
     for raw in (special, in_seeds, in_file):
-        closes(lab, raw.accept())
+        lab.closes(raw.accept())
 
 
 @promises("F16")
@@ -306,11 +298,11 @@ def a_refusal_names_no_special_peer(lab):
     full.wait_online(special, direction="incoming")
     other.flags += ["-peers", full.endpoint]
     full.wait_online(other.start())
-    asker = closes(lab, RawPeer(full, lab.address(), node_id=0x61))
+    asker = lab.closes(RawPeer(full, lab.address(), node_id=0x61))
     asker.send(wire.PEER_REQUEST, b"Peer Request")
     shared = [dict(wire.fields(v))[1].decode() for _, v in wire.fields(asker.receive_kind(wire.PEER_RESPONSE))]
     check(shared == [other.address], f"{shared} were shared")
-    refused = closes(lab, RawPeer(full, lab.address(), node_id=0x62))
+    refused = lab.closes(RawPeer(full, lab.address(), node_id=0x62))
     check(dict(refused.hello)[1] == wire.REJECT, f"{refused.hello}")
     told = [dict(wire.fields(v))[1].decode() for number, v in refused.hello if number == 7]
     check(special.address not in told and other.address in told, f"{told} were told")
@@ -323,7 +315,7 @@ def a_special_peer_restarted_a_hundred_times(lab):
     server, times = lab.seeds([ordinary.endpoint]), few(100)
     node = lab.node(*V11, "-incoming", "1", "-outgoing", "1", "-seedURL", server.url, "-redialSpecial", "10ms",
                     "-peers", f"{special}:{PORT}")
-    closes(lab, ordinary.accept_peer(), RawPeer(node, lab.address(), node_id=0x99))
+    lab.closes(ordinary.accept_peer(), RawPeer(node, lab.address(), node_id=0x99))
     until(lambda: node.status()["incoming"] == node.status()["outgoing"] == 1, 5, "the node is full")
     for i in range(times):
         raw = RawListener(special)
@@ -347,7 +339,7 @@ def a_killed_peer_harms_no_other(lab):
     victim, left = readers[0], readers[1:]
     texts = [f"{i:06d}" for i in range(count)]
     for i, text in enumerate(texts):
-        hub.request(send="<FULLBROADCAST>", text=text)
+        hub.request(send=EVERYONE, text=text)
         if i == count // 2:
             victim.kill()
     name = hub.wait("offline", where=lambda e: e["peer"].startswith(victim.endpoint + " "))["peer"]
@@ -367,7 +359,7 @@ def peers_are_asked_for_and_shared(lab):
     node = lab.node(*V11, *SHARES, "-peerRequest", f"{int(interval * 1000)}ms", "-peers", raw.endpoint)
     dialed, connected = raw.accept_peer(node_id=0x71), time.monotonic()
     guest = RawPeer(node, address, node_id=0x72)
-    closes(lab, dialed, guest)
+    lab.closes(dialed, guest)
     for peer in (dialed, guest):
         check(peer.receive_kind(wire.PEER_REQUEST) == b"Peer Request", "another payload")
     check(time.monotonic() - connected < interval * 0.8, "it did not ask at once")
@@ -378,7 +370,7 @@ def peers_are_asked_for_and_shared(lab):
     gaps = [b - a for a, b in zip(asked, asked[1:])]
     check(all(0.5 * interval < gap < 2 * interval for gap in gaps), f"it asks each {interval:g} s, but {gaps}")
     guest.alive()
-    member = closes(lab, RawPeer(node, lab.address(), node_id=0x73))
+    member = lab.closes(RawPeer(node, lab.address(), node_id=0x73))
     member.send(wire.PEER_REQUEST, b"Peer Request")
     (shared,) = [dict(wire.fields(v)) for _, v in wire.fields(member.receive_kind(wire.PEER_RESPONSE))]
     check((shared[1], shared[2]) == (address.encode(), str(PORT).encode()), f"{shared} was shared")
@@ -413,7 +405,7 @@ def the_network_is_checked_in_each_version(lab):
         closed_within(sock, 3)
     until(lambda: node.status()["ended"]["wrong network"] == 10, 2, "a refusal of another network")
     check(not node.all("online"), "one came online")
-    peer = closes(lab, gobwire.GobPeer(node, lab.address()))
+    peer = lab.closes(gobwire.GobPeer(node, lab.address()))
     name = node.wait("online")["peer"]
     peer.send(wire.MESSAGE, b"of our network")
     node.wait("parcel", text="of our network")
@@ -469,7 +461,7 @@ def a_score_belongs_to_an_ip_address(lab):
     after = score(source)
     peer.close()
     node.wait("offline")
-    closes(lab, RawPeer(node, source, node_id=0x82, port=b"9002"))
+    lab.closes(RawPeer(node, source, node_id=0x82, port=b"9002"))
     node.wait_online(f"{source}:9002")
     check(after - 2 <= score(source) <= after + 2, f"another port: its score is {score(source)}, {after} before")
     brief, mark = RawPeer(node, source, node_id=0x83, port=b"9003"), node.mark()
@@ -480,7 +472,7 @@ def a_score_belongs_to_an_ip_address(lab):
     node.wait("offline", since=mark, where=lambda e: e["peer"].startswith(f"{source}:9003 "))
     check(score(source) >= after + good - 3, f"{good} more, and its score is {score(source)}, {after} before")
     stranger = lab.address()
-    closes(lab, RawPeer(node, stranger, node_id=0x82, port=b"9002"))
+    lab.closes(RawPeer(node, stranger, node_id=0x82, port=b"9002"))
     node.wait_online(f"{stranger}:9002")
     check(-2 <= score(stranger) <= 2, f"another address: its score is {score(stranger)}")
     return f"{before}, {after} after the bad share, {score(source)} with another port; another's {score(stranger)}"
@@ -522,7 +514,7 @@ def nothing_goes_anywhere_else(lab):
     wire_up(address, "10.77.0.1")
     cover("/etc/resolv.conf", lab, f"nameserver {resolver}\noptions timeout:1 attempts:1\n")
     other = lab.node("-exclusive", "-networkPort", "9300", address=near)
-    capture = closes(lab, Capture())
+    capture = lab.closes(Capture())
     node = lab.node(start=False)
     node.command_line = lambda: [node.kith, "-json", "-network", "LOCAL", "-home", node.home, "-redialSpecial", "500ms",
                                  "-seedURL", "http://seeds.example/list.txt", "-peers", f"{far}:8110 {near}:9300"]
@@ -566,7 +558,7 @@ def the_peers_file_of_the_configuration(lab):
     for round_ in range(8):
         node.start()
         check(node.status()["known"] >= known, f"{node.status()['known']} known, {known} were in the file")
-        guests = [closes(lab, RawPeer(node, lab.address(), node_id=0x9000 + i)) for i in range(5)]
+        guests = [lab.closes(RawPeer(node, lab.address(), node_id=0x9000 + i)) for i in range(5)]
         for guest in guests:
             guest.send(wire.MESSAGE, b"something new")
         time.sleep(0.02 * round_)

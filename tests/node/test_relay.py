@@ -7,9 +7,8 @@ import threading
 import time
 
 from factomwire import MESSAGE, RawPeer
-from kithnode import SLOW, check, few, run, until
+from kithnode import EVERYONE, PARCEL, SLOW, check, few, run, until
 
-EVERYONE, PARCEL = "<FULLBROADCAST>", b'{"event":"parcel"'
 
 
 class Heard:

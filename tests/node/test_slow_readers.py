@@ -8,9 +8,8 @@ import threading
 import time
 
 from factomwire import PING, RawPeer
-from kithnode import SLOW, check, promises, run, until
+from kithnode import EVERYONE, PARCEL, SLOW, check, promises, run, until
 
-EVERYONE, PARCEL = "<FULLBROADCAST>", b'{"event":"parcel"'
 SECONDS = 8  # of flood
 PAUSE = 0.2 * SLOW  # under half of the stall time
 STALL = ("-stall", f"{int(500 * SLOW)}ms")  # the default, stretched with all else under sanitizers

@@ -8,7 +8,7 @@ import time
 import typing
 
 import ddrpwire as wire
-from ddrp_fixture import ALONE, another_key, closes, dialer, kith, listener, met, talks
+from ddrp_fixture import ALONE, another_key, dialer, kith, listener, met, talks
 from ddrpwire import FND, PIP, Closed, Identity, Malformed
 from kithnode import SLOW, Failure, check
 
@@ -225,7 +225,7 @@ def play_all(lab, revision, rows):
 
     def as_responder(pair):
         row, place = pair
-        peer = closes(lab, place.accept(10))
+        peer = lab.closes(place.accept(10))
         return row, peer, place.endpoint(), play(target, peer, row)
 
     with concurrent.futures.ThreadPoolExecutor(len(dialed)) as threads:

@@ -1,11 +1,10 @@
 """The parts that tests with a DDRP peer are made of: a node, and peers that have dialed it or that it has dialed."""
 import itertools
-import re
 from pathlib import Path
 
 import ddrpwire as wire
 from ddrpwire import FND, PIP, Closed, Identity, Listener, Peer, dial
-from kithnode import Failure, check, until
+from kithnode import Failure, check
 
 REVISIONS = (PIP, FND)
 ALONE = ("-exclusive", "-redialSpecial", "60s")  # dials nobody but its special peers, and each once
@@ -24,19 +23,13 @@ def node_identity(node, revision):
     return Identity(bytes.fromhex(text.strip()))
 
 
-def closes(lab, *things):
-    """They are closed at the end of the test."""
-    lab.closers += [thing.close for thing in things]
-    return things[0]
-
-
 def listener(lab, revision, **fields):
-    return closes(lab, Listener(revision, lab.address(), **fields))
+    return lab.closes(Listener(revision, lab.address(), **fields))
 
 
 def dialer(lab, node, revision, identity=None, port=0, source=None):
     """A peer that has dialed the node, before the handshake."""
-    return closes(lab, Peer(revision, dial(node.address, source or lab.address()), True, identity, port))
+    return lab.closes(Peer(revision, dial(node.address, source or lab.address()), True, identity, port))
 
 
 def wait_online(node, peer, **fields):
@@ -55,7 +48,7 @@ def in_both_directions(lab, revision, *flags):
     node = kith(lab, revision, *ALONE, "-peers", here.endpoint(here.identity), *flags)
     dialed = here.accept().meet()
     wait_online(node, dialed, direction="outgoing")
-    return node, met(lab, node, revision), closes(lab, dialed)
+    return node, met(lab, node, revision), lab.closes(dialed)
 
 
 # --- what comes of them ---
@@ -87,11 +80,6 @@ def expect_closed(meet):
     except Closed:
         return
     raise Failure("the node takes whom it must not")
-
-
-def logged(node, pattern, seconds=3):
-    line = re.compile(pattern)
-    until(lambda: line.search(node.stderr()), seconds, f"\"{pattern}\" in the log of {node}")
 
 
 def another_key(signature):

@@ -62,14 +62,6 @@ class Pair:
         self.kith.end()
 
 
-def ended(node, cause):
-    return node.status()["ended"][cause]
-
-
-def logged(node, text, seconds=10):
-    until(lambda: text in node.stderr(), seconds, f"{node}: \"{text}\" in the log")
-
-
 def agreed(dialer, listener):
     """The version of a connection between nodes that prefer these."""
     return 9 if (dialer, listener) == (10, 9) else dialer
@@ -147,7 +139,7 @@ def divert(node):
 def expect(parcels, name, text):
     """The next parcel is this one."""
     try:
-        event = parcels.get(timeout=20 * SLOW)
+        event = parcels.get(timeout=120 * SLOW)
     except queue.Empty:
         raise Failure(f"a message of {len(text) * 3 // 4} bytes has not come") from None
     check(event["peer"] == name, f"the sender is {event['peer']}, not {name}")
@@ -304,8 +296,8 @@ def a_full_kith_refuses(lab):
         member = go_node(lab, *versions(10), *dials(full))
         full.wait_online(member)
         newcomer = go_node(lab, *versions(version), *dials(full))
-        logged(newcomer, f"Connection declined with alternatives from {full}")
-        until(lambda: ended(full, "refused: full") >= 2, 10, lambda: f"{full.status()['ended']}")
+        newcomer.logged(f"Connection declined with alternatives from {full}")
+        until(lambda: full.ended("refused: full") >= 2, 10, lambda: f"{full.status()['ended']}")
         check(f"Dialing to {member}" not in newcomer.stderr(), "it goes where it is told to")
         check(not newcomer.online and full.count("incoming") == 1, "it was let in")
         member.end()  # then there is room
@@ -317,8 +309,8 @@ def a_full_kith_that_knows_nobody(lab):
     for version in VERSIONS:
         full = lab.node(*LONELY, "-incoming", "0", *versions(9))
         newcomer = go_node(lab, *versions(version), *dials(full))
-        logged(newcomer, "connection rejected")
-        until(lambda: ended(full, "refused: full") >= 1, 5, lambda: f"{full.status()['ended']}")
+        newcomer.logged("connection rejected")
+        until(lambda: full.ended("refused: full") >= 1, 5, lambda: f"{full.status()['ended']}")
         check(not newcomer.online and not full.online, "it was let in")
 
 
@@ -331,7 +323,7 @@ def a_full_go_node_refuses(lab):
         known = full.wait_online(member)["peer"]
         newcomer = lab.node(*QUICK, *versions(of_kith), *dials(full))
         newcomer.wait_online(member)
-        check(ended(newcomer, "peer is full") >= 1, f"{newcomer.status()['ended']}")
+        check(newcomer.ended("peer is full") >= 1, f"{newcomer.status()['ended']}")
         check(full.peers() == {known}, f"it was let in: {full.peers()}")
         for node in (newcomer, member, full):
             node.end()
@@ -342,7 +334,7 @@ def a_full_go_node_that_knows_nobody(lab):
     for of_kith, of_go in itertools.product(VERSIONS, VERSIONS):
         full = go_node(lab, "-incoming", "0", *versions(of_go))
         newcomer = lab.node(*LONELY, *versions(of_kith), *dials(full))
-        until(lambda: ended(newcomer, "peer is full") >= 1, 5, lambda: f"{newcomer.status()['ended']}")
+        until(lambda: newcomer.ended("peer is full") >= 1, 5, lambda: f"{newcomer.status()['ended']}")
         check(not any(n for cause, n in newcomer.status()["ended"].items() if cause != "peer is full"),
               f"{newcomer.status()['ended']}")
         newcomer.end()
@@ -364,11 +356,11 @@ def another_network(lab):
     for version in VERSIONS:
         of_go = (*versions(version), "-networkID", "0xfeedbeef")
         pair = Pair(lab, "go", versions(version), of_go, connected=False)
-        logged(pair.kith, "network feedbeef, ours is 00beaded")
-        check(ended(pair.kith, "wrong network") >= 1, f"{pair.kith.status()['ended']}")
+        pair.kith.logged("network feedbeef, ours is 00beaded")
+        check(pair.kith.ended("wrong network") >= 1, f"{pair.kith.status()['ended']}")
         check(not pair.kith.online and not pair.go.online, "they are connected")
         pair = Pair(lab, "kith", versions(version), of_go, connected=False)
-        logged(pair.go, "wrong network id")
+        pair.go.logged("wrong network id")
         check(not pair.kith.online and not pair.go.online, "they are connected")
 
 
@@ -376,16 +368,16 @@ def another_network(lab):
 def too_low_a_version(lab):
     for low, least in ((9, 10), (10, 11), (9, 11)):
         pair = Pair(lab, "go", versions(least, least), versions(low), connected=False)
-        logged(pair.kith, f"version {low}, at least {least} is wanted")
+        pair.kith.logged(f"version {low}, at least {least} is wanted")
         check(not pair.kith.online and not pair.go.online, "they are connected")
         pair = Pair(lab, "kith", versions(low), versions(least, least), connected=False)
-        logged(pair.go, f"version {low} is below the minimum")
+        pair.go.logged(f"version {low} is below the minimum")
         check(not pair.kith.online and not pair.go.online, "they are connected")
     # The answer may be too low as well.
     pair = Pair(lab, "kith", versions(10, 10), versions(9), connected=False)
-    logged(pair.kith, "version 9, at least 10 is wanted")
+    pair.kith.logged("version 9, at least 10 is wanted")
     pair = Pair(lab, "go", versions(9), versions(10, 10), connected=False)
-    logged(pair.go, "version 9 is below the minimum")
+    pair.go.logged("version 9 is below the minimum")
     check(not pair.go.online, "they are connected")
 
 
@@ -401,8 +393,8 @@ def a_seed_list_that_names_themselves(lab):
         kith.start()
         kith.wait_online(go)
         go.wait_online(kith)
-        until(lambda: ended(kith, "connected to ourselves") >= 1, 5, lambda: f"{kith.status()['ended']}")
-        logged(go, "Banning ourselves")
+        until(lambda: kith.ended("connected to ourselves") >= 1, 5, lambda: f"{kith.status()['ended']}")
+        go.logged("Banning ourselves")
         check(len(kith.peers()) == 1 and len(go.peers()) == 1, f"{kith.peers()}, {go.peers()}")
         kith.end()
         go.end()
@@ -427,7 +419,7 @@ def the_go_node_bans_kith(lab):
     pair.kith.wait("offline", peer=pair.in_kith["peer"])
     pair.go.wait("offline", peer=pair.in_go["peer"])
     # The Go node answers whom it has banned as it does when it is full.
-    until(lambda: ended(pair.kith, "peer is full") >= 2, 10, lambda: f"{pair.kith.status()['ended']}")
+    until(lambda: pair.kith.ended("peer is full") >= 2, 10, lambda: f"{pair.kith.status()['ended']}")
     check(not pair.kith.online and not pair.go.online, "it was let in")
 
 
