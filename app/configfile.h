@@ -1,4 +1,4 @@
-/* The grammar of the configuration file, an INI file; what its keys mean is not known here.
+/* The grammar of the configuration file, an INI file. It knows no meaning of the keys.
  *
  * A line is blank, a comment after ';' or '#', a [section], which changes nothing, or `key = value`. A value
  * is bare, up to white space with a ';' or '#' after it, or it stands in double quotes, in which \" and
@@ -11,19 +11,19 @@
 
 #define CONFIGFILE_MAX ((size_t)1 << 20) /* bytes of a file; a longer one is an error */
 
-/* Takes one entry; key and value are NUL-terminated and valid for the call. 0; or -1, with `bad` saying why,
- * which ends the reading. */
+/* Takes one entry; key and value are NUL-terminated and valid for the call. Returns 0; or -1 and the reason
+ * in `bad`, which ends the reading. */
 typedef int configfile_entry(void *context, const char *key, const char *value, char *bad, size_t bad_size);
 
 enum configfile_result {
     CONFIGFILE_READ,
     CONFIGFILE_MISSING, /* there is no such file; `error` is filled as well */
-    CONFIGFILE_BAD,     /* `error` is one line that starts with "NAME:LINE: ", or "NAME: " where no line is at
-                           fault */
+    CONFIGFILE_BAD, /* `error` is one line that starts with "NAME:LINE: ", or "NAME: " if no line is at fault
+                     */
 };
 
-/* Any thread; does not block. Reads `size` bytes of text, which it changes; text[size] is a NUL. `name` is
- * what error lines call the text. Entries before a bad one have been handed out by then. READ or BAD. */
+/* Any thread; does not block. Reads `size` bytes of text, which it changes; text[size] is a NUL. Error lines
+ * name the text `name`. Entries before a bad one have been handed out by then. READ or BAD. */
 enum configfile_result configfile_parse(const char *name, char *text, size_t size, configfile_entry *entry,
                                         void *context, char *error, size_t error_size);
 

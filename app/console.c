@@ -44,7 +44,7 @@ static void print_line(struct output *out, const char *line, size_t size)
     output_printf(out, size < LINE_SHOWN ? "" : "...");
 }
 
-/* The kind is told where it is not the usual one. */
+/* The kind is shown if it is not the usual one. */
 static void console_parcel(struct front *f, const struct kith_parcel *p)
 {
     output_printf(f->out, "[%s] ", p->peer);

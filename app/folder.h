@@ -12,13 +12,12 @@ bool folder_is_home(const struct options *o, const char *file);
 
 /* Any thread; blocks on the disk. Readies the folders of finished options. The home is made if one of the
  * node's files lies in it, with the folder that the home itself is in, for their owner alone; those that
- * exist stay as they are. No other folder is made: a path that was mistyped is to be told, not to be
- * followed. The folder of the peers file must be there then. 0; or -1 with `error`, one line that begins with
- * the name of the option that is at fault. */
+ * exist stay as they are. No other folder is made: a mistyped path shall be an error. The folder of the peers
+ * file must be there then. 0; or -1 with `error`, one line that begins with the name of the option that is at
+ * fault. */
 int folder_ready(const struct options *o, char *error, size_t error_size);
 
-/* Any thread; blocks on the disk. The folder of `file`, or of what it leads to if it is a link, must be
- * there;
+/* Any thread; blocks on the disk. The folder of `file`, or of its target if it is a link, must be there;
  * "" needs none. 0; or -1 with `error`, one line that begins with `option`. */
 int folder_check(const char *option, const char *file, char *error, size_t error_size);
 

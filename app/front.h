@@ -1,5 +1,5 @@
 /* The two faces of the program: a console for people, and JSON lines for programs. Main thread only. Nothing
- * blocks, but for a line that has the configuration file read again. What is passed stays the caller's. */
+ * blocks, but for a line that has the configuration file read again. Arguments stay the caller's. */
 #ifndef KITH_APP_FRONT_H
 #define KITH_APP_FRONT_H
 
@@ -8,8 +8,8 @@
 
 enum front_result {
     FRONT_DONE,
-    FRONT_FULL, /* ToNetwork is full: the same line is to be given again when there is room */
-    FRONT_BUSY, /* likewise, of commands that wait */
+    FRONT_FULL, /* ToNetwork is full: the caller passes the same line again when there is room */
+    FRONT_BUSY, /* likewise, the queue of commands */
     FRONT_QUIT, /* the line asks the program to end */
 };
 

@@ -170,7 +170,7 @@ static int write_new(const char *path, const char *text, size_t size)
     return linked ? sync_folder_of(path) : -1;
 }
 
-/* False if memory is short: no protocol refuses so many in a row. */
+/* False if memory is short: no protocol refuses that many secrets in a row. */
 static bool draw(const struct protocol *p, struct key *k)
 {
     for (int i = 0; i < DRAWS; i++) {

@@ -1,5 +1,5 @@
-/* The file that keeps who this node is, in protocols whose peers prove it: the node's secret, in hex digits,
- * with a newline. */
+/* The file of the node's identity, in protocols whose peers prove theirs: its secret, in hex digits, with a
+ * newline. */
 #ifndef KITH_APP_IDENTITY_H
 #define KITH_APP_IDENTITY_H
 
@@ -9,9 +9,9 @@
 
 /* Any thread; blocks on the disk. Fills terms->secret and terms->id from the file at `path`. If there is
  * none, a secret is drawn and is on the disk when this returns: mode 0600; the folder must be there.
- * If `path` is a link that leads to nothing yet, the file that it leads to is made. Of several processes that
- * start at once one writes the file, and all get what it holds. A process that is killed meanwhile leaves a
- * whole file or none, and perhaps "<path>.tmp-" with 16 hex digits, which nobody reads.
+ * If `path` is a link that leads to nothing yet, the file that it leads to is made. If several processes
+ * start at once, one writes the file and all read it. A process that is killed while it writes leaves a whole
+ * file or none, and perhaps "<path>.tmp-" with 16 hex digits, which nobody reads.
  *
  * A file that others may read or write, that is no regular file, or that does not hold a secret of the
  * protocol is an error; it is never changed. Does nothing for a protocol without identities.

@@ -1,12 +1,12 @@
-/* The "id" of a JSON request, as it is written: also of a request that cannot be read as a whole, and of a
- * number that no integer type holds. Any thread; nothing blocks or allocates. */
+/* The "id" of a JSON request, as it is written: also if the request is no whole JSON text, or the number fits
+ * no integer type. Any thread; nothing blocks or allocates. */
 #ifndef KITH_APP_JSON_ID_H
 #define KITH_APP_JSON_ID_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Finds the first "id" of the object that `line` holds or begins with; what lies behind it is not looked at.
+/* Finds the first "id" of the object that `line` holds or begins with; bytes behind it are not read.
  * True: *id and *length are its value, a string, number or literal by their ends alone. */
 bool json_id_find(const char *line, size_t size, const char **id, size_t *length);
 

@@ -20,7 +20,7 @@ struct lines {
 void lines_init(struct lines *l, int fd, size_t longest);
 void lines_fini(struct lines *l);
 
-/* One read; to be called when poll says so, and then does not block. If memory is short or reading fails,
+/* One read, which does not block if poll has said that there is input. If memory is short or reading fails,
  * input has ended; a terminal that is another's since that poll may refuse one read. */
 void lines_read(struct lines *l);
 
@@ -29,7 +29,7 @@ enum lines_result { LINES_NONE, LINES_LINE, LINES_TOO_LONG };
 /* The next whole line, NUL-terminated, without its newline and without a carriage return before that; valid
  * until the next lines_read. A byte order mark before the first line is passed over. A last line without a
  * newline counts once input has ended. LINES_TOO_LONG once for each line over the limit, which is skipped:
- * *line and *size are its beginning then, without a NUL. */
+ * then *line and *size are its beginning, without a NUL. */
 enum lines_result lines_next(struct lines *l, char **line, size_t *size);
 
 #endif

@@ -1,4 +1,5 @@
-/* What one node alone may use: its home, and its peers file, which may lie in another node's home.
+/* Locks on the files that one node alone may use: its home, and its peers file, which may lie in another
+ * node's home.
  *
  * The lock is the kernel's, on a lock file that stays: it ends with its holder, however that ends, and two
  * nodes in one process count as two. */
@@ -20,7 +21,7 @@ struct locks {
  * followed. If another file is written instead of it (peers_file_written), that one is locked as well, in the
  * same way. If no lock file can be made, as in a home that may only be read, the
  * home or the peers file itself is locked; so is a peers file that is mounted alone, which others may see
- * under another name. What cannot be locked at all is told to the log, and is no error.
+ * under another name. If a file cannot be locked at all, a log line says so; that is no error.
  *
  * 0, and the caller calls locks_release; or -1 with `error`, one line that begins with the option: another
  * node uses it. */

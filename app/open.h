@@ -5,13 +5,13 @@
 #include "app/options.h"
 #include "kith.h"
 
-/* Any thread; blocks on the disk. Readies what a node of finished options needs on the disk before it is
+/* Any thread; blocks on the disk. Readies the files that a node of finished options needs before it is
  * opened: its folders (app/folder.h) and its identity (app/identity.h). 0; or -1 with `error`, one line that
  * begins with the name of the option. */
 int open_ready(struct options *o, char *error, size_t error_size);
 
-/* As kith_open, on any thread, with options after options_finish and open_ready, which the node borrows
- * until kith_close and nobody changes meanwhile. */
+/* As kith_open, on any thread, with options after options_finish and open_ready, which the node borrows until
+ * kith_close; until then the caller does not change them. */
 struct kith *kith_open_options(const struct options *options, kith_log_function *log, void *log_context,
                                char *error, size_t error_size);
 

@@ -8,9 +8,9 @@
 
 #include "app/options.h"
 
-#define OPTION_VALUE_MAX 128 /* what option_format writes at most, with its NUL */
+#define OPTION_VALUE_MAX 128 /* bytes that option_format writes at most, with its NUL */
 
-/* What a value is, and what its place in struct options is. */
+/* The type of a value, and of its place in struct options. */
 enum option_type {
     OPTION_SWITCH,    /* true or false; a flag alone means true: bool */
     OPTION_NUMBER,    /* a whole number: any integer type */
@@ -56,7 +56,7 @@ struct option {
     const char *standard; /* the default, spelt as a value; NULL: it is the protocol's, or there is none */
     const char *help;
     const struct option_choice *choices; /* up to a NULL name */
-    const char *takes;                   /* what the help calls the value; NULL for the type's word */
+    const char *takes;                   /* the word of the help for the value; NULL: the type's word */
     const char *by_network; /* the file's key for one network, after the network's name: "SpecialPeers"; NULL
                                for none */
     unsigned marks;
@@ -74,8 +74,8 @@ const struct option *option_find_any_case(const char *name);
 /* "MAIN", "TEST", "LOCAL" or "CUSTOM". */
 const char *network_choice_name(enum network_choice network);
 
-/* Reads a value into `place`, which is of the row's type; NULL for a check alone. 0; or -1 with what is wrong
- * in `bad`. An address list must be empty before; on success the caller frees it. */
+/* Reads a value into `place`, which is of the row's type; NULL for a check alone. 0; or -1 and the reason in
+ * `bad`. An address list must be empty before; on success the caller frees it. */
 int option_read(const struct option *op, const char *text, void *place, char *bad, size_t bad_size);
 
 /* The value at `place`, of a number, a time, a size or a choice. */
@@ -85,7 +85,7 @@ int64_t option_integer(const struct option *op, const void *place);
  * default of their own: "". Returns buf. */
 const char *option_format(const struct option *op, const void *place, char buf[OPTION_VALUE_MAX]);
 
-/* Sets every value in *o to its default: the program's and, where p is not NULL, that protocol's. Network
+/* Sets every value in *o to its default: the program's and, if p is not NULL, that protocol's. Network
  * terms are not among them. */
 void option_defaults(struct options *o, const struct protocol *p);
 

@@ -62,7 +62,7 @@ static const char *format_number(const struct option *op, int64_t n, char buf[OP
     return buf;
 }
 
-/* The place is an integer of the row's size, signed where the row's range is. */
+/* The place is an integer of the row's size, signed if the row's range is. */
 static void store_integer(const struct option *op, int64_t n, void *place)
 {
     uint16_t n16 = (uint16_t)n;

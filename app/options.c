@@ -270,7 +270,7 @@ int options_load(struct options *o, char *error, size_t error_size)
 
 /* --- laying settings over defaults --- */
 
-/* A custom network's name settles the network, unless a network is named where a setting has more weight. */
+/* A custom network's name decides the network, unless a setting of more weight names a network. */
 static int settle_network(struct options *o, char *error, size_t error_size)
 {
     char *const *network = o->given[option_index(option_find("network"))];
@@ -437,7 +437,7 @@ static void settle_node_id(struct config *c)
     }
 }
 
-/* Frees the list where an id in it has another form than the protocol's: it could match nobody's. */
+/* Frees the list if an id in it has another form than the protocol's: it could match nobody's. */
 static int check_ids(const struct protocol *p, struct address_list *list, char *bad, size_t bad_size)
 {
     char shown[ENDPOINT_TEXT_MAX];

@@ -1,9 +1,9 @@
 /* The options of a node, from the command line, the configuration file, or a program that embeds the library.
  *
- * There are two steps, so that the order in which options come does not matter: settings are collected, each
- * checked by itself when it comes; then options_finish lays them over the defaults of the protocol and of the
- * network that were chosen, and checks them against each other. One table (app/option_table.c) drives the
- * flags, the file's keys, the checks and the help; docs/kith.1 describes every option.
+ * There are two steps, so that the order of options does not matter. First settings are collected, and each
+ * is checked by itself. Then options_finish lays them over the defaults of the chosen protocol and network,
+ * and checks them against each other. One table (app/option_table.c) drives the flags, the file's keys, the
+ * checks and the help; docs/kith.1 describes every option.
  *
  * One thread at a time uses a struct options. If a function fails, `error` holds one line that names the
  * option, or the file and line, without a newline and without the program's name. */
@@ -22,7 +22,7 @@
 
 enum network_choice { NETWORK_MAIN, NETWORK_TEST, NETWORK_LOCAL, NETWORK_CUSTOM, NETWORK_CHOICES };
 
-/* If a setting comes from. The flag wins over the file's key for the network (LocalNetworkPort), which
+/* The origin of a setting. The flag wins over the file's key for the network (LocalNetworkPort), which
  * wins over the file's key for any network (NetworkPort). */
 enum option_origin {
     ORIGIN_FLAG,
@@ -32,17 +32,17 @@ enum option_origin {
 };
 
 struct options {
-    struct config config; /* complete after options_finish, but for terms.nonce and, if no nodeName is set,
-                           * terms.node_id, which whoever opens the node draws, and terms.secret and terms.id,
-                           * which identity_load reads */
+    struct config config; /* complete after options_finish, with these exceptions. identity_load reads
+                             terms.secret and terms.id. The opening of the node draws terms.nonce and, if no
+                             nodeName is set, terms.node_id */
     bool json, show_version, show_help, show_identity;
     enum network_choice network;
     char customnet[NETWORK_NAME_MAX];
     char home[CONFIG_PATH_MAX]; /* known from options_load or options_finish on; nothing here creates it */
     char config_path[CONFIG_PATH_MAX];
-    bool has_config_file;                    /* options_load has read it */
-    char identity_file[CONFIG_PATH_MAX];     /* "" if the protocol has no identities */
-    char notice[OPTIONS_NOTICE_MAX];         /* for the log: what options_load passed over; "" for nothing */
+    bool has_config_file;                /* options_load has read it */
+    char identity_file[CONFIG_PATH_MAX]; /* "" if the protocol has no identities */
+    char notice[OPTIONS_NOTICE_MAX];     /* for the log: the keys that options_load passed over; "" if none */
     char *given[OPTIONS_MOST][ORIGIN_COUNT]; /* texts, from malloc; NULL if nothing was given */
 };
 
@@ -56,7 +56,7 @@ int options_parse(struct options *o, int argc, char *const *argv, char *error, s
 void options_init(struct options *o);
 
 /* Does not block. Sets the option of that name, spelt as the flag without its dash; the value is spelt as
- * after the flag. What was set before is replaced; the addresses of "peers" and of "bootstrap" add up. 0; or
+ * after the flag. Replaces the value of before; the addresses of "peers" and of "bootstrap" add up. 0; or
  * -1 with `error`, and *o as it was. */
 int options_set(struct options *o, const char *name, const char *value, char *error, size_t error_size);
 
@@ -65,15 +65,14 @@ int options_set(struct options *o, const char *name, const char *value, char *er
  * over and named in o->notice. 0 or -1. */
 int options_load(struct options *o, char *error, size_t error_size);
 
-/* Does not block. Fills the rest of *o from what was collected; may be called again after further settings,
- * which forgets an identity that was loaded.
- * o->config borrows its address lists from *o, which owns them until options_free or the next options_finish.
- * 0 or -1. */
+/* Does not block. Fills the rest of *o from the collected settings. May be called again after further
+ * settings; then a loaded identity is forgotten. o->config borrows its address lists from *o, which owns them
+ * until options_free or the next options_finish. 0 or -1. */
 int options_finish(struct options *o, char *error, size_t error_size);
 
 /* Does not block. Reads special peers as "peers" spells them, for a finished *o, which is only read: any
  * thread. An id of another form than the protocol's is an error. 0, and the caller frees the list; or -1 with
- * what is wrong in `bad`, and an empty list. */
+ * the reason in `bad`, and an empty list. */
 int options_read_peers(const struct options *o, const char *text, struct address_list *list, char *bad,
                        size_t bad_size);
 

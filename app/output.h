@@ -1,5 +1,4 @@
-/* Standard output that never blocks the program: text is kept, and a thread of its own writes it while the
- * other end takes it. Main thread only. */
+/* Standard output that never blocks the program: a thread of its own writes the text. Main thread only. */
 #ifndef KITH_APP_OUTPUT_H
 #define KITH_APP_OUTPUT_H
 
@@ -7,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* With so many bytes unwritten, output_is_full: nothing further is taken from the node, which then slows its
- * peers down. */
+/* If this many bytes are unwritten, output_is_full is true. The program then takes nothing from the node,
+ * which slows its peers down. */
 #define OUTPUT_ENOUGH ((size_t)1 << 20)
 
 #define OUTPUT_STILL_MS 150
@@ -17,11 +16,11 @@ struct output_thread;
 
 struct output {
     struct output_thread *thread;
-    char *text; /* not yet given to the thread */
+    char *text; /* not yet passed to the thread */
     size_t size, capacity;
     bool is_terminal;
     size_t left; /* after output_fini: bytes that nobody took */
-    int error;   /* an error number: what kept the text from being written; all further text is thrown away */
+    int error;   /* the errno of the write that failed; all further text is thrown away; 0 for none */
 };
 
 /* `fd` stays the caller's, and its mode is not changed. False if memory or a thread is short. */
@@ -42,11 +41,11 @@ bool output_is_full(const struct output *o);
 /* True if the error means that nobody reads any more: the other end is closed. */
 bool output_has_no_reader(const struct output *o);
 
-/* Gives the thread what there is, if it has written what it had, and learns what became of that. */
+/* Passes the text to the thread if that has written all it had, and takes over the result of its writes. */
 void output_write(struct output *o);
 
-/* Around a poll: begin gives a descriptor to poll for POLLIN, which tells of the thread's progress; end comes
- * after the poll. -1: something has changed already, do not sleep. */
+/* Around a poll: begin returns a descriptor to poll for POLLIN, which becomes readable if the thread makes
+ * progress; -1: something has changed already, do not sleep. end is called after the poll. */
 int output_sleep_begin(struct output *o);
 void output_sleep_end(struct output *o);
 

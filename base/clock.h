@@ -1,5 +1,5 @@
-/* The two clocks. Any thread; nothing blocks. Actors and the program read them; sessions, services and the
- * controller's core are given the time. */
+/* The clocks. Any thread; nothing blocks. Threads read them; the core, wires, sessions and services are
+ * passed the time. */
 #ifndef KITH_BASE_CLOCK_H
 #define KITH_BASE_CLOCK_H
 

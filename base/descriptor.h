@@ -1,24 +1,25 @@
 /* The descriptors of nodes, which must not live on in the children of this process.
  *
- * All are close-on-exec, which is of no use to a child that never calls exec(2): it would hold the port and
- * the connections open for as long as it lives, whatever becomes of its parent. So each is written down here,
- * and a child of fork(3) closes its copies before fork returns. A child made without fork's handlers (vfork,
- * clone) keeps them. */
+ * All are close-on-exec. That is of no use to a child that never calls exec(2): it would hold the port and
+ * the connections open as long as it lives. So this file lists the descriptors, and a child of fork(3) closes
+ * its copies before fork returns. A child made without fork's handlers (vfork, clone) keeps them. */
 #ifndef KITH_BASE_DESCRIPTOR_H
 #define KITH_BASE_DESCRIPTOR_H
 
-/* Before any other, once or more often; any thread. 0, or -1 without memory. */
+/* To be called before the other functions; further calls do nothing. Any thread. 0, or -1 if memory is short.
+ */
 int descriptors_watch_forks(void);
 
-/* How many forks lie between this process and the one that loaded the library: whoever finds another number
- * than before is in a child, if the threads and descriptors of before are not. Any thread. */
+/* The number of forks between this process and the one that loaded the library. A caller that finds another
+ * number than before is in a child, which has neither the threads nor the descriptors of before. Any thread.
+ */
 unsigned descriptors_forks(void);
 
-/* Writes a new descriptor down, and returns it; one below 0 is returned as it is, and errno is kept. Any
+/* Lists a new descriptor, and returns it. One below 0 is returned and not listed. Keeps errno. Any
  * thread. */
 int descriptor_own(int fd);
 
-/* Closes it. Any thread. */
+/* Closes it and takes it off the list. Any thread. */
 void descriptor_close(int fd);
 
 #endif

@@ -1,5 +1,4 @@
-/* If a node can be reached: an IP address with a port, or, if an operator wrote it, a host name with a
- * port. */
+/* Addresses of nodes: an IP address with a port or, as operators write, a host name with a port. */
 #ifndef KITH_BASE_ENDPOINT_H
 #define KITH_BASE_ENDPOINT_H
 
@@ -10,7 +9,8 @@
 
 /* An IP address: IPv6, or IPv4 in its mapped form ::ffff:a.b.c.d. Compared with memcmp. The same link-local
  * address (fe80::/10) may be on each link: it carries its scope, the number of the interface, in bytes 4 to
- * 7, where such an address has zeros; 0 for not known. The number is this system's, until it starts again. */
+ * 7, which are zero in the address itself. Scope 0: not known. The number is this system's, until it starts
+ * again. */
 struct ip {
     uint8_t bytes[16];
 };
@@ -26,19 +26,19 @@ _Static_assert(sizeof(struct endpoint) == 18, "struct endpoint must have no padd
 #define HOST_MAX          254                /* bytes of a host name with a dot at its end, without the NUL */
 #define ENDPOINT_TEXT_MAX (HOST_MAX + 2 + 7) /* "[host]:65535" with its NUL */
 
-/* What proves who a peer is, in protocols that have such a thing: a public key, or its hash. */
+/* The proof of who a peer is, in protocols that have one: a public key, or its hash. */
 #define PEER_ID_MAX 64
 struct peer_id {
     uint8_t size; /* 0 if it is not known, or there is none */
     uint8_t bytes[PEER_ID_MAX];
 };
 
-/* What an operator writes: an IP address or a host name, with a port, and perhaps who must be there. Host
- * names are looked up again and again. */
+/* An address as an operator writes it: an IP address or a host name, a port, and perhaps the id of the peer
+ * that must be there. A host name is looked up anew for each dial. */
 struct address {
     char host[HOST_MAX + 1]; /* without brackets */
     uint16_t port;
-    struct peer_id id; /* size 0: whoever is there */
+    struct peer_id id; /* size 0: any peer will do */
 };
 
 /* None of these functions blocks or allocates; any thread may call them. */
@@ -62,7 +62,7 @@ bool ip_is_unspecified_v6(const struct ip *ip); /* "::" */
 bool ip_is_link_local(const struct ip *ip);
 uint32_t ip_scope(const struct ip *ip); /* 0 if it has none */
 
-/* Two addresses are of one network group where their first 16 bits (IPv4) or 32 bits (IPv6) are equal. */
+/* Two addresses are of one network group if their first 16 bits (IPv4) or 32 bits (IPv6) are equal. */
 uint64_t ip_group(const struct ip *ip);
 
 /* Reads hex digits of either case, an even number of them, up to 2 * PEER_ID_MAX, from exactly `length`
@@ -80,7 +80,7 @@ bool endpoint_parse(struct endpoint *e, const char *text);
 const char *endpoint_format(const struct endpoint *e, char *buf, size_t size);
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);
 
-/* From and to what the socket calls take, with the scope of a link-local address. endpoint_from_sockaddr is
+/* From and to the socket calls' form, with the scope of a link-local address. endpoint_from_sockaddr is
  * false for a family that is not IP; the port may be 0. */
 bool endpoint_from_sockaddr(struct endpoint *e, const struct sockaddr *from);
 socklen_t endpoint_to_sockaddr(const struct endpoint *e, struct sockaddr_storage *to);
@@ -92,7 +92,7 @@ socklen_t endpoint_to_sockaddr(const struct endpoint *e, struct sockaddr_storage
  * for anything else, port 0 included; *a is then untouched. */
 bool address_parse(struct address *a, const char *text, size_t length);
 
-/* The same, with "ID@" before it or not: who must be there. */
+/* The same, with or without "ID@" before it, the id of the peer that must be there. */
 bool address_parse_with_id(struct address *a, const char *text, size_t length);
 
 /* As address_parse, in its two parts, as share payloads carry them: an IPv6 host has no brackets, `port` is

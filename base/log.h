@@ -1,4 +1,4 @@
-/* Where log lines go. The library prints nothing itself: whoever starts an actor says where its lines go. */
+/* A sink of log lines. The library prints nothing itself: the caller that starts a node passes the sink. */
 #ifndef KITH_BASE_LOG_H
 #define KITH_BASE_LOG_H
 
@@ -7,16 +7,16 @@
 enum log_level { LOG_LEVEL_SILENT, LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
 /* `line` is called on any of the node's threads, several at once; it must not block for long. `text` has no
- * newline at its end and is gone when it returns. */
+ * newline at its end and is valid until the function returns. */
 struct log_sink {
     void (*line)(void *context, enum log_level level, const char *text);
     void *context;
     enum log_level level; /* lines above it are not even made */
 };
 
-/* Formats one line and hands it to the sink, if its level is wanted; longer than LOG_LINE_MAX it is cut. What
- * is no UTF-8, and control characters, become '?': whatever a peer said, the line is one line. Any thread;
- * blocks only as long as the sink does. */
+/* Formats one line and passes it to the sink, if the sink wants its level. A line longer than LOG_LINE_MAX is
+ * cut. Bytes that are no UTF-8, and control characters, become '?': a peer's words cannot forge a second
+ * line. Any thread; blocks only as long as the sink does. */
 void log_line(const struct log_sink *sink, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

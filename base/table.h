@@ -3,7 +3,7 @@
  *
  * The hash is keyed with random bytes, because the keys are addresses that strangers choose. The order of
  * rows depends on the calls alone, never on the hash. Owned by one thread; none of the functions blocks or
- * does I/O. What is passed is copied. */
+ * does I/O. Keys are copied. */
 #ifndef KITH_BASE_TABLE_H
 #define KITH_BASE_TABLE_H
 
@@ -17,10 +17,11 @@
 struct table {
     unsigned char hash_key[crypto_shorthash_KEYBYTES];
     size_t row_size;
-    size_t key_size;  /* a row's first bytes are its key */
-    size_t hash_size; /* so many of them are hashed: rows equal in these share a chain */
+    size_t key_size; /* a row's first bytes are its key */
+    size_t
+        hash_size; /* the first bytes of the key, which are hashed: rows that agree in them share a chain */
     size_t n;
-    size_t room; /* rows that memory is there for; as many buckets; 0 or a power of two */
+    size_t room; /* memory is there for this many rows and buckets; 0 or a power of two */
     unsigned char *rows;
     uint32_t *next;    /* per row: the next of its chain */
     uint32_t *buckets; /* the first row of each chain */
@@ -43,7 +44,7 @@ uint32_t table_chain_next(const struct table *t, uint32_t row);
 void *table_add(struct table *t, const void *key);
 void table_remove(struct table *t, size_t i); /* the last row takes its place */
 
-/* What a row is worth: the lower, the sooner it goes. Compared from worth[0] on, then by key. */
+/* The worth of a row: the lower, the sooner it is removed. Compared from worth[0] on, then by key. */
 struct table_rank {
     int64_t worth[3];
     uint32_t row;

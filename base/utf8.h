@@ -1,5 +1,5 @@
-/* Text of which nobody knows what it holds: which of its bytes are UTF-8, and which a terminal would take for
- * more than text. Any thread; nothing blocks or allocates. */
+/* Text of unknown content: which of its bytes are UTF-8, and which a terminal would obey. Any thread; nothing
+ * blocks or allocates. */
 #ifndef KITH_BASE_UTF8_H
 #define KITH_BASE_UTF8_H
 

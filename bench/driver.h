@@ -71,8 +71,8 @@ struct outflow {
 
 void outflow_begin(struct outflow *f, const struct job *j);
 
-/* Lets the warm-up drain, so that queues can neither hide nor add work. Whoever batches sends what it has
- * before. */
+/* Lets the warm-up drain, so that queues can neither hide nor add work. A system that batches sends what it
+ * has before. */
 void outflow_pause(struct outflow *f);
 
 static inline bool outflow_next(struct outflow *f)

@@ -1,4 +1,4 @@
-/* What a connection receives, cut into frames: a length of four bytes, big-endian, and so many bytes.
+/* What a connection receives, cut into frames: a length of four bytes, big-endian, and as many bytes.
  *
  *     while (frames_read(&f))
  *         while ((bytes = frames_next(&f, &size)))
@@ -27,7 +27,7 @@ struct frames {
 void frames_begin(struct frames *f, int fd, size_t most, size_t room);
 void frames_end(struct frames *f); /* closes the descriptor */
 
-/* One read, which blocks where the descriptor does. False at the end of the stream, after an error, or where
+/* One read, which blocks if the descriptor does. False at the end of the stream, after an error, or if
  * the time that the socket may wait is over. */
 bool frames_read(struct frames *f);
 

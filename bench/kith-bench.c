@@ -45,7 +45,7 @@ static void set_number(struct kith_config *config, const char *name, uint64_t va
     set(config, name, text);
 }
 
-/* Listens on `port`, 0 for any free one, and keeps a connection to the port `dial` where that is not 0. What
+/* Listens on `port`, 0 for any free one, and keeps a connection to the port `dial` if that is not 0. What
  * is set here but for the limits makes the node a private one; the limits are raised only if a single hub
  * has more receivers than they allow. */
 static struct kith *open_node(const struct job *j, uint16_t port, uint16_t dial)
@@ -188,7 +188,7 @@ static void send_message(struct station *s, const char *target, const void *byte
 
 /* --- one way --- */
 
-/* To `target`, or where that is NULL to the one peer. */
+/* To `target` or, if that is NULL, to the one peer. */
 static void send_all(const struct job *j, struct station *s, const char *target)
 {
     unsigned char *payload = payload_new(j->size);

@@ -1,5 +1,5 @@
 /* TCP sockets on loopback addresses, for the drivers that use them without a library in between. They die
- * where the kernel refuses; descriptors are the caller's to close. Nagle's algorithm is off on each. */
+ * if the kernel refuses; descriptors are the caller's to close. Nagle's algorithm is off on each. */
 #ifndef KITH_BENCH_LOOPBACK_H
 #define KITH_BENCH_LOOPBACK_H
 
@@ -15,7 +15,7 @@ int loopback_listen(uint32_t address, uint16_t port);
 /* Blocks until somebody connects. */
 int loopback_accept(int listener);
 
-/* Blocks. From `source`, or where that is ANY_ADDRESS from whichever the kernel chooses. */
+/* Blocks. From `source` or, if that is ANY_ADDRESS, from an address that the kernel chooses. */
 int loopback_connect(uint32_t source, uint32_t address, uint16_t port);
 
 /* Block until all of it has gone or come; false if the connection has ended before. */

@@ -1,4 +1,4 @@
-/* nng: push to pull, a pair for each receiver (pub drops where a receiver is slow), req to rep. Sending keeps
+/* nng: push to pull, a pair for each receiver (pub drops if a receiver is slow), req to rep. Sending keeps
  * many asynchronous sends under way and receiving is by callbacks: with blocking calls, which cost a change
  * of threads each, it measured a tenth of that. */
 #include <nng/nng.h>

@@ -93,7 +93,7 @@ void book_rank_entry(const struct book *b, const struct book_entry *e, struct ta
     r->worth[2] = book_last_sign(e);
 }
 
-/* Takes the unproven or, where `any` allows it and there are none, the worst of the others. */
+/* Removes unproven entries or, if there are none and `any` allows it, the worst of the others. */
 static bool make_room(struct book *b, bool any, int64_t now_ms)
 {
     if (b->entries.n < b->terms.most_endpoints) {
@@ -149,7 +149,7 @@ static bool make_room_in_ip(struct book *b, const struct ip *ip)
             continue;
         }
         int64_t older = worst ? book_last_sign(e) - book_last_sign(worst) : -1;
-        /* The chain's order depends on the hash key; the port settles what is equal. */
+        /* The chain's order depends on the hash key; among equals the port decides. */
         if (older < 0 || (older == 0 && e->endpoint.port < worst->endpoint.port)) {
             worst = e;
         }

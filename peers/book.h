@@ -1,12 +1,10 @@
-/* The peer book: every endpoint that the node knows, what it thinks of each IP address, and whom it has
- * banned.
+/* The peer book: the endpoints that the node knows, a score of each IP address, and the bans.
  *
- * Single-threaded: its owner (the controller's core) alone touches it. It reads no clock (now_ms is in
- * milliseconds since 1970, as the wall clock was at the start, and goes on evenly from there, because it is
- * kept across restarts: book_snapshot_shift), draws no random number but
- * through the function that it is given, does no I/O and never blocks. The one exception is the
- * secret key of its hash tables, which influences nothing that can be seen from outside. Endpoints, IPs and
- * arrays that are passed stay the caller's. Every table is bounded. Rules: docs/protocols/factom.md,
+ * Single-threaded: its owner (the controller's core) alone touches it. It reads no clock, does no I/O and
+ * never blocks. now_ms is in milliseconds since 1970: the wall clock as it was at the start, going on evenly
+ * from there (book_snapshot_shift). Random numbers come from the function that the caller passes; only the
+ * secret key of the hash tables does not, and it influences nothing that can be seen from outside. Endpoints,
+ * IPs and arrays that are passed stay the caller's. Every table is bounded. Rules: docs/protocols/factom.md,
  * "Behaviour and defaults". */
 #ifndef KITH_PEERS_BOOK_H
 #define KITH_PEERS_BOOK_H
@@ -23,14 +21,13 @@
 struct book;
 
 struct book_terms {
-    size_t most_endpoints; /* at most so many are kept; the worst make room */
+    size_t most_endpoints; /* the most that are kept; the worst make room */
     size_t most_ips;       /* the same for the table of scores and bans */
-    size_t most_per_ip;    /* endpoints of one IP address, so that nobody fills the book with ports; 0 for no
-                              limit (256) */
-    int64_t forget_ms; /* an endpoint not heard from for so long is forgotten, unless special; 0 for never (7
-                          days) */
-    int64_t
-        decay_ms; /* scores lose a tenth, toward zero, each time so much has gone by; 0 for never (1 hour) */
+    size_t most_per_ip; /* the most endpoints of one IP address, so that nobody fills the book with ports; 0
+                           for no limit (256) */
+    int64_t forget_ms; /* an endpoint is forgotten after this time without a sign of it, unless it is special;
+                          0 for never (7 days) */
+    int64_t decay_ms;  /* scores lose a tenth, toward zero, once in this time; 0 for never (1 hour) */
     int64_t redial_ms; /* an endpoint is not a candidate again before (2 minutes) */
     int64_t retry_ms;  /* the same, and it is not shared, for one whose last dial failed, unless it is a seed;
                           0 for redial_ms (0) */
@@ -38,7 +35,7 @@ struct book_terms {
                           never (5) */
     int32_t quality_refuse; /* below this, an IP is neither dialed nor accepted, special peers excepted (-200)
                              */
-    int32_t quality_banned; /* what a banned IP's quality reads as (-2147000000) */
+    int32_t quality_banned; /* the quality that a banned IP is said to have (-2147000000) */
 };
 
 enum endpoint_source {
@@ -62,7 +59,7 @@ struct book_entry {
     bool id_proved;     /* it is not hearsay */
 };
 
-/* What is thought of one IP address. */
+/* The score of one IP address. */
 struct book_score {
     struct ip ip;
     int32_t quality;      /* as it was at quality_ms */
@@ -70,22 +67,21 @@ struct book_score {
     int64_t banned_until; /* 0 for not banned */
 };
 
-/* NULL if memory is short. Copies *terms. `now_ms` everywhere is wall-clock. sodium_init must have been
- * called. */
+/* NULL if memory is short. Copies *terms. sodium_init must have been called. */
 struct book *book_new(const struct book_terms *terms);
 void book_free(struct book *b); /* NULL is allowed */
 
 /* --- endpoints --- */
 
-/* Learns an endpoint, or refreshes its source where it is known; one that was given up gets one more dial.
- * Does not say that the endpoint was heard from.
+/* Adds an endpoint or, if it is known, sets its source; an endpoint that was given up gets one more dial. It
+ * does not count as heard from.
  *
  * In a full book, endpoints that were never heard from, or are given up, make room: those of negative quality
  * first, then those that have been silent longest. In a large book the worst sixty-fourth of all goes at
  * once, so that a flood of addresses is cheap. An endpoint that was heard from never makes room for one that
- * was not. The same holds among the endpoints of one IP address, where only one makes room. False if it
- * was refused: port 0, a link-local address (its scope would be wrong tomorrow, and for everybody else),
- * nothing that could make room, a full book for an IP of negative quality, no memory. */
+ * was not. The same holds among the endpoints of one IP address, but only one makes room. Returns false if
+ * the endpoint was refused: port 0, a link-local address (its scope would be wrong tomorrow, and for
+ * everybody else), nothing that could make room, a full book for an IP of negative quality, no memory. */
 bool book_learn(struct book *b, const struct endpoint *e, enum endpoint_source source, int64_t now_ms);
 
 /* A dial begins; it failed; a handshake succeeded or a parcel came (which also ends the run of failures); it
@@ -99,15 +95,15 @@ void book_heard(struct book *b, const struct endpoint *e, int64_t now_ms);
 void book_spared(struct book *b, const struct endpoint *e, int64_t at_ms, int64_t now_ms);
 void book_self(struct book *b, const struct endpoint *e, int64_t now_ms);
 bool book_is_self(const struct book *b, const struct endpoint *e);
-/* When any endpoint of that IP address was dialed last; 0 for never, or where none is known. */
+/* When any endpoint of that IP address was dialed last; 0 for never, or if none is known. */
 int64_t book_ip_dialed_ms(const struct book *b, const struct ip *ip);
 
 /* Who is there: proved (by the peer itself, when we dialed it; or the operator says so), or hearsay, which
  * replaces nothing. Ignored for an endpoint that is not in the book. */
 void book_identify(struct book *b, const struct endpoint *e, const struct peer_id *id, bool proved);
 
-/* Somebody else was found there. True if what was known was hearsay: then it is forgotten, and no reason
- * against the endpoint, as it may have been a lie. */
+/* Another peer was found there. Returns true if the known id was only hearsay: the id is then forgotten, and
+ * the dial should not count against the endpoint. */
 bool book_misled(struct book *b, const struct endpoint *e);
 
 /* NULL if it is not known. Valid until the next call that changes the book. */
@@ -115,12 +111,11 @@ const struct book_entry *book_find(const struct book *b, const struct endpoint *
 size_t book_count(const struct book *b);
 
 /* Chooses up to `most` endpoints to dial, best first: not ourselves, not banned, quality not below
- * quality_refuse, not dialed within redial_ms (retry_ms), not given up, and not refused by `skip` (which says
- * true for an endpoint that the caller does not want: connected already, being dialed, special; NULL for
- * none).
- * Endpoints of network groups with the fewest connections come first: those that exist, as `group_use` says
- * (NULL for none), and those chosen in this call; among them the higher quality; equals in random order. The
- * functions must not change the book. 0 also if memory is short. */
+ * quality_refuse, not dialed within redial_ms (retry_ms), not given up, and not refused by `skip`, which
+ * returns true for an endpoint that the caller does not want: connected already, being dialed, special (NULL:
+ * all are wanted). Endpoints of network groups with the fewest connections come first: the existing ones,
+ * which `group_use` returns (NULL: none), and those chosen in this call. Then the higher quality comes first;
+ * equals in random order. The functions must not change the book. 0 also if memory is short. */
 struct book_choice {
     bool (*skip)(void *context, const struct endpoint *e);
     uint32_t (*group_use)(void *context, uint64_t group);
@@ -130,12 +125,12 @@ struct book_choice {
 size_t book_candidates(const struct book *b, const struct book_choice *choice, struct endpoint *out,
                        size_t most, int64_t now_ms);
 
-/* Everything that was given up may be dialed once more: for a node that was cut off so long that it gave up
- * on all it knew. Looks at every endpoint. */
+/* Every endpoint that was given up may be dialed once more: for a node that was cut off so long that it gave
+ * up all that it knew. Looks at every endpoint. */
 void book_second_chance(struct book *b);
 
-/* Earliest time at which an endpoint that is out of the running now because it was dialed lately comes back
- * into it; INT64_MAX for none. Looks at every endpoint. */
+/* The earliest time at which an endpoint becomes a candidate again that is none now, since it was dialed
+ * lately; INT64_MAX for none. Looks at every endpoint. */
 int64_t book_next_candidate(const struct book *b, int64_t now_ms);
 
 /* Chooses up to `most` endpoints to share, at random among those of quality above `quality_above`: heard
@@ -153,7 +148,7 @@ size_t book_shareable(const struct book *b, const struct book_choice *choice, in
 void book_merit(struct book *b, const struct ip *ip, int32_t merit, int64_t now_ms);
 int32_t book_quality(const struct book *b, const struct ip *ip, int64_t now_ms); /* decayed; 0 for unknown */
 
-/* Sets a ban's end, whatever it was before; ignored where until_ms is not after now_ms. When it ends, the
+/* Sets a ban's end, whatever it was before; ignored if until_ms is not after now_ms. When it ends, the
  * quality starts again at 0. */
 void book_ban(struct book *b, const struct ip *ip, int64_t until_ms, int64_t now_ms);
 bool book_unban(struct book *b,
@@ -167,27 +162,26 @@ bool book_refuses(const struct book *b, const struct ip *ip, int64_t now_ms);
 
 /* --- upkeep and the peers file --- */
 
-/* Forgets what is too old (endpoints unheard for forget_ms, scores that have decayed to nothing, ended bans).
- * Cheap enough to be called once a minute. `keep` says true for an endpoint that must stay (special); NULL
- * for none. */
+/* Forgets endpoints without a sign for forget_ms, scores that have decayed to nothing, and bans that are
+ * over. Cheap enough to be called once a minute. `keep` returns true for an endpoint that must stay
+ * (special); NULL: none must. */
 void book_expire(struct book *b, bool (*keep)(void *context, const struct endpoint *e), void *context,
                  int64_t now_ms);
 
-/* What the bounds have cost since book_new. */
+/* How often the bounds cost something since book_new. */
 struct book_losses {
-    uint64_t
-        endpoints_refused; /* book_learn said false for want of room or memory, or book_self found none */
+    uint64_t endpoints_refused; /* book_learn or book_self found no room or memory */
     uint64_t endpoints_evicted; /* made room for others */
     uint64_t scores_evicted;    /* the same, bans included */
     uint64_t scores_refused;    /* merits and bans that found neither room nor memory */
 };
 struct book_losses book_losses(const struct book *b);
 
-/* Changes by every call that changed something worth writing. */
+/* Another number after each call that changed something that the peers file keeps. */
 uint64_t book_version(const struct book *b);
 
-/* A copy of everything, for the keeper's thread; the caller frees it with book_snapshot_free, on any thread,
- * also after the book is gone. NULL if memory is short. */
+/* A copy of the whole book, for the keeper's thread; the caller frees it with book_snapshot_free, on any
+ * thread, also after the book is gone. NULL if memory is short. */
 struct book_snapshot {
     size_t n_entries, n_scores;
     struct book_entry *entries; /* from malloc */
@@ -195,20 +189,19 @@ struct book_snapshot {
 };
 struct book_snapshot *book_snapshot(const struct book *b);
 
-/* Moves all its times by so much: from the clock that the book went by to the wall clock. Any thread. */
+/* Adds by_ms to all its times: from the clock that the book went by to the wall clock. Any thread. */
 void book_snapshot_shift(struct book_snapshot *s, int64_t by_ms);
 
-/* An empty one with room for so many; any thread. NULL if memory is short. */
+/* An empty one with room for these numbers of entries and scores; any thread. NULL if memory is short. */
 struct book_snapshot *book_snapshot_new(size_t most_entries, size_t most_scores);
 void book_snapshot_free(struct book_snapshot *s); /* NULL is allowed */
 
-/* Puts a snapshot's content into the book (read back at start). That an endpoint was ourselves does not count
- * any more: the node may have moved, and somebody else may be there. Entries are validated as hostile: what
- * is out of range, or in the book already, is left out. The wall clock may have leapt since: times in the
- * future count as now, and so do those of a clock that began in 1970 (before 2020), if it is later now; the
- * end of a ban moves with its beginning. If there is not
- * room for all, those that would make room for others last are kept. The snapshot stays the caller's. Returns
- * how many entries and scores were left out. */
+/* Adds the content of a snapshot to the book, at the start of a node. `self` is not restored: the node may
+ * have moved, and another node may be there. Entries are checked as if they were hostile: those out of range,
+ * or in the book already, are left out. The wall clock may have leapt since: times in the future count as
+ * now, and so do those of a clock that began in 1970 (before 2020), if it is later now; the end of a ban
+ * moves with its beginning. If there is not room for all, those that would make room for others last are
+ * kept. The snapshot stays the caller's. Returns how many entries and scores were left out. */
 size_t book_restore(struct book *b, const struct book_snapshot *s, int64_t now_ms);
 
 #endif

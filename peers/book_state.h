@@ -1,5 +1,5 @@
-/* What the files of the peer book share: book.c (endpoints), score.c (scores and bans), choose.c (choices),
- * snapshot.c (the way to and from the peers file). For nobody else. */
+/* The state of the peer book, for its own files alone: book.c (endpoints), score.c (scores and bans),
+ * choose.c (choices), snapshot.c (to and from the peers file). */
 #ifndef KITH_PEERS_BOOK_STATE_H
 #define KITH_PEERS_BOOK_STATE_H
 
@@ -36,7 +36,7 @@ struct book_entry *book_add_entry(struct book *b, const struct book_entry *e);
 void book_remove_entry(struct book *b, size_t row);
 bool book_ip_is_full(const struct book *b, const struct ip *ip);
 
-/* Whether an endpoint can be kept at all: what is link-local cannot be dialed from what the book shares. */
+/* Whether an endpoint can be kept at all: nobody else could dial a link-local one, nor we after a restart. */
 static inline bool book_may_keep(const struct endpoint *e)
 {
     return e->port != 0 && !ip_is_link_local(&e->ip);

@@ -97,7 +97,7 @@ static json_t *parse_as_reals(struct input *in, json_error_t *error)
     return json_load_callback(read_some, in, JSON_DECODE_INT_AS_REAL, error);
 }
 
-/* NULL with in->error, or with *error where it is no JSON. */
+/* NULL with in->error, or with *error if it is no JSON. */
 static json_t *parse(struct input *in, json_error_t *error)
 {
     if (to_start(in->fd) != 0) {
@@ -150,8 +150,7 @@ static enum peers_file_result load_json(const struct place *p, json_t **root, ch
     return PEERS_FILE_READ;
 }
 
-/* Says what is wrong with the file in front of what the message says, and sets it aside where that is called
- * for. */
+/* Puts the file's name in front of the message, and sets the file aside if it is corrupt. */
 static enum peers_file_result conclude(const struct place *p, enum peers_file_result result, char *message,
                                        size_t message_size, int64_t now_ms)
 {

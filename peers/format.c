@@ -23,7 +23,7 @@ static json_t *encode_entry(const struct book_entry *e)
     const char *source = source_names[e->source < N_SOURCES ? e->source : SOURCE_FILE];
     char id[PEER_ID_TEXT_MAX];
     peer_id_format(&e->id, id, sizeof id);
-    /* s*: left out where it is NULL. */
+    /* s*: left out if it is NULL. */
     return json_pack("{s:s, s:I, s:I, s:I, s:I, s:s, s:s*, s:b}", "address", address, "heard",
                      (json_int_t)e->heard_ms, "learned", (json_int_t)e->learned_ms, "dialed",
                      (json_int_t)e->dialed_ms, "failures", (json_int_t)e->failures, "source", source, "id",
@@ -65,7 +65,7 @@ bool format_is_own(const json_t *root)
     return json_object_get(root, VERSION_KEY);
 }
 
-/* A number within bounds; `missing` where there is no such member. */
+/* A number within bounds; `missing` if there is no such member. */
 static bool get_number(const json_t *object, const char *key, int64_t low, int64_t high, int64_t missing,
                        int64_t *value)
 {
@@ -126,7 +126,7 @@ static bool decode_score(const json_t *object, struct book_score *s)
     return true;
 }
 
-/* What is around the entries. READ where all of it fits. */
+/* Everything but the entries. READ if all of it fits. */
 static enum peers_file_result check_frame(const json_t *root, const char *network, char *message,
                                           size_t message_size)
 {

@@ -1,9 +1,9 @@
 /* The JSON of the peers files, kith's own and the older ones, to and from snapshots. For peers/file.c, on its
- * caller's thread; no I/O. What is passed stays the caller's.
+ * caller's thread; no I/O. Arguments stay the caller's.
  *
- * Decoders give one of peers_file_result: READ or IMPORTED with *s set (the caller frees it), CORRUPT where
- * the shape is wrong, UNREADABLE where the file must be left alone; else *s is NULL. Single entries that make
- * no sense are left out and counted in `message`, which is always set. */
+ * Decoders return READ or IMPORTED and set *s, which the caller frees; CORRUPT if the shape is wrong; or
+ * UNREADABLE if the file must be left alone. *s is NULL after the last two. Single entries that make no sense
+ * are left out and counted in `message`, which is always set. */
 #ifndef KITH_PEERS_FORMAT_H
 #define KITH_PEERS_FORMAT_H
 

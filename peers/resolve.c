@@ -22,7 +22,7 @@ struct resolve {
     _Atomic bool done; /* everything below is the thread's until this is set, and read-only from then on */
     int fd;
     int failure; /* what getaddrinfo returned */
-    int cause;   /* errno, where failure is EAI_SYSTEM */
+    int cause;   /* errno, if failure is EAI_SYSTEM */
     size_t n;
     struct endpoint found[RESOLVE_MOST];
     uint16_t port;
@@ -30,7 +30,7 @@ struct resolve {
 };
 
 /* Nobody waits for a thread that was walked away from: without this bound, a resolver that never answers
- * would gather threads for ever. It is a number and orders nothing, so relaxed is enough. */
+ * would gather threads without end. It is a number and orders nothing, so relaxed is enough. */
 static _Atomic uint32_t live;
 
 static bool live_enter(void)

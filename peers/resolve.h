@@ -1,8 +1,8 @@
 /* Looking up one host name without blocking the caller.
  *
  * The system's resolver blocks, for half a minute at worst, and cannot be interrupted. So each look-up has a
- * detached thread of its own, and whoever has lost interest walks away from it: the thread ends on its own
- * and frees the job. */
+ * detached thread of its own. The caller may drop the look-up at any time; the thread ends by itself and
+ * frees it. */
 #ifndef KITH_PEERS_RESOLVE_H
 #define KITH_PEERS_RESOLVE_H
 
@@ -11,8 +11,8 @@
 
 #include "base/endpoint.h"
 
-#define RESOLVE_MOST     256 /* addresses of one name; what the resolver gives beyond them is left */
-#define RESOLVE_LIVE_MAX 256 /* look-ups under way in the process, those walked away from included */
+#define RESOLVE_MOST     256 /* addresses of one name; further ones are left out */
+#define RESOLVE_LIVE_MAX 256 /* look-ups under way in the process, dropped ones included */
 
 struct resolve;
 
@@ -25,9 +25,9 @@ struct resolve *resolve_start(const char *host, uint16_t port);
  * polling only, and closed by resolve_drop or after it. */
 int resolve_fd(const struct resolve *r);
 
-/* The thread that owns r; never blocks; may be called again. Copies up to `most` endpoints and returns how
- * many. If that is none, `error` (NUL-terminated, at most error_size, which is not 0) says why: also if
- * the look-up is not done yet. */
+/* The thread that owns r; never blocks; may be called again. Copies up to `most` endpoints and returns their
+ * number. If that is 0, `error` (NUL-terminated, at most error_size, which is not 0) is the reason, which may
+ * be that the look-up is not done yet. */
 size_t resolve_take(const struct resolve *r, struct endpoint *out, size_t most, char *error,
                     size_t error_size);
 

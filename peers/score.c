@@ -7,7 +7,7 @@ static bool banned(const struct book_score *s, int64_t now_ms)
     return s->banned_until > now_ms;
 }
 
-/* At least 1 goes each time, or small scores would stay for ever. */
+/* At least 1 goes each time, or small scores would never go. */
 static int32_t decay(int32_t quality, int64_t periods)
 {
     for (; periods > 0 && quality != 0; periods--) {
@@ -82,7 +82,7 @@ static bool make_room_for_score(struct book *b, int64_t now_ms)
     return true;
 }
 
-/* The row of that IP as it is now, made where there is none. */
+/* The row of that IP as it is now; made if there is none. */
 static struct book_score *settled(struct book *b, const struct ip *ip, int64_t now_ms)
 {
     struct book_score *s = table_find(&b->scores, ip);

@@ -44,7 +44,8 @@ struct book_snapshot *book_snapshot(const struct book *b)
 
 /* --- clocks that were wrong --- */
 
-/* Nothing of kith is older than that. Whoever says so began in 1970, or where its clock's battery ended. */
+/* Nothing of kith is older than that. An older time comes from a clock that began in 1970, or whose battery
+ * ran out. */
 #define PLAUSIBLE_MS INT64_C(1577836800000) /* 2020-01-01 */
 
 static int64_t shifted(int64_t ms, int64_t by_ms)
@@ -119,7 +120,7 @@ static bool restore_entry(struct book *b, const struct book_entry *from, int64_t
     e.self = false;
     e.heard_ms = past(e.heard_ms, now_ms);
     e.dialed_ms = e.dialed_ms < now_ms ? e.dialed_ms : now_ms;
-    /* Unknown where an older file was imported; 0 would be forgotten at once. */
+    /* Unknown if an older file was imported; 0 would be forgotten at once. */
     e.learned_ms = e.learned_ms == 0 ? now_ms : past(e.learned_ms, now_ms);
     return book_add_entry(b, &e);
 }

@@ -63,8 +63,8 @@ static size_t receive(char *bytes, size_t size, size_t count, void *context)
     return n;
 }
 
-/* Whoever sits between a plain server and us may name any peers, which a list from https is to rule out: so
- * from there no redirect leads to http. A file is read by seed/disk.h, and no redirect leads to one. */
+/* On the way from a plain server anybody may put in peers, which a list from https is to rule out: so no
+ * redirect leads from there to http. A file is read by seed/disk.h, and no redirect leads to one. */
 static bool allow_schemes(CURL *easy, bool secure)
 {
 #if LIBCURL_VERSION_NUM >= 0x075500
@@ -111,7 +111,7 @@ static bool own_sockets(CURL *easy)
            curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket) == CURLE_OK;
 }
 
-/* To libcurl 0 means its own default, or for ever. */
+/* To libcurl 0 means its own default, or no limit. */
 static long timeout_of(int64_t ms)
 {
     return ms < 1 ? 1L : ms > INT_MAX ? (long)INT_MAX : (long)ms;

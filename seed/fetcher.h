@@ -1,7 +1,7 @@
-/* The seed fetcher: an actor that finds the first endpoints, from a seed list's URL and from DNS seeds.
+/* The seed fetcher: a thread that finds the first endpoints, from a seed list's URL and from DNS seeds.
  *
- * It sleeps until it is asked. Then it fetches the URL and looks the DNS seeds up; where both give nothing it
- * tries again by itself, later and later (seed/backoff.h), until it succeeds. */
+ * It sleeps until it is asked. Then it fetches the URL and looks the DNS seeds up. If both give nothing it
+ * tries again by itself, at growing intervals (seed/backoff.h), until it succeeds. */
 #ifndef KITH_SEED_FETCHER_H
 #define KITH_SEED_FETCHER_H
 
@@ -22,7 +22,7 @@ struct seed_fetcher_terms {
     int64_t total_timeout_ms; /* of the transfer, of the look-ups in its list and of the DNS seeds: of each */
     uint32_t backoff_percent; /* how much of seed_backoff_ms is waited: 100, and less in tests */
 
-    /* Called on the fetcher's thread, which waits meanwhile; must not block. The callee owns the report. */
+    /* Called on the fetcher's thread; must not block. The callee owns the report and frees it. */
     void (*found)(void *context, struct seed_report *report);
     void *context;
     struct log_sink log; /* copied; called on the fetcher's thread */
@@ -33,12 +33,12 @@ struct seed_fetcher_terms {
  * finds nothing and succeeds. NULL if memory, threads or descriptors are short, or n_dns is too large. */
 struct seed_fetcher *seed_fetcher_start(const struct seed_fetcher_terms *terms);
 
-/* One thread at a time; never blocks. Fetch now, also while it waits for its next try. Every ask is followed
- * by a report, unless the fetcher is stopped or memory is short (which is logged, and tried again): asks made
- * while a fetch runs are answered by that fetch's report. */
+/* One thread at a time; never blocks. Starts a fetch at once, also if the fetcher waits for its next try.
+ * Every ask is followed by a report, unless the fetcher is stopped or memory is short (which is logged, and
+ * tried again): asks made while a fetch runs are answered by that fetch's report. */
 void seed_fetcher_ask(struct seed_fetcher *f);
 
-/* Any thread; never blocks. What is under way ends within 200 ms, without a report. `found` may still be
+/* Any thread; never blocks. A fetch under way ends within 200 ms, without a report. `found` may still be
  * called until seed_fetcher_join returns. May be called again. */
 void seed_fetcher_stop(struct seed_fetcher *f);
 

@@ -91,7 +91,7 @@ static int wait_all(struct lookup *l)
         int64_t left = deadline - clock_ms();
         int patience = left <= 0 ? 0 : left < STOP_LOOK_MS ? (int)left : STOP_LOOK_MS;
         /* A failed poll is an interrupted one: its revents are not to be trusted. And it comes before the
-         * end: where we got no processor until after the deadline, answers that came in time are still taken.
+         * end: if we got no processor until after the deadline, answers that came in time still count.
          */
         if (poll(l->fds, l->n, patience) <= 0) {
             if (left <= 0) {

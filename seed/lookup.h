@@ -1,4 +1,4 @@
-/* Turning addresses, some of them host names, into endpoints. */
+/* The endpoints of addresses, of which some are host names. */
 #ifndef KITH_SEED_LOOKUP_H
 #define KITH_SEED_LOOKUP_H
 

@@ -1,4 +1,4 @@
-/* What the seed fetcher tells. */
+/* The report of the seed fetcher to the core. */
 #ifndef KITH_SEED_REPORT_H
 #define KITH_SEED_REPORT_H
 
@@ -7,12 +7,13 @@
 
 #include "base/endpoint.h"
 
-/* What one fetch came to. One block from malloc, freed with free. */
+/* The result of one fetch. One block from malloc, freed with free. */
 struct seed_report {
-    int64_t next_try_ms; /* it failed, and is tried again in so many milliseconds; 0: it succeeded */
+    int64_t next_try_ms; /* milliseconds until the next try, as this one failed; 0: it succeeded */
     size_t bad_lines;    /* lines of the list that were reported as bad */
     size_t unresolved;   /* host names that gave nothing */
-    char error[544]; /* what went wrong, printable; also if only the URL or only DNS failed; "" for nothing
+    char error[544]; /* the failure, without control characters; also if only the URL or only DNS failed; ""
+                      * for none
                       */
     size_t n;
     struct endpoint endpoints[]; /* may name one endpoint twice */

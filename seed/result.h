@@ -1,4 +1,4 @@
-/* What a fetch is given, and what it found. */
+/* The terms of a fetch, and its result. */
 #ifndef KITH_SEED_RESULT_H
 #define KITH_SEED_RESULT_H
 
@@ -30,8 +30,8 @@ struct seed_result {
 /* Any thread; does not block. -1 if memory is short; then the result is as it was. */
 int seed_result_add(struct seed_result *result, const struct endpoint *endpoints, size_t n);
 
-/* Any thread; does not block. Sets the error, made harmless and cut to its room, and takes back every
- * endpoint. Returns -1. */
+/* Any thread; does not block. Sets the error, made harmless and cut to its room, and removes every endpoint.
+ * Returns -1. */
 int seed_result_fail(struct seed_result *result, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

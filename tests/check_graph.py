@@ -19,12 +19,9 @@ KNOWN = {
     "the core's files": {"controller/" + file for file in (
         "admit", "commands", "controller", "dialing", "directed", "meet", "notes", "report", "route", "sending", "slots",
         "specials", "world")},
-    "the thread of a peer": {"connection/connection", "connection/dial", "connection/inflow", "connection/outflow"},
     "the controller's thread": {"node/actor", "node/actor_front", "node/actor_links", "node/actor_world"},
-    "sessions and their handshakes": {"protocol/ddrp/meet", "protocol/ddrp/session", "protocol/factom/handshake",
-                                      "protocol/factom/meet", "protocol/factom/read", "protocol/factom/receive",
-                                      "protocol/factom/send", "protocol/factom/session", "protocol/factom/share",
-                                      "protocol/factom/share_json", "protocol/factom/v11"},
+    "Factom's shares, which each version writes in its own way": {
+        "protocol/factom/handshake", "protocol/factom/share", "protocol/factom/share_json", "protocol/factom/v11"},
     "gob's reader and its table of types, as types are described in gob": {"protocol/factom/gob_read",
                                                                            "protocol/factom/gob_types"},
 }
