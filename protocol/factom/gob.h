@@ -148,8 +148,11 @@ void gob_field_skip(struct gob_walk *w, const struct gob_field *f);
 
 /* --- writing --- */
 
+#define GOB_UINT_MAX 9 /* bytes of the longest integer */
+
 /* A message being written, all but a large payload. What does not fit fails, which is sticky. */
 struct gob_writer {
+    uint8_t length[GOB_UINT_MAX]; /* its end: right before the data */
     uint8_t data[640];
     size_t used;
     bool failed;
@@ -180,7 +183,11 @@ struct gob_field_definition {
 void gob_write_definition(struct buffer *out, int32_t id, const char *name,
                           const struct gob_field_definition *fields);
 
-/* Appends a message's length and what w holds; `more` bytes of the message are to follow. */
-void gob_write_message(struct buffer *out, const struct gob_writer *w, size_t more);
+/* A message's length and what w holds, in one piece that is w's; `more` bytes of the message are to follow.
+ * Empty if something did not fit. */
+struct bytes gob_head(struct gob_writer *w, size_t more);
+
+/* Appends a message that w holds whole. */
+void gob_write_message(struct buffer *out, struct gob_writer *w);
 
 #endif

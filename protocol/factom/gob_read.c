@@ -19,23 +19,28 @@ static size_t uint_size(uint8_t first)
     return n <= sizeof(uint64_t) ? 1 + n : 0;
 }
 
-uint64_t gob_uint(struct gob_cursor *c)
+static uint64_t long_uint(struct gob_cursor *c)
 {
-    size_t size = gob_left(c) > 0 ? uint_size(*c->at) : 0;
-    if (size == 0 || size > gob_left(c)) {
+    size_t left = gob_left(c);
+    size_t size = left > 0 ? uint_size(*c->at) : 0;
+    if (size == 0 || size > left) {
         gob_fail(c);
         return 0;
     }
-    const uint8_t *at = c->at;
-    c->at += size;
-    if (size == 1) {
-        return *at;
-    }
     uint64_t value = 0;
     for (size_t i = 1; i < size; i++) {
-        value = value << 8 | at[i];
+        value = value << 8 | c->at[i];
     }
+    c->at += size;
     return value;
+}
+
+uint64_t gob_uint(struct gob_cursor *c)
+{
+    if (c->at < c->end && *c->at < 0x80) {
+        return *c->at++;
+    }
+    return long_uint(c);
 }
 
 int64_t gob_int(struct gob_cursor *c)
@@ -60,7 +65,8 @@ struct bytes gob_bytes(struct gob_cursor *c)
 /* True if an integer's bytes have all come, or enough to see that it is none. */
 static bool uint_is_there(const struct gob_cursor *c)
 {
-    return gob_left(c) > 0 && uint_size(*c->at) <= gob_left(c);
+    size_t left = gob_left(c);
+    return left > 0 && uint_size(*c->at) <= left;
 }
 
 enum gob_frame_result gob_frame(struct bytes in, uint64_t most, uint64_t most_definition,
@@ -276,22 +282,20 @@ uint64_t gob_field_uint(struct gob_walk *w, const struct gob_field *f, uint64_t 
     return value;
 }
 
-static struct bytes field_of_bytes(struct gob_walk *w, const struct gob_field *f, int32_t type)
+struct bytes gob_field_string(struct gob_walk *w, const struct gob_field *f)
 {
-    if (f->type != type) {
+    if (f->type != GOB_STRING) {
         gob_fail(w->cursor);
     }
     return gob_bytes(w->cursor);
 }
 
-struct bytes gob_field_string(struct gob_walk *w, const struct gob_field *f)
-{
-    return field_of_bytes(w, f, GOB_STRING);
-}
-
 struct bytes gob_field_bytes(struct gob_walk *w, const struct gob_field *f)
 {
-    return field_of_bytes(w, f, GOB_BYTES);
+    if (f->type != GOB_BYTES) {
+        gob_fail(w->cursor);
+    }
+    return gob_bytes(w->cursor);
 }
 
 struct gob_walk gob_field_struct(struct gob_walk *w, const struct gob_field *f)

@@ -3,9 +3,8 @@
 
 #include "protocol/factom/gob.h"
 
-#define UINT_BYTES_MAX 9
-
-static size_t encode_uint(uint8_t to[UINT_BYTES_MAX], uint64_t value)
+/* At `to`, which has room for GOB_UINT_MAX bytes. Returns how many it takes. */
+static size_t encode_uint(uint8_t *to, uint64_t value)
 {
     if (value < 0x80) {
         to[0] = (uint8_t)value;
@@ -19,20 +18,15 @@ static size_t encode_uint(uint8_t to[UINT_BYTES_MAX], uint64_t value)
     return 1 + n;
 }
 
-static void put(struct gob_writer *w, const void *bytes, size_t n)
-{
-    if (w->failed || n > sizeof w->data - w->used) {
-        w->failed = true;
-        return;
-    }
-    memcpy(w->data + w->used, bytes, n);
-    w->used += n;
-}
-
 void gob_put_uint(struct gob_writer *w, uint64_t value)
 {
-    uint8_t encoded[UINT_BYTES_MAX];
-    put(w, encoded, encode_uint(encoded, value));
+    if (sizeof w->data - w->used < GOB_UINT_MAX) {
+        w->failed = true;
+    } else if (value < 0x80) {
+        w->data[w->used++] = (uint8_t)value;
+    } else {
+        w->used += encode_uint(w->data + w->used, value);
+    }
 }
 
 void gob_put_int(struct gob_writer *w, int64_t value)
@@ -44,7 +38,12 @@ void gob_put_int(struct gob_writer *w, int64_t value)
 void gob_put_bytes(struct gob_writer *w, const void *bytes, size_t n)
 {
     gob_put_uint(w, n);
-    put(w, bytes, n);
+    if (w->failed || n > sizeof w->data - w->used) {
+        w->failed = true;
+        return;
+    }
+    memcpy(w->data + w->used, bytes, n);
+    w->used += n;
 }
 
 void gob_put_field_step(struct gob_struct_writer *s)
@@ -111,16 +110,21 @@ void gob_write_definition(struct buffer *out, int32_t id, const char *name,
     }
     gob_put_end(&w);
     gob_put_end(&w);
-    gob_write_message(out, &w, 0);
+    gob_write_message(out, &w);
 }
 
-void gob_write_message(struct buffer *out, const struct gob_writer *w, size_t more)
+struct bytes gob_head(struct gob_writer *w, size_t more)
 {
-    if (w->failed) {
-        out->failed = true;
-        return;
-    }
-    uint8_t length[UINT_BYTES_MAX];
-    buffer_add(out, length, encode_uint(length, w->used + more));
-    buffer_add(out, w->data, w->used);
+    uint8_t length[GOB_UINT_MAX];
+    size_t size = encode_uint(length, w->used + more);
+    uint8_t *begin = w->length + sizeof w->length - size;
+    memcpy(begin, length, size);
+    return (struct bytes){.data = begin, .size = w->failed ? 0 : size + w->used};
+}
+
+void gob_write_message(struct buffer *out, struct gob_writer *w)
+{
+    struct bytes message = gob_head(w, 0);
+    buffer_add(out, message.data, message.size);
+    out->failed |= w->failed;
 }

@@ -2,9 +2,11 @@
 #ifndef KITH_PROTOCOL_FACTOM_PARCEL_TYPE_H
 #define KITH_PROTOCOL_FACTOM_PARCEL_TYPE_H
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "protocol/buffer.h"
+#include "protocol/bytes.h"
 
 enum parcel_type {
     TYPE_HEARTBEAT,
@@ -40,13 +42,27 @@ static inline struct load load_parcel(struct parcel *p)
     return (struct load){.bytes = p->bytes, .size = p->size, .parcel = p};
 }
 
-static inline void load_add(struct buffer *out, const struct load *load)
+/* Appends a message: its head, which is not empty, the payload, and then a zero byte if that ends it. A short
+ * one goes into the buffer in one piece. */
+static inline void load_add(struct buffer *out, struct bytes head, const struct load *load, bool ended)
 {
-    if (load->parcel != NULL) {
-        buffer_add_parcel(out, load->parcel);
-    } else {
-        buffer_add(out, load->bytes, load->size);
+    bool copied = !load->parcel || load->size < BUFFER_INLINE_MAX;
+    uint8_t *to = buffer_reserve(out, head.size + (copied ? load->size + ended : 0));
+    if (!to) {
+        return;
     }
+    memcpy(to, head.data, head.size);
+    if (!copied) {
+        buffer_commit(out, head.size);
+        buffer_add_parcel(out, load->parcel);
+        buffer_add(out, "", ended);
+        return;
+    }
+    memcpy(to + head.size, load->bytes, load->size);
+    if (ended) {
+        to[head.size + load->size] = 0;
+    }
+    buffer_commit(out, head.size + load->size + ended);
 }
 
 #endif

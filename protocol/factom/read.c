@@ -11,8 +11,6 @@
  * then is as good as silent. */
 #define PROGRESS_BYTES ((size_t)16 << 10)
 
-#define LENGTH_BYTES 4 /* before each V11 message */
-
 static enum end_reason fault_of(const struct session *s)
 {
     return s->stage == STAGE_HANDSHAKE ? END_HANDSHAKE : END_BAD_INPUT;
@@ -194,7 +192,7 @@ static void protobuf_message(struct session *s, int64_t now_ms, struct bytes mes
 static size_t read_protobuf(struct session *s, int64_t now_ms, struct bytes in, struct session_event *ev,
                             struct buffer *out)
 {
-    if (in.size < LENGTH_BYTES) {
+    if (in.size < V11_LENGTH_BYTES) {
         return wait_for_more(s, now_ms, in.size);
     }
     const uint8_t *b = in.data;
@@ -203,12 +201,12 @@ static size_t read_protobuf(struct session *s, int64_t now_ms, struct bytes in, 
         session_end(s, ev, fault_of(s), "message of %" PRIu64 " bytes", length);
         return 0;
     }
-    if (length > in.size - LENGTH_BYTES) {
+    if (length > in.size - V11_LENGTH_BYTES) {
         return wait_for_more(s, now_ms, in.size);
     }
-    struct bytes message = {.data = in.data + LENGTH_BYTES, .size = (size_t)length};
+    struct bytes message = {.data = in.data + V11_LENGTH_BYTES, .size = (size_t)length};
     protobuf_message(s, now_ms, message, ev, out);
-    return consumed(s, LENGTH_BYTES + message.size);
+    return consumed(s, V11_LENGTH_BYTES + message.size);
 }
 
 /* --- either --- */

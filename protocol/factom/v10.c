@@ -40,7 +40,5 @@ void v10_write(struct buffer *out, enum parcel_type type, const struct load *loa
     gob_put_field_uint(&s, type);
     gob_put_field_step(&s);
     gob_put_uint(&w, load->size);
-    gob_write_message(out, &w, load->size + 1);
-    load_add(out, load);
-    buffer_add(out, "", 1); /* the end of the struct */
+    load_add(out, gob_head(&w, load->size + 1), load, true);
 }

@@ -125,26 +125,25 @@ bool v11_read_msg(struct bytes m, uint32_t *type, struct bytes *payload)
     return true;
 }
 
-static void put_length(struct buffer *out, size_t length)
+static void encode_length(uint8_t to[V11_LENGTH_BYTES], size_t length)
 {
-    uint8_t b[4] = {(uint8_t)(length >> 24), (uint8_t)(length >> 16), (uint8_t)(length >> 8),
-                    (uint8_t)length};
-    buffer_add(out, b, sizeof b);
+    for (int i = 0; i < V11_LENGTH_BYTES; i++) {
+        to[i] = (uint8_t)(length >> (8 * (V11_LENGTH_BYTES - 1 - i)));
+    }
 }
 
 void v11_write_msg(struct buffer *out, enum parcel_type type, const struct load *load)
 {
-    uint8_t head[2 + 2 * VARINT_BYTES_MAX];
-    size_t n = 0;
+    uint8_t head[V11_LENGTH_BYTES + 2 + 2 * VARINT_BYTES_MAX];
+    size_t n = V11_LENGTH_BYTES;
     if (type != 0) {
         head[n++] = FIELD_TYPE << 3 | WIRE_VARINT;
         n += varint_write(head + n, type);
     }
     head[n++] = FIELD_PAYLOAD << 3 | WIRE_BYTES;
     n += varint_write(head + n, load->size);
-    put_length(out, n + load->size);
-    buffer_add(out, head, n);
-    load_add(out, load);
+    encode_length(head, n - V11_LENGTH_BYTES + load->size);
+    load_add(out, (struct bytes){.data = head, .size = n}, load, false);
 }
 
 /* --- what protobuf-c writes --- */
@@ -153,7 +152,9 @@ static void put_message(struct buffer *out, const ProtobufCMessage *message, boo
 {
     size_t size = protobuf_c_message_get_packed_size(message);
     if (with_length) {
-        put_length(out, size);
+        uint8_t length[V11_LENGTH_BYTES];
+        encode_length(length, size);
+        buffer_add(out, length, sizeof length);
     }
     uint8_t *to = buffer_reserve(out, size);
     if (to != NULL) {

@@ -8,6 +8,8 @@
 
 #define V11_MAGIC "pbuf"
 
+#define V11_LENGTH_BYTES 4 /* the length before each message */
+
 /* Each reads one whole message, its length prefix not included. */
 const char *v11_read_handshake(struct bytes message,
                                struct handshake *h); /* NULL, or what is wrong with it */

@@ -139,7 +139,10 @@ void v9_write(struct buffer *out, const struct v9_header *h, const struct load *
     put_header(&w, h, load);
     gob_put_field_step(&s);
     gob_put_uint(&w, load->size);
-    gob_write_message(out, &w, load->size + 1);
-    load_add(out, load);
-    buffer_add(out, "", 1); /* the end of the struct */
+    struct bytes head = gob_head(&w, load->size + 1);
+    if (w.failed) {
+        out->failed = true;
+        return;
+    }
+    load_add(out, head, load, true);
 }

@@ -525,7 +525,7 @@ static void feed_part(struct side *s, uint32_t no, uint32_t total, const char *n
     gob_put_bytes(&w, payload, strlen(payload));
     gob_put_end(&w);
     struct buffer b = {0};
-    gob_write_message(&b, &w, 0);
+    gob_write_message(&b, &w);
     side_feed(s, b.data, b.used);
     buffer_fini(&b);
 }

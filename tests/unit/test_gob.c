@@ -466,7 +466,7 @@ static void test_writer_overflows(void **state)
     gob_put_bytes(&w, big, sizeof big);
     assert_true(w.failed);
     struct buffer b = {0};
-    gob_write_message(&b, &w, 0);
+    gob_write_message(&b, &w);
     assert_true(b.failed);
     buffer_fini(&b);
 }
