@@ -61,19 +61,19 @@ const char *kith_version(void)
 
 /* --- what callers may get wrong --- */
 
-/* What becomes of a call on that node; KITH_OK if it can be spoken to. A node of the process that this one
- * was forked from has no threads here. */
-static enum kith_result look_at(const struct kith *node)
-{
-    if (!node) {
-        return KITH_INVALID;
-    }
-    return node->forks == descriptors_forks() ? KITH_OK : KITH_CLOSED;
-}
-
+/* Whether a node can be spoken to: one of the process that this one was forked from has no threads here. */
 static bool is_here(const struct kith *node)
 {
-    return look_at(node) == KITH_OK;
+    return node && node->forks == descriptors_forks();
+}
+
+/* What becomes of a call on that node; KITH_OK if it can be spoken to. */
+static enum kith_result look_at(const struct kith *node)
+{
+    if (is_here(node)) {
+        return KITH_OK;
+    }
+    return node ? KITH_CLOSED : KITH_INVALID;
 }
 
 /* If the caller has no room for an error text: room that nobody reads. */
@@ -414,7 +414,8 @@ enum kith_result kith_send_message(struct kith *node, const struct kith_message 
 
 enum kith_result kith_send(struct kith *node, const char *target, const void *bytes, size_t size, uint64_t id)
 {
-    return kith_send_wait(node, target, bytes, size, id, 0);
+    struct kith_message m = {.target = target, .bytes = bytes, .size = size, .id = id};
+    return kith_send_message(node, &m, 0);
 }
 
 enum kith_result kith_send_wait(struct kith *node, const char *target, const void *bytes, size_t size,

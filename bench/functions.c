@@ -99,12 +99,12 @@ SILENT static struct kith *open_node(const char *peer)
 /* Blocks until something is there. */
 SILENT static enum kith_receive take(struct kith *node, struct kith_item *item)
 {
-    struct pollfd fd = {.fd = kith_fd(node), .events = POLLIN};
     for (;;) {
         enum kith_receive received = kith_receive(node, item);
         if (received != KITH_NOTHING) {
             return received;
         }
+        struct pollfd fd = {.fd = kith_fd(node), .events = POLLIN};
         if (poll(&fd, 1, LIMIT_MS) == 0) {
             die("nothing comes");
         }

@@ -19,7 +19,13 @@ enum {
     SHELVES = 128,              /* for magazines, of each class */
 };
 
+#define BLOCKS_OF(size) ((size) < MAGAZINE_BYTES ? MAGAZINE_BYTES / (size) : 1)
+
 static const uint32_t class_sizes[CLASSES] = {160, 416, 1152, 2304, 8448, 32768, POOL_LARGEST};
+static const uint32_t magazine_blocks[CLASSES] = {
+    BLOCKS_OF(160),  BLOCKS_OF(416),   BLOCKS_OF(1152),         BLOCKS_OF(2304),
+    BLOCKS_OF(8448), BLOCKS_OF(32768), BLOCKS_OF(POOL_LARGEST),
+};
 
 /* What a thread keeps: up to two magazines of a class, so that one who gives and takes in turns hands nothing
  * on. */
@@ -45,11 +51,6 @@ static unsigned class_of(size_t size)
     while (size > class_sizes[c])
         c++;
     return c;
-}
-
-static uint32_t magazine_of(unsigned c)
-{
-    return class_sizes[c] < MAGAZINE_BYTES ? MAGAZINE_BYTES / class_sizes[c] : 1;
 }
 
 static void free_all(struct block *b)
@@ -112,12 +113,10 @@ static void make_end_key(void)
 }
 
 /* Without it a thread that ends would leak what it keeps: then it keeps nothing. */
-static bool may_keep(void)
+static bool begin_to_keep(void)
 {
-    if (!cache.ends_with_thread) {
-        pthread_once(&end_once, make_end_key);
-        cache.ends_with_thread = end_known && pthread_setspecific(end_key, &cache) == 0;
-    }
+    pthread_once(&end_once, make_end_key);
+    cache.ends_with_thread = end_known && pthread_setspecific(end_key, &cache) == 0;
     return cache.ends_with_thread;
 }
 
@@ -136,11 +135,11 @@ static void halve(unsigned c)
 {
     struct block *last = cache.first[c];
 
-    for (uint32_t i = 1; i < magazine_of(c); i++)
+    for (uint32_t i = 1; i < magazine_blocks[c]; i++)
         last = last->next;
-    hand_on(c, last->next, cache.n[c] - magazine_of(c));
+    hand_on(c, last->next, cache.n[c] - magazine_blocks[c]);
     last->next = NULL;
-    cache.n[c] = magazine_of(c);
+    cache.n[c] = magazine_blocks[c];
 }
 
 #ifdef KITH_NO_POOL /* so that the address sanitizer sees each parcel come and go */
@@ -157,7 +156,7 @@ void *pool_take(size_t size)
     if (size > POOL_LARGEST || is_off)
         return malloc(size);
     c = class_of(size);
-    if (!cache.first[c] && !(may_keep() && refill(c)))
+    if (!cache.first[c] && !((cache.ends_with_thread || begin_to_keep()) && refill(c)))
         return malloc(class_sizes[c]);
     b = cache.first[c];
     cache.first[c] = b->next;
@@ -170,13 +169,13 @@ void pool_give(void *block, size_t size)
     struct block *b = block;
     unsigned c;
 
-    if (size > POOL_LARGEST || is_off || !may_keep()) {
+    if (size > POOL_LARGEST || is_off || !(cache.ends_with_thread || begin_to_keep())) {
         free(block);
         return;
     }
     c = class_of(size);
     b->next = cache.first[c];
     cache.first[c] = b;
-    if (++cache.n[c] > 2 * magazine_of(c))
+    if (++cache.n[c] > 2 * magazine_blocks[c])
         halve(c);
 }
