@@ -262,7 +262,7 @@ static void destroy(struct listener *l)
 
 static bool begin(struct listener *l, char *error, size_t error_size)
 {
-    if (!sockets_open(&l->sockets, l->terms.bind, l->terms.port, error, error_size))
+    if (!sockets_open(&l->sockets, SOCK_STREAM, l->terms.bind, l->terms.port, error, error_size))
         return false;
     int why = worker_start(&l->worker, "kith-listener", 0, run, l);
     if (why != 0)

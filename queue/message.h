@@ -40,6 +40,7 @@ struct names_found;
 struct book_snapshot;
 struct command;
 struct node_event;
+struct datagram;
 
 struct message {
     uint16_t type;        /* what it is; the readers of a queue define the numbers */
@@ -73,6 +74,7 @@ struct message {
         struct book_snapshot *snapshot;
         struct command *command;
         struct node_event *event;
+        struct datagram *datagram;
     };
 };
 

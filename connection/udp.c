@@ -1,0 +1,334 @@
+#include "connection/udp.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <sodium.h>
+
+#include "base/clock.h"
+#include "connection/sockets.h"
+#include "queue/ring.h"
+#include "queue/worker.h"
+
+enum {
+    BATCH = 64, /* datagrams of one socket in a row, so that sending and the other socket get their turn */
+    PERIOD_MS = 100,
+    PERIOD_MOST = 2000, /* datagrams read in a period; the kernel drops what its buffer has no room for */
+    GROUPS = 1024,      /* places for groups of addresses; those that share one share its allowance */
+    STACK_BYTES = 128 * 1024,
+};
+
+#define SECOND_US INT64_C(1000000)
+
+struct udp {
+    struct udp_config config;
+    struct sockets sockets;
+    struct worker worker;
+    struct ring *in, *out; /* messages whose `datagram` is theirs */
+
+    /* The thread writes them, but for `refused`, which the sender does. */
+    _Atomic uint64_t received, sent, too_long, limited, untaken, unsent;
+    _Atomic uint64_t refused;
+
+    /* The thread's own. */
+    uint8_t key[crypto_shorthash_KEYBYTES];
+    int64_t full_until_us[GROUPS]; /* of each place: when its allowance is whole again */
+    int64_t period_ms;             /* when this period of reading began */
+    uint32_t n_read;               /* in this period */
+    uint8_t bytes[UDP_DATAGRAM_MAX + 1];
+};
+
+struct datagram *datagram_new(const struct endpoint *remote, const void *bytes, size_t size)
+{
+    struct datagram *d = malloc(sizeof *d + size);
+    if (d) {
+        d->remote = *remote;
+        d->size = size;
+        memcpy(d->bytes, bytes, size);
+    }
+    return d;
+}
+
+static void count(_Atomic uint64_t *counter)
+{
+    /* A load and a store, because one thread writes it. Relaxed: nothing is read on the strength of it. */
+    uint64_t value = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, value + 1, memory_order_relaxed);
+}
+
+static bool put(struct ring *r, struct datagram *d)
+{
+    const struct message m = {.datagram = d};
+    return ring_put_message(r, &m);
+}
+
+static struct datagram *take(struct ring *r)
+{
+    struct message m;
+    return ring_take_messages(r, &m, 1) == 1 ? m.datagram : NULL;
+}
+
+/* --- what comes --- */
+
+/* The places are found by a keyed hash: nobody can choose an address that uses up another's allowance. */
+static int64_t *place_of(struct udp *u, const struct ip *ip)
+{
+    uint64_t group = ip_group(ip), hash;
+    crypto_shorthash((unsigned char *)&hash, (const unsigned char *)&group, sizeof group, u->key);
+    return &u->full_until_us[hash % GROUPS];
+}
+
+/* A second's worth may come at once. */
+static bool is_allowed(struct udp *u, const struct ip *ip, int64_t now_ms)
+{
+    int64_t *full_until = place_of(u, ip), now_us = now_ms * 1000;
+    int64_t from = *full_until > now_us ? *full_until : now_us;
+    int64_t next = from + SECOND_US / u->config.rate;
+    if (next > now_us + SECOND_US) {
+        return false;
+    }
+    *full_until = next;
+    return true;
+}
+
+static void accept_datagram(struct udp *u, const struct endpoint *remote, size_t size, int64_t now_ms)
+{
+    if (size > u->config.datagram_max) {
+        count(&u->too_long);
+        return;
+    }
+    if (!is_allowed(u, &remote->ip, now_ms)) {
+        count(&u->limited);
+        return;
+    }
+    struct datagram *d = datagram_new(remote, u->bytes, size);
+    if (!d || !put(u->in, d)) {
+        free(d);
+        count(&u->untaken);
+        return;
+    }
+    count(&u->received);
+}
+
+/* True if there may be another. */
+static bool receive_one(struct udp *u, int fd, int64_t now_ms)
+{
+    struct sockaddr_storage from = {0};
+    socklen_t from_size = sizeof from;
+    /* One byte more than it may have shows that a datagram is longer. */
+    ssize_t n = recvfrom(fd, u->bytes, u->config.datagram_max + 1, MSG_DONTWAIT, (struct sockaddr *)&from,
+                         &from_size);
+    if (n < 0) {
+        if (errno != EAGAIN && errno != EINTR) {
+            u->n_read = PERIOD_MOST; /* an error that stays must not be tried in a tight loop */
+        }
+        return false;
+    }
+    u->n_read++;
+    struct endpoint remote;
+    if (endpoint_from_sockaddr(&remote, (const struct sockaddr *)&from)) {
+        accept_datagram(u, &remote, (size_t)n, now_ms);
+    }
+    return true;
+}
+
+static bool may_read(struct udp *u, int64_t now_ms)
+{
+    if (now_ms - u->period_ms >= PERIOD_MS) {
+        u->period_ms = now_ms;
+        u->n_read = 0;
+    }
+    return u->n_read < PERIOD_MOST;
+}
+
+static void receive_some(struct udp *u, int fd)
+{
+    int64_t now_ms = clock_ms();
+    for (int i = 0; i < BATCH && may_read(u, now_ms); i++) {
+        if (!receive_one(u, fd, now_ms)) {
+            break;
+        }
+    }
+}
+
+/* --- what is sent --- */
+
+/* -1 if there is none of its family. */
+static int socket_for(const struct udp *u, const struct ip *ip)
+{
+    bool is_first = ip_is_v4(ip) == ip_is_v4(&u->sockets.endpoint.ip);
+    if (is_first) {
+        return u->sockets.fds[0];
+    }
+    return u->sockets.n > 1 ? u->sockets.fds[1] : -1;
+}
+
+static void send_one(struct udp *u, const struct datagram *d)
+{
+    struct sockaddr_storage to;
+    socklen_t size = endpoint_to_sockaddr(&d->remote, &to);
+    int fd = socket_for(u, &d->remote.ip);
+    if (fd >= 0 &&
+        sendto(fd, d->bytes, d->size, MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)&to, size) >= 0) {
+        count(&u->sent);
+    } else {
+        count(&u->unsent);
+    }
+}
+
+static void send_some(struct udp *u)
+{
+    for (int i = 0; i < BATCH; i++) {
+        struct datagram *d = take(u->out);
+        if (!d) {
+            return;
+        }
+        send_one(u, d);
+        free(d);
+    }
+}
+
+/* --- the thread --- */
+
+static bool has_some_to_send(const void *self)
+{
+    const struct udp *u = self;
+    return !ring_empty(u->out);
+}
+
+/* Sleeps; then polled[1 + i] says if the socket i has something. */
+static void wait_for_some(struct udp *u, struct pollfd polled[1 + SOCKETS_MAX])
+{
+    for (size_t i = 0; i < u->sockets.n; i++) {
+        polled[1 + i] = (struct pollfd){.fd = u->sockets.fds[i], .events = POLLIN};
+    }
+    bool reads = may_read(u, clock_ms());
+    nfds_t n = reads ? 1 + u->sockets.n : 1;
+    int64_t until = reads ? WORKER_NEVER : u->period_ms + PERIOD_MS;
+    if (worker_sleep(&u->worker, has_some_to_send, polled, n, until) != 0) {
+        u->n_read = PERIOD_MOST;
+    }
+}
+
+static void run(void *self)
+{
+    struct udp *u = self;
+    while (!worker_stopped(&u->worker)) {
+        struct pollfd polled[1 + SOCKETS_MAX] = {{0}};
+        wait_for_some(u, polled);
+        send_some(u);
+        for (size_t i = 0; i < u->sockets.n; i++) {
+            if (polled[1 + i].revents) {
+                receive_some(u, u->sockets.fds[i]);
+            }
+        }
+        if (!ring_empty(u->in)) {
+            bell_ring(u->config.reader_bell);
+        }
+    }
+}
+
+/* --- for other threads --- */
+
+static void ring_drop(struct ring *r)
+{
+    struct datagram *d;
+    while (r && (d = take(r))) {
+        free(d);
+    }
+    ring_free(r);
+}
+
+static void destroy(struct udp *u)
+{
+    sockets_close(&u->sockets);
+    worker_fini(&u->worker);
+    ring_drop(u->in);
+    ring_drop(u->out);
+    free(u);
+}
+
+static bool begin(struct udp *u, char *error, size_t error_size)
+{
+    const struct udp_config *c = &u->config;
+    if (!sockets_open(&u->sockets, SOCK_DGRAM, c->bind, c->port, error, error_size)) {
+        return false;
+    }
+    u->in = ring_new(RING_OF_MESSAGES, c->queue, false);
+    u->out = ring_new(RING_OF_MESSAGES, c->queue, false);
+    int why = u->in && u->out ? worker_start(&u->worker, "kith-udp", STACK_BYTES, run, u) : ENOMEM;
+    if (why != 0) {
+        snprintf(error, error_size, "cannot start the thread for datagrams: %s", strerror(why));
+    }
+    return why == 0;
+}
+
+struct udp *udp_start(const struct udp_config *config, char *error, size_t error_size)
+{
+    struct udp *u = aligned_alloc(_Alignof(struct udp), sizeof *u);
+    if (!u) {
+        snprintf(error, error_size, "cannot start the thread for datagrams: %s", strerror(ENOMEM));
+        return NULL;
+    }
+    memset(u, 0, sizeof *u);
+    u->config = *config;
+    randombytes_buf(u->key, sizeof u->key);
+    if (begin(u, error, error_size)) {
+        return u;
+    }
+    destroy(u);
+    return NULL;
+}
+
+struct endpoint udp_endpoint(const struct udp *u)
+{
+    return u->sockets.endpoint;
+}
+
+bool udp_send(struct udp *u, struct datagram *d)
+{
+    if (!put(u->out, d)) {
+        free(d);
+        count(&u->refused);
+        return false;
+    }
+    bell_ring(&u->worker.bell);
+    return true;
+}
+
+struct datagram *udp_take(struct udp *u)
+{
+    return take(u->in);
+}
+
+bool udp_empty(const struct udp *u)
+{
+    return ring_empty(u->in);
+}
+
+struct udp_counts udp_counts(const struct udp *u)
+{
+    /* Relaxed: each is a number of its own, and they need not be of the same moment. */
+    return (struct udp_counts){
+        .received = atomic_load_explicit(&u->received, memory_order_relaxed),
+        .sent = atomic_load_explicit(&u->sent, memory_order_relaxed),
+        .too_long = atomic_load_explicit(&u->too_long, memory_order_relaxed),
+        .limited = atomic_load_explicit(&u->limited, memory_order_relaxed),
+        .untaken = atomic_load_explicit(&u->untaken, memory_order_relaxed),
+        .unsent = atomic_load_explicit(&u->unsent, memory_order_relaxed) +
+                  atomic_load_explicit(&u->refused, memory_order_relaxed),
+    };
+}
+
+void udp_stop(struct udp *u)
+{
+    if (!u) {
+        return;
+    }
+    worker_stop(&u->worker);
+    worker_join(&u->worker);
+    destroy(u);
+}

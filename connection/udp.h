@@ -1,0 +1,74 @@
+/* Datagrams: the actor that has the UDP sockets of the listening port, for protocols that use them.
+ *
+ * Its thread takes what comes and hands it on by a bounded queue, and sends what it is given by another. Both
+ * are lossy, as datagrams are: a full queue drops the newest and counts it, and nobody waits for anybody.
+ * Bytes from a stranger cost little: what is longer than `datagram_max`, or too much of one group of
+ * addresses, is dropped before any memory is reserved; and if more comes in all than the thread reads in a
+ * while, the kernel drops it unread. */
+#ifndef KITH_CONNECTION_UDP_H
+#define KITH_CONNECTION_UDP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/endpoint.h"
+#include "queue/bell.h"
+
+#define UDP_DATAGRAM_MAX 65507 /* what one datagram of UDP can hold */
+
+/* From malloc; whoever owns it frees it with free. */
+struct datagram {
+    struct endpoint remote; /* whom it is from, or to. Anybody can put any address there */
+    size_t size;
+    uint8_t bytes[];
+};
+
+/* Any thread; does not block. A copy of the bytes; NULL if memory is short. */
+struct datagram *datagram_new(const struct endpoint *remote, const void *bytes, size_t size);
+
+struct udp_config {
+    const struct ip *bind; /* NULL: every address, IPv4 and IPv6; not used after the start */
+    uint16_t port;
+    size_t datagram_max;      /* bytes of one that comes, 1 .. UDP_DATAGRAM_MAX */
+    uint32_t queue;           /* datagrams that may wait, at least, each way */
+    uint32_t rate;            /* datagrams a second of one group of addresses (ip_group); up to a million */
+    struct bell *reader_bell; /* rung when there is something to take; outlives the actor */
+};
+
+struct udp;
+
+/* Any thread, once sodium_init was called; blocks for no longer than bind(2) does. Opens the sockets, so that
+ * a port that is taken fails here, and starts the thread. Copies *config. NULL with `error` filled
+ * (NUL-terminated, 160 bytes hold every text). */
+struct udp *udp_start(const struct udp_config *config, char *error, size_t error_size);
+
+/* Any thread. The endpoint that it is bound to: bind's address, or 0.0.0.0, with the real port. */
+struct endpoint udp_endpoint(const struct udp *u);
+
+/* One thread at a time; never blocks. Takes d, whatever it answers. False: the queue is full, and d is
+ * dropped and counted. Sent means handed to the kernel: one that it has no room for is dropped and counted.
+ */
+bool udp_send(struct udp *u, struct datagram *d);
+
+/* The reader, one thread at a time; never blocks. The oldest that came, which the caller owns; NULL if there
+ * is none: the reader's bell rings when there is. */
+struct datagram *udp_take(struct udp *u);
+bool udp_empty(const struct udp *u); /* the same thread: there is none to take */
+
+/* Any thread. What became of the datagrams since the start; a snapshot. */
+struct udp_counts {
+    uint64_t received; /* put into the queue for the reader */
+    uint64_t sent;     /* handed to the kernel */
+    uint64_t too_long; /* dropped: longer than datagram_max */
+    uint64_t limited;  /* dropped: too many of their group of addresses */
+    uint64_t untaken;  /* dropped: the reader's queue was full, or memory was short */
+    uint64_t unsent;   /* dropped: the queue to be sent was full, the kernel had no room, or no such route */
+};
+struct udp_counts udp_counts(const struct udp *u);
+
+/* The thread that started it; blocks until the actor's thread has ended, a few milliseconds. What waits in
+ * either queue is dropped. NULL is allowed. */
+void udp_stop(struct udp *u);
+
+#endif
