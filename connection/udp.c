@@ -38,19 +38,8 @@ struct udp {
     int64_t full_until_us[GROUPS]; /* of each place: when its allowance is whole again */
     int64_t period_ms;             /* when this period of reading began */
     uint32_t n_read;               /* in this period */
-    uint8_t bytes[UDP_DATAGRAM_MAX + 1];
+    uint8_t bytes[DATAGRAM_MAX + 1];
 };
-
-struct datagram *datagram_new(const struct endpoint *remote, const void *bytes, size_t size)
-{
-    struct datagram *d = malloc(sizeof *d + size);
-    if (d) {
-        d->remote = *remote;
-        d->size = size;
-        memcpy(d->bytes, bytes, size);
-    }
-    return d;
-}
 
 static void count(_Atomic uint64_t *counter)
 {

@@ -12,25 +12,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/endpoint.h"
+#include "base/datagram.h"
 #include "queue/bell.h"
-
-#define UDP_DATAGRAM_MAX 65507 /* what one datagram of UDP can hold */
-
-/* From malloc; whoever owns it frees it with free. */
-struct datagram {
-    struct endpoint remote; /* whom it is from, or to. Anybody can put any address there */
-    size_t size;
-    uint8_t bytes[];
-};
-
-/* Any thread; does not block. A copy of the bytes; NULL if memory is short. */
-struct datagram *datagram_new(const struct endpoint *remote, const void *bytes, size_t size);
 
 struct udp_config {
     const struct ip *bind; /* NULL: every address, IPv4 and IPv6; not used after the start */
     uint16_t port;
-    size_t datagram_max;      /* bytes of one that comes, 1 .. UDP_DATAGRAM_MAX */
+    size_t datagram_max;      /* bytes of one that comes, 1 .. DATAGRAM_MAX */
     uint32_t queue;           /* datagrams that may wait, at least, each way */
     uint32_t rate;            /* datagrams a second of one group of addresses (ip_group); up to a million */
     struct bell *reader_bell; /* rung when there is something to take; outlives the actor */

@@ -16,15 +16,17 @@ ARROWS = {
     "base": [],
     "queue": ["base"],
     "peers": ["base"],
-    "protocol": ["base", "queue"],
+    "store": ["base", "queue"],
+    "protocol": ["base", "queue"],  # and STORE_SCHEMA
     "wire": ["base", "queue", "protocol"],
     "connection": ["base", "queue", "peers", "protocol", "wire"],
     "seed": ["base", "queue", "peers"],
     "controller": ["include", "base", "queue", "peers", "protocol", "wire", "connection", "seed"],
-    "node": ["include", "base", "queue", "peers", "protocol", "wire", "connection", "seed", "controller"],
+    "node": ["include", "base", "queue", "peers", "protocol", "wire", "connection", "seed", "controller", "store"],
     "app": ["include", "base", "queue", "peers", "protocol", "wire", "connection", "seed", "controller", "node"],
 }
 PUBLIC_HEADER = "include/kith.h"  # included as "kith.h"
+STORE_SCHEMA = "store/schema.h"  # what a protocol has of the store: the thread that answers is not its business
 PROTOCOL_TABLE = "protocol/table.c"
 
 # What must not occur in code, comments aside.
@@ -49,8 +51,8 @@ PURE_LIBRARIES = re.compile(r"(sodium|xxhash|xxh_x86dispatch|jansson|secp256k1\w
 PURE_BASE = r"base/(?!clock|descriptor)\w+|queue/(message|parcel)"
 PURE_OWN = {
     "controller": re.compile(r"(kith|" + PURE_BASE + r"|queue/stall_gate|peers/(?!file|place|resolve)\w+|protocol/\w+|wire/events"
-                             r"|connection/events|seed/report|controller/\w+)\.h"),
-    "protocol": re.compile(r"(" + PURE_BASE + r"|protocol/[\w/]+(\.pb-c)?)\.h"),
+                             r"|connection/events|seed/report|store/schema|controller/\w+)\.h"),
+    "protocol": re.compile(r"(" + PURE_BASE + r"|protocol/[\w/]+(\.pb-c)?|store/schema)\.h"),
     "wire": re.compile(r"(" + PURE_BASE + r"|protocol/\w+|wire/\w+)\.h"),
 }
 # Of libsodium and the C library, what they may not call: chance and the time are brought to them.
@@ -61,7 +63,7 @@ PURE_EXCEPT = {("protocol/ddrp/sign.c", "randombytes_buf")}
 
 # Rooms whose code is all in one dialect: braces around every body, pointers tested by themselves, and variables declared
 # where they get their value.
-DIALECT = ("base/", "wire/", "peers/", "seed/", "app/", "bench/")
+DIALECT = ("base/", "wire/", "peers/", "seed/", "store/", "app/", "bench/")
 BODY = re.compile(r"\b(?:(if|for|while|switch|\w+_foreach)\s*(?=\()|(else|do)\b)")
 BARE_DECLARATION = re.compile(r"(?<=\n)[ \t]+(?:const |unsigned )*(?:(?:struct|enum|union) \w+|bool|char|double|int|long|(?:s?size|time)_t"
                               r"|u?int\d+_t)(?: const)? (\**\w+);\n(?=\s*\n)", re.MULTILINE)
@@ -103,7 +105,7 @@ def check_include(path, line):
         # Made by protobuf in the folder of the protocol that it belongs to.
         if not found[1].endswith(".pb-c.h"):
             yield f"not from the root of the sources: {found[1]}"
-    elif folder != own and folder not in ARROWS[own]:
+    elif folder != own and folder not in ARROWS[own] and not (own in ("protocol", "controller") and named == STORE_SCHEMA):
         yield f"layer: {own} must not include {folder}: {found[1]}"
 
 
