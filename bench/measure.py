@@ -57,7 +57,7 @@ class Process:
         self.usage = None
 
     def reap(self, by):
-        """Waits in the kernel: polling would disturb what is measured. False where it takes longer."""
+        """Waits in the kernel: polling would disturb what is measured. False if it takes longer."""
         if self.usage:
             return True
         poll = select.poll()

@@ -17,7 +17,7 @@ from kithnode import Failure, Lab, check, loopback_addresses, until  # noqa: E40
 from measure import Bench, listening  # noqa: E402
 
 MEMORY_PEERS, IDLE_PEERS, CROWD_PEERS, BUSY_PEERS = 1000, 300, 5000, 100
-BUSY_MESSAGES = 10000  # so many that each place of a queue has been used
+BUSY_MESSAGES = 10000  # enough to use each place of a queue
 SETTLE_S = 60
 REST_S = 3  # a connection gives back what it can after one second
 IDLE_S = 20  # a node pings after 15 s of silence, so that is in it
@@ -98,7 +98,7 @@ def kib(mib):
 
 
 def memory_incoming(rig, steps):
-    """MiB of a node with so many idle incoming connections, for each of `steps`, and with none."""
+    """MiB of a node with idle incoming connections, as many as each of `steps` says, and with none."""
     hub, there = rig.hub(), 0
     points = [(0, hub.memory("VmRSS"))]
     for step in steps:
@@ -110,7 +110,7 @@ def memory_incoming(rig, steps):
 
 
 def memory_outgoing(rig, peers):
-    """MiB of a node with so many idle outgoing connections, each to an address of its own, and with none."""
+    """MiB of a node with idle outgoing connections, each to an address of its own, and with none."""
     port = next(Bench._free_ports())
     addresses = " ".join(f"127.3.{i // 250}.{1 + i % 250}:{port}" for i in range(peers))
     alone = rig.hub().memory("VmRSS")
@@ -176,7 +176,7 @@ def crowded(rig, peers=CROWD_PEERS):
 
 
 def broadcast_beside(rig, stalled, peers, count, stall):
-    """The seconds that a flood of full broadcasts takes to reach `peers`, with so many others that read nothing."""
+    """The seconds that a flood of full broadcasts takes to reach `peers`, with some others that read nothing."""
     port, size = next(Bench._free_ports()), 128
     drivers = os.path.dirname(rig.crowd_program)
     numbers = ["--port", str(port), "--size", str(size), "--count", str(count), "--warmup", "1000", "--index", "0"]

@@ -22,7 +22,7 @@ def bytes_text(n):
 
 
 def medians(bench, system, cell, keys, say):
-    """Of a few runs; None where the system is not up to it."""
+    """Of a few runs; None if the system is not up to it."""
     try:
         counts = calibrate(bench, dataclasses.replace(system), cell, SECONDS)
     except BadRun as bad:

@@ -137,7 +137,7 @@ static int64_t plan_retry(struct seed_fetcher *f)
 static void settle(struct seed_fetcher *f, const struct harvest *h)
 {
     struct seed_report *report = make_report(h);
-    /* What was asked for meanwhile is answered by this report: so these go before it is given. */
+    /* This report answers the asks that came during the fetch: so they are taken away before it goes out. */
     take_asks(f);
     int64_t wait = 0;
     if (h->failed || !report) {

@@ -32,7 +32,7 @@ def run(folder, *command):
 
 
 def search(source, macros):
-    """Returns the error found (None for none) and the states seen; raises where no error is not proof of none."""
+    """Returns the error found (None for none) and the states seen; raises if no error is not proof of none."""
     with tempfile.TemporaryDirectory(prefix="kith-bell-") as folder:
         run(folder, "spin", "-a", *(f"-D{macro}" for macro in macros), str(source))
         run(folder, "gcc", "-O0", "-w", "-DSAFETY", "-DMEMLIM=1024", "-o", "pan", "pan.c")

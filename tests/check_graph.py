@@ -16,9 +16,6 @@ from check_rules import ARROWS, INCLUDE, PUBLIC_HEADER, without_comments
 
 # Circles that may stand, each with its reason.
 KNOWN = {
-    "the core's files": {"controller/" + file for file in (
-        "admit", "commands", "controller", "dialing", "directed", "meet", "notes", "report", "route", "sending", "slots",
-        "specials", "world")},
     "the controller's thread": {"node/actor", "node/actor_front", "node/actor_links", "node/actor_world"},
     "Factom's shares, which each version writes in its own way": {
         "protocol/factom/handshake", "protocol/factom/share", "protocol/factom/share_json", "protocol/factom/v11"},
