@@ -7,20 +7,6 @@
 
 #include "protocol/factom/v11.h"
 
-uint16_t handshake_port(const void *text, size_t size)
-{
-    /* A port has the same rules in a handshake as in an address. */
-    struct address a;
-    return address_from_parts(&a, "0.0.0.0", 7, text, size) ? a.port : 0;
-}
-
-void handshake_harvested(struct handshake *h, const struct harvest *harvest, enum share_result result)
-{
-    h->alternatives_are_bad = result != SHARE_OK;
-    h->n_alternatives = result == SHARE_OK ? harvest->n : 0;
-    h->n_left_out = result == SHARE_OK ? harvest->left_out : 0;
-}
-
 /* Generation 2 sends eight zero bytes where it has no alternatives. */
 static void read_alternatives(struct handshake *h, struct bytes payload)
 {
@@ -30,7 +16,7 @@ static void read_alternatives(struct handshake *h, struct bytes payload)
     }
     struct harvest harvest = {.to = h->alternatives, .most = ALTERNATIVES_MAX};
     enum share_result result = share_json_read_v10(payload, &harvest);
-    handshake_harvested(h, &harvest, result);
+    handshake_set_alternatives(h, &harvest, result);
 }
 
 static void read_nonce(struct handshake *h, struct bytes payload)
@@ -47,7 +33,7 @@ const char *handshake_from_gob(struct handshake *h, const struct v9_parcel *p)
 {
     *h = (struct handshake){
         .network = p->network, .version = p->version, .type = p->type, .node_id = p->node_id};
-    h->port = handshake_port(p->peer_port.data, p->peer_port.size);
+    h->port = harvest_port(p->peer_port.data, p->peer_port.size);
     if (!v9_is_intact(p)) {
         return "handshake with a wrong length or checksum";
     }

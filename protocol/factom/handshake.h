@@ -28,8 +28,14 @@ enum end_reason handshake_check(const struct handshake *h, const struct node_ter
 /* If the peer listens, and its name for the application. */
 void handshake_peer(const struct handshake *h, const struct endpoint *remote, struct peer_terms *peer);
 
-uint16_t handshake_port(const void *text, size_t size); /* 0 if the text is no port */
-void handshake_harvested(struct handshake *h, const struct harvest *harvest, enum share_result result);
+/* The alternatives have been read into h->alternatives, with this result. */
+static inline void handshake_set_alternatives(struct handshake *h, const struct harvest *harvest,
+                                              enum share_result result)
+{
+    h->alternatives_are_bad = result != SHARE_OK;
+    h->n_alternatives = result == SHARE_OK ? harvest->n : 0;
+    h->n_left_out = result == SHARE_OK ? harvest->left_out : 0;
+}
 
 /* A handshake of ours. V9's is a peer request as well, V10's and V11's are not. */
 void handshake_write(struct buffer *out, uint32_t version, const struct node_terms *node);

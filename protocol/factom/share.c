@@ -8,21 +8,6 @@
  * digit. */
 #define ENTRY_BYTES_MIN 9
 
-bool harvest_add(struct harvest *h, const char *host, size_t host_length, const char *port,
-                 size_t port_length)
-{
-    struct address a;
-    if (!address_from_parts(&a, host, host_length, port, port_length)) {
-        return false;
-    }
-    if (h->n < h->most && address_is_ip(&a, &h->to[h->n])) {
-        h->n++;
-    } else {
-        h->left_out++;
-    }
-    return true;
-}
-
 static enum share_result read_into(uint32_t version, uint32_t network, struct bytes payload,
                                    struct harvest *h)
 {

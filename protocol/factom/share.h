@@ -3,22 +3,11 @@
 #define KITH_PROTOCOL_FACTOM_SHARE_H
 
 #include "protocol/buffer.h"
+#include "protocol/factom/harvest.h"
 #include "protocol/protocol.h"
 
 /* A longer share is invalid: parsed, JSON and protobuf take many times the memory of their bytes. */
 #define SHARE_BYTES_MAX ((size_t)256 << 10)
-
-/* Where addresses go as they are read. Those past `most` are counted only. A host name is a valid address,
- * but it is not taken: looking up whatever names strangers tell us would make us their tool. */
-struct harvest {
-    struct endpoint *to;
-    size_t most, n;
-    size_t left_out;
-};
-
-/* False if the two do not make an address. */
-bool harvest_add(struct harvest *h, const char *host, size_t host_length, const char *port,
-                 size_t port_length);
 
 enum share_result { SHARE_OK, SHARE_INVALID, SHARE_NO_MEMORY };
 

@@ -33,10 +33,10 @@ const char *v11_read_handshake(struct bytes message, struct handshake *h)
                             .node_id = w->node_id,
                             .has_nonce = w->type == TYPE_HANDSHAKE,
                             .nonce = w->loopback};
-    h->port = w->listen_port.len > 0 ? handshake_port(w->listen_port.data, w->listen_port.len) : 0;
+    h->port = w->listen_port.len > 0 ? harvest_port(w->listen_port.data, w->listen_port.len) : 0;
     struct harvest harvest = {.to = h->alternatives, .most = ALTERNATIVES_MAX};
     bool good = add_endpoints(&harvest, w->alternatives, w->n_alternatives);
-    handshake_harvested(h, &harvest, good ? SHARE_OK : SHARE_INVALID);
+    handshake_set_alternatives(h, &harvest, good ? SHARE_OK : SHARE_INVALID);
     factom_wire__handshake__free_unpacked(w, NULL);
     return h->type == TYPE_HANDSHAKE || h->type == TYPE_REJECT ? NULL : "first message is no handshake";
 }
