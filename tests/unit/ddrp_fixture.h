@@ -46,6 +46,8 @@ struct side {
     bool over;
 };
 
+#include "tests/unit/session_fixture.h"
+
 static inline uint64_t side_random(void *context)
 {
     struct side *s = context;
@@ -94,11 +96,6 @@ static inline void side_prepare(struct side *s, const struct protocol *p, const 
     memset(s->nonce, secret[0], sizeof s->nonce);
 }
 
-static inline void side_open(struct side *s, const struct session_terms *terms)
-{
-    assert_int_equal(s->protocol->session->open(&s->session, terms, s->now_ms, &s->out), 0);
-}
-
 static inline void side_start(struct side *s, const struct protocol *p, enum direction direction,
                               const char *secret)
 {
@@ -114,8 +111,6 @@ static inline void side_close(struct side *s)
     buffer_fini(&s->out);
     parcel_release(s->parcel);
 }
-
-static inline void side_event(struct side *s, const struct session_event *ev);
 
 static inline void side_consent(struct side *s)
 {
@@ -157,48 +152,6 @@ static inline void side_event(struct side *s, const struct session_event *ev)
     s->last = *ev;
 }
 
-/* Lets the session read what s->in holds, as a connection does. Each time the bytes lie in memory that ends
- * where they do. */
-static inline void side_read(struct side *s)
-{
-    while (!s->over) {
-        struct session_event ev;
-        size_t size = buffer_left(&s->in);
-        uint8_t *exact = malloc(size > 0 ? size : 1);
-        if (size > 0) {
-            memcpy(exact, s->in.data + s->in.data_sent, size);
-        }
-        struct bytes in = {.data = exact, .size = size};
-        size_t used = s->protocol->session->read(&s->session, s->now_ms, in, &ev, &s->out);
-        free(exact);
-        assert_true(used <= size);
-        buffer_consume(&s->in, used);
-        side_event(s, &ev);
-        if (used == 0 && ev.type == SESSION_NOTHING) {
-            return;
-        }
-    }
-}
-
-static inline void side_feed(struct side *s, const void *bytes, size_t n)
-{
-    buffer_add(&s->in, bytes, n);
-    side_read(s);
-}
-
-static inline void side_feed_hex(struct side *s, const char *hex)
-{
-    add_hex(&s->in, hex);
-    side_read(s);
-}
-
-static inline void side_tick(struct side *s, bool deaf)
-{
-    struct session_event ev;
-    s->protocol->session->tick(&s->session, s->now_ms, deaf, &ev, &s->out);
-    side_event(s, &ev);
-}
-
 /* Lets time pass, doing what is due when it is. */
 static inline void side_wait(struct side *s, int64_t ms)
 {
@@ -216,24 +169,6 @@ static inline int side_say(struct side *s, uint32_t kind, struct parcel *parcel)
 {
     struct message m = {.kind = kind, .scope = SCOPE_NONE, .parcel = parcel};
     return s->protocol->session->write(&s->session, s->now_ms, &m, &s->out);
-}
-
-/* Moves up to `most` bytes of what one side wrote to the other. */
-static inline bool carry(struct side *from, struct side *to, size_t most)
-{
-    size_t size;
-    uint8_t *flat = flatten(&from->out, &size);
-    size_t n = size < most ? size : most;
-    side_feed(to, flat, n);
-    buffer_consume(&from->out, n);
-    free(flat);
-    return n > 0;
-}
-
-static inline void converse(struct side *a, struct side *b, size_t most)
-{
-    while (carry(a, b, most) || carry(b, a, most)) {
-    }
 }
 
 /* Alice has dialed bob, and both are ready. */

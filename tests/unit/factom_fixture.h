@@ -34,6 +34,7 @@ static inline void add_frame(struct buffer *b, json_t *frames, size_t i)
 /* --- a session with all that belongs to it --- */
 
 struct side {
+    const struct protocol *protocol;
     struct node_terms node;
     struct session session;
     struct buffer in, out;
@@ -44,6 +45,8 @@ struct side {
     int64_t now_ms;
     bool over;
 };
+
+#include "tests/unit/session_fixture.h"
 
 static inline struct node_terms test_node(uint32_t version)
 {
@@ -65,14 +68,9 @@ static inline struct session_terms test_terms(struct side *s, enum direction dir
     return terms;
 }
 
-static inline void side_open(struct side *s, const struct session_terms *terms)
-{
-    assert_int_equal(factom_protocol.session->open(&s->session, terms, s->now_ms, &s->out), 0);
-}
-
 static inline void side_start(struct side *s, uint32_t version, enum direction direction, uint64_t nonce)
 {
-    *s = (struct side){.node = test_node(version), .now_ms = 1000};
+    *s = (struct side){.protocol = &factom_protocol, .node = test_node(version), .now_ms = 1000};
     s->node.nonce = nonce;
     struct session_terms terms = test_terms(s, direction);
     side_open(s, &terms);
@@ -92,7 +90,7 @@ static inline struct parcel *share_of(const struct endpoint *e, size_t n)
 
 static inline void side_close(struct side *s)
 {
-    factom_protocol.session->close(&s->session);
+    s->protocol->session->close(&s->session);
     buffer_fini(&s->in);
     buffer_fini(&s->out);
     parcel_release(s->message);
@@ -105,7 +103,7 @@ static inline void replace_parcel(struct parcel **old, struct parcel *new)
     *old = new;
 }
 
-static inline void side_event(struct side *s, struct session_event *ev)
+static inline void side_event(struct side *s, const struct session_event *ev)
 {
     s->good += ev->good;
     s->bad += ev->bad;
@@ -141,39 +139,6 @@ static inline void side_event(struct side *s, struct session_event *ev)
     s->last = *ev;
 }
 
-/* Lets the session read what s->in holds, as a connection does. */
-static inline void side_read(struct side *s)
-{
-    while (!s->over) {
-        struct session_event ev;
-        struct bytes in = {.size = buffer_left(&s->in)};
-        if (in.size > 0) {
-            in.data = s->in.data + s->in.data_sent;
-        }
-        size_t used = factom_protocol.session->read(&s->session, s->now_ms, in, &ev, &s->out);
-        assert_true(used <= in.size);
-        buffer_consume(&s->in, used);
-        side_event(s, &ev);
-        if (used == 0 && ev.type == SESSION_NOTHING) {
-            return;
-        }
-    }
-}
-
-static inline void side_feed(struct side *s, const void *bytes, size_t n)
-{
-    buffer_add(&s->in, bytes, n);
-    side_read(s);
-}
-
-/* Each byte on its own. */
-static inline void side_dribble(struct side *s, const uint8_t *bytes, size_t n)
-{
-    for (size_t i = 0; i < n && !s->over; i++) {
-        side_feed(s, bytes + i, 1);
-    }
-}
-
 static inline void side_feed_frame(struct side *s, json_t *frames, size_t i)
 {
     struct buffer b = {0};
@@ -182,35 +147,10 @@ static inline void side_feed_frame(struct side *s, json_t *frames, size_t i)
     buffer_fini(&b);
 }
 
-static inline void side_tick(struct side *s, bool deaf)
-{
-    struct session_event ev;
-    factom_protocol.session->tick(&s->session, s->now_ms, deaf, &ev, &s->out);
-    side_event(s, &ev);
-}
-
 static inline int side_say(struct side *s, uint32_t kind, enum scope scope, struct parcel *parcel)
 {
     struct message m = {.kind = kind, .scope = scope, .parcel = parcel};
-    return factom_protocol.session->write(&s->session, s->now_ms, &m, &s->out);
-}
-
-/* Moves up to `most` bytes of what one side wrote to the other. */
-static inline bool carry(struct side *from, struct side *to, size_t most)
-{
-    size_t size;
-    uint8_t *flat = flatten(&from->out, &size);
-    size_t n = size < most ? size : most;
-    side_feed(to, flat, n);
-    buffer_consume(&from->out, n);
-    free(flat);
-    return n > 0;
-}
-
-static inline void converse(struct side *a, struct side *b, size_t most)
-{
-    while (carry(a, b, most) || carry(b, a, most)) {
-    }
+    return s->protocol->session->write(&s->session, s->now_ms, &m, &s->out);
 }
 
 #endif

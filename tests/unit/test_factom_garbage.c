@@ -115,7 +115,7 @@ static bool digest(struct side *s, const uint8_t *bytes, size_t n)
 
 static bool feed_exactly(const struct stream *stream, const uint8_t *bytes, size_t n)
 {
-    struct side s = {.node = test_node(10), .now_ms = 1000};
+    struct side s = {.protocol = &factom_protocol, .node = test_node(10), .now_ms = 1000};
     struct session_terms terms = test_terms(&s, stream->direction);
     uint8_t *exact = malloc(n > 0 ? n : 1);
     memcpy(exact, bytes, n);
@@ -176,7 +176,7 @@ static void test_dribble(void **state)
 {
     (void)state;
     for (size_t i = 0; i < n_streams; i++) {
-        struct side s = {.node = test_node(10), .now_ms = 1000};
+        struct side s = {.protocol = &factom_protocol, .node = test_node(10), .now_ms = 1000};
         struct session_terms terms = test_terms(&s, streams[i].direction);
         s.node.network.id = streams[i].network;
         s.node.nonce = 7;

@@ -466,7 +466,7 @@ static void test_refusals(void **state)
     }
     for (uint32_t dials = 9; dials <= 11; dials++) {
         for (size_t n = 0; n <= 40; n += 20) {
-            struct side dialer, full = {.node = test_node(10), .now_ms = 1000};
+            struct side dialer, full = {.protocol = &factom_protocol, .node = test_node(10), .now_ms = 1000};
             side_start(&dialer, dials, DIRECTION_OUTGOING, 1);
             struct session_terms terms = test_terms(&full, DIRECTION_INCOMING);
             terms.refuse = true;

@@ -290,7 +290,7 @@ static void say_ping(struct side *s)
 /* A peer on the other end, so that the dialer may speak. */
 static void meet(struct side *s)
 {
-    struct side peer = {.node = s->node, .now_ms = 1000};
+    struct side peer = {.protocol = &factom_protocol, .node = s->node, .now_ms = 1000};
     peer.node.nonce = 99;
     peer.node.node_id = 1;
     peer.node.listen_port = 5678;
@@ -307,7 +307,7 @@ static void meet(struct side *s)
 static void start_as(struct side *s, uint32_t version, const char *network, uint64_t node_id, uint64_t nonce,
                      uint16_t port)
 {
-    *s = (struct side){.node = test_node(version), .now_ms = 1000};
+    *s = (struct side){.protocol = &factom_protocol, .node = test_node(version), .now_ms = 1000};
     assert_true(protocol_network(&factom_protocol, network, NULL, &s->node.network));
     s->node.node_id = node_id;
     s->node.nonce = nonce;
