@@ -53,7 +53,7 @@ def sizes(lab, version):
         for sender, receiver, name in ((a, b, of_b["peer"]), (b, a, of_a["peer"])):
             since = receiver.mark()
             sender.request(send=name, base64=text)
-            got = receiver.wait("parcel", seconds=60, since=since)
+            got = receiver.wait("parcel", seconds=200, since=since)
             check(got["base64"] == text, f"{size} bytes came back changed")
             total += size
     return f"{total >> 20} MiB"

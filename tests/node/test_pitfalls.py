@@ -7,7 +7,6 @@ import re
 import select
 import signal
 import socket
-import statistics
 import struct
 import threading
 import time
@@ -735,10 +734,10 @@ def a_message_takes_no_time_but_its_way(lab):
         a.request(send=name_of_b, text=f"{i}")
         a.wait("parcel", text=f"{i} back")
         times.append(time.monotonic() - before)
-    # What delays each message delays the fastest ones too; a busy machine delays some.
-    quarter = statistics.quantiles(times, n=4)[0] * 1000
-    check(quarter < 20 * SLOW, f"the fastest quarter of 50 round trips takes up to {quarter:.1f} ms")
-    return f"the fastest quarter of 50 round trips takes up to {quarter:.1f} ms"
+    # What delays each message delays the fastest one, too; a busy machine delays some.
+    best = min(times) * 1000
+    check(best < 20 * SLOW, f"the fastest of 50 round trips takes {best:.1f} ms")
+    return f"the fastest of 50 round trips takes {best:.1f} ms"
 
 
 @promises("P60")
