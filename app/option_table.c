@@ -1,4 +1,5 @@
-/* Every option. A new one is a row here, a place in struct options, and a line in docs/kith.1. */
+/* Every option of the program. A new one is a row here, a place in struct options, and a line in docs/kith.1.
+ */
 #include <string.h>
 
 #include "app/option.h"
@@ -14,7 +15,7 @@
 #define GIGA      (KILO * MEGA)
 #define MERIT_MAX 1000000
 
-static const struct option_choice network_choices[] = {
+static const struct setting_choice network_choices[] = {
     {"MAIN", NETWORK_MAIN, false},
     {"TEST", NETWORK_TEST, false},
     {"LOCAL", NETWORK_LOCAL, false},
@@ -23,7 +24,7 @@ static const struct option_choice network_choices[] = {
 };
 
 /* The hidden ones are the levels of the programs whose configuration file kith shares. */
-static const struct option_choice level_choices[] = {
+static const struct setting_choice level_choices[] = {
     {"silent", LOG_LEVEL_SILENT, false},
     {"error", LOG_LEVEL_ERROR, false},
     {"warning", LOG_LEVEL_WARNING, false},
@@ -54,71 +55,71 @@ static const struct option_choice level_choices[] = {
     {                                                                                                        \
         HEAD(g, t, n, member), .least = (low), .most = (high), TAIL(__VA_ARGS__)                             \
     }
-#define SWITCH(g, n, member, ...)            OTHER(g, OPTION_SWITCH, n, member, __VA_ARGS__)
-#define NUMBER(g, n, member, low, high, ...) RANGE(g, OPTION_NUMBER, n, member, low, high, __VA_ARGS__)
+#define SWITCH(g, n, member, ...)            OTHER(g, SETTING_SWITCH, n, member, __VA_ARGS__)
+#define NUMBER(g, n, member, low, high, ...) RANGE(g, SETTING_NUMBER, n, member, low, high, __VA_ARGS__)
 #define TEXT(g, t, n, member, low, ...)      RANGE(g, t, n, member, low, LENGTH(member), __VA_ARGS__)
 #define TIME(n, member, low, ...)                                                                            \
-    RANGE(GROUP_TIMES, OPTION_TIME, n, config.terms.timings.member, low, TIME_MAX, __VA_ARGS__)
+    RANGE(GROUP_TIMES, SETTING_TIME, n, config.terms.timings.member, low, TIME_MAX, __VA_ARGS__)
 #define BYTES(n, member, low, high, ...)                                                                     \
-    RANGE(GROUP_LIMITS, OPTION_SIZE, n, config.terms.limits.member, low, high, __VA_ARGS__)
+    RANGE(GROUP_LIMITS, SETTING_SIZE, n, config.terms.limits.member, low, high, __VA_ARGS__)
 #define LIMIT(n, member, low, high, ...)                                                                     \
     NUMBER(GROUP_LIMITS, n, config.terms.limits.member, low, high, __VA_ARGS__)
 #define MERIT(n, member, low, high, ...) NUMBER(GROUP_MERITS, n, config.merits.member, low, high, __VA_ARGS__)
 
-static const struct option table[] = {
-    SWITCH(GROUP_GENERAL, "help", show_help, NULL, "print this and end", .marks = OPTION_FLAG_ONLY),
+static const struct setting table[] = {
+    SWITCH(GROUP_GENERAL, "help", show_help, NULL, "print this and end", .marks = SETTING_FLAG_ONLY),
     SWITCH(GROUP_GENERAL, "version", show_version, NULL, "print the version and end",
-           .marks = OPTION_FLAG_ONLY),
+           .marks = SETTING_FLAG_ONLY),
     SWITCH(GROUP_GENERAL, "identity", show_identity, NULL,
            "print the id that peers know this node by, made if there is none yet, and end",
-           .marks = OPTION_FLAG_ONLY),
-    TEXT(GROUP_GENERAL, OPTION_PATH, "config", config_path, 1, "kith.conf in the home, if it exists",
-         "configuration file", .marks = OPTION_FLAG_ONLY | OPTION_TOLD),
-    TEXT(GROUP_GENERAL, OPTION_PATH, "home", home, 1, "$HOME/.kith",
-         "folder of the files that no full path is given for", .marks = OPTION_FLAG_ONLY | OPTION_TOLD,
+           .marks = SETTING_FLAG_ONLY),
+    TEXT(GROUP_GENERAL, SETTING_PATH, "config", config_path, 1, "kith.conf in the home, if it exists",
+         "configuration file", .marks = SETTING_FLAG_ONLY | SETTING_TOLD),
+    TEXT(GROUP_GENERAL, SETTING_PATH, "home", home, 1, "$HOME/.kith",
+         "folder of the files that no full path is given for", .marks = SETTING_FLAG_ONLY | SETTING_TOLD,
          .takes = "DIR"),
-    OTHER(GROUP_GENERAL, OPTION_CHOICE, "logLevel", config.log_level, "info",
+    OTHER(GROUP_GENERAL, SETTING_CHOICE, "logLevel", config.log_level, "info",
           "least important lines that go to the log on stderr", .choices = level_choices),
     SWITCH(GROUP_GENERAL, "json", json, "false", "speak JSON on stdin and stdout, an object a line"),
 
-    OTHER(GROUP_NETWORK, OPTION_PROTOCOL, "protocol", config.protocol, "factom", "protocol to speak"),
+    OTHER(GROUP_NETWORK, SETTING_PROTOCOL, "protocol", config.protocol, "factom", "protocol to speak"),
     NUMBER(GROUP_NETWORK, "protocolVersion", config.terms.version, 0, UINT32_MAX, NULL,
            "version to prefer; 0 for the protocol's own choice"),
     NUMBER(GROUP_NETWORK, "protocolVersionMinimum", config.terms.version_minimum, 0, UINT32_MAX, NULL,
            "peers of a lower version are refused"),
-    OTHER(GROUP_NETWORK, OPTION_CHOICE, "network", network, "LOCAL",
+    OTHER(GROUP_NETWORK, SETTING_CHOICE, "network", network, "LOCAL",
           "network to join; CUSTOM needs -customnet", .choices = network_choices),
-    TEXT(GROUP_NETWORK, OPTION_TEXT, "customnet", customnet, 1, NULL,
+    TEXT(GROUP_NETWORK, SETTING_TEXT, "customnet", customnet, 1, NULL,
          "name of the custom network to join; implies -network CUSTOM"),
     NUMBER(GROUP_NETWORK, "networkPort", config.terms.listen_port, 0, UINT16_MAX, "the network's",
-           "port to listen on; 0 for any free one", .marks = OPTION_TOLD, .by_network = "NetworkPort"),
-    OTHER(GROUP_NETWORK, OPTION_IP, "bind", config.bind, "every address",
-          "the one IP address to listen on and dial from", .marks = OPTION_TOLD),
-    TEXT(GROUP_NETWORK, OPTION_URL, "seedURL", config.terms.network.seed_url, 0, "the network's",
-         "list of peers to start with: https, http or file; empty for none", .marks = OPTION_TOLD,
+           "port to listen on; 0 for any free one", .marks = SETTING_TOLD, .by_network = "NetworkPort"),
+    OTHER(GROUP_NETWORK, SETTING_IP, "bind", config.bind, "every address",
+          "the one IP address to listen on and dial from", .marks = SETTING_TOLD),
+    TEXT(GROUP_NETWORK, SETTING_URL, "seedURL", config.terms.network.seed_url, 0, "the network's",
+         "list of peers to start with: https, http or file; empty for none", .marks = SETTING_TOLD,
          .by_network = "SeedURL"),
-    OTHER(GROUP_NETWORK, OPTION_ADDRESSES, "bootstrap", config.bootstrap, "the network's",
+    OTHER(GROUP_NETWORK, SETTING_ADDRESSES, "bootstrap", config.bootstrap, "the network's",
           "peers to start with, besides the seed list: IP addresses only; empty for none",
-          .marks = OPTION_TOLD | OPTION_IP_ONLY, .by_network = "Bootstrap",
+          .marks = SETTING_TOLD | SETTING_IP_ONLY, .by_network = "Bootstrap",
           .takes = "\"[ID@]ADDRESS:PORT ...\""),
     SWITCH(GROUP_NETWORK, "anyPort", config.terms.any_port, "false",
            "share and dial peers that listen on another port than the network's, too"),
-    TEXT(GROUP_NETWORK, OPTION_TEXT, "nodeName", config.node_name, 0, NULL,
+    TEXT(GROUP_NETWORK, SETTING_TEXT, "nodeName", config.node_name, 0, NULL,
          "the node's id is made from this name, and stays; else it is random"),
-    TEXT(GROUP_NETWORK, OPTION_PATH, "identityFile", identity_file, 1,
+    TEXT(GROUP_NETWORK, SETTING_PATH, "identityFile", identity_file, 1,
          "identity-PROTOCOL.key in the folder of the peers file",
          "secret that proves who this node is, in protocols whose peers prove it; made at the first start",
-         .marks = OPTION_TOLD),
+         .marks = SETTING_TOLD),
 
-    OTHER(GROUP_PEERS, OPTION_ADDRESSES, "peers", config.special_flags, NULL,
+    OTHER(GROUP_PEERS, SETTING_ADDRESSES, "peers", config.special_flags, NULL,
           "special peers: dialed for ever, never shared; spaces or commas between them",
           .by_network = "SpecialPeers"),
     SWITCH(GROUP_PEERS, "exclusive", config.exclusive, "false", "dial special peers only"),
     SWITCH(GROUP_PEERS, "exclusiveIn", config.exclusive_in, "false",
            "accept special peers only, too; implies -exclusive"),
-    TEXT(GROUP_PEERS, OPTION_PATH, "peersFile", config.peers_file, 0,
+    TEXT(GROUP_PEERS, SETTING_PATH, "peersFile", config.peers_file, 0,
          "peers-NETWORK.json or peers-PROTOCOL-NETWORK.json in the home",
-         "where known peers are kept; empty for nowhere", .marks = OPTION_TOLD),
+         "where known peers are kept; empty for nowhere", .marks = SETTING_TOLD),
     NUMBER(GROUP_PEERS, "outgoing", config.outgoing, 0, 10000, "8",
            "outgoing connections to keep, special peers not counted"),
     NUMBER(GROUP_PEERS, "incoming", config.incoming, 0, 100000, "200", "incoming connections to allow"),
@@ -151,7 +152,6 @@ static const struct option table[] = {
          "least time between two connections accepted from one IP address; 0 for no limit"),
     TIME("stall", stall, 1, NULL,
          "a reader, peer or application, that takes nothing for so long loses its oldest parcels"),
-    TIME("assemble", assemble, 1, NULL, "the parts of one message must come within this time"),
 
     LIMIT("perIP", per_ip, 0, 100000, NULL, "connections with one IP address; 0 for no limit"),
     LIMIT("pending", pending, 1, 100000, NULL, "handshakes of incoming connections under way at once"),
@@ -175,11 +175,6 @@ static const struct option table[] = {
     BYTES("receiveBytes", receive_bytes, 1, 1024 * GIGA, NULL,
           "partly received parcels of all peers together, beyond 64K each; not less than -maxParcel"),
     BYTES("maxHandshake", handshake_bytes, KILO, 16 * MEGA, NULL, "longest handshake to accept"),
-    BYTES("assembleBytes", assemble_bytes, 0, 1024 * GIGA, NULL,
-          "parts of unfinished messages kept for one connection"),
-    LIMIT("gobTypes", gob_types, 1, 4096, NULL, "types that a gob stream may define"),
-    LIMIT("gobDepth", gob_depth, 1, 256, NULL, "how deep values of a gob stream may nest"),
-    BYTES("gobDefinition", gob_definition, 64, MEGA, NULL, "longest type definition of a gob stream"),
 
     MERIT("meritGood", good, 0, MERIT_MAX, NULL, "for a valid parcel"),
     MERIT("meritBad", bad, -MERIT_MAX, 0, NULL, "for a bad parcel"),
@@ -194,33 +189,97 @@ static const struct option table[] = {
 };
 
 #define ROWS (sizeof table / sizeof table[0])
-_Static_assert(ROWS <= OPTIONS_MOST, "struct options has a place for every option");
 
-const struct option *option_at(size_t i)
+static size_t count_rows(const struct setting *rows)
 {
-    return i < ROWS ? &table[i] : NULL;
+    size_t n = 0;
+    while (rows && rows[n].name) {
+        n++;
+    }
+    return n;
 }
 
-size_t option_index(const struct option *op)
+/* The rows of the i-th protocol; NULL if it has none, or one before it has the same. */
+static const struct setting *rows_of(size_t i)
 {
-    return (size_t)(op - table);
+    const struct setting *rows = protocol_at(i)->settings;
+    for (size_t before = 0; before < i; before++) {
+        if (protocol_at(before)->settings == rows) {
+            return NULL;
+        }
+    }
+    return rows;
 }
 
-const struct option *option_find(const char *name)
+const struct setting *option_at(size_t i)
 {
-    for (size_t i = 0; i < ROWS; i++) {
-        if (strcmp(name, table[i].name) == 0) {
-            return &table[i];
+    if (i < ROWS) {
+        return &table[i];
+    }
+    i -= ROWS;
+    for (size_t p = 0; protocol_at(p); p++) {
+        const struct setting *rows = rows_of(p);
+        size_t n = count_rows(rows);
+        if (i < n) {
+            return &rows[i];
+        }
+        i -= n;
+    }
+    return NULL;
+}
+
+size_t option_index(const struct setting *op)
+{
+    size_t i = 0;
+    while (option_at(i) != op) {
+        i++;
+    }
+    return i;
+}
+
+static bool is_among(const struct setting *op, const struct setting *rows)
+{
+    for (size_t i = 0; rows && rows[i].name; i++) {
+        if (&rows[i] == op) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const struct protocol *option_protocol(const struct setting *op)
+{
+    const struct protocol *p;
+    for (size_t i = 0; (p = protocol_at(i)); i++) {
+        if (is_among(op, p->settings)) {
+            return p;
         }
     }
     return NULL;
 }
 
-const struct option *option_find_any_case(const char *name)
+void *option_place(struct options *o, const struct setting *op)
 {
-    for (size_t i = 0; i < ROWS; i++) {
-        if (text_equal(name, table[i].name)) {
-            return &table[i];
+    return (char *)(option_protocol(op) ? o->own : o) + op->place;
+}
+
+const struct setting *option_find(const char *name)
+{
+    const struct setting *op;
+    for (size_t i = 0; (op = option_at(i)); i++) {
+        if (strcmp(name, op->name) == 0) {
+            return op;
+        }
+    }
+    return NULL;
+}
+
+const struct setting *option_find_any_case(const char *name)
+{
+    const struct setting *op;
+    for (size_t i = 0; (op = option_at(i)); i++) {
+        if (text_equal(name, op->name)) {
+            return op;
         }
     }
     return NULL;
@@ -235,7 +294,7 @@ void option_defaults(struct options *o, const struct protocol *p)
 {
     char bad[OPTION_VALUE_MAX + TEXT_SHOWN_MAX]; /* the tests see to it that every default can be read */
     for (size_t i = 0; i < ROWS; i++) {
-        if (table[i].standard && (table[i].marks & OPTION_TOLD) == 0) {
+        if (table[i].standard && (table[i].marks & SETTING_TOLD) == 0) {
             option_read(&table[i], table[i].standard, (char *)o + table[i].place, bad, sizeof bad);
         }
     }
@@ -244,6 +303,7 @@ void option_defaults(struct options *o, const struct protocol *p)
         o->config.merits = p->merits;
         o->config.terms.timings = p->timings;
         o->config.terms.limits = p->limits;
+        o->config.terms.settings = p->setting_defaults;
         o->config.terms.version = p->version_default;
         o->config.terms.version_minimum = p->version_lowest;
     }

@@ -18,9 +18,9 @@ static const struct unit times[] = {{"ms", 1},      {"s", 1000},     {"m", 60000
                                     {"h", 3600000}, {"d", 86400000}, {NULL, 0}};
 static const struct unit sizes[] = {{"K", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30}, {NULL, 0}};
 
-static const struct unit *units_of(const struct option *op)
+static const struct unit *units_of(const struct setting *op)
 {
-    return op->type == OPTION_TIME ? times : op->type == OPTION_SIZE ? sizes : no_units;
+    return op->type == SETTING_TIME ? times : op->type == SETTING_SIZE ? sizes : no_units;
 }
 
 /* False for text that is no whole number with one of the units or none, or that int64_t does not hold. */
@@ -51,7 +51,7 @@ static bool scan_number(const char *text, const struct unit *units, int64_t *num
 }
 
 /* In the largest unit that leaves a whole number. */
-static const char *format_number(const struct option *op, int64_t n, char buf[OPTION_VALUE_MAX])
+static const char *format_number(const struct setting *op, int64_t n, char buf[OPTION_VALUE_MAX])
 {
     const struct unit *best = NULL;
     for (const struct unit *u = units_of(op); u->suffix && n != 0; u++) {
@@ -63,7 +63,7 @@ static const char *format_number(const struct option *op, int64_t n, char buf[OP
 }
 
 /* The place is an integer of the row's size, signed if the row's range is. */
-static void store_integer(const struct option *op, int64_t n, void *place)
+static void store_integer(const struct setting *op, int64_t n, void *place)
 {
     uint16_t n16 = (uint16_t)n;
     uint32_t n32 = (uint32_t)n;
@@ -76,7 +76,7 @@ static void store_integer(const struct option *op, int64_t n, void *place)
     }
 }
 
-int64_t option_integer(const struct option *op, const void *place)
+int64_t option_integer(const struct setting *op, const void *place)
 {
     uint16_t n16;
     if (op->size == sizeof n16) {
@@ -106,12 +106,12 @@ static int read_switch(const char *text, void *place, char *bad, size_t bad_size
     return 0;
 }
 
-static int read_number(const struct option *op, const char *text, void *place, char *bad, size_t bad_size)
+static int read_number(const struct setting *op, const char *text, void *place, char *bad, size_t bad_size)
 {
     int64_t n = 0;
     if (!scan_number(text, units_of(op), &n) || n < op->least || n > op->most) {
         char shown[TEXT_SHOWN_MAX], least[OPTION_VALUE_MAX], most[OPTION_VALUE_MAX];
-        const char *what = op->type == OPTION_TIME ? "time" : op->type == OPTION_SIZE ? "size" : "number";
+        const char *what = op->type == SETTING_TIME ? "time" : op->type == SETTING_SIZE ? "size" : "number";
         return text_fail(bad, bad_size, "'%s' is not a %s from %s to %s", text_shown(text, shown), what,
                          format_number(op, op->least, least), format_number(op, op->most, most));
     }
@@ -121,10 +121,10 @@ static int read_number(const struct option *op, const char *text, void *place, c
     return 0;
 }
 
-static int read_choice(const struct option *op, const char *text, void *place, char *bad, size_t bad_size)
+static int read_choice(const struct setting *op, const char *text, void *place, char *bad, size_t bad_size)
 {
     char names[OPTION_VALUE_MAX] = "";
-    for (const struct option_choice *c = op->choices; c->name; c++) {
+    for (const struct setting_choice *c = op->choices; c->name; c++) {
         if (text_equal(text, c->name)) {
             if (place) {
                 store_integer(op, c->value, place);
@@ -155,7 +155,7 @@ static bool url_is_good(const char *text)
     return false;
 }
 
-static int read_text(const struct option *op, const char *text, void *place, char *bad, size_t bad_size)
+static int read_text(const struct setting *op, const char *text, void *place, char *bad, size_t bad_size)
 {
     char shown[TEXT_SHOWN_MAX];
     size_t length = strlen(text);
@@ -164,13 +164,13 @@ static int read_text(const struct option *op, const char *text, void *place, cha
                          (long long)op->least, (long long)op->most);
     }
     /* Names and URLs go into JSON, and to terminals. A path is bytes, and it does not. */
-    if (op->type != OPTION_PATH && !utf8_is_valid(text, length)) {
+    if (op->type != SETTING_PATH && !utf8_is_valid(text, length)) {
         return text_fail(bad, bad_size, "'%s' is not UTF-8", text_shown(text, shown));
     }
-    if (op->type != OPTION_PATH && text_has_control(text)) {
+    if (op->type != SETTING_PATH && text_has_control(text)) {
         return text_fail(bad, bad_size, "'%s' holds control characters", text_shown(text, shown));
     }
-    if (op->type == OPTION_URL && !url_is_good(text)) {
+    if (op->type == SETTING_URL && !url_is_good(text)) {
         return text_fail(bad, bad_size, "'%s' is not a https, http or file URL", text_shown(text, shown));
     }
     if (place) {
@@ -217,13 +217,13 @@ static bool only_ips(const struct address_list *list, char *bad, size_t bad_size
     return true;
 }
 
-static int read_addresses(const struct option *op, const char *text, void *place, char *bad, size_t bad_size)
+static int read_addresses(const struct setting *op, const char *text, void *place, char *bad, size_t bad_size)
 {
     struct address_list list;
     if (address_list_parse(&list, text, bad, bad_size) != 0) {
         return -1;
     }
-    if ((op->marks & OPTION_IP_ONLY) != 0 && !only_ips(&list, bad, bad_size)) {
+    if ((op->marks & SETTING_IP_ONLY) != 0 && !only_ips(&list, bad, bad_size)) {
         address_list_free(&list);
         return -1;
     }
@@ -254,34 +254,34 @@ static int read_protocol(const char *text, void *place, char *bad, size_t bad_si
                      names);
 }
 
-int option_read(const struct option *op, const char *text, void *place, char *bad, size_t bad_size)
+int option_read(const struct setting *op, const char *text, void *place, char *bad, size_t bad_size)
 {
     switch (op->type) {
-    case OPTION_SWITCH:
+    case SETTING_SWITCH:
         return read_switch(text, place, bad, bad_size);
-    case OPTION_NUMBER:
-    case OPTION_TIME:
-    case OPTION_SIZE:
+    case SETTING_NUMBER:
+    case SETTING_TIME:
+    case SETTING_SIZE:
         return read_number(op, text, place, bad, bad_size);
-    case OPTION_CHOICE:
+    case SETTING_CHOICE:
         return read_choice(op, text, place, bad, bad_size);
-    case OPTION_TEXT:
-    case OPTION_PATH:
-    case OPTION_URL:
+    case SETTING_TEXT:
+    case SETTING_PATH:
+    case SETTING_URL:
         return read_text(op, text, place, bad, bad_size);
-    case OPTION_IP:
+    case SETTING_IP:
         return read_ip(text, place, bad, bad_size);
-    case OPTION_ADDRESSES:
+    case SETTING_ADDRESSES:
         return read_addresses(op, text, place, bad, bad_size);
-    case OPTION_PROTOCOL:
+    case SETTING_PROTOCOL:
         return read_protocol(text, place, bad, bad_size);
     }
     return text_fail(bad, bad_size, "'%s' has no type", op->name);
 }
 
-static const char *format_choice(const struct option *op, int64_t n, char buf[OPTION_VALUE_MAX])
+static const char *format_choice(const struct setting *op, int64_t n, char buf[OPTION_VALUE_MAX])
 {
-    const struct option_choice *c = op->choices;
+    const struct setting_choice *c = op->choices;
     while (c->name && c->value != n) {
         c++;
     }
@@ -289,30 +289,30 @@ static const char *format_choice(const struct option *op, int64_t n, char buf[OP
     return buf;
 }
 
-const char *option_format(const struct option *op, const void *place, char buf[OPTION_VALUE_MAX])
+const char *option_format(const struct setting *op, const void *place, char buf[OPTION_VALUE_MAX])
 {
     bool on;
     const struct protocol *p;
     switch (op->type) {
-    case OPTION_SWITCH:
+    case SETTING_SWITCH:
         memcpy(&on, place, sizeof on);
         snprintf(buf, OPTION_VALUE_MAX, "%s", on ? "true" : "false");
         return buf;
-    case OPTION_NUMBER:
-    case OPTION_TIME:
-    case OPTION_SIZE:
+    case SETTING_NUMBER:
+    case SETTING_TIME:
+    case SETTING_SIZE:
         return format_number(op, option_integer(op, place), buf);
-    case OPTION_CHOICE:
+    case SETTING_CHOICE:
         return format_choice(op, option_integer(op, place), buf);
-    case OPTION_PROTOCOL:
+    case SETTING_PROTOCOL:
         memcpy(&p, place, sizeof p);
         snprintf(buf, OPTION_VALUE_MAX, "%s", p ? p->name : "");
         return buf;
-    case OPTION_TEXT:
-    case OPTION_PATH:
-    case OPTION_URL:
-    case OPTION_IP:
-    case OPTION_ADDRESSES:
+    case SETTING_TEXT:
+    case SETTING_PATH:
+    case SETTING_URL:
+    case SETTING_IP:
+    case SETTING_ADDRESSES:
         break;
     }
     buf[0] = '\0';

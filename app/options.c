@@ -26,6 +26,7 @@ void options_free(struct options *o)
     address_list_free(&o->config.special_flags);
     address_list_free(&o->config.special_file);
     address_list_free(&o->config.bootstrap);
+    free(o->own);
     sodium_memzero(o->config.terms.secret, sizeof o->config.terms.secret);
     options_init(o);
 }
@@ -50,11 +51,11 @@ static char *join(const char *a, const char *b)
 }
 
 /* Checks a value and keeps its text. On failure the setting is as it was. */
-static int collect(struct options *o, const struct option *op, unsigned origin, const char *value, char *bad,
+static int collect(struct options *o, const struct setting *op, unsigned origin, const char *value, char *bad,
                    size_t bad_size)
 {
     char **place = &o->given[option_index(op)][origin];
-    char *text = join(op->type == OPTION_ADDRESSES ? *place : NULL, value);
+    char *text = join(op->type == SETTING_ADDRESSES ? *place : NULL, value);
     if (!text) {
         return text_fail(bad, bad_size, "out of memory");
     }
@@ -70,7 +71,7 @@ static int collect(struct options *o, const struct option *op, unsigned origin, 
 int options_set(struct options *o, const char *name, const char *value, char *error, size_t error_size)
 {
     char shown[TEXT_SHOWN_MAX];
-    const struct option *op = option_find(name);
+    const struct setting *op = option_find(name);
     if (!op) {
         return text_fail(error, error_size, "%s: no such option", text_shown(name, shown));
     }
@@ -97,11 +98,11 @@ static int take_flag(struct options *o, char *const *argv, int *i, char *error, 
     size_t kept = length < sizeof name ? length : 0;
     memcpy(name, flag, kept);
     name[kept] = '\0';
-    const struct option *op = option_find(name);
+    const struct setting *op = option_find(name);
     if (!op) {
         return text_fail(error, error_size, "%s: no such flag", text_shown(argv[*i], shown));
     }
-    const char *value = equals ? equals + 1 : op->type == OPTION_SWITCH ? "true" : argv[++*i];
+    const char *value = equals ? equals + 1 : op->type == SETTING_SWITCH ? "true" : argv[++*i];
     if (!value) {
         return text_fail(error, error_size, "-%s: its value is missing", name);
     }
@@ -115,12 +116,12 @@ static int take_flag(struct options *o, char *const *argv, int *i, char *error, 
 /* --- the configuration file --- */
 
 /* Which setting a key of the file is; NULL for none. "LocalSeedURL" is seedURL for one network. */
-static const struct option *find_key(const char *key, unsigned *origin)
+static const struct setting *find_key(const char *key, unsigned *origin)
 {
-    const struct option *op = option_find_any_case(key);
+    const struct setting *op = option_find_any_case(key);
     *origin = ORIGIN_FILE;
     if (op) {
-        return (op->marks & OPTION_FLAG_ONLY) == 0 ? op : NULL;
+        return (op->marks & SETTING_FLAG_ONLY) == 0 ? op : NULL;
     }
     for (unsigned n = 0; n < NETWORK_CHOICES; n++) {
         const char *rest = text_after(key, network_choice_name((enum network_choice)n));
@@ -136,7 +137,7 @@ static const struct option *find_key(const char *key, unsigned *origin)
 
 struct loading {
     struct options *o;
-    const struct option *only; /* all other keys are left alone, unseen; NULL: every key counts */
+    const struct setting *only; /* all other keys are left alone, unseen; NULL: every key counts */
     size_t passed_over, named;
     bool found; /* the file */
 };
@@ -161,7 +162,7 @@ static int take_entry(void *context, const char *key, const char *value, char *b
 {
     struct loading *l = context;
     unsigned origin;
-    const struct option *op = find_key(key, &origin);
+    const struct setting *op = find_key(key, &origin);
     if (l->only && op != l->only) {
         return 0;
     }
@@ -192,7 +193,7 @@ static int path_in_home(const struct options *o, const char *name, char path[CON
 }
 
 /* What applies of an option's settings; NULL for none. */
-static const char *setting(const struct options *o, const struct option *op)
+static const char *setting(const struct options *o, const struct setting *op)
 {
     char *const *given = o->given[option_index(op)];
     if (given[ORIGIN_FLAG]) {
@@ -205,9 +206,9 @@ static const char *setting(const struct options *o, const struct option *op)
 static int apply(struct options *o, const char *name, char *error, size_t error_size)
 {
     char bad[BAD_MAX];
-    const struct option *op = option_find(name);
+    const struct setting *op = option_find(name);
     const char *text = setting(o, op);
-    if (text && option_read(op, text, (char *)o + op->place, bad, sizeof bad) != 0) {
+    if (text && option_read(op, text, option_place(o, op), bad, sizeof bad) != 0) {
         return text_fail(error, error_size, "-%s: %s", op->name, bad);
     }
     return 0;
@@ -350,8 +351,8 @@ static int check_orders(const struct options *o, char *error, size_t error_size)
         {"maxParcel", "receiveBytes", true},
     };
     for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++) {
-        const struct option *small = option_find(orders[i].small);
-        const struct option *large = option_find(orders[i].large);
+        const struct setting *small = option_find(orders[i].small);
+        const struct setting *large = option_find(orders[i].large);
         const char *a = (const char *)o + small->place;
         const char *b = (const char *)o + large->place;
         int64_t gap = option_integer(large, b) - option_integer(small, a);
@@ -510,13 +511,45 @@ static int list_bootstrap(struct options *o, char *error, size_t error_size)
     return 0;
 }
 
+/* A copy of the protocol's defaults, for the settings to be laid over. */
+static int copy_own_defaults(struct options *o, char *error, size_t error_size)
+{
+    const struct protocol *p = o->config.protocol;
+    free(o->own);
+    o->own = malloc(p->setting_size + 1);
+    if (!o->own) {
+        return text_fail(error, error_size, "out of memory");
+    }
+    memcpy(o->own, p->setting_defaults ? p->setting_defaults : "", p->setting_size);
+    o->config.terms.settings = o->own;
+    return 0;
+}
+
+static bool is_of_other_protocol(const struct options *o, const struct setting *op)
+{
+    const struct protocol *p = option_protocol(op);
+    return p && p->settings != o->config.protocol->settings;
+}
+
+static int apply_one(struct options *o, const struct setting *op, char *error, size_t error_size)
+{
+    if (!is_of_other_protocol(o, op)) {
+        return apply(o, op->name, error, error_size);
+    }
+    if (!o->given[option_index(op)][ORIGIN_FLAG] || (op->marks & SETTING_TOLERATED) != 0) {
+        return 0;
+    }
+    return text_fail(error, error_size, "-%s: protocol %s has no such option", op->name,
+                     o->config.protocol->name);
+}
+
 static int apply_all(struct options *o, char *error, size_t error_size)
 {
     for (size_t i = 0; option_at(i); i++) {
-        const struct option *op = option_at(i);
+        const struct setting *op = option_at(i);
         /* The lists of addresses add up, and the network was settled together with its name. */
-        bool apart = op->type == OPTION_ADDRESSES || op == option_find("network");
-        if (!apart && apply(o, op->name, error, error_size) != 0) {
+        bool apart = op->type == SETTING_ADDRESSES || op == option_find("network");
+        if (!apart && apply_one(o, op, error, error_size) != 0) {
             return -1;
         }
     }
@@ -542,10 +575,11 @@ int options_finish(struct options *o, char *error, size_t error_size)
         return -1;
     }
     option_defaults(o, o->config.protocol);
-    if (settle_config_path(o, error, error_size) != 0 || settle_network(o, error, error_size) != 0 ||
-        find_network(o, error, error_size) != 0 || apply_all(o, error, error_size) != 0 ||
-        settle_versions(o, error, error_size) != 0 || check_orders(o, error, error_size) != 0 ||
-        settle_peers_file(o, error, error_size) != 0 || settle_identity_file(o, error, error_size) != 0) {
+    if (copy_own_defaults(o, error, error_size) != 0 || settle_config_path(o, error, error_size) != 0 ||
+        settle_network(o, error, error_size) != 0 || find_network(o, error, error_size) != 0 ||
+        apply_all(o, error, error_size) != 0 || settle_versions(o, error, error_size) != 0 ||
+        check_orders(o, error, error_size) != 0 || settle_peers_file(o, error, error_size) != 0 ||
+        settle_identity_file(o, error, error_size) != 0) {
         return -1;
     }
     settle_node_id(&o->config);

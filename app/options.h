@@ -2,8 +2,8 @@
  *
  * There are two steps, so that the order of options does not matter. First settings are collected, and each
  * is checked by itself. Then options_finish lays them over the defaults of the chosen protocol and network,
- * and checks them against each other. One table (app/option_table.c) drives the flags, the file's keys, the
- * checks and the help; docs/kith.1 describes every option.
+ * and checks them against each other. Tables of rows (protocol/setting.h) drive the flags, the file's
+ * keys, the checks and the help; docs/kith.1 describes every option.
  *
  * One thread at a time uses a struct options. If a function fails, `error` holds one line that names the
  * option, or the file and line, without a newline and without the program's name. */
@@ -18,7 +18,7 @@
 
 #define OPTIONS_ERROR_MAX  (CONFIG_PATH_MAX + 512)
 #define OPTIONS_NOTICE_MAX 256
-#define OPTIONS_MOST       96 /* rows of the table */
+#define OPTIONS_MOST       96 /* rows of all tables */
 
 enum network_choice { NETWORK_MAIN, NETWORK_TEST, NETWORK_LOCAL, NETWORK_CUSTOM, NETWORK_CHOICES };
 
@@ -44,6 +44,7 @@ struct options {
     char identity_file[CONFIG_PATH_MAX]; /* "" if the protocol has no identities */
     char notice[OPTIONS_NOTICE_MAX];     /* for the log: the keys that options_load passed over; "" if none */
     char *given[OPTIONS_MOST][ORIGIN_COUNT]; /* texts, from malloc; NULL if nothing was given */
+    void *own; /* the protocol's own settings, from malloc: what config.terms.settings points to */
 };
 
 /* The whole start of the program: flags, then the configuration file, then options_finish; blocks on the
@@ -66,8 +67,8 @@ int options_set(struct options *o, const char *name, const char *value, char *er
 int options_load(struct options *o, char *error, size_t error_size);
 
 /* Does not block. Fills the rest of *o from the collected settings. May be called again after further
- * settings; then a loaded identity is forgotten. o->config borrows its address lists from *o, which owns them
- * until options_free or the next options_finish. 0 or -1. */
+ * settings; then a loaded identity is forgotten. o->config borrows its address lists and the protocol's own
+ * settings from *o, which owns them until options_free or the next options_finish. 0 or -1. */
 int options_finish(struct options *o, char *error, size_t error_size);
 
 /* Does not block. Reads special peers as "peers" spells them, for a finished *o, which is only read: any

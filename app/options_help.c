@@ -15,41 +15,41 @@ static const char *const group_titles[GROUP_COUNT] = {
     [GROUP_MERITS] = "Merits, added to the quality of an IP address",
 };
 
-static const char *takes(const struct option *op)
+static const char *takes(const struct setting *op)
 {
     if (op->takes) {
         return op->takes;
     }
     switch (op->type) {
-    case OPTION_NUMBER:
+    case SETTING_NUMBER:
         return "N";
-    case OPTION_TIME:
+    case SETTING_TIME:
         return "TIME";
-    case OPTION_SIZE:
+    case SETTING_SIZE:
         return "SIZE";
-    case OPTION_PATH:
+    case SETTING_PATH:
         return "FILE";
-    case OPTION_URL:
+    case SETTING_URL:
         return "URL";
-    case OPTION_IP:
+    case SETTING_IP:
         return "ADDRESS";
-    case OPTION_ADDRESSES:
+    case SETTING_ADDRESSES:
         return "\"[ID@]HOST:PORT ...\"";
-    case OPTION_TEXT:
-    case OPTION_PROTOCOL:
+    case SETTING_TEXT:
+    case SETTING_PROTOCOL:
         return "NAME";
-    case OPTION_SWITCH:
-    case OPTION_CHOICE:
+    case SETTING_SWITCH:
+    case SETTING_CHOICE:
         break;
     }
     return "";
 }
 
-static void print_flag(const struct option *op, FILE *out)
+static void print_flag(const struct setting *op, FILE *out)
 {
     fprintf(out, "  -%s", op->name);
     const char *separator = " ";
-    for (const struct option_choice *c = op->choices; c && c->name; c++) {
+    for (const struct setting_choice *c = op->choices; c && c->name; c++) {
         if (!c->hidden) {
             fprintf(out, "%s%s", separator, c->name);
             separator = "|";
@@ -77,13 +77,20 @@ static void print_wrapped(const char *text, FILE *out)
     fputc('\n', out);
 }
 
-static void print_option(const struct option *op, const struct options *defaults, FILE *out)
+/* Of a protocol's own rows: that protocol's default, whichever is chosen. */
+static const void *default_of(const struct setting *op, const struct options *defaults)
+{
+    const struct protocol *p = option_protocol(op);
+    const void *all = p ? p->setting_defaults : defaults;
+    return (const char *)all + op->place;
+}
+
+static void print_option(const struct setting *op, const struct options *defaults, FILE *out)
 {
     char text[512], value[OPTION_VALUE_MAX];
-    const char *standard = (op->marks & OPTION_TOLD) != 0
-                               ? op->standard
-                               : option_format(op, (const char *)defaults + op->place, value);
-    bool none = *standard == '\0' || (op->marks & OPTION_FLAG_ONLY && op->type == OPTION_SWITCH);
+    const char *standard =
+        (op->marks & SETTING_TOLD) != 0 ? op->standard : option_format(op, default_of(op, defaults), value);
+    bool none = *standard == '\0' || (op->marks & SETTING_FLAG_ONLY && op->type == SETTING_SWITCH);
     snprintf(text, sizeof text, none ? "%s" : "%s (default: %s)", op->help, standard);
     print_flag(op, out);
     print_wrapped(text, out);
@@ -94,7 +101,7 @@ void options_help(const struct options *o, FILE *out)
     struct options defaults;
     options_init(&defaults);
     option_defaults(&defaults, NULL);
-    const struct option *protocol = option_find("protocol");
+    const struct setting *protocol = option_find("protocol");
     const char *name = o->given[option_index(protocol)][ORIGIN_FLAG];
     const struct protocol *p = name ? protocol_find(name) : defaults.config.protocol;
     option_defaults(&defaults, p);

@@ -16,6 +16,7 @@
 
 #include "protocol/service.h"
 #include "protocol/session.h"
+#include "protocol/setting.h"
 #include "protocol/stream.h"
 #include "protocol/terms.h"
 
@@ -49,6 +50,12 @@ struct protocol {
     /* The kinds that an application may send and will be given, the first being the default; up to a NULL
      * name. */
     const struct protocol_kind *kinds;
+
+    /* What this protocol alone reads: its own options, up to a NULL name, and a struct of its own with their
+     * defaults. Sessions and services find the values in node_terms.settings. NULL, 0 and NULL for none. */
+    const struct setting *settings;
+    size_t setting_size;
+    const void *setting_defaults;
 
     const struct session_ops *session;
     const struct service_ops *service;

@@ -44,12 +44,11 @@ struct timings {
     int64_t forget;         /* a peer not heard from for so long is forgotten */
     int64_t decay;          /* quality loses a tenth toward zero */
     int64_t ban;            /* default length of a ban */
-    int64_t echo;     /* a message is not sent to a peer that sent us the same bytes within; 0: never mind */
-    int64_t seen;     /* with -relay, a message is taken once within */
-    int64_t cat;      /* between two rounds that drop peers at random; 0: off */
-    int64_t accept;   /* least time between two accepted connections from one IP; 0: no limit */
-    int64_t stall;    /* a reader that made no progress for so long is stalled */
-    int64_t assemble; /* parts of one message must come within */
+    int64_t echo;   /* a message is not sent to a peer that sent us the same bytes within; 0: never mind */
+    int64_t seen;   /* with -relay, a message is taken once within */
+    int64_t cat;    /* between two rounds that drop peers at random; 0: off */
+    int64_t accept; /* least time between two accepted connections from one IP; 0: no limit */
+    int64_t stall;  /* a reader that made no progress for so long is stalled */
 };
 
 /* In points of quality. */
@@ -77,10 +76,6 @@ struct limits {
     uint64_t slowest;       /* bytes a second; a peer with a full queue that takes less is stalled; 0: off */
     uint64_t receive_bytes; /* partly received parcels of all connections */
     uint64_t handshake_bytes; /* longest handshake */
-    uint64_t assemble_bytes;  /* unfinished messages of parts, per connection */
-    /* Types of one stream, levels of nesting, bytes of a type's definition: docs/protocols/factom.md, "Gob,
-     * as much of it as is needed". */
-    uint32_t gob_types, gob_depth, gob_definition;
 };
 
 /* What every session of a node reads and nobody writes once the node runs. */
@@ -88,6 +83,7 @@ struct node_terms {
     struct network_terms network;
     struct timings timings;
     struct limits limits;
+    const void *settings;     /* the protocol's own, of the type of its setting_defaults; NULL for none */
     uint64_t node_id;         /* what we call ourselves in handshakes */
     uint64_t nonce;           /* random, one for the node's life: a handshake that carries it is our own */
     uint16_t listen_port;     /* what we tell peers to dial */

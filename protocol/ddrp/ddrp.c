@@ -67,8 +67,7 @@ static const struct protocol_kind fnd_kinds[] = {
                 .seen = 10 * MINUTE,                                                                         \
                 .cat = 0,                                                                                    \
                 .accept = 0,                                                                                 \
-                .stall = 500,                                                                                \
-                .assemble = 10 * MINUTE},                                                                    \
+                .stall = 500},                                                                               \
     .merits = {.good = 1,                                                                                    \
                .bad = 0,                                                                                     \
                .lost = 0,                                                                                    \
@@ -90,11 +89,7 @@ static const struct protocol_kind fnd_kinds[] = {
                .parcel_bytes = DDRP_MESSAGE_MAX,                                                             \
                .control_bytes = DDRP_MESSAGE_MAX,                                                            \
                .receive_bytes = 1U << 30,                                                                    \
-               .handshake_bytes = 64U << 10,                                                                 \
-               .assemble_bytes = 32U << 20,                                                                  \
-               .gob_types = 64,                                                                              \
-               .gob_depth = 32,                                                                              \
-               .gob_definition = 4U << 10},                                                                  \
+               .handshake_bytes = 64U << 10},                                                                \
     .version_default = 1, .version_lowest = 1, .version_highest = 1, .identity_size = DDRP_SECRET_BYTES,     \
     .identity = ddrp_identity, .id_size = DDRP_ID_BYTES, .session = &ddrp_session_ops,                       \
     .service = &ddrp_service_ops

@@ -6,6 +6,7 @@
 #include "protocol/factom/parcel_type.h"
 #include "protocol/factom/service.h"
 #include "protocol/factom/session.h"
+#include "protocol/factom/setting.h"
 
 #define SECOND 1000
 #define MINUTE (60 * SECOND)
@@ -53,8 +54,7 @@ const struct protocol factom_protocol = {
                 .seen = 10 * MINUTE,
                 .cat = 0,
                 .accept = SECOND,
-                .stall = 500,
-                .assemble = 10 * MINUTE},
+                .stall = 500},
     .merits = {.good = 1,
                .bad = -5,
                .lost = -1,
@@ -74,15 +74,14 @@ const struct protocol factom_protocol = {
                .parcel_bytes = FRAME_MAX - FRAME_OVERHEAD,
                .control_bytes = 1U << 20,
                .receive_bytes = 1U << 30,
-               .handshake_bytes = 64U << 10,
-               .assemble_bytes = 32U << 20,
-               .gob_types = 64,
-               .gob_depth = 32,
-               .gob_definition = 4U << 10},
+               .handshake_bytes = 64U << 10},
     .version_default = 10,
     .version_lowest = 9,
     .version_highest = 11,
     .kinds = kinds,
+    .settings = factom_settings,
+    .setting_size = sizeof(struct factom_settings),
+    .setting_defaults = &factom_setting_defaults,
     .session = &factom_session_ops,
     .service = &factom_service_ops,
 };

@@ -143,7 +143,7 @@ static size_t read_gob(struct session *s, int64_t now_ms, struct bytes in, struc
                        struct buffer *out)
 {
     struct gob_frame frame;
-    switch (gob_frame(in, frame_most(s), s->terms.node->limits.gob_definition, &frame)) {
+    switch (gob_frame(in, frame_most(s), s->types.limits.definition, &frame)) {
     case GOB_MORE:
         return wait_for_more(s, now_ms, in.size);
     case GOB_BAD:

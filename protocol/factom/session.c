@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "protocol/factom/factom.h"
+#include "protocol/factom/setting.h"
 #include "protocol/factom/v9.h"
 
 static void nothing(struct session_event *ev)
@@ -17,15 +18,16 @@ static int factom_session_open(void *session, const struct session_terms *terms,
                                struct buffer *out)
 {
     struct session *s = session;
-    const struct limits *l = &terms->node->limits;
-    struct gob_limits gob = {.types = l->gob_types, .depth = l->gob_depth, .definition = l->gob_definition};
+    const struct factom_settings *own = terms->node->settings;
+    struct gob_limits gob = {
+        .types = own->gob_types, .depth = own->gob_depth, .definition = own->gob_definition};
     const struct timings *t = &terms->node->timings;
     *s = (struct session){.terms = *terms,
                           .version = terms->node->version,
                           .opened_ms = now_ms,
                           .liveness = {.ping_ms = t->ping, .silence_ms = t->silence}};
     gob_types_init(&s->types, &gob, v9_names);
-    parts_init(&s->parts, l->assemble_bytes, l->parcel_bytes, t->assemble);
+    parts_init(&s->parts, own->assemble_bytes, terms->node->limits.parcel_bytes, own->assemble_ms);
     if (terms->direction == DIRECTION_OUTGOING) {
         session_say_hello(s, s->version, out);
     }

@@ -314,7 +314,11 @@ static inline void world_init(struct world *w, const char *protocol)
     w->random = 42;
     w->config = (struct config){
         .protocol = p,
-        .terms = {.timings = p->timings, .limits = p->limits, .node_id = 77, .version = 10},
+        .terms = {.timings = p->timings,
+                  .limits = p->limits,
+                  .settings = p->setting_defaults,
+                  .node_id = 77,
+                  .version = 10},
         .merits = p->merits,
         .outgoing = 8,
         .incoming = 20,

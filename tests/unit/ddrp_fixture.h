@@ -69,6 +69,7 @@ static inline struct node_terms test_node(const struct protocol *p, const char *
     struct node_terms node = {.network = p->networks[1],
                               .timings = p->timings,
                               .limits = p->limits,
+                              .settings = p->setting_defaults,
                               .listen_port = 9097,
                               .version = 1,
                               .version_minimum = 1};

@@ -334,8 +334,7 @@ static const struct service_ops service_ops = {
                 .forget = 3600000,                                                                           \
                 .decay = 3600000,                                                                            \
                 .ban = 60000,                                                                                \
-                .stall = 500,                                                                                \
-                .assemble = 1000},                                                                           \
+                .stall = 500},                                                                               \
     .merits = {.good = 1, .bad = -5, .lost = -1, .handshake_failed = -10, .refuse_below = -200},             \
     .limits = {.give_up = 5,                                                                                 \
                .share = 8,                                                                                   \

@@ -52,6 +52,7 @@ static inline struct node_terms test_node(uint32_t version)
 {
     struct node_terms node = {.timings = factom_protocol.timings,
                               .limits = factom_protocol.limits,
+                              .settings = factom_protocol.setting_defaults,
                               .node_id = 0x1a2b3,
                               .nonce = 0x1122334455667788,
                               .listen_port = 8110,

@@ -27,14 +27,14 @@ static inline void quiet(void *context, enum kith_log_level level, const char *l
         fprintf(stderr, "%s\n", line);
 }
 
-struct setting {
+struct given_setting {
     const char *option, *value;
 };
 
 /* `settings` end with an option of NULL, and come after those that make a private node. */
-static inline struct kith *open_set(const char *bind, const char *peers, const struct setting *settings)
+static inline struct kith *open_set(const char *bind, const char *peers, const struct given_setting *settings)
 {
-    struct setting all[32] = {{"network", "LOCAL"},    {"bind", bind},
+    struct given_setting all[32] = {{"network", "LOCAL"},    {"bind", bind},
                               {"networkPort", "0"},    {"peersFile", ""},
                               {"seedURL", ""},         {"redialSpecial", "200"},
                               {"acceptInterval", "0"}, {"exclusive", "true"},
@@ -81,7 +81,7 @@ static inline void next_event(struct kith *node, enum kith_event_type type, stru
 
 /* Two nodes that see each other; a names b. */
 static inline void open_pair_set(struct kith **a, struct kith **b, char *name_of_b, size_t size,
-                                 const struct setting *settings)
+                                 const struct given_setting *settings)
 {
     struct kith_item item;
     char address[300];

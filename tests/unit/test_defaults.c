@@ -135,26 +135,34 @@ static const struct text {
 
 static const char *const nothing[] = {"bind", "bootstrap", "peers"};
 
-static bool is_nothing(const struct option *op, const struct options *o)
+static bool is_nothing(const struct setting *op, const struct options *o)
 {
     struct address_list list;
-    if (op->type == OPTION_IP) {
+    if (op->type == SETTING_IP) {
         return !o->config.has_bind;
     }
-    assert_int_equal(op->type, OPTION_ADDRESSES);
+    assert_int_equal(op->type, SETTING_ADDRESSES);
     memcpy(&list, (const char *)o + op->place, sizeof list);
     return list.n == 0;
 }
 
-static int64_t number_of(const struct option *op, const struct options *o)
+/* A protocol's own option has its default with other protocols, too. */
+static const char *place_of(const struct setting *op, const struct options *o)
 {
-    const char *place = (const char *)o + op->place;
-    return op->type == OPTION_SWITCH ? *(const bool *)place : option_integer(op, place);
+    const struct protocol *p = option_protocol(op);
+    const void *own = p == o->config.protocol ? o->own : p ? p->setting_defaults : NULL;
+    return (const char *)(p ? own : o) + op->place;
 }
 
-static const char *text_of(const struct option *op, const struct options *o)
+static int64_t number_of(const struct setting *op, const struct options *o)
 {
-    return op->type == OPTION_PROTOCOL ? o->config.protocol->name : (const char *)o + op->place;
+    const char *place = place_of(op, o);
+    return op->type == SETTING_SWITCH ? *(const bool *)place : option_integer(op, place);
+}
+
+static const char *text_of(const struct setting *op, const struct options *o)
+{
+    return op->type == SETTING_PROTOCOL ? o->config.protocol->name : (const char *)o + op->place;
 }
 
 /* --- the tests --- */
@@ -176,7 +184,7 @@ static bool parse(struct options *o, const char *protocol, const char *network)
 static void expect_numbers(const struct options *o, size_t which)
 {
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        const struct option *op = option_find(numbers[i].name);
+        const struct setting *op = option_find(numbers[i].name);
         assert_non_null(op);
         int64_t is = number_of(op, o), must = numbers[i].standard[which];
         if (is != must) {
@@ -188,7 +196,7 @@ static void expect_numbers(const struct options *o, size_t which)
 static void expect_texts(const struct options *o, size_t which)
 {
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        const struct option *op = option_find(texts[i].name);
+        const struct setting *op = option_find(texts[i].name);
         assert_non_null(op);
         if (strcmp(text_of(op, o), texts[i].standard[which]) != 0) {
             fail_msg("%s: -%s is %s, not %s", protocols[which], op->name, text_of(op, o),

@@ -179,7 +179,7 @@ static void port_and_connections_end_with_the_parent_s_node(void **state)
     assert_true(child > 0);
     kith_close(b);
     next_event(a, KITH_OFFLINE, &item);
-    b = open_set("127.0.77.2", NULL, (struct setting[]){{"networkPort", port}, {NULL, NULL}});
+    b = open_set("127.0.77.2", NULL, (struct given_setting[]){{"networkPort", port}, {NULL, NULL}});
     kith_close(a);
     kith_close(b);
     close(end[1]);
@@ -249,7 +249,7 @@ static void every_socket_is_closed_by_exec_and_by_fork(void **state)
     char url[ADDRESS];
     int server = listen_silently(url, sizeof url), accepted;
     struct kith *node = open_set("127.0.77.2", NULL,
-                                 (struct setting[]){{"seedURL", url}, {"exclusive", "false"}, {NULL, NULL}});
+                                 (struct given_setting[]){{"seedURL", url}, {"exclusive", "false"}, {NULL, NULL}});
 
     (void)state;
     accepted = accept4(server, NULL, NULL, SOCK_CLOEXEC);

@@ -183,7 +183,7 @@ static void *send_few(void *argument)
  * stead. */
 static void waiting_threads_wake_each_other(void **state)
 {
-    static const struct setting small[] = {{"queue", "1"}, {NULL, NULL}};
+    static const struct given_setting small[] = {{"queue", "1"}, {NULL, NULL}};
     enum { TIMES = 200, THREADS = 6 };
     pthread_t threads[THREADS];
     struct kith *a, *b;
@@ -411,7 +411,7 @@ enum { ADDRESS = 300 };
 
 /* Opens two nodes of a network, which see each other; the first has dialed the second, and `also`, which then
  * becomes the second's address. */
-static void open_network(struct kith *nodes[2], const struct setting *network, const char *const binds[2],
+static void open_network(struct kith *nodes[2], const struct given_setting *network, const char *const binds[2],
                          char also[ADDRESS])
 {
     struct kith_item item;
@@ -450,7 +450,7 @@ static void nodes_of_two_networks_share_a_process(void **state)
 
     (void)state;
     open_network(local, NULL, binds[0], address);
-    open_network(garden, (struct setting[]){{"network", "CUSTOM"}, {"customnet", "garden"}, {NULL, NULL}},
+    open_network(garden, (struct given_setting[]){{"network", "CUSTOM"}, {"customnet", "garden"}, {NULL, NULL}},
                  binds[1], address);
     while (strangers(local[1]) == 0)
         assert_true(now_ms() < by);

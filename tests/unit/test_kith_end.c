@@ -25,7 +25,7 @@ enum {
 
 /* In ToNetwork, and in each peer's mailbox, there is room for so many, and a peer that takes nothing does not
  * count as stalled while the test runs. */
-static const struct setting narrow[] = {{"queue", "20"}, {"stall", "60000"}, {NULL, NULL}};
+static const struct given_setting narrow[] = {{"queue", "20"}, {"stall", "60000"}, {NULL, NULL}};
 
 static uint8_t large[100000];
 
@@ -175,7 +175,7 @@ static void *close_node(void *argument)
 /* What it still holds for a peer that takes nothing is given up, and with it that its sender is kept back. */
 static void a_relay_ends_beside_a_peer_that_takes_nothing(void **state)
 {
-    static const struct setting relaying[] = {
+    static const struct given_setting relaying[] = {
         {"queue", "20"}, {"stall", "60000"}, {"relay", "true"}, {NULL, NULL}};
     static struct waiter relay;
     struct kith_item item;

@@ -33,7 +33,7 @@ static struct kith *open_with_names(void)
 {
     static char peers[NAMES * ROOM];
     char error[KITH_ERROR_MAX];
-    const struct setting all[] = {{"network", "LOCAL"}, {"bind", "127.0.79.1"}, {"networkPort", "0"},
+    const struct given_setting all[] = {{"network", "LOCAL"}, {"bind", "127.0.79.1"}, {"networkPort", "0"},
                                   {"peersFile", ""},    {"seedURL", ""},        {"exclusive", "true"},
                                   {"peers", peers}};
     struct kith_config *c = kith_config_new();

@@ -98,7 +98,7 @@ static void a_parcel_tells_over_which_connection_it_came(void **state)
 /* The second node's application takes nothing, so that what comes is dropped. */
 static void a_drop_tells_on_which_connection(void **state)
 {
-    static const struct setting hasty[] = {{"queue", "20"}, {"stall", "50"}, {NULL, NULL}};
+    static const struct given_setting hasty[] = {{"queue", "20"}, {"stall", "50"}, {NULL, NULL}};
     struct kith *a, *b = open_set("127.0.77.2", NULL, hasty);
     struct kith_item item;
     char address[ADDRESS];

@@ -39,7 +39,7 @@ static int tear_down(void **state)
 /* NULL with the error. */
 static struct kith *open_at(const char *where, const char *peers_file, char error[KITH_ERROR_MAX])
 {
-    const struct setting all[] = {{"home", where},      {"network", "LOCAL"}, {"bind", "127.0.78.1"},
+    const struct given_setting all[] = {{"home", where},      {"network", "LOCAL"}, {"bind", "127.0.78.1"},
                                   {"networkPort", "0"}, {"seedURL", ""},      {"exclusive", "true"}};
     struct kith_config *c = kith_config_new();
     struct kith *node;

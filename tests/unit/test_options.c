@@ -104,26 +104,28 @@ static void assert_peers(const struct address_list *list, const char *const *wan
 
 /* --- the table --- */
 
-static bool is_text(const struct option *op)
+static bool is_text(const struct setting *op)
 {
-    return op->type == OPTION_TEXT || op->type == OPTION_PATH || op->type == OPTION_URL;
+    return op->type == SETTING_TEXT || op->type == SETTING_PATH || op->type == SETTING_URL;
 }
 
-static bool is_integer(const struct option *op)
+static bool is_integer(const struct setting *op)
 {
-    return op->type == OPTION_NUMBER || op->type == OPTION_TIME || op->type == OPTION_SIZE;
+    return op->type == SETTING_NUMBER || op->type == SETTING_TIME || op->type == SETTING_SIZE;
 }
 
 /* The range of an option fits its place, and what it may hold comes back as it went in. */
-static void assert_range_fits(const struct option *op)
+static void assert_range_fits(const struct setting *op)
 {
     static struct options o;
+    static uint64_t own[64];
+    o.own = own;
     const int64_t ends[] = {op->least, op->most};
     for (size_t i = 0; i < 2; i++) {
         char text[32], bad[256];
         snprintf(text, sizeof text, "%lld", (long long)ends[i]);
-        assert_int_equal(option_read(op, text, (char *)&o + op->place, bad, sizeof bad), 0);
-        assert_int_equal(option_integer(op, (char *)&o + op->place), ends[i]);
+        assert_int_equal(option_read(op, text, option_place(&o, op), bad, sizeof bad), 0);
+        assert_int_equal(option_integer(op, option_place(&o, op)), ends[i]);
         snprintf(text, sizeof text, "%lld", (long long)(i == 0 ? ends[i] - 1 : ends[i] + 1));
         assert_int_equal(option_read(op, text, NULL, bad, sizeof bad), -1);
     }
@@ -133,15 +135,17 @@ static void table_is_sound(void **state)
 {
     (void)state;
     for (size_t i = 0; option_at(i) != NULL; i++) {
-        const struct option *op = option_at(i);
+        const struct setting *op = option_at(i);
         char bad[256];
         assert_ptr_equal(option_find(op->name), op);
         assert_ptr_equal(option_find_any_case(op->name), op);
         assert_int_equal(option_index(op), i);
         assert_true(strlen(op->name) < 32 && op->help[0] != '\0');
-        assert_true(op->place + op->size <= sizeof(struct options));
-        assert_int_equal(op->choices != NULL, op->type == OPTION_CHOICE);
-        if (op->standard != NULL && (op->marks & OPTION_TOLD) == 0) {
+        const struct protocol *p = option_protocol(op);
+        assert_true(op->place + op->size <= (p ? p->setting_size : sizeof(struct options)));
+        assert_true(!p || op->type < SETTING_ADDRESSES);
+        assert_int_equal(op->choices != NULL, op->type == SETTING_CHOICE);
+        if (op->standard != NULL && (op->marks & SETTING_TOLD) == 0) {
             assert_int_equal(option_read(op, op->standard, NULL, bad, sizeof bad), 0);
         }
         if (is_text(op)) {
@@ -160,8 +164,9 @@ static void places_are_apart(void **state)
     (void)state;
     for (size_t i = 0; option_at(i) != NULL; i++) {
         for (size_t j = 0; j < i; j++) {
-            const struct option *a = option_at(i), *b = option_at(j);
-            assert_true(a->place + a->size <= b->place || b->place + b->size <= a->place);
+            const struct setting *a = option_at(i), *b = option_at(j);
+            assert_true(option_protocol(a) != option_protocol(b) || a->place + a->size <= b->place ||
+                        b->place + b->size <= a->place);
         }
     }
 }
@@ -176,10 +181,28 @@ static void protocol_defaults_pass(void **state)
         parse_good(&o, line);
         assert_ptr_equal(o.config.protocol, protocol_at(i));
         for (size_t j = 0; option_at(j) != NULL; j++) {
-            const struct option *op = option_at(j);
-            int64_t n = is_integer(op) ? option_integer(op, (char *)&o + op->place) : op->least;
+            const struct setting *op = option_at(j);
+            const struct protocol *p = option_protocol(op);
+            if (p && p->settings != o.config.protocol->settings) {
+                continue;
+            }
+            int64_t n = is_integer(op) ? option_integer(op, option_place(&o, op)) : op->least;
             assert_true(!is_integer(op) || (n >= op->least && n <= op->most));
         }
+        options_free(&o);
+    }
+}
+
+/* Factom's own were everybody's once. */
+static void options_of_factom_are_taken_with_any_protocol(void **state)
+{
+    (void)state;
+    for (size_t i = 0; protocol_at(i) != NULL; i++) {
+        struct options o;
+        char line[128];
+        snprintf(line, sizeof line, "-protocol~%s~-gobTypes~5~-assemble~7s~-assembleBytes~1K",
+                 protocol_at(i)->name);
+        parse_good(&o, line);
         options_free(&o);
     }
 }
@@ -189,7 +212,7 @@ static void protocol_defaults_pass(void **state)
 static void assert_reads(const char *name, const char *text, int64_t wanted, const char *shown)
 {
     static struct options o;
-    const struct option *op = option_find(name);
+    const struct setting *op = option_find(name);
     char bad[256] = "", buf[OPTION_VALUE_MAX];
     void *place = (char *)&o + op->place;
     assert_int_equal(option_read(op, text, place, bad, sizeof bad), 0);
@@ -928,6 +951,7 @@ int main(void)
         cmocka_unit_test(texts),
         cmocka_unit_test(help),
         cmocka_unit_test_setup_teardown(protocol_defaults_pass, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(options_of_factom_are_taken_with_any_protocol, set_up, tear_down),
         promise_test_setup_teardown("F2", unconfigured, set_up, tear_down),
         cmocka_unit_test_setup_teardown(home_from_environment, set_up, tear_down),
         cmocka_unit_test_setup_teardown(flag_forms, set_up, tear_down),

@@ -149,7 +149,7 @@ static void *send_for_ever(void *argument)
 static struct kith *open_node(const struct run *run, int i, const char *peers)
 {
     char bind[32], key[64], stall[16];
-    const struct setting settings[] = {{"protocol", run->s->protocol},
+    const struct given_setting settings[] = {{"protocol", run->s->protocol},
                                        {"stall", stall},
                                        {"queue", run->s->queue},
                                        {"identityFile", key},

@@ -68,6 +68,7 @@ static void end_new(struct end *e, const struct protocol *p, enum direction dire
     e->random = 11 + (uint64_t)direction;
     e->node = (struct node_terms){.timings = p->timings,
                                   .limits = p->limits,
+                                  .settings = p->setting_defaults,
                                   .node_id = 100 + (uint64_t)direction,
                                   .nonce = 7 + (uint64_t)direction,
                                   .listen_port = 7000,
