@@ -76,8 +76,7 @@ struct controller_actions {
     void (*fetch_seeds)(void *world); /* MSG_SEEDS answers, if there is anywhere to fetch from */
     void (*save_peers)(void *world, struct book_snapshot *s); /* takes the snapshot; MSG_SAVED answers */
 
-    /* Counters of a connection that only its owner knows. If there is no such connection, *p stays as it is.
-     */
+    /* Fills in the counters that only a connection knows. If there is no such connection, *p stays. */
     void (*measure)(void *world, struct peer_ref slot, struct kith_peer *p);
     /* Sets in *s what the queues hold; adds the traffic, and what was closed before the core heard of it. */
     void (*measure_node)(void *world, struct kith_status *s);

@@ -14,7 +14,7 @@
 #include "controller/state.h"
 
 enum {
-    REFUSING_MAX = 32, /* full as we are, so many are told where else to go at once */
+    REFUSING_MAX = 32, /* connections at once that are only told where else to go */
     REFUSAL_MS = 1000, /* between two lines of the log about peers that are not special */
 };
 
@@ -59,7 +59,7 @@ static bool is_barred(struct controller *c, bool special, const struct ip *ip)
                                                 : book_refuses(c->book, ip, c->now.wall_ms);
 }
 
-/* Why an accepted socket is closed at once; NULL if it is not. Whom we have banned learns nothing from us.
+/* Why an accepted socket is closed unanswered; NULL if it is not. A peer that we have banned learns nothing.
  */
 static const char *unwanted(struct controller *c, const struct accepted *a)
 {
@@ -79,20 +79,16 @@ static const char *unwanted(struct controller *c, const struct accepted *a)
     return NULL;
 }
 
-/* An operator who named a peer must be told why it does not get in. But whoever dials us must not fill the
- * log.
- */
+/* An operator who named special peers must be told why somebody does not get in. But peers that dial us must
+ * not fill the log: one such line a second. */
 static void log_refused(struct controller *c, const struct accepted *a, const char *why)
 {
-    bool told = why != not_special || c->now.ms < c->refusal_ms;
-    if (!told) {
-        c->refusal_ms = c->now.ms + REFUSAL_MS;
-    }
     char text[ENDPOINT_TEXT_MAX];
     endpoint_format(&a->remote, text, sizeof text);
-    if (told) {
+    if (why != not_special || c->now.ms < c->refusal_ms) {
         note(c, NOTE_REFUSAL, "%s closed unanswered: %s", text, why);
     } else {
+        c->refusal_ms = c->now.ms + REFUSAL_MS;
         note_unbounded(c, LOG_LEVEL_INFO, "%s closed unanswered: %s", text, why);
     }
 }
@@ -145,7 +141,7 @@ static void learn(struct controller *c, struct slot *s)
     }
     book_learn(c->book, e, SOURCE_INCOMING, c->now.wall_ms);
     book_heard(c->book, e, c->now.wall_ms);
-    /* Whoever dialed us may claim any port of its IP: what we know of who is there is ours to have found out.
+    /* A peer that dialed us may claim any port of its IP. Only who we found there ourselves counts as proved.
      */
     if (s->terms.id.size > 0) {
         book_identify(c->book, e, &s->terms.id, s->direction == DIRECTION_OUTGOING);

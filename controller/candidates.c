@@ -14,13 +14,11 @@
  * candidate. */
 struct used {
     struct controller *c;
-    struct endpoint
-        *endpoints;      /* of every connection: what we dialed, or where the one that dialed us listens */
-    uint64_t *groups;    /* of the outgoing ones */
-    struct peer_id *ids; /* who is online */
+    struct endpoint *endpoints; /* of every connection: what we dialed, or where the one that dialed us is */
+    uint64_t *groups;           /* of the outgoing ones */
+    struct peer_id *ids;        /* who is online */
     size_t n, n_groups, n_ids;
-    bool incoming_too; /* whoever has dialed us counts as connected */
-    bool outages_too;  /* also by a family that our network fails for */
+    bool incoming_too, outages_too; /* see candidates_find */
 };
 
 static int compare_endpoints(const void *a, const void *b)
@@ -89,8 +87,8 @@ static void used_free(struct used *u)
     free(u->ids);
 }
 
-/* On the internet an IP address is dialed at one of its ports in a while: whoever names many ports of
- * somebody must not make us knock at them all. */
+/* On public networks one port of an IP is dialed per redial interval, so that a peer cannot make us scan the
+ * ports of a third party. */
 static bool was_dialed_lately(const struct controller *c, const struct ip *ip)
 {
     int64_t last = book_ip_dialed_ms(c->book, ip), since = c->now.wall_ms - last;
@@ -100,11 +98,12 @@ static bool was_dialed_lately(const struct controller *c, const struct ip *ip)
 
 bool candidate_ip_has_enough(const struct controller *c, const struct ip *ip)
 {
-    uint32_t most = c->config->terms.limits.per_ip;
-    return was_dialed_lately(c, ip) || (most && slots_of_ip(c, ip) >= most);
+    uint32_t max = c->config->terms.limits.per_ip;
+    return was_dialed_lately(c, ip) || (max && slots_of_ip(c, ip) >= max);
 }
 
-/* Who is there has proved it when we dialed it last; hearsay must not keep us from anybody. */
+/* Whether the peer that was found at e is connected by another address. It counts only if that peer has
+ * proved its id to us: hearsay must not keep us from anybody. */
 static bool is_online(const struct used *u, const struct endpoint *e)
 {
     const struct book_entry *known = u->n_ids > 0 ? book_find(u->c->book, e) : NULL;

@@ -3,9 +3,9 @@
 #ifndef KITH_CONTROLLER_CANDIDATES_H
 #define KITH_CONTROLLER_CANDIDATES_H
 
+#include "base/endpoint.h"
 #include <stdbool.h>
 #include <stddef.h>
-#include "base/endpoint.h"
 
 struct controller;
 

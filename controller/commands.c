@@ -58,7 +58,7 @@ static void unban(struct controller *c, const struct command *command, uint64_t 
 static void special(struct controller *c, const struct command *command, uint64_t id)
 {
     bool flags = command->type == COMMAND_SPECIAL;
-    if (specials_set(c, flags ? &command->peers : NULL, flags ? NULL : &command->peers) < 0) {
+    if (specials_set(c, flags ? &command->peers : NULL, flags ? NULL : &command->peers)) {
         report_event(c, KITH_FAILED, id, "special: out of memory");
     } else {
         report_event(c, KITH_DONE, id, "%zu special peers", c->n_specials);

@@ -34,7 +34,7 @@ struct config {
     struct address_list bootstrap;     /* IP addresses to start with, besides the seed list */
 
     char peers_file[CONFIG_PATH_MAX]; /* "" to keep none */
-    char node_name[64];               /* "" for none; the node id comes from it where it is set */
+    char node_name[64];               /* "" for none; if set, the node id comes from it */
     enum log_level log_level;
 };
 

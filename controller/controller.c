@@ -1,5 +1,6 @@
 #include "controller/controller.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "controller/admit.h"
@@ -57,7 +58,7 @@ static struct book *make_book(const struct config *config)
     return book_new(&terms);
 }
 
-static bool open_seen_caches(struct controller *c)
+static int open_seen_caches(struct controller *c)
 {
     const struct timings *t = &c->config->terms.timings;
     c->digest_key.strength = c->config->relay ? DIGEST_STRONG : t->echo > 0 ? DIGEST_FAST : DIGEST_NONE;
@@ -70,32 +71,41 @@ static bool open_seen_caches(struct controller *c)
     if (c->config->relay) {
         c->heard_from_anyone = seen_cache_new(t->seen);
     }
-    return (t->echo == 0 || c->heard_from_peer) && (!c->config->relay || c->heard_from_anyone);
+    bool ok = (t->echo == 0 || c->heard_from_peer) && (!c->config->relay || c->heard_from_anyone);
+    return ok ? 0 : ENOMEM;
 }
 
-static bool open_book_and_service(struct controller *c, const struct book_snapshot *restored)
+static int open_book(struct controller *c, const struct book_snapshot *restored)
 {
-    const struct config *config = c->config;
-    struct service_terms service = {.protocol = config->protocol,
-                                    .node = &config->terms,
-                                    .actions = &controller_service_actions,
-                                    .world = c};
-    c->book = make_book(config);
+    c->book = make_book(c->config);
     if (!c->book) {
-        return false;
+        return ENOMEM;
     }
     if (restored) {
         book_restore(c->book, restored, c->now.wall_ms);
     }
     c->saved_version = book_version(c->book);
-    if (!open_seen_caches(c)) {
-        return false;
-    }
-    if (specials_set(c, &config->special_flags, &config->special_file) < 0) {
-        return false;
-    }
-    c->service = calloc(1, config->protocol->service->size ? config->protocol->service->size : 1);
-    return c->service && config->protocol->service->open(c->service, &service, c->now.ms) == 0;
+    return 0;
+}
+
+static int open_service(struct controller *c)
+{
+    const struct service_ops *ops = c->config->protocol->service;
+    struct service_terms terms = {.protocol = c->config->protocol,
+                                  .node = &c->config->terms,
+                                  .actions = &controller_service_actions,
+                                  .world = c};
+    c->service = calloc(1, ops->size ? ops->size : 1);
+    return c->service && ops->open(c->service, &terms, c->now.ms) == 0 ? 0 : ENOMEM;
+}
+
+/* What is open when one of these fails is closed by controller_free. */
+static int open_all(struct controller *c, const struct book_snapshot *restored)
+{
+    int error = open_book(c, restored);
+    error = error ? error : open_seen_caches(c);
+    error = error ? error : specials_set(c, &c->config->special_flags, &c->config->special_file);
+    return error ? error : open_service(c);
 }
 
 uint32_t controller_most_slots(const struct config *config)
@@ -120,11 +130,11 @@ struct controller *controller_new(const struct config *config, const struct cont
     c->dial_ms = c->seed_ms = c->save_ms = c->expire_ms = c->report_ms = NEVER;
     c->drop_round_ms = c->next_spare_ms = NEVER;
     notes_begin(c);
-    if (open_book_and_service(c, restored)) {
-        return c;
+    if (open_all(c, restored)) {
+        controller_free(c);
+        return NULL;
     }
-    controller_free(c);
-    return NULL;
+    return c;
 }
 
 void controller_start(struct controller *c, struct moment now)
@@ -168,7 +178,7 @@ void controller_free(struct controller *c)
 
 uint64_t controller_digest(const struct controller *c, uint32_t kind, const struct parcel *p)
 {
-    return c->heard_from_peer || c->heard_from_anyone ? seen_cache_digest(&c->digest_key, kind, p) : 0;
+    return seen_cache_digest(&c->digest_key, kind, p);
 }
 
 void controller_prefetch(const struct controller *c, const struct message *m)

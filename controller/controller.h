@@ -1,9 +1,8 @@
 /* The controller's core: (state, now, message) -> actions.
  *
- * Single-threaded and pure: it opens no socket, starts no thread, reads no clock and draws no random number
- * but through its table of actions. The same messages at the same times with the same random numbers give the
- * same actions in the same order. node/actor.c runs it on a thread; tests and simulations run many of
- * it on one.
+ * Single-threaded and pure: it reaches sockets, threads and random numbers by its table of actions alone, and
+ * is given the time. The same messages at the same times with the same random numbers give the same actions
+ * in the same order. node/actor.c runs it on a thread; tests and simulations run many of it on one.
  *
  * One thread at a time runs a core; no function blocks. It owns the peer book, the table of connections
  * ("slots"), the special peers and the protocol's service. It decides whom to dial and accept, where each
@@ -17,13 +16,16 @@
 
 struct controller;
 
-/* How many connections there may be at once, those included that have ended and are not drained yet: the
- * index of every slot is below. */
+/* How many connections there may be at once, those included that have ended and are not drained yet. The
+ * index of every slot is below it. */
 uint32_t controller_most_slots(const struct config *config);
 
 /* Any thread, once sodium_init was called. Borrows config and actions for its life; copies `restored` (what
- * the peers file held, NULL for none). NULL if memory is short. May draw random numbers. Call
- * controller_start next. */
+ * the peers file held, NULL for none). May draw random numbers. Call controller_start next.
+ *
+ * How the core fails at the start: what makes an object returns NULL, all else 0 or an error number of
+ * errno.h. Only memory can be short, so NULL means ENOMEM. Whoever called controller_new puts it into words.
+ */
 struct controller *controller_new(const struct config *config, const struct controller_actions *actions,
                                   void *world, const struct book_snapshot *restored, struct moment now);
 
@@ -34,7 +36,8 @@ void controller_start(struct controller *c, struct moment now);
  * apart. 0 without looking if this node does not have to. */
 uint64_t controller_digest(const struct controller *c, uint32_t kind, const struct parcel *p);
 
-/* A MSG_PEER is going to be handled soon: what that needs is fetched from memory meanwhile. */
+/* The message is going to be handled soon: if it is a MSG_PEER, what that needs is fetched from memory
+ * meanwhile. */
 void controller_prefetch(const struct controller *c, const struct message *m);
 
 /* Something happened. Takes the message: what it points at belongs to the core afterwards. Must not be
@@ -45,12 +48,12 @@ void controller_handle(struct controller *c, struct moment now, const struct mes
 bool controller_has_sends(const struct controller *c);
 
 /* Whether the core would take a MSG_SEND now: not while one to several peers waits for room in a mailbox. One
- * to a single peer keeps back none but those to the same peer: see `full`. */
+ * to a single peer keeps back only those to the same peer: see controller_actions.full. */
 bool controller_takes_sends(const struct controller *c);
 
-/* Whether it would take a MSG_PEER of that peer now: of nobody while one is waiting for room in FromNetwork,
- * and not of a peer while a message of that peer is being relayed and waits for room in another's mailbox, or
- * while the connection waits for another one with the same peer to end. */
+/* Whether the core would take a MSG_PEER of that peer now. It takes none from anybody while one waits for
+ * room in FromNetwork. It takes none from a peer while a message of that peer is relayed and waits for room
+ * in another's mailbox, or while the connection waits for another one with the same peer to end. */
 bool controller_takes(const struct controller *c, struct peer_ref peer);
 
 /* True while anything waits for room: those messages, or what the service says to a peer. */
@@ -60,8 +63,8 @@ bool controller_waits(const struct controller *c);
  * what waits, which controller_deadline does not count in. */
 void controller_retry(struct controller *c, struct moment now);
 
-/* Within act->post or act->deliver, or between calls: so many parcels of or for that peer were dropped. The
- * caller has released them. */
+/* Within controller_actions.post or deliver, or between calls: that many parcels of or for that peer were
+ * dropped. The caller has released them. */
 void controller_dropped(struct controller *c, struct peer_ref peer, enum drop_cause cause, uint64_t parcels);
 
 /* Between calls: takes a message that was posted to m->peer, whose connection has ended before it went whole.
@@ -77,7 +80,7 @@ void controller_abandon(struct controller *c, const struct message *m);
 int64_t controller_deadline(const struct controller *c);
 void controller_tick(struct controller *c, struct moment now);
 
-/* Frees everything, and counts what still waited as dropped. The world's connections must have ended. NULL is
+/* Frees everything, and counts what still waited as dropped. All connections must have ended. NULL is
  * allowed. */
 void controller_free(struct controller *c);
 

@@ -15,10 +15,10 @@
 
 enum {
     ALONE_MS =
-        15 * 60 * 1000, /* without any peer, all that is known and the seed list are tried again so often */
+        15 * 60 * 1000, /* without any peer: between two tries of all that is known, and of the seeds */
     REFILL_MS = 200,    /* between two looks for candidates: a burst of endings is one look */
     LOST_MS = 500,      /* a lost peer is dialed again within, so that not all who lost it come at once */
-    OUTAGE_MS = 1000,   /* our own network fails: the next look is not later */
+    OUTAGE_MS = 1000,   /* our own network fails: the next look is within */
 };
 
 void dialing_begin(struct controller *c)
@@ -30,7 +30,7 @@ void dialing_begin(struct controller *c)
 
 /* --- ordinary peers --- */
 
-/* Not in haste: there may be thousands of addresses of that family. */
+/* The next look is not in haste: there may be thousands of addresses of that family. */
 static void network_failed(struct controller *c, const struct endpoint *e)
 {
     own_network_failed(c, e);
@@ -89,7 +89,7 @@ static uint32_t ordinary(const struct controller *c)
     return n;
 }
 
-/* Nobody is there and nobody is left to dial: perhaps the network was away, and it was no peer's fault. */
+/* Nobody is there and nobody is left to dial: perhaps the network was away, and no peer is to blame. */
 static void try_everything_again(struct controller *c)
 {
     c->alone_ms = c->now.ms + chance_between(c, ALONE_MS, ALONE_MS + ALONE_MS / 8);
@@ -102,12 +102,12 @@ static void try_everything_again(struct controller *c)
 
 static void dial_ordinary(struct controller *c)
 {
-    size_t want = c->config->outgoing - ordinary(c), most = c->config->terms.limits.dials;
-    most -= c->n_dialing < most ? c->n_dialing : most;
-    if (want > most) {
-        want = most;
+    size_t want = c->config->outgoing - ordinary(c), max = c->config->terms.limits.dials;
+    max -= c->n_dialing < max ? c->n_dialing : max;
+    if (want > max) {
+        want = max;
     }
-    /* Who has dialed us is a peer already; only if there is nobody else left are they dialed as well. */
+    /* A peer that has dialed us is a peer already: it is dialed as well only if nobody else is left. */
     want -= dial_some(c, want, true);
     if (want > 0 && !c->config->protocol->one_connection) {
         dial_some(c, want, false);
@@ -124,22 +124,22 @@ static bool wants_ordinary(const struct controller *c)
 
 uint32_t dialing_wanted(struct controller *c)
 {
-    uint32_t n = c->n_outgoing, most = c->config->exclusive ? 0 : c->config->outgoing;
+    uint32_t n = c->n_outgoing, max = c->config->exclusive ? 0 : c->config->outgoing;
     for (size_t i = 0; i < c->n_specials; i++) {
         struct slot *s = slot_find(c, c->specials[i].slot);
         n -= s && s->state == SLOT_ONLINE;
     }
-    return n < most ? most - n : 0;
+    return n < max ? max - n : 0;
 }
 
-/* When somebody in the book may be dialed again, if nothing happens before. A little later, and each time
- * another little: see chance_retry. */
+/* When somebody in the book may be dialed again, if nothing happens before. At random a little later, for the
+ * reason that chance_retry gives. */
 static int64_t next_dial(struct controller *c)
 {
     int64_t at = book_next_candidate(c->book, c->now.wall_ms);
-    int64_t wait = at - c->now.wall_ms, most = c->config->terms.timings.redial / 8;
+    int64_t wait = at - c->now.wall_ms, max = c->config->terms.timings.redial / 8;
     if (at != INT64_MAX) {
-        at = c->now.ms + wait + chance_between(c, 0, wait / 4 < most ? wait / 4 : most);
+        at = c->now.ms + wait + chance_between(c, 0, sooner(wait / 4, max));
     }
     if (c->n_online == 0 && c->n_dialing == 0 && c->alone_ms < at) {
         at = c->alone_ms;
@@ -194,9 +194,9 @@ static void learn_alternatives(struct controller *c, const struct slot *s, const
     }
 }
 
-/* Whether the dialed address is as good as before: it was us who ended it, or made it wait, or had no memory;
- * whoever is a duplicate answers; and whoever is not who others said it was may be anybody, so that the next
- * dial takes whoever is there. */
+/* Whether the dialed address is as good as before. It is if we ended the connection, made it wait or had no
+ * memory, and if it was a duplicate, as its peer does answer. It also is if somebody else was there than
+ * others had told us: then the next dial takes whoever is there. */
 static bool is_no_fault(struct controller *c, const struct slot *s, enum end_reason reason)
 {
     return reason == END_SHUTDOWN || reason == END_DISCONNECT || reason == END_BANNED ||
@@ -218,7 +218,6 @@ static void note_dialed(struct controller *c, const struct slot *s, enum end_rea
     }
 }
 
-/* Why it failed says the line about its end, too. */
 static void note_failed(struct controller *c, const struct slot *s, enum end_reason reason)
 {
     const struct book_entry *known = s->special || !s->remote.port ? NULL : book_find(c->book, &s->remote);

@@ -63,11 +63,11 @@ static bool may_park(const struct controller *c, const struct slot *s)
     return s->parked.n < l->queue_parcels && s->parked_bytes < l->queue_bytes;
 }
 
-/* Of both connections with that peer: the application may have found either, whichever its messages go by. */
+/* Said of both connections with that peer: the application may know either, whichever its messages go by. */
 static void tell_full(struct controller *c, const struct slot *s)
 {
     const struct slot *reverse = slot_find(c, s->reverse);
-    bool is_full = slot_has_parked(s) || (reverse && slot_has_parked(reverse));
+    bool is_full = s->parked.n > 0 || (reverse && reverse->parked.n > 0);
     c->act->full(c->host, slot_ref(c, s), is_full);
     if (reverse) {
         c->act->full(c->host, slot_ref(c, reverse), is_full);
@@ -92,7 +92,7 @@ static void park(struct controller *c, struct slot *s, const struct message *m)
 void directed_came(struct controller *c, const struct slot *s)
 {
     const struct slot *reverse = slot_find(c, s->reverse);
-    if (reverse && slot_has_parked(reverse)) {
+    if (reverse && reverse->parked.n > 0) {
         tell_full(c, s);
     }
 }
@@ -104,7 +104,7 @@ void directed_send(struct controller *c, const struct message *m)
         drop(c, m, DROP_GONE);
     } else if (!may_park(c, s)) {
         sending_start(c, &c->sending, m);
-    } else if (slot_has_parked(s) || !post(c, s, m)) {
+    } else if (s->parked.n > 0 || !post(c, s, m)) {
         park(c, s, m);
     }
 }
@@ -112,7 +112,7 @@ void directed_send(struct controller *c, const struct message *m)
 void directed_leave(struct controller *c, const struct message *m)
 {
     struct slot *s = slot_find(c, m->peer);
-    if (s && slot_has_parked(s)) {
+    if (s && s->parked.n > 0) {
         park(c, s, m);
     } else {
         leave(c, m->peer, m->id);
@@ -171,7 +171,7 @@ void directed_close(struct controller *c, struct slot *s)
     s->parked_bytes = 0;
     unpark(c, s, s->parked.n);
     waiting_free(&s->parked);
-    /* If its reverse is still full, nobody would tell of this one later. */
+    /* If the connection the other way is still full, nobody would tell of this one later. */
     c->act->full(c->host, slot_ref(c, s), false);
 }
 

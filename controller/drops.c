@@ -25,7 +25,8 @@ void drops_count(struct controller *c, struct peer_ref peer, enum drop_cause cau
     }
 }
 
-/* Of a peer, or of those that have gone if s is NULL. Without memory the rest is told next time. */
+/* Of a peer, or of those that have gone if s is NULL. Without memory, the rest is told with the next drops.
+ */
 static void report_each(struct controller *c, struct slot *s, uint64_t *unreported)
 {
     for (int cause = 0; cause < DROP_CAUSE_COUNT; cause++) {

@@ -1,5 +1,5 @@
-/* The end of connections. First the connection is over, but what it had read before may still be on its way;
- * once that has come, it has gone. */
+/* The end of connections, in two steps. MSG_ENDED: the connection is over, but what it had read before may
+ * still be on its way. MSG_GONE: that has come, and the slot is free for another. */
 #ifndef KITH_CONTROLLER_ENDED_H
 #define KITH_CONTROLLER_ENDED_H
 

@@ -36,9 +36,6 @@ void node_event_free(struct node_event *e)
     free(e);
 }
 
-/* A thousand years: further on, sums of times would be too large for any number. */
-#define BAN_MOST_MS (INT64_C(1000) * 365 * 24 * 3600 * 1000)
-
 void command_free(struct command *c)
 {
     if (!c) {

@@ -47,7 +47,7 @@ enum controller_message {
 enum command_type {
     COMMAND_PEERS,
     COMMAND_STATUS,
-    COMMAND_BAN,     /* peer; or ip where peer is nobody; ms, 0 for the default */
+    COMMAND_BAN,     /* peer, or ip if peer is nobody; ms, 0 for the default */
     COMMAND_UNBAN,   /* ip */
     COMMAND_SPECIAL, /* peers: becomes the list of those from the command line */
     COMMAND_RELOAD,  /* peers: becomes the list of those from the configuration file */
@@ -80,8 +80,8 @@ const char *drop_cause_text(enum drop_cause c); /* a literal; any thread */
 
 /* --- what the controller tells the application ---
  *
- * If memory for an event is short it is not told at all; if there is no room for it, KITH_MISSED counts
- * it. */
+ * Without memory for an event the application is not told of it. Without room for it in FromNetwork,
+ * KITH_MISSED counts it. */
 
 struct node_event {
     struct kith_event public; /* as the application is given it: what it points at lies in the same block, or
@@ -89,11 +89,10 @@ struct node_event {
     struct peer_ref ref;      /* KITH_ONLINE: whose messages are the peer's from now on; else nobody */
 };
 
-/* Any thread. An event of which there is no more to say: no text, no address, a peer that is all zero. From
+/* Any thread. An event without a text or an address, about a peer that is all zero. From
  * malloc; NULL if memory is short. */
 struct node_event *node_event_new(enum kith_event_type type, uint64_t id, uint64_t count);
-/* The same, all zero behind it: a block of `size` bytes that begins with the event, for what the event points
- * at. */
+/* The same in a block of `size` bytes, all zero behind the event: room for what the event points at. */
 void *node_event_block(enum kith_event_type type, uint64_t id, size_t size);
 void node_event_free(struct node_event *e); /* with what it points at; NULL is allowed; any thread */
 

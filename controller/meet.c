@@ -3,14 +3,13 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "controller/chance.h"
 #include "controller/dialing.h"
 #include "controller/notes.h"
 #include "controller/slots.h"
 #include "controller/state.h"
 
-/* If both connections came online all the same, whoever keeps what it had first closes one of them by
- * then. */
+/* If both connections came online all the same, a peer that keeps what it had first closes one of them within
+ * this time. */
 enum { SPARE_MS = 2000 };
 
 static bool is_same_peer(const struct slot *a, const struct slot *b)
@@ -18,7 +17,7 @@ static bool is_same_peer(const struct slot *a, const struct slot *b)
     return a != b && (b->met || b->ready) && strcmp(a->terms.hash, b->terms.hash) == 0;
 }
 
-/* The one that is online, beside which there is to be no other like s. */
+/* A connection with the same peer that is online; one of the same direction, unless either_way. */
 static struct slot *find_older(struct controller *c, const struct slot *s, bool either_way)
 {
     for (size_t i = 0; i < c->n_online; i++) {
@@ -30,7 +29,7 @@ static struct slot *find_older(struct controller *c, const struct slot *s, bool 
     return NULL;
 }
 
-/* One whose handshake is under way, and has gone as far as saying who is there. */
+/* A connection with the same peer in that state, whose handshake has said who is there. */
 static struct slot *find_under_way(struct controller *c, const struct slot *s, enum slot_state state)
 {
     for (uint32_t i = 0; i < c->n_slots; i++) {
@@ -42,8 +41,8 @@ static struct slot *find_under_way(struct controller *c, const struct slot *s, e
     return NULL;
 }
 
-/* The peer has dialed us meanwhile. Who that is may be a lie as yet: it counts from the address that we have
- * dialed alone, so that nobody else can keep us from connecting. */
+/* The connection by which that peer is dialing us at the same time. Who dials us may be a lie as yet. So it
+ * counts only from the address that we have dialed: nobody else can keep us from connecting. */
 static struct slot *find_crossing(struct controller *c, const struct slot *s)
 {
     struct slot *other = c->config->protocol->one_connection ? find_under_way(c, s, SLOT_PENDING) : NULL;
@@ -101,7 +100,7 @@ void meet_peer(struct controller *c, struct slot *s, const struct peer_terms *te
     meet_decide(c, s);
 }
 
-/* Whether another one waits to take its place. */
+/* Whether another connection waits to take the place of that one. */
 static bool has_heir(const struct controller *c, struct peer_ref ref)
 {
     for (uint32_t i = 0; i < c->n_slots; i++) {
@@ -137,24 +136,22 @@ static void refuse_heirs(struct controller *c, const struct slot *s)
     }
 }
 
-/* Of two that are one too many, whoever has dialed the one that is not preferred closes it, once what was
- * sent by it has gone: so both agree, and nothing is lost. */
+/* One of the two is one too many: the one that is not preferred. The node that has dialed it closes it, once
+ * what was sent by it has gone. So both nodes agree, and nothing is lost. */
 void meet_came(struct controller *c, struct slot *s)
 {
-    struct slot *reverse = slot_find(c, s->reverse), *spare;
+    struct slot *reverse = slot_find(c, s->reverse);
     refuse_heirs(c, s);
     if (!c->config->protocol->one_connection || !reverse || reverse->state != SLOT_ONLINE) {
         return;
     }
     probe(c, reverse);
-    spare = slot_is_preferred(c, s) ? reverse : s;
+    struct slot *spare = slot_is_preferred(c, s) ? reverse : s;
     if (spare->direction == DIRECTION_INCOMING) {
         return;
     }
     spare->spare_ms = c->now.ms + SPARE_MS;
-    if (spare->spare_ms < c->next_spare_ms) {
-        c->next_spare_ms = spare->spare_ms;
-    }
+    c->next_spare_ms = sooner(c->next_spare_ms, spare->spare_ms);
 }
 
 void meet_alive(struct controller *c, struct slot *s)
@@ -175,7 +172,7 @@ void meet_run(struct controller *c)
             continue;
         }
         if (s->spare_ms > c->now.ms) {
-            c->next_spare_ms = s->spare_ms < c->next_spare_ms ? s->spare_ms : c->next_spare_ms;
+            c->next_spare_ms = sooner(c->next_spare_ms, s->spare_ms);
             continue;
         }
         s->spare_ms = 0;

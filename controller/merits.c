@@ -26,11 +26,11 @@ void slots_book_merits(struct controller *c)
 
 void slot_credit(struct controller *c, struct slot *s, int64_t merit)
 {
-    enum { HEARD_MS = 60 * 1000, CREDIT_MOST = 1000000 };
+    enum { HEARD_MS = 60 * 1000, CREDIT_MAX = 1000000 };
     int64_t sum = s->credit + merit;
 
     s->credit = (int32_t)(sum > QUALITY_MAX ? QUALITY_MAX : sum < QUALITY_MIN ? QUALITY_MIN : sum);
-    if (merit < 0 || s->credit > CREDIT_MOST) {
+    if (merit < 0 || s->credit > CREDIT_MAX) {
         slot_book_merits(c, s);
     }
     if (merit > 0 && c->now.ms - s->heard_ms >= HEARD_MS) {

@@ -19,7 +19,7 @@ void note(struct controller *c, enum note_kind kind, const char *format, ...)
 void note_unbounded(struct controller *c, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Tells how many lines were left out: of those kinds for which it is due, or of all. */
+/* Tells how many lines were left out: of the kinds for which it is due or, with `all`, of every kind. */
 void notes_run(struct controller *c, bool all);
 int64_t notes_deadline(const struct controller *c);
 

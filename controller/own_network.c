@@ -8,10 +8,11 @@ enum {
     MAX_MS = 30000,  /* up to this */
 };
 
-int64_t own_network_pause(struct controller *c, uint32_t times, int64_t most)
+int64_t own_network_pause(struct controller *c, uint32_t times, int64_t max)
 {
     int64_t pause = times < 5 ? (int64_t)FIRST_MS << times : MAX_MS;
-    return chance_between(c, (pause < most ? pause : most) / 2, pause < most ? pause : most);
+    pause = sooner(pause, max);
+    return chance_between(c, pause / 2, pause);
 }
 
 bool own_network_is_to_blame(enum end_reason reason)

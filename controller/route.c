@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "controller/directed.h"
 #include "controller/drops.h"
 #include "controller/sending.h"
@@ -13,8 +14,8 @@ enum { BACKLOG_MAX = 16 };
 
 /* --- from peers --- */
 
-/* Deliveries stay in order; while one waits, the peers' next messages are not taken (controller_takes), so
- * the list holds no more than what one message can cause. */
+/* Deliveries stay in order. While one waits, the peers' next messages are not taken (controller_takes): so at
+ * most the deliveries of one message are in the list. */
 static void deliver(struct controller *c, const struct message *m)
 {
     if (c->deliveries.n == 0 && c->act->deliver(c->host, c->now, m) != OUTLET_WAIT) {
@@ -27,7 +28,7 @@ static void deliver(struct controller *c, const struct message *m)
     drops_count(c, m->peer, DROP_SHUTDOWN, 1);
 }
 
-/* Whether it is a repetition of what was passed on already. */
+/* Whether such a message was passed on already. If not, it is noted. */
 static bool is_repeated(struct controller *c, struct peer_ref from, uint64_t digest)
 {
     struct slot *s = slot_find(c, from);
@@ -44,20 +45,10 @@ static bool is_repeated(struct controller *c, struct peer_ref from, uint64_t dig
 
 static bool relayed_reserve(struct controller *c)
 {
-    size_t capacity = c->relayed_capacity ? 2 * c->relayed_capacity : 16;
-    if (c->n_relayed < c->relayed_capacity) {
-        return true;
-    }
-    struct sending *relayed = realloc(c->relayed, capacity * sizeof *relayed);
-    if (!relayed) {
-        return false;
-    }
-    c->relayed = relayed;
-    c->relayed_capacity = capacity;
-    return true;
+    return array_reserve(c->relayed, c->relayed_capacity, c->n_relayed + 1);
 }
 
-/* Once it was begun: keeps what still waits. */
+/* The sending behind the last of the list has begun: it stays in the list if some peers still wait for it. */
 static bool relayed_keep(struct controller *c)
 {
     struct sending *r = &c->relayed[c->n_relayed];
@@ -69,10 +60,9 @@ static bool relayed_keep(struct controller *c)
     return true;
 }
 
-/* What finds no room in somebody's mailbox waits, and with it whatever comes next from the same peer, and
- * from no other (controller_takes): were all kept back, two nodes that relay each other's floods would wait
- * for each other. A peer has a message or two waiting, so the list is no longer than the table of connections
- * allows. */
+/* If a mailbox has no room the message waits, and with it all that comes next from the same peer, but from no
+ * other (controller_takes). If all peers were kept back, two nodes that relay each other's floods would wait
+ * for each other. A peer has a message or two waiting, so the table of connections bounds the list. */
 static void relay(struct controller *c, struct peer_ref from, uint32_t kind, struct parcel *parcel)
 {
     struct slot *s = slot_find(c, from);
@@ -157,9 +147,9 @@ static void retry_deliveries(struct controller *c)
 
 /* --- from the service --- */
 
-/* What the service says to a peer whose mailbox is full waits beside the others' messages and keeps none of
- * them back: two nodes that flood each other would else each wait for the other to read, and a peer that
- * reads slowly would keep back everybody. */
+/* If the peer's mailbox is full the message waits beside the others' and keeps none of them back. Otherwise
+ * two nodes that flood each other would each wait for the other to read, and a slow reader would keep back
+ * everybody. */
 void route_answer(void *core, struct peer_ref to, uint32_t kind, struct parcel *parcel)
 {
     struct message m = {.type = MSG_SEND, .scope = SCOPE_NONE, .kind = kind, .peer = to, .parcel = parcel};
@@ -174,7 +164,7 @@ void route_answer(void *core, struct peer_ref to, uint32_t kind, struct parcel *
             return;
         }
     }
-    parcel_release(parcel); /* the service's own: it asks anew whoever comes next */
+    parcel_release(parcel); /* not counted: the service asks anew, or is asked anew */
 }
 
 /* True if the answer is dealt with. */

@@ -8,8 +8,7 @@
 /* A MSG_SEND of the application. */
 void route_send(struct controller *c, const struct message *m);
 
-/* service_actions.deliver: to the application, and, if we relay, to the other peers. `core` is a controller.
- */
+/* service_actions.deliver: to the application and, if we relay, to other peers. `core` is a controller. */
 void route_deliver(void *core, struct peer_ref from, uint32_t kind, struct parcel *parcel);
 
 /* service_actions.send: the service's own words to a peer. `core` is a controller. */

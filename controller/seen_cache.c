@@ -47,18 +47,18 @@ uint64_t seen_cache_digest(const struct digest_key *key, uint32_t kind, const st
 
 struct seen_cache *seen_cache_new(int64_t window_ms)
 {
-    struct seen_cache *r = aligned_alloc(_Alignof(struct seen_cache), sizeof *r);
-    if (!r) {
+    struct seen_cache *cache = aligned_alloc(_Alignof(struct seen_cache), sizeof *cache);
+    if (!cache) {
         return NULL;
     }
-    memset(r, 0, sizeof *r);
-    r->window_ms = window_ms;
-    return r;
+    memset(cache, 0, sizeof *cache);
+    cache->window_ms = window_ms;
+    return cache;
 }
 
-void seen_cache_free(struct seen_cache *r)
+void seen_cache_free(struct seen_cache *cache)
 {
-    free(r);
+    free(cache);
 }
 
 /* The digest is keyed already; the peer only has to be mixed into it (the finalizer of MurmurHash3). */
@@ -73,15 +73,15 @@ static uint64_t mix(struct peer_ref peer, uint64_t digest)
     return x;
 }
 
-void seen_cache_prefetch(const struct seen_cache *r, struct peer_ref from, uint64_t digest)
+void seen_cache_prefetch(const struct seen_cache *cache, struct peer_ref from, uint64_t digest)
 {
-    __builtin_prefetch(r->sets[mix(from, digest) & (SETS - 1)], 1);
+    __builtin_prefetch(cache->sets[mix(from, digest) & (SETS - 1)], 1);
 }
 
-void seen_cache_add(struct seen_cache *r, struct peer_ref from, uint64_t digest, int64_t now_ms)
+void seen_cache_add(struct seen_cache *cache, struct peer_ref from, uint64_t digest, int64_t now_ms)
 {
     uint64_t key = mix(from, digest);
-    struct entry *set = r->sets[key & (SETS - 1)];
+    struct entry *set = cache->sets[key & (SETS - 1)];
     struct entry *oldest = set;
     for (int i = 0; i < WAYS; i++) {
         if (set[i].digest == key) {
@@ -93,13 +93,13 @@ void seen_cache_add(struct seen_cache *r, struct peer_ref from, uint64_t digest,
         }
     }
     oldest->digest = key;
-    oldest->until_ms = now_ms + r->window_ms;
+    oldest->until_ms = now_ms + cache->window_ms;
 }
 
-bool seen_cache_has(const struct seen_cache *r, struct peer_ref from, uint64_t digest, int64_t now_ms)
+bool seen_cache_has(const struct seen_cache *cache, struct peer_ref from, uint64_t digest, int64_t now_ms)
 {
     uint64_t key = mix(from, digest);
-    const struct entry *set = r->sets[key & (SETS - 1)];
+    const struct entry *set = cache->sets[key & (SETS - 1)];
     for (int i = 0; i < WAYS; i++) {
         if (set[i].digest == key && set[i].until_ms > now_ms) {
             return true;

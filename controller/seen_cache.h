@@ -16,8 +16,7 @@
 
 enum digest_strength {
     DIGEST_NONE,   /* nobody asks: a digest is 0, and the bytes are not looked at */
-    DIGEST_FAST,   /* XXH3. A peer may find two messages of one digest: it keeps one of them from itself alone
-                    */
+    DIGEST_FAST,   /* XXH3. A peer may find two messages of one digest, but hurts only itself by it */
     DIGEST_STRONG, /* SipHash: a peer cannot find them. Needed if repeats are dropped; ten times the time */
 };
 
@@ -34,13 +33,13 @@ struct seen_cache;
 
 /* `window_ms`: how long an entry counts. NULL if memory is short. */
 struct seen_cache *seen_cache_new(int64_t window_ms);
-void seen_cache_free(struct seen_cache *r); /* NULL is allowed */
+void seen_cache_free(struct seen_cache *cache); /* NULL is allowed */
 
 /* In all of these, `from` is PEER_NOBODY if it does not matter who sent the message. */
-void seen_cache_add(struct seen_cache *r, struct peer_ref from, uint64_t digest, int64_t now_ms);
-bool seen_cache_has(const struct seen_cache *r, struct peer_ref from, uint64_t digest, int64_t now_ms);
+void seen_cache_add(struct seen_cache *cache, struct peer_ref from, uint64_t digest, int64_t now_ms);
+bool seen_cache_has(const struct seen_cache *cache, struct peer_ref from, uint64_t digest, int64_t now_ms);
 
 /* What is going to be added soon is fetched from memory meanwhile. */
-void seen_cache_prefetch(const struct seen_cache *r, struct peer_ref from, uint64_t digest);
+void seen_cache_prefetch(const struct seen_cache *cache, struct peer_ref from, uint64_t digest);
 
 #endif

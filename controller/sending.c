@@ -1,14 +1,13 @@
 #include "controller/sending.h"
 
-#include <stdlib.h>
-
+#include "base/array.h"
 #include "controller/chance.h"
 #include "controller/drops.h"
 #include "controller/report.h"
 #include "controller/slots.h"
 #include "controller/state.h"
 
-/* By either connection, if it has one each way. */
+/* Whether that peer has the message already: it came by s, or by the connection the other way. */
 static bool sent_it_to_us(struct controller *c, const struct slot *s, uint64_t digest)
 {
     return seen_cache_has(c->heard_from_peer, slot_ref(c, s), digest, c->now.ms) ||
@@ -31,35 +30,21 @@ static bool is_target(struct controller *c, const struct slot *s, struct peer_re
     return !reverse || reverse->state != SLOT_ONLINE || reverse->closing;
 }
 
-static bool left_reserve(struct sending *s, size_t n)
-{
-    if (n <= s->capacity) {
-        return true;
-    }
-    struct peer_ref *left = realloc(s->left, n * sizeof *left);
-    if (!left) {
-        return false;
-    }
-    s->left = left;
-    s->capacity = n;
-    return true;
-}
-
-/* Keeps `most` of left[from ..], chosen at random. */
-static void left_sample(struct controller *c, struct sending *s, size_t from, size_t most)
+/* Keeps `max` of left[from ..], chosen at random. */
+static void left_sample(struct controller *c, struct sending *s, size_t from, size_t max)
 {
     struct peer_ref *pool = s->left + from;
     size_t n = s->n_left - from;
-    if (n <= most) {
+    if (n <= max) {
         return;
     }
-    for (size_t i = 0; i < most; i++) {
-        size_t j = i + (size_t)(c->act->random(c->host) % (n - i));
+    for (size_t i = 0; i < max; i++) {
+        size_t j = i + (size_t)(chance_draw(c) % (n - i));
         struct peer_ref chosen = pool[j];
         pool[j] = pool[i];
         pool[i] = chosen;
     }
-    s->n_left = from + most;
+    s->n_left = from + max;
 }
 
 /* All special peers and `broadcast` random others; or everyone; or one of everyone. */
@@ -89,7 +74,7 @@ static void choose(struct controller *c, struct sending *s)
     }
 }
 
-/* False, as it is not dealt with. If it was relayed, it shows its sender whether it gets on here. */
+/* The peer has no room yet. The sender of a relayed message is shown whether it gets on here. */
 static bool waits(struct controller *c, const struct sending *s, const struct message *m)
 {
     if (m->scope != SCOPE_PEER && s->message.peer.generation) {
@@ -98,7 +83,7 @@ static bool waits(struct controller *c, const struct sending *s, const struct me
     return false;
 }
 
-/* True if that peer is dealt with. The last one gets our own reference. */
+/* True if that peer is dealt with, false if it still waits for room. The last one gets our own reference. */
 static bool send_one(struct controller *c, struct sending *s, struct peer_ref to, bool last)
 {
     const struct slot *slot = slot_to_peer(c, to);
@@ -108,7 +93,7 @@ static bool send_one(struct controller *c, struct sending *s, struct peer_ref to
         return true;
     }
     m.peer = slot_ref(c, slot);
-    if (slot_has_parked(slot)) {
+    if (slot->parked.n > 0) {
         return waits(c, s, &m);
     }
     if (!last) {
@@ -165,7 +150,7 @@ void sending_start(struct controller *c, struct sending *s, const struct message
     s->message = *m;
     s->n_left = 0;
     s->sent = 0;
-    if (!left_reserve(s, c->n_online + 1)) {
+    if (!array_reserve(s->left, s->capacity, c->n_online + 1)) {
         drops_count(c, m->peer, DROP_GONE, 1);
     } else if (m->scope == SCOPE_PEER) {
         s->left[s->n_left++] = m->peer;
@@ -179,7 +164,7 @@ void sending_again(struct controller *c, struct sending *s, const struct message
 {
     struct message again = {.type = MSG_SEND, .scope = m->scope, .kind = m->kind, .parcel = m->parcel};
     *s = (struct sending){.active = true, .message = again};
-    if (left_reserve(s, 1)) {
+    if (array_reserve(s->left, s->capacity, 1)) {
         s->left[s->n_left++] = m->peer;
     } else {
         drops_count(c, m->peer, DROP_LOST, 1);

@@ -51,6 +51,7 @@ bool slot_is_preferred(const struct controller *c, const struct slot *s)
     return c->config->protocol->one_connection ? dialed == slot_we_are_above(c, &s->terms.id) : dialed;
 }
 
+/* Of s and the connection the other way, the one to send by. */
 static struct slot *preferred(struct controller *c, struct slot *s)
 {
     struct slot *reverse =
@@ -167,15 +168,15 @@ static bool slots_grow(struct controller *c)
 
 struct slot *slot_take(struct controller *c, enum slot_state state, enum direction direction)
 {
-    uint32_t generation, i = 0;
     if (c->n_busy == c->n_slots && !slots_grow(c)) {
         return NULL;
     }
+    uint32_t i = 0;
     while (c->slots[i].state != SLOT_FREE) {
         i++;
     }
     struct slot *s = &c->slots[i];
-    generation = s->generation + 1;
+    uint32_t generation = s->generation + 1;
     memset(s, 0, sizeof *s);
     s->generation = generation ? generation : 1; /* 0 is nobody's */
     s->number = ++c->n_begun;
@@ -233,7 +234,7 @@ void slot_close(struct controller *c, struct slot *s, enum end_reason why, bool 
     c->act->close(c->host, slot_ref(c, s), why, at_once);
 }
 
-/* --- counts --- */
+/* --- how many --- */
 
 bool slot_same_ip(const struct slot *s, const struct ip *ip)
 {
@@ -261,11 +262,6 @@ uint32_t slots_of_ip(const struct controller *c, const struct ip *ip)
 uint32_t slots_incoming_of_ip(const struct controller *c, const struct ip *ip)
 {
     return count_of_ip(c, ip, false);
-}
-
-bool slot_has_parked(const struct slot *s)
-{
-    return s->parked.n > 0;
 }
 
 uint32_t slots_parked(const struct controller *c)

@@ -40,7 +40,7 @@ struct slot *slot_to_peer(struct controller *c, struct peer_ref ref);
  * same if the protocol keeps one connection; else each sends by the one that it has dialed. */
 bool slot_is_preferred(const struct controller *c, const struct slot *s);
 
-/* Whether our id is the higher one: it decides where two nodes must choose alike without a word. */
+/* Whether our id is the higher one: it decides what two nodes must decide alike without a word. */
 bool slot_we_are_above(const struct controller *c, const struct peer_id *id);
 
 /* Sets `reverse` of s, and of the connection that it finds. s is about to be online. */
@@ -52,10 +52,7 @@ bool slot_same_ip(const struct slot *s, const struct ip *ip);
 uint32_t slots_of_ip(const struct controller *c, const struct ip *ip); /* connections and dials */
 uint32_t slots_incoming_of_ip(const struct controller *c, const struct ip *ip);
 
-/* --- what waits for a peer (directed.c) --- */
-
-/* Whether messages to that peer alone wait. Whatever else is sent to it waits behind them. */
-bool slot_has_parked(const struct slot *s);
-uint32_t slots_parked(const struct controller *c); /* how many messages wait so, for all peers */
+/* How many messages to single peers wait (slot.parked), for all peers together. */
+uint32_t slots_parked(const struct controller *c);
 
 #endif

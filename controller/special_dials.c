@@ -9,16 +9,15 @@
 #include "controller/state.h"
 
 enum {
-    REDUNDANT_MAX_MS =
-        3600 * 1000,  /* the longest pause if it leads to ourselves, or to a peer that is connected */
+    /* The longest pause if a dial leads to ourselves, or to a peer that is connected. */
+    REDUNDANT_MAX_MS = 3600 * 1000,
     RETURN_MS = 1000, /* the connections that a peer loses together are not all dialed in one moment */
 };
 
 /* --- dialing --- */
 
-/* Whether it has dialed us, and one connection with it is enough. Who it is counts from its own address
- * alone: not every protocol proves an id so well that somebody else could not keep us from our special peers.
- */
+/* Whether p has dialed us, and one connection with it is enough. Its id counts only from its own address: not
+ * every protocol proves an id so well that nobody else could keep us from our special peers. */
 static bool has_come(const struct controller *c, const struct special *p, const struct endpoint *e)
 {
     const struct peer_id *id = p->address.id.size > 0 ? &p->address.id : &p->found;
@@ -32,7 +31,7 @@ static bool has_come(const struct controller *c, const struct special *p, const 
     return false;
 }
 
-/* Somebody else's connection, or dial, to that endpoint. */
+/* Whether there is a connection, or a dial, to e already; p itself has none. */
 static bool is_taken(struct controller *c, const struct special *p, const struct endpoint *e)
 {
     for (uint32_t i = 0; i < c->n_slots; i++) {
@@ -52,7 +51,7 @@ static bool is_taken(struct controller *c, const struct special *p, const struct
     return false;
 }
 
-/* NULL if it may be dialed; a literal. */
+/* Why e is not to be dialed now, a literal; NULL if it may be. */
 static const char *why_unfit(struct controller *c, const struct special *p, const struct endpoint *e)
 {
     if (book_is_self(c->book, e)) {
@@ -64,7 +63,7 @@ static const char *why_unfit(struct controller *c, const struct special *p, cons
     return is_taken(c, p, e) || has_come(c, p, e) ? "there is a connection already" : NULL;
 }
 
-/* The addresses that may be dialed, into terms; if there is none, why of the last. */
+/* Puts the addresses that may be dialed into terms. If there are none: why the last one is not; else NULL. */
 static const char *choose_targets(struct controller *c, const struct special *p, struct dial_terms *terms)
 {
     const char *unfit = NULL;
@@ -129,8 +128,8 @@ int64_t special_dials_deadline(const struct controller *c)
 
 /* --- what came of it --- */
 
-/* The address that failed is the last to be tried again, and the one that was good the first. If none could
- * be reached, it is the turn of those that there was no room for. */
+/* The address that failed is tried last next time, and one that was good first. If none could be reached, it
+ * is the turn of those for which the last dial had no room. */
 static void choose_first(struct special *p, const struct endpoint *e, bool good)
 {
     if (e->port == 0 && p->n_known > TARGETS_MAX) {
@@ -150,21 +149,21 @@ static void dial_later(struct controller *c, struct special *p, int64_t ms)
     }
 }
 
-/* It is ourselves, or a double under another name: a handshake each time would be noise to both. */
+/* It is ourselves, or a connected peer under another name: a handshake each time would be noise to both. */
 static void note_redundant_dial(struct controller *c, struct special *p, enum end_reason reason)
 {
     int64_t redial = c->config->terms.timings.redial_special;
-    int64_t most = redial > REDUNDANT_MAX_MS ? redial : REDUNDANT_MAX_MS;
+    int64_t max = redial > REDUNDANT_MAX_MS ? redial : REDUNDANT_MAX_MS;
     char text[ENDPOINT_TEXT_MAX];
     if (p->redundant_dials++ == 0) {
         note_unbounded(c, LOG_LEVEL_INFO, "special peer %s is dialed less and less often: %s",
                        address_format(&p->address, text, sizeof text), end_reason_text(reason));
     }
-    redial = p->redundant_dials < 16 ? redial << p->redundant_dials : most;
-    dial_later(c, p, chance_retry(c, redial < most ? redial : most));
+    redial = p->redundant_dials < 16 ? redial << p->redundant_dials : max;
+    dial_later(c, p, chance_retry(c, sooner(redial, max)));
 }
 
-/* Whoever was in the way of a double may have been this one. */
+/* A connection has ended: it may have been the one that made other special peers redundant. */
 static void try_doubles(struct controller *c)
 {
     int64_t redial = c->config->terms.timings.redial_special;
@@ -191,7 +190,7 @@ void special_dials_ended(struct controller *c, struct slot *s, enum end_reason r
     special_name_again(c, p);
     if (s->was_online) {
         p->redundant_dials = p->local_failures = 0;
-        dial_later(c, p, chance_between(c, 0, redial / 4 < RETURN_MS ? redial / 4 : RETURN_MS));
+        dial_later(c, p, chance_between(c, 0, sooner(redial / 4, RETURN_MS)));
     } else if (own_network_is_to_blame(reason)) {
         p->dial_ms = c->now.ms + own_network_pause(c, p->local_failures++, redial);
     } else if (reason == END_LOOPBACK || reason == END_DUPLICATE) {

@@ -9,14 +9,14 @@
 
 enum {
     NAME_MS = 60 * 1000,  /* between two look-ups of one name */
-    NAME_LEAST_MS = 1000, /* the same, however often it is dialed in vain */
+    NAME_LEAST_MS = 1000, /* the same, however often its dials fail */
 };
 
 static void look_up(struct controller *c, struct special *p)
 {
     bool asked = c->act->look_up(c->host, &p->address);
     p->asked_ms = c->now.ms;
-    /* Also if no answer ever comes. */
+    /* It is looked up again even if no answer ever comes. */
     p->look_ms = c->now.ms + (asked ? chance_between(c, NAME_MS * 3 / 4, NAME_MS * 5 / 4) : NAME_LEAST_MS);
 }
 
@@ -52,7 +52,7 @@ static void not_found(struct controller *c, struct special *p, const char *why)
                    "special peer %s: its name was not found, and is looked up again: %s",
                    address_format(&p->address, text, sizeof text), why);
     p->lost = true;
-    pause = chance_retry(c, pause < NAME_MS ? pause : NAME_MS);
+    pause = chance_retry(c, sooner(pause, NAME_MS));
     p->look_ms = c->now.ms + (pause > NAME_LEAST_MS ? pause : NAME_LEAST_MS);
 }
 

@@ -1,7 +1,8 @@
 #include "controller/specials.h"
 
-#include <stdlib.h>
+#include <errno.h>
 
+#include "base/array.h"
 #include "controller/slots.h"
 #include "controller/state.h"
 
@@ -77,7 +78,7 @@ static void special_adopt(struct controller *c, struct special *p)
     }
 }
 
-/* What is special is said of connections that stand already, too. */
+/* The connection may stand already: from now on it is special, or no longer. */
 static void slot_mark(struct controller *c, struct slot *s)
 {
     s->special =
@@ -113,12 +114,10 @@ void special_moved(struct controller *c, struct special *p, const struct special
 
 static struct special *special_add(struct controller *c, const struct address *a)
 {
-    struct special *grown = realloc(c->specials, (c->n_specials + 1) * sizeof *grown), *p;
-    if (!grown) {
+    if (!array_reserve(c->specials, c->specials_capacity, c->n_specials + 1)) {
         return NULL;
     }
-    c->specials = grown;
-    p = &c->specials[c->n_specials++];
+    struct special *p = &c->specials[c->n_specials++];
     *p = (struct special){.address = *a, .dial_ms = c->now.ms, .look_ms = c->now.ms};
     p->n_known = address_is_ip(a, &p->known[0]);
     p->named = p->n_known == 0;
@@ -133,7 +132,7 @@ static int specials_merge(struct controller *c, const struct address_list *list,
             p = special_add(c, &list->items[i]);
         }
         if (!p) {
-            return -1;
+            return ENOMEM;
         }
         /* A list that names nobody does not take back whom the other one insists on. */
         if (list->items[i].id.size > 0) {
@@ -148,7 +147,6 @@ static int specials_merge(struct controller *c, const struct address_list *list,
     return 0;
 }
 
-/* Peers that stay keep their connection, peers that go keep it too, as ordinary ones. */
 int specials_set(struct controller *c, const struct address_list *flags, const struct address_list *file)
 {
     size_t kept = 0;
@@ -160,8 +158,8 @@ int specials_set(struct controller *c, const struct address_list *flags, const s
             c->specials[i].from_file = false;
         }
     }
-    if (specials_merge(c, flags, true) < 0 || specials_merge(c, file, false) < 0) {
-        return -1;
+    if (specials_merge(c, flags, true) || specials_merge(c, file, false)) {
+        return ENOMEM;
     }
     for (size_t i = 0; i < c->n_specials; i++) {
         if (c->specials[i].from_flags || c->specials[i].from_file) {

@@ -5,7 +5,7 @@
 #include "controller/state.h"
 
 /* Replaces the list from the command line, or the one from the file, or both; NULL leaves a list as it is.
- * Peers that stay keep their connection. Peers that go keep it too, as ordinary ones. 0; -1 if memory is
+ * Peers that stay keep their connection. Peers that go keep it too, as ordinary ones. 0; ENOMEM if memory is
  * short, with the lists merged in part. */
 int specials_set(struct controller *c, const struct address_list *flags, const struct address_list *file);
 

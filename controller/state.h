@@ -1,7 +1,9 @@
 /* What the core remembers: all of its state, for its own files.
  *
- * Every function of the core runs on the core's thread, and none blocks. Fields that end in _ms are times of
- * moment.ms. Whoever reads a field here finds beside it which file writes it, if not all may. */
+ * Every function of the core runs on the core's thread, unless it says "any thread", and none blocks. Fields
+ * that end in _ms are times of moment.ms. A pointer that a function is given stays the caller's, unless it is
+ * said to be taken. Files call each other one way: each says in its header what it does for those above it.
+ */
 #ifndef KITH_CONTROLLER_STATE_H
 #define KITH_CONTROLLER_STATE_H
 
@@ -156,7 +158,7 @@ struct controller {
     /* Whom to dial: dialing.c, special_dials.c. The book knows the addresses and their scores. */
     struct book *book;
     struct special *specials;
-    size_t n_specials;
+    size_t n_specials, specials_capacity;
     struct outage outages[2]; /* of IPv6 and of IPv4 */
     bool dial_wanted; /* something has changed, so that there may be somebody to dial; anyone sets it */
     int64_t refill_ms, dial_ms, alone_ms;

@@ -113,22 +113,22 @@ void upkeep_saved(struct controller *c, bool failed)
 /* Drops ordinary peers at random, down to cat_keep (docs/protocols/factom.md, "CAT rounds"). */
 static void drop_round(struct controller *c)
 {
-    size_t candidates = 0, most = c->config->terms.limits.cat_keep, ordinary = 0;
+    size_t max = c->config->terms.limits.cat_keep, ordinary = 0;
     for (size_t i = 0; i < c->n_online; i++) {
         ordinary += !c->slots[c->online[i]].special && !c->slots[c->online[i]].closing;
     }
-    if (ordinary <= most) {
+    if (ordinary <= max) {
         return;
     }
-    note(c, NOTE_UPKEEP, "round: %zu ordinary peers, all but %zu are disconnected", ordinary, most);
-    candidates = ordinary;
-    for (size_t i = 0; i < c->n_online && ordinary > most; i++) {
+    note(c, NOTE_UPKEEP, "round: %zu ordinary peers, all but %zu are disconnected", ordinary, max);
+    size_t candidates = ordinary;
+    for (size_t i = 0; i < c->n_online && ordinary > max; i++) {
         struct slot *s = &c->slots[c->online[i]];
         if (s->special || s->closing) {
             continue;
         }
         /* Each of the candidates left is as likely as any other to be among those still to drop. */
-        if (c->act->random(c->host) % candidates < ordinary - most) {
+        if (chance_draw(c) % candidates < ordinary - max) {
             slot_close(c, s, END_CAT, false);
             ordinary--;
         }
@@ -136,7 +136,7 @@ static void drop_round(struct controller *c)
     }
 }
 
-/* Who is connected may have been silent for as long as it likes. */
+/* A peer that is connected, or special, is not forgotten, however long it was silent. */
 static bool must_stay(void *controller, const struct endpoint *e)
 {
     struct controller *c = controller;

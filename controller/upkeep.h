@@ -11,13 +11,11 @@ void upkeep_begin(struct controller *c);
 void upkeep_run(struct controller *c);
 int64_t upkeep_deadline(const struct controller *c);
 
-/* MSG_SEEDS; takes r. A failed fetch is no empty list: the fetcher tries again by itself, and tells when it
- * has one.
- */
+/* MSG_SEEDS; takes r. A fetch that failed is no empty list: the fetcher tries again by itself. */
 void upkeep_seeds(struct controller *c, struct seed_report *r);
 
-/* Has the peers saved, if anything has changed or unchanged_too. Nothing while they are being saved already.
- */
+/* Has the peers saved, if anything has changed or unchanged_too is set. Does nothing while a save is under
+ * way. */
 void upkeep_save(struct controller *c, bool unchanged_too);
 void upkeep_saved(struct controller *c, bool failed); /* MSG_SAVED */
 

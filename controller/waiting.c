@@ -3,16 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
+
 bool waiting_add(struct waiting_list *l, const struct message *m)
 {
-    if (l->n == l->capacity) {
-        size_t capacity = l->capacity ? l->capacity * 2 : 16;
-        struct message *items = realloc(l->items, capacity * sizeof *items);
-        if (!items) {
-            return false;
-        }
-        l->items = items;
-        l->capacity = capacity;
+    if (!array_reserve(l->items, l->capacity, l->n + 1)) {
+        return false;
     }
     l->items[l->n++] = *m;
     return true;

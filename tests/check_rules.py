@@ -45,8 +45,8 @@ FORBIDDEN = [
 # Rooms that are pure: the core reaches the world by its table of actions alone, and a wire, a session and a service by what
 # their callers bring. So another transport, or a virtual one, takes the place of the real one. They include no more than
 # these: headers of the system, libraries, and our own.
-PURE_SYSTEM = {"endian.h", "inttypes.h", "stdarg.h", "stdatomic.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h",
-               "string.h", "strings.h", "sys/types.h", "sys/uio.h"}  # the last for struct iovec
+PURE_SYSTEM = {"endian.h", "errno.h", "inttypes.h", "stdarg.h", "stdatomic.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h",
+               "stdlib.h", "string.h", "strings.h", "sys/types.h", "sys/uio.h"}  # the last for struct iovec
 PURE_LIBRARIES = re.compile(r"(sodium|xxhash|xxh_x86dispatch|jansson|secp256k1\w*)\.h")
 PURE_BASE = r"base/(?!clock|descriptor)\w+|queue/(message|parcel)"
 PURE_OWN = {
@@ -63,7 +63,7 @@ PURE_EXCEPT = {("protocol/ddrp/sign.c", "randombytes_buf")}
 
 # Rooms whose code is all in one dialect: braces around every body, pointers tested by themselves, and variables declared
 # where they get their value.
-DIALECT = ("base/", "wire/", "peers/", "seed/", "store/", "app/", "bench/")
+DIALECT = ("base/", "wire/", "peers/", "seed/", "store/", "controller/", "app/", "bench/")
 BODY = re.compile(r"\b(?:(if|for|while|switch|\w+_foreach)\s*(?=\()|(else|do)\b)")
 BARE_DECLARATION = re.compile(r"(?<=\n)[ \t]+(?:const |unsigned )*(?:(?:struct|enum|union) \w+|bool|char|double|int|long|(?:s?size|time)_t"
                               r"|u?int\d+_t)(?: const)? (\**\w+);\n(?=\s*\n)", re.MULTILINE)
