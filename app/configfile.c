@@ -140,7 +140,7 @@ static char *read_all(int fd, size_t *size)
     return text;
 }
 
-/* What is wrong with a file of that kind; NULL: nothing. /dev/null is how to say "none". */
+/* The fault of a file of that kind; NULL for none. /dev/null stands for "no file". */
 static const char *bad_kind(const struct stat *s)
 {
     if (S_ISREG(s->st_mode) || (S_ISCHR(s->st_mode) && s->st_rdev == makedev(1, 3))) {

@@ -20,7 +20,7 @@ static const char help[] =
     "/help\n"
     "/quit\n";
 
-/* --- what is printed --- */
+/* --- output --- */
 
 #define LINE_SHOWN 200 /* bytes of a line that is told of in an error */
 
@@ -139,7 +139,7 @@ static void console_event(struct front *f, const struct kith_event *e)
     }
 }
 
-/* --- what is typed --- */
+/* --- input --- */
 
 /* Cuts the first word off *line: up to a space, or within double quotes. NULL at the end. */
 static char *word(char **line)

@@ -28,7 +28,7 @@ static int make_above(char *path)
     return result;
 }
 
-/* Makes it, and what it is in, if need be. 0, or -1 with errno. */
+/* Makes it, and the folder that it is in, if they are missing. 0, or -1 with errno. */
 static int make(char *path)
 {
     if (mkdir(path, S_IRWXU) == 0 || errno == EEXIST) {

@@ -89,7 +89,7 @@ static int read_open(int fd, const char *path, const struct protocol *p, struct 
 static enum found read_key(const char *path, const struct protocol *p, struct key *k, char *error,
                            size_t error_size)
 {
-    /* What is no regular file must not block, nor become the terminal of this process. */
+    /* A file that is no regular one must not block, nor become the terminal of this process. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0) {
         if (errno == ENOENT) {
@@ -221,7 +221,7 @@ static enum found make_and_read(const char *path, const struct protocol *p, stru
     if (make_key(path, p, error, error_size) != 0) {
         return FOUND_BAD;
     }
-    /* What is in the file counts, which another process may have written. */
+    /* The content of the file counts, which another process may have written. */
     enum found found = read_key(path, p, k, error, error_size);
     if (found == FOUND_NOTHING) {
         text_fail(error, error_size, OPTION ": '%s' is a link that leads nowhere", path);

@@ -232,7 +232,7 @@ static void json_parcel(struct front *f, const struct kith_parcel *p)
 
 /* --- requests --- */
 
-/* The bytes that a send request carries; *buffer is what the caller must free. False with an error written.
+/* The bytes that a send request carries; the caller frees *buffer. False with an error written.
  */
 static const char *payload(json_t *o, size_t *size, void **buffer, const char **error)
 {
@@ -379,7 +379,7 @@ static enum front_result request_command(struct front *f, json_t *o, const char 
     return FRONT_DONE;
 }
 
-/* What is given on as a C string would be cut at a NUL. False with an error written. */
+/* A text that is passed on as a C string would be cut at a NUL. False with an error written. */
 static bool names_are_whole(struct front *f, json_t *o, const char *id)
 {
     static const char *const keys[] = {"send", "kind", "command", "peer", "address", "peers"};

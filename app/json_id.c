@@ -32,7 +32,7 @@ static bool skip_string(struct scan *s)
     return s->at < s->end && take(s, '"');
 }
 
-/* A number or a literal ends before what cannot be part of one. */
+/* A number or a literal ends before the first byte that cannot be part of one. */
 static bool skip_word(struct scan *s)
 {
     const char *from = s->at;

@@ -24,9 +24,9 @@
 
 #define LOG_END_MS 200 /* stderr has so long to take the last lines */
 
-/* What the application calls a peer, by the place of its connection: kept by the receiving thread, from the
+/* The application's name for a peer, by the place of its connection: kept by the receiving thread, from the
  * events that it takes, so that a parcel costs no look-up. */
-struct name {
+struct display_name {
     uint32_t generation;
     uint64_t connection;
     char hash[PEER_HASH_MAX];
@@ -44,10 +44,10 @@ struct kith {
     struct actor *actor;
 
     /* The receiving thread's. */
-    struct name *names;
+    struct display_name *names;
     size_t n_names;
     struct parcel *current;
-    struct node_event *event; /* what was given last, as `current`: the application looks at it */
+    struct node_event *event; /* the event that the application holds, as `current` is the parcel */
 };
 
 struct kith_config {
@@ -147,7 +147,7 @@ static void node_free(struct kith *node)
     free(node);
 }
 
-/* What a log that is read later must tell at its beginning. */
+/* The lines that a log must begin with for a later reader. */
 static void log_who_we_are(const struct kith *node)
 {
     const struct options *o = node->options;
@@ -444,7 +444,7 @@ static void set_name(struct kith *node, struct peer_ref ref, const struct kith_p
         return;
     }
     memset(node->names + known, 0, (node->n_names - known) * sizeof *node->names);
-    struct name *n = &node->names[ref.index];
+    struct display_name *n = &node->names[ref.index];
     n->generation = ref.generation;
     n->connection = p->connection;
     memcpy(n->hash, p->hash, sizeof n->hash);
@@ -459,9 +459,9 @@ static const char *kind_name(const struct kith *node, uint32_t kind)
     return k->name ? k->name : "";
 }
 
-static const struct name *get_name(const struct kith *node, struct peer_ref peer)
+static const struct display_name *get_name(const struct kith *node, struct peer_ref peer)
 {
-    static const struct name nobody;
+    static const struct display_name nobody;
     if (peer.index < node->n_names && node->names[peer.index].generation == peer.generation) {
         return &node->names[peer.index];
     }
@@ -487,7 +487,7 @@ static __attribute__((noinline)) void take_back_event(struct kith *node)
 
 enum kith_receive kith_receive(struct kith *node, struct kith_item *item)
 {
-    const struct name *name;
+    const struct display_name *name;
     if (!is_here(node) || !item) {
         return KITH_NOTHING;
     }

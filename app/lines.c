@@ -23,7 +23,7 @@ void lines_fini(struct lines *l)
     l->text = NULL;
 }
 
-/* One byte more than what is read, for the NUL of a last line. */
+/* One byte more than a read may bring, for the NUL of a last line. */
 static bool make_room(struct lines *l)
 {
     if (l->start > 0) {

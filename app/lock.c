@@ -61,7 +61,7 @@ static int lock_by_file(const char *lock_file)
     if (fd >= 0) {
         write_holder(fd);
     } else if (errno != EWOULDBLOCK) {
-        /* What is there already can be locked without leave to write. */
+        /* A file that exists can be locked without leave to write. */
         fd = lock_open(descriptor_own(open(lock_file, O_RDONLY | OPEN_FLAGS)));
     }
     return fd;

@@ -80,7 +80,7 @@ static void take_signals(struct program *p)
 }
 
 /* Gives a line to the front; false if it must be given again. */
-static bool give_line(struct program *p, char *line, size_t size)
+static bool pass_line(struct program *p, char *line, size_t size)
 {
     switch (p->front.line(&p->front, line, size)) {
     case FRONT_DONE:
@@ -102,7 +102,7 @@ static bool give_line(struct program *p, char *line, size_t size)
 }
 
 /* Lines are taken while standard output is full, too: else a node that receives faster than its output is
- * read could not send any more. Only what the lines themselves cause to be written is bounded. */
+ * read could not send any more. Only the output that the lines themselves cause is bounded. */
 static bool wants_lines(struct program *p)
 {
     if (!output_is_full(&p->out)) {
@@ -122,7 +122,7 @@ static void take_lines(struct program *p)
     if (p->pending) {
         line = p->pending;
         p->pending = NULL;
-        if (!give_line(p, line, p->pending_size)) {
+        if (!pass_line(p, line, p->pending_size)) {
             return;
         }
     }
@@ -131,7 +131,7 @@ static void take_lines(struct program *p)
     while (wants_lines(p) && (r = lines_next(&p->in, &line, &size)) != LINES_NONE) {
         if (r == LINES_TOO_LONG) {
             p->front.too_long(&p->front, line, size);
-        } else if (!give_line(p, line, size)) {
+        } else if (!pass_line(p, line, size)) {
             return;
         }
         p->said += output_size(&p->out) - before;
@@ -165,7 +165,7 @@ static bool take_items(struct program *p)
     return !output_is_full(&p->out);
 }
 
-/* A job in the background leaves what is typed to the job in the foreground. */
+/* A job in the background leaves the keyboard to the job in the foreground. */
 static bool is_in_background(const struct program *p)
 {
     pid_t foreground = p->stdin_is_terminal ? tcgetpgrp(p->in.fd) : -1;
@@ -218,7 +218,7 @@ static void wait(struct program *p, bool more)
 }
 
 /* One message may be as long as many pipes full: its reader gets on though we take no other meanwhile. */
-static void tell_progress(struct program *p)
+static void report_progress(struct program *p)
 {
     size_t left = output_size(&p->out);
     if (left < p->unwritten) {
@@ -233,7 +233,7 @@ static void run(struct program *p)
         bool more = take_items(p);
         take_lines(p);
         output_write(&p->out);
-        tell_progress(p);
+        report_progress(p);
         if (p->out.error && !p->quitting) {
             quit(p); /* nobody reads what we say */
         }
@@ -388,7 +388,7 @@ static void ignore_signals(void)
     signal(SIGTTOU, SIG_IGN);
 }
 
-/* What was printed before there is a node. */
+/* The output before there is a node. */
 static int flush_stdout(int status)
 {
     if ((fflush(stdout) == 0 && !ferror(stdout)) || errno == EPIPE) {

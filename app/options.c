@@ -9,7 +9,7 @@
 #include "app/option.h"
 #include "app/text.h"
 
-#define BAD_MAX 384 /* what is wrong with one value */
+#define BAD_MAX 384 /* the fault of one value */
 
 void options_init(struct options *o)
 {
@@ -142,7 +142,7 @@ struct loading {
     bool found; /* the file */
 };
 
-/* Names a key in the notice while there is room; what has no room is counted. */
+/* Names a key in the notice while there is room; keys without room are counted. */
 static void note_passed_over(struct loading *l, const char *key)
 {
     char *notice = l->o->notice;
@@ -214,7 +214,7 @@ static int apply(struct options *o, const char *name, char *error, size_t error_
     return 0;
 }
 
-static int settle_home(struct options *o, char *error, size_t error_size)
+static int decide_home(struct options *o, char *error, size_t error_size)
 {
     const char *home = getenv("HOME");
     bool known = home && *home != '\0';
@@ -225,9 +225,9 @@ static int settle_home(struct options *o, char *error, size_t error_size)
     return apply(o, "home", error, error_size);
 }
 
-static int settle_config_path(struct options *o, char *error, size_t error_size)
+static int decide_config_path(struct options *o, char *error, size_t error_size)
 {
-    if (settle_home(o, error, error_size) != 0 ||
+    if (decide_home(o, error, error_size) != 0 ||
         path_in_home(o, "kith.conf", o->config_path, error, error_size) != 0) {
         return -1;
     }
@@ -258,7 +258,7 @@ int options_load(struct options *o, char *error, size_t error_size)
 {
     struct loading l = {.o = o};
     o->notice[0] = '\0';
-    if (settle_config_path(o, error, error_size) != 0 || read_config(o, &l, error, error_size) != 0) {
+    if (decide_config_path(o, error, error_size) != 0 || read_config(o, &l, error, error_size) != 0) {
         return -1;
     }
     o->has_config_file = l.found;
@@ -272,7 +272,7 @@ int options_load(struct options *o, char *error, size_t error_size)
 /* --- laying settings over defaults --- */
 
 /* A custom network's name decides the network, unless a setting of more weight names a network. */
-static int settle_network(struct options *o, char *error, size_t error_size)
+static int decide_network(struct options *o, char *error, size_t error_size)
 {
     char *const *network = o->given[option_index(option_find("network"))];
     char *const *custom = o->given[option_index(option_find("customnet"))];
@@ -316,7 +316,7 @@ static int find_network(struct options *o, char *error, size_t error_size)
     return 0;
 }
 
-static int settle_versions(struct options *o, char *error, size_t error_size)
+static int decide_versions(struct options *o, char *error, size_t error_size)
 {
     const struct protocol *p = o->config.protocol;
     struct node_terms *t = &o->config.terms;
@@ -383,19 +383,19 @@ static void name_peers_file(const struct config *c, char *name, size_t name_size
     snprintf(name + n, name_size - n, ".json");
 }
 
-/* `path` holds what was given. */
-static int settle_given_path(const struct options *o, const char *given, char path[CONFIG_PATH_MAX],
+/* `path` holds the given path already; one within the home is completed. */
+static int decide_given_path(const struct options *o, const char *given, char path[CONFIG_PATH_MAX],
                              char *error, size_t error_size)
 {
     bool is_whole = given[0] == '/' || given[0] == '\0';
     return is_whole ? 0 : path_in_home(o, given, path, error, error_size);
 }
 
-static int settle_peers_file(struct options *o, char *error, size_t error_size)
+static int decide_peers_file(struct options *o, char *error, size_t error_size)
 {
     const char *given = setting(o, option_find("peersFile"));
     if (given) {
-        return settle_given_path(o, given, o->config.peers_file, error, error_size);
+        return decide_given_path(o, given, o->config.peers_file, error, error_size);
     }
     char name[CONFIG_PATH_MAX];
     name_peers_file(&o->config, name, sizeof name);
@@ -403,7 +403,7 @@ static int settle_peers_file(struct options *o, char *error, size_t error_size)
 }
 
 /* "identity-<protocol>.key" beside the peers file. */
-static int settle_identity_file(struct options *o, char *error, size_t error_size)
+static int decide_identity_file(struct options *o, char *error, size_t error_size)
 {
     const struct config *c = &o->config;
     const char *given = setting(o, option_find("identityFile"));
@@ -414,7 +414,7 @@ static int settle_identity_file(struct options *o, char *error, size_t error_siz
                                              c->protocol->name);
     }
     if (given) {
-        return settle_given_path(o, given, o->identity_file, error, error_size);
+        return decide_given_path(o, given, o->identity_file, error, error_size);
     }
     const char *slash = strrchr(c->peers_file, '/');
     int length = (int)(slash ? (size_t)(slash - c->peers_file) : strlen(o->home));
@@ -428,7 +428,7 @@ static int settle_identity_file(struct options *o, char *error, size_t error_siz
 }
 
 /* docs/protocols/factom.md: a node id of 32 bits, as custom networks have theirs. */
-static void settle_node_id(struct config *c)
+static void decide_node_id(struct config *c)
 {
     if (c->node_name[0] != '\0') {
         uint8_t hash[crypto_hash_sha256_BYTES];
@@ -547,7 +547,7 @@ static int apply_all(struct options *o, char *error, size_t error_size)
 {
     for (size_t i = 0; option_at(i); i++) {
         const struct setting *op = option_at(i);
-        /* The lists of addresses add up, and the network was settled together with its name. */
+        /* The lists of addresses add up, and the network was decided together with its name. */
         bool apart = op->type == SETTING_ADDRESSES || op == option_find("network");
         if (!apart && apply_one(o, op, error, error_size) != 0) {
             return -1;
@@ -575,14 +575,14 @@ int options_finish(struct options *o, char *error, size_t error_size)
         return -1;
     }
     option_defaults(o, o->config.protocol);
-    if (copy_own_defaults(o, error, error_size) != 0 || settle_config_path(o, error, error_size) != 0 ||
-        settle_network(o, error, error_size) != 0 || find_network(o, error, error_size) != 0 ||
-        apply_all(o, error, error_size) != 0 || settle_versions(o, error, error_size) != 0 ||
-        check_orders(o, error, error_size) != 0 || settle_peers_file(o, error, error_size) != 0 ||
-        settle_identity_file(o, error, error_size) != 0) {
+    if (copy_own_defaults(o, error, error_size) != 0 || decide_config_path(o, error, error_size) != 0 ||
+        decide_network(o, error, error_size) != 0 || find_network(o, error, error_size) != 0 ||
+        apply_all(o, error, error_size) != 0 || decide_versions(o, error, error_size) != 0 ||
+        check_orders(o, error, error_size) != 0 || decide_peers_file(o, error, error_size) != 0 ||
+        decide_identity_file(o, error, error_size) != 0) {
         return -1;
     }
-    settle_node_id(&o->config);
+    decide_node_id(&o->config);
     return 0;
 }
 

@@ -164,7 +164,7 @@ bool output_has_no_reader(const struct output *o)
 }
 
 /* Main's text becomes the thread's block, and the block that is written main's next text. */
-static void give(struct output *o)
+static void pass_text(struct output *o)
 {
     struct output_thread *t = o->thread;
     char *block = t->block;
@@ -194,7 +194,7 @@ void output_write(struct output *o)
         o->error = t->error;
     }
     if (is_idle(t) && !o->error && o->size > 0) {
-        give(o);
+        pass_text(o);
     }
     t->known = atomic_load_explicit(&t->written, memory_order_relaxed);
 }

@@ -15,8 +15,8 @@ struct address_list {
 
 /* Any thread; does not block. Reads "host:port host:port" or "host:port,ID@host:port" (any mix of spaces,
  * tabs and commas); an address that comes twice is kept once, with the last id that was given for it. 0; or
- * -1 with `bad` (NUL-terminated, at most bad_size) saying what is wrong: the entry that is no address, more
- * than SPECIAL_MAX of them, or no memory. On failure the list is empty. On success the caller frees it with
+ * -1 with the reason in `bad` (NUL-terminated, at most bad_size): an entry that is no address, more than
+ * SPECIAL_MAX of them, or no memory. On failure the list is empty. On success the caller frees it with
  * address_list_free. */
 int address_list_parse(struct address_list *list, const char *text, char *bad, size_t bad_size);
 

@@ -331,7 +331,7 @@ static bool label_is_number(const char *label, size_t length)
     return true;
 }
 
-/* "fe80::1%eth0". What its interface is called in numbers is looked up as a host name is, since the interface
+/* "fe80::1%eth0". The number of its interface is looked up as a host name is, since the interface
  * may come later. */
 static bool is_scoped(const char *host)
 {

@@ -162,7 +162,8 @@ static bool make_room_in_ip(struct book *b, const struct ip *ip)
     return true;
 }
 
-/* Heard of again: one dial more, not a whole run of them, because others go on sharing what is long dead. */
+/* Heard of again: one dial more, not a whole run of them, because others go on sharing endpoints that are
+ * long dead. */
 static void learn_again(struct book *b, struct book_entry *e, enum endpoint_source source)
 {
     bool revived = book_entry_is_given_up(b, e);

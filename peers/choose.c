@@ -107,7 +107,7 @@ static void spread_over_groups(const struct book_choice *choice, struct candidat
 }
 
 /* Copies the first ones out and frees the candidates. */
-static size_t take(struct candidate *candidates, size_t n, struct endpoint *out, size_t most)
+static size_t take_first(struct candidate *candidates, size_t n, struct endpoint *out, size_t most)
 {
     size_t taken = n < most ? n : most;
     for (size_t i = 0; i < taken; i++) {
@@ -139,7 +139,7 @@ size_t book_candidates(const struct book *b, const struct book_choice *choice, s
         }
     }
     spread_over_groups(choice, candidates, n);
-    return take(candidates, n, out, most);
+    return take_first(candidates, n, out, most);
 }
 
 int64_t book_next_candidate(const struct book *b, int64_t now_ms)
@@ -182,5 +182,5 @@ size_t book_shareable(const struct book *b, const struct book_choice *choice, in
         }
     }
     qsort(candidates, n, sizeof *candidates, compare_ties);
-    return take(candidates, n, out, most);
+    return take_first(candidates, n, out, most);
 }

@@ -203,8 +203,8 @@ enum peers_file_result peers_file_read(const char *path, const char *network, ui
 
 /* --- at the start of a node --- */
 
-/* Appends what was said about the second file to what was said about the first. */
-static void say_too(struct peers_file_start *start, const char *more)
+/* Appends the message on the second file to that on the first. */
+static void append_message(struct peers_file_start *start, const char *more)
 {
     size_t used = strlen(start->message);
     snprintf(start->message + used, sizeof start->message - used, "%s%s",
@@ -216,7 +216,7 @@ static void refuse(struct peers_file_start *start, const char *why)
     char *write_path = start->write_path;
     start->result = PEERS_FILE_UNREADABLE;
     start->write_path = NULL;
-    say_too(start, why);
+    append_message(start, why);
     book_snapshot_free(start->snapshot);
     start->snapshot = NULL;
     free(write_path);
@@ -252,7 +252,7 @@ static void prefer_own(struct peers_file_start *start, char *own_path, const cha
     } else if (own == PEERS_FILE_CORRUPT) {
         start->result = own;
     }
-    say_too(start, message);
+    append_message(start, message);
 }
 
 void peers_file_start(struct peers_file_start *start, const char *path, const char *network,

@@ -83,7 +83,7 @@ static bool make_room_for_score(struct book *b, int64_t now_ms)
 }
 
 /* The row of that IP as it is now; made if there is none. */
-static struct book_score *settled(struct book *b, const struct ip *ip, int64_t now_ms)
+static struct book_score *score_row(struct book *b, const struct ip *ip, int64_t now_ms)
 {
     struct book_score *s = table_find(&b->scores, ip);
     if (s) {
@@ -104,7 +104,7 @@ void book_merit(struct book *b, const struct ip *ip, int32_t merit, int64_t now_
     if (merit == 0 || book_is_banned(b, ip, now_ms)) {
         return;
     }
-    struct book_score *s = settled(b, ip, now_ms);
+    struct book_score *s = score_row(b, ip, now_ms);
     if (!s) {
         return;
     }
@@ -127,7 +127,7 @@ void book_ban(struct book *b, const struct ip *ip, int64_t until_ms, int64_t now
     if (until_ms <= now_ms) {
         return;
     }
-    struct book_score *s = settled(b, ip, now_ms);
+    struct book_score *s = score_row(b, ip, now_ms);
     if (!s) {
         return;
     }

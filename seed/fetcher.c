@@ -33,8 +33,8 @@ struct seed_fetcher {
     int64_t retry_at;  /* on the clock of clock_ms; WORKER_NEVER: only when asked */
 };
 
-/* What the two sources gave. */
-struct harvest {
+/* The endpoints of the two sources. */
+struct fetched {
     struct seed_result url;
     struct seed_result dns;
     bool failed;
@@ -76,7 +76,7 @@ static void look_up_seeds(struct seed_fetcher *f, struct seed_result *result)
     }
 }
 
-static void gather(struct seed_fetcher *f, struct harvest *h)
+static void gather(struct seed_fetcher *f, struct fetched *h)
 {
     bool url_failed = f->url && seed_fetch(f->url, &f->terms, &h->url) < 0;
     if (f->n_dns > 0) {
@@ -86,7 +86,7 @@ static void gather(struct seed_fetcher *f, struct harvest *h)
     h->failed = h->dns.n == 0 && (f->url ? url_failed : f->n_dns > 0);
 }
 
-static void tell_errors(const struct harvest *h, char *out, size_t size)
+static void write_errors(const struct fetched *h, char *out, size_t size)
 {
     const char *url = h->url.error;
     const char *dns = h->dns.error;
@@ -103,7 +103,7 @@ static void put_endpoints(struct seed_report *report, const struct seed_result *
 }
 
 /* NULL if memory is short. */
-static struct seed_report *make_report(const struct harvest *h)
+static struct seed_report *make_report(const struct fetched *h)
 {
     struct seed_report *report =
         calloc(1, sizeof *report + (h->url.n + h->dns.n) * sizeof report->endpoints[0]);
@@ -114,7 +114,7 @@ static struct seed_report *make_report(const struct harvest *h)
     put_endpoints(report, &h->dns);
     report->bad_lines = h->url.bad_lines;
     report->unresolved = h->url.unresolved + h->dns.unresolved;
-    tell_errors(h, report->error, sizeof report->error);
+    write_errors(h, report->error, sizeof report->error);
     return report;
 }
 
@@ -134,7 +134,7 @@ static int64_t plan_retry(struct seed_fetcher *f)
     return wait;
 }
 
-static void settle(struct seed_fetcher *f, const struct harvest *h)
+static void report_fetch(struct seed_fetcher *f, const struct fetched *h)
 {
     struct seed_report *report = make_report(h);
     /* This report answers the asks that came during the fetch: so they are taken away before it goes out. */
@@ -155,14 +155,14 @@ static void settle(struct seed_fetcher *f, const struct harvest *h)
     f->found(f->context, report);
 }
 
-static void run(void *self)
+static void fetch_when_asked(void *self)
 {
     struct seed_fetcher *f = self;
     while (wait_for_work(f)) {
-        struct harvest h = {0};
+        struct fetched h = {0};
         gather(f, &h);
         if (!worker_stopped(&f->worker)) {
-            settle(f, &h);
+            report_fetch(f, &h);
         }
         seed_result_free(&h.url);
         seed_result_free(&h.dns);
@@ -238,7 +238,7 @@ struct seed_fetcher *seed_fetcher_start(const struct seed_fetcher_terms *terms)
     struct seed_fetcher *f = new_fetcher(terms);
     /* worker_start blocks SIGPIPE too, which libcurl leaves to us (CURLOPT_NOSIGNAL): else a server that
      * hangs up within a TLS record could end the process. */
-    if (f && worker_start(&f->worker, "kith-seed", 0, run, f) != 0) {
+    if (f && worker_start(&f->worker, "kith-seed", 0, fetch_when_asked, f) != 0) {
         free_fetcher(f);
         return NULL;
     }

@@ -44,18 +44,18 @@ static size_t before_comment(const char *text, size_t size)
     return n;
 }
 
-static void tell(const struct parse *p, const char *why)
+static void report_line(const struct parse *p, const char *why)
 {
     if (p->bad) {
         p->bad(p->context, p->line, why);
     }
 }
 
-static void tell_bad(const struct parse *p, const char *text, size_t size)
+static void report_bad_line(const struct parse *p, const char *text, size_t size)
 {
     char shown[UTF8_SHOWN_MAX], why[WHY_MAX];
     snprintf(why, sizeof why, "\"%s\" is not host:port", utf8_shown(text, size, shown));
-    tell(p, why);
+    report_line(p, why);
 }
 
 /* Room grows with the entries that are really there: a list is not believed to be long before it is. */
@@ -79,14 +79,14 @@ static enum line_result read_line(struct parse *p, const char *text, size_t size
     }
     struct address a;
     if (!address_parse(&a, text, size)) {
-        tell_bad(p, text, size);
+        report_bad_line(p, text, size);
         return LINE_READ;
     }
     if (p->list->n == SEED_LIST_MAX_ENTRIES) {
         char why[WHY_MAX];
         snprintf(why, sizeof why, "more than %d entries: this one and the lines after it are left",
                  SEED_LIST_MAX_ENTRIES);
-        tell(p, why);
+        report_line(p, why);
         return LINE_FULL;
     }
     return append(p, &a) ? LINE_READ : LINE_NO_MEMORY;

@@ -71,7 +71,7 @@ static void finish(struct lookup *l, size_t i)
     l->waiting--;
 }
 
-static int take(struct lookup *l, size_t i)
+static int add_answer(struct lookup *l, size_t i)
 {
     struct endpoint found[RESOLVE_MOST];
     char why[128];
@@ -100,7 +100,7 @@ static int wait_all(struct lookup *l)
             continue;
         }
         for (size_t i = 0; i < l->n; i++) {
-            if (l->jobs[i] && l->fds[i].revents && take(l, i) < 0) {
+            if (l->jobs[i] && l->fds[i].revents && add_answer(l, i) < 0) {
                 return -1;
             }
         }
