@@ -41,6 +41,7 @@ struct world {
     char posted_text[MOST][8];
     size_t n_posted, n_asked;                 /* asked: what the service itself has posted */
     struct peer_ref full;                     /* posting to it says wait */
+    size_t full_room;                         /* after that many */
     struct peer_ref waiting, waited_for;      /* the last that the core told of */
     struct peer_ref told_full;                /* the last peer of which the core said so */
     bool is_full[MOST];                       /* by the index of the peer's slot */
@@ -134,8 +135,9 @@ static inline enum outlet_result w_post(void *world, struct moment at, struct pe
     struct world *w = world;
 
     (void)at;
-    if (peer_ref_equal(to, w->full))
+    if (peer_ref_equal(to, w->full) && w->full_room == 0)
         return OUTLET_WAIT;
+    w->full_room -= peer_ref_equal(to, w->full);
     if (m->kind == w->config.protocol->kinds[0].kind) {
         assert_true(w->n_posted < MOST);
         snprintf(w->posted_text[w->n_posted], sizeof w->posted_text[0], "%.*s", (int)m->parcel->size,

@@ -115,6 +115,29 @@ static void a_message_to_one_peer_waits_for_that_peer_alone(void **state)
     world_free(w);
 }
 
+static void what_waits_for_one_peer_stays_in_order_while_room_comes_bit_by_bit(void **state)
+{
+    static const char *const texts[] = {"one", "two", "three", "four"};
+    struct world *w = world_new();
+    (void)state;
+    world_open(w);
+    struct peer_ref a = incoming(w, 1);
+    w->full = a;
+    for (size_t i = 0; i < 4; i++) {
+        say(w, SCOPE_PEER, a, texts[i], 0);
+    }
+    w->n_posted = 0;
+    for (size_t i = 0; i < 4; i++) {
+        w->full_room = 1;
+        controller_retry(w->core, now(w));
+        assert_int_equal(w->n_posted, i + 1);
+        assert_string_equal(w->posted_text[i], texts[i]);
+    }
+    assert_int_equal(w->told_full.generation, 0);
+    assert_false(controller_waits(w->core));
+    world_free(w);
+}
+
 /* It is sent by one of its two connections, and the application may know the other. */
 static void a_peer_is_full_by_either_connection(void **state)
 {
@@ -1263,6 +1286,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         promise_test("F29", scopes_reach_whom_they_say),
         cmocka_unit_test(a_message_is_not_sent_back),
+        promise_test("F29 F32", what_waits_for_one_peer_stays_in_order_while_room_comes_bit_by_bit),
         promise_test("F32", a_full_mailbox_waits_without_keeping_others),
         cmocka_unit_test(a_message_to_one_peer_waits_for_that_peer_alone),
         cmocka_unit_test(a_peer_is_full_by_either_connection),

@@ -703,6 +703,26 @@ static void an_exclusive_node_fetches_no_list(void **state)
     world_free(w);
 }
 
+/* There may be thousands of addresses, and each would fail in the same way. */
+static void dials_that_fail_here_are_not_in_haste(void **state)
+{
+    struct world *w = world_new();
+    size_t looks = 0;
+    (void)state;
+    w->config.log_level = LOG_LEVEL_DEBUG;
+    w->dial_fails = true;
+    world_open(w);
+    seed_ports(w, "10.1.0.1:8110", 1000);
+    for (int i = 0; i < 200; i++) {
+        seed(w, "10.2.0.1:8110"); /* a reason to look */
+        size_t lines = w->n_lines;
+        pass(w, 50);
+        looks += w->n_lines > lines; /* each look tries one address or more, of which lines tell */
+    }
+    assert_in_range(looks, 5, 21); /* in ten seconds: one in half a second at most, the first at once */
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -714,6 +734,7 @@ int main(void)
         promise_test("F17", special_peers_come_on_top_of_the_dialed),
         cmocka_unit_test(a_special_peer_is_not_dialed_as_an_ordinary_one),
         cmocka_unit_test(a_host_name_is_special_where_it_leads),
+        cmocka_unit_test(dials_that_fail_here_are_not_in_haste),
         cmocka_unit_test(oneself_is_dialed_once),
         cmocka_unit_test(an_ordinary_peer_is_given_up_after_five_failures),
         cmocka_unit_test(hearsay_that_was_wrong_is_no_failure),
