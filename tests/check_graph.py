@@ -17,8 +17,6 @@ from check_rules import ARROWS, INCLUDE, PUBLIC_HEADER, without_comments
 # Circles that may stand, each with its reason.
 KNOWN = {
     "the controller's thread": {"node/actor", "node/actor_front", "node/actor_links", "node/actor_world"},
-    "gob's reader and its table of types, as types are described in gob": {"protocol/factom/gob_read",
-                                                                           "protocol/factom/gob_types"},
 }
 
 

@@ -10,7 +10,7 @@ static enum end_reason fault(const struct ddrp_session *s)
     return s->stage == STAGE_OPEN ? END_BAD_INPUT : END_HANDSHAKE;
 }
 
-static bool check_time(struct ddrp_session *s, const struct ddrp_arrival *a, struct session_event *ev)
+static bool check_time(struct ddrp_session *s, const struct ddrp_received *a, struct session_event *ev)
 {
     int64_t off_ms = (int64_t)a->envelope.timestamp * 1000 - s->terms.wall_ms(s->terms.context);
     int64_t most_ms = s->revision->window_s * 1000;
@@ -21,7 +21,7 @@ static bool check_time(struct ddrp_session *s, const struct ddrp_arrival *a, str
     return true;
 }
 
-static bool check_kind(struct ddrp_session *s, const struct ddrp_arrival *a, struct session_event *ev)
+static bool check_kind(struct ddrp_session *s, const struct ddrp_received *a, struct session_event *ev)
 {
     if (a->kind == DDRP_KINDS) {
         if (s->revision->ignores_unknown) {
@@ -39,7 +39,7 @@ static bool check_kind(struct ddrp_session *s, const struct ddrp_arrival *a, str
 }
 
 /* Kinds that the service is given unread have any body. */
-static bool is_body(const struct ddrp_revision *r, struct ddrp_arrival *a)
+static bool is_body(const struct ddrp_revision *r, struct ddrp_received *a)
 {
     struct ddrp_reader in = ddrp_reader(r, a->envelope.message);
     switch (a->kind) {
@@ -66,7 +66,7 @@ static bool is_body(const struct ddrp_revision *r, struct ddrp_arrival *a)
     return true;
 }
 
-static bool check_body(struct ddrp_session *s, struct ddrp_arrival *a, struct session_event *ev)
+static bool check_body(struct ddrp_session *s, struct ddrp_received *a, struct session_event *ev)
 {
     if (!is_body(s->revision, a)) {
         ddrp_end(s, ev, fault(s), "message of type %" PRIu32 " can't be read", a->envelope.type);
@@ -76,7 +76,7 @@ static bool check_body(struct ddrp_session *s, struct ddrp_arrival *a, struct se
 }
 
 /* Whose signature it must be: a Hello names its signer; before it, nobody is known. */
-static const uint8_t *signer(const struct ddrp_session *s, const struct ddrp_arrival *a)
+static const uint8_t *signer(const struct ddrp_session *s, const struct ddrp_received *a)
 {
     if (s->stage != STAGE_HELLO) {
         return s->peer_public_key;
@@ -84,7 +84,7 @@ static const uint8_t *signer(const struct ddrp_session *s, const struct ddrp_arr
     return a->kind == DDRP_HELLO ? a->hello.public_key : NULL;
 }
 
-static bool check_signature(struct ddrp_session *s, int64_t now_ms, const struct ddrp_arrival *a,
+static bool check_signature(struct ddrp_session *s, int64_t now_ms, const struct ddrp_received *a,
                             struct session_event *ev)
 {
     uint8_t digest[DDRP_DIGEST_BYTES];
@@ -108,8 +108,8 @@ static bool check_signature(struct ddrp_session *s, int64_t now_ms, const struct
     return false;
 }
 
-bool ddrp_check_arrival(struct ddrp_session *s, int64_t now_ms, struct ddrp_arrival *a,
-                        struct session_event *ev)
+bool ddrp_check_received(struct ddrp_session *s, int64_t now_ms, struct ddrp_received *a,
+                         struct session_event *ev)
 {
     bool passed = true;
     for (const enum ddrp_check *check = s->revision->checks; passed && *check != CHECK_END; check++) {

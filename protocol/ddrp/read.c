@@ -36,7 +36,7 @@ static void give(struct ddrp_session *s, enum ddrp_kind kind, struct parcel *par
     ev->message.parcel = parcel;
 }
 
-static void receive(struct ddrp_session *s, const struct ddrp_arrival *a, struct session_event *ev)
+static void receive(struct ddrp_session *s, const struct ddrp_received *a, struct session_event *ev)
 {
     switch (a->kind) {
     case DDRP_PING:
@@ -68,15 +68,15 @@ static void receive(struct ddrp_session *s, const struct ddrp_arrival *a, struct
     }
 }
 
-static void act(struct ddrp_session *s, int64_t now_ms, const struct ddrp_arrival *a,
+static void act(struct ddrp_session *s, int64_t now_ms, const struct ddrp_received *a,
                 struct session_event *ev, struct buffer *out)
 {
     switch (s->stage) {
     case STAGE_HELLO:
-        ddrp_meet(s, &a->hello, ev, out);
+        ddrp_on_hello(s, &a->hello, ev, out);
         break;
     case STAGE_ACK:
-        ddrp_acknowledged(s, now_ms, a->nonce, ev);
+        ddrp_on_hello_ack(s, now_ms, a->nonce, ev);
         break;
     case STAGE_OPEN:
         receive(s, a, ev);
@@ -90,7 +90,7 @@ static void act(struct ddrp_session *s, int64_t now_ms, const struct ddrp_arriva
 static size_t read_envelope(struct ddrp_session *s, int64_t now_ms, struct bytes in, struct session_event *ev,
                             struct buffer *out)
 {
-    struct ddrp_arrival a = {.kind = DDRP_KINDS};
+    struct ddrp_received a = {.kind = DDRP_KINDS};
     enum end_reason fault = s->stage == STAGE_OPEN ? END_BAD_INPUT : END_HANDSHAKE;
     uint64_t most = longest(s, in);
     switch (ddrp_envelope_read(s->revision, in, most, &a.envelope)) {
@@ -109,7 +109,7 @@ static size_t read_envelope(struct ddrp_session *s, int64_t now_ms, struct bytes
     if (s->stage != STAGE_OPEN) {
         s->handshake_used += a.envelope.size;
     }
-    if (ddrp_check_arrival(s, now_ms, &a, ev)) {
+    if (ddrp_check_received(s, now_ms, &a, ev)) {
         act(s, now_ms, &a, ev, out);
     }
     return a.envelope.size;

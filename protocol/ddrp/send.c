@@ -1,8 +1,8 @@
 /* From messages to bytes. */
 #include "protocol/ddrp/session.h"
 
-bool ddrp_say(struct ddrp_session *s, enum ddrp_kind kind, struct bytes message, struct parcel *whole,
-              struct buffer *out)
+bool ddrp_send(struct ddrp_session *s, enum ddrp_kind kind, struct bytes message, struct parcel *whole,
+               struct buffer *out)
 {
     uint8_t head[DDRP_HEAD_MAX], digest[DDRP_DIGEST_BYTES], signature[DDRP_SIGNATURE_BYTES];
     size_t before = out->total;
@@ -24,7 +24,7 @@ bool ddrp_say(struct ddrp_session *s, enum ddrp_kind kind, struct bytes message,
     return true;
 }
 
-static bool say_share(struct ddrp_session *s, struct parcel *parcel, struct buffer *out)
+static bool send_share(struct ddrp_session *s, struct parcel *parcel, struct buffer *out)
 {
     struct known_peers peers = known_peers_of(parcel);
     struct buffer message = {0};
@@ -33,12 +33,12 @@ static bool say_share(struct ddrp_session *s, struct parcel *parcel, struct buff
     }
     ddrp_share_write(s->revision, &peers, &message);
     struct bytes bytes = {.data = message.data, .size = message.used};
-    bool said = !message.failed && ddrp_say(s, DDRP_PEER_RES, bytes, NULL, out);
+    bool said = !message.failed && ddrp_send(s, DDRP_PEER_RES, bytes, NULL, out);
     buffer_fini(&message);
     return said;
 }
 
-static bool say_payload(struct ddrp_session *s, uint32_t kind, struct parcel *parcel, struct buffer *out)
+static bool send_payload(struct ddrp_session *s, uint32_t kind, struct parcel *parcel, struct buffer *out)
 {
     struct bytes message = {.size = 0};
     if (parcel != NULL) {
@@ -48,7 +48,7 @@ static bool say_payload(struct ddrp_session *s, uint32_t kind, struct parcel *pa
         s->revision->types[kind] < 0) {
         return false;
     }
-    return ddrp_say(s, (enum ddrp_kind)kind, message, parcel, out);
+    return ddrp_send(s, (enum ddrp_kind)kind, message, parcel, out);
 }
 
 int ddrp_session_write(void *session, int64_t now_ms, const struct message *m, struct buffer *out)
@@ -60,9 +60,9 @@ int ddrp_session_write(void *session, int64_t now_ms, const struct message *m, s
         return -1;
     }
     if (m->kind <= DDRP_UPDATE_REQ || (m->kind == DDRP_PEER_REQ && m->parcel == NULL)) {
-        said = say_payload(s, m->kind, m->parcel, out);
+        said = send_payload(s, m->kind, m->parcel, out);
     } else if (m->kind == DDRP_PEER_RES && m->parcel != NULL) {
-        said = say_share(s, m->parcel, out);
+        said = send_share(s, m->parcel, out);
     }
     return said ? 0 : -1;
 }
@@ -71,5 +71,5 @@ void ddrp_session_alive(void *session, int64_t now_ms, struct buffer *out)
 {
     struct ddrp_session *s = session;
     liveness_pinged(&s->liveness, now_ms);
-    ddrp_say(s, DDRP_PING, (struct bytes){.size = 0}, NULL, out);
+    ddrp_send(s, DDRP_PING, (struct bytes){.size = 0}, NULL, out);
 }

@@ -40,7 +40,7 @@ static int ddrp_session_open(void *session, const struct session_terms *terms, i
         return -1;
     }
     draw_nonce(s);
-    if (terms->direction == DIRECTION_OUTGOING && !ddrp_say_hello(s, nobody, out)) {
+    if (terms->direction == DIRECTION_OUTGOING && !ddrp_send_hello(s, nobody, out)) {
         ddrp_session_close(s);
         return -1;
     }
@@ -79,7 +79,7 @@ static int64_t ddrp_session_deadline(const void *session)
 
 static void ping(struct ddrp_session *s, struct session_event *ev, struct buffer *out)
 {
-    if (buffer_left(out) < PING_BACKLOG && !ddrp_say(s, DDRP_PING, (struct bytes){.size = 0}, NULL, out)) {
+    if (buffer_left(out) < PING_BACKLOG && !ddrp_send(s, DDRP_PING, (struct bytes){.size = 0}, NULL, out)) {
         ddrp_end(s, ev, END_RESOURCES, "no memory for a ping");
     }
 }

@@ -30,7 +30,7 @@ struct ddrp_session {
 };
 
 /* An envelope of the peer's, and, once CHECK_HELLO or CHECK_BODY is through, what its message says. */
-struct ddrp_arrival {
+struct ddrp_received {
     struct ddrp_envelope envelope;
     enum ddrp_kind kind; /* DDRP_KINDS: unknown */
     union {
@@ -46,23 +46,23 @@ __attribute__((format(printf, 4, 5))) void ddrp_end(struct ddrp_session *s, stru
 
 /* check.c: true if the arrival is valid, and to be acted upon. Else it was ignored, or *ev ends the
  * session. */
-bool ddrp_check_arrival(struct ddrp_session *s, int64_t now_ms, struct ddrp_arrival *a,
-                        struct session_event *ev);
+bool ddrp_check_received(struct ddrp_session *s, int64_t now_ms, struct ddrp_received *a,
+                         struct session_event *ev);
 
-/* meet.c: our Hello; false if memory is short. The peer's Hello and HelloAck have come: answers, fills
- * *ev. */
-bool ddrp_say_hello(struct ddrp_session *s, const uint8_t *remote_nonce, struct buffer *out);
-void ddrp_meet(struct ddrp_session *s, const struct ddrp_hello *h, struct session_event *ev,
-               struct buffer *out);
-void ddrp_acknowledged(struct ddrp_session *s, int64_t now_ms, const uint8_t *nonce,
+/* handshake_reply.c: our Hello; false if memory is short. The peer's Hello and HelloAck have come: answers,
+ * fills *ev. */
+bool ddrp_send_hello(struct ddrp_session *s, const uint8_t *remote_nonce, struct buffer *out);
+void ddrp_on_hello(struct ddrp_session *s, const struct ddrp_hello *h, struct session_event *ev,
+                   struct buffer *out);
+void ddrp_on_hello_ack(struct ddrp_session *s, int64_t now_ms, const uint8_t *nonce,
                        struct session_event *ev);
 
 /* send.c: appends one envelope around `message`, which `whole` holds as well where it is not NULL. False,
  * with nothing appended, if memory is short. */
-bool ddrp_say(struct ddrp_session *s, enum ddrp_kind kind, struct bytes message, struct parcel *whole,
-              struct buffer *out);
+bool ddrp_send(struct ddrp_session *s, enum ddrp_kind kind, struct bytes message, struct parcel *whole,
+               struct buffer *out);
 
-/* Functions of struct session_ops: read.c, meet.c, send.c. */
+/* Functions of struct session_ops: read.c, handshake_reply.c, send.c. */
 size_t ddrp_session_read(void *s, int64_t now_ms, struct bytes in, struct session_event *ev,
                          struct buffer *out);
 void ddrp_session_consent(void *s, int64_t now_ms, struct session_event *ev, struct buffer *out);

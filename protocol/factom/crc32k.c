@@ -18,7 +18,7 @@ static uint32_t eight(uint32_t crc, const uint8_t *at)
     return next;
 }
 
-uint32_t crc32k(const void *bytes, size_t n)
+uint32_t factom_crc32k(const void *bytes, size_t n)
 {
     const uint8_t *at = bytes;
     uint32_t crc = UINT32_MAX;

@@ -6,6 +6,6 @@
 #include <stdint.h>
 
 /* Any thread. */
-uint32_t crc32k(const void *bytes, size_t n);
+uint32_t factom_crc32k(const void *bytes, size_t n);
 
 #endif

@@ -1,7 +1,7 @@
 /* How a session ends. */
 #include "protocol/factom/session.h"
 
-void session_end(struct session *s, struct session_event *ev, enum end_reason reason, const char *format, ...)
+void factom_end(struct session *s, struct session_event *ev, enum end_reason reason, const char *format, ...)
 {
     s->stage = STAGE_OVER;
     va_list arguments;

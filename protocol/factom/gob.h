@@ -12,32 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "protocol/protocol.h"
-
-/* --- primitives --- */
-
-/* Where reading has come to. A failure is sticky: from then on everything reads as 0 or empty, so that a
- * reader checks once, at its end. */
-struct gob_cursor {
-    const uint8_t *at, *end; /* of the message at hand */
-    const uint8_t *start;    /* of the first message of the value */
-    const uint8_t *come;     /* end of all bytes that have come */
-    uint64_t most;           /* bytes that the value's messages may have together */
-    bool failed;
-    size_t missing; /* not 0: it failed only because so many bytes more must come */
-};
-
-static inline size_t gob_left(const struct gob_cursor *c)
-{
-    return (size_t)(c->end - c->at);
-}
-
-void gob_fail(struct gob_cursor *c);
-uint64_t gob_uint(struct gob_cursor *c);
-int64_t gob_int(struct gob_cursor *c);
-
-/* A string or byte slice, as a view into the cursor's bytes. */
-struct bytes gob_bytes(struct gob_cursor *c);
+#include "protocol/buffer.h"
+#include "protocol/factom/gob_cursor.h"
 
 /* --- frames --- */
 
@@ -59,8 +35,8 @@ struct gob_frame {
 
 /* Looks at the first message of `in`. A length above `most`, or for a definition above `most_definition`, is
  * bad as soon as it can be read, whether or not the bytes have come. */
-enum gob_frame_result gob_frame(struct bytes in, uint64_t most, uint64_t most_definition,
-                                struct gob_frame *frame);
+enum gob_frame_result factom_gob_frame(struct bytes in, uint64_t most, uint64_t most_definition,
+                                       struct gob_frame *frame);
 
 /* --- types --- */
 
@@ -107,18 +83,18 @@ struct gob_types {
     const char *const *names; /* of the fields that are wanted; up to a NULL */
 };
 
-void gob_types_init(struct gob_types *t, const struct gob_limits *limits, const char *const *names);
-void gob_types_fini(struct gob_types *t); /* idempotent */
+void factom_gob_types_init(struct gob_types *t, const struct gob_limits *limits, const char *const *names);
+void factom_gob_types_fini(struct gob_types *t); /* idempotent */
 
 /* Reads the definition of type `id`. False if it is not one, the id is taken, a limit is met or memory is
  * short. */
-bool gob_define(struct gob_types *t, int32_t id, struct gob_cursor *c);
+bool factom_gob_define(struct gob_types *t, int32_t id, struct gob_cursor *c);
 
 /* Takes back all definitions but the first n. */
-void gob_types_cut(struct gob_types *t, size_t n);
+void factom_gob_types_cut(struct gob_types *t, size_t n);
 
 /* NULL for an id that the stream has not defined. */
-const struct gob_type *gob_find(const struct gob_types *t, int32_t id);
+const struct gob_type *factom_gob_find(const struct gob_types *t, int32_t id);
 
 /* --- values --- */
 
@@ -133,18 +109,18 @@ struct gob_walk {
 
 /* Starts on a value of type `id`; `depth` is 0 for a message's own value. The cursor fails where that is no
  * struct. */
-struct gob_walk gob_walk(struct gob_types *t, struct gob_cursor *c, int32_t id, uint32_t depth);
+struct gob_walk factom_gob_walk(struct gob_types *t, struct gob_cursor *c, int32_t id, uint32_t depth);
 
 /* The next field that the value holds; NULL at its end or where the cursor has failed. The caller then reads
  * the field's value by one of the functions below. */
-const struct gob_field *gob_next(struct gob_walk *w);
+const struct gob_field *factom_gob_next(struct gob_walk *w);
 
 /* The value of the field that gob_next gave. The cursor fails where it is of another type or above `most`. */
-uint64_t gob_field_uint(struct gob_walk *w, const struct gob_field *f, uint64_t most);
-struct bytes gob_field_string(struct gob_walk *w, const struct gob_field *f);
-struct bytes gob_field_bytes(struct gob_walk *w, const struct gob_field *f);
-struct gob_walk gob_field_struct(struct gob_walk *w, const struct gob_field *f);
-void gob_field_skip(struct gob_walk *w, const struct gob_field *f);
+uint64_t factom_gob_field_uint(struct gob_walk *w, const struct gob_field *f, uint64_t most);
+struct bytes factom_gob_field_string(struct gob_walk *w, const struct gob_field *f);
+struct bytes factom_gob_field_bytes(struct gob_walk *w, const struct gob_field *f);
+struct gob_walk factom_gob_field_struct(struct gob_walk *w, const struct gob_field *f);
+void factom_gob_field_skip(struct gob_walk *w, const struct gob_field *f);
 
 /* --- writing --- */
 
@@ -158,9 +134,9 @@ struct gob_writer {
     bool failed;
 };
 
-void gob_put_uint(struct gob_writer *w, uint64_t value);
-void gob_put_int(struct gob_writer *w, int64_t value);
-void gob_put_bytes(struct gob_writer *w, const void *bytes, size_t n);
+void factom_gob_put_uint(struct gob_writer *w, uint64_t value);
+void factom_gob_put_int(struct gob_writer *w, int64_t value);
+void factom_gob_put_bytes(struct gob_writer *w, const void *bytes, size_t n);
 
 /* The fields of a struct in their order. A zero value is not written: it makes the next field's step longer.
  */
@@ -169,10 +145,10 @@ struct gob_struct_writer {
     uint32_t step; /* from the last field that was written to the next */
 };
 
-void gob_put_field_uint(struct gob_struct_writer *s, uint64_t value);
-void gob_put_field_string(struct gob_struct_writer *s, const char *text);
-void gob_put_field_step(struct gob_struct_writer *s); /* the caller writes the value */
-void gob_put_end(struct gob_writer *w);
+void factom_gob_put_field_uint(struct gob_struct_writer *s, uint64_t value);
+void factom_gob_put_field_string(struct gob_struct_writer *s, const char *text);
+void factom_gob_put_field_step(struct gob_struct_writer *s); /* the caller writes the value */
+void factom_gob_put_end(struct gob_writer *w);
 
 struct gob_field_definition {
     const char *name;
@@ -180,14 +156,14 @@ struct gob_field_definition {
 };
 
 /* Appends the message that defines struct type `id`; `fields` end with a NULL name. */
-void gob_write_definition(struct buffer *out, int32_t id, const char *name,
-                          const struct gob_field_definition *fields);
+void factom_gob_write_definition(struct buffer *out, int32_t id, const char *name,
+                                 const struct gob_field_definition *fields);
 
 /* A message's length and what w holds, in one piece that is w's; `more` bytes of the message are to follow.
  * Empty if something did not fit. */
-struct bytes gob_head(struct gob_writer *w, size_t more);
+struct bytes factom_gob_head(struct gob_writer *w, size_t more);
 
 /* Appends a message that w holds whole. */
-void gob_write_message(struct buffer *out, struct gob_writer *w);
+void factom_gob_write_message(struct buffer *out, struct gob_writer *w);
 
 #endif

@@ -5,12 +5,12 @@
 
 #include "protocol/factom/gob.h"
 
-void gob_types_init(struct gob_types *t, const struct gob_limits *limits, const char *const *names)
+void factom_gob_types_init(struct gob_types *t, const struct gob_limits *limits, const char *const *names)
 {
     *t = (struct gob_types){.limits = *limits, .names = names};
 }
 
-void gob_types_fini(struct gob_types *t)
+void factom_gob_types_fini(struct gob_types *t)
 {
     for (size_t i = 0; i < t->n; i++) {
         free(t->list[i]);
@@ -35,7 +35,7 @@ static size_t place_of(const struct gob_types *t, int32_t id)
     return low;
 }
 
-const struct gob_type *gob_find(const struct gob_types *t, int32_t id)
+const struct gob_type *factom_gob_find(const struct gob_types *t, int32_t id)
 {
     size_t i = place_of(t, id);
     return i < t->n && t->list[i]->id == id ? t->list[i] : NULL;
@@ -60,7 +60,7 @@ static bool insert(struct gob_types *t, struct gob_type *type)
     return true;
 }
 
-void gob_types_cut(struct gob_types *t, size_t n)
+void factom_gob_types_cut(struct gob_types *t, size_t n)
 {
     size_t kept = 0;
     for (size_t i = 0; i < t->n; i++) {
@@ -76,13 +76,13 @@ void gob_types_cut(struct gob_types *t, size_t n)
 /* Steps to the next field of a struct whose shape Go fixes. False at its end. */
 static bool next_field(struct gob_cursor *c, uint64_t *field)
 {
-    uint64_t delta = gob_uint(c);
+    uint64_t delta = factom_gob_uint(c);
     if (delta == 0 || c->failed) {
         return false;
     }
     /* UINT64_MAX stands for "before the first", so that the sum comes round to delta - 1. */
     if (*field != UINT64_MAX && delta > UINT64_MAX - 1 - *field) {
-        gob_fail(c);
+        factom_gob_fail(c);
         return false;
     }
     *field += delta;
@@ -93,9 +93,9 @@ static bool next_field(struct gob_cursor *c, uint64_t *field)
 
 static int32_t read_id(struct gob_cursor *c)
 {
-    int64_t id = gob_int(c);
+    int64_t id = factom_gob_int(c);
     if (id < 1 || id > INT32_MAX) {
-        gob_fail(c);
+        factom_gob_fail(c);
         return 0;
     }
     return (int32_t)id;
@@ -107,11 +107,11 @@ static void skip_common(struct gob_cursor *c)
     uint64_t field = BEFORE_FIRST;
     while (next_field(c, &field)) {
         if (field == 0) {
-            gob_bytes(c);
+            factom_gob_bytes(c);
         } else if (field == 1) {
-            gob_int(c);
+            factom_gob_int(c);
         } else {
-            gob_fail(c);
+            factom_gob_fail(c);
         }
     }
 }
@@ -133,17 +133,17 @@ static struct gob_field read_struct_field(const struct gob_types *t, struct gob_
     uint64_t field = BEFORE_FIRST;
     while (next_field(c, &field)) {
         if (field == 0) {
-            struct bytes name = gob_bytes(c);
+            struct bytes name = factom_gob_bytes(c);
             named = name.size > 0;
             f.name = named ? name_of(t, name) : GOB_OTHER;
         } else if (field == 1) {
             f.type = read_id(c);
         } else {
-            gob_fail(c);
+            factom_gob_fail(c);
         }
     }
     if (!named || f.type == 0) {
-        gob_fail(c);
+        factom_gob_fail(c);
     }
     return f;
 }
@@ -156,14 +156,14 @@ static struct gob_field read_struct_field(const struct gob_types *t, struct gob_
 static struct gob_type *read_struct_fields(const struct gob_types *t, struct gob_cursor *c,
                                            struct gob_type *type)
 {
-    uint64_t n = gob_uint(c);
-    if (n > gob_left(c) / FIELD_BYTES_MIN) {
-        gob_fail(c);
+    uint64_t n = factom_gob_uint(c);
+    if (n > factom_gob_left(c) / FIELD_BYTES_MIN) {
+        factom_gob_fail(c);
         return type;
     }
     struct gob_type *grown = realloc(type, sizeof *type + (size_t)n * sizeof type->fields[0]);
     if (grown == NULL) {
-        gob_fail(c);
+        factom_gob_fail(c);
         return type;
     }
     for (grown->n_fields = 0; grown->n_fields < n && !c->failed; grown->n_fields++) {
@@ -197,11 +197,11 @@ static struct gob_type *read_form(const struct gob_types *t, struct gob_cursor *
         } else if ((form == WIRE_MAP && field == 2) || (form <= WIRE_SLICE && field == 1)) {
             type->element = read_id(c);
         } else if (form == WIRE_ARRAY && field == 2) {
-            int64_t length = gob_int(c);
+            int64_t length = factom_gob_int(c);
             type->length = length < 0 ? 0 : (uint64_t)length;
             c->failed = c->failed || length < 0;
         } else {
-            gob_fail(c);
+            factom_gob_fail(c);
         }
     }
     return type;
@@ -248,7 +248,7 @@ static struct gob_type *read_definition(const struct gob_types *t, struct gob_cu
     bool seen = false;
     while (next_field(c, &field)) {
         if (seen || field > WIRE_TEXT_MARSHALER) {
-            gob_fail(c);
+            factom_gob_fail(c);
             break;
         }
         seen = true;
@@ -262,14 +262,14 @@ static struct gob_type *read_definition(const struct gob_types *t, struct gob_cu
     return type;
 }
 
-bool gob_define(struct gob_types *t, int32_t id, struct gob_cursor *c)
+bool factom_gob_define(struct gob_types *t, int32_t id, struct gob_cursor *c)
 {
-    if (id < GOB_FIRST_ID || t->n >= t->limits.types || gob_find(t, id) != NULL) {
-        gob_fail(c);
+    if (id < GOB_FIRST_ID || t->n >= t->limits.types || factom_gob_find(t, id) != NULL) {
+        factom_gob_fail(c);
         return false;
     }
     struct gob_cursor limited = *c;
-    if (gob_left(c) > t->limits.definition) {
+    if (factom_gob_left(c) > t->limits.definition) {
         limited.end = limited.at + t->limits.definition;
     }
     struct gob_type *type = read_definition(t, &limited);
@@ -281,6 +281,6 @@ bool gob_define(struct gob_types *t, int32_t id, struct gob_cursor *c)
         }
         free(type);
     }
-    gob_fail(c);
+    factom_gob_fail(c);
     return false;
 }

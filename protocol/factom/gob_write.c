@@ -18,7 +18,7 @@ static size_t encode_uint(uint8_t *to, uint64_t value)
     return 1 + n;
 }
 
-void gob_put_uint(struct gob_writer *w, uint64_t value)
+void factom_gob_put_uint(struct gob_writer *w, uint64_t value)
 {
     if (sizeof w->data - w->used < GOB_UINT_MAX) {
         w->failed = true;
@@ -29,15 +29,15 @@ void gob_put_uint(struct gob_writer *w, uint64_t value)
     }
 }
 
-void gob_put_int(struct gob_writer *w, int64_t value)
+void factom_gob_put_int(struct gob_writer *w, int64_t value)
 {
     uint64_t bits = (uint64_t)value << 1;
-    gob_put_uint(w, value < 0 ? ~bits : bits);
+    factom_gob_put_uint(w, value < 0 ? ~bits : bits);
 }
 
-void gob_put_bytes(struct gob_writer *w, const void *bytes, size_t n)
+void factom_gob_put_bytes(struct gob_writer *w, const void *bytes, size_t n)
 {
-    gob_put_uint(w, n);
+    factom_gob_put_uint(w, n);
     if (w->failed || n > sizeof w->data - w->used) {
         w->failed = true;
         return;
@@ -46,74 +46,74 @@ void gob_put_bytes(struct gob_writer *w, const void *bytes, size_t n)
     w->used += n;
 }
 
-void gob_put_field_step(struct gob_struct_writer *s)
+void factom_gob_put_field_step(struct gob_struct_writer *s)
 {
-    gob_put_uint(s->w, s->step + 1);
+    factom_gob_put_uint(s->w, s->step + 1);
     s->step = 0;
 }
 
-void gob_put_field_uint(struct gob_struct_writer *s, uint64_t value)
+void factom_gob_put_field_uint(struct gob_struct_writer *s, uint64_t value)
 {
     if (value == 0) {
         s->step++;
         return;
     }
-    gob_put_field_step(s);
-    gob_put_uint(s->w, value);
+    factom_gob_put_field_step(s);
+    factom_gob_put_uint(s->w, value);
 }
 
-void gob_put_field_string(struct gob_struct_writer *s, const char *text)
+void factom_gob_put_field_string(struct gob_struct_writer *s, const char *text)
 {
     if (text[0] == '\0') {
         s->step++;
         return;
     }
-    gob_put_field_step(s);
-    gob_put_bytes(s->w, text, strlen(text));
+    factom_gob_put_field_step(s);
+    factom_gob_put_bytes(s->w, text, strlen(text));
 }
 
-void gob_put_end(struct gob_writer *w)
+void factom_gob_put_end(struct gob_writer *w)
 {
-    gob_put_uint(w, 0);
+    factom_gob_put_uint(w, 0);
 }
 
 /* A name and a type id: how both a definition and each of its fields begin. */
 static void put_name_and_id(struct gob_writer *w, const char *name, int32_t id)
 {
     struct gob_struct_writer s = {.w = w};
-    gob_put_field_string(&s, name);
-    gob_put_field_step(&s);
-    gob_put_int(w, id);
-    gob_put_end(w);
+    factom_gob_put_field_string(&s, name);
+    factom_gob_put_field_step(&s);
+    factom_gob_put_int(w, id);
+    factom_gob_put_end(w);
 }
 
 #define WIRE_STRUCT 2 /* the field of Go's wireType that a struct's definition is in */
 
-void gob_write_definition(struct buffer *out, int32_t id, const char *name,
-                          const struct gob_field_definition *fields)
+void factom_gob_write_definition(struct buffer *out, int32_t id, const char *name,
+                                 const struct gob_field_definition *fields)
 {
     struct gob_writer w = {.used = 0};
     size_t n = 0;
     while (fields[n].name != NULL) {
         n++;
     }
-    gob_put_int(&w, -(int64_t)id);
+    factom_gob_put_int(&w, -(int64_t)id);
     struct gob_struct_writer wire = {.w = &w, .step = WIRE_STRUCT};
-    gob_put_field_step(&wire);
+    factom_gob_put_field_step(&wire);
     struct gob_struct_writer type = {.w = &w};
-    gob_put_field_step(&type);
+    factom_gob_put_field_step(&type);
     put_name_and_id(&w, name, id);
-    gob_put_field_step(&type);
-    gob_put_uint(&w, n);
+    factom_gob_put_field_step(&type);
+    factom_gob_put_uint(&w, n);
     for (size_t i = 0; i < n; i++) {
         put_name_and_id(&w, fields[i].name, fields[i].type);
     }
-    gob_put_end(&w);
-    gob_put_end(&w);
-    gob_write_message(out, &w);
+    factom_gob_put_end(&w);
+    factom_gob_put_end(&w);
+    factom_gob_write_message(out, &w);
 }
 
-struct bytes gob_head(struct gob_writer *w, size_t more)
+struct bytes factom_gob_head(struct gob_writer *w, size_t more)
 {
     uint8_t length[GOB_UINT_MAX];
     size_t size = encode_uint(length, w->used + more);
@@ -122,9 +122,9 @@ struct bytes gob_head(struct gob_writer *w, size_t more)
     return (struct bytes){.data = begin, .size = w->failed ? 0 : size + w->used};
 }
 
-void gob_write_message(struct buffer *out, struct gob_writer *w)
+void factom_gob_write_message(struct buffer *out, struct gob_writer *w)
 {
-    struct bytes message = gob_head(w, 0);
+    struct bytes message = factom_gob_head(w, 0);
     buffer_add(out, message.data, message.size);
     out->failed |= w->failed;
 }

@@ -15,8 +15,8 @@ static void read_alternatives(struct handshake *h, struct bytes payload)
         return;
     }
     struct harvest harvest = {.to = h->alternatives, .most = ALTERNATIVES_MAX};
-    enum share_result result = share_json_read_v10(payload, &harvest);
-    handshake_set_alternatives(h, &harvest, result);
+    enum share_result result = factom_share_json_read_v10(payload, &harvest);
+    factom_handshake_set_alternatives(h, &harvest, result);
 }
 
 static void read_nonce(struct handshake *h, struct bytes payload)
@@ -29,12 +29,12 @@ static void read_nonce(struct handshake *h, struct bytes payload)
     }
 }
 
-const char *handshake_from_gob(struct handshake *h, const struct v9_parcel *p)
+const char *factom_handshake_from_gob(struct handshake *h, const struct v9_parcel *p)
 {
     *h = (struct handshake){
         .network = p->network, .version = p->version, .type = p->type, .node_id = p->node_id};
-    h->port = harvest_port(p->peer_port.data, p->peer_port.size);
-    if (!v9_is_intact(p)) {
+    h->port = factom_harvest_port(p->peer_port.data, p->peer_port.size);
+    if (!factom_v9_is_intact(p)) {
         return "handshake with a wrong length or checksum";
     }
     switch (p->type) {
@@ -52,8 +52,8 @@ const char *handshake_from_gob(struct handshake *h, const struct v9_parcel *p)
     }
 }
 
-enum end_reason handshake_check(const struct handshake *h, const struct node_terms *node, bool is_gob,
-                                char *text, size_t size)
+enum end_reason factom_handshake_check(const struct handshake *h, const struct node_terms *node, bool is_gob,
+                                       char *text, size_t size)
 {
     if (h->network != node->network.id) {
         snprintf(text, size, "network %08" PRIx32 ", ours is %08" PRIx32, h->network, node->network.id);
@@ -83,7 +83,7 @@ enum end_reason handshake_check(const struct handshake *h, const struct node_ter
     return END_NONE;
 }
 
-void handshake_peer(const struct handshake *h, const struct endpoint *remote, struct peer_terms *peer)
+void factom_handshake_peer(const struct handshake *h, const struct endpoint *remote, struct peer_terms *peer)
 {
     char name[ENDPOINT_TEXT_MAX];
     peer->endpoint = (struct endpoint){.ip = remote->ip, .port = h->port};
@@ -94,7 +94,7 @@ void handshake_peer(const struct handshake *h, const struct endpoint *remote, st
 }
 
 static void write_gob(struct buffer *out, uint32_t version, enum parcel_type type,
-                      const struct node_terms *node, const struct load *load)
+                      const struct node_terms *node, const struct payload *payload)
 {
     struct v9_header header = {.network = node->network.id,
                                .version = (uint16_t)version,
@@ -102,35 +102,35 @@ static void write_gob(struct buffer *out, uint32_t version, enum parcel_type typ
                                .target = "",
                                .node_id = node->node_id,
                                .peer_port = node->listen_port};
-    v9_write_definitions(out);
-    v9_write(out, &header, load);
+    factom_v9_write_definitions(out);
+    factom_v9_write(out, &header, payload);
 }
 
-void handshake_write(struct buffer *out, uint32_t version, const struct node_terms *node)
+void factom_handshake_write(struct buffer *out, uint32_t version, const struct node_terms *node)
 {
     if (version >= 11) {
-        v11_write_handshake(out, TYPE_HANDSHAKE, node, NULL, 0);
+        factom_v11_write_handshake(out, TYPE_HANDSHAKE, node, NULL, 0);
         return;
     }
     uint64_t nonce = htole64(node->nonce);
-    struct load load = {.bytes = &nonce, .size = sizeof nonce};
-    write_gob(out, version, version == 9 ? TYPE_PEER_REQUEST : TYPE_HANDSHAKE, node, &load);
+    struct payload payload = {.bytes = &nonce, .size = sizeof nonce};
+    write_gob(out, version, version == 9 ? TYPE_PEER_REQUEST : TYPE_HANDSHAKE, node, &payload);
 }
 
-void handshake_write_reject(struct buffer *out, uint32_t version, const struct node_terms *node,
-                            const struct endpoint *alternatives, size_t n)
+void factom_handshake_write_reject(struct buffer *out, uint32_t version, const struct node_terms *node,
+                                   const struct endpoint *alternatives, size_t n)
 {
     if (version >= 11) {
-        v11_write_handshake(out, TYPE_REJECT, node, alternatives, n);
+        factom_v11_write_handshake(out, TYPE_REJECT, node, alternatives, n);
         return;
     }
     struct buffer list = {0};
-    share_json_write_v10(&list, alternatives, n);
-    struct load load = {.bytes = list.data, .size = list.used};
+    factom_share_json_write_v10(&list, alternatives, n);
+    struct payload payload = {.bytes = list.data, .size = list.used};
     if (list.failed) {
         out->failed = true;
     } else {
-        write_gob(out, version, TYPE_REJECT, node, &load);
+        write_gob(out, version, TYPE_REJECT, node, &payload);
     }
     buffer_fini(&list);
 }

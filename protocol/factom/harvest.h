@@ -18,10 +18,10 @@ struct harvest {
 };
 
 /* False if the two do not make an address. */
-bool harvest_add(struct harvest *h, const char *host, size_t host_length, const char *port,
-                 size_t port_length);
+bool factom_harvest_add(struct harvest *h, const char *host, size_t host_length, const char *port,
+                        size_t port_length);
 
 /* A port by itself, with the same rules as in an address; 0 if the text is none. */
-uint16_t harvest_port(const void *text, size_t size);
+uint16_t factom_harvest_port(const void *text, size_t size);
 
 #endif

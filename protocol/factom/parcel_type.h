@@ -26,43 +26,44 @@ enum parcel_type {
 #define FRAME_OVERHEAD 4096
 
 /* A payload about to be sent: bytes, and the parcel that they are where they are one's. */
-struct load {
+struct payload {
     const void *bytes;
     size_t size;
     struct parcel *parcel;
 };
 
-static inline struct load load_text(const char *text)
+static inline struct payload factom_payload_of_text(const char *text)
 {
-    return (struct load){.bytes = text, .size = strlen(text)};
+    return (struct payload){.bytes = text, .size = strlen(text)};
 }
 
-static inline struct load load_parcel(struct parcel *p)
+static inline struct payload factom_payload_of_parcel(struct parcel *p)
 {
-    return (struct load){.bytes = p->bytes, .size = p->size, .parcel = p};
+    return (struct payload){.bytes = p->bytes, .size = p->size, .parcel = p};
 }
 
 /* Appends a message: its head, which is not empty, the payload, and then a zero byte if that ends it. A short
  * one goes into the buffer in one piece. */
-static inline void load_add(struct buffer *out, struct bytes head, const struct load *load, bool ended)
+static inline void factom_payload_add(struct buffer *out, struct bytes head, const struct payload *payload,
+                                      bool ended)
 {
-    bool copied = !load->parcel || load->size < BUFFER_INLINE_MAX;
-    uint8_t *to = buffer_reserve(out, head.size + (copied ? load->size + ended : 0));
+    bool copied = !payload->parcel || payload->size < BUFFER_INLINE_MAX;
+    uint8_t *to = buffer_reserve(out, head.size + (copied ? payload->size + ended : 0));
     if (!to) {
         return;
     }
     memcpy(to, head.data, head.size);
     if (!copied) {
         buffer_commit(out, head.size);
-        buffer_add_parcel(out, load->parcel);
+        buffer_add_parcel(out, payload->parcel);
         buffer_add(out, "", ended);
         return;
     }
-    memcpy(to + head.size, load->bytes, load->size);
+    memcpy(to + head.size, payload->bytes, payload->size);
     if (ended) {
-        to[head.size + load->size] = 0;
+        to[head.size + payload->size] = 0;
     }
-    buffer_commit(out, head.size + load->size + ended);
+    buffer_commit(out, head.size + payload->size + ended);
 }
 
 #endif

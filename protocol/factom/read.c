@@ -53,8 +53,8 @@ static size_t consumed(struct session *s, size_t size)
 static void unreadable(struct session *s, const struct gob_frame *frame, struct session_event *ev)
 {
     if (frame->body.missing == 0) {
-        session_end(s, ev, fault_of(s), "%s can't be read",
-                    s->stage == STAGE_HANDSHAKE ? "handshake" : "parcel");
+        factom_end(s, ev, fault_of(s), "%s can't be read",
+                   s->stage == STAGE_HANDSHAKE ? "handshake" : "parcel");
     }
 }
 
@@ -63,26 +63,26 @@ static void gob_handshake(struct session *s, int64_t now_ms, struct gob_frame *f
 {
     struct v9_parcel p;
     struct handshake h;
-    if (!v9_read(&s->types, frame, &p)) {
+    if (!factom_v9_read(&s->types, frame, &p)) {
         unreadable(s, frame, ev);
         return;
     }
-    const char *fault = handshake_from_gob(&h, &p);
+    const char *fault = factom_handshake_from_gob(&h, &p);
     if (fault != NULL) {
-        session_end(s, ev, END_HANDSHAKE, "%s", fault);
+        factom_end(s, ev, END_HANDSHAKE, "%s", fault);
     } else {
-        session_meet(s, now_ms, &h, ev, out);
+        factom_on_handshake(s, now_ms, &h, ev, out);
     }
 }
 
 static bool v9_fault(struct session *s, const struct v9_parcel *p, struct session_event *ev)
 {
     if (p->network != s->terms.node->network.id) {
-        session_end(s, ev, END_BAD_INPUT, "parcel of network %08" PRIx32, p->network);
+        factom_end(s, ev, END_BAD_INPUT, "parcel of network %08" PRIx32, p->network);
     } else if (p->version != 9) {
-        session_end(s, ev, END_BAD_INPUT, "parcel of version %u", (unsigned)p->version);
-    } else if (!v9_is_intact(p)) {
-        session_end(s, ev, END_BAD_INPUT, "parcel with a wrong length or checksum");
+        factom_end(s, ev, END_BAD_INPUT, "parcel of version %u", (unsigned)p->version);
+    } else if (!factom_v9_is_intact(p)) {
+        factom_end(s, ev, END_BAD_INPUT, "parcel with a wrong length or checksum");
     } else {
         return false;
     }
@@ -93,31 +93,31 @@ static void v9_parcel(struct session *s, int64_t now_ms, struct gob_frame *frame
                       struct buffer *out)
 {
     struct v9_parcel p;
-    if (!v9_read(&s->types, frame, &p)) {
+    if (!factom_v9_read(&s->types, frame, &p)) {
         unreadable(s, frame, ev);
         return;
     }
     if (v9_fault(s, &p, ev)) {
         return;
     }
-    struct arrival a = {
+    struct decoded_parcel a = {
         .type = p.type,
         .payload = p.payload,
-        .has_part = true,
-        .part = {.name = p.app_hash, .no = p.part_no, .total = p.parts_total, .payload = p.payload}};
-    session_receive(s, now_ms, &a, ev, out);
+        .has_fragment = true,
+        .fragment = {.name = p.app_hash, .no = p.part_no, .total = p.parts_total, .payload = p.payload}};
+    factom_receive_parcel(s, now_ms, &a, ev, out);
 }
 
 static void v10_parcel(struct session *s, int64_t now_ms, struct gob_frame *frame, struct session_event *ev,
                        struct buffer *out)
 {
     struct v10_parcel p;
-    if (!v10_read(&s->types, frame, &p)) {
+    if (!factom_v10_read(&s->types, frame, &p)) {
         unreadable(s, frame, ev);
         return;
     }
-    struct arrival a = {.type = p.type, .payload = p.payload};
-    session_receive(s, now_ms, &a, ev, out);
+    struct decoded_parcel a = {.type = p.type, .payload = p.payload};
+    factom_receive_parcel(s, now_ms, &a, ev, out);
 }
 
 static void gob_value(struct session *s, int64_t now_ms, struct gob_frame *frame, struct session_event *ev,
@@ -134,8 +134,8 @@ static void gob_value(struct session *s, int64_t now_ms, struct gob_frame *frame
 
 static void gob_definition(struct session *s, struct gob_frame *frame, struct session_event *ev)
 {
-    if (!gob_define(&s->types, -frame->id, &frame->body) || gob_left(&frame->body) > 0) {
-        session_end(s, ev, fault_of(s), "type definition can't be read");
+    if (!factom_gob_define(&s->types, -frame->id, &frame->body) || factom_gob_left(&frame->body) > 0) {
+        factom_end(s, ev, fault_of(s), "type definition can't be read");
     }
 }
 
@@ -143,11 +143,11 @@ static size_t read_gob(struct session *s, int64_t now_ms, struct bytes in, struc
                        struct buffer *out)
 {
     struct gob_frame frame;
-    switch (gob_frame(in, frame_most(s), s->types.limits.definition, &frame)) {
+    switch (factom_gob_frame(in, frame_most(s), s->types.limits.definition, &frame)) {
     case GOB_MORE:
         return wait_for_more(s, now_ms, in.size);
     case GOB_BAD:
-        session_end(s, ev, fault_of(s), "message of a bad length or type");
+        factom_end(s, ev, fault_of(s), "message of a bad length or type");
         return 0;
     case GOB_WHOLE:
         break;
@@ -159,7 +159,7 @@ static size_t read_gob(struct session *s, int64_t now_ms, struct bytes in, struc
     }
     gob_value(s, now_ms, &frame, ev, out);
     if (frame.body.missing > 0) {
-        gob_types_cut(&s->types, defined);
+        factom_gob_types_cut(&s->types, defined);
         s->need = in.size + frame.body.missing;
         return wait_for_more(s, now_ms, in.size);
     }
@@ -173,19 +173,19 @@ static void protobuf_message(struct session *s, int64_t now_ms, struct bytes mes
 {
     if (s->stage == STAGE_HANDSHAKE) {
         struct handshake h;
-        const char *fault = v11_read_handshake(message, &h);
+        const char *fault = factom_v11_read_handshake(message, &h);
         if (fault != NULL) {
-            session_end(s, ev, END_HANDSHAKE, "%s", fault);
+            factom_end(s, ev, END_HANDSHAKE, "%s", fault);
         } else {
-            session_meet(s, now_ms, &h, ev, out);
+            factom_on_handshake(s, now_ms, &h, ev, out);
         }
         return;
     }
-    struct arrival a = {.type = 0};
-    if (v11_read_msg(message, &a.type, &a.payload)) {
-        session_receive(s, now_ms, &a, ev, out);
+    struct decoded_parcel a = {.type = 0};
+    if (factom_v11_read_msg(message, &a.type, &a.payload)) {
+        factom_receive_parcel(s, now_ms, &a, ev, out);
     } else {
-        session_end(s, ev, END_BAD_INPUT, "parcel can't be read");
+        factom_end(s, ev, END_BAD_INPUT, "parcel can't be read");
     }
 }
 
@@ -198,7 +198,7 @@ static size_t read_protobuf(struct session *s, int64_t now_ms, struct bytes in, 
     const uint8_t *b = in.data;
     uint64_t length = (uint64_t)b[0] << 24 | (uint64_t)b[1] << 16 | (uint64_t)b[2] << 8 | b[3];
     if (length > frame_most(s)) {
-        session_end(s, ev, fault_of(s), "message of %" PRIu64 " bytes", length);
+        factom_end(s, ev, fault_of(s), "message of %" PRIu64 " bytes", length);
         return 0;
     }
     if (length > in.size - V11_LENGTH_BYTES) {
@@ -225,8 +225,8 @@ static size_t choose_encoding(struct session *s, struct bytes in)
     return 0;
 }
 
-size_t session_read_bytes(struct session *s, int64_t now_ms, struct bytes in, struct session_event *ev,
-                          struct buffer *out)
+size_t factom_read_bytes(struct session *s, int64_t now_ms, struct bytes in, struct session_event *ev,
+                         struct buffer *out)
 {
     size_t taken = 0;
     if (in.size == 0 || in.size < s->need) {

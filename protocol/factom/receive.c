@@ -7,7 +7,7 @@
 
 static void no_memory(struct session *s, struct session_event *ev)
 {
-    session_end(s, ev, END_RESOURCES, "no memory for a parcel");
+    factom_end(s, ev, END_RESOURCES, "no memory for a parcel");
 }
 
 static void give(struct session_event *ev, uint32_t kind, struct parcel *parcel)
@@ -27,26 +27,27 @@ static void receive_message(struct session *s, struct bytes payload, struct sess
     }
 }
 
-static void receive_part(struct session *s, int64_t now_ms, const struct arrival *a, struct session_event *ev)
+static void receive_fragment(struct session *s, int64_t now_ms, const struct decoded_parcel *a,
+                             struct session_event *ev)
 {
     /* V10 and V11 have nowhere to put a part's number: what comes is the message. */
-    if (!a->has_part) {
+    if (!a->has_fragment) {
         receive_message(s, a->payload, ev);
         return;
     }
     struct parcel *whole;
-    switch (parts_add(&s->parts, now_ms, &a->part, &whole, &ev->dropped)) {
-    case PARTS_KEPT:
+    switch (factom_fragments_add(&s->fragments, now_ms, &a->fragment, &whole, &ev->dropped)) {
+    case FRAGMENTS_KEPT:
         ev->good = 1;
         break;
-    case PARTS_WHOLE:
+    case FRAGMENTS_WHOLE:
         give(ev, FACTOM_MESSAGE, whole);
         break;
-    case PARTS_INVALID:
-        session_end(s, ev, END_BAD_INPUT, "part %" PRIu32 " of %" PRIu32 " does not fit", a->part.no,
-                    a->part.total);
+    case FRAGMENTS_INVALID:
+        factom_end(s, ev, END_BAD_INPUT, "part %" PRIu32 " of %" PRIu32 " does not fit", a->fragment.no,
+                   a->fragment.total);
         break;
-    case PARTS_NO_MEMORY:
+    case FRAGMENTS_NO_MEMORY:
         no_memory(s, ev);
         break;
     }
@@ -55,7 +56,7 @@ static void receive_part(struct session *s, int64_t now_ms, const struct arrival
 static void receive_share(struct session *s, struct bytes payload, struct session_event *ev)
 {
     struct parcel *shared;
-    switch (share_read(s->version, s->terms.node->network.id, payload, &shared)) {
+    switch (factom_share_read(s->version, s->terms.node->network.id, payload, &shared)) {
     case SHARE_OK:
         give(ev, FACTOM_PEER_SHARE, shared);
         break;
@@ -70,8 +71,8 @@ static void receive_share(struct session *s, struct bytes payload, struct sessio
 
 static void receive_ping(struct session *s, struct session_event *ev, struct buffer *out)
 {
-    struct load pong = load_text("Pong");
-    if (session_send(s, TYPE_PONG, "", &pong, out)) {
+    struct payload pong = factom_payload_of_text("Pong");
+    if (factom_send_parcel(s, TYPE_PONG, "", &pong, out)) {
         ev->alive = true;
         ev->good = 1;
     } else {
@@ -87,11 +88,11 @@ static uint64_t longest(const struct session *s, uint32_t type)
     return is_payload ? l->parcel_bytes : l->control_bytes;
 }
 
-void session_receive(struct session *s, int64_t now_ms, const struct arrival *a, struct session_event *ev,
-                     struct buffer *out)
+void factom_receive_parcel(struct session *s, int64_t now_ms, const struct decoded_parcel *a,
+                           struct session_event *ev, struct buffer *out)
 {
     if (a->payload.size == 0 || a->payload.size > longest(s, a->type)) {
-        session_end(s, ev, END_BAD_INPUT, "payload of %zu bytes", a->payload.size);
+        factom_end(s, ev, END_BAD_INPUT, "payload of %zu bytes", a->payload.size);
         return;
     }
     liveness_heard(&s->liveness, now_ms);
@@ -117,11 +118,11 @@ void session_receive(struct session *s, int64_t now_ms, const struct arrival *a,
         receive_message(s, a->payload, ev);
         break;
     case TYPE_MESSAGE_PART:
-        receive_part(s, now_ms, a, ev);
+        receive_fragment(s, now_ms, a, ev);
         break;
     default:
         /* Handshakes and refusals come first or not at all: a later one contradicts what was agreed. */
-        session_end(s, ev, END_BAD_INPUT, "parcel of type %" PRIu32, a->type);
+        factom_end(s, ev, END_BAD_INPUT, "parcel of type %" PRIu32, a->type);
         break;
     }
 }

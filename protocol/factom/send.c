@@ -8,7 +8,7 @@
 #include "protocol/factom/v11.h"
 #include "protocol/factom/v9.h"
 
-static void send_v9(struct session *s, uint32_t type, const char *target, const struct load *load,
+static void send_v9(struct session *s, uint32_t type, const char *target, const struct payload *payload,
                     struct buffer *out)
 {
     struct v9_header header = {.network = s->terms.node->network.id,
@@ -18,44 +18,44 @@ static void send_v9(struct session *s, uint32_t type, const char *target, const 
                                .node_id = s->terms.node->node_id,
                                .peer_port = s->terms.node->listen_port};
     if (!s->v9_defined) {
-        v9_write_definitions(out);
+        factom_v9_write_definitions(out);
     }
-    v9_write(out, &header, load);
+    factom_v9_write(out, &header, payload);
     s->v9_defined = s->v9_defined || !out->failed;
 }
 
-static void send_v10(struct session *s, uint32_t type, const struct load *load, struct buffer *out)
+static void send_v10(struct session *s, uint32_t type, const struct payload *payload, struct buffer *out)
 {
     if (!s->v10_defined) {
-        v10_write_definitions(out);
+        factom_v10_write_definitions(out);
     }
-    v10_write(out, (enum parcel_type)type, load);
+    factom_v10_write(out, (enum parcel_type)type, payload);
     s->v10_defined = s->v10_defined || !out->failed;
 }
 
-static void send_v11(struct session *s, uint32_t type, const struct load *load, struct buffer *out)
+static void send_v11(struct session *s, uint32_t type, const struct payload *payload, struct buffer *out)
 {
     if (!s->magic_sent) {
         buffer_add(out, V11_MAGIC, strlen(V11_MAGIC));
     }
-    v11_write_msg(out, (enum parcel_type)type, load);
+    factom_v11_write_msg(out, (enum parcel_type)type, payload);
     s->magic_sent = s->magic_sent || !out->failed;
 }
 
-bool session_send(struct session *s, uint32_t type, const char *target, const struct load *load,
-                  struct buffer *out)
+bool factom_send_parcel(struct session *s, uint32_t type, const char *target, const struct payload *payload,
+                        struct buffer *out)
 {
-    if (load->size == 0 || load->size > s->terms.node->limits.parcel_bytes ||
-        load->size > FRAME_MAX - FRAME_OVERHEAD) {
+    if (payload->size == 0 || payload->size > s->terms.node->limits.parcel_bytes ||
+        payload->size > FRAME_MAX - FRAME_OVERHEAD) {
         return false;
     }
     size_t before = out->total;
     if (s->version == 9) {
-        send_v9(s, type, target, load, out);
+        send_v9(s, type, target, payload, out);
     } else if (s->version == 10) {
-        send_v10(s, type, load, out);
+        send_v10(s, type, payload, out);
     } else {
-        send_v11(s, type, load, out);
+        send_v11(s, type, payload, out);
     }
     if (out->failed) {
         buffer_cut(out, before);
@@ -94,11 +94,11 @@ static bool send_share(struct session *s, struct parcel *parcel, struct buffer *
     for (size_t i = 0; i < peers.n; i++) {
         endpoints[i] = peers.list[i].endpoint;
     }
-    share_write(s->version, s->terms.node->network.id, endpoints, peers.n, &text);
+    factom_share_write(s->version, s->terms.node->network.id, endpoints, peers.n, &text);
     free(endpoints);
     if (!text.failed) {
-        struct load load = {.bytes = text.data, .size = text.used};
-        sent = session_send(s, TYPE_PEER_RESPONSE, s->peer.hash, &load, out);
+        struct payload payload = {.bytes = text.data, .size = text.used};
+        sent = factom_send_parcel(s, TYPE_PEER_RESPONSE, s->peer.hash, &payload, out);
     }
     buffer_fini(&text);
     return sent;
@@ -114,13 +114,13 @@ int factom_session_write(void *session, int64_t now_ms, const struct message *m,
     }
     switch (m->kind) {
     case FACTOM_MESSAGE: {
-        struct load load = load_parcel(m->parcel);
-        sent = session_send(s, TYPE_MESSAGE, target_of(s, m->scope), &load, out);
+        struct payload payload = factom_payload_of_parcel(m->parcel);
+        sent = factom_send_parcel(s, TYPE_MESSAGE, target_of(s, m->scope), &payload, out);
         break;
     }
     case FACTOM_PEER_REQUEST: {
-        struct load load = load_text("Peer Request");
-        sent = session_send(s, TYPE_PEER_REQUEST, "", &load, out);
+        struct payload payload = factom_payload_of_text("Peer Request");
+        sent = factom_send_parcel(s, TYPE_PEER_REQUEST, "", &payload, out);
         break;
     }
     case FACTOM_PEER_SHARE:
@@ -135,7 +135,7 @@ int factom_session_write(void *session, int64_t now_ms, const struct message *m,
 /* A heartbeat: every node accepts it, and none answers it. */
 void factom_session_alive(void *session, int64_t now_ms, struct buffer *out)
 {
-    struct load heartbeat = load_text("H");
+    struct payload heartbeat = factom_payload_of_text("H");
     (void)now_ms;
-    session_send(session, TYPE_HEARTBEAT, "", &heartbeat, out);
+    factom_send_parcel(session, TYPE_HEARTBEAT, "", &heartbeat, out);
 }

@@ -26,10 +26,11 @@ static int factom_session_open(void *session, const struct session_terms *terms,
                           .version = terms->node->version,
                           .opened_ms = now_ms,
                           .liveness = {.ping_ms = t->ping, .silence_ms = t->silence}};
-    gob_types_init(&s->types, &gob, v9_names);
-    parts_init(&s->parts, own->assemble_bytes, terms->node->limits.parcel_bytes, own->assemble_ms);
+    factom_gob_types_init(&s->types, &gob, factom_v9_names);
+    factom_fragments_init(&s->fragments, own->assemble_bytes, terms->node->limits.parcel_bytes,
+                          own->assemble_ms);
     if (terms->direction == DIRECTION_OUTGOING) {
-        session_say_hello(s, s->version, out);
+        factom_send_hello(s, s->version, out);
     }
     return out->failed ? -1 : 0;
 }
@@ -49,7 +50,7 @@ static size_t factom_session_read(void *session, int64_t now_ms, struct bytes in
         ev->message.parcel = NULL;
         return 0;
     }
-    return session_read_bytes(s, now_ms, in, ev, out);
+    return factom_read_bytes(s, now_ms, in, ev, out);
 }
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -65,7 +66,7 @@ static int64_t factom_session_deadline(const void *session)
     case STAGE_HANDSHAKE:
         return s->opened_ms + t->handshake;
     case STAGE_OPEN:
-        return earlier(liveness_deadline(&s->liveness), parts_deadline(&s->parts));
+        return earlier(liveness_deadline(&s->liveness), factom_fragments_deadline(&s->fragments));
     case STAGE_OVER:
         break;
     }
@@ -74,9 +75,9 @@ static int64_t factom_session_deadline(const void *session)
 
 static void ping(struct session *s, struct session_event *ev, struct buffer *out)
 {
-    struct load text = load_text("Ping");
-    if (!session_send(s, TYPE_PING, "", &text, out)) {
-        session_end(s, ev, END_RESOURCES, "no memory for a ping");
+    struct payload text = factom_payload_of_text("Ping");
+    if (!factom_send_parcel(s, TYPE_PING, "", &text, out)) {
+        factom_end(s, ev, END_RESOURCES, "no memory for a ping");
     }
 }
 
@@ -87,15 +88,15 @@ static void factom_session_tick(void *session, int64_t now_ms, bool deaf, struct
     const struct timings *t = &s->terms.node->timings;
     nothing(ev);
     if (s->stage == STAGE_HANDSHAKE && now_ms - s->opened_ms >= t->handshake) {
-        session_end(s, ev, END_HANDSHAKE_TIMEOUT, "no handshake within %lld ms", (long long)t->handshake);
+        factom_end(s, ev, END_HANDSHAKE_TIMEOUT, "no handshake within %lld ms", (long long)t->handshake);
     }
     if (s->stage != STAGE_OPEN) {
         return;
     }
-    ev->dropped = parts_expire(&s->parts, now_ms);
+    ev->dropped = factom_fragments_expire(&s->fragments, now_ms);
     switch (liveness_tick(&s->liveness, now_ms, deaf)) {
     case LIVENESS_SILENT:
-        session_end(s, ev, END_SILENT, "nothing came for %" PRId64 " ms", now_ms - s->liveness.heard_ms);
+        factom_end(s, ev, END_SILENT, "nothing came for %" PRId64 " ms", now_ms - s->liveness.heard_ms);
         break;
     case LIVENESS_PING:
         ping(s, ev, out);
@@ -108,8 +109,8 @@ static void factom_session_tick(void *session, int64_t now_ms, bool deaf, struct
 static void factom_session_close(void *session)
 {
     struct session *s = session;
-    gob_types_fini(&s->types);
-    parts_fini(&s->parts);
+    factom_gob_types_fini(&s->types);
+    factom_fragments_fini(&s->fragments);
     s->stage = STAGE_OVER;
 }
 

@@ -2,9 +2,9 @@
 #ifndef KITH_PROTOCOL_FACTOM_SESSION_H
 #define KITH_PROTOCOL_FACTOM_SESSION_H
 
+#include "protocol/factom/fragments.h"
 #include "protocol/factom/gob.h"
 #include "protocol/factom/handshake.h"
-#include "protocol/factom/parts.h"
 #include "protocol/liveness.h"
 #include "protocol/protocol.h"
 
@@ -30,38 +30,38 @@ struct session {
     struct liveness liveness; /* from STAGE_OPEN on */
     size_t partial;           /* bytes of an unfinished message that counted as a sign of life */
     size_t need;              /* before so many bytes are there, reading again is of no use */
-    struct parts parts;
+    struct fragments fragments;
 };
 
 /* What a parcel says, whatever its version. */
-struct arrival {
+struct decoded_parcel {
     uint32_t type;
     struct bytes payload;
-    bool has_part; /* a part, as V9 has them */
-    struct part part;
+    bool has_fragment; /* fragment is set: V9 alone has them */
+    struct fragment fragment;
 };
 
 /* end.c: the session is over, and *ev says why. */
-__attribute__((format(printf, 4, 5))) void session_end(struct session *s, struct session_event *ev,
-                                                       enum end_reason reason, const char *format, ...);
+__attribute__((format(printf, 4, 5))) void factom_end(struct session *s, struct session_event *ev,
+                                                      enum end_reason reason, const char *format, ...);
 
-/* meet.c: the peer's handshake has come; answers it and fills *ev. */
-void session_meet(struct session *s, int64_t now_ms, const struct handshake *h, struct session_event *ev,
-                  struct buffer *out);
-void session_say_hello(struct session *s, uint32_t version, struct buffer *out);
+/* handshake_reply.c: the peer's handshake has come; answers it and fills *ev. */
+void factom_on_handshake(struct session *s, int64_t now_ms, const struct handshake *h,
+                         struct session_event *ev, struct buffer *out);
+void factom_send_hello(struct session *s, uint32_t version, struct buffer *out);
 
 /* read.c */
-size_t session_read_bytes(struct session *s, int64_t now_ms, struct bytes in, struct session_event *ev,
-                          struct buffer *out);
+size_t factom_read_bytes(struct session *s, int64_t now_ms, struct bytes in, struct session_event *ev,
+                         struct buffer *out);
 
 /* receive.c: one parcel has come. */
-void session_receive(struct session *s, int64_t now_ms, const struct arrival *a, struct session_event *ev,
-                     struct buffer *out);
+void factom_receive_parcel(struct session *s, int64_t now_ms, const struct decoded_parcel *a,
+                           struct session_event *ev, struct buffer *out);
 
 /* send.c: appends one parcel in the session's version. False, with nothing appended, if memory is short or
  * the payload is empty or too long. */
-bool session_send(struct session *s, uint32_t type, const char *target, const struct load *load,
-                  struct buffer *out);
+bool factom_send_parcel(struct session *s, uint32_t type, const char *target, const struct payload *payload,
+                        struct buffer *out);
 
 /* Functions of struct session_ops: send.c. */
 int factom_session_write(void *s, int64_t now_ms, const struct message *m, struct buffer *out);

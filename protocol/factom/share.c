@@ -13,11 +13,11 @@ static enum share_result read_into(uint32_t version, uint32_t network, struct by
 {
     switch (version) {
     case 9:
-        return share_json_read_v9(payload, network, h);
+        return factom_share_json_read_v9(payload, network, h);
     case 10:
-        return share_json_read_v10(payload, h);
+        return factom_share_json_read_v10(payload, h);
     default:
-        return v11_read_share(payload, h);
+        return factom_v11_read_share(payload, h);
     }
 }
 
@@ -31,7 +31,8 @@ static struct parcel *to_parcel(const struct harvest *h)
     return shared;
 }
 
-enum share_result share_read(uint32_t version, uint32_t network, struct bytes payload, struct parcel **shared)
+enum share_result factom_share_read(uint32_t version, uint32_t network, struct bytes payload,
+                                    struct parcel **shared)
 {
     *shared = NULL;
     if (payload.size > SHARE_BYTES_MAX) {
@@ -51,18 +52,18 @@ enum share_result share_read(uint32_t version, uint32_t network, struct bytes pa
     return result;
 }
 
-void share_write(uint32_t version, uint32_t network, const struct endpoint *endpoints, size_t n,
-                 struct buffer *out)
+void factom_share_write(uint32_t version, uint32_t network, const struct endpoint *endpoints, size_t n,
+                        struct buffer *out)
 {
     switch (version) {
     case 9:
-        share_json_write_v9(out, network, endpoints, n);
+        factom_share_json_write_v9(out, network, endpoints, n);
         break;
     case 10:
-        share_json_write_v10(out, endpoints, n);
+        factom_share_json_write_v10(out, endpoints, n);
         break;
     default:
-        v11_write_share(out, endpoints, n);
+        factom_v11_write_share(out, endpoints, n);
         break;
     }
 }

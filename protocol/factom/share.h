@@ -12,18 +12,19 @@
 enum share_result { SHARE_OK, SHARE_INVALID, SHARE_NO_MEMORY };
 
 /* Reads a payload of `version` into a known_peers parcel. V9's entries of other networks are skipped. */
-enum share_result share_read(uint32_t version, uint32_t network, struct bytes payload,
-                             struct parcel **shared);
+enum share_result factom_share_read(uint32_t version, uint32_t network, struct bytes payload,
+                                    struct parcel **shared);
 
 /* Appends the payload that lists those endpoints in `version`. V9 leaves IPv6 out: generation 1 would not
  * know what to do with it. */
-void share_write(uint32_t version, uint32_t network, const struct endpoint *endpoints, size_t n,
-                 struct buffer *out);
+void factom_share_write(uint32_t version, uint32_t network, const struct endpoint *endpoints, size_t n,
+                        struct buffer *out);
 
 /* The JSON array of V10, which is also that of alternatives, and the one of V9. */
-enum share_result share_json_read_v10(struct bytes text, struct harvest *h);
-enum share_result share_json_read_v9(struct bytes text, uint32_t network, struct harvest *h);
-void share_json_write_v10(struct buffer *out, const struct endpoint *endpoints, size_t n);
-void share_json_write_v9(struct buffer *out, uint32_t network, const struct endpoint *endpoints, size_t n);
+enum share_result factom_share_json_read_v10(struct bytes text, struct harvest *h);
+enum share_result factom_share_json_read_v9(struct bytes text, uint32_t network, struct harvest *h);
+void factom_share_json_write_v10(struct buffer *out, const struct endpoint *endpoints, size_t n);
+void factom_share_json_write_v9(struct buffer *out, uint32_t network, const struct endpoint *endpoints,
+                                size_t n);
 
 #endif

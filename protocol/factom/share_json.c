@@ -36,8 +36,8 @@ static bool add_entry(const json_t *entry, const char *host_key, const char *por
     const json_t *host = json_object_get(entry, host_key);
     const json_t *port = json_object_get(entry, port_key);
     return json_is_string(host) && json_is_string(port) &&
-           harvest_add(h, json_string_value(host), json_string_length(host), json_string_value(port),
-                       json_string_length(port));
+           factom_harvest_add(h, json_string_value(host), json_string_length(host), json_string_value(port),
+                              json_string_length(port));
 }
 
 static bool add_v10(const json_t *entry, uint32_t network, struct harvest *h)
@@ -76,12 +76,12 @@ static enum share_result read_array(struct bytes text, uint32_t network, struct 
     return valid ? SHARE_OK : SHARE_INVALID;
 }
 
-enum share_result share_json_read_v10(struct bytes text, struct harvest *h)
+enum share_result factom_share_json_read_v10(struct bytes text, struct harvest *h)
 {
     return read_array(text, 0, h, add_v10);
 }
 
-enum share_result share_json_read_v9(struct bytes text, uint32_t network, struct harvest *h)
+enum share_result factom_share_json_read_v9(struct bytes text, uint32_t network, struct harvest *h)
 {
     return read_array(text, network, h, add_v9);
 }
@@ -91,7 +91,7 @@ static void add_text(struct buffer *out, const char *text)
     buffer_add(out, text, strlen(text));
 }
 
-void share_json_write_v10(struct buffer *out, const struct endpoint *endpoints, size_t n)
+void factom_share_json_write_v10(struct buffer *out, const struct endpoint *endpoints, size_t n)
 {
     char ip[IP_TEXT_MAX];
     char entry[IP_TEXT_MAX + 32];
@@ -116,7 +116,8 @@ static unsigned long location(const struct ip *v4)
     return (unsigned long)b[0] << 24 | (unsigned long)b[1] << 16 | (unsigned long)b[2] << 8 | b[3];
 }
 
-void share_json_write_v9(struct buffer *out, uint32_t network, const struct endpoint *endpoints, size_t n)
+void factom_share_json_write_v9(struct buffer *out, uint32_t network, const struct endpoint *endpoints,
+                                size_t n)
 {
     char ip[IP_TEXT_MAX];
     char entry[sizeof ENTRY_V9 + 2 * IP_TEXT_MAX + 32];

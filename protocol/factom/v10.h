@@ -10,10 +10,10 @@ struct v10_parcel {
     struct bytes payload; /* points into the bytes that it was read from */
 };
 
-/* Reads the value in *frame, of a stream whose types know v9_names, like v9_read. */
-bool v10_read(struct gob_types *types, struct gob_frame *frame, struct v10_parcel *p);
+/* Reads the value in *frame, of a stream whose types know factom_v9_names, like v9_read. */
+bool factom_v10_read(struct gob_types *types, struct gob_frame *frame, struct v10_parcel *p);
 
-void v10_write_definitions(struct buffer *out);
-void v10_write(struct buffer *out, enum parcel_type type, const struct load *load);
+void factom_v10_write_definitions(struct buffer *out);
+void factom_v10_write(struct buffer *out, enum parcel_type type, const struct payload *payload);
 
 #endif

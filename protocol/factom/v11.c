@@ -13,15 +13,15 @@ static bool add_endpoints(struct harvest *h, FactomWire__Endpoint *const *list, 
         const FactomWire__Endpoint *e = list[i];
         /* protobuf-c leaves the pointer of an empty field NULL. */
         if (e->host.len == 0 || e->port.len == 0 ||
-            !harvest_add(h, (const char *)e->host.data, e->host.len, (const char *)e->port.data,
-                         e->port.len)) {
+            !factom_harvest_add(h, (const char *)e->host.data, e->host.len, (const char *)e->port.data,
+                                e->port.len)) {
             return false;
         }
     }
     return true;
 }
 
-const char *v11_read_handshake(struct bytes message, struct handshake *h)
+const char *factom_v11_read_handshake(struct bytes message, struct handshake *h)
 {
     FactomWire__Handshake *w = factom_wire__handshake__unpack(NULL, message.size, message.data);
     if (w == NULL) {
@@ -33,15 +33,15 @@ const char *v11_read_handshake(struct bytes message, struct handshake *h)
                             .node_id = w->node_id,
                             .has_nonce = w->type == TYPE_HANDSHAKE,
                             .nonce = w->loopback};
-    h->port = w->listen_port.len > 0 ? harvest_port(w->listen_port.data, w->listen_port.len) : 0;
+    h->port = w->listen_port.len > 0 ? factom_harvest_port(w->listen_port.data, w->listen_port.len) : 0;
     struct harvest harvest = {.to = h->alternatives, .most = ALTERNATIVES_MAX};
     bool good = add_endpoints(&harvest, w->alternatives, w->n_alternatives);
-    handshake_set_alternatives(h, &harvest, good ? SHARE_OK : SHARE_INVALID);
+    factom_handshake_set_alternatives(h, &harvest, good ? SHARE_OK : SHARE_INVALID);
     factom_wire__handshake__free_unpacked(w, NULL);
     return h->type == TYPE_HANDSHAKE || h->type == TYPE_REJECT ? NULL : "first message is no handshake";
 }
 
-enum share_result v11_read_share(struct bytes message, struct harvest *h)
+enum share_result factom_v11_read_share(struct bytes message, struct harvest *h)
 {
     FactomWire__Share *w = factom_wire__share__unpack(NULL, message.size, message.data);
     if (w == NULL) {
@@ -101,7 +101,7 @@ static bool read_value(struct bytes m, size_t *at, unsigned wire, uint64_t *numb
 
 enum { FIELD_TYPE = 1, FIELD_PAYLOAD = 2 };
 
-bool v11_read_msg(struct bytes m, uint32_t *type, struct bytes *payload)
+bool factom_v11_read_msg(struct bytes m, uint32_t *type, struct bytes *payload)
 {
     *type = 0;
     *payload = (struct bytes){.data = m.data};
@@ -132,7 +132,7 @@ static void encode_length(uint8_t to[V11_LENGTH_BYTES], size_t length)
     }
 }
 
-void v11_write_msg(struct buffer *out, enum parcel_type type, const struct load *load)
+void factom_v11_write_msg(struct buffer *out, enum parcel_type type, const struct payload *payload)
 {
     uint8_t head[V11_LENGTH_BYTES + 2 + 2 * VARINT_BYTES_MAX];
     size_t n = V11_LENGTH_BYTES;
@@ -141,9 +141,9 @@ void v11_write_msg(struct buffer *out, enum parcel_type type, const struct load 
         n += varint_write(head + n, type);
     }
     head[n++] = FIELD_PAYLOAD << 3 | WIRE_BYTES;
-    n += varint_write(head + n, load->size);
-    encode_length(head, n - V11_LENGTH_BYTES + load->size);
-    load_add(out, (struct bytes){.data = head, .size = n}, load, false);
+    n += varint_write(head + n, payload->size);
+    encode_length(head, n - V11_LENGTH_BYTES + payload->size);
+    factom_payload_add(out, (struct bytes){.data = head, .size = n}, payload, false);
 }
 
 /* --- what protobuf-c writes --- */
@@ -189,8 +189,8 @@ static size_t pack(struct packed *p, const struct endpoint *endpoints, size_t n)
     return n;
 }
 
-void v11_write_handshake(struct buffer *out, enum parcel_type type, const struct node_terms *node,
-                         const struct endpoint *alternatives, size_t n)
+void factom_v11_write_handshake(struct buffer *out, enum parcel_type type, const struct node_terms *node,
+                                const struct endpoint *alternatives, size_t n)
 {
     struct packed p;
     char port[8];
@@ -209,7 +209,7 @@ void v11_write_handshake(struct buffer *out, enum parcel_type type, const struct
 }
 
 /* A repeated field may come in pieces, so a long list is written a piece at a time. */
-void v11_write_share(struct buffer *out, const struct endpoint *endpoints, size_t n)
+void factom_v11_write_share(struct buffer *out, const struct endpoint *endpoints, size_t n)
 {
     struct packed p;
     for (size_t done = 0; done < n;) {

@@ -11,19 +11,19 @@
 #define V11_LENGTH_BYTES 4 /* the length before each message */
 
 /* Each reads one whole message, its length prefix not included. */
-const char *v11_read_handshake(struct bytes message,
-                               struct handshake *h); /* NULL, or what is wrong with it */
-enum share_result v11_read_share(struct bytes message, struct harvest *h);
+const char *factom_v11_read_handshake(struct bytes message,
+                                      struct handshake *h); /* NULL, or what is wrong with it */
+enum share_result factom_v11_read_share(struct bytes message, struct harvest *h);
 
 /* The payload is a view into the message: it is not copied, however long. False if protobuf-c would refuse
  * it. */
-bool v11_read_msg(struct bytes message, uint32_t *type, struct bytes *payload);
+bool factom_v11_read_msg(struct bytes message, uint32_t *type, struct bytes *payload);
 
 /* Each appends one message with its length prefix, but for the share, which is a payload. The handshake is
  * preceded by V11_MAGIC; its nonce is left out of a refusal. */
-void v11_write_handshake(struct buffer *out, enum parcel_type type, const struct node_terms *node,
-                         const struct endpoint *alternatives, size_t n);
-void v11_write_msg(struct buffer *out, enum parcel_type type, const struct load *load);
-void v11_write_share(struct buffer *out, const struct endpoint *endpoints, size_t n);
+void factom_v11_write_handshake(struct buffer *out, enum parcel_type type, const struct node_terms *node,
+                                const struct endpoint *alternatives, size_t n);
+void factom_v11_write_msg(struct buffer *out, enum parcel_type type, const struct payload *payload);
+void factom_v11_write_share(struct buffer *out, const struct endpoint *endpoints, size_t n);
 
 #endif

@@ -6,7 +6,7 @@
 #include "protocol/factom/parcel_type.h"
 
 /* The names of all fields that V9 and V10 read, for gob_types_init; their places are enum v9_name. */
-extern const char *const v9_names[];
+extern const char *const factom_v9_names[];
 
 enum v9_name {
     NAME_HEADER,
@@ -32,10 +32,10 @@ struct v9_parcel {
 };
 
 /* Reads the value in *frame; the frame's cursor tells afterwards why it failed, or where the value ended. */
-bool v9_read(struct gob_types *types, struct gob_frame *frame, struct v9_parcel *p);
+bool factom_v9_read(struct gob_types *types, struct gob_frame *frame, struct v9_parcel *p);
 
 /* True if length and checksum fit the payload, and there is one. */
-bool v9_is_intact(const struct v9_parcel *p);
+bool factom_v9_is_intact(const struct v9_parcel *p);
 
 /* A header about to be sent. */
 struct v9_header {
@@ -46,7 +46,7 @@ struct v9_header {
     uint16_t peer_port;
 };
 
-void v9_write_definitions(struct buffer *out);
-void v9_write(struct buffer *out, const struct v9_header *h, const struct load *load);
+void factom_v9_write_definitions(struct buffer *out);
+void factom_v9_write(struct buffer *out, const struct v9_header *h, const struct payload *payload);
 
 #endif

@@ -23,9 +23,9 @@ static uint32_t by_definition(const uint8_t *bytes, size_t n)
 static void test_known(void **state)
 {
     (void)state;
-    assert_int_equal(crc32k("123456789", 9), 0x2d3dd0ae);
-    assert_int_equal(crc32k("Ping", 4), 0x9e0f7d5e);
-    assert_int_equal(crc32k("", 0), 0);
+    assert_int_equal(factom_crc32k("123456789", 9), 0x2d3dd0ae);
+    assert_int_equal(factom_crc32k("Ping", 4), 0x9e0f7d5e);
+    assert_int_equal(factom_crc32k("", 0), 0);
 }
 
 /* Every byte value at every place of the word that is taken at once: all entries of the table. */
@@ -36,7 +36,7 @@ static void test_every_entry(void **state)
     for (size_t at = 0; at < sizeof bytes; at++) {
         for (unsigned value = 0; value < 256; value++) {
             bytes[at] = (uint8_t)value;
-            assert_int_equal(crc32k(bytes, sizeof bytes), by_definition(bytes, sizeof bytes));
+            assert_int_equal(factom_crc32k(bytes, sizeof bytes), by_definition(bytes, sizeof bytes));
         }
     }
 }
@@ -52,7 +52,7 @@ static void test_every_length_and_alignment(void **state)
     }
     for (size_t start = 0; start < 9; start++) {
         for (size_t n = 0; start + n <= sizeof bytes; n++) {
-            assert_int_equal(crc32k(bytes + start, n), by_definition(bytes + start, n));
+            assert_int_equal(factom_crc32k(bytes + start, n), by_definition(bytes + start, n));
         }
     }
 }

@@ -286,10 +286,10 @@ static void add_definition(struct buffer *b, int32_t id, int fields)
     static const char *const letters = "abcdefghijklmnopqrstuvwxyz";
     struct gob_writer w = {.used = 0};
     struct buffer body = {0};
-    gob_put_int(&w, -(int64_t)id);
-    gob_put_uint(&w, 3);
-    gob_put_uint(&w, 2); /* no common part */
-    gob_put_uint(&w, (uint64_t)fields);
+    factom_gob_put_int(&w, -(int64_t)id);
+    factom_gob_put_uint(&w, 3);
+    factom_gob_put_uint(&w, 2); /* no common part */
+    factom_gob_put_uint(&w, (uint64_t)fields);
     buffer_add(&body, w.data, w.used);
     for (int i = 0; i < fields; i++) {
         uint8_t field[] = {1, 1, (uint8_t)letters[i % 26], 1, 4, 0};
@@ -297,7 +297,7 @@ static void add_definition(struct buffer *b, int32_t id, int fields)
     }
     buffer_add(&body, "\0", 2);
     w = (struct gob_writer){.used = 0};
-    gob_put_uint(&w, body.used);
+    factom_gob_put_uint(&w, body.used);
     buffer_add(b, w.data, w.used);
     buffer_add(b, body.data, body.used);
     buffer_fini(&body);

@@ -286,9 +286,9 @@ static void write_case(struct buffer *b, const struct gob_case *c)
                           .target = "",
                           .node_id = 5,
                           .peer_port = c->port};
-    struct load load = {.bytes = c->payload, .size = c->payload_size};
-    v9_write_definitions(b);
-    v9_write(b, &h, &load);
+    struct payload load = {.bytes = c->payload, .size = c->payload_size};
+    factom_v9_write_definitions(b);
+    factom_v9_write(b, &h, &load);
 }
 
 static void expect_case(const struct gob_case *c, enum direction direction)
@@ -504,28 +504,28 @@ static void ready_v9(struct side *s)
 static void feed_part(struct side *s, uint32_t no, uint32_t total, const char *name, const char *payload)
 {
     struct gob_writer w = {.used = 0};
-    gob_put_int(&w, 65);
+    factom_gob_put_int(&w, 65);
     struct gob_struct_writer outer = {.w = &w};
-    gob_put_field_step(&outer);
+    factom_gob_put_field_step(&outer);
     struct gob_struct_writer h = {.w = &w};
-    gob_put_field_uint(&h, LOCAL);
-    gob_put_field_uint(&h, 9);
-    gob_put_field_uint(&h, TYPE_MESSAGE_PART);
-    gob_put_field_uint(&h, strlen(payload));
-    gob_put_field_string(&h, "");
-    gob_put_field_uint(&h, crc32k(payload, strlen(payload)));
-    gob_put_field_uint(&h, no);
-    gob_put_field_uint(&h, total);
-    gob_put_field_uint(&h, 0);
-    gob_put_field_string(&h, "");
-    gob_put_field_string(&h, "8110");
-    gob_put_field_string(&h, name);
-    gob_put_end(&w);
-    gob_put_field_step(&outer);
-    gob_put_bytes(&w, payload, strlen(payload));
-    gob_put_end(&w);
+    factom_gob_put_field_uint(&h, LOCAL);
+    factom_gob_put_field_uint(&h, 9);
+    factom_gob_put_field_uint(&h, TYPE_MESSAGE_PART);
+    factom_gob_put_field_uint(&h, strlen(payload));
+    factom_gob_put_field_string(&h, "");
+    factom_gob_put_field_uint(&h, factom_crc32k(payload, strlen(payload)));
+    factom_gob_put_field_uint(&h, no);
+    factom_gob_put_field_uint(&h, total);
+    factom_gob_put_field_uint(&h, 0);
+    factom_gob_put_field_string(&h, "");
+    factom_gob_put_field_string(&h, "8110");
+    factom_gob_put_field_string(&h, name);
+    factom_gob_put_end(&w);
+    factom_gob_put_field_step(&outer);
+    factom_gob_put_bytes(&w, payload, strlen(payload));
+    factom_gob_put_end(&w);
     struct buffer b = {0};
-    gob_write_message(&b, &w);
+    factom_gob_write_message(&b, &w);
     side_feed(s, b.data, b.used);
     buffer_fini(&b);
 }
@@ -554,7 +554,7 @@ static void test_parts_in_any_order(void **state)
     feed_part(&s, 0, 1, "other", "single");
     expect_text(&s, "single");
     assert_int_equal(s.dropped, 0);
-    assert_true(s.session.parts.used == 0);
+    assert_true(s.session.fragments.used == 0);
     side_close(&s);
 }
 
@@ -589,7 +589,7 @@ static void test_parts_over_the_budget(void **state)
     memset(big, 'x', 400);
     big[400] = '\0';
     ready_v9(&s);
-    s.session.parts.budget = 2000;
+    s.session.fragments.budget = 2000;
     feed_part(&s, 0, 3, "a", big);
     feed_part(&s, 0, 3, "b", big);
     feed_part(&s, 0, 3, "c", big);
@@ -601,14 +601,14 @@ static void test_parts_over_the_budget(void **state)
     feed_part(&s, 2, 3, "d", big);
     assert_int_equal(s.messages, 1);
     assert_int_equal(s.message->size, 1200);
-    assert_true(s.session.parts.used <= 2000);
+    assert_true(s.session.fragments.used <= 2000);
     for (uint32_t i = 0; i < 8; i++) {
         feed_part(&s, i, 9, "e", big); /* alone too much */
     }
-    assert_true(s.session.parts.used <= 2000);
+    assert_true(s.session.fragments.used <= 2000);
     assert_false(s.over);
     assert_int_equal(s.dropped, 4); /* c, and e */
-    s.session.parts.budget = 450;
+    s.session.fragments.budget = 450;
     feed_part(&s, 0, 2, "f", "a small one"); /* instead of e */
     assert_int_equal(s.dropped, 5);
     feed_part(&s, 0, 2, "g", big); /* too much at once, and nobody else's fault */
@@ -629,7 +629,7 @@ static void test_too_many_unfinished(void **state)
         snprintf(name, sizeof name, "%d", i);
         feed_part(&s, 0, 2, name, "x");
     }
-    assert_int_equal(s.session.parts.n, 256);
+    assert_int_equal(s.session.fragments.n, 256);
     assert_int_equal(s.dropped, 44);
     side_close(&s);
 }
@@ -639,11 +639,11 @@ static void test_message_of_parts_too_long(void **state)
     (void)state;
     struct side s;
     ready_v9(&s);
-    s.session.parts.message_most = 10;
+    s.session.fragments.message_most = 10;
     feed_part(&s, 0, 3, "name", "123456");
     feed_part(&s, 1, 3, "name", "123456");
     assert_int_equal(s.dropped, 1);
-    assert_true(s.session.parts.used == 0);
+    assert_true(s.session.fragments.used == 0);
     side_close(&s);
 }
 
@@ -738,11 +738,11 @@ static void ready(struct side *s, uint32_t version)
 static void feed_v10(struct side *s, uint32_t type, const char *payload, bool define)
 {
     struct buffer b = {0};
-    struct load load = load_text(payload);
+    struct payload load = factom_payload_of_text(payload);
     if (define) {
-        v10_write_definitions(&b);
+        factom_v10_write_definitions(&b);
     }
-    v10_write(&b, (enum parcel_type)type, &load);
+    factom_v10_write(&b, (enum parcel_type)type, &load);
     side_feed(s, b.data, b.used);
     buffer_fini(&b);
 }
@@ -824,7 +824,7 @@ static void expect_share(uint32_t version, const char *text, int n)
 {
     struct parcel *p;
     struct bytes payload = {.data = (const uint8_t *)text, .size = strlen(text)};
-    enum share_result r = share_read(version, 77, payload, &p);
+    enum share_result r = factom_share_read(version, 77, payload, &p);
     if ((r == SHARE_OK) != (n >= 0)) {
         fail_msg("%s", text);
     }
@@ -873,20 +873,20 @@ static void test_share_too_long(void **state)
     text[0] = '[';
     text[SHARE_BYTES_MAX - 1] = ']';
     struct bytes payload = {.data = (const uint8_t *)text, .size = SHARE_BYTES_MAX};
-    assert_int_equal(share_read(10, 0, payload, &p), SHARE_OK);
+    assert_int_equal(factom_share_read(10, 0, payload, &p), SHARE_OK);
     parcel_release(p);
     payload.size++;
-    assert_int_equal(share_read(10, 0, payload, &p), SHARE_INVALID);
+    assert_int_equal(factom_share_read(10, 0, payload, &p), SHARE_INVALID);
     /* In V11 one with a long field that means nothing. */
     size_t head = 1 + varint_write((uint8_t *)text + 1, SHARE_BYTES_MAX - 4);
     text[0] = 15 << 3 | 2;
     payload.size = head + SHARE_BYTES_MAX - 4;
     assert_int_equal(payload.size, SHARE_BYTES_MAX);
-    assert_int_equal(share_read(11, 0, payload, &p), SHARE_OK);
+    assert_int_equal(factom_share_read(11, 0, payload, &p), SHARE_OK);
     parcel_release(p);
     varint_write((uint8_t *)text + 1, SHARE_BYTES_MAX - 3);
     payload.size++;
-    assert_int_equal(share_read(11, 0, payload, &p), SHARE_INVALID);
+    assert_int_equal(factom_share_read(11, 0, payload, &p), SHARE_INVALID);
     free(text);
 }
 
@@ -1091,7 +1091,7 @@ static void expect_same_msg(const uint8_t *bytes, size_t n)
     uint32_t type;
     struct bytes payload;
     FactomWire__Msg *m = factom_wire__msg__unpack(NULL, n, bytes);
-    bool read = v11_read_msg((struct bytes){.data = bytes, .size = n}, &type, &payload);
+    bool read = factom_v11_read_msg((struct bytes){.data = bytes, .size = n}, &type, &payload);
     if (read != (m != NULL && !has_field_0(m))) {
         for (size_t i = 0; i < n; i++) {
             printf("%02x", bytes[i]);

@@ -30,7 +30,7 @@ static void test_checksums(void **state)
     json_t *value;
     json_object_foreach(json_object_get(root, "crc32_koopman"), text, value)
     {
-        assert_int_equal(crc32k(text, strlen(text)), strtoul(json_string_value(value), NULL, 16));
+        assert_int_equal(factom_crc32k(text, strlen(text)), strtoul(json_string_value(value), NULL, 16));
     }
 }
 
@@ -119,7 +119,7 @@ static struct gob_types new_types(void)
 {
     struct gob_limits limits = {.types = 64, .depth = 32, .definition = 4096};
     struct gob_types types;
-    gob_types_init(&types, &limits, v9_names);
+    factom_gob_types_init(&types, &limits, factom_v9_names);
     return types;
 }
 
@@ -128,11 +128,11 @@ static size_t define_or_read(struct gob_types *types, struct gob_frame *g, json_
     struct v9_parcel p9;
     struct v10_parcel p10;
     if (g->id < 0) {
-        assert_true(gob_define(types, -g->id, &g->body));
+        assert_true(factom_gob_define(types, -g->id, &g->body));
         return 0;
     }
     struct gob_frame again = *g;
-    assert_true(v9_read(types, g, &p9) && v10_read(types, &again, &p10));
+    assert_true(factom_v9_read(types, g, &p9) && factom_v10_read(types, &again, &p10));
     /* A V9 parcel has its type in the header, a V10 one beside the payload. */
     if (p9.version != 0) {
         expect_v9(fields, &p9);
@@ -150,7 +150,7 @@ static void expect_gob_frame(struct gob_types *types, json_t *frame)
     for (size_t at = 0; at < b.used;) {
         struct gob_frame g;
         struct bytes in = {.data = b.data + at, .size = b.used - at};
-        assert_int_equal(gob_frame(in, FRAME_MAX, 4096, &g), GOB_WHOLE);
+        assert_int_equal(factom_gob_frame(in, FRAME_MAX, 4096, &g), GOB_WHOLE);
         values += define_or_read(types, &g, json_object_get(frame, "fields"));
         at += g.size;
     }
@@ -161,7 +161,7 @@ static void expect_gob_frame(struct gob_types *types, json_t *frame)
 static void expect_v11_handshake(json_t *fields, struct bytes message)
 {
     struct handshake h;
-    assert_null(v11_read_handshake(message, &h));
+    assert_null(factom_v11_read_handshake(message, &h));
     expect_number(fields, "Type", h.type);
     expect_number(fields, "Network", h.network);
     expect_number(fields, "Version", h.version);
@@ -180,7 +180,7 @@ static void expect_v11_share(json_t *fields, struct bytes payload)
         return;
     }
     struct parcel *p;
-    assert_int_equal(share_read(11, 0, payload, &p), SHARE_OK);
+    assert_int_equal(factom_share_read(11, 0, payload, &p), SHARE_OK);
     assert_int_equal(p->size, json_array_size(list) * sizeof(struct known_peer));
     for (size_t i = 0; i < json_array_size(list); i++) {
         struct endpoint e;
@@ -202,7 +202,7 @@ static void expect_v11_frame(json_t *frame)
     } else {
         uint32_t type;
         struct bytes payload;
-        assert_true(v11_read_msg(message, &type, &payload));
+        assert_true(factom_v11_read_msg(message, &type, &payload));
         expect_number(fields, "Type", type);
         expect_hex(fields, "Payload", payload);
         expect_v11_share(fields, payload);
@@ -229,7 +229,7 @@ static void test_fields_of_all(void **state)
                 expect_gob_frame(&types, frame);
             }
         }
-        gob_types_fini(&types);
+        factom_gob_types_fini(&types);
     }
 }
 
@@ -336,9 +336,9 @@ static void test_write_v10(void **state)
     say_ping(&s);
     expect_written(&s.out, frames, 3);
     struct buffer ping = {0};
-    v10_write_definitions(&ping);
-    struct load load = load_text("Ping");
-    v10_write(&ping, TYPE_PING, &load);
+    factom_v10_write_definitions(&ping);
+    struct payload load = factom_payload_of_text("Ping");
+    factom_v10_write(&ping, TYPE_PING, &load);
     feed_ping(&s, ping.data, ping.used);
     buffer_fini(&ping);
     expect_written(&s.out, frames, 4);

@@ -9,7 +9,7 @@ static struct gob_types new_types(void)
 {
     struct gob_limits limits = {.types = 64, .depth = 32, .definition = 4096};
     struct gob_types types;
-    gob_types_init(&types, &limits, v9_names);
+    factom_gob_types_init(&types, &limits, factom_v9_names);
     return types;
 }
 
@@ -22,14 +22,14 @@ static void test_integers(void **state)
                                       65535, 65536, UINT32_MAX, 1ULL << 32, UINT64_MAX};
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
         struct gob_writer w = {.used = 0};
-        gob_put_uint(&w, values[i]);
-        gob_put_int(&w, (int64_t)values[i]);
-        gob_put_int(&w, INT64_MIN);
+        factom_gob_put_uint(&w, values[i]);
+        factom_gob_put_int(&w, (int64_t)values[i]);
+        factom_gob_put_int(&w, INT64_MIN);
         struct gob_cursor c = {.at = w.data, .end = w.data + w.used};
-        assert_true(gob_uint(&c) == values[i]);
-        assert_true(gob_int(&c) == (int64_t)values[i]);
-        assert_true(gob_int(&c) == INT64_MIN);
-        assert_int_equal(gob_left(&c), 0);
+        assert_true(factom_gob_uint(&c) == values[i]);
+        assert_true(factom_gob_int(&c) == (int64_t)values[i]);
+        assert_true(factom_gob_int(&c) == INT64_MIN);
+        assert_int_equal(factom_gob_left(&c), 0);
         assert_false(c.failed);
     }
 }
@@ -38,8 +38,8 @@ static void test_integers_by_bytes(void **state)
 {
     (void)state;
     struct gob_writer w = {.used = 0};
-    gob_put_uint(&w, 256);
-    gob_put_int(&w, -129);
+    factom_gob_put_uint(&w, 256);
+    factom_gob_put_int(&w, -129);
     static const uint8_t want[] = {0xfe, 0x01, 0x00, 0xfe, 0x01, 0x01};
     assert_int_equal(w.used, sizeof want);
     assert_memory_equal(w.data, want, sizeof want);
@@ -51,14 +51,14 @@ static void test_bad_integers_stick(void **state)
     static const uint8_t bad[][4] = {{0xf7, 1, 2, 3}, {0x80, 0, 0, 0}, {0xfc, 1, 2, 3}};
     for (size_t i = 0; i < 3; i++) {
         struct gob_cursor c = {.at = bad[i], .end = bad[i] + 4};
-        assert_int_equal(gob_uint(&c), 0);
+        assert_int_equal(factom_gob_uint(&c), 0);
         assert_true(c.failed);
-        assert_int_equal(gob_int(&c), 0);
-        assert_int_equal(gob_bytes(&c).size, 0);
+        assert_int_equal(factom_gob_int(&c), 0);
+        assert_int_equal(factom_gob_bytes(&c).size, 0);
     }
     static const uint8_t too_long[] = {5, 'a', 'b'};
     struct gob_cursor c = {.at = too_long, .end = too_long + 3};
-    assert_int_equal(gob_bytes(&c).size, 0);
+    assert_int_equal(factom_gob_bytes(&c).size, 0);
     assert_true(c.failed);
 }
 
@@ -69,7 +69,7 @@ static enum gob_frame_result frame_of(const char *hex, uint64_t most, struct gob
     static struct buffer b;
     buffer_fini(&b);
     add_hex(&b, hex);
-    enum gob_frame_result r = gob_frame((struct bytes){b.data, b.used}, most, 16, frame);
+    enum gob_frame_result r = factom_gob_frame((struct bytes){b.data, b.used}, most, 16, frame);
     if (r != GOB_WHOLE) {
         buffer_fini(&b);
     }
@@ -95,7 +95,7 @@ static void test_frames(void **state)
     assert_int_equal(frame_of("02068099", 100, &f), GOB_WHOLE);
     assert_int_equal(f.size, 3);
     assert_int_equal(f.id, 3);
-    assert_int_equal(gob_left(&f.body), 1);
+    assert_int_equal(factom_gob_left(&f.body), 1);
     frame_of("", 0, &f);
 }
 
@@ -117,7 +117,7 @@ static struct reading start_reading(const char *hex)
 
 static void end_reading(struct reading *r)
 {
-    gob_types_fini(&r->types);
+    factom_gob_types_fini(&r->types);
     buffer_fini(&r->bytes);
 }
 
@@ -126,12 +126,12 @@ static bool next_value(struct reading *r, struct gob_frame *f)
 {
     while (r->at < r->bytes.used && !r->bad) {
         struct bytes in = {.data = r->bytes.data + r->at, .size = r->bytes.used - r->at};
-        if (gob_frame(in, FRAME_MAX, 4096, f) != GOB_WHOLE) {
+        if (factom_gob_frame(in, FRAME_MAX, 4096, f) != GOB_WHOLE) {
             r->bad = true;
         } else if (f->id > 0) {
             return true;
         } else {
-            r->bad = !gob_define(&r->types, -f->id, &f->body) || gob_left(&f->body) > 0;
+            r->bad = !factom_gob_define(&r->types, -f->id, &f->body) || factom_gob_left(&f->body) > 0;
             r->at += f->size;
         }
     }
@@ -144,7 +144,7 @@ static bool next_v10(struct reading *r, struct v10_parcel *p)
     if (!next_value(r, &f)) {
         return false;
     }
-    r->bad = !v10_read(&r->types, &f, p);
+    r->bad = !factom_v10_read(&r->types, &f, p);
     r->at = (size_t)(f.body.end - r->bytes.data);
     return !r->bad;
 }
@@ -213,7 +213,7 @@ static void test_header_in_another_order(void **state)
     struct gob_frame f;
     struct v9_parcel p;
     assert_true(next_value(&r, &f));
-    assert_true(v9_read(&r.types, &f, &p));
+    assert_true(factom_v9_read(&r.types, &f, &p));
     assert_int_equal(p.type, 6);
     assert_int_equal(p.version, 9);
     assert_int_equal(p.network, 77);
@@ -251,14 +251,14 @@ static void test_every_cut(void **state)
         memcpy(exact, whole.bytes.data, size);
         struct bytes in = {.data = exact, .size = size};
         struct gob_frame f;
-        while (in.size > 0 && gob_frame(in, FRAME_MAX, 4096, &f) == GOB_WHOLE) {
+        while (in.size > 0 && factom_gob_frame(in, FRAME_MAX, 4096, &f) == GOB_WHOLE) {
             struct v10_parcel p;
             size_t defined = r.types.n;
             if (f.id < 0) {
-                assert_true(gob_define(&r.types, -f.id, &f.body));
-            } else if (!v10_read(&r.types, &f, &p)) {
+                assert_true(factom_gob_define(&r.types, -f.id, &f.body));
+            } else if (!factom_v10_read(&r.types, &f, &p)) {
                 assert_true(f.body.missing > 0);
-                gob_types_cut(&r.types, defined);
+                factom_gob_types_cut(&r.types, defined);
                 assert_int_equal(r.types.n, defined);
                 break;
             }
@@ -277,17 +277,17 @@ enum form { ARRAY, SLICE, STRUCT, MAP, OPAQUE };
 
 static void put_step(struct gob_writer *w, uint64_t delta)
 {
-    gob_put_uint(w, delta);
+    factom_gob_put_uint(w, delta);
 }
 
 static void put_common(struct gob_writer *w, int32_t id)
 {
     put_step(w, 1);
     put_step(w, 1);
-    gob_put_bytes(w, "t", 1);
+    factom_gob_put_bytes(w, "t", 1);
     put_step(w, 1);
-    gob_put_int(w, id);
-    gob_put_end(w);
+    factom_gob_put_int(w, id);
+    factom_gob_put_end(w);
 }
 
 /* A wireType of an array, slice or map. */
@@ -297,20 +297,20 @@ static struct gob_writer wire_type(enum form form, int32_t id, int64_t first, in
     put_step(&w, 1 + (uint64_t)form);
     put_common(&w, id);
     put_step(&w, 1);
-    gob_put_int(&w, first);
+    factom_gob_put_int(&w, first);
     if (form == ARRAY || form == MAP) {
         put_step(&w, 1);
-        gob_put_int(&w, second);
+        factom_gob_put_int(&w, second);
     }
-    gob_put_end(&w);
-    gob_put_end(&w);
+    factom_gob_put_end(&w);
+    factom_gob_put_end(&w);
     return w;
 }
 
 static bool define(struct gob_types *t, int32_t id, const struct gob_writer *w)
 {
     struct gob_cursor c = {.at = w->data, .end = w->data + w->used};
-    return gob_define(t, id, &c) && gob_left(&c) == 0;
+    return factom_gob_define(t, id, &c) && factom_gob_left(&c) == 0;
 }
 
 static void test_definitions(void **state)
@@ -325,18 +325,18 @@ static void test_definitions(void **state)
     assert_false(define(&t, 71, &w));
     w = wire_type(ARRAY, 71, 2, 5);
     assert_true(define(&t, 71, &w));
-    assert_int_equal(gob_find(&t, 71)->length, 5);
+    assert_int_equal(factom_gob_find(&t, 71)->length, 5);
     w = wire_type(MAP, 72, 6, 0);
     assert_false(define(&t, 72, &w)); /* no element */
     w = wire_type(MAP, 72, 6, 70);
     assert_true(define(&t, 72, &w));
     w = (struct gob_writer){.used = 0};
-    gob_put_end(&w);
+    factom_gob_put_end(&w);
     assert_false(define(&t, 73, &w)); /* neither form */
     w = wire_type(SLICE, 73, INT64_C(1) << 40, 0);
     assert_false(define(&t, 73, &w));
-    assert_null(gob_find(&t, 73));
-    gob_types_fini(&t);
+    assert_null(factom_gob_find(&t, 73));
+    factom_gob_types_fini(&t);
 }
 
 static void test_two_forms_at_once(void **state)
@@ -348,11 +348,11 @@ static void test_two_forms_at_once(void **state)
     put_step(&w, 1);
     put_common(&w, 70);
     put_step(&w, 1);
-    gob_put_int(&w, 2);
-    gob_put_end(&w);
-    gob_put_end(&w);
+    factom_gob_put_int(&w, 2);
+    factom_gob_put_end(&w);
+    factom_gob_put_end(&w);
     assert_false(define(&t, 70, &w));
-    gob_types_fini(&t);
+    factom_gob_types_fini(&t);
 }
 
 static void test_limits(void **state)
@@ -365,15 +365,15 @@ static void test_limits(void **state)
     }
     assert_false(define(&t, 128, &w));
     for (int32_t id = 64; id < 128; id++) {
-        assert_int_equal(gob_find(&t, id)->id, id);
+        assert_int_equal(factom_gob_find(&t, id)->id, id);
     }
-    gob_types_fini(&t);
+    factom_gob_types_fini(&t);
     t = new_types();
     t.limits.definition = (uint32_t)w.used - 1;
     assert_false(define(&t, 70, &w));
     t.limits.definition++;
     assert_true(define(&t, 70, &w));
-    gob_types_fini(&t);
+    factom_gob_types_fini(&t);
 }
 
 /* A type that is a slice of itself, nested as deep as the value says. */
@@ -384,22 +384,22 @@ static bool skips_depth(uint32_t depth)
     assert_true(define(&t, 70, &w));
     struct buffer b = {0};
     static const struct gob_field_definition fields[] = {{"Deep", 70}, {NULL, 0}};
-    gob_write_definition(&b, 71, "Outer", fields);
+    factom_gob_write_definition(&b, 71, "Outer", fields);
     struct gob_frame f;
-    assert_int_equal(gob_frame(bytes_of(&b), FRAME_MAX, 4096, &f), GOB_WHOLE);
-    assert_true(gob_define(&t, 71, &f.body));
+    assert_int_equal(factom_gob_frame(bytes_of(&b), FRAME_MAX, 4096, &f), GOB_WHOLE);
+    assert_true(factom_gob_define(&t, 71, &f.body));
     w = (struct gob_writer){.used = 0};
     put_step(&w, 1);
     for (uint32_t i = 1; i < depth; i++) {
-        gob_put_uint(&w, i + 1 < depth);
+        factom_gob_put_uint(&w, i + 1 < depth);
     }
-    gob_put_end(&w);
+    factom_gob_put_end(&w);
     f.id = 71;
     f.body = (struct gob_cursor){.at = w.data, .end = w.data + w.used};
     struct v10_parcel p;
-    bool read = v10_read(&t, &f, &p);
+    bool read = factom_v10_read(&t, &f, &p);
     buffer_fini(&b);
-    gob_types_fini(&t);
+    factom_gob_types_fini(&t);
     return read;
 }
 
@@ -423,17 +423,17 @@ static void test_array_length(void **state)
         struct buffer b = {0};
         struct gob_frame f;
         assert_true(define(&t, 70, &w));
-        gob_write_definition(&b, 71, "Outer", fields);
-        assert_int_equal(gob_frame(bytes_of(&b), FRAME_MAX, 4096, &f), GOB_WHOLE);
-        assert_true(gob_define(&t, 71, &f.body));
+        factom_gob_write_definition(&b, 71, "Outer", fields);
+        assert_int_equal(factom_gob_frame(bytes_of(&b), FRAME_MAX, 4096, &f), GOB_WHOLE);
+        assert_true(factom_gob_define(&t, 71, &f.body));
         uint8_t value[] = {1, n, 5, 5, 5, 0};
         value[2 + n] = 0;
         f.id = 71;
         f.body = (struct gob_cursor){.at = value, .end = value + 3 + n};
         struct v10_parcel p;
-        assert_int_equal(v10_read(&t, &f, &p), n == 2);
+        assert_int_equal(factom_v10_read(&t, &f, &p), n == 2);
         buffer_fini(&b);
-        gob_types_fini(&t);
+        factom_gob_types_fini(&t);
     }
 }
 
@@ -444,17 +444,17 @@ static void test_names(void **state)
     struct buffer b = {0};
     static const struct gob_field_definition fields[] = {
         {"payload", GOB_BYTES}, {"Payload", GOB_BYTES}, {"PayloadX", GOB_BYTES}, {NULL, 0}};
-    gob_write_definition(&b, 70, "S", fields);
+    factom_gob_write_definition(&b, 70, "S", fields);
     struct gob_frame f;
-    assert_int_equal(gob_frame(bytes_of(&b), FRAME_MAX, 4096, &f), GOB_WHOLE);
-    assert_true(gob_define(&t, 70, &f.body));
-    const struct gob_type *s = gob_find(&t, 70);
+    assert_int_equal(factom_gob_frame(bytes_of(&b), FRAME_MAX, 4096, &f), GOB_WHOLE);
+    assert_true(factom_gob_define(&t, 70, &f.body));
+    const struct gob_type *s = factom_gob_find(&t, 70);
     assert_int_equal(s->n_fields, 3);
     assert_int_equal(s->fields[0].name, GOB_OTHER);
     assert_int_equal(s->fields[1].name, NAME_PAYLOAD);
     assert_int_equal(s->fields[2].name, GOB_OTHER);
     buffer_fini(&b);
-    gob_types_fini(&t);
+    factom_gob_types_fini(&t);
 }
 
 static void test_writer_overflows(void **state)
@@ -463,10 +463,10 @@ static void test_writer_overflows(void **state)
     struct gob_writer w = {.used = 0};
     uint8_t big[sizeof w.data];
     memset(big, 0, sizeof big);
-    gob_put_bytes(&w, big, sizeof big);
+    factom_gob_put_bytes(&w, big, sizeof big);
     assert_true(w.failed);
     struct buffer b = {0};
-    gob_write_message(&b, &w);
+    factom_gob_write_message(&b, &w);
     assert_true(b.failed);
     buffer_fini(&b);
 }

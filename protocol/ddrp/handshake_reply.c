@@ -3,7 +3,7 @@
 
 #include "protocol/ddrp/session.h"
 
-bool ddrp_say_hello(struct ddrp_session *s, const uint8_t *remote_nonce, struct buffer *out)
+bool ddrp_send_hello(struct ddrp_session *s, const uint8_t *remote_nonce, struct buffer *out)
 {
     struct buffer message = {0};
     struct ddrp_hello h = {.version = s->terms.node->version,
@@ -13,7 +13,7 @@ bool ddrp_say_hello(struct ddrp_session *s, const uint8_t *remote_nonce, struct 
                            .external_port = s->terms.node->listen_port};
     ddrp_hello_write(s->revision, &h, s->revision->user_agents[s->terms.direction], &message);
     struct bytes bytes = {.data = message.data, .size = message.used};
-    bool said = !message.failed && ddrp_say(s, DDRP_HELLO, bytes, NULL, out);
+    bool said = !message.failed && ddrp_send(s, DDRP_HELLO, bytes, NULL, out);
     buffer_fini(&message);
     return said;
 }
@@ -75,7 +75,7 @@ static void tell_peer(struct ddrp_session *s, enum session_event_type type, stru
     ev->peer = s->peer;
 }
 
-static void be_ready(struct ddrp_session *s, int64_t now_ms, struct session_event *ev)
+static void set_ready(struct ddrp_session *s, int64_t now_ms, struct session_event *ev)
 {
     s->stage = STAGE_OPEN;
     liveness_pinged(&s->liveness, now_ms);
@@ -90,15 +90,16 @@ static void no_memory(struct ddrp_session *s, struct session_event *ev)
 /* If the peer has dialed us we answer its Hello. If we have dialed it we do not yet say HelloAck, from
  * which on it would take us for connected: perhaps it has dialed us, too, and one of the two connections is
  * enough. */
-void ddrp_meet(struct ddrp_session *s, const struct ddrp_hello *h, struct session_event *ev,
-               struct buffer *out)
+void ddrp_on_hello(struct ddrp_session *s, const struct ddrp_hello *h, struct session_event *ev,
+                   struct buffer *out)
 {
     bool is_dialed = s->terms.direction == DIRECTION_INCOMING;
     note_peer(s, h);
     memcpy(s->peer_nonce, h->local_nonce, sizeof s->peer_nonce);
     bool goes_on = check_hello(s, h, ev);
     /* If the dialer is ourselves, only from our answer does it learn which address that was. */
-    if (is_dialed && (goes_on || ev->end.reason == END_LOOPBACK) && !ddrp_say_hello(s, h->local_nonce, out)) {
+    if (is_dialed && (goes_on || ev->end.reason == END_LOOPBACK) &&
+        !ddrp_send_hello(s, h->local_nonce, out)) {
         no_memory(s, ev);
     } else if (goes_on) {
         s->stage = is_dialed ? STAGE_ACK : STAGE_MET;
@@ -114,18 +115,18 @@ void ddrp_session_consent(void *session, int64_t now_ms, struct session_event *e
     if (s->stage != STAGE_MET) {
         return;
     }
-    if (ddrp_say(s, DDRP_HELLO_ACK, nonce, NULL, out)) {
-        be_ready(s, now_ms, ev);
+    if (ddrp_send(s, DDRP_HELLO_ACK, nonce, NULL, out)) {
+        set_ready(s, now_ms, ev);
     } else {
         no_memory(s, ev);
     }
 }
 
-void ddrp_acknowledged(struct ddrp_session *s, int64_t now_ms, const uint8_t *nonce, struct session_event *ev)
+void ddrp_on_hello_ack(struct ddrp_session *s, int64_t now_ms, const uint8_t *nonce, struct session_event *ev)
 {
     if (memcmp(nonce, s->nonce, sizeof s->nonce) != 0) {
         ddrp_end(s, ev, END_HANDSHAKE, "its HelloAck is no answer to our Hello");
     } else {
-        be_ready(s, now_ms, ev);
+        set_ready(s, now_ms, ev);
     }
 }

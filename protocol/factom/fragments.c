@@ -1,4 +1,4 @@
-#include "protocol/factom/parts.h"
+#include "protocol/factom/fragments.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -22,21 +22,21 @@ struct unfinished {
     uint64_t charged; /* bytes of memory */
     uint8_t name[NAME_BYTES];
     struct piece **pieces; /* as they came */
-    uint8_t seen[];        /* a bit for each part */
+    uint8_t seen[];        /* a bit for each fragment */
 };
 
-void parts_init(struct parts *p, uint64_t budget, uint64_t message_most, int64_t span_ms)
+void factom_fragments_init(struct fragments *p, uint64_t budget, uint64_t message_most, int64_t span_ms)
 {
-    *p = (struct parts){.budget = budget, .message_most = message_most, .span_ms = span_ms};
+    *p = (struct fragments){.budget = budget, .message_most = message_most, .span_ms = span_ms};
 }
 
-static void charge(struct parts *p, struct unfinished *u, size_t bytes)
+static void charge(struct fragments *p, struct unfinished *u, size_t bytes)
 {
     u->charged += bytes;
     p->used += bytes;
 }
 
-static void remove_message(struct parts *p, struct unfinished *u)
+static void remove_message(struct fragments *p, struct unfinished *u)
 {
     *(u->older != NULL ? &u->older->newer : &p->oldest) = u->newer;
     *(u->newer != NULL ? &u->newer->older : &p->newest) = u->older;
@@ -49,19 +49,19 @@ static void remove_message(struct parts *p, struct unfinished *u)
     free(u);
 }
 
-void parts_fini(struct parts *p)
+void factom_fragments_fini(struct fragments *p)
 {
     while (p->oldest != NULL) {
         remove_message(p, p->oldest);
     }
 }
 
-static void digest(const struct part *part, uint8_t name[NAME_BYTES])
+static void digest(const struct fragment *fragment, uint8_t name[NAME_BYTES])
 {
-    crypto_generichash(name, NAME_BYTES, part->name.data, part->name.size, NULL, 0);
+    crypto_generichash(name, NAME_BYTES, fragment->name.data, fragment->name.size, NULL, 0);
 }
 
-static struct unfinished *find(const struct parts *p, const uint8_t name[NAME_BYTES])
+static struct unfinished *find(const struct fragments *p, const uint8_t name[NAME_BYTES])
 {
     struct unfinished *u = p->newest;
     while (u != NULL && memcmp(u->name, name, NAME_BYTES) != 0) {
@@ -70,7 +70,7 @@ static struct unfinished *find(const struct parts *p, const uint8_t name[NAME_BY
     return u;
 }
 
-static struct unfinished *start(struct parts *p, int64_t now_ms, const uint8_t name[NAME_BYTES],
+static struct unfinished *start(struct fragments *p, int64_t now_ms, const uint8_t name[NAME_BYTES],
                                 uint32_t total)
 {
     size_t size = sizeof(struct unfinished) + (total + 7) / 8;
@@ -89,7 +89,7 @@ static struct unfinished *start(struct parts *p, int64_t now_ms, const uint8_t n
     return u;
 }
 
-static bool room_for_piece(struct parts *p, struct unfinished *u)
+static bool room_for_piece(struct fragments *p, struct unfinished *u)
 {
     if (u->n < u->capacity) {
         return true;
@@ -105,19 +105,19 @@ static bool room_for_piece(struct parts *p, struct unfinished *u)
     return true;
 }
 
-static bool add_piece(struct parts *p, struct unfinished *u, const struct part *part)
+static bool add_piece(struct fragments *p, struct unfinished *u, const struct fragment *fragment)
 {
-    size_t size = sizeof(struct piece) + part->payload.size;
+    size_t size = sizeof(struct piece) + fragment->payload.size;
     struct piece *piece = room_for_piece(p, u) ? malloc(size) : NULL;
     if (piece == NULL) {
         return false;
     }
-    piece->no = part->no;
-    piece->size = (uint32_t)part->payload.size;
-    memcpy(piece->bytes, part->payload.data, part->payload.size);
+    piece->no = fragment->no;
+    piece->size = (uint32_t)fragment->payload.size;
+    memcpy(piece->bytes, fragment->payload.data, fragment->payload.size);
     u->pieces[u->n++] = piece;
-    u->payload += part->payload.size;
-    u->seen[part->no / 8] |= (uint8_t)(1U << part->no % 8);
+    u->payload += fragment->payload.size;
+    u->seen[fragment->no / 8] |= (uint8_t)(1U << fragment->no % 8);
     charge(p, u, size);
     return true;
 }
@@ -146,7 +146,7 @@ static struct parcel *put_together(struct unfinished *u)
 
 /* Pushes out the oldest messages until the rest fits; u itself where it alone is over the budget. Without u
  * the rest did fit, so u is not looked at again once it is gone. */
-static uint32_t make_room(struct parts *p, struct unfinished *u)
+static uint32_t make_room(struct fragments *p, struct unfinished *u)
 {
     uint32_t dropped = 0;
     while (p->n > UNFINISHED_MAX || p->used > p->budget) {
@@ -156,82 +156,83 @@ static uint32_t make_room(struct parts *p, struct unfinished *u)
     return dropped;
 }
 
-static enum parts_result finish(struct parts *p, struct unfinished *u, struct parcel **whole)
+static enum fragments_result finish(struct fragments *p, struct unfinished *u, struct parcel **whole)
 {
     *whole = put_together(u);
     remove_message(p, u);
-    return *whole != NULL ? PARTS_WHOLE : PARTS_NO_MEMORY;
+    return *whole != NULL ? FRAGMENTS_WHOLE : FRAGMENTS_NO_MEMORY;
 }
 
-static enum parts_result keep(struct parts *p, int64_t now_ms, const struct part *part, struct parcel **whole,
-                              uint32_t *dropped)
+static enum fragments_result keep(struct fragments *p, int64_t now_ms, const struct fragment *fragment,
+                                  struct parcel **whole, uint32_t *dropped)
 {
     uint8_t name[NAME_BYTES];
-    digest(part, name);
+    digest(fragment, name);
     struct unfinished *u = find(p, name);
     if (u == NULL) {
-        u = start(p, now_ms, name, part->total);
+        u = start(p, now_ms, name, fragment->total);
     }
     if (u == NULL) {
-        return PARTS_NO_MEMORY;
+        return FRAGMENTS_NO_MEMORY;
     }
-    if (u->total != part->total) {
-        return PARTS_INVALID;
+    if (u->total != fragment->total) {
+        return FRAGMENTS_INVALID;
     }
-    if ((u->seen[part->no / 8] >> part->no % 8 & 1) != 0) {
-        return PARTS_KEPT;
+    if ((u->seen[fragment->no / 8] >> fragment->no % 8 & 1) != 0) {
+        return FRAGMENTS_KEPT;
     }
-    if (!add_piece(p, u, part)) {
-        return PARTS_NO_MEMORY;
+    if (!add_piece(p, u, fragment)) {
+        return FRAGMENTS_NO_MEMORY;
     }
     if (u->payload > p->message_most) {
         remove_message(p, u);
         (*dropped)++;
-        return PARTS_KEPT;
+        return FRAGMENTS_KEPT;
     }
     if (u->n == u->total) {
         return finish(p, u, whole);
     }
     *dropped += make_room(p, u);
-    return PARTS_KEPT;
+    return FRAGMENTS_KEPT;
 }
 
-/* Of more parts than this one says. */
-static bool is_under_way(const struct parts *p, const struct part *part)
+/* Of more fragments than this one says. */
+static bool is_under_way(const struct fragments *p, const struct fragment *fragment)
 {
     uint8_t name[NAME_BYTES];
     if (p->n == 0) {
         return false;
     }
-    digest(part, name);
+    digest(fragment, name);
     return find(p, name) != NULL;
 }
 
-enum parts_result parts_add(struct parts *p, int64_t now_ms, const struct part *part, struct parcel **whole,
-                            uint32_t *dropped)
+enum fragments_result factom_fragments_add(struct fragments *p, int64_t now_ms,
+                                           const struct fragment *fragment, struct parcel **whole,
+                                           uint32_t *dropped)
 {
-    if (part->no >= part->total) {
-        return PARTS_INVALID;
+    if (fragment->no >= fragment->total) {
+        return FRAGMENTS_INVALID;
     }
-    if (part->total > 1) {
-        return keep(p, now_ms, part, whole, dropped);
+    if (fragment->total > 1) {
+        return keep(p, now_ms, fragment, whole, dropped);
     }
-    if (is_under_way(p, part)) {
-        return PARTS_INVALID;
+    if (is_under_way(p, fragment)) {
+        return FRAGMENTS_INVALID;
     }
-    *whole = parcel_new(part->payload.data, part->payload.size);
-    return *whole != NULL ? PARTS_WHOLE : PARTS_NO_MEMORY;
+    *whole = parcel_new(fragment->payload.data, fragment->payload.size);
+    return *whole != NULL ? FRAGMENTS_WHOLE : FRAGMENTS_NO_MEMORY;
 }
 
-int64_t parts_deadline(const struct parts *p)
+int64_t factom_fragments_deadline(const struct fragments *p)
 {
     return p->oldest != NULL ? p->oldest->since_ms + p->span_ms : INT64_MAX;
 }
 
-uint32_t parts_expire(struct parts *p, int64_t now_ms)
+uint32_t factom_fragments_expire(struct fragments *p, int64_t now_ms)
 {
     uint32_t n = 0;
-    while (parts_deadline(p) <= now_ms) {
+    while (factom_fragments_deadline(p) <= now_ms) {
         remove_message(p, p->oldest);
         n++;
     }

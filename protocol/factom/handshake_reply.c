@@ -11,9 +11,9 @@ static void note_sent(struct session *s, uint32_t version)
     s->magic_sent = s->magic_sent || version >= 11;
 }
 
-void session_say_hello(struct session *s, uint32_t version, struct buffer *out)
+void factom_send_hello(struct session *s, uint32_t version, struct buffer *out)
 {
-    handshake_write(out, version, s->terms.node);
+    factom_handshake_write(out, version, s->terms.node);
     note_sent(s, version);
     s->peer.asked = version == 9;
 }
@@ -26,8 +26,8 @@ static uint32_t reply_version(const struct session *s, uint32_t asked)
 
 static void rejected(struct session *s, const struct handshake *h, struct session_event *ev)
 {
-    session_end(s, ev, END_REJECTED, "peer is full, names %zu others and %zu that are not used",
-                h->n_alternatives, h->n_left_out);
+    factom_end(s, ev, END_REJECTED, "peer is full, names %zu others and %zu that are not used",
+               h->n_alternatives, h->n_left_out);
     ev->type = SESSION_REJECTED;
     ev->end.n_alternatives = h->n_alternatives;
     memcpy(ev->end.alternatives, h->alternatives, h->n_alternatives * sizeof h->alternatives[0]);
@@ -36,13 +36,13 @@ static void rejected(struct session *s, const struct handshake *h, struct sessio
 static void refuse(struct session *s, uint32_t version, struct session_event *ev, struct buffer *out)
 {
     size_t n = s->terms.n_alternatives < ALTERNATIVES_MAX ? s->terms.n_alternatives : ALTERNATIVES_MAX;
-    handshake_write_reject(out, version, s->terms.node, s->terms.alternatives, n);
-    session_end(s, ev, END_REFUSED, "refused, with %zu others named", n);
+    factom_handshake_write_reject(out, version, s->terms.node, s->terms.alternatives, n);
+    factom_end(s, ev, END_REFUSED, "refused, with %zu others named", n);
 }
 
-static void be_ready(struct session *s, int64_t now_ms, const struct handshake *h, struct session_event *ev)
+static void set_ready(struct session *s, int64_t now_ms, const struct handshake *h, struct session_event *ev)
 {
-    handshake_peer(h, &s->terms.remote, &s->peer);
+    factom_handshake_peer(h, &s->terms.remote, &s->peer);
     s->peer.version = s->version;
     s->stage = STAGE_OPEN;
     liveness_start(&s->liveness, now_ms);
@@ -51,8 +51,8 @@ static void be_ready(struct session *s, int64_t now_ms, const struct handshake *
     ev->peer = s->peer;
 }
 
-void session_meet(struct session *s, int64_t now_ms, const struct handshake *h, struct session_event *ev,
-                  struct buffer *out)
+void factom_on_handshake(struct session *s, int64_t now_ms, const struct handshake *h,
+                         struct session_event *ev, struct buffer *out)
 {
     char text[REASON_MAX];
     bool is_gob = s->encoding == ENCODING_GOB;
@@ -61,26 +61,26 @@ void session_meet(struct session *s, int64_t now_ms, const struct handshake *h, 
     if (replies) {
         version = reply_version(s, version);
     }
-    enum end_reason fault = handshake_check(h, s->terms.node, is_gob, text, sizeof text);
+    enum end_reason fault = factom_handshake_check(h, s->terms.node, is_gob, text, sizeof text);
     if (fault == END_LOOPBACK && replies) {
         /* The dialer is ourselves. Only if it gets to read its own nonce does it learn which address that
          * was. */
-        session_say_hello(s, version, out);
+        factom_send_hello(s, version, out);
     }
     if (fault != END_NONE) {
-        session_end(s, ev, fault, "%s", text);
+        factom_end(s, ev, fault, "%s", text);
     } else if (h->type == TYPE_REJECT) {
         rejected(s, h, ev);
     } else if (replies && s->terms.refuse) {
         refuse(s, version, ev, out);
     } else {
         if (replies) {
-            session_say_hello(s, version, out);
+            factom_send_hello(s, version, out);
         }
         s->version = version;
-        be_ready(s, now_ms, h, ev);
+        set_ready(s, now_ms, h, ev);
     }
     if (out->failed) {
-        session_end(s, ev, END_RESOURCES, "no memory for a handshake");
+        factom_end(s, ev, END_RESOURCES, "no memory for a handshake");
     }
 }
