@@ -17,7 +17,7 @@
 #include "base/array.h"
 #include "base/clock.h"
 #include "base/descriptor.h"
-#include "node/actor.h"
+#include "node/node.h"
 #include "queue/bell.h"
 #include "queue/log_writer.h"
 #include "seed/fetch.h"
@@ -41,7 +41,7 @@ struct kith {
     void *log_context;
     struct log_writer *writer; /* to stderr, if there is no `log` */
     struct locks locks;
-    struct actor *actor;
+    struct node *inner;
 
     /* The receiving thread's. */
     struct display_name *names;
@@ -136,7 +136,7 @@ static void log_to_caller(void *context, enum log_level level, const char *text)
     node->log(node->log_context, (enum kith_log_level)level, text);
 }
 
-static void node_free(struct kith *node)
+static void handle_free(struct kith *node)
 {
     node_event_free(node->event);
     parcel_release(node->current);
@@ -166,7 +166,7 @@ static void log_who_we_are(const struct kith *node)
     }
 }
 
-static bool node_start(struct kith *node, const struct options *options, char *error, size_t error_size)
+static bool handle_start(struct kith *node, const struct options *options, char *error, size_t error_size)
 {
     if (sodium_init() < 0 || seed_fetch_global_init() < 0 || descriptors_watch_forks() < 0) {
         snprintf(error, error_size, "libsodium or libcurl cannot be initialised");
@@ -178,11 +178,11 @@ static bool node_start(struct kith *node, const struct options *options, char *e
     if (locks_take(&node->locks, options, &node->sink, error, error_size) < 0) {
         return false;
     }
-    node->actor = actor_start(&options->config, &node->sink, error, error_size);
-    return node->actor;
+    node->inner = node_start(&options->config, &node->sink, error, error_size);
+    return node->inner;
 }
 
-static struct kith *node_new(kith_log_function *log, void *log_context, char *error, size_t error_size)
+static struct kith *handle_new(kith_log_function *log, void *log_context, char *error, size_t error_size)
 {
     struct kith *node = calloc(1, sizeof *node);
     if (!node) {
@@ -204,7 +204,7 @@ static struct kith *node_new(kith_log_function *log, void *log_context, char *er
         return node;
     }
     snprintf(error, error_size, "no memory, or no thread, for the log");
-    node_free(node);
+    handle_free(node);
     return NULL;
 }
 
@@ -220,12 +220,12 @@ int open_ready(struct options *o, char *error, size_t error_size)
 struct kith *kith_open_options(const struct options *options, kith_log_function *log, void *log_context,
                                char *error, size_t error_size)
 {
-    struct kith *node = node_new(log, log_context, error, error_size);
-    if (node && node_start(node, options, error, error_size)) {
+    struct kith *node = handle_new(log, log_context, error, error_size);
+    if (node && handle_start(node, options, error, error_size)) {
         return node;
     }
     if (node) {
-        node_free(node);
+        handle_free(node);
     }
     return NULL;
 }
@@ -239,7 +239,7 @@ struct kith *kith_open(struct kith_config *config, kith_log_function *log, void 
         text_fail(error, error_size, "config: NULL");
         return NULL;
     }
-    struct kith *node = node_new(log, log_context, error, error_size);
+    struct kith *node = handle_new(log, log_context, error, error_size);
     if (!node) {
         return NULL;
     }
@@ -247,10 +247,10 @@ struct kith *kith_open(struct kith_config *config, kith_log_function *log, void 
     *o = config->options; /* moved: the config is all defaults from now on */
     options_init(&config->options);
     if (options_finish(o, error, error_size) == 0 && open_ready(o, error, error_size) == 0 &&
-        node_start(node, o, error, error_size)) {
+        handle_start(node, o, error, error_size)) {
         return node;
     }
-    node_free(node);
+    handle_free(node);
     return NULL;
 }
 
@@ -259,14 +259,14 @@ void kith_close(struct kith *node)
     if (!is_here(node)) {
         return;
     }
-    actor_free(node->actor);
-    node_free(node);
+    node_free(node->inner);
+    handle_free(node);
 }
 
 void kith_quit(struct kith *node)
 {
     if (is_here(node)) {
-        actor_quit(node->actor);
+        node_quit(node->inner);
     }
 }
 
@@ -357,8 +357,8 @@ static __attribute__((noinline)) enum send_result wait_and_queue(struct kith *no
 {
     int64_t deadline = timeout_ms < 0 ? INT64_MAX : clock_ms() + timeout_ms;
     enum send_result r;
-    while ((r = actor_send(node->actor, scope, peer, kind, parcel, id)) == SEND_WOULD_BLOCK) {
-        struct pollfd fd = {.fd = actor_room_fd(node->actor), .events = POLLIN};
+    while ((r = node_send(node->inner, scope, peer, kind, parcel, id)) == SEND_WOULD_BLOCK) {
+        struct pollfd fd = {.fd = node_room_fd(node->inner), .events = POLLIN};
         int64_t left = deadline - clock_ms();
         if (left <= 0) {
             break;
@@ -372,7 +372,7 @@ static __attribute__((noinline)) enum send_result wait_and_queue(struct kith *no
 static enum send_result queue_parcel(struct kith *node, enum scope scope, struct peer_ref peer, uint32_t kind,
                                      struct parcel *parcel, uint64_t id, int timeout_ms)
 {
-    enum send_result r = actor_send(node->actor, scope, peer, kind, parcel, id);
+    enum send_result r = node_send(node->inner, scope, peer, kind, parcel, id);
     if (r != SEND_WOULD_BLOCK || timeout_ms == 0) {
         return r;
     }
@@ -398,7 +398,7 @@ enum kith_result kith_send_message(struct kith *node, const struct kith_message 
         return KITH_INVALID;
     }
     scope = scope_of(m->target);
-    if (scope == SCOPE_PEER && !actor_find(node->actor, m->target, &peer)) {
+    if (scope == SCOPE_PEER && !node_find(node->inner, m->target, &peer)) {
         return KITH_NO_PEER;
     }
     parcel = parcel_new(m->bytes, m->size);
@@ -427,12 +427,12 @@ enum kith_result kith_send_wait(struct kith *node, const char *target, const voi
 
 int kith_room_fd(const struct kith *node)
 {
-    return is_here(node) ? actor_room_fd(node->actor) : -1;
+    return is_here(node) ? node_room_fd(node->inner) : -1;
 }
 
 int kith_command_fd(const struct kith *node)
 {
-    return is_here(node) ? actor_command_fd(node->actor) : -1;
+    return is_here(node) ? node_command_fd(node->inner) : -1;
 }
 
 /* --- receiving --- */
@@ -497,7 +497,7 @@ enum kith_receive kith_receive(struct kith *node, struct kith_item *item)
     parcel_release(node->current);
     node->current = NULL;
     struct taken t;
-    switch (actor_take(node->actor, &t)) {
+    switch (node_take(node->inner, &t)) {
     case TAKE_NOTHING:
         break;
     case TAKE_PARCEL:
@@ -536,13 +536,13 @@ void kith_release(struct kith_parcel *parcel)
 void kith_getting_on(struct kith *node)
 {
     if (is_here(node)) {
-        actor_getting_on(node->actor);
+        node_getting_on(node->inner);
     }
 }
 
 int kith_fd(const struct kith *node)
 {
-    return is_here(node) ? actor_fd(node->actor) : -1;
+    return is_here(node) ? node_fd(node->inner) : -1;
 }
 
 /* --- commands --- */
@@ -557,7 +557,7 @@ static enum kith_result run_command(struct kith *node, const struct command *com
         return KITH_NO_MEMORY;
     }
     *c = *command;
-    enum send_result r = actor_command(node->actor, c, id);
+    enum send_result r = node_command(node->inner, c, id);
     if (r != SEND_QUEUED) {
         free(c);
     }
@@ -597,7 +597,7 @@ enum kith_result kith_ban(struct kith *node, const char *peer_or_ip, int64_t ms,
     if (!peer_or_ip || ms < 0) {
         return KITH_INVALID;
     }
-    if (!read_ip(&c.ip, peer_or_ip) && !actor_find(node->actor, peer_or_ip, &c.peer)) {
+    if (!read_ip(&c.ip, peer_or_ip) && !node_find(node->inner, peer_or_ip, &c.peer)) {
         return KITH_NO_PEER;
     }
     return run_command(node, &c, id);
@@ -621,10 +621,10 @@ enum kith_result kith_disconnect(struct kith *node, const char *peer, uint64_t i
         return KITH_INVALID;
     }
     struct peer_ref ref;
-    if (!actor_find(node->actor, peer, &ref)) {
+    if (!node_find(node->inner, peer, &ref)) {
         return KITH_NO_PEER;
     }
-    return result(actor_disconnect(node->actor, ref, id));
+    return result(node_disconnect(node->inner, ref, id));
 }
 
 static enum kith_result set_special(struct kith *node, struct command *c, uint64_t id)

@@ -202,7 +202,7 @@ void output_write(struct output *o)
 int output_sleep_begin(struct output *o)
 {
     struct output_thread *t = o->thread;
-    bell_lie_down(&t->main_bell);
+    bell_arm(&t->main_bell);
     if (t->known != atomic_load_explicit(&t->written, memory_order_relaxed)) {
         return -1;
     }

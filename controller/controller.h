@@ -2,7 +2,7 @@
  *
  * Single-threaded and pure: it reaches sockets, threads and random numbers by its table of actions alone, and
  * is given the time. The same messages at the same times with the same random numbers give the same actions
- * in the same order. node/actor.c runs it on a thread; tests and simulations run many of it on one.
+ * in the same order. node/control_thread.c runs it on a thread; tests and simulations run many of it on one.
  *
  * One thread at a time runs a core; no function blocks. It owns the peer book, the table of connections
  * ("slots"), the special peers and the protocol's service. It decides whom to dial and accept, where each

@@ -17,12 +17,12 @@
 /* What connections tell is in connection/events.h; these follow. */
 /*    type               from             members of struct message */
 #define CONTROLLER_MESSAGES(X)                                                                               \
-    X(MSG_GONE)      /* the actor        peer: nothing of that connection follows */                         \
+    X(MSG_GONE)      /* the node         peer: nothing of that connection follows */                         \
     X(MSG_SEND)      /* application      scope, kind, id, parcel; peer if the scope is SCOPE_PEER */         \
     X(MSG_LEAVE)     /* application      peer, id: to end that connection, after what was sent to it */      \
     X(MSG_COMMAND)   /* application      id, command */                                                      \
     X(MSG_ACCEPTED)  /* listener         accepted; answered by accept, refuse, shed */                       \
-    X(MSG_LISTENING) /* the actor        endpoint */                                                         \
+    X(MSG_LISTENING) /* the node         endpoint */                                                         \
     X(MSG_SEEDS)     /* seed fetcher     seeds */                                                            \
     X(MSG_NAMES)     /* namer            names */                                                            \
     X(MSG_SAVED)     /* keeper           failed */

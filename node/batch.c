@@ -1,6 +1,7 @@
-/* Messages taken from a queue together. */
+#include "node/batch.h"
+
 #include "base/clock.h"
-#include "node/actor_private.h"
+#include "queue/parcel.h"
 #include "queue/pool.h"
 
 enum {

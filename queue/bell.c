@@ -54,6 +54,12 @@ void bell_lie_down(struct bell *b)
     ring_fence();
 }
 
+void bell_arm(struct bell *b)
+{
+    bell_get_up(b);
+    bell_lie_down(b);
+}
+
 void bell_get_up(struct bell *b)
 {
     /* Relaxed: a producer that still reads "asleep" writes to the descriptor for nothing, and the next sleep

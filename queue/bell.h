@@ -7,9 +7,9 @@
  *     bell_ring(b)                 if every queue is still empty: poll on b->fd, for POLLIN
  *                                  bell_get_up(b)
  *
- * An actor sleeps by worker_sleep (queue/worker.h), which takes these steps. A thread that waits for room in
- * a full queue sleeps in the same way; its look at that queue, between lie_down and poll, is to post once
- * more.
+ * An actor sleeps by worker_sleep (queue/worker.h), which takes these steps. A thread of the application that
+ * waits sleeps in a poll of its own, after bell_arm. Who waits for room in a full queue looks at that queue,
+ * once the bell is armed, by posting once more.
  *
  * Ringing costs a fence and a load while the thread is awake, and one system call per sleep however many
  * ring. queue/bell.pml is the model of this step; the test suite checks it with spin, and that each of its
@@ -34,6 +34,10 @@ void bell_fini(struct bell *b);
 
 /* Any thread, after it has put something into a queue of the bell's owner; never blocks. */
 void bell_ring(struct bell *b);
+
+/* The owner only, if it sleeps in a poll that is not ours, on b->fd. Empties the descriptor and arms the
+ * bell: the owner looks at its queues once more, and polls if all are empty. Never blocks. */
+void bell_arm(struct bell *b);
 
 /* The owner only. Between lie_down and get_up the owner looks at every one of its queues once more, and polls
  * b->fd only if all are empty. Neither blocks. get_up also empties the descriptor. After get_up the owner

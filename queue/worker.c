@@ -63,6 +63,18 @@ int worker_sleep(struct worker *w, bool (*busy)(const void *self), struct pollfd
     return error;
 }
 
+void worker_sleep_until(struct worker *w, int64_t (*look)(void *self))
+{
+    struct pollfd bell = {.fd = w->bell.fd, .events = POLLIN};
+    bell_lie_down(&w->bell);
+    /* Looked at behind the bell's fence, for the reason above. */
+    int64_t deadline_ms = worker_stopped(w) ? WORKER_BUSY : look(w->self);
+    if (deadline_ms != WORKER_BUSY) {
+        poll(&bell, 1, timeout_until(deadline_ms));
+    }
+    bell_get_up(&w->bell);
+}
+
 bool worker_stopped(const struct worker *w)
 {
     /* Acquire: pairs with the store in worker_stop. With a relaxed load the thread could see the flag, find a

@@ -52,6 +52,12 @@ int worker_start(struct worker *w, const char *name, size_t stack_bytes, void (*
 int worker_sleep(struct worker *w, bool (*busy)(const void *self), struct pollfd *fds, nfds_t n,
                  int64_t deadline_ms);
 
+/* The worker's thread. As worker_sleep, on the bell alone, for an actor whose last look may change its state
+ * and with it its deadline: look(self), called once the bell is armed, says when to wake, or WORKER_BUSY not
+ * to sleep. */
+#define WORKER_BUSY INT64_MIN
+void worker_sleep_until(struct worker *w, int64_t (*look)(void *self));
+
 /* Any thread; never blocks. True after worker_stop. Whoever sees it sees all that the thread that stopped it
  * had done before: a thread that is to finish what was posted looks here first, and then at its queues. */
 bool worker_stopped(const struct worker *w);

@@ -15,9 +15,7 @@ import sys
 from check_rules import ARROWS, INCLUDE, PUBLIC_HEADER, without_comments
 
 # Circles that may stand, each with its reason.
-KNOWN = {
-    "the controller's thread": {"node/actor", "node/actor_front", "node/actor_links", "node/actor_world"},
-}
+KNOWN = {}
 
 
 def file_of(path):

@@ -92,6 +92,11 @@ def check_forbidden(line):
             yield f"{name}: {found[0].strip()}"
 
 
+def check_sleep(path, line):
+    if "bell_lie_down" in line and not path.startswith("queue/"):
+        yield "sleep: bell_lie_down: an actor sleeps by queue/worker.h, a thread of the application after bell_arm"
+
+
 def check_include(path, line):
     found = INCLUDE.match(line)
     own = path.split("/")[0]
@@ -178,7 +183,7 @@ def check_file(root, path):
     whole = (root / path).read_text()
     text = without_comments(whole)
     for number, line in enumerate(text.splitlines(), 1):
-        for check in (check_forbidden(line), check_include(path, line), check_protocol_names(path, line)):
+        for check in (check_forbidden(line), check_sleep(path, line), check_include(path, line), check_protocol_names(path, line)):
             for violation in check:
                 yield f"{path}:{number}: {violation}"
     yield from check_purity(path, text)

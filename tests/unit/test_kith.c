@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "node/actor_private.h"
+#include "node/peer_thread.h"
 #include "queue/parcel.h"
 #include "tests/unit/kith_fixture.h"
 #include "tests/unit/promise.h"
@@ -565,7 +565,7 @@ static void the_end_is_told_when_events_were_missed(void **state)
 
 /* What the controller does with FromNetwork: an event and a parcel in turns, each numbered. */
 struct turns {
-    struct actor *actor;
+    struct node *inner;
     _Atomic uint64_t taken; /* by the application so far */
     _Atomic uint64_t end;   /* so many are posted in all; UINT64_MAX: not known yet */
     bool in_pairs; /* two are posted once the application has taken all; or as many as there is room for */
@@ -584,7 +584,7 @@ static void post_turn(const struct turns *t, uint64_t number)
     }
     if (is_parcel ? !m.parcel : !m.event)
         abort();
-    while (!queue_post_and_wake(is_parcel ? t->actor->from_network : t->actor->events, &m)) {
+    while (!queue_post_and_wake(is_parcel ? t->inner->from_network : t->inner->events, &m)) {
         sched_yield();
     }
 }
@@ -613,13 +613,13 @@ static void *post_turns(void *argument)
 
 static void take_turns(struct turns *t)
 {
-    struct actor *a = t->actor;
+    struct node *a = t->inner;
     pthread_t thread;
 
     assert_int_equal(pthread_create(&thread, NULL, post_turns, t), 0);
     for (uint64_t expected = 0; expected < atomic_load(&t->end);) {
         struct taken taken;
-        enum take_result r = actor_take(a, &taken);
+        enum take_result r = node_take(a, &taken);
 
         if (r == TAKE_NOTHING)
             continue;
@@ -637,7 +637,7 @@ static void take_turns(struct turns *t)
  * is never empty, or is found empty just before both come. */
 static void the_two_queues_keep_their_order(void **state)
 {
-    struct actor *a = aligned_alloc(_Alignof(struct actor), sizeof *a);
+    struct node *a = aligned_alloc(_Alignof(struct node), sizeof *a);
     struct queue_config config = {.messages = 64, .bytes = 64, .reader_bell = &a->app_bell};
 
     (void)state;
@@ -651,10 +651,10 @@ static void the_two_queues_keep_their_order(void **state)
     for (unsigned i = 0; i < 4; i++) {
         static struct turns t; /* not on the stack: where a turn is wrong, its thread goes on */
 
-        t = (struct turns){.actor = a, .end = UINT64_MAX, .in_pairs = i < 2, .parcels_are_odd = i % 2 == 1};
+        t = (struct turns){.inner = a, .end = UINT64_MAX, .in_pairs = i < 2, .parcels_are_odd = i % 2 == 1};
         take_turns(&t);
     }
-    batch_drop(&a->held_parcels, NULL, actor_release, NULL);
+    batch_drop(&a->held_parcels, NULL, node_release, NULL);
     queue_free(a->from_network, NULL, NULL);
     queue_free(a->events, NULL, NULL);
     bell_fini(&a->app_bell);

@@ -1,15 +1,16 @@
 /* How the controller's thread divides its time, and the application's room, among connections. */
 #include "connection/private.h"
-#include "node/actor_private.h"
+#include "node/inbound.h"
+#include "node/peer_thread.h"
 #include "tests/unit/core_fixture.h"
 #include "tests/unit/promise.h"
 
 enum { PEERS = 3, EACH = 1000 };
 
-/* An actor with its connections, but without any thread. */
+/* A node with its connections, but without any thread. */
 struct rig {
     struct world *world;
-    struct actor *actor;
+    struct node *node;
     struct bell bell;
     struct peer_ref peers[PEERS];
 };
@@ -29,11 +30,11 @@ static void fill(struct queue *inbound, struct peer_ref from)
 /* A connection that has brought much. */
 static void add_link(struct rig *r, struct peer_ref ref)
 {
-    struct link *l = &r->actor->links[ref.index];
+    struct peer_thread *l = &r->node->peers[ref.index];
     struct queue_config config = {.messages = EACH,
                                   .bytes = (uint64_t)EACH * 5,
                                   .reader_bell = &r->bell,
-                                  .list = r->actor->nonempty,
+                                  .list = r->node->nonempty,
                                   .ref = ref};
     struct queue_config control = {.messages = 1, .reader_bell = &r->bell};
 
@@ -48,15 +49,15 @@ static void add_link(struct rig *r, struct peer_ref ref)
 
 static struct rig rig_new(void)
 {
-    struct rig r = {.world = world_new(), .actor = aligned_alloc(_Alignof(struct actor), sizeof *r.actor)};
+    struct rig r = {.world = world_new(), .node = aligned_alloc(_Alignof(struct node), sizeof *r.node)};
 
     world_open(r.world);
-    assert_non_null(r.actor);
-    *r.actor = (struct actor){.core = r.world->core,
-                              .most_links = controller_most_slots(&r.world->config),
-                              .nonempty = nonempty_list_new(64)};
-    r.actor->links = calloc(r.actor->most_links, sizeof *r.actor->links);
-    assert_true(r.actor->links && r.actor->nonempty);
+    assert_non_null(r.node);
+    *r.node = (struct node){.core = r.world->core,
+                            .most_peers = controller_most_slots(&r.world->config),
+                            .nonempty = nonempty_list_new(64)};
+    r.node->peers = calloc(r.node->most_peers, sizeof *r.node->peers);
+    assert_true(r.node->peers && r.node->nonempty);
     return r;
 }
 
@@ -72,18 +73,18 @@ static void rig_open(struct rig *r)
 static void rig_free(struct rig *r)
 {
     for (int i = 0; i < PEERS; i++) {
-        struct link *l = &r->actor->links[r->peers[i].index];
+        struct peer_thread *l = &r->node->peers[r->peers[i].index];
 
-        batch_drop(&l->batch, NULL, actor_release, NULL);
+        batch_drop(&l->batch, NULL, node_release, NULL);
         queue_free(l->connection->inbound, NULL, NULL);
         queue_free(l->connection->inbound_control, NULL, NULL);
         free(l->connection);
     }
     world_free(r->world);
-    nonempty_list_free(r->actor->nonempty);
-    free(r->actor->run_queue.items);
-    free(r->actor->links);
-    free(r->actor);
+    nonempty_list_free(r->node->nonempty);
+    free(r->node->run_queue.items);
+    free(r->node->peers);
+    free(r->node);
     bell_fini(&r->bell);
 }
 
@@ -100,11 +101,11 @@ static void each_connection_has_a_share_of_a_round(void **state)
     (void)state;
     rig_open(&r);
     for (size_t round = 1; round <= 3; round++) {
-        assert_true(links_run(r.actor));
+        assert_true(serve_connections(r.node));
         for (int i = 0; i < PEERS; i++)
             assert_int_equal(delivered(&r, i), round * 64);
     }
-    while (links_run(r.actor))
+    while (serve_connections(r.node))
         ;
     for (int i = 0; i < PEERS; i++)
         assert_int_equal(delivered(&r, i), EACH);
@@ -122,8 +123,8 @@ static void small_room_is_divided_fairly(void **state)
     for (int i = 0; i < ROUNDS; i++) {
         r.world->from_full = false;
         r.world->from_room = ROOM;
-        controller_retry(r.actor->core, actor_now());
-        links_run(r.actor);
+        controller_retry(r.node->core, node_now());
+        serve_connections(r.node);
     }
     assert_int_equal(r.world->n_delivered, ROUNDS * ROOM);
     for (int i = 0; i < PEERS; i++)

@@ -1,4 +1,5 @@
-/* What the core's actions do in a real node. */
+#include "node/controller_actions.h"
+
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -6,12 +7,15 @@
 #include <sodium.h>
 
 #include "base/descriptor.h"
-#include "node/actor_private.h"
+#include "node/answers.h"
+#include "node/app_events.h"
+#include "node/peer_thread.h"
+#include "queue/parcel.h"
 
-static void dropped(struct actor *a, struct message *m, struct peer_ref peer, enum drop_cause cause)
+static void dropped(struct node *n, struct message *m, struct peer_ref peer, enum drop_cause cause)
 {
     parcel_release(m->parcel);
-    controller_dropped(a->core, peer, cause, 1);
+    controller_dropped(n->core, peer, cause, 1);
 }
 
 /* Only what the application sent is missed; the node's own requests and answers are made anew. */
@@ -28,13 +32,6 @@ static void drop_application(void *context, struct message *m)
     dropped(context, m, m->peer, DROP_APPLICATION);
 }
 
-void actor_return(void *context, struct message *m)
-{
-    struct actor *a = context;
-
-    controller_returned(a->core, actor_now(), m);
-}
-
 /* --- connections --- */
 
 static uint64_t digest(const void *core, uint32_t kind, const struct parcel *p)
@@ -42,28 +39,28 @@ static uint64_t digest(const void *core, uint32_t kind, const struct parcel *p)
     return controller_digest(core, kind, p);
 }
 
-static bool start(struct actor *a, struct peer_ref slot, struct connection_terms *terms)
+static bool start(struct node *n, struct peer_ref slot, struct connection_terms *terms)
 {
-    struct link *l = &a->links[slot.index];
+    struct peer_thread *l = &n->peers[slot.index];
 
     terms->ref = slot;
-    terms->protocol = a->config.protocol;
-    terms->node = &a->config.terms;
-    terms->bind = a->config.has_bind ? &a->config.bind : NULL;
-    terms->controller_bell = &a->bell;
+    terms->protocol = n->config.protocol;
+    terms->node = &n->config.terms;
+    terms->bind = n->config.has_bind ? &n->config.bind : NULL;
+    terms->controller_bell = &n->worker.bell;
     terms->digest = digest;
-    terms->digest_context = a->core;
-    terms->nonempty = a->nonempty;
-    terms->receive_room = &a->receive_room;
-    terms->destination = a->from_network;
-    terms->log = a->sink;
+    terms->digest_context = n->core;
+    terms->nonempty = n->nonempty;
+    terms->receive_room = &n->receive_room;
+    terms->destination = n->from_network;
+    terms->log = n->sink;
     l->connection = connection_start(terms);
     if (!l->connection)
         return false;
     l->ref = slot;
     l->gate = (struct stall_gate){.queue = connection_outbound(l->connection),
-                                  .least_rate = a->config.terms.limits.slowest};
-    a->n_links++;
+                                  .least_rate = n->config.terms.limits.slowest};
+    n->n_peers++;
     return true;
 }
 
@@ -78,71 +75,71 @@ static bool do_dial(void *world, struct peer_ref slot, const struct dial_terms *
 /* Most nodes have no special peer by name, and no thread for it. */
 static bool do_look_up(void *world, const struct address *name)
 {
-    struct actor *a = world;
-    struct namer_terms terms = {.most = NAMES_MOST, .found = actor_on_names, .context = a};
+    struct node *n = world;
+    struct namer_terms terms = {.most = NAMES_MOST, .found = node_on_names, .context = n};
 
-    if (!a->namer)
-        a->namer = namer_start(&terms);
-    if (!a->namer || a->n_naming == NAMES_MOST || !namer_ask(a->namer, name))
+    if (!n->namer)
+        n->namer = namer_start(&terms);
+    if (!n->namer || n->n_naming == NAMES_MOST || !namer_ask(n->namer, name))
         return false;
-    a->n_naming++;
+    n->n_naming++;
     return true;
 }
 
 static bool do_accept(void *world, struct peer_ref slot, struct accepted *accepted, bool refuse,
-                      const struct endpoint *alternatives, size_t n)
+                      const struct endpoint *alternatives, size_t n_alternatives)
 {
-    struct actor *a = world;
+    struct node *n = world;
     struct connection_terms terms = {.fd = accepted->fd,
                                      .remote = accepted->remote,
                                      .refuse = refuse,
                                      .alternatives = alternatives,
-                                     .n_alternatives = n};
+                                     .n_alternatives = n_alternatives};
 
-    if (!start(a, slot, &terms)) {
-        if (a->listener)
-            listener_settled(a->listener);
+    if (!start(n, slot, &terms)) {
+        if (n->listener)
+            listener_settled(n->listener);
         return false;
     }
-    a->links[slot.index].unsettled = true;
+    n->peers[slot.index].unsettled = true;
     return true;
 }
 
 static void do_shed(void *world, struct accepted *accepted)
 {
-    struct actor *a = world;
+    struct node *n = world;
 
     /* Before the close: who sees it may dial at once, and would be turned away though there is a place. */
-    if (a->listener)
-        listener_settled(a->listener);
+    if (n->listener)
+        listener_settled(n->listener);
     descriptor_close(accepted->fd);
 }
 
-static void note_wait(struct actor *a, const struct stall_gate *g)
+static void note_wait(struct node *n, const struct stall_gate *g)
 {
-    int64_t at = stall_gate_deadline(g, a->config.terms.timings.stall);
+    int64_t at = stall_gate_deadline(g, n->config.terms.timings.stall);
 
-    if (at < a->retry_ms)
-        a->retry_ms = at;
+    if (at < n->retry_ms)
+        n->retry_ms = at;
 }
 
 static enum outlet_result do_post(void *world, struct moment now, struct peer_ref to, const struct message *m)
 {
-    struct actor *a = world;
-    struct link *l = link_find(a, to);
+    struct node *n = world;
+    struct peer_thread *l = peer_thread_find(n, to);
     enum outlet_result r;
 
     if (!l) {
         struct message gone = *m;
 
-        dropped(a, &gone, to, DROP_GONE);
+        dropped(n, &gone, to, DROP_GONE);
         return OUTLET_DROPPED;
     }
-    r = stall_gate_post(&l->gate, m, now.ms, a->config.terms.timings.stall, drop_stalled, a);
+    r = stall_gate_post(&l->gate, m, now.ms, n->config.terms.timings.stall, drop_stalled, n);
     if (r == OUTLET_WAIT)
-        note_wait(a, &l->gate);
+        note_wait(n, &l->gate);
     if (!l->dirty)
-        l->dirty = ref_list_add(&a->dirty, to);
+        l->dirty = ref_list_add(&n->dirty, to);
     if (!l->dirty) /* no memory for the list: wake it at once */
         queue_wake(l->gate.queue);
     return r;
@@ -150,7 +147,7 @@ static enum outlet_result do_post(void *world, struct moment now, struct peer_re
 
 static void do_waits(void *world, struct peer_ref from, struct peer_ref to)
 {
-    struct link *l = link_find(world, from), *other = link_find(world, to);
+    struct peer_thread *l = peer_thread_find(world, from), *other = peer_thread_find(world, to);
 
     if (!l || !other || !other->gate.moved)
         return;
@@ -161,25 +158,25 @@ static void do_waits(void *world, struct peer_ref from, struct peer_ref to)
 /* Lowered before the bell rings, whose fence then makes a thread that is about to wait see it. */
 static void do_full(void *world, struct peer_ref peer, bool is_full)
 {
-    struct actor *a = world;
+    struct node *n = world;
 
-    roster_set_full(a->roster, peer, is_full);
+    roster_set_full(n->roster, peer, is_full);
     if (!is_full)
-        bell_ring(&a->room_bell);
+        bell_ring(&n->room_bell);
 }
 
 static void do_close(void *world, struct peer_ref slot, enum end_reason why, bool at_once)
 {
-    struct link *l = link_find(world, slot);
+    struct peer_thread *l = peer_thread_find(world, slot);
     struct message m = {.type = CONNECTION_CLOSE, .end = {.reason = why, .at_once = at_once}, .peer = slot};
 
     if (l)
         queue_post_and_wake(connection_outbound_control(l->connection), &m);
 }
 
-static void ask(struct actor *a, struct peer_ref slot, enum connection_control what)
+static void ask(struct node *n, struct peer_ref slot, enum connection_control what)
 {
-    struct link *l = link_find(a, slot);
+    struct peer_thread *l = peer_thread_find(n, slot);
     struct message m = {.type = (uint16_t)what, .peer = slot};
 
     if (l)
@@ -198,101 +195,72 @@ static void do_probe(void *world, struct peer_ref slot)
 
 static void do_measure(void *world, struct peer_ref slot, struct kith_peer *p)
 {
-    struct link *l = link_find(world, slot);
-    struct connection_counts n;
+    struct peer_thread *l = peer_thread_find(world, slot);
+    struct connection_counts counts;
 
     if (!l)
         return;
-    n = connection_counts(l->connection);
-    p->bytes_in = n.bytes_in;
-    p->bytes_out = n.bytes_out;
-    p->parcels_in = n.parcels_in;
-    p->parcels_out = n.parcels_out;
+    counts = connection_counts(l->connection);
+    p->bytes_in = counts.bytes_in;
+    p->bytes_out = counts.bytes_out;
+    p->parcels_in = counts.parcels_in;
+    p->parcels_out = counts.parcels_out;
 }
 
 /* --- the application --- */
 
 static enum outlet_result do_deliver(void *world, struct moment now, const struct message *m)
 {
-    struct actor *a = world;
+    struct node *n = world;
     struct message stamped = *m;
     enum outlet_result r;
 
-    stamped.order = a->stamp;
-    r = stall_gate_post(&a->from_gate, &stamped, now.ms, a->config.terms.timings.stall, drop_application, a);
+    stamped.order = n->stamp;
+    r = stall_gate_post(&n->from_gate, &stamped, now.ms, n->config.terms.timings.stall, drop_application, n);
     if (r == OUTLET_WAIT)
-        note_wait(a, &a->from_gate);
+        note_wait(n, &n->from_gate);
     if (r == OUTLET_POSTED)
-        a->stamp++;
-    a->from_dirty = true;
+        n->stamp++;
+    n->from_dirty = true;
     return r;
-}
-
-static bool post_event(struct actor *a, struct node_event *e)
-{
-    struct message m = {.order = a->stamp, .event = e};
-
-    if (!queue_post_and_wake(a->events, &m))
-        return false;
-    a->stamp++;
-    return true;
-}
-
-struct node_event *actor_missed_event(struct actor *a)
-{
-    struct node_event *e = node_event_new(KITH_MISSED, 0, a->missed);
-
-    if (e)
-        a->missed = 0;
-    return e;
-}
-
-void actor_missed(struct actor *a)
-{
-    struct node_event *e = a->missed ? actor_missed_event(a) : NULL;
-
-    if (!e || post_event(a, e))
-        return;
-    a->missed = e->public.count;
-    node_event_free(e);
 }
 
 static void do_tell(void *world, struct node_event *e)
 {
-    struct actor *a = world;
+    struct node *n = world;
 
     /* From here on the application may name the peer; before its first parcel can come. */
     if (e->public.type == KITH_ONLINE)
-        roster_add(a->roster, e->ref, e->public.peer->hash, e->public.peer->outgoing);
-    actor_missed(a);
-    if (a->missed == 0 && post_event(a, e))
+        roster_add(n->roster, e->ref, e->public.peer->hash, e->public.peer->outgoing);
+    app_events_report_missed(n);
+    if (n->missed == 0 && app_events_post(n, e))
         return;
-    a->missed++;
+    n->missed++;
     node_event_free(e);
 }
 
 static void do_measure_node(void *world, struct kith_status *s)
 {
-    struct actor *a = world;
+    struct node *n = world;
     uint64_t bytes;
 
-    queue_fill(a->to_network, &s->to_network, &bytes);
-    queue_fill(a->from_network, &s->from_network, &bytes);
-    for (uint32_t i = 0; i < a->most_links; i++) {
-        struct connection_counts n;
+    queue_fill(n->to_network, &s->to_network, &bytes);
+    queue_fill(n->from_network, &s->from_network, &bytes);
+    for (uint32_t i = 0; i < n->most_peers; i++) {
+        struct connection_counts counts;
 
-        if (!a->links[i].connection)
+        if (!n->peers[i].connection)
             continue;
-        n = connection_counts(a->links[i].connection);
-        s->bytes_in += n.bytes_in;
-        s->bytes_out += n.bytes_out;
-        s->parcels_in += n.parcels_in;
-        s->parcels_out += n.parcels_out;
+        counts = connection_counts(n->peers[i].connection);
+        s->bytes_in += counts.bytes_in;
+        s->bytes_out += counts.bytes_out;
+        s->parcels_in += counts.parcels_in;
+        s->parcels_out += counts.parcels_out;
     }
-    if (a->listener) {
-        struct listener_counts n = listener_counts(a->listener);
+    if (n->listener) {
+        struct listener_counts counts = listener_counts(n->listener);
 
-        s->shed += n.limited + n.capped + n.untaken;
+        s->shed += counts.limited + counts.capped + counts.untaken;
     }
 }
 
@@ -300,22 +268,22 @@ static void do_measure_node(void *world, struct kith_status *s)
 
 static void do_fetch_seeds(void *world)
 {
-    struct actor *a = world;
+    struct node *n = world;
 
-    if (a->fetcher)
-        seed_fetcher_ask(a->fetcher);
+    if (n->fetcher)
+        seed_fetcher_ask(n->fetcher);
 }
 
 static void do_save_peers(void *world, struct book_snapshot *s)
 {
-    struct actor *a = world;
+    struct node *n = world;
     struct message saved = {.type = MSG_SAVED};
 
-    if (a->keeper && keeper_save(a->keeper, s)) /* only ever one at a time: the core waits for MSG_SAVED */
+    if (n->keeper && keeper_save(n->keeper, s)) /* only ever one at a time: the core waits for MSG_SAVED */
         return;
-    if (!a->keeper)
+    if (!n->keeper)
         book_snapshot_free(s);
-    actor_answer(a, &saved);
+    node_answer(n, &saved);
 }
 
 static uint64_t do_random(void *world)
@@ -329,36 +297,36 @@ static uint64_t do_random(void *world)
 
 static void do_log(void *world, enum log_level level, const char *line)
 {
-    struct actor *a = world;
+    struct node *n = world;
 
-    log_line(a->sink, level, "%s", line);
+    log_line(n->sink, level, "%s", line);
 }
 
 static void do_ended(void *world)
 {
-    struct actor *a = world;
+    struct node *n = world;
 
-    a->over = true;
+    n->over = true;
 }
 
-void actor_flush(struct actor *a)
+void node_flush(struct node *n)
 {
-    for (size_t i = 0; i < a->dirty.n; i++) {
-        struct link *l = link_find(a, a->dirty.items[i]);
+    for (size_t i = 0; i < n->dirty.n; i++) {
+        struct peer_thread *l = peer_thread_find(n, n->dirty.items[i]);
 
         if (!l)
             continue;
         l->dirty = false;
         queue_wake(l->gate.queue);
     }
-    a->dirty.n = 0;
-    if (a->from_dirty) {
-        a->from_dirty = false;
-        queue_wake(a->from_network);
+    n->dirty.n = 0;
+    if (n->from_dirty) {
+        n->from_dirty = false;
+        queue_wake(n->from_network);
     }
 }
 
-const struct controller_actions actor_actions = {
+const struct controller_actions node_actions = {
     .dial = do_dial,
     .look_up = do_look_up,
     .accept = do_accept,

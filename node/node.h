@@ -1,33 +1,33 @@
-/* The controller as an actor: the core on a thread, with the connections, the listener, the seed fetcher and
+/* A node: the core on a thread of its own, with the connections, the listener, the seed fetcher and
  * the keeper that it acts through, and the two queues to the application.
  *
  *     application --ToNetwork--> controller --outbound--> connection --> TCP
  *     application <-FromNetwork- controller <--inbound--- connection <-- TCP
  *
  * Functions for the application's side say which of its threads may call them. */
-#ifndef KITH_NODE_ACTOR_H
-#define KITH_NODE_ACTOR_H
+#ifndef KITH_NODE_NODE_H
+#define KITH_NODE_NODE_H
 
 #include "base/log.h"
 #include "controller/config.h"
 #include "controller/events.h"
 
-struct actor;
+struct node;
 
 /* Any thread, once seed_fetch_global_init and sodium_init have been called. Reads the peers file, opens the
  * listening sockets and starts the threads; blocks for that, not for the network. Borrows config and sink
- * until actor_free. NULL with `error` filled: the port is taken, the peers file must not be overwritten, no
+ * until node_free. NULL with `error` filled: the port is taken, the peers file must not be overwritten, no
  * threads, no memory. */
-struct actor *actor_start(const struct config *config, const struct log_sink *sink, char *error,
-                          size_t error_size);
+struct node *node_start(const struct config *config, const struct log_sink *sink, char *error,
+                        size_t error_size);
 
 /* --- ToNetwork --- */
 
 /* What is not queued is still the caller's. */
 enum send_result {
     SEND_QUEUED,      /* the node owns the message, or the command */
-    SEND_WOULD_BLOCK, /* ToNetwork is full; actor_room_fd tells when to try again */
-    SEND_BUSY,        /* too many commands wait; actor_command_fd tells when to try again */
+    SEND_WOULD_BLOCK, /* ToNetwork is full; node_room_fd tells when to try again */
+    SEND_BUSY,        /* too many commands wait; node_command_fd tells when to try again */
     SEND_CLOSED,      /* the node is ending */
 };
 
@@ -35,26 +35,26 @@ enum send_result {
  * `peer`. The parcel is not NULL; its reference is taken where it returns SEND_QUEUED. A peer that has gone
  * is no failure here: the parcel is then dropped and counted. If id is not 0, a KITH_SENT event with it
  * follows. */
-enum send_result actor_send(struct actor *a, enum scope scope, struct peer_ref peer, uint32_t kind,
-                            struct parcel *parcel, uint64_t id);
+enum send_result node_send(struct node *n, enum scope scope, struct peer_ref peer, uint32_t kind,
+                           struct parcel *parcel, uint64_t id);
 
 /* Any thread; never blocks. The connection with the peer of that hash; of two, the outgoing one. False: not
  * online. */
-bool actor_find(struct actor *a, const char *hash, struct peer_ref *peer);
+bool node_find(struct node *n, const char *hash, struct peer_ref *peer);
 
 /* Any thread; never blocks. Ends the connection with `peer` behind all that was sent to it: the request waits
  * for its turn in ToNetwork. SEND_QUEUED: answered by KITH_DONE or KITH_FAILED with the id. */
-enum send_result actor_disconnect(struct actor *a, struct peer_ref peer, uint64_t id);
+enum send_result node_disconnect(struct node *n, struct peer_ref peer, uint64_t id);
 
 /* Any thread; never blocks. Readable once there is room again after SEND_WOULD_BLOCK and SEND_BUSY; for poll
  * only. */
-int actor_room_fd(const struct actor *a);
-int actor_command_fd(const struct actor *a);
+int node_room_fd(const struct node *n);
+int node_command_fd(const struct node *n);
 
 /* Any thread; never blocks. Takes the command (malloc; any but COMMAND_QUIT) where it returns SEND_QUEUED.
  * Answered by an event with the id, unless memory for that is short; KITH_MISSED counts one that found no
  * room. */
-enum send_result actor_command(struct actor *a, struct command *command, uint64_t id);
+enum send_result node_command(struct node *n, struct command *command, uint64_t id);
 
 /* --- FromNetwork: one thread at a time --- */
 
@@ -67,23 +67,23 @@ struct taken {
     struct node_event *event; /* TAKE_EVENT: the caller's, node_event_free */
 };
 
-/* Never blocks. actor_fd may be called on any thread. The next parcel or event, in the order in which the
+/* Never blocks. node_fd may be called on any thread. The next parcel or event, in the order in which the
  * controller gave them: a peer's ONLINE comes before its parcels and its OFFLINE after them. After
- * TAKE_NOTHING, actor_fd becomes readable when there is more. */
-enum take_result actor_take(struct actor *a, struct taken *taken);
-int actor_fd(const struct actor *a);
+ * TAKE_NOTHING, node_fd becomes readable when there is more. */
+enum take_result node_take(struct node *n, struct taken *taken);
+int node_fd(const struct node *n);
 
-/* The thread of actor_take; never blocks. The application has got on with what it took last. */
-void actor_getting_on(struct actor *a);
+/* The thread of node_take; never blocks. The application has got on with what it took last. */
+void node_getting_on(struct node *n);
 
 /* --- the end --- */
 
 /* Any thread; never blocks, never fails. The node begins to end; KITH_ENDED is the last event. */
-void actor_quit(struct actor *a);
+void node_quit(struct node *n);
 
 /* Any thread, after KITH_ENDED was taken or when the rest does not matter; no other call may be under way or
- * follow. Blocks until every thread has ended: up to about two seconds where actor_quit was not called
+ * follow. Blocks until every thread has ended: up to about two seconds where node_quit was not called
  * before. Frees everything. */
-void actor_free(struct actor *a);
+void node_free(struct node *n);
 
 #endif

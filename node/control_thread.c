@@ -1,0 +1,204 @@
+#include "node/control_thread.h"
+
+#include <sched.h>
+#include <stdlib.h>
+
+#include "node/answers.h"
+#include "node/app_events.h"
+#include "node/controller_actions.h"
+#include "node/inbound.h"
+#include "node/peer_thread.h"
+
+enum {
+    YIELDS = 16, /* looks at its queues before it sleeps */
+    CONTROLS_AT_ONCE = 64,
+    APP_AT_ONCE = 256,
+    QUIT_DRAIN_MS = 300,  /* ToNetwork has so long to empty before the connections are told to end */
+    MISSED_RETRY_MS = 50, /* the application does not say when it has taken events */
+};
+
+#define NEVER_MS INT64_MAX
+
+static bool take_controls(struct node *n, struct queue *from, struct moment now)
+{
+    struct message m;
+    int taken = 0;
+
+    for (; taken < CONTROLS_AT_ONCE && queue_take_one(from, &m); taken++) {
+        n->n_naming -= m.type == MSG_NAMES;
+        controller_handle(n->core, now, &m);
+    }
+    return taken > 0;
+}
+
+/* A send asks for an event as often as not: while the application does not take those, nothing is sent for
+ * it. */
+static bool wants_app(const struct node *n)
+{
+    return controller_takes_sends(n->core) && n->missed == 0;
+}
+
+static bool take_app(struct node *n, struct moment now)
+{
+    const struct message *m;
+    uint32_t taken = 0;
+
+    while (taken < APP_AT_ONCE && wants_app(n) && (m = batch_look(&n->app, n->to_network))) {
+        controller_handle(n->core, now, m);
+        batch_pass(&n->app, n->to_network);
+        taken++;
+    }
+    return taken > 0;
+}
+
+static bool app_is_quiet(const struct node *n)
+{
+    return batch_is_empty(&n->app) && queue_empty(n->to_network);
+}
+
+static void drop_at_end(void *context, struct message *m)
+{
+    struct node *n = context;
+
+    controller_abandon(n->core, m);
+}
+
+/* The queue is closed first: a thread that found the node open and is about to post gets in before that, and
+ * is counted here, or is told that the node is closed. What was taken and not dealt with is given back, as
+ * the rest is: else whoever waits for room would never hear that there is some. */
+static void drain_to_network(struct node *n)
+{
+    struct message m;
+    uint32_t left;
+    uint64_t bytes;
+
+    queue_close(n->to_network);
+    batch_drop(&n->app, n->to_network, drop_at_end, n);
+    for (;;) {
+        queue_fill(n->to_network, &left, &bytes);
+        if (left == 0)
+            return;
+        if (queue_drop_oldest(n->to_network, &m))
+            drop_at_end(n, &m);
+        else
+            sched_yield(); /* it was let in, and is not yet there: its writer is between its two steps */
+    }
+}
+
+/* The application's last messages and commands go before the connections are told to end. */
+static void try_quit(struct node *n, struct moment now)
+{
+    struct message m = {.type = MSG_COMMAND};
+    struct command *quit;
+
+    if (!node_is_closing(n) || n->quit_told)
+        return;
+    if (!n->quitting)
+        n->quit_by = now.ms + QUIT_DRAIN_MS;
+    n->quitting = true;
+    if (now.ms < n->quit_by &&
+        !(app_is_quiet(n) && queue_empty(n->commands) && wants_app(n) && !controller_has_sends(n->core)))
+        return;
+    quit = calloc(1, sizeof *quit);
+    if (!quit) {
+        n->quit_by = now.ms + QUIT_DRAIN_MS;
+        return;
+    }
+    quit->type = COMMAND_QUIT;
+    m.command = quit;
+    n->quit_told = true;
+    drain_to_network(n);
+    controller_handle(n->core, now, &m);
+}
+
+/* Tries again what waits for room. A deadline that the last try has left would, once nothing waits any more,
+ * lie in the past for ever, and the thread would never sleep again. */
+static void retry(struct node *n, struct moment now)
+{
+    n->retry_ms = NEVER_MS;
+    controller_retry(n->core, now);
+}
+
+static bool tick(struct node *n, struct moment now)
+{
+    bool any = false;
+
+    if (controller_deadline(n->core) <= now.ms) {
+        controller_tick(n->core, now);
+        any = true;
+    }
+    /* What waits for room is tried whenever we are up: the reader that made room has rung. */
+    if (controller_waits(n->core))
+        retry(n, now);
+    if (n->missed > 0)
+        app_events_report_missed(n);
+    return any;
+}
+
+static bool nothing_to_do(const struct node *n)
+{
+    return connections_are_idle(n) && queue_empty(n->control) && queue_empty(n->commands) &&
+           (!wants_app(n) || app_is_quiet(n)) && (n->quitting || !node_is_closing(n));
+}
+
+static int64_t deadline_of(const struct node *n)
+{
+    int64_t at = controller_deadline(n->core);
+    if (n->retry_ms < at) {
+        at = n->retry_ms;
+    }
+    if (n->quitting && !n->quit_told && n->quit_by < at) {
+        at = n->quit_by;
+    }
+    int64_t missed_ms = n->missed > 0 ? node_now().ms + MISSED_RETRY_MS : NEVER_MS;
+    return missed_ms < at ? missed_ms : at;
+}
+
+/* The last look before the thread sleeps. The readers that we wait for may have made room just before the
+ * bell was armed: what waits is tried once more, and when it is tried next is only known then. */
+static int64_t look_again(void *node)
+{
+    struct node *n = node;
+    retry(n, node_now());
+    node_flush(n);
+    return nothing_to_do(n) ? deadline_of(n) : WORKER_BUSY;
+}
+
+static void loop(struct node *n)
+{
+    int idle = 0;
+
+    while (!n->over) {
+        struct moment now = node_now();
+        bool any = take_controls(n, n->control, now);
+
+        any |= take_controls(n, n->commands, now);
+        any |= serve_connections(n);
+        any |= take_app(n, now);
+        any |= tick(n, now);
+        try_quit(n, now);
+        node_flush(n);
+        if (n->over)
+            break;
+        if (any) {
+            idle = 0;
+        } else if (idle < YIELDS) {
+            idle++;
+            sched_yield();
+        } else {
+            worker_sleep_until(&n->worker, look_again);
+        }
+    }
+}
+
+void control_thread_run(void *node)
+{
+    struct node *n = node;
+
+    controller_start(n->core, node_now());
+    loop(n);
+    /* Release: whoever sees the flag sees everything that was posted before, and may read `missed`. With a
+     * relaxed store the application could take the end for the next event while others are still to come. */
+    atomic_store_explicit(&n->ended, true, memory_order_release);
+    bell_ring(&n->app_bell);
+}

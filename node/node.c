@@ -1,0 +1,277 @@
+#include "node/node.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "base/clock.h"
+#include "base/descriptor.h"
+#include "node/answers.h"
+#include "node/control_thread.h"
+#include "node/controller_actions.h"
+#include "node/peer_thread.h"
+#include "peers/file.h"
+#include "queue/parcel.h"
+
+enum {
+    COMMANDS = 4096, /* commands of the application that may wait */
+    ANSWERS = 64,    /* of the fetcher, which rests longer after each, and the keeper's one */
+    EVENTS = 16384,  /* events that may wait for the application */
+    SEED_CONNECT_MS = 5000,
+    SEED_TOTAL_MS = 15000,
+};
+
+static bool make_queues(struct node *n)
+{
+    const struct limits *l = &n->config.terms.limits;
+    /* Room for all that may be under way: the listener, the node and the core see to it that there is no
+     * more of each. */
+    struct queue_config control = {
+        .messages = l->pending + ANSWERS + NAMES_MOST, .many_writers = true, .reader_bell = &n->worker.bell};
+    struct queue_config commands = {.messages = COMMANDS,
+                                    .many_writers = true,
+                                    .reader_bell = &n->worker.bell,
+                                    .writer_bell = &n->command_bell};
+    struct queue_config to = {.messages = l->queue_parcels,
+                              .bytes = l->queue_bytes,
+                              .many_writers = true,
+                              .reader_bell = &n->worker.bell,
+                              .writer_bell = &n->room_bell};
+    struct queue_config from = {.messages = l->queue_parcels,
+                                .bytes = l->queue_bytes,
+                                .reader_bell = &n->app_bell,
+                                .writer_bell = &n->worker.bell};
+    struct queue_config events = {
+        .messages = EVENTS, .reader_bell = &n->app_bell, .writer_bell = &n->worker.bell};
+
+    if (worker_open(&n->worker) != 0 || bell_init(&n->app_bell) < 0 || bell_init(&n->room_bell) < 0 ||
+        bell_init(&n->command_bell) < 0)
+        return false;
+    atomic_init(&n->receive_room, (int64_t)l->receive_bytes);
+    n->most_peers = controller_most_slots(&n->config);
+    n->peers = calloc(n->most_peers, sizeof *n->peers);
+    n->control = queue_new(&control);
+    n->commands = queue_new(&commands);
+    n->to_network = queue_new(&to);
+    n->from_network = queue_new(&from);
+    n->events = queue_new(&events);
+    n->from_gate.queue = n->from_network;
+    /* Room for all, and for the names of those that have gone, so that to queue one can't fail: a name that
+     * was taken off the list and not queued would never be listed again. */
+    n->run_queue.items = calloc(2 * (size_t)n->most_peers, sizeof *n->run_queue.items);
+    n->run_queue.capacity = 2 * (size_t)n->most_peers;
+    n->nonempty = nonempty_list_new(4 * n->most_peers); /* two queues each; and of those that have gone */
+    n->roster = roster_new(n->most_peers);
+    n->last_event = node_event_new(KITH_ENDED, 0, 0);
+    return batch_open(&n->app) && batch_open(&n->held_parcels) && n->peers && n->run_queue.items &&
+           n->control && n->commands && n->to_network && n->from_network && n->events && n->nonempty &&
+           n->roster && n->last_event;
+}
+
+static bool start_listener(struct node *n, char *error, size_t error_size)
+{
+    const struct config *c = &n->config;
+    struct listener_terms terms = {
+        .bind = c->has_bind ? &c->bind : NULL,
+        .port = c->terms.listen_port,
+        .accept_ms = c->terms.timings.accept,
+        .pending = c->terms.limits.pending,
+        .accepted = node_on_accepted,
+        .context = n,
+        .log = n->sink,
+    };
+    struct message m = {.type = MSG_LISTENING, .endpoint = malloc(sizeof(struct endpoint))};
+
+    if (m.endpoint)
+        n->listener = listener_start(&terms, error, error_size);
+    if (!n->listener) {
+        free(m.endpoint);
+        return false;
+    }
+    *m.endpoint = listener_endpoint(n->listener);
+    n->config.terms.listen_port = listener_endpoint(n->listener).port;
+    node_answer(n, &m);
+    return true;
+}
+
+static bool read_peers(struct node *n, struct peers_file_start *found, char *error, size_t error_size)
+{
+    const struct network_terms *network = &n->config.terms.network;
+
+    if (!n->config.peers_file[0])
+        return true;
+    peers_file_start(found, n->config.peers_file, network->name, network->id, clock_wall_ms());
+    if (found->result == PEERS_FILE_UNREADABLE) {
+        snprintf(error, error_size, "-peersFile: %s", found->message);
+        return false;
+    }
+    if (found->message[0])
+        log_line(n->sink, found->result == PEERS_FILE_CORRUPT ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "%s",
+                 found->message);
+    return true;
+}
+
+static bool start_fetcher(struct node *n)
+{
+    const struct network_terms *network = &n->config.terms.network;
+    struct address dns[DNS_SEEDS_MAX];
+    struct seed_fetcher_terms terms = {
+        .url = network->seed_url[0] ? network->seed_url : NULL,
+        .dns = dns,
+        .connect_timeout_ms = SEED_CONNECT_MS,
+        .total_timeout_ms = SEED_TOTAL_MS,
+        .backoff_percent = 100,
+        .found = node_on_seeds,
+        .context = n,
+        .log = *n->sink,
+    };
+
+    for (; terms.n_dns < DNS_SEEDS_MAX && network->dns_seeds[terms.n_dns]; terms.n_dns++) {
+        snprintf(dns[terms.n_dns].host, sizeof dns[0].host, "%s", network->dns_seeds[terms.n_dns]);
+        dns[terms.n_dns].port = network->port;
+    }
+    if (!terms.url && terms.n_dns == 0)
+        return true;
+    n->fetcher = seed_fetcher_start(&terms);
+    return n->fetcher != NULL;
+}
+
+static bool start_keeper(struct node *n, const char *path)
+{
+    struct keeper_terms terms = {.path = path,
+                                 .network = n->config.terms.network.name,
+                                 .saved = node_on_saved,
+                                 .context = n,
+                                 .log = n->sink};
+
+    if (!path)
+        return true;
+    n->keeper = keeper_start(&terms);
+    return n->keeper != NULL;
+}
+
+static void discard_command(void *context, struct message *m)
+{
+    (void)context;
+    command_free(m->command);
+}
+
+static void discard_control(void *context, struct message *m)
+{
+    (void)context;
+    switch (m->type) {
+    case MSG_ACCEPTED:
+        descriptor_close(m->accepted->fd);
+        free(m->accepted);
+        break;
+    case MSG_LISTENING:
+        free(m->endpoint);
+        break;
+    case MSG_SEEDS:
+        free(m->seeds);
+        break;
+    case MSG_NAMES:
+        free(m->names);
+        break;
+    }
+}
+
+static void discard_event(void *context, struct message *m)
+{
+    (void)context;
+    node_event_free(m->event);
+}
+
+static void destroy(struct node *n)
+{
+    if (n->has_event)
+        node_event_free(n->held_event.event);
+    controller_free(n->core);
+    batch_drop(&n->app, NULL, node_release, NULL);
+    batch_drop(&n->held_parcels, NULL, node_release, NULL);
+    queue_free(n->control, discard_control, NULL);
+    queue_free(n->commands, discard_command, NULL);
+    queue_free(n->to_network, NULL, NULL);
+    queue_free(n->from_network, NULL, NULL);
+    queue_free(n->events, discard_event, NULL);
+    nonempty_list_free(n->nonempty);
+    roster_free(n->roster);
+    worker_fini(&n->worker);
+    bell_fini(&n->app_bell);
+    bell_fini(&n->room_bell);
+    bell_fini(&n->command_bell);
+    free(n->peers);
+    free(n->run_queue.items);
+    free(n->dirty.items);
+    node_event_free(n->last_event);
+    sodium_memzero(n->config.terms.secret, sizeof n->config.terms.secret);
+    free(n);
+}
+
+/* Everything that runs beside the controller's thread; in the order in which nothing is told to what has
+ * ended. */
+static void stop_helpers(struct node *n)
+{
+    listener_stop(n->listener);
+    if (n->fetcher) {
+        seed_fetcher_stop(n->fetcher);
+        seed_fetcher_join(n->fetcher);
+    }
+    if (n->keeper)
+        keeper_stop(n->keeper);
+    namer_stop(n->namer);
+}
+
+static void draw_identity(struct node *n)
+{
+    if (n->config.terms.node_id == 0)
+        n->config.terms.node_id = randombytes_random() | 1u;
+    do
+        randombytes_buf(&n->config.terms.nonce, sizeof n->config.terms.nonce);
+    while (n->config.terms.nonce == 0);
+}
+
+static bool start_parts(struct node *n, const struct peers_file_start *found, char *error, size_t error_size)
+{
+    n->core = controller_new(&n->config, &node_actions, n, found->snapshot, node_now());
+    return n->core && start_listener(n, error, error_size) && start_fetcher(n) &&
+           start_keeper(n, found->write_path) &&
+           worker_start(&n->worker, "kith-control", 0, control_thread_run, n) == 0;
+}
+
+struct node *node_start(const struct config *config, const struct log_sink *sink, char *error,
+                        size_t error_size)
+{
+    struct node *n = aligned_alloc(_Alignof(struct node), sizeof *n);
+    struct peers_file_start found = {0};
+    bool ok;
+
+    snprintf(error, error_size, "out of memory, threads or descriptors");
+    if (!n)
+        return NULL;
+    *n = (struct node){.config = *config,
+                       .sink = sink,
+                       .retry_ms = INT64_MAX,
+                       .app_bell.fd = -1,
+                       .room_bell.fd = -1,
+                       .command_bell.fd = -1};
+    draw_identity(n);
+    ok = make_queues(n) && read_peers(n, &found, error, error_size) &&
+         start_parts(n, &found, error, error_size);
+    peers_file_start_clear(&found);
+    if (ok)
+        return n;
+    stop_helpers(n);
+    destroy(n);
+    return NULL;
+}
+
+void node_free(struct node *n)
+{
+    node_quit(n);
+    worker_join(&n->worker);
+    stop_helpers(n);
+    destroy(n);
+}

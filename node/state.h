@@ -1,0 +1,88 @@
+/* The state of a node. Each group of members says whose it is. Times are in milliseconds of clock_ms. */
+#ifndef KITH_NODE_STATE_H
+#define KITH_NODE_STATE_H
+
+#include "connection/connection.h"
+#include "connection/listener.h"
+#include "controller/controller.h"
+#include "node/batch.h"
+#include "node/keeper.h"
+#include "node/namer.h"
+#include "node/node.h"
+#include "node/roster.h"
+#include "queue/stall_gate.h"
+#include "queue/worker.h"
+#include "seed/fetcher.h"
+
+/* A connection, as the controller's thread holds it. Its place in the table is the core's slot. */
+struct peer_thread {
+    struct connection *connection; /* NULL: the place is free */
+    struct peer_ref ref;
+    struct stall_gate gate;
+    bool dirty;     /* posted to, and not woken yet */
+    bool queued;    /* in run_queue */
+    bool ended;     /* MSG_ENDED has come */
+    bool unsettled; /* an accepted socket whose handshake the listener still counts */
+    struct batch batch;
+};
+
+struct ref_list {
+    struct peer_ref *items;
+    size_t n, capacity;
+};
+
+/* Names that may be looked up at once, or wait for it: those of both lists of special peers. */
+#define NAMES_MOST ((uint32_t)2 * SPECIAL_MAX)
+
+struct node {
+    struct config config; /* the caller's, with what only the start could settle: port, node id, nonce */
+    const struct log_sink *sink;
+    struct worker worker; /* the controller's thread */
+
+    /* Shared with other threads. */
+    struct queue *commands;     /* of the application */
+    struct queue *control;      /* accepted sockets, seeds, names, saved */
+    struct queue *to_network;   /* from the application */
+    struct queue *from_network; /* to the application: parcels */
+    struct queue *events;       /* and events */
+    struct bell app_bell;       /* FromNetwork has something */
+    struct bell room_bell;      /* ToNetwork has room */
+    struct bell command_bell; /* the queue of commands has: with one bell for both, whoever waits for the one
+                                 would take the ring that was meant for the other */
+    struct nonempty_list *nonempty; /* connections of which something waits in a queue */
+    struct roster *roster;
+    _Atomic int64_t receive_room; /* struct connection_terms */
+    _Atomic bool closing; /* asked to end: nothing new is taken from the application or the listener */
+    _Atomic bool ended;   /* the thread has posted its last and touches nothing any more */
+    struct listener *listener;
+    struct seed_fetcher *fetcher;
+    struct keeper *keeper;
+
+    /* The controller thread's own. */
+    struct controller *core;
+    struct peer_thread *peers;
+    uint32_t most_peers, n_peers;
+    struct ref_list run_queue; /* connections with messages to take */
+    struct ref_list dirty;
+    struct batch app; /* from to_network */
+    struct stall_gate from_gate;
+    bool from_dirty;
+    int64_t retry_ms;    /* when the core must try again what waits for room */
+    uint64_t stamp;      /* order of what goes into FromNetwork */
+    uint64_t missed;     /* events that found no room */
+    struct namer *namer; /* NULL before the first host name */
+    uint32_t n_naming;   /* names that were given to it, and whose answers have not been taken */
+    bool quitting;       /* asked to end; the core is told once ToNetwork is empty */
+    bool quit_told;
+    int64_t quit_by;
+    bool over;
+
+    /* The application's side of FromNetwork: one thread at a time. */
+    struct batch held_parcels;
+    struct message held_event;
+    bool has_event;
+    struct node_event
+        *last_event; /* KITH_ENDED, until it is taken: made at the start, so that it can't fail */
+};
+
+#endif
