@@ -44,6 +44,7 @@ struct wire {
 
     struct receive_buffer in;
     bool backlog;   /* the session may have something to say before more bytes come */
+    bool is_urgent; /* one of met, online, is_alive and is_held is there: events look at one place */
     bool is_held;   /* `held` was put back: nothing is read meanwhile */
     bool deaf;      /* bytes of the peer's were left unread since the last tick */
     bool held_back; /* the peer was read more slowly than it sends, and was sent no sign of life since */

@@ -69,6 +69,7 @@ static void note_peer(struct wire *w, struct peer_terms **told, const struct pee
         return;
     }
     **told = *peer;
+    w->is_urgent = true;
 }
 
 /* What comes once for a session, or now and then. Never inlined: a message does not pay for it. */
@@ -96,7 +97,9 @@ static __attribute__((noinline)) void note_change(struct wire *w, const struct s
 
 static inline void note(struct wire *w, int64_t now, const struct session_event *ev)
 {
-    w->rate_tokens -= (int64_t)(ev->good + ev->bad + ev->ignored + (ev->type == SESSION_MESSAGE)) * WHOLE;
+    if (w->config.node->limits.rate != 0) {
+        w->rate_tokens -= (int64_t)(ev->good + ev->bad + ev->ignored + (ev->type == SESSION_MESSAGE)) * WHOLE;
+    }
     w->good += ev->good;
     w->bad += ev->bad;
     w->unfinished += ev->dropped;
@@ -139,6 +142,7 @@ static bool tells_first(struct wire *w, struct message *m)
         *m = w->held;
         return true;
     }
+    w->is_urgent = false;
     return false;
 }
 
@@ -205,7 +209,7 @@ static bool finish_reading(struct wire *w, struct message *m)
 bool wire_event(struct wire *w, int64_t now, struct message *m)
 {
     struct session_event ev;
-    if ((w->met || w->online || w->is_alive || w->is_held) && tells_first(w, m)) {
+    if (w->is_urgent && tells_first(w, m)) {
         return true;
     }
     if (w->config.node->limits.rate != 0) {
@@ -218,7 +222,7 @@ bool wire_event(struct wire *w, int64_t now, struct message *m)
             tell_message(w, &ev, m);
             return true;
         }
-        if (w->met || w->online) {
+        if (w->is_urgent) {
             return tells_first(w, m);
         }
     }
@@ -228,7 +232,7 @@ bool wire_event(struct wire *w, int64_t now, struct message *m)
 void wire_put_back(struct wire *w, const struct message *m)
 {
     w->held = *m;
-    w->is_held = w->deaf = w->held_back = true;
+    w->is_urgent = w->is_held = w->deaf = w->held_back = true;
 }
 
 bool wire_is_held(const struct wire *w)

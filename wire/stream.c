@@ -43,8 +43,6 @@ void wire_unwrap(struct wire *w)
         in->raw = in->filled = in->end;
     }
     note_failure(w);
-    /* Its handshake may be done now. */
-    wire_wrap_all(w);
     if (w->out.total > before) {
         w->answer_bytes += w->out.total - before;
         w->answers_end = w->out.total;

@@ -182,7 +182,7 @@ static void judge(struct wire *w, int64_t now)
     }
     w->probe_by = 0;
     if (w->heard || !wire_may_read(w)) {
-        w->is_alive = true;
+        w->is_alive = w->is_urgent = true;
     } else {
         wire_end(w, END_SILENT, "no sign of life, and its peer has come by another connection");
     }

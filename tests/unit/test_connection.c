@@ -834,6 +834,59 @@ static void a_sign_of_life_is_asked_for(void **state)
     rig_free(r);
 }
 
+/* A listener that swallows each attempt: its queue of connections is full. The sockets are the caller's. */
+static struct endpoint make_dead(int sockets[3])
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof at;
+    struct endpoint e;
+    sockets[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(sockets[0] >= 0);
+    assert_int_equal(bind(sockets[0], (struct sockaddr *)&at, length), 0);
+    assert_int_equal(listen(sockets[0], 0), 0);
+    assert_int_equal(getsockname(sockets[0], (struct sockaddr *)&at, &length), 0);
+    for (int i = 1; i < 3; i++) {
+        sockets[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        assert_true(sockets[i] >= 0);
+        connect(sockets[i], (struct sockaddr *)&at, length);
+    }
+    usleep(20000); /* until both have got in */
+    assert_true(endpoint_from_sockaddr(&e, (struct sockaddr *)&at));
+    return e;
+}
+
+/* Also before there is a socket. */
+static void who_dials_hears_that_it_is_to_end(void **state)
+{
+    struct rig *r = rig_new();
+    int sockets[3];
+    struct endpoint dead = make_dead(sockets);
+    (void)state;
+    r->node.timings.dial = PATIENCE_MS;
+    assert_int_equal(bell_init(&r->bell), 0);
+    r->peer = sockets[0];
+    struct connection_terms terms = {.ref = {1, 1},
+                                     .protocol = &word_protocol,
+                                     .node = &r->node,
+                                     .targets = &dead,
+                                     .n_targets = 1,
+                                     .fd = -1,
+                                     .controller_bell = &r->bell,
+                                     .receive_room = &r->room,
+                                     .log = &r->log};
+    r->c = connection_start(&terms);
+    assert_non_null(r->c);
+    nap();
+    int64_t begun = clock_ms();
+    ask_to_close(r, false);
+    until(r->ended, take_all(r));
+    assert_true(clock_ms() - begun < PATIENCE_MS / 2);
+    assert_int_equal(r->why, END_DISCONNECT);
+    rig_free(r);
+    close(sockets[1]);
+    close(sockets[2]);
+}
+
 /* However the bytes come, none is lost between what is read without a buffer and what is read into one. */
 static void a_word_in_pieces_is_one_word(void **state)
 {
@@ -882,6 +935,7 @@ int main(void)
         cmocka_unit_test(a_connection_at_rest_says_so),
         cmocka_unit_test(what_is_not_taken_puts_the_rest_off),
         cmocka_unit_test(a_word_in_pieces_is_one_word),
+        cmocka_unit_test(who_dials_hears_that_it_is_to_end),
 #ifndef KITH_NO_POOL
         cmocka_unit_test(a_thread_that_sleeps_keeps_no_blocks),
 #endif
