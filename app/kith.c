@@ -487,7 +487,6 @@ static __attribute__((noinline)) void take_back_event(struct kith *node)
 
 enum kith_receive kith_receive(struct kith *node, struct kith_item *item)
 {
-    const struct display_name *name;
     if (!is_here(node) || !item) {
         return KITH_NOTHING;
     }
@@ -497,6 +496,7 @@ enum kith_receive kith_receive(struct kith *node, struct kith_item *item)
     parcel_release(node->current);
     node->current = NULL;
     struct taken t;
+    const struct display_name *name;
     switch (node_take(node->inner, &t)) {
     case TAKE_NOTHING:
         break;

@@ -90,12 +90,12 @@ static void start_dial(const struct connection *c, struct dial *d)
 /* Sets fd and remote, or the wire is over. */
 static void dial(struct connection *c)
 {
-    struct pollfd fds[1 + TARGETS_MAX];
-    struct dial_result result;
     struct dial d;
     size_t n = 0;
-    enum dial_state state;
     start_dial(c, &d);
+    struct pollfd fds[1 + TARGETS_MAX];
+    struct dial_result result;
+    enum dial_state state;
     while ((state = dial_step(&d, fds + 1, n, clock_ms(), &result)) == DIAL_RUNS && !c->is_leaving) {
         n = dial_poll(&d, fds + 1);
         worker_sleep(&c->worker, is_asked, fds, 1 + n, dial_deadline(&d));
@@ -311,8 +311,8 @@ static void run(void *self)
 
 static uint64_t random_number(void *context)
 {
-    uint64_t n;
     (void)context;
+    uint64_t n;
     randombytes_buf(&n, sizeof n);
     return n;
 }
@@ -470,9 +470,9 @@ struct connection_counts connection_counts(const struct connection *c)
 
 void connection_free(struct connection *c, void (*discard)(void *context, struct message *m), void *context)
 {
-    struct message m;
     worker_join(&c->worker);
     wire_fini(c->wire, discard, context);
+    struct message m;
     while (queue_drop_oldest(c->outbound, &m)) {
         discard(context, &m);
     }

@@ -22,7 +22,7 @@ void ip_limit_clear(struct ip_limit *l)
 bool ip_limit_allows(const struct ip_limit *l, const struct ip *ip, int64_t now_ms)
 {
     const struct visitor *v = table_find(&l->seen, ip);
-    return v == NULL || now_ms - v->accepted_ms >= l->gap_ms;
+    return !v || now_ms - v->accepted_ms >= l->gap_ms;
 }
 
 /* A quarter at a time, so that the sorting is paid for once in many connections. */
@@ -30,8 +30,9 @@ static bool forget_oldest(struct ip_limit *l)
 {
     size_t n = l->seen.n;
     struct table_rank *ranks = calloc(n, sizeof *ranks);
-    if (ranks == NULL)
+    if (!ranks) {
         return false;
+    }
     for (size_t i = 0; i < n; i++) {
         const struct visitor *v = table_row(&l->seen, i);
         ranks[i] = (struct table_rank){.worth = {v->accepted_ms}, .row = (uint32_t)i};
@@ -43,16 +44,19 @@ static bool forget_oldest(struct ip_limit *l)
 
 bool ip_limit_accepted(struct ip_limit *l, const struct ip *ip, int64_t now_ms)
 {
-    if (l->gap_ms <= 0)
+    if (l->gap_ms <= 0) {
         return true;
+    }
     struct visitor *v = table_find(&l->seen, ip);
-    if (v == NULL) {
-        if (l->seen.n >= l->most && !forget_oldest(l))
+    if (!v) {
+        if (l->seen.n >= l->most && !forget_oldest(l)) {
             return false;
+        }
         v = table_add(&l->seen, ip);
     }
-    if (v == NULL)
+    if (!v) {
         return false;
+    }
     v->accepted_ms = now_ms;
     return true;
 }

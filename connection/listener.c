@@ -52,9 +52,10 @@ static bool paused(const struct listener *l, int64_t now)
 
 static void pause_accepting(struct listener *l, int error, int64_t now)
 {
-    if (now >= l->warn_ms)
+    if (now >= l->warn_ms) {
         log_line(l->terms.log, LOG_LEVEL_WARNING, "listener: accepting no connections for now: %s",
                  strerror(error));
+    }
     l->warn_ms = now + EPISODE_MS;
     l->pause_ms = l->pause_ms == 0 ? PAUSE_FIRST_MS : earlier(l->pause_ms * 2, PAUSE_MOST_MS);
     l->resume_ms = now + l->pause_ms;
@@ -73,14 +74,16 @@ static uint64_t unreported(const struct listener *l)
 static void add_cause(char *text, size_t size, uint64_t n, const char *cause)
 {
     size_t used = strlen(text);
-    if (n > 0)
+    if (n > 0) {
         snprintf(text + used, size - used, "%s%" PRIu64 " %s", used > 0 ? ", " : "", n, cause);
+    }
 }
 
 static void report(struct listener *l, int64_t now)
 {
-    if (unreported(l) == 0)
+    if (unreported(l) == 0) {
         return;
+    }
     struct listener_counts counts = listener_counts(l);
     char causes[256] = "", cap[64];
     snprintf(cap, sizeof cap, "over the limit of %" PRIu32 " handshakes", l->terms.pending);
@@ -155,8 +158,9 @@ static bool concerns_one_connection(int error)
     static const int errors[] = {ECONNABORTED, EINTR,  EPROTO,       ENOPROTOOPT, ENETDOWN,
                                  EHOSTDOWN,    ENONET, EHOSTUNREACH, ENETUNREACH, ETIMEDOUT};
     for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
-        if (error == errors[i])
+        if (error == errors[i]) {
             return true;
+        }
     }
     return false;
 }
@@ -168,8 +172,9 @@ static int accept_socket(int listening, struct endpoint *remote)
     socklen_t size = sizeof from;
     int fd =
         descriptor_own(accept4(listening, (struct sockaddr *)&from, &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (fd < 0 || endpoint_from_sockaddr(remote, (const struct sockaddr *)&from))
+    if (fd < 0 || endpoint_from_sockaddr(remote, (const struct sockaddr *)&from)) {
         return fd;
+    }
     descriptor_close(fd);
     errno = ECONNABORTED; /* an address that is not IP: there is nobody to speak of */
     return -1;
@@ -178,33 +183,38 @@ static int accept_socket(int listening, struct endpoint *remote)
 /* True if there may be another. */
 static bool accept_one(struct listener *l, int listening, int64_t now)
 {
-    struct endpoint remote;
-    if (l->spare == NULL)
+    if (!l->spare) {
         l->spare = malloc(sizeof *l->spare);
-    int fd = l->spare == NULL ? -1 : accept_socket(listening, &remote);
+    }
+    struct endpoint remote;
+    int fd = !l->spare ? -1 : accept_socket(listening, &remote);
     if (fd < 0) {
-        int error = l->spare == NULL ? ENOMEM : errno;
-        if (concerns_one_connection(error))
+        int error = !l->spare ? ENOMEM : errno;
+        if (concerns_one_connection(error)) {
             return true;
+        }
         /* Every other error counts as a shortage, known or not: what lasts must never be retried in a tight
          * loop. */
-        if (error != EAGAIN)
+        if (error != EAGAIN) {
             pause_accepting(l, error, now);
+        }
         return false;
     }
     l->pause_ms = 0;
-    if (may_pass(l, &remote.ip, now))
+    if (may_pass(l, &remote.ip, now)) {
         hand_over(l, fd, &remote);
-    else
+    } else {
         shed(fd);
+    }
     return true;
 }
 
 static void accept_some(struct listener *l, int listening, int64_t now)
 {
     for (int i = 0; i < BATCH; i++) {
-        if (!accept_one(l, listening, now))
+        if (!accept_one(l, listening, now)) {
             return;
+        }
     }
 }
 
@@ -213,10 +223,12 @@ static void accept_some(struct listener *l, int listening, int64_t now)
 static int64_t deadline(const struct listener *l, int64_t now)
 {
     int64_t until = WORKER_NEVER;
-    if (paused(l, now))
+    if (paused(l, now)) {
         until = l->resume_ms;
-    if (unreported(l) > 0)
+    }
+    if (unreported(l) > 0) {
         until = earlier(until, l->report_ms);
+    }
     return until;
 }
 
@@ -224,12 +236,14 @@ static int64_t deadline(const struct listener *l, int64_t now)
 static void wait_for_some(struct listener *l, struct pollfd polled[1 + SOCKETS_MAX])
 {
     int64_t now = clock_ms();
-    for (size_t i = 0; i < l->sockets.n; i++)
+    for (size_t i = 0; i < l->sockets.n; i++) {
         polled[1 + i] = (struct pollfd){.fd = l->sockets.fds[i], .events = POLLIN};
+    }
     nfds_t n = paused(l, now) ? 1 : 1 + l->sockets.n;
     int error = worker_sleep(&l->worker, NULL, polled, n, deadline(l, now));
-    if (error != 0)
+    if (error != 0) {
         pause_accepting(l, error, now);
+    }
 }
 
 static void run(void *self)
@@ -240,11 +254,13 @@ static void run(void *self)
         wait_for_some(l, polled);
         int64_t now = clock_ms();
         for (size_t i = 0; i < l->sockets.n; i++) {
-            if (polled[1 + i].revents != 0 && !paused(l, now))
+            if (polled[1 + i].revents != 0 && !paused(l, now)) {
                 accept_some(l, l->sockets.fds[i], now);
+            }
         }
-        if (now >= l->report_ms)
+        if (now >= l->report_ms) {
             report(l, now);
+        }
     }
     report(l, clock_ms());
 }
@@ -262,25 +278,28 @@ static void destroy(struct listener *l)
 
 static bool begin(struct listener *l, char *error, size_t error_size)
 {
-    if (!sockets_open(&l->sockets, SOCK_STREAM, l->terms.bind, l->terms.port, error, error_size))
+    if (!sockets_open(&l->sockets, SOCK_STREAM, l->terms.bind, l->terms.port, error, error_size)) {
         return false;
+    }
     int why = worker_start(&l->worker, "kith-listener", 0, run, l);
-    if (why != 0)
+    if (why != 0) {
         snprintf(error, error_size, "cannot start the listener: %s", strerror(why));
+    }
     return why == 0;
 }
 
 struct listener *listener_start(const struct listener_terms *terms, char *error, size_t error_size)
 {
     struct listener *l = aligned_alloc(_Alignof(struct listener), sizeof *l);
-    if (l == NULL) {
+    if (!l) {
         snprintf(error, error_size, "cannot start the listener: %s", strerror(ENOMEM));
         return NULL;
     }
     *l = (struct listener){.terms = *terms};
     ip_limit_init(&l->limit, terms->accept_ms, LISTENER_IPS);
-    if (begin(l, error, error_size))
+    if (begin(l, error, error_size)) {
         return l;
+    }
     destroy(l);
     return NULL;
 }
@@ -310,8 +329,9 @@ struct listener_counts listener_counts(const struct listener *l)
 
 void listener_stop(struct listener *l)
 {
-    if (l == NULL)
+    if (!l) {
         return;
+    }
     worker_stop(&l->worker);
     worker_join(&l->worker);
     destroy(l);

@@ -23,11 +23,13 @@ static bool prepare(int fd, int type, const struct endpoint *at)
     socklen_t size = endpoint_to_sockaddr(at, &address);
     /* Without SO_REUSEADDR a restarted node could not have its port back while old connections linger in
      * TIME_WAIT. With it two sockets for datagrams could have one port. */
-    if (type == SOCK_STREAM && set_option(fd, SOL_SOCKET, SO_REUSEADDR) != 0)
+    if (type == SOCK_STREAM && set_option(fd, SOL_SOCKET, SO_REUSEADDR) != 0) {
         return false;
+    }
     /* Else [::] would take the IPv4 port as well, and the socket for 0.0.0.0 could not have it. */
-    if (address.ss_family == AF_INET6 && set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY) != 0)
+    if (address.ss_family == AF_INET6 && set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY) != 0) {
         return false;
+    }
     return bind(fd, (const struct sockaddr *)&address, size) == 0 &&
            (type == SOCK_DGRAM || listen(fd, SOMAXCONN) == 0);
 }
@@ -37,8 +39,9 @@ static int open_one(int type, const struct endpoint *at)
 {
     int family = ip_is_v4(&at->ip) ? AF_INET : AF_INET6;
     int fd = descriptor_own(socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    if (fd < 0 || prepare(fd, type, at))
+    if (fd < 0 || prepare(fd, type, at)) {
         return fd;
+    }
     int error = errno;
     descriptor_close(fd);
     errno = error;
@@ -49,8 +52,9 @@ static int open_one(int type, const struct endpoint *at)
 static bool add(struct sockets *s, int type, const struct endpoint *at)
 {
     int fd = open_one(type, at);
-    if (fd < 0)
+    if (fd < 0) {
         return false;
+    }
     s->fds[s->n++] = fd;
     return true;
 }
@@ -60,8 +64,9 @@ static bool learn_endpoint(struct sockets *s)
 {
     struct sockaddr_storage address = {0};
     socklen_t size = sizeof address;
-    if (getsockname(s->fds[0], (struct sockaddr *)&address, &size) != 0)
+    if (getsockname(s->fds[0], (struct sockaddr *)&address, &size) != 0) {
         return false;
+    }
     return endpoint_from_sockaddr(&s->endpoint, (const struct sockaddr *)&address);
 }
 
@@ -76,13 +81,16 @@ static bool try_open(struct sockets *s, int type, const struct ip *bind, uint16_
 {
     static const struct ip any_v4 = {{[10] = 0xff, [11] = 0xff}}, any_v6 = {{0}};
     s->n = 0;
-    *failed = (struct endpoint){bind == NULL ? any_v4 : *bind, port};
-    if (!add(s, type, failed))
+    *failed = (struct endpoint){!bind ? any_v4 : *bind, port};
+    if (!add(s, type, failed)) {
         return false;
-    if (!learn_endpoint(s))
+    }
+    if (!learn_endpoint(s)) {
         return false;
-    if (bind != NULL)
+    }
+    if (bind) {
         return true;
+    }
     *failed = (struct endpoint){any_v6, s->endpoint.port};
     return add(s, type, failed) || system_lacks_ipv6(errno);
 }
@@ -94,8 +102,9 @@ bool sockets_open(struct sockets *s, int type, const struct ip *bind, uint16_t p
     for (int tries = 0; !try_open(s, type, bind, port, &failed); tries++) {
         int why = errno;
         sockets_close(s);
-        if (port == 0 && why == EADDRINUSE && tries < PORT_TRIES)
+        if (port == 0 && why == EADDRINUSE && tries < PORT_TRIES) {
             continue;
+        }
         char text[ENDPOINT_TEXT_MAX];
         snprintf(error, error_size, "cannot %s %s: %s",
                  type == SOCK_STREAM ? "listen on" : "take datagrams on",
@@ -107,7 +116,8 @@ bool sockets_open(struct sockets *s, int type, const struct ip *bind, uint16_t p
 
 void sockets_close(struct sockets *s)
 {
-    for (size_t i = 0; i < s->n; i++)
+    for (size_t i = 0; i < s->n; i++) {
         descriptor_close(s->fds[i]);
+    }
     s->n = 0;
 }

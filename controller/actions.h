@@ -1,7 +1,7 @@
 /* What the core asks of its host: of the thread that runs it, and of the connections around that thread.
  *
- * node/controller_actions.c is the host in a running node; tests and simulations have their own. The core reaches the
- * world by this table alone. */
+ * node/controller_actions.c is the host in a running node; tests and simulations have their own. The core
+ * reaches the world by this table alone. */
 #ifndef KITH_CONTROLLER_ACTIONS_H
 #define KITH_CONTROLLER_ACTIONS_H
 

@@ -59,8 +59,8 @@ bool controller_takes(const struct controller *c, struct peer_ref peer);
 /* True while anything waits for room: those messages, or what the service says to a peer. */
 bool controller_waits(const struct controller *c);
 
-/* Tries again what waits for room. To be called when a reader has made room, and at the stall_gate_deadline of
- * what waits, which controller_deadline does not count in. */
+/* Tries again what waits for room. To be called when a reader has made room, and at the stall_gate_deadline
+ * of what waits, which controller_deadline does not count in. */
 void controller_retry(struct controller *c, struct moment now);
 
 /* Within controller_actions.post or deliver, or between calls: that many parcels of or for that peer were

@@ -14,14 +14,12 @@ bool node_on_accepted(void *context, struct accepted *accepted)
 {
     struct node *n = context;
     struct message m = {.type = MSG_ACCEPTED, .accepted = accepted};
-
     return !node_is_closing(n) && queue_post_and_wake(n->control, &m);
 }
 
 void node_answer(struct node *n, const struct message *m)
 {
     bool posted = queue_post_and_wake(n->control, m);
-
     /* The core waits for each: one that was lost would keep it from saving, or from ending, for ever. */
     assert(posted);
     (void)posted;
@@ -30,20 +28,17 @@ void node_answer(struct node *n, const struct message *m)
 void node_on_seeds(void *context, struct seed_report *report)
 {
     struct message m = {.type = MSG_SEEDS, .seeds = report};
-
     node_answer(context, &m);
 }
 
 void node_on_names(void *context, struct names_found *answer)
 {
     struct message m = {.type = MSG_NAMES, .names = answer};
-
     node_answer(context, &m);
 }
 
 void node_on_saved(void *context, bool failed)
 {
     struct message m = {.type = MSG_SAVED, .failed = failed};
-
     node_answer(context, &m);
 }

@@ -11,10 +11,12 @@ enum {
 
 bool batch_open(struct batch *b)
 {
-    if (!b->messages)
+    if (!b->messages) {
         b->messages = pool_take(BATCH_BYTES);
-    if (!b->messages)
+    }
+    if (!b->messages) {
         return false;
+    }
     b->sizes = (uint32_t *)(void *)(b->messages + BATCH_MAX);
     return true;
 }
@@ -23,14 +25,12 @@ bool batch_open(struct batch *b)
 static bool fill(struct batch *b, struct queue *from)
 {
     uint64_t bytes = 0;
-    uint32_t n;
-
-    if (!batch_open(b))
+    if (!batch_open(b)) {
         return false;
-    n = (uint32_t)queue_take(from, b->messages, BATCH_MAX);
+    }
+    uint32_t n = (uint32_t)queue_take(from, b->messages, BATCH_MAX);
     for (uint32_t i = 0; i < n; i++) {
         uint32_t size = b->messages[i].parcel ? b->messages[i].parcel->size : 0;
-
         b->sizes[i] = size;
         bytes += size;
     }
@@ -54,9 +54,9 @@ struct message *batch_look(struct batch *b, struct queue *from)
 static void give_back(struct batch *b, struct queue *from, uint32_t end)
 {
     uint64_t bytes = end == b->n ? b->bytes : 0;
-
-    for (uint32_t i = b->returned; end < b->n && i < end; i++)
+    for (uint32_t i = b->returned; end < b->n && i < end; i++) {
         bytes += b->sizes[i];
+    }
     queue_done(from, end - b->returned, bytes);
     b->bytes -= bytes;
     b->returned = end;
@@ -67,36 +67,41 @@ static void give_back(struct batch *b, struct queue *from, uint32_t end)
  * each message while the queue is full. Never inlined, so that all other messages cost nothing of it. */
 static __attribute__((noinline)) void pass_to_waiting(struct batch *b, struct queue *from)
 {
-    if (clock_coarse_ms() - b->returned_ms >= BATCH_MS)
+    if (clock_coarse_ms() - b->returned_ms >= BATCH_MS) {
         give_back(b, from, b->at);
-    else
+    } else {
         queue_getting_on(from, 1);
+    }
 }
 
 void batch_pass(struct batch *b, struct queue *from)
 {
     b->at++;
-    if (batch_is_empty(b))
+    if (batch_is_empty(b)) {
         give_back(b, from, b->n);
-    else if (queue_wants_room(from))
+    } else if (queue_wants_room(from)) {
         pass_to_waiting(b, from);
-    else
+    } else {
         queue_getting_on(from, 1);
+    }
 }
 
 void batch_trim(struct batch *b)
 {
-    if (b->messages)
+    if (b->messages) {
         pool_give(b->messages, BATCH_BYTES);
+    }
     *b = (struct batch){0};
 }
 
 void batch_drop(struct batch *b, struct queue *from, void (*discard)(void *context, struct message *m),
                 void *context)
 {
-    for (; b->at < b->n; b->at++)
+    for (; b->at < b->n; b->at++) {
         discard(context, &b->messages[b->at]);
-    if (from && b->returned < b->n)
+    }
+    if (from && b->returned < b->n) {
         give_back(b, from, b->n);
+    }
     batch_trim(b);
 }

@@ -23,7 +23,6 @@ static bool take_controls(struct node *n, struct queue *from, struct moment now)
 {
     struct message m;
     int taken = 0;
-
     for (; taken < CONTROLS_AT_ONCE && queue_take_one(from, &m); taken++) {
         n->n_naming -= m.type == MSG_NAMES;
         controller_handle(n->core, now, &m);
@@ -42,7 +41,6 @@ static bool take_app(struct node *n, struct moment now)
 {
     const struct message *m;
     uint32_t taken = 0;
-
     while (taken < APP_AT_ONCE && wants_app(n) && (m = batch_look(&n->app, n->to_network))) {
         controller_handle(n->core, now, m);
         batch_pass(&n->app, n->to_network);
@@ -59,7 +57,6 @@ static bool app_is_quiet(const struct node *n)
 static void drop_at_end(void *context, struct message *m)
 {
     struct node *n = context;
-
     controller_abandon(n->core, m);
 }
 
@@ -68,20 +65,21 @@ static void drop_at_end(void *context, struct message *m)
  * the rest is: else whoever waits for room would never hear that there is some. */
 static void drain_to_network(struct node *n)
 {
+    queue_close(n->to_network);
+    batch_drop(&n->app, n->to_network, drop_at_end, n);
     struct message m;
     uint32_t left;
     uint64_t bytes;
-
-    queue_close(n->to_network);
-    batch_drop(&n->app, n->to_network, drop_at_end, n);
     for (;;) {
         queue_fill(n->to_network, &left, &bytes);
-        if (left == 0)
+        if (left == 0) {
             return;
-        if (queue_drop_oldest(n->to_network, &m))
+        }
+        if (queue_drop_oldest(n->to_network, &m)) {
             drop_at_end(n, &m);
-        else
+        } else {
             sched_yield(); /* it was let in, and is not yet there: its writer is between its two steps */
+        }
     }
 }
 
@@ -89,17 +87,18 @@ static void drain_to_network(struct node *n)
 static void try_quit(struct node *n, struct moment now)
 {
     struct message m = {.type = MSG_COMMAND};
-    struct command *quit;
-
-    if (!node_is_closing(n) || n->quit_told)
+    if (!node_is_closing(n) || n->quit_told) {
         return;
-    if (!n->quitting)
+    }
+    if (!n->quitting) {
         n->quit_by = now.ms + QUIT_DRAIN_MS;
+    }
     n->quitting = true;
     if (now.ms < n->quit_by &&
-        !(app_is_quiet(n) && queue_empty(n->commands) && wants_app(n) && !controller_has_sends(n->core)))
+        !(app_is_quiet(n) && queue_empty(n->commands) && wants_app(n) && !controller_has_sends(n->core))) {
         return;
-    quit = calloc(1, sizeof *quit);
+    }
+    struct command *quit = calloc(1, sizeof *quit);
     if (!quit) {
         n->quit_by = now.ms + QUIT_DRAIN_MS;
         return;
@@ -122,16 +121,17 @@ static void retry(struct node *n, struct moment now)
 static bool tick(struct node *n, struct moment now)
 {
     bool any = false;
-
     if (controller_deadline(n->core) <= now.ms) {
         controller_tick(n->core, now);
         any = true;
     }
     /* What waits for room is tried whenever we are up: the reader that made room has rung. */
-    if (controller_waits(n->core))
+    if (controller_waits(n->core)) {
         retry(n, now);
-    if (n->missed > 0)
+    }
+    if (n->missed > 0) {
         app_events_report_missed(n);
+    }
     return any;
 }
 
@@ -167,19 +167,18 @@ static int64_t look_again(void *node)
 static void loop(struct node *n)
 {
     int idle = 0;
-
     while (!n->over) {
         struct moment now = node_now();
         bool any = take_controls(n, n->control, now);
-
         any |= take_controls(n, n->commands, now);
         any |= serve_connections(n);
         any |= take_app(n, now);
         any |= tick(n, now);
         try_quit(n, now);
         node_flush(n);
-        if (n->over)
+        if (n->over) {
             break;
+        }
         if (any) {
             idle = 0;
         } else if (idle < YIELDS) {
@@ -194,7 +193,6 @@ static void loop(struct node *n)
 void control_thread_run(void *node)
 {
     struct node *n = node;
-
     controller_start(n->core, node_now());
     loop(n);
     /* Release: whoever sees the flag sees everything that was posted before, and may read `missed`. With a

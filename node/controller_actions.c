@@ -21,10 +21,11 @@ static void dropped(struct node *n, struct message *m, struct peer_ref peer, enu
 /* Only what the application sent is missed; the node's own requests and answers are made anew. */
 static void drop_stalled(void *context, struct message *m)
 {
-    if (m->scope == SCOPE_NONE)
+    if (m->scope == SCOPE_NONE) {
         parcel_release(m->parcel);
-    else
+    } else {
         dropped(context, m, m->peer, DROP_STALLED);
+    }
 }
 
 static void drop_application(void *context, struct message *m)
@@ -42,7 +43,6 @@ static uint64_t digest(const void *core, uint32_t kind, const struct parcel *p)
 static bool start(struct node *n, struct peer_ref slot, struct connection_terms *terms)
 {
     struct peer_thread *l = &n->peers[slot.index];
-
     terms->ref = slot;
     terms->protocol = n->config.protocol;
     terms->node = &n->config.terms;
@@ -55,8 +55,9 @@ static bool start(struct node *n, struct peer_ref slot, struct connection_terms 
     terms->destination = n->from_network;
     terms->log = n->sink;
     l->connection = connection_start(terms);
-    if (!l->connection)
+    if (!l->connection) {
         return false;
+    }
     l->ref = slot;
     l->gate = (struct stall_gate){.queue = connection_outbound(l->connection),
                                   .least_rate = n->config.terms.limits.slowest};
@@ -68,7 +69,6 @@ static bool do_dial(void *world, struct peer_ref slot, const struct dial_terms *
 {
     struct connection_terms terms = {
         .fd = -1, .to = dial->to, .targets = dial->targets, .n_targets = dial->n};
-
     return start(world, slot, &terms);
 }
 
@@ -77,11 +77,12 @@ static bool do_look_up(void *world, const struct address *name)
 {
     struct node *n = world;
     struct namer_terms terms = {.most = NAMES_MOST, .found = node_on_names, .context = n};
-
-    if (!n->namer)
+    if (!n->namer) {
         n->namer = namer_start(&terms);
-    if (!n->namer || n->n_naming == NAMES_MOST || !namer_ask(n->namer, name))
+    }
+    if (!n->namer || n->n_naming == NAMES_MOST || !namer_ask(n->namer, name)) {
         return false;
+    }
     n->n_naming++;
     return true;
 }
@@ -95,10 +96,10 @@ static bool do_accept(void *world, struct peer_ref slot, struct accepted *accept
                                      .refuse = refuse,
                                      .alternatives = alternatives,
                                      .n_alternatives = n_alternatives};
-
     if (!start(n, slot, &terms)) {
-        if (n->listener)
+        if (n->listener) {
             listener_settled(n->listener);
+        }
         return false;
     }
     n->peers[slot.index].unsettled = true;
@@ -108,49 +109,50 @@ static bool do_accept(void *world, struct peer_ref slot, struct accepted *accept
 static void do_shed(void *world, struct accepted *accepted)
 {
     struct node *n = world;
-
     /* Before the close: who sees it may dial at once, and would be turned away though there is a place. */
-    if (n->listener)
+    if (n->listener) {
         listener_settled(n->listener);
+    }
     descriptor_close(accepted->fd);
 }
 
 static void note_wait(struct node *n, const struct stall_gate *g)
 {
     int64_t at = stall_gate_deadline(g, n->config.terms.timings.stall);
-
-    if (at < n->retry_ms)
+    if (at < n->retry_ms) {
         n->retry_ms = at;
+    }
 }
 
 static enum outlet_result do_post(void *world, struct moment now, struct peer_ref to, const struct message *m)
 {
     struct node *n = world;
     struct peer_thread *l = peer_thread_find(n, to);
-    enum outlet_result r;
-
     if (!l) {
         struct message gone = *m;
-
         dropped(n, &gone, to, DROP_GONE);
         return OUTLET_DROPPED;
     }
-    r = stall_gate_post(&l->gate, m, now.ms, n->config.terms.timings.stall, drop_stalled, n);
-    if (r == OUTLET_WAIT)
+    enum outlet_result r =
+        stall_gate_post(&l->gate, m, now.ms, n->config.terms.timings.stall, drop_stalled, n);
+    if (r == OUTLET_WAIT) {
         note_wait(n, &l->gate);
-    if (!l->dirty)
+    }
+    if (!l->dirty) {
         l->dirty = ref_list_add(&n->dirty, to);
-    if (!l->dirty) /* no memory for the list: wake it at once */
+    }
+    if (!l->dirty) { /* no memory for the list: wake it at once */
         queue_wake(l->gate.queue);
+    }
     return r;
 }
 
 static void do_waits(void *world, struct peer_ref from, struct peer_ref to)
 {
     struct peer_thread *l = peer_thread_find(world, from), *other = peer_thread_find(world, to);
-
-    if (!l || !other || !other->gate.moved)
+    if (!l || !other || !other->gate.moved) {
         return;
+    }
     queue_sign(connection_inbound(l->connection));
     queue_wake(l->gate.queue); /* it sleeps, and is to tell its peer */
 }
@@ -159,28 +161,28 @@ static void do_waits(void *world, struct peer_ref from, struct peer_ref to)
 static void do_full(void *world, struct peer_ref peer, bool is_full)
 {
     struct node *n = world;
-
     roster_set_full(n->roster, peer, is_full);
-    if (!is_full)
+    if (!is_full) {
         bell_ring(&n->room_bell);
+    }
 }
 
 static void do_close(void *world, struct peer_ref slot, enum end_reason why, bool at_once)
 {
     struct peer_thread *l = peer_thread_find(world, slot);
     struct message m = {.type = CONNECTION_CLOSE, .end = {.reason = why, .at_once = at_once}, .peer = slot};
-
-    if (l)
+    if (l) {
         queue_post_and_wake(connection_outbound_control(l->connection), &m);
+    }
 }
 
 static void ask(struct node *n, struct peer_ref slot, enum connection_control what)
 {
     struct peer_thread *l = peer_thread_find(n, slot);
     struct message m = {.type = (uint16_t)what, .peer = slot};
-
-    if (l)
+    if (l) {
         queue_post_and_wake(connection_outbound_control(l->connection), &m);
+    }
 }
 
 static void do_consent(void *world, struct peer_ref slot)
@@ -196,11 +198,10 @@ static void do_probe(void *world, struct peer_ref slot)
 static void do_measure(void *world, struct peer_ref slot, struct kith_peer *p)
 {
     struct peer_thread *l = peer_thread_find(world, slot);
-    struct connection_counts counts;
-
-    if (!l)
+    if (!l) {
         return;
-    counts = connection_counts(l->connection);
+    }
+    struct connection_counts counts = connection_counts(l->connection);
     p->bytes_in = counts.bytes_in;
     p->bytes_out = counts.bytes_out;
     p->parcels_in = counts.parcels_in;
@@ -213,14 +214,15 @@ static enum outlet_result do_deliver(void *world, struct moment now, const struc
 {
     struct node *n = world;
     struct message stamped = *m;
-    enum outlet_result r;
-
     stamped.order = n->stamp;
-    r = stall_gate_post(&n->from_gate, &stamped, now.ms, n->config.terms.timings.stall, drop_application, n);
-    if (r == OUTLET_WAIT)
+    enum outlet_result r =
+        stall_gate_post(&n->from_gate, &stamped, now.ms, n->config.terms.timings.stall, drop_application, n);
+    if (r == OUTLET_WAIT) {
         note_wait(n, &n->from_gate);
-    if (r == OUTLET_POSTED)
+    }
+    if (r == OUTLET_POSTED) {
         n->stamp++;
+    }
     n->from_dirty = true;
     return r;
 }
@@ -228,13 +230,14 @@ static enum outlet_result do_deliver(void *world, struct moment now, const struc
 static void do_tell(void *world, struct node_event *e)
 {
     struct node *n = world;
-
     /* From here on the application may name the peer; before its first parcel can come. */
-    if (e->public.type == KITH_ONLINE)
+    if (e->public.type == KITH_ONLINE) {
         roster_add(n->roster, e->ref, e->public.peer->hash, e->public.peer->outgoing);
+    }
     app_events_report_missed(n);
-    if (n->missed == 0 && app_events_post(n, e))
+    if (n->missed == 0 && app_events_post(n, e)) {
         return;
+    }
     n->missed++;
     node_event_free(e);
 }
@@ -243,15 +246,13 @@ static void do_measure_node(void *world, struct kith_status *s)
 {
     struct node *n = world;
     uint64_t bytes;
-
     queue_fill(n->to_network, &s->to_network, &bytes);
     queue_fill(n->from_network, &s->from_network, &bytes);
     for (uint32_t i = 0; i < n->most_peers; i++) {
-        struct connection_counts counts;
-
-        if (!n->peers[i].connection)
+        if (!n->peers[i].connection) {
             continue;
-        counts = connection_counts(n->peers[i].connection);
+        }
+        struct connection_counts counts = connection_counts(n->peers[i].connection);
         s->bytes_in += counts.bytes_in;
         s->bytes_out += counts.bytes_out;
         s->parcels_in += counts.parcels_in;
@@ -259,7 +260,6 @@ static void do_measure_node(void *world, struct kith_status *s)
     }
     if (n->listener) {
         struct listener_counts counts = listener_counts(n->listener);
-
         s->shed += counts.limited + counts.capped + counts.untaken;
     }
 }
@@ -269,28 +269,28 @@ static void do_measure_node(void *world, struct kith_status *s)
 static void do_fetch_seeds(void *world)
 {
     struct node *n = world;
-
-    if (n->fetcher)
+    if (n->fetcher) {
         seed_fetcher_ask(n->fetcher);
+    }
 }
 
 static void do_save_peers(void *world, struct book_snapshot *s)
 {
     struct node *n = world;
     struct message saved = {.type = MSG_SAVED};
-
-    if (n->keeper && keeper_save(n->keeper, s)) /* only ever one at a time: the core waits for MSG_SAVED */
+    if (n->keeper && keeper_save(n->keeper, s)) { /* only ever one at a time: the core waits for MSG_SAVED */
         return;
-    if (!n->keeper)
+    }
+    if (!n->keeper) {
         book_snapshot_free(s);
+    }
     node_answer(n, &saved);
 }
 
 static uint64_t do_random(void *world)
 {
-    uint64_t n;
-
     (void)world;
+    uint64_t n;
     randombytes_buf(&n, sizeof n);
     return n;
 }
@@ -298,14 +298,12 @@ static uint64_t do_random(void *world)
 static void do_log(void *world, enum log_level level, const char *line)
 {
     struct node *n = world;
-
     log_line(n->sink, level, "%s", line);
 }
 
 static void do_ended(void *world)
 {
     struct node *n = world;
-
     n->over = true;
 }
 
@@ -313,9 +311,9 @@ void node_flush(struct node *n)
 {
     for (size_t i = 0; i < n->dirty.n; i++) {
         struct peer_thread *l = peer_thread_find(n, n->dirty.items[i]);
-
-        if (!l)
+        if (!l) {
             continue;
+        }
         l->dirty = false;
         queue_wake(l->gate.queue);
     }

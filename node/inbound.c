@@ -12,20 +12,22 @@ enum {
 
 static void settle(struct node *n, struct peer_thread *l)
 {
-    if (!l->unsettled)
+    if (!l->unsettled) {
         return;
+    }
     l->unsettled = false;
-    if (n->listener)
+    if (n->listener) {
         listener_settled(n->listener);
+    }
 }
 
 static void take_controls(struct node *n, struct peer_thread *l)
 {
     struct message m;
-
     while (queue_take_one(connection_inbound_control(l->connection), &m)) {
-        if (m.type != MSG_MET) /* the handshake is still under way */
+        if (m.type != MSG_MET) { /* the handshake is still under way */
             settle(n, l);
+        }
         if (m.type == MSG_RESTS) {
             queue_trim(connection_outbound(l->connection));
             continue;
@@ -43,8 +45,9 @@ static void take_controls(struct node *n, struct peer_thread *l)
 static bool prepare(struct node *n, struct peer_thread *l)
 {
     take_controls(n, l);
-    for (uint32_t i = 0; i < l->batch.n; i++)
+    for (uint32_t i = 0; i < l->batch.n; i++) {
         controller_prefetch(n->core, &l->batch.messages[i]);
+    }
     return controller_takes(n->core, l->ref);
 }
 
@@ -52,18 +55,18 @@ static bool prepare(struct node *n, struct peer_thread *l)
 static bool take_messages(struct node *n, struct peer_thread *l, struct moment now, bool *any)
 {
     struct queue *inbound = connection_inbound(l->connection);
-
     for (int i = 0; i < SHARE; i++) {
-        struct message *m;
-
-        if (!controller_takes(n->core, l->ref))
+        if (!controller_takes(n->core, l->ref)) {
             return true;
-        m = batch_look(&l->batch, inbound);
-        if (!m)
+        }
+        struct message *m = batch_look(&l->batch, inbound);
+        if (!m) {
             return !queue_empty(inbound); /* no memory for a batch: it is tried again */
+        }
         *any = true;
-        if (l->batch.at == 0 && !prepare(n, l))
+        if (l->batch.at == 0 && !prepare(n, l)) {
             return true;
+        }
         controller_handle(n->core, now, m);
         batch_pass(&l->batch, inbound);
     }
@@ -74,7 +77,6 @@ static bool take_messages(struct node *n, struct peer_thread *l, struct moment n
 static void return_message(void *context, struct message *m)
 {
     struct node *n = context;
-
     controller_returned(n->core, node_now(), m);
 }
 
@@ -90,7 +92,6 @@ static void free_thread(struct node *n, struct peer_thread *l)
 static void gone(struct node *n, struct peer_thread *l)
 {
     struct message m = {.type = MSG_GONE, .peer = l->ref};
-
     free_thread(n, l);
     controller_handle(n->core, node_now(), &m);
 }
@@ -101,11 +102,13 @@ static bool serve(struct node *n, struct peer_thread *l, struct moment now, bool
     queue_unlist(connection_inbound(l->connection));
     queue_unlist(connection_inbound_control(l->connection));
     take_controls(n, l);
-    if (take_messages(n, l, now, any))
+    if (take_messages(n, l, now, any)) {
         return true;
+    }
     take_controls(n, l);
-    if (l->ended && queue_empty(connection_inbound(l->connection)))
+    if (l->ended && queue_empty(connection_inbound(l->connection))) {
         gone(n, l);
+    }
     return false;
 }
 
@@ -116,9 +119,9 @@ static void collect(struct node *n)
     while ((taken = nonempty_list_take(n->nonempty, refs, REFS)) > 0) {
         for (size_t i = 0; i < taken; i++) {
             struct peer_thread *l = peer_thread_find(n, refs[i]);
-
-            if (l && !l->queued)
+            if (l && !l->queued) {
                 l->queued = ref_list_add(&n->run_queue, refs[i]);
+            }
         }
     }
 }
@@ -127,7 +130,6 @@ static void reverse(struct peer_ref *items, size_t n)
 {
     for (size_t i = 0; i < n / 2; i++) {
         struct peer_ref other = items[n - 1 - i];
-
         items[n - 1 - i] = items[i];
         items[i] = other;
     }
@@ -136,8 +138,9 @@ static void reverse(struct peer_ref *items, size_t n)
 /* Moves the first k entries behind the others. */
 static void ref_list_rotate(struct ref_list *l, size_t k)
 {
-    if (k == 0 || k == l->n)
+    if (k == 0 || k == l->n) {
         return;
+    }
     reverse(l->items, k);
     reverse(l->items + k, l->n - k);
     reverse(l->items, l->n);
@@ -150,14 +153,13 @@ bool serve_connections(struct node *n)
     struct moment now = node_now();
     size_t left = 0, served = 0;
     bool any = false;
-
     collect(n);
     for (size_t i = 0; i < n->run_queue.n; i++) {
         struct peer_thread *l = peer_thread_find(n, n->run_queue.items[i]);
         bool took = false;
-
-        if (!l)
+        if (!l) {
             continue;
+        }
         if (serve(n, l, now, &took)) {
             n->run_queue.items[left++] = n->run_queue.items[i];
         } else {
@@ -165,8 +167,9 @@ bool serve_connections(struct node *n)
             batch_trim(&l->batch);
             any = true;
         }
-        if (took)
+        if (took) {
             served = left;
+        }
         any |= took;
     }
     n->run_queue.n = left;
@@ -176,8 +179,10 @@ bool serve_connections(struct node *n)
 
 bool connections_are_idle(const struct node *n)
 {
-    for (size_t i = 0; i < n->run_queue.n; i++)
-        if (controller_takes(n->core, n->run_queue.items[i]))
+    for (size_t i = 0; i < n->run_queue.n; i++) {
+        if (controller_takes(n->core, n->run_queue.items[i])) {
             return false;
+        }
+    }
     return nonempty_list_is_empty(n->nonempty);
 }

@@ -30,8 +30,9 @@ static void tell_failure(struct keeper *k, int error)
 {
     int64_t now = clock_ms();
     k->failed++;
-    if (error == k->error && now - k->told_at < TELL_AGAIN_MS)
+    if (error == k->error && now - k->told_at < TELL_AGAIN_MS) {
         return;
+    }
     k->error = error;
     k->told_at = now;
     log_line(k->terms.log, LOG_LEVEL_WARNING,
@@ -42,9 +43,10 @@ static void tell_failure(struct keeper *k, int error)
 
 static void tell_success(struct keeper *k)
 {
-    if (k->failed > 0)
+    if (k->failed > 0) {
         log_line(k->terms.log, LOG_LEVEL_INFO, "peers file %s is written again, after %" PRIu64 " failures",
                  k->path, k->failed);
+    }
     k->failed = 0;
     k->error = 0;
 }
@@ -52,10 +54,11 @@ static void tell_success(struct keeper *k)
 static void write_snapshot(struct keeper *k, struct book_snapshot *s)
 {
     bool failed = peers_file_write(k->path, k->network, s, clock_wall_ms()) != 0;
-    if (failed)
+    if (failed) {
         tell_failure(k, errno);
-    else
+    } else {
         tell_success(k);
+    }
     book_snapshot_free(s);
     k->terms.saved(k->terms.context, failed);
 }
@@ -73,12 +76,13 @@ static void run(void *self)
         /* Looked at before the queue, so that what was posted before the stop is found. */
         bool last = worker_stopped(&k->worker);
         struct message m;
-        if (queue_take_one(k->snapshots, &m))
+        if (queue_take_one(k->snapshots, &m)) {
             write_snapshot(k, m.snapshot);
-        else if (last)
+        } else if (last) {
             return;
-        else
+        } else {
             worker_sleep(&k->worker, has_snapshot, NULL, 0, WORKER_NEVER);
+        }
     }
 }
 
@@ -96,24 +100,28 @@ static int begin(struct keeper *k)
 {
     k->path = strdup(k->terms.path);
     k->network = strdup(k->terms.network);
-    if (k->path == NULL || k->network == NULL)
+    if (!k->path || !k->network) {
         return ENOMEM;
+    }
     /* A second one would be outdated by the time that it was written. */
     k->snapshots = queue_new(&(struct queue_config){.messages = 1, .reader_bell = &k->worker.bell});
-    if (k->snapshots == NULL)
+    if (!k->snapshots) {
         return ENOMEM;
+    }
     return worker_start(&k->worker, "kith-keeper", 0, run, k);
 }
 
 struct keeper *keeper_start(const struct keeper_terms *terms)
 {
     struct keeper *k = aligned_alloc(_Alignof(struct keeper), sizeof *k);
-    if (k == NULL)
+    if (!k) {
         return NULL;
+    }
     *k = (struct keeper){.terms = *terms};
     int error = begin(k);
-    if (error == 0)
+    if (error == 0) {
         return k;
+    }
     destroy(k);
     errno = error;
     return NULL;
@@ -122,16 +130,18 @@ struct keeper *keeper_start(const struct keeper_terms *terms)
 bool keeper_save(struct keeper *k, struct book_snapshot *s)
 {
     const struct message m = {.snapshot = s};
-    if (queue_post_and_wake(k->snapshots, &m))
+    if (queue_post_and_wake(k->snapshots, &m)) {
         return true;
+    }
     book_snapshot_free(s);
     return false;
 }
 
 void keeper_stop(struct keeper *k)
 {
-    if (k == NULL)
+    if (!k) {
         return;
+    }
     worker_stop(&k->worker);
     worker_join(&k->worker);
     destroy(k);

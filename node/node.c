@@ -45,10 +45,10 @@ static bool make_queues(struct node *n)
                                 .writer_bell = &n->worker.bell};
     struct queue_config events = {
         .messages = EVENTS, .reader_bell = &n->app_bell, .writer_bell = &n->worker.bell};
-
     if (worker_open(&n->worker) != 0 || bell_init(&n->app_bell) < 0 || bell_init(&n->room_bell) < 0 ||
-        bell_init(&n->command_bell) < 0)
+        bell_init(&n->command_bell) < 0) {
         return false;
+    }
     atomic_init(&n->receive_room, (int64_t)l->receive_bytes);
     n->most_peers = controller_most_slots(&n->config);
     n->peers = calloc(n->most_peers, sizeof *n->peers);
@@ -83,9 +83,9 @@ static bool start_listener(struct node *n, char *error, size_t error_size)
         .log = n->sink,
     };
     struct message m = {.type = MSG_LISTENING, .endpoint = malloc(sizeof(struct endpoint))};
-
-    if (m.endpoint)
+    if (m.endpoint) {
         n->listener = listener_start(&terms, error, error_size);
+    }
     if (!n->listener) {
         free(m.endpoint);
         return false;
@@ -99,17 +99,18 @@ static bool start_listener(struct node *n, char *error, size_t error_size)
 static bool read_peers(struct node *n, struct peers_file_start *found, char *error, size_t error_size)
 {
     const struct network_terms *network = &n->config.terms.network;
-
-    if (!n->config.peers_file[0])
+    if (!n->config.peers_file[0]) {
         return true;
+    }
     peers_file_start(found, n->config.peers_file, network->name, network->id, clock_wall_ms());
     if (found->result == PEERS_FILE_UNREADABLE) {
         snprintf(error, error_size, "-peersFile: %s", found->message);
         return false;
     }
-    if (found->message[0])
+    if (found->message[0]) {
         log_line(n->sink, found->result == PEERS_FILE_CORRUPT ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "%s",
                  found->message);
+    }
     return true;
 }
 
@@ -127,15 +128,15 @@ static bool start_fetcher(struct node *n)
         .context = n,
         .log = *n->sink,
     };
-
     for (; terms.n_dns < DNS_SEEDS_MAX && network->dns_seeds[terms.n_dns]; terms.n_dns++) {
         snprintf(dns[terms.n_dns].host, sizeof dns[0].host, "%s", network->dns_seeds[terms.n_dns]);
         dns[terms.n_dns].port = network->port;
     }
-    if (!terms.url && terms.n_dns == 0)
+    if (!terms.url && terms.n_dns == 0) {
         return true;
+    }
     n->fetcher = seed_fetcher_start(&terms);
-    return n->fetcher != NULL;
+    return n->fetcher;
 }
 
 static bool start_keeper(struct node *n, const char *path)
@@ -145,11 +146,11 @@ static bool start_keeper(struct node *n, const char *path)
                                  .saved = node_on_saved,
                                  .context = n,
                                  .log = n->sink};
-
-    if (!path)
+    if (!path) {
         return true;
+    }
     n->keeper = keeper_start(&terms);
-    return n->keeper != NULL;
+    return n->keeper;
 }
 
 static void discard_command(void *context, struct message *m)
@@ -186,8 +187,9 @@ static void discard_event(void *context, struct message *m)
 
 static void destroy(struct node *n)
 {
-    if (n->has_event)
+    if (n->has_event) {
         node_event_free(n->held_event.event);
+    }
     controller_free(n->core);
     batch_drop(&n->app, NULL, node_release, NULL);
     batch_drop(&n->held_parcels, NULL, node_release, NULL);
@@ -219,18 +221,20 @@ static void stop_helpers(struct node *n)
         seed_fetcher_stop(n->fetcher);
         seed_fetcher_join(n->fetcher);
     }
-    if (n->keeper)
+    if (n->keeper) {
         keeper_stop(n->keeper);
+    }
     namer_stop(n->namer);
 }
 
 static void draw_identity(struct node *n)
 {
-    if (n->config.terms.node_id == 0)
+    if (n->config.terms.node_id == 0) {
         n->config.terms.node_id = randombytes_random() | 1u;
-    do
+    }
+    do {
         randombytes_buf(&n->config.terms.nonce, sizeof n->config.terms.nonce);
-    while (n->config.terms.nonce == 0);
+    } while (n->config.terms.nonce == 0);
 }
 
 static bool start_parts(struct node *n, const struct peers_file_start *found, char *error, size_t error_size)
@@ -246,11 +250,10 @@ struct node *node_start(const struct config *config, const struct log_sink *sink
 {
     struct node *n = aligned_alloc(_Alignof(struct node), sizeof *n);
     struct peers_file_start found = {0};
-    bool ok;
-
     snprintf(error, error_size, "out of memory, threads or descriptors");
-    if (!n)
+    if (!n) {
         return NULL;
+    }
     *n = (struct node){.config = *config,
                        .sink = sink,
                        .retry_ms = INT64_MAX,
@@ -258,11 +261,12 @@ struct node *node_start(const struct config *config, const struct log_sink *sink
                        .room_bell.fd = -1,
                        .command_bell.fd = -1};
     draw_identity(n);
-    ok = make_queues(n) && read_peers(n, &found, error, error_size) &&
-         start_parts(n, &found, error, error_size);
+    bool ok = make_queues(n) && read_peers(n, &found, error, error_size) &&
+              start_parts(n, &found, error, error_size);
     peers_file_start_clear(&found);
-    if (ok)
+    if (ok) {
         return n;
+    }
     stop_helpers(n);
     destroy(n);
     return NULL;

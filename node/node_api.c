@@ -13,7 +13,6 @@ typedef bool post_function(struct node *n, const struct message *m);
 static bool post_send(struct node *n, const struct message *m)
 {
     bool is_directed = m->type == MSG_SEND && m->scope == SCOPE_PEER;
-
     return !(is_directed && roster_is_full(n->roster, m->peer)) && queue_post(n->to_network, m);
 }
 
@@ -27,8 +26,9 @@ static bool post_command(struct node *n, const struct message *m)
 static enum send_result post_or_arm(struct node *n, struct bell *room, post_function *post,
                                     const struct message *m)
 {
-    if (post(n, m))
+    if (post(n, m)) {
         return SEND_QUEUED;
+    }
     bell_arm(room);
     if (post(n, m)) {
         bell_ring(room);
@@ -37,21 +37,22 @@ static enum send_result post_or_arm(struct node *n, struct bell *room, post_func
     /* Looked at after the post. Before it, the node could close the queue in between: its ring would be for
      * nobody, and no other comes. The ring is passed on here too, since bell_arm may have taken one that
      * was meant for another thread. */
-    if (!atomic_load_explicit(&n->closing, memory_order_relaxed))
+    if (!atomic_load_explicit(&n->closing, memory_order_relaxed)) {
         return SEND_WOULD_BLOCK;
+    }
     bell_ring(room);
     return SEND_CLOSED;
 }
 
 static enum send_result post_to_network(struct node *n, const struct message *m)
 {
-    enum send_result r;
-
-    if (atomic_load_explicit(&n->closing, memory_order_relaxed))
+    if (atomic_load_explicit(&n->closing, memory_order_relaxed)) {
         return SEND_CLOSED;
-    r = post_or_arm(n, &n->room_bell, post_send, m);
-    if (r == SEND_QUEUED)
+    }
+    enum send_result r = post_or_arm(n, &n->room_bell, post_send, m);
+    if (r == SEND_QUEUED) {
         queue_wake(n->to_network);
+    }
     return r;
 }
 
@@ -60,14 +61,12 @@ enum send_result node_send(struct node *n, enum scope scope, struct peer_ref pee
 {
     struct message m = {
         .type = MSG_SEND, .scope = scope, .kind = kind, .peer = peer, .id = id, .parcel = parcel};
-
     return post_to_network(n, &m);
 }
 
 enum send_result node_disconnect(struct node *n, struct peer_ref peer, uint64_t id)
 {
     struct message m = {.type = MSG_LEAVE, .peer = peer, .id = id};
-
     return post_to_network(n, &m);
 }
 
@@ -89,11 +88,10 @@ int node_command_fd(const struct node *n)
 enum send_result node_command(struct node *n, struct command *command, uint64_t id)
 {
     struct message m = {.type = MSG_COMMAND, .id = id, .command = command};
-    enum send_result r;
-
-    if (atomic_load_explicit(&n->closing, memory_order_relaxed))
+    if (atomic_load_explicit(&n->closing, memory_order_relaxed)) {
         return SEND_CLOSED;
-    r = post_or_arm(n, &n->command_bell, post_command, &m);
+    }
+    enum send_result r = post_or_arm(n, &n->command_bell, post_command, &m);
     return r == SEND_WOULD_BLOCK ? SEND_BUSY : r;
 }
 
@@ -114,9 +112,9 @@ static const struct message *held_parcel(struct node *n)
 static const struct message *fill_held(struct node *n)
 {
     const struct message *parcel = held_parcel(n);
-
-    if (n->has_event)
+    if (n->has_event) {
         return parcel;
+    }
     /* Events second: whatever was posted before that parcel is seen now. */
     n->has_event = queue_take_one(n->events, &n->held_event);
     /* And where there is an event, parcels once more: one may have come before it. Without this look a peer's
@@ -133,8 +131,9 @@ static enum take_result give(struct node *n, const struct message *parcel, struc
         t->event = n->held_event.event;
         return TAKE_EVENT;
     }
-    if (!parcel)
+    if (!parcel) {
         return TAKE_NOTHING;
+    }
     t->peer = parcel->peer;
     t->kind = parcel->kind;
     t->parcel = parcel->parcel;
@@ -146,12 +145,14 @@ static enum take_result give(struct node *n, const struct message *parcel, struc
  * queue that the application has let fill up would have no room for them, and it would wait for ever. */
 static enum take_result give_last(struct node *n, struct taken *t)
 {
-    if (!n->last_event)
+    if (!n->last_event) {
         return TAKE_NOTHING;
-    if (n->missed > 0)
+    }
+    if (n->missed > 0) {
         t->event = app_events_missed(n);
-    else
+    } else {
         t->event = NULL;
+    }
     if (!t->event) {
         t->event = n->last_event;
         n->last_event = NULL;
@@ -162,16 +163,16 @@ static enum take_result give_last(struct node *n, struct taken *t)
 enum take_result node_take(struct node *n, struct taken *t)
 {
     const struct message *parcel = fill_held(n);
-    bool ended;
-
-    if (parcel || n->has_event)
+    if (parcel || n->has_event) {
         return give(n, parcel, t);
+    }
     bell_arm(&n->app_bell);
     /* Acquire, and before the queue is looked at again: what was posted last is found there first. */
-    ended = atomic_load_explicit(&n->ended, memory_order_acquire);
+    bool ended = atomic_load_explicit(&n->ended, memory_order_acquire);
     parcel = fill_held(n); /* once more: what came before the bell was armed did not ring it */
-    if (ended && !parcel && !n->has_event)
+    if (ended && !parcel && !n->has_event) {
         return give_last(n, t);
+    }
     return give(n, parcel, t);
 }
 

@@ -18,11 +18,10 @@ struct moment node_now(void)
 
 struct peer_thread *peer_thread_find(struct node *n, struct peer_ref ref)
 {
-    struct peer_thread *l;
-
-    if (ref.index >= n->most_peers)
+    if (ref.index >= n->most_peers) {
         return NULL;
-    l = &n->peers[ref.index];
+    }
+    struct peer_thread *l = &n->peers[ref.index];
     return l->connection && peer_ref_equal(l->ref, ref) ? l : NULL;
 }
 
@@ -31,9 +30,9 @@ bool ref_list_add(struct ref_list *l, struct peer_ref ref)
     if (l->n == l->capacity) {
         size_t capacity = l->capacity ? l->capacity * 2 : 64;
         struct peer_ref *items = realloc(l->items, capacity * sizeof *items);
-
-        if (!items)
+        if (!items) {
             return false;
+        }
         l->items = items;
         l->capacity = capacity;
     }

@@ -28,9 +28,9 @@ struct roster {
 struct roster *roster_new(uint32_t places)
 {
     struct roster *r = calloc(1, sizeof *r + places * sizeof r->items[0]);
-
-    if (!r)
+    if (!r) {
         return NULL;
+    }
     r->places = places;
     randombytes_buf(r->key, sizeof r->key);
     return r;
@@ -44,7 +44,6 @@ void roster_free(struct roster *r)
 static uint64_t digest(const struct roster *r, const char *hash)
 {
     uint64_t d;
-
     crypto_shorthash((unsigned char *)&d, (const unsigned char *)hash, strlen(hash), r->key);
     return d ? d : 1;
 }
@@ -53,15 +52,15 @@ void roster_add(struct roster *r, struct peer_ref peer, const char *hash, bool p
 {
     struct place *p = &r->items[peer.index];
     uint64_t name = (uint64_t)peer.generation << 32 | peer.index | (preferred ? PREFERRED : 0);
-
     /* Release: whoever reads this name sees that the last owner's digest has gone (roster_remove). With a
      * relaxed store a reader could find that digest before and after it, and take the name for the last
      * owner's. */
     atomic_store_explicit(&p->name, name, memory_order_release);
     /* Release: whoever sees the digest sees the name that goes with it. */
     atomic_store_explicit(&p->digest, digest(r, hash), memory_order_release);
-    if (peer.index >= atomic_load_explicit(&r->used, memory_order_relaxed))
+    if (peer.index >= atomic_load_explicit(&r->used, memory_order_relaxed)) {
         atomic_store_explicit(&r->used, peer.index + 1, memory_order_release);
+    }
     /* Before the peer's other connection can go: see roster_find. */
     atomic_fetch_add_explicit(&r->added, 1, memory_order_release);
 }
@@ -86,8 +85,9 @@ bool roster_is_full(const struct roster *r, struct peer_ref peer)
 
 static bool read_place(const struct place *p, uint64_t wanted, uint64_t *name)
 {
-    if (atomic_load_explicit(&p->digest, memory_order_acquire) != wanted)
+    if (atomic_load_explicit(&p->digest, memory_order_acquire) != wanted) {
         return false;
+    }
     /* Acquire: the second look at the digest must not come before this. */
     *name = atomic_load_explicit(&p->name, memory_order_acquire);
     return atomic_load_explicit(&p->digest, memory_order_acquire) == wanted;
@@ -98,15 +98,16 @@ static bool look_through(const struct roster *r, uint64_t wanted, struct peer_re
     uint64_t name;
     uint32_t used = atomic_load_explicit(&r->used, memory_order_acquire);
     bool found = false;
-
     for (uint32_t i = 0; i < used; i++) {
-        if (!read_place(&r->items[i], wanted, &name))
+        if (!read_place(&r->items[i], wanted, &name)) {
             continue;
+        }
         *peer =
             (struct peer_ref){.index = (uint32_t)(name & ~PREFERRED), .generation = (uint32_t)(name >> 32)};
         found = true;
-        if (name & PREFERRED)
+        if (name & PREFERRED) {
             break;
+        }
     }
     return found;
 }
@@ -118,11 +119,11 @@ bool roster_find(const struct roster *r, const char *hash, struct peer_ref *peer
 {
     uint64_t wanted = digest(r, hash);
     uint32_t added;
-
     do {
         added = atomic_load_explicit(&r->added, memory_order_acquire);
-        if (look_through(r, wanted, peer))
+        if (look_through(r, wanted, peer)) {
             return true;
+        }
     } while (added != atomic_load_explicit(&r->added, memory_order_acquire));
     return false;
 }

@@ -49,7 +49,7 @@ static bool grow_data(struct buffer *b, size_t n)
         capacity *= 2;
     }
     uint8_t *data = realloc(b->data, capacity);
-    if (data == NULL) {
+    if (!data) {
         return false;
     }
     b->data = data;
@@ -65,7 +65,7 @@ uint8_t *buffer_reserve(struct buffer *b, size_t n)
     if (n > b->capacity - b->used) {
         compact_data(b);
     }
-    if ((b->data == NULL || n > b->capacity - b->used) && !grow_data(b, n)) {
+    if ((!b->data || n > b->capacity - b->used) && !grow_data(b, n)) {
         b->failed = true;
         return NULL;
     }
@@ -86,7 +86,7 @@ void buffer_add(struct buffer *b, const void *bytes, size_t n)
         return;
     }
     uint8_t *to = buffer_reserve(b, n);
-    if (to != NULL) {
+    if (to) {
         memcpy(to, bytes, n);
         buffer_commit(b, n);
     }
@@ -105,7 +105,7 @@ static bool room_for_part(struct buffer *b)
     }
     size_t capacity = b->parts_capacity == 0 ? FIRST_PARTS : b->parts_capacity * 2;
     struct buffer_part *parts = reallocarray(b->parts, capacity, sizeof *parts);
-    if (parts == NULL) {
+    if (!parts) {
         return false;
     }
     b->parts = parts;
@@ -152,14 +152,14 @@ int buffer_iovec(const struct buffer *b, struct iovec *iov, int most)
     size_t part = b->first_part;
     while (n < most && at < b->total) {
         const struct buffer_part *p = part < b->n_parts ? &b->parts[part] : NULL;
-        if (p != NULL && p->at <= at) {
+        if (p && p->at <= at) {
             size_t gone = at - p->at;
             iov[n].iov_base = p->parcel->bytes + p->offset + gone;
             iov[n].iov_len = p->length - gone;
             part++;
         } else {
             iov[n].iov_base = b->data + data;
-            iov[n].iov_len = (p != NULL ? p->at : b->total) - at;
+            iov[n].iov_len = (p ? p->at : b->total) - at;
             data += iov[n].iov_len;
         }
         at += iov[n++].iov_len;
@@ -179,7 +179,7 @@ void buffer_consume(struct buffer *b, size_t n)
     while (n > 0) {
         struct buffer_part *p = b->first_part < b->n_parts ? &b->parts[b->first_part] : NULL;
         size_t step;
-        if (p != NULL && p->at <= b->sent) {
+        if (p && p->at <= b->sent) {
             size_t left = p->at + p->length - b->sent;
             step = n < left ? n : left;
             if (step == left) {
@@ -187,7 +187,7 @@ void buffer_consume(struct buffer *b, size_t n)
                 b->first_part++;
             }
         } else {
-            size_t left = (p != NULL ? p->at : b->total) - b->sent;
+            size_t left = (p ? p->at : b->total) - b->sent;
             step = n < left ? n : left;
             b->data_sent += step;
         }

@@ -102,13 +102,13 @@ static struct parcel *gather(const struct exchange *x, const struct service_peer
                              size_t most)
 {
     const struct service_terms *t = &x->config.terms;
-    struct known_peers shared;
     size_t n = 0, n_found = t->actions->share(t->world, p->ref, found, most);
     for (size_t i = 0; i < n_found; i++) {
         if (!x->config.may_share || x->config.may_share(t, &found[i])) {
             found[n++] = found[i];
         }
     }
+    struct known_peers shared;
     struct parcel *parcel = known_peers_new(n, &shared);
     for (size_t i = 0; parcel && i < n; i++) {
         shared.list[i] = found[i];

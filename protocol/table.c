@@ -35,7 +35,7 @@ const struct protocol *protocol_find(const char *name)
 static bool custom_network(const struct protocol *p, const char *custom, struct network_terms *terms)
 {
     size_t length = strlen(custom);
-    if (p->custom_id == NULL || length >= sizeof terms->name) {
+    if (!p->custom_id || length >= sizeof terms->name) {
         return false;
     }
     *terms = (struct network_terms){.id = p->custom_id(custom), .port = p->custom_port, .open = true};
@@ -46,7 +46,7 @@ static bool custom_network(const struct protocol *p, const char *custom, struct 
 bool protocol_network(const struct protocol *p, const char *name, const char *custom,
                       struct network_terms *terms)
 {
-    if (custom != NULL) {
+    if (custom) {
         return custom_network(p, custom, terms);
     }
     for (const struct network_terms *n = p->networks; n->name[0] != '\0'; n++) {

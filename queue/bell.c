@@ -17,8 +17,9 @@ int bell_init(struct bell *b)
 
 void bell_fini(struct bell *b)
 {
-    if (b->fd >= 0)
+    if (b->fd >= 0) {
         descriptor_close(b->fd);
+    }
     b->fd = -1;
 }
 
@@ -28,8 +29,9 @@ void bell_ring(struct bell *b)
      * while the owner, lying down at that moment, still reads an empty queue, and sleeps with something in
      * it. */
     ring_fence();
-    if (!atomic_load_explicit(&b->asleep, memory_order_relaxed))
+    if (!atomic_load_explicit(&b->asleep, memory_order_relaxed)) {
         return;
+    }
     /* write(2) and read(2) end a thread that was cancelled. Between the exchange and the write that would
      * leave the owner asleep for good, as nobody else rings any more. */
     int was;

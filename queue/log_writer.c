@@ -28,7 +28,6 @@ struct log_writer {
 static void post(struct log_writer *w, struct parcel *line)
 {
     struct message m = {.parcel = line};
-
     if (!line || !queue_post(w->lines, &m)) {
         parcel_release(line);
         atomic_fetch_add_explicit(&w->lost, 1, memory_order_relaxed);
@@ -42,11 +41,9 @@ static size_t format_start(char *text, size_t size, enum log_level level)
     static const char *const names[] = {"", "error", "warning", "info", "debug"};
     struct timespec now;
     struct tm utc;
-    size_t n;
-
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &utc);
-    n = strftime(text, size, "%Y-%m-%dT%H:%M:%S", &utc);
+    size_t n = strftime(text, size, "%Y-%m-%dT%H:%M:%S", &utc);
     return n + (size_t)snprintf(text + n, size - n, ".%03ldZ %s: ", now.tv_nsec / 1000000, names[level]);
 }
 
@@ -54,9 +51,9 @@ static struct parcel *new_line(const char *start, size_t start_size, const char 
 {
     size_t size = strlen(text);
     struct parcel *line = parcel_new(NULL, start_size + size + 1);
-
-    if (!line)
+    if (!line) {
         return NULL;
+    }
     memcpy(line->bytes, start, start_size);
     memcpy(line->bytes + start_size, text, size);
     line->bytes[start_size + size] = '\n';
@@ -66,7 +63,6 @@ static struct parcel *new_line(const char *start, size_t start_size, const char 
 void log_writer_line(void *writer, enum log_level level, const char *text)
 {
     char start[64];
-
     post(writer, new_line(start, format_start(start, sizeof start, level), text));
 }
 
@@ -88,14 +84,13 @@ static void write_line(struct log_writer *w)
 static void write_lines(struct log_writer *w)
 {
     struct message m;
-
     while (queue_take(w->lines, &m, 1) > 0) {
         uint32_t size = m.parcel->size;
-
         w->line = m.parcel;
         write_line(w);
-        if (w->failing)
+        if (w->failing) {
             atomic_fetch_add_explicit(&w->lost, 1, memory_order_relaxed);
+        }
         queue_done(w->lines, 1, size);
     }
 }
@@ -104,17 +99,20 @@ static void write_lines(struct log_writer *w)
 static void tell_lost(struct log_writer *w)
 {
     uint64_t n = w->failing ? 0 : atomic_exchange_explicit(&w->lost, 0, memory_order_relaxed);
-    char start[64], text[64];
-
-    if (n == 0)
+    if (n == 0) {
         return;
+    }
+    char text[64];
     snprintf(text, sizeof text, "log: %" PRIu64 " lines were not written", n);
+    char start[64];
     w->line = new_line(start, format_start(start, sizeof start, LOG_LEVEL_WARNING), text);
     w->failing = !w->line;
-    if (w->line)
+    if (w->line) {
         write_line(w);
-    if (w->failing)
+    }
+    if (w->failing) {
         atomic_fetch_add_explicit(&w->lost, n, memory_order_relaxed);
+    }
 }
 
 /* A count that could not be written is told with the next line that can. */
@@ -123,7 +121,6 @@ static bool has_work(const void *self)
     const struct log_writer *w = self;
     uint32_t lines;
     uint64_t bytes;
-
     queue_fill(w->lines, &lines, &bytes);
     return lines > 0 || (!w->failing && atomic_load_explicit(&w->lost, memory_order_relaxed) > 0);
 }
@@ -131,16 +128,15 @@ static bool has_work(const void *self)
 static void run(void *self)
 {
     struct log_writer *w = self;
-
     writing_begin();
     for (;;) {
         /* Looked at before the lines, so that what was logged before the end is written. */
         bool ending = worker_stopped(&w->worker);
-
         write_lines(w);
         tell_lost(w);
-        if (ending && !has_work(w))
+        if (ending && !has_work(w)) {
             return;
+        }
         worker_sleep(&w->worker, has_work, NULL, 0, WORKER_NEVER);
     }
 }
@@ -158,23 +154,25 @@ static void free_writer(struct log_writer *w)
 struct log_writer *log_writer_start(int fd)
 {
     struct log_writer *w = aligned_alloc(_Alignof(struct log_writer), sizeof *w);
-
-    if (!w)
+    if (!w) {
         return NULL;
+    }
     memset(w, 0, sizeof *w);
     w->fd = fd;
     w->lines = queue_new(&(struct queue_config){.messages = LOG_WRITER_LINES,
                                                 .bytes = LOG_WRITER_BYTES,
                                                 .many_writers = true,
                                                 .reader_bell = &w->worker.bell});
-    if (w->lines && worker_start(&w->worker, "kith-log", 0, run, w) == 0)
+    if (w->lines && worker_start(&w->worker, "kith-log", 0, run, w) == 0) {
         return w;
+    }
     free_writer(w);
     return NULL;
 }
 
 void log_writer_end(struct log_writer *w, int ms)
 {
-    if (w && worker_end(&w->worker, ms))
+    if (w && worker_end(&w->worker, ms)) {
         free_writer(w);
+    }
 }

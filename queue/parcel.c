@@ -6,15 +6,18 @@
 
 struct parcel *parcel_new(const void *bytes, size_t size)
 {
-    if (size > PARCEL_MAX)
+    if (size > PARCEL_MAX) {
         return NULL;
+    }
     struct parcel *p = pool_take(sizeof *p + size);
-    if (p == NULL)
+    if (!p) {
         return NULL;
+    }
     atomic_init(&p->references, 1);
     p->size = (uint32_t)size;
-    if (bytes != NULL && size > 0)
+    if (bytes && size > 0) {
         memcpy(p->bytes, bytes, size);
+    }
     return p;
 }
 
@@ -28,8 +31,9 @@ struct parcel *parcel_hold(struct parcel *p)
 
 void parcel_release(struct parcel *p)
 {
-    if (p == NULL)
+    if (!p) {
         return;
+    }
     /* Who sees one reference has it, and nobody can add another. This spares the atomic step, which waits
      * until all that the thread has written before has reached its cache. Acquire: as below. */
     if (atomic_load_explicit(&p->references, memory_order_acquire) == 1) {
@@ -38,6 +42,7 @@ void parcel_release(struct parcel *p)
     }
     /* Release: without it a read of the payload by this thread could slip behind the free of another one.
      * Acquire: without it the free here could slip before the reads of those that released earlier. */
-    if (atomic_fetch_sub_explicit(&p->references, 1, memory_order_acq_rel) == 1)
+    if (atomic_fetch_sub_explicit(&p->references, 1, memory_order_acq_rel) == 1) {
         pool_give(p, sizeof *p + p->size);
+    }
 }

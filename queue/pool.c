@@ -47,9 +47,9 @@ static bool end_known;
 static unsigned class_of(size_t size)
 {
     unsigned c = 0;
-
-    while (size > class_sizes[c])
+    while (size > class_sizes[c]) {
         c++;
+    }
     return c;
 }
 
@@ -57,7 +57,6 @@ static void free_all(struct block *b)
 {
     while (b) {
         struct block *next = b->next;
-
         free(b);
         b = next;
     }
@@ -70,11 +69,11 @@ static void hand_on(unsigned c, struct block *magazine, uint32_t n)
     magazine->n = n;
     for (int i = 0; i < SHELVES; i++) {
         struct block *none = NULL;
-
         if (!atomic_load_explicit(&shelves[c][i], memory_order_relaxed) &&
             atomic_compare_exchange_strong_explicit(&shelves[c][i], &none, magazine, memory_order_release,
-                                                    memory_order_relaxed))
+                                                    memory_order_relaxed)) {
             return;
+        }
     }
     free_all(magazine);
 }
@@ -85,13 +84,13 @@ static void hand_on(unsigned c, struct block *magazine, uint32_t n)
 static bool refill(unsigned c)
 {
     for (int i = 0; i < SHELVES; i++) {
-        struct block *b;
-
-        if (!atomic_load_explicit(&shelves[c][i], memory_order_relaxed))
+        if (!atomic_load_explicit(&shelves[c][i], memory_order_relaxed)) {
             continue;
-        b = atomic_exchange_explicit(&shelves[c][i], NULL, memory_order_acquire);
-        if (!b)
+        }
+        struct block *b = atomic_exchange_explicit(&shelves[c][i], NULL, memory_order_acquire);
+        if (!b) {
             continue;
+        }
         cache.first[c] = b;
         cache.n[c] = b->n;
         return true;
@@ -123,8 +122,9 @@ static bool begin_to_keep(void)
 void pool_trim(void)
 {
     for (unsigned c = 0; c < CLASSES; c++) {
-        if (cache.first[c])
+        if (cache.first[c]) {
             hand_on(c, cache.first[c], cache.n[c]);
+        }
         cache.first[c] = NULL;
         cache.n[c] = 0;
     }
@@ -134,9 +134,9 @@ void pool_trim(void)
 static void halve(unsigned c)
 {
     struct block *last = cache.first[c];
-
-    for (uint32_t i = 1; i < magazine_blocks[c]; i++)
+    for (uint32_t i = 1; i < magazine_blocks[c]; i++) {
         last = last->next;
+    }
     hand_on(c, last->next, cache.n[c] - magazine_blocks[c]);
     last->next = NULL;
     cache.n[c] = magazine_blocks[c];
@@ -150,15 +150,14 @@ static const bool is_off = false;
 
 void *pool_take(size_t size)
 {
-    struct block *b;
-    unsigned c;
-
-    if (size > POOL_LARGEST || is_off)
+    if (size > POOL_LARGEST || is_off) {
         return malloc(size);
-    c = class_of(size);
-    if (!cache.first[c] && !((cache.ends_with_thread || begin_to_keep()) && refill(c)))
+    }
+    unsigned c = class_of(size);
+    if (!cache.first[c] && !((cache.ends_with_thread || begin_to_keep()) && refill(c))) {
         return malloc(class_sizes[c]);
-    b = cache.first[c];
+    }
+    struct block *b = cache.first[c];
     cache.first[c] = b->next;
     cache.n[c]--;
     return b;
@@ -167,15 +166,14 @@ void *pool_take(size_t size)
 void pool_give(void *block, size_t size)
 {
     struct block *b = block;
-    unsigned c;
-
     if (size > POOL_LARGEST || is_off || !(cache.ends_with_thread || begin_to_keep())) {
         free(block);
         return;
     }
-    c = class_of(size);
+    unsigned c = class_of(size);
     b->next = cache.first[c];
     cache.first[c] = b;
-    if (++cache.n[c] > 2 * magazine_blocks[c])
+    if (++cache.n[c] > 2 * magazine_blocks[c]) {
         halve(c);
+    }
 }

@@ -62,11 +62,12 @@ static struct ring *make(size_t slots_size)
     bool large = slots_size >= LARGE && slots_size >= page;
     size_t behind = large ? 0 : (slots_size + line - 1) & ~(line - 1);
     struct ring *r = aligned_alloc(line, sizeof *r + behind);
-    if (r == NULL)
+    if (!r) {
         return NULL;
+    }
     r->pages_size = large ? (slots_size + page - 1) & ~(page - 1) : 0;
     r->slots = large ? new_pages(r->pages_size) : r + 1;
-    if (r->slots == NULL) {
+    if (!r->slots) {
         free(r);
         return NULL;
     }
@@ -83,16 +84,19 @@ static unsigned int first_slot(size_t slot_size)
 
 struct ring *ring_new(enum ring_kind kind, uint32_t most, bool many_writers)
 {
-    if (most == 0 || most > RING_MOST)
+    if (most == 0 || most > RING_MOST) {
         return NULL;
+    }
     /* CK wants a power of two, of which it leaves one slot empty. */
     uint32_t slots = 2;
-    while (slots - 1 < most)
+    while (slots - 1 < most) {
         slots *= 2;
+    }
     size_t slot_size = kind == RING_OF_REFS ? sizeof(struct peer_ref) : sizeof(struct message);
     struct ring *r = make(slots * slot_size);
-    if (r == NULL)
+    if (!r) {
         return NULL;
+    }
     unsigned int first = r->pages_size ? first_slot(slot_size) : 0;
     ck_ring_init(&r->ck, slots);
     r->ck.c_head = r->ck.p_head = r->ck.p_tail = first;
@@ -103,8 +107,9 @@ struct ring *ring_new(enum ring_kind kind, uint32_t most, bool many_writers)
 
 void ring_free(struct ring *r)
 {
-    if (r != NULL && r->pages_size != 0)
+    if (r && r->pages_size != 0) {
         munmap(r->slots, r->pages_size);
+    }
     free(r);
 }
 
@@ -113,10 +118,11 @@ void ring_free(struct ring *r)
 static void publish_in_turn(struct ring *r, unsigned int ticket)
 {
     for (unsigned int looks = 0; ck_pr_load_uint(&r->ck.p_tail) != ticket; looks++) {
-        if (looks < TURN_LOOKS)
+        if (looks < TURN_LOOKS) {
             ck_pr_stall();
-        else
+        } else {
             sched_yield();
+        }
     }
     HANDOVER_GIVE(r);
     ck_ring_enqueue_commit_mpmc(&r->ck, ticket);
@@ -140,8 +146,9 @@ static bool put_message_among_many(struct ring *r, const struct message *message
 {
     unsigned int ticket;
     struct message *slot = ck_ring_enqueue_reserve_mpmc_message(&r->ck, slots_of(r), &ticket);
-    if (slot == NULL)
+    if (!slot) {
         return false;
+    }
     fill_slot(slot, message);
     publish_in_turn(r, ticket);
     return true;
@@ -159,12 +166,14 @@ static bool look_at_head(struct ring *r, unsigned int tail)
 
 bool ring_put_message(struct ring *r, const struct message *message)
 {
-    if (r->many_writers)
+    if (r->many_writers) {
         return put_message_among_many(r, message);
+    }
     struct message *slots = slots_of(r);
     unsigned int tail = ck_pr_load_uint(&r->ck.p_tail); /* this thread alone moves it */
-    if (tail - r->head_seen == r->ck.mask && !look_at_head(r, tail))
+    if (tail - r->head_seen == r->ck.mask && !look_at_head(r, tail)) {
         return false;
+    }
     fill_slot(&slots[tail & r->ck.mask], message);
     HANDOVER_GIVE(r);
     ck_ring_enqueue_commit_spmc(&r->ck);
@@ -174,10 +183,12 @@ bool ring_put_message(struct ring *r, const struct message *message)
 bool ring_trim(struct ring *r)
 {
     unsigned int tail = ck_pr_load_uint(&r->ck.p_tail);
-    if (ck_pr_load_uint(&r->ck.c_head) != tail)
+    if (ck_pr_load_uint(&r->ck.c_head) != tail) {
         return false;
-    if (r->many_writers || r->pages_size == 0 || tail == r->trimmed)
+    }
+    if (r->many_writers || r->pages_size == 0 || tail == r->trimmed) {
         return true;
+    }
     /* The head before the slots go, for the reason above. Empty, the ring stays so until this thread puts
      * something in: nobody else writes a slot, and none that a reader might look at now will be claimed. */
     ck_pr_fence_acquire();
@@ -190,8 +201,9 @@ bool ring_put_ref(struct ring *r, struct peer_ref ref)
 {
     unsigned int ticket;
     struct peer_ref *slot = ck_ring_enqueue_reserve_mpmc_ref(&r->ck, slots_of(r), &ticket);
-    if (slot == NULL)
+    if (!slot) {
         return false;
+    }
     *slot = ref;
     publish_in_turn(r, ticket);
     return true;
@@ -205,20 +217,22 @@ size_t ring_take_messages(struct ring *r, struct message *messages, size_t most)
 {
     const struct message *slots = slots_of(r);
     unsigned int head = ck_pr_load_uint(&r->ck.c_head), n;
-
     do {
         /* The head before the tail: a tail that is older than the head would make the difference wrap around.
          */
         ck_pr_fence_load();
         n = ck_pr_load_uint(&r->ck.p_tail) - head;
-        if (n == 0)
+        if (n == 0) {
             return 0;
-        if (n > most)
+        }
+        if (n > most) {
             n = (unsigned int)most;
+        }
         /* The tail before the slots: they are filled before it moves. */
         ck_pr_fence_load();
-        for (unsigned int i = 0; i < n; i++)
+        for (unsigned int i = 0; i < n; i++) {
             messages[i] = slots[(head + i) & r->ck.mask];
+        }
         /* And the slots before the claim, for the reason above. */
         ck_pr_fence_store_atomic();
     } while (!ck_pr_cas_uint_value(&r->ck.c_head, head, head + n, &head));
@@ -228,8 +242,9 @@ size_t ring_take_messages(struct ring *r, struct message *messages, size_t most)
 
 bool ring_take_ref(struct ring *r, struct peer_ref *ref)
 {
-    if (!ck_ring_dequeue_mpmc_ref(&r->ck, slots_of(r), ref))
+    if (!ck_ring_dequeue_mpmc_ref(&r->ck, slots_of(r), ref)) {
         return false;
+    }
     HANDOVER_TAKE(r);
     return true;
 }

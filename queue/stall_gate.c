@@ -12,9 +12,9 @@ static int64_t stalled_at(const struct stall_gate *g, int64_t stall_ms)
 {
     int64_t own = 2 * g->pause_ms,
             most = stall_ms > INT64_MAX / STALL_GATE_PATIENCE ? INT64_MAX : STALL_GATE_PATIENCE * stall_ms;
-
-    if (own > most)
+    if (own > most) {
         own = most;
+    }
     return after(g->since_ms, own > stall_ms ? own : stall_ms);
 }
 
@@ -24,17 +24,16 @@ static void note_pause(struct stall_gate *g, int64_t now_ms)
 {
     bool was_watched = now_ms - g->tried_ms <= 2 * STALL_GATE_AGAIN_MS;
     int64_t pause = was_watched ? now_ms - g->since_ms : 0;
-
     g->pause_ms -= g->pause_ms / 4;
-    if (pause > g->pause_ms)
+    if (pause > g->pause_ms) {
         g->pause_ms = pause;
+    }
 }
 
 /* Whether the reader has stood still for the stall time with the queue full. */
 static bool stands_still(struct stall_gate *g, uint64_t progress, int64_t now_ms, int64_t stall_ms)
 {
     uint64_t seen = progress + queue_signs(g->queue);
-
     if (progress != g->taken) {
         g->taken = progress;
         g->taken_ms = now_ms;
@@ -48,8 +47,9 @@ static bool stands_still(struct stall_gate *g, uint64_t progress, int64_t now_ms
     g->moved = g->since_ms == now_ms && (now_ms - g->taken_ms) / STALL_GATE_SIGNS_LAST <= stall_ms;
     /* It stays stalled between posts, even while there is room: that room was made by dropping, not by the
      * reader. */
-    if (now_ms >= stalled_at(g, stall_ms))
+    if (now_ms >= stalled_at(g, stall_ms)) {
         g->stalled = true;
+    }
     return g->stalled;
 }
 
@@ -58,13 +58,13 @@ static bool stands_still(struct stall_gate *g, uint64_t progress, int64_t now_ms
 static bool is_too_slow(struct stall_gate *g, uint64_t progress, int64_t now_ms, int64_t stall_ms)
 {
     int64_t gone = now_ms - g->paced_ms;
-
-    if (now_ms - g->tried_ms >= stall_ms)
+    if (now_ms - g->tried_ms >= stall_ms) {
         g->slow = false;
-    else if (gone >= stall_ms)
+    } else if (gone >= stall_ms) {
         g->slow = (double)(progress - g->paced) * 1000 < (double)g->least_rate * (double)gone;
-    else
+    } else {
         return g->slow;
+    }
     g->paced = progress;
     g->paced_ms = now_ms;
     return g->slow;
@@ -74,7 +74,6 @@ static bool has_stalled(struct stall_gate *g, int64_t now_ms, int64_t stall_ms)
 {
     uint64_t progress = queue_progress(g->queue);
     bool still = stands_still(g, progress, now_ms, stall_ms);
-
     return (g->least_rate > 0 && is_too_slow(g, progress, now_ms, stall_ms)) || still;
 }
 
@@ -82,11 +81,11 @@ static enum outlet_result drop_for(struct stall_gate *g, const struct message *m
                                    void (*dropped)(void *context, struct message *message), void *context)
 {
     struct message oldest, refused = *message;
-
     while (queue_drop_oldest(g->queue, &oldest)) {
         dropped(context, &oldest);
-        if (queue_post(g->queue, message))
+        if (queue_post(g->queue, message)) {
             return OUTLET_POSTED;
+        }
     }
     /* The reader holds all that counts. Waiting for it is what the stall time has ended. */
     dropped(context, &refused);
@@ -108,16 +107,17 @@ enum outlet_result stall_gate_post(struct stall_gate *g, const struct message *m
                                    void *context)
 {
     g->full = false;
-    if (queue_post(g->queue, message))
+    if (queue_post(g->queue, message)) {
         return OUTLET_POSTED;
+    }
     return post_to_full(g, message, now_ms, stall_ms, dropped, context);
 }
 
 int64_t stall_gate_deadline(const struct stall_gate *g, int64_t stall_ms)
 {
     int64_t again = after(g->tried_ms, STALL_GATE_AGAIN_MS), stalled = stalled_at(g, stall_ms);
-
-    if (!g->full)
+    if (!g->full) {
         return INT64_MAX;
+    }
     return again < stalled ? again : stalled;
 }

@@ -15,16 +15,20 @@ int thread_start(pthread_t *thread, const char *name, size_t stack_bytes, void *
     sigfillset(&all);
     pthread_attr_t attributes;
     int error = pthread_attr_init(&attributes);
-    if (error != 0)
+    if (error != 0) {
         return error;
+    }
     error = pthread_attr_setsigmask_np(&attributes, &all);
-    if (error == 0 && stack_bytes != 0)
+    if (error == 0 && stack_bytes != 0) {
         error = pthread_attr_setstacksize(&attributes, stack_bytes);
-    if (error == 0)
+    }
+    if (error == 0) {
         error = pthread_create(thread, &attributes, run, argument);
+    }
     pthread_attr_destroy(&attributes);
-    if (error == 0)
+    if (error == 0) {
         pthread_setname_np(*thread, name);
+    }
     return error;
 }
 
@@ -37,8 +41,9 @@ static bool join_within(pthread_t thread, int ms)
 {
     int64_t by = clock_ms() + ms;
     while (pthread_tryjoin_np(thread, NULL) != 0) {
-        if (clock_ms() >= by)
+        if (clock_ms() >= by) {
             return false;
+        }
         nanosleep(&(struct timespec){.tv_nsec = LOOK_NS}, NULL);
     }
     return true;
@@ -46,11 +51,13 @@ static bool join_within(pthread_t thread, int ms)
 
 bool thread_end(pthread_t thread, int ms)
 {
-    if (join_within(thread, ms))
+    if (join_within(thread, ms)) {
         return true;
+    }
     pthread_cancel(thread);
-    if (join_within(thread, CANCEL_MS))
+    if (join_within(thread, CANCEL_MS)) {
         return true;
+    }
     pthread_detach(thread);
     return false;
 }
@@ -60,9 +67,10 @@ static void *find_lowest(void)
 {
     pthread_attr_t attributes;
     void *lowest = NULL;
-    size_t size;
-    if (pthread_getattr_np(pthread_self(), &attributes) != 0)
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0) {
         return NULL;
+    }
+    size_t size;
     pthread_attr_getstack(&attributes, &lowest, &size);
     pthread_attr_destroy(&attributes);
     return lowest;
@@ -75,10 +83,12 @@ static void *find_lowest(void)
 __attribute__((noinline)) void thread_trim_stack(void)
 {
     static _Thread_local void *lowest;
-    if (lowest == NULL)
+    if (!lowest) {
         lowest = find_lowest();
+    }
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = (uintptr_t)lowest;
     uintptr_t to = ((uintptr_t)__builtin_frame_address(0) - STACK_MARGIN) & ~(page - 1);
-    if (lowest != NULL && to > from)
+    if (lowest && to > from) {
         madvise(lowest, to - from, MADV_DONTNEED);
+    }
 }

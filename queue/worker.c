@@ -8,8 +8,9 @@
 
 int worker_open(struct worker *w)
 {
-    if (!w->is_open && bell_init(&w->bell) != 0)
+    if (!w->is_open && bell_init(&w->bell) != 0) {
         return errno;
+    }
     w->is_open = true;
     return 0;
 }
@@ -17,7 +18,6 @@ int worker_open(struct worker *w)
 static void *begin(void *argument)
 {
     struct worker *w = argument;
-
     w->run(w->self);
     return NULL;
 }
@@ -25,7 +25,6 @@ static void *begin(void *argument)
 int worker_start(struct worker *w, const char *name, size_t stack_bytes, void (*run)(void *self), void *self)
 {
     int error = worker_open(w);
-
     w->run = run;
     w->self = self;
     return error != 0 ? error : thread_start(&w->thread, name, stack_bytes, begin, w);
@@ -33,11 +32,10 @@ int worker_start(struct worker *w, const char *name, size_t stack_bytes, void (*
 
 static int timeout_until(int64_t deadline_ms)
 {
-    int64_t left;
-
-    if (deadline_ms == WORKER_NEVER)
+    if (deadline_ms == WORKER_NEVER) {
         return -1;
-    left = deadline_ms - clock_ms();
+    }
+    int64_t left = deadline_ms - clock_ms();
     return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
 }
 
@@ -46,19 +44,20 @@ int worker_sleep(struct worker *w, bool (*busy)(const void *self), struct pollfd
 {
     struct pollfd alone;
     int error = 0;
-
     if (n == 0) {
         fds = &alone;
         n = 1;
     }
-    for (nfds_t i = 1; i < n; i++)
+    for (nfds_t i = 1; i < n; i++) {
         fds[i].revents = 0;
+    }
     fds[0] = (struct pollfd){.fd = w->bell.fd, .events = POLLIN};
     bell_lie_down(&w->bell);
     /* Both are looked at once more, behind the bell's fence: what came before the bell was armed did not ring
      * it, and without this look we would sleep on it. */
-    if (!worker_stopped(w) && !(busy && busy(w->self)) && poll(fds, n, timeout_until(deadline_ms)) < 0)
+    if (!worker_stopped(w) && !(busy && busy(w->self)) && poll(fds, n, timeout_until(deadline_ms)) < 0) {
         error = errno == EINTR ? 0 : errno;
+    }
     bell_get_up(&w->bell);
     return error;
 }
@@ -103,7 +102,8 @@ bool worker_end(struct worker *w, int ms)
 
 void worker_fini(struct worker *w)
 {
-    if (w->is_open)
+    if (w->is_open) {
         bell_fini(&w->bell);
+    }
     w->is_open = false;
 }

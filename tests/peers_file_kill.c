@@ -47,7 +47,7 @@ static bool add_peer(struct book *b, int64_t now)
 static bool write_version(const struct book *b, const char *path, int64_t now)
 {
     struct book_snapshot *s = book_snapshot(b);
-    bool good = s != NULL && peers_file_write(path, NETWORK, s, now) == 0;
+    bool good = s && peers_file_write(path, NETWORK, s, now) == 0;
     if (good) {
         printf("%zu\n", s->n_entries);
         fflush(stdout);
@@ -76,7 +76,7 @@ static bool read_version(struct book *b, const char *path, int64_t now)
 int main(int argc, char **argv)
 {
     struct book *b = argc == 2 && sodium_init() >= 0 ? book_new(&terms) : NULL;
-    if (b == NULL) {
+    if (!b) {
         fprintf(stderr, "usage: peers_file_kill FILE\n");
         return EXIT_FAILURE;
     }

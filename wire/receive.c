@@ -208,13 +208,13 @@ static bool finish_reading(struct wire *w, struct message *m)
 
 bool wire_event(struct wire *w, int64_t now, struct message *m)
 {
-    struct session_event ev;
     if (w->is_urgent && tells_first(w, m)) {
         return true;
     }
     if (w->config.node->limits.rate != 0) {
         refill(w, now);
     }
+    struct session_event ev;
     while (w->backlog && !w->is_over && wire_may_read(w)) {
         w->backlog = read_one(w, now, &ev);
         note(w, now, &ev);

@@ -13,7 +13,7 @@ bool ddrp_hello_read(const struct ddrp_revision *r, struct bytes message, struct
     h->public_key = ddrp_take(&in, DDRP_PUBLIC_KEY_BYTES);
     if (r->hello_has_endpoint) {
         const uint8_t *ip = ddrp_take(&in, sizeof h->external_ip);
-        if (ip != NULL) {
+        if (ip) {
             memcpy(&h->external_ip, ip, sizeof h->external_ip);
         }
         h->external_port = (uint16_t)ddrp_take_uint(&in, 2);

@@ -27,7 +27,7 @@ static uint64_t longest(const struct ddrp_session *s, struct bytes in)
 
 static void give(struct ddrp_session *s, enum ddrp_kind kind, struct parcel *parcel, struct session_event *ev)
 {
-    if (parcel == NULL) {
+    if (!parcel) {
         ddrp_end(s, ev, END_RESOURCES, "no memory for a message");
         return;
     }

@@ -4,14 +4,15 @@
 bool ddrp_send(struct ddrp_session *s, enum ddrp_kind kind, struct bytes message, struct parcel *whole,
                struct buffer *out)
 {
-    uint8_t head[DDRP_HEAD_MAX], digest[DDRP_DIGEST_BYTES], signature[DDRP_SIGNATURE_BYTES];
+    uint8_t head[DDRP_HEAD_MAX], digest[DDRP_DIGEST_BYTES];
     size_t before = out->total;
     uint32_t now_s = (uint32_t)(s->terms.wall_ms(s->terms.context) / 1000);
     size_t head_size = ddrp_head_write(s->revision, kind, now_s, message.size, head);
     ddrp_digest(s->revision, (struct bytes){.data = head, .size = head_size}, message, digest);
+    uint8_t signature[DDRP_SIGNATURE_BYTES];
     ddrp_sign(&s->key, digest, signature);
     buffer_add(out, head, head_size);
-    if (whole != NULL) {
+    if (whole) {
         buffer_add_parcel(out, whole);
     } else {
         buffer_add(out, message.data, message.size);
@@ -41,7 +42,7 @@ static bool send_share(struct ddrp_session *s, struct parcel *parcel, struct buf
 static bool send_payload(struct ddrp_session *s, uint32_t kind, struct parcel *parcel, struct buffer *out)
 {
     struct bytes message = {.size = 0};
-    if (parcel != NULL) {
+    if (parcel) {
         message = (struct bytes){.data = parcel->bytes, .size = parcel->size};
     }
     if (message.size > DDRP_MESSAGE_MAX || message.size > s->terms.node->limits.parcel_bytes ||
@@ -59,9 +60,9 @@ int ddrp_session_write(void *session, int64_t now_ms, const struct message *m, s
     if (s->stage != STAGE_OPEN) {
         return -1;
     }
-    if (m->kind <= DDRP_UPDATE_REQ || (m->kind == DDRP_PEER_REQ && m->parcel == NULL)) {
+    if (m->kind <= DDRP_UPDATE_REQ || (m->kind == DDRP_PEER_REQ && !m->parcel)) {
         said = send_payload(s, m->kind, m->parcel, out);
-    } else if (m->kind == DDRP_PEER_RES && m->parcel != NULL) {
+    } else if (m->kind == DDRP_PEER_RES && m->parcel) {
         said = send_share(s, m->parcel, out);
     }
     return said ? 0 : -1;

@@ -59,11 +59,11 @@ struct parcel *ddrp_share_parcel(const struct ddrp_revision *r, const struct nod
                                  const struct ddrp_entries *entries)
 {
     struct known_peer peer;
-    struct known_peers peers;
     size_t n = 0, taken = 0;
     for (size_t i = 0; i < entries->n; i++) {
         n += entry_read(r, node, entries->bytes + i * entry_bytes(r), &peer);
     }
+    struct known_peers peers;
     struct parcel *p = known_peers_new(n, &peers);
     for (size_t i = 0; p && i < entries->n; i++) {
         if (entry_read(r, node, entries->bytes + i * entry_bytes(r), &peer)) {

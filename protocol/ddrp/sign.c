@@ -23,9 +23,9 @@ static bool compress(const secp256k1_pubkey *key, uint8_t *compressed)
 
 static bool make_public(struct ddrp_key *k)
 {
-    secp256k1_pubkey key;
     uint8_t seed[32];
     randombytes_buf(seed, sizeof seed);
+    secp256k1_pubkey key;
     bool made = secp256k1_context_randomize(k->context, seed) == 1 &&
                 secp256k1_ec_pubkey_create(k->context, &key, k->secret) == 1 && compress(&key, k->public_key);
     sodium_memzero(seed, sizeof seed);
@@ -37,7 +37,7 @@ bool ddrp_key_open(struct ddrp_key *k, const uint8_t *secret)
     /* In memory of ours, because the library's own allocation ends the process where there is none. */
     void *memory = malloc(secp256k1_context_preallocated_size(SECP256K1_CONTEXT_NONE));
     *k = (struct ddrp_key){.memory = memory, .secret = secret};
-    if (memory == NULL) {
+    if (!memory) {
         return false;
     }
     k->context = secp256k1_context_preallocated_create(memory, SECP256K1_CONTEXT_NONE);
@@ -50,7 +50,7 @@ bool ddrp_key_open(struct ddrp_key *k, const uint8_t *secret)
 
 void ddrp_key_close(struct ddrp_key *k)
 {
-    if (k->memory == NULL) {
+    if (!k->memory) {
         return;
     }
     secp256k1_context_preallocated_destroy(k->context);
@@ -78,9 +78,9 @@ void ddrp_digest(const struct ddrp_revision *r, struct bytes head, struct bytes 
 void ddrp_sign(const struct ddrp_key *k, const uint8_t *digest, uint8_t *signature)
 {
     secp256k1_ecdsa_recoverable_signature made;
-    int recovery_id;
     /* Neither fails: the secret made a public key, and the default nonce is always found. */
     secp256k1_ecdsa_sign_recoverable(k->context, &made, digest, k->secret, NULL, NULL);
+    int recovery_id;
     secp256k1_ecdsa_recoverable_signature_serialize_compact(k->context, signature + 1, &recovery_id, &made);
     signature[0] = (uint8_t)(HEADER + recovery_id);
 }
@@ -98,7 +98,7 @@ enum ddrp_verdict ddrp_verify(const uint8_t *digest, const uint8_t *signature, c
         secp256k1_ecdsa_recover(context, &key, &parsed, digest) != 1 || !compress(&key, recovered)) {
         return SIGNATURE_MALFORMED;
     }
-    bool same = public_key == NULL || memcmp(recovered, public_key, sizeof recovered) == 0;
+    bool same = !public_key || memcmp(recovered, public_key, sizeof recovered) == 0;
     return same ? SIGNATURE_VALID : SIGNATURE_INVALID;
 }
 

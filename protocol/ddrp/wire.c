@@ -63,7 +63,7 @@ const uint8_t *ddrp_take(struct ddrp_reader *r, size_t n)
 uint32_t ddrp_take_uint(struct ddrp_reader *r, size_t n)
 {
     const uint8_t *bytes = ddrp_take(r, n);
-    return bytes != NULL ? big_endian(bytes, n) : 0;
+    return bytes ? big_endian(bytes, n) : 0;
 }
 
 uint64_t ddrp_take_uvarint(struct ddrp_reader *r)
@@ -109,7 +109,6 @@ enum ddrp_framing ddrp_envelope_read(const struct ddrp_revision *r, struct bytes
                                      struct ddrp_envelope *e)
 {
     size_t fixed = sizeof magic + r->type_bytes + 4, length_bytes;
-    uint64_t length;
     size_t n = in.size < sizeof magic ? in.size : sizeof magic;
     if (n > 0 && memcmp(in.data, magic, n) != 0) {
         return FRAMING_BAD_MAGIC;
@@ -118,6 +117,7 @@ enum ddrp_framing ddrp_envelope_read(const struct ddrp_revision *r, struct bytes
         return FRAMING_PART;
     }
     struct bytes rest = {.data = in.data + fixed, .size = in.size - fixed};
+    uint64_t length;
     enum uvarint_result result = uvarint_read(rest, r->lax, &length, &length_bytes);
     if (result == UVARINT_PART) {
         return FRAMING_PART;

@@ -38,8 +38,8 @@ static void charge(struct fragments *p, struct unfinished *u, size_t bytes)
 
 static void remove_message(struct fragments *p, struct unfinished *u)
 {
-    *(u->older != NULL ? &u->older->newer : &p->oldest) = u->newer;
-    *(u->newer != NULL ? &u->newer->older : &p->newest) = u->older;
+    *(u->older ? &u->older->newer : &p->oldest) = u->newer;
+    *(u->newer ? &u->newer->older : &p->newest) = u->older;
     p->used -= u->charged;
     p->n--;
     for (uint32_t i = 0; i < u->n; i++) {
@@ -51,7 +51,7 @@ static void remove_message(struct fragments *p, struct unfinished *u)
 
 void factom_fragments_fini(struct fragments *p)
 {
-    while (p->oldest != NULL) {
+    while (p->oldest) {
         remove_message(p, p->oldest);
     }
 }
@@ -64,7 +64,7 @@ static void digest(const struct fragment *fragment, uint8_t name[NAME_BYTES])
 static struct unfinished *find(const struct fragments *p, const uint8_t name[NAME_BYTES])
 {
     struct unfinished *u = p->newest;
-    while (u != NULL && memcmp(u->name, name, NAME_BYTES) != 0) {
+    while (u && memcmp(u->name, name, NAME_BYTES) != 0) {
         u = u->older;
     }
     return u;
@@ -75,14 +75,14 @@ static struct unfinished *start(struct fragments *p, int64_t now_ms, const uint8
 {
     size_t size = sizeof(struct unfinished) + (total + 7) / 8;
     struct unfinished *u = calloc(1, size);
-    if (u == NULL) {
+    if (!u) {
         return NULL;
     }
     u->since_ms = now_ms;
     u->total = total;
     memcpy(u->name, name, NAME_BYTES);
     u->older = p->newest;
-    *(p->newest != NULL ? &p->newest->newer : &p->oldest) = u;
+    *(p->newest ? &p->newest->newer : &p->oldest) = u;
     p->newest = u;
     p->n++;
     charge(p, u, size);
@@ -96,7 +96,7 @@ static bool room_for_piece(struct fragments *p, struct unfinished *u)
     }
     uint32_t capacity = u->capacity == 0 ? 4 : u->capacity * 2;
     struct piece **pieces = reallocarray(u->pieces, capacity, sizeof(struct piece *));
-    if (pieces == NULL) {
+    if (!pieces) {
         return false;
     }
     charge(p, u, (capacity - u->capacity) * sizeof(struct piece *));
@@ -109,7 +109,7 @@ static bool add_piece(struct fragments *p, struct unfinished *u, const struct fr
 {
     size_t size = sizeof(struct piece) + fragment->payload.size;
     struct piece *piece = room_for_piece(p, u) ? malloc(size) : NULL;
-    if (piece == NULL) {
+    if (!piece) {
         return false;
     }
     piece->no = fragment->no;
@@ -132,7 +132,7 @@ static int by_number(const void *a, const void *b)
 static struct parcel *put_together(struct unfinished *u)
 {
     struct parcel *whole = parcel_new(NULL, (size_t)u->payload);
-    if (whole == NULL) {
+    if (!whole) {
         return NULL;
     }
     qsort(u->pieces, u->n, sizeof(struct piece *), by_number);
@@ -160,7 +160,7 @@ static enum fragments_result finish(struct fragments *p, struct unfinished *u, s
 {
     *whole = put_together(u);
     remove_message(p, u);
-    return *whole != NULL ? FRAGMENTS_WHOLE : FRAGMENTS_NO_MEMORY;
+    return *whole ? FRAGMENTS_WHOLE : FRAGMENTS_NO_MEMORY;
 }
 
 static enum fragments_result keep(struct fragments *p, int64_t now_ms, const struct fragment *fragment,
@@ -169,10 +169,10 @@ static enum fragments_result keep(struct fragments *p, int64_t now_ms, const str
     uint8_t name[NAME_BYTES];
     digest(fragment, name);
     struct unfinished *u = find(p, name);
-    if (u == NULL) {
+    if (!u) {
         u = start(p, now_ms, name, fragment->total);
     }
-    if (u == NULL) {
+    if (!u) {
         return FRAGMENTS_NO_MEMORY;
     }
     if (u->total != fragment->total) {
@@ -199,12 +199,12 @@ static enum fragments_result keep(struct fragments *p, int64_t now_ms, const str
 /* Of more fragments than this one says. */
 static bool is_under_way(const struct fragments *p, const struct fragment *fragment)
 {
-    uint8_t name[NAME_BYTES];
     if (p->n == 0) {
         return false;
     }
+    uint8_t name[NAME_BYTES];
     digest(fragment, name);
-    return find(p, name) != NULL;
+    return find(p, name);
 }
 
 enum fragments_result factom_fragments_add(struct fragments *p, int64_t now_ms,
@@ -221,12 +221,12 @@ enum fragments_result factom_fragments_add(struct fragments *p, int64_t now_ms,
         return FRAGMENTS_INVALID;
     }
     *whole = parcel_new(fragment->payload.data, fragment->payload.size);
-    return *whole != NULL ? FRAGMENTS_WHOLE : FRAGMENTS_NO_MEMORY;
+    return *whole ? FRAGMENTS_WHOLE : FRAGMENTS_NO_MEMORY;
 }
 
 int64_t factom_fragments_deadline(const struct fragments *p)
 {
-    return p->oldest != NULL ? p->oldest->since_ms + p->span_ms : INT64_MAX;
+    return p->oldest ? p->oldest->since_ms + p->span_ms : INT64_MAX;
 }
 
 uint32_t factom_fragments_expire(struct fragments *p, int64_t now_ms)

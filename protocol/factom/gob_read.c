@@ -100,7 +100,7 @@ static void skip_interface(struct gob_types *t, struct gob_cursor *c, uint32_t d
     /* The count of the value's bytes is of no use: it ends at the first definition inside. */
     factom_gob_uint(c);
     const struct gob_type *type = factom_gob_find(t, id);
-    if ((type == NULL || type->form != GOB_STRUCT) && factom_gob_uint(c) != 0) {
+    if ((!type || type->form != GOB_STRUCT) && factom_gob_uint(c) != 0) {
         factom_gob_fail(c);
     }
     if (!c->failed) {
@@ -113,7 +113,7 @@ static void skip_struct(struct gob_types *t, struct gob_cursor *c, const struct 
 {
     struct gob_walk w = {.types = t, .cursor = c, .type = type, .depth = depth + 1};
     const struct gob_field *f;
-    while ((f = factom_gob_next(&w)) != NULL) {
+    while ((f = factom_gob_next(&w))) {
         factom_gob_field_skip(&w, f);
     }
 }
@@ -138,7 +138,7 @@ static void skip_elements(struct gob_types *t, struct gob_cursor *c, const struc
 static void skip_defined(struct gob_types *t, struct gob_cursor *c, int32_t id, uint32_t depth)
 {
     const struct gob_type *type = factom_gob_find(t, id);
-    if (type == NULL || depth >= t->limits.depth) {
+    if (!type || depth >= t->limits.depth) {
         factom_gob_fail(c);
         return;
     }
@@ -186,7 +186,7 @@ static void skip(struct gob_types *t, struct gob_cursor *c, int32_t id, uint32_t
 struct gob_walk factom_gob_walk(struct gob_types *t, struct gob_cursor *c, int32_t id, uint32_t depth)
 {
     const struct gob_type *type = factom_gob_find(t, id);
-    if (type == NULL || type->form != GOB_STRUCT || depth >= t->limits.depth) {
+    if (!type || type->form != GOB_STRUCT || depth >= t->limits.depth) {
         factom_gob_fail(c);
     }
     return (struct gob_walk){.types = t, .cursor = c, .type = type, .depth = depth + 1};

@@ -46,7 +46,7 @@ static bool insert(struct gob_types *t, struct gob_type *type)
     if (t->n == t->capacity) {
         size_t capacity = t->capacity == 0 ? 4 : t->capacity * 2;
         struct gob_type **list = reallocarray(t->list, capacity, sizeof(struct gob_type *));
-        if (list == NULL) {
+        if (!list) {
             return false;
         }
         t->list = list;
@@ -118,7 +118,7 @@ static void skip_common(struct gob_cursor *c)
 
 static uint8_t name_of(const struct gob_types *t, struct bytes text)
 {
-    for (uint8_t i = 0; t->names[i] != NULL; i++) {
+    for (uint8_t i = 0; t->names[i]; i++) {
         if (strlen(t->names[i]) == text.size && memcmp(t->names[i], text.data, text.size) == 0) {
             return i;
         }
@@ -162,7 +162,7 @@ static struct gob_type *read_struct_fields(const struct gob_types *t, struct gob
         return type;
     }
     struct gob_type *grown = realloc(type, sizeof *type + (size_t)n * sizeof type->fields[0]);
-    if (grown == NULL) {
+    if (!grown) {
         factom_gob_fail(c);
         return type;
     }
@@ -241,7 +241,7 @@ static enum gob_form form_of(uint64_t wire)
 static struct gob_type *read_definition(const struct gob_types *t, struct gob_cursor *c)
 {
     struct gob_type *type = calloc(1, sizeof *type);
-    if (type == NULL) {
+    if (!type) {
         return NULL;
     }
     uint64_t field = BEFORE_FIRST;
@@ -264,7 +264,7 @@ static struct gob_type *read_definition(const struct gob_types *t, struct gob_cu
 
 bool factom_gob_define(struct gob_types *t, int32_t id, struct gob_cursor *c)
 {
-    if (id < GOB_FIRST_ID || t->n >= t->limits.types || factom_gob_find(t, id) != NULL) {
+    if (id < GOB_FIRST_ID || t->n >= t->limits.types || factom_gob_find(t, id)) {
         factom_gob_fail(c);
         return false;
     }
@@ -273,7 +273,7 @@ bool factom_gob_define(struct gob_types *t, int32_t id, struct gob_cursor *c)
         limited.end = limited.at + t->limits.definition;
     }
     struct gob_type *type = read_definition(t, &limited);
-    if (type != NULL) {
+    if (type) {
         type->id = id;
         if (insert(t, type)) {
             c->at = limited.at;

@@ -94,7 +94,7 @@ void factom_gob_write_definition(struct buffer *out, int32_t id, const char *nam
 {
     struct gob_writer w = {.used = 0};
     size_t n = 0;
-    while (fields[n].name != NULL) {
+    while (fields[n].name) {
         n++;
     }
     factom_gob_put_int(&w, -(int64_t)id);

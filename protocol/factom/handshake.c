@@ -85,9 +85,9 @@ enum end_reason factom_handshake_check(const struct handshake *h, const struct n
 
 void factom_handshake_peer(const struct handshake *h, const struct endpoint *remote, struct peer_terms *peer)
 {
-    char name[ENDPOINT_TEXT_MAX];
     peer->endpoint = (struct endpoint){.ip = remote->ip, .port = h->port};
     peer->node_id = h->node_id;
+    char name[ENDPOINT_TEXT_MAX];
     endpoint_format(&peer->endpoint, name, sizeof name);
     /* An IP and a port take far less than an address with a host name. */
     snprintf(peer->hash, sizeof peer->hash, "%.64s %08" PRIx64, name, h->node_id);

@@ -54,13 +54,13 @@ static void set_ready(struct session *s, int64_t now_ms, const struct handshake 
 void factom_on_handshake(struct session *s, int64_t now_ms, const struct handshake *h,
                          struct session_event *ev, struct buffer *out)
 {
-    char text[REASON_MAX];
     bool is_gob = s->encoding == ENCODING_GOB;
     bool replies = s->terms.direction == DIRECTION_INCOMING && h->type != TYPE_REJECT;
     uint32_t version = is_gob ? h->version : 11;
     if (replies) {
         version = reply_version(s, version);
     }
+    char text[REASON_MAX];
     enum end_reason fault = factom_handshake_check(h, s->terms.node, is_gob, text, sizeof text);
     if (fault == END_LOOPBACK && replies) {
         /* The dialer is ourselves. Only if it gets to read its own nonce does it learn which address that

@@ -62,13 +62,13 @@ static void gob_handshake(struct session *s, int64_t now_ms, struct gob_frame *f
                           struct session_event *ev, struct buffer *out)
 {
     struct v9_parcel p;
-    struct handshake h;
     if (!factom_v9_read(&s->types, frame, &p)) {
         unreadable(s, frame, ev);
         return;
     }
+    struct handshake h;
     const char *fault = factom_handshake_from_gob(&h, &p);
-    if (fault != NULL) {
+    if (fault) {
         factom_end(s, ev, END_HANDSHAKE, "%s", fault);
     } else {
         factom_on_handshake(s, now_ms, &h, ev, out);
@@ -174,7 +174,7 @@ static void protobuf_message(struct session *s, int64_t now_ms, struct bytes mes
     if (s->stage == STAGE_HANDSHAKE) {
         struct handshake h;
         const char *fault = factom_v11_read_handshake(message, &h);
-        if (fault != NULL) {
+        if (fault) {
             factom_end(s, ev, END_HANDSHAKE, "%s", fault);
         } else {
             factom_on_handshake(s, now_ms, &h, ev, out);

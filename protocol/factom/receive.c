@@ -20,7 +20,7 @@ static void give(struct session_event *ev, uint32_t kind, struct parcel *parcel)
 static void receive_message(struct session *s, struct bytes payload, struct session_event *ev)
 {
     struct parcel *p = parcel_new(payload.data, payload.size);
-    if (p == NULL) {
+    if (!p) {
         no_memory(s, ev);
     } else {
         give(ev, FACTOM_MESSAGE, p);

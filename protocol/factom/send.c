@@ -109,7 +109,7 @@ int factom_session_write(void *session, int64_t now_ms, const struct message *m,
     struct session *s = session;
     bool sent = false;
     (void)now_ms;
-    if (s->stage != STAGE_OPEN || (m->parcel == NULL && m->kind != FACTOM_PEER_REQUEST)) {
+    if (s->stage != STAGE_OPEN || (!m->parcel && m->kind != FACTOM_PEER_REQUEST)) {
         return -1;
     }
     switch (m->kind) {

@@ -40,7 +40,7 @@ enum share_result factom_share_read(uint32_t version, uint32_t network, struct b
     }
     struct harvest h = {.most = payload.size / ENTRY_BYTES_MIN};
     h.to = calloc(h.most + 1, sizeof *h.to);
-    if (h.to == NULL) {
+    if (!h.to) {
         return SHARE_NO_MEMORY;
     }
     enum share_result result = read_into(version, network, payload, &h);

@@ -49,7 +49,7 @@ static bool add_v10(const json_t *entry, uint32_t network, struct harvest *h)
 static bool add_v9(const json_t *entry, uint32_t network, struct harvest *h)
 {
     const json_t *of = json_object_get(entry, "Network");
-    if (of != NULL && !json_is_number(of)) {
+    if (of && !json_is_number(of)) {
         return false;
     }
     if (json_number_value(of) != network) {
@@ -93,9 +93,9 @@ static void add_text(struct buffer *out, const char *text)
 
 void factom_share_json_write_v10(struct buffer *out, const struct endpoint *endpoints, size_t n)
 {
+    add_text(out, "[");
     char ip[IP_TEXT_MAX];
     char entry[IP_TEXT_MAX + 32];
-    add_text(out, "[");
     for (size_t i = 0; i < n; i++) {
         snprintf(entry, sizeof entry, "%s{\"ip\":\"%s\",\"port\":\"%u\"}", i > 0 ? "," : "",
                  ip_format(&endpoints[i].ip, ip, sizeof ip), (unsigned)endpoints[i].port);
@@ -119,10 +119,10 @@ static unsigned long location(const struct ip *v4)
 void factom_share_json_write_v9(struct buffer *out, uint32_t network, const struct endpoint *endpoints,
                                 size_t n)
 {
-    char ip[IP_TEXT_MAX];
-    char entry[sizeof ENTRY_V9 + 2 * IP_TEXT_MAX + 32];
     const char *comma = "";
     add_text(out, "[");
+    char ip[IP_TEXT_MAX];
+    char entry[sizeof ENTRY_V9 + 2 * IP_TEXT_MAX + 32];
     for (size_t i = 0; i < n; i++) {
         if (!ip_is_v4(&endpoints[i].ip)) {
             continue;

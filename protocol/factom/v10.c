@@ -7,7 +7,7 @@ bool factom_v10_read(struct gob_types *types, struct gob_frame *frame, struct v1
     *p = (struct v10_parcel){.type = 0};
     struct gob_walk w = factom_gob_walk(types, &frame->body, frame->id, 0);
     const struct gob_field *f;
-    while ((f = factom_gob_next(&w)) != NULL) {
+    while ((f = factom_gob_next(&w))) {
         if (f->name == NAME_TYPE) {
             p->type = (uint16_t)factom_gob_field_uint(&w, f, UINT16_MAX);
         } else if (f->name == NAME_PAYLOAD) {

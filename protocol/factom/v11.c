@@ -24,7 +24,7 @@ static bool add_endpoints(struct harvest *h, FactomWire__Endpoint *const *list, 
 const char *factom_v11_read_handshake(struct bytes message, struct handshake *h)
 {
     FactomWire__Handshake *w = factom_wire__handshake__unpack(NULL, message.size, message.data);
-    if (w == NULL) {
+    if (!w) {
         return "handshake can't be read";
     }
     *h = (struct handshake){.network = w->network,
@@ -44,7 +44,7 @@ const char *factom_v11_read_handshake(struct bytes message, struct handshake *h)
 enum share_result factom_v11_read_share(struct bytes message, struct harvest *h)
 {
     FactomWire__Share *w = factom_wire__share__unpack(NULL, message.size, message.data);
-    if (w == NULL) {
+    if (!w) {
         return SHARE_INVALID;
     }
     bool good = add_endpoints(h, w->share, w->n_share);
@@ -157,7 +157,7 @@ static void put_message(struct buffer *out, const ProtobufCMessage *message, boo
         buffer_add(out, length, sizeof length);
     }
     uint8_t *to = buffer_reserve(out, size);
-    if (to != NULL) {
+    if (to) {
         buffer_commit(out, protobuf_c_message_pack(message, to));
     }
 }
@@ -192,7 +192,6 @@ static size_t pack(struct packed *p, const struct endpoint *endpoints, size_t n)
 void factom_v11_write_handshake(struct buffer *out, enum parcel_type type, const struct node_terms *node,
                                 const struct endpoint *alternatives, size_t n)
 {
-    struct packed p;
     char port[8];
     snprintf(port, sizeof port, "%u", (unsigned)node->listen_port);
     FactomWire__Handshake h = FACTOM_WIRE__HANDSHAKE__INIT;
@@ -202,6 +201,7 @@ void factom_v11_write_handshake(struct buffer *out, enum parcel_type type, const
     h.node_id = (uint32_t)node->node_id;
     h.listen_port = text_data(port);
     h.loopback = type == TYPE_HANDSHAKE ? node->nonce : 0;
+    struct packed p;
     h.n_alternatives = pack(&p, alternatives, n);
     h.alternatives = p.list;
     buffer_add(out, V11_MAGIC, strlen(V11_MAGIC));

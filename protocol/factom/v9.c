@@ -55,7 +55,7 @@ static void read_header(struct gob_walk *outer, const struct gob_field *header, 
 {
     struct gob_walk w = factom_gob_field_struct(outer, header);
     const struct gob_field *f;
-    while ((f = factom_gob_next(&w)) != NULL) {
+    while ((f = factom_gob_next(&w))) {
         read_header_field(&w, f, p);
     }
 }
@@ -65,7 +65,7 @@ bool factom_v9_read(struct gob_types *types, struct gob_frame *frame, struct v9_
     *p = (struct v9_parcel){.network = 0};
     struct gob_walk w = factom_gob_walk(types, &frame->body, frame->id, 0);
     const struct gob_field *f;
-    while ((f = factom_gob_next(&w)) != NULL) {
+    while ((f = factom_gob_next(&w))) {
         if (f->name == NAME_HEADER) {
             read_header(&w, f, p);
         } else if (f->name == NAME_PAYLOAD) {

@@ -83,14 +83,15 @@ static inline struct moment now(const struct world *w)
 static inline bool w_dial(void *world, struct peer_ref slot, const struct dial_terms *terms)
 {
     struct world *w = world;
-
-    if (w->dial_fails)
+    if (w->dial_fails) {
         return false;
+    }
     assert_true(w->n_dialed < MOST);
     address_format(&terms->to, w->dialed_to[w->n_dialed], ENDPOINT_TEXT_MAX);
     w->dialed_targets[w->n_dialed] = terms->n;
-    if (terms->n > 0)
+    if (terms->n > 0) {
         endpoint_format(&terms->targets[0], w->dialed_first[w->n_dialed], ENDPOINT_TEXT_MAX);
+    }
     w->dialed_id[w->n_dialed] = terms->to.id;
     w->dialed[w->n_dialed++] = slot;
     return true;
@@ -100,7 +101,6 @@ static inline bool w_look_up(void *world, const struct address *name)
 {
     struct world *w = world;
     struct endpoint e;
-
     assert_false(address_is_ip(name, &e));
     w->n_looked_up += !w->look_up_fails;
     return !w->look_up_fails;
@@ -110,11 +110,11 @@ static inline bool w_accept(void *world, struct peer_ref slot, struct accepted *
                             const struct endpoint *alternatives, size_t n)
 {
     struct world *w = world;
-
     (void)a;
     (void)alternatives;
-    if (w->accept_fails)
+    if (w->accept_fails) {
         return false;
+    }
     w->accepted[w->n_accepted] = slot;
     w->refused[w->n_accepted] = refuse;
     w->alternatives[w->n_accepted++] = n;
@@ -124,7 +124,6 @@ static inline bool w_accept(void *world, struct peer_ref slot, struct accepted *
 static inline void w_shed(void *world, struct accepted *a)
 {
     struct world *w = world;
-
     (void)a;
     w->n_shed++;
 }
@@ -133,10 +132,10 @@ static inline enum outlet_result w_post(void *world, struct moment at, struct pe
                                         const struct message *m)
 {
     struct world *w = world;
-
     (void)at;
-    if (peer_ref_equal(to, w->full) && w->full_room == 0)
+    if (peer_ref_equal(to, w->full) && w->full_room == 0) {
         return OUTLET_WAIT;
+    }
     w->full_room -= peer_ref_equal(to, w->full);
     if (m->kind == w->config.protocol->kinds[0].kind) {
         assert_true(w->n_posted < MOST);
@@ -154,21 +153,18 @@ static inline enum outlet_result w_post(void *world, struct moment at, struct pe
 static inline void w_consent(void *world, struct peer_ref slot)
 {
     struct world *w = world;
-
     w->consented[w->n_consented++] = slot;
 }
 
 static inline void w_probe(void *world, struct peer_ref slot)
 {
     struct world *w = world;
-
     w->probed[w->n_probed++] = slot;
 }
 
 static inline void w_waits(void *world, struct peer_ref from, struct peer_ref to)
 {
     struct world *w = world;
-
     w->waiting = from;
     w->waited_for = to;
 }
@@ -176,7 +172,6 @@ static inline void w_waits(void *world, struct peer_ref from, struct peer_ref to
 static inline void w_full(void *world, struct peer_ref peer, bool is_full)
 {
     struct world *w = world;
-
     w->told_full = is_full ? peer : PEER_NOBODY;
     w->is_full[peer.index] = is_full;
 }
@@ -184,7 +179,6 @@ static inline void w_full(void *world, struct peer_ref peer, bool is_full)
 static inline void w_close(void *world, struct peer_ref slot, enum end_reason why, bool at_once)
 {
     struct world *w = world;
-
     w->closed_at_once[w->n_closed] = at_once;
     w->closed_why[w->n_closed] = why;
     w->closed[w->n_closed++] = slot;
@@ -193,10 +187,10 @@ static inline void w_close(void *world, struct peer_ref slot, enum end_reason wh
 static inline enum outlet_result w_deliver(void *world, struct moment at, const struct message *m)
 {
     struct world *w = world;
-
     (void)at;
-    if (w->from_full)
+    if (w->from_full) {
         return OUTLET_WAIT;
+    }
     w->n_delivered++;
     w->n_delivered_of[m->peer.index]++;
     w->from_full = w->from_room > 0 && --w->from_room == 0;
@@ -208,36 +202,37 @@ static inline void w_tell(void *world, struct node_event *event)
 {
     const struct kith_event *e = &event->public;
     struct world *w = world;
-
     w->last = e->type;
     snprintf(w->last_text, sizeof w->last_text, "%s", e->text);
     snprintf(w->last_hash, sizeof w->last_hash, "%s", e->peer->hash);
-    if (e->type == KITH_SENT)
+    if (e->type == KITH_SENT) {
         w->sent_peers = e->count;
-    if (e->type == KITH_ONLINE)
+    }
+    if (e->type == KITH_ONLINE) {
         w->n_online++;
+    }
     if (e->type == KITH_DROPPED) {
         w->n_dropped_events++;
         w->dropped += e->count;
     }
-    if (e->type == KITH_STATUS)
+    if (e->type == KITH_STATUS) {
         w->known = e->status->known;
-    if (e->type == KITH_PEERS && e->count > 0)
+    }
+    if (e->type == KITH_PEERS && e->count > 0) {
         w->quality = e->peers[e->count - 1].quality;
+    }
     node_event_free(event);
 }
 
 static inline void w_fetch_seeds(void *world)
 {
     struct world *w = world;
-
     w->n_fetched++;
 }
 
 static inline void w_save_peers(void *world, struct book_snapshot *s)
 {
     struct world *w = world;
-
     w->n_saved++;
     w->saved_quality = s->n_scores > 0 ? s->scores[0].quality : 0;
     w->saved_banned_until = s->n_scores > 0 ? s->scores[0].banned_until : 0;
@@ -261,7 +256,6 @@ static inline void w_measure_node(void *world, struct kith_status *s)
 static inline uint64_t w_random(void *world)
 {
     struct world *w = world;
-
     w->random = w->random * 6364136223846793005ULL + 1442695040888963407ULL;
     return w->random ^ w->random >> 32; /* the low bits alone would repeat after a few numbers */
 }
@@ -269,18 +263,17 @@ static inline uint64_t w_random(void *world)
 static inline void w_log(void *world, enum log_level level, const char *line)
 {
     struct world *w = world;
-
     (void)level;
     w->n_lines++;
     snprintf(w->last_line, sizeof w->last_line, "%s", line);
-    if (w->log_used + sizeof w->last_line < sizeof w->log)
+    if (w->log_used + sizeof w->last_line < sizeof w->log) {
         w->log_used += (size_t)snprintf(w->log + w->log_used, sizeof w->last_line, "%.500s\n", line);
+    }
 }
 
 static inline void w_ended(void *world)
 {
     struct world *w = world;
-
     w->ended = true;
 }
 
@@ -311,7 +304,6 @@ static const struct controller_actions actions = {
 static inline void world_init(struct world *w, const char *protocol)
 {
     const struct protocol *p = protocol_find(protocol);
-
     w->now_ms = 1000;
     w->random = 42;
     w->config = (struct config){
@@ -333,7 +325,6 @@ static inline void world_init(struct world *w, const char *protocol)
 static inline struct world *world_of(const char *protocol)
 {
     struct world *w = calloc(1, sizeof *w);
-
     assert_non_null(w);
     world_init(w, protocol);
     return w;
@@ -348,7 +339,6 @@ static inline struct world *world_new(void)
 static inline struct world *internet_world(void)
 {
     struct world *w = world_new();
-
     assert_true(protocol_network(w->config.protocol, "MAIN", NULL, &w->config.terms.network));
     return w;
 }
@@ -387,7 +377,6 @@ static inline void pass(struct world *w, int64_t ms)
 static inline struct endpoint endpoint_of(const char *text)
 {
     struct endpoint e;
-
     assert_true(endpoint_parse(&e, text));
     return e;
 }
@@ -396,7 +385,6 @@ static inline void online_as(struct world *w, struct peer_ref slot, const char *
                              struct peer_id id)
 {
     struct peer_terms *t = calloc(1, sizeof *t);
-
     assert_non_null(t);
     t->endpoint = endpoint_of(text);
     t->node_id = node_id;
@@ -416,10 +404,8 @@ static inline void ended_as(struct world *w, struct peer_ref slot, enum end_reas
                             const struct ending *as)
 {
     struct message m = {.type = MSG_ENDED, .peer = slot, .end.reason = reason};
-
     if (as) {
         struct ending *e = calloc(1, sizeof *e);
-
         assert_non_null(e);
         *e = *as;
         m.ending = e;
@@ -430,7 +416,6 @@ static inline void ended_as(struct world *w, struct peer_ref slot, enum end_reas
 static inline void ended(struct world *w, struct peer_ref slot, enum end_reason reason)
 {
     const struct ending e = {0};
-
     ended_as(w, slot, reason, &e);
     handle(w, (struct message){.type = MSG_GONE, .peer = slot});
 }
@@ -439,7 +424,6 @@ static inline void ended(struct world *w, struct peer_ref slot, enum end_reason 
 static inline void comes_back(struct world *w, struct peer_ref slot, enum scope scope, const char *text)
 {
     struct message m = {.scope = scope, .kind = w->config.protocol->kinds[0].kind, .peer = slot};
-
     m.parcel = parcel_new(text, strlen(text));
     assert_non_null(m.parcel);
     w->n_posted = 0;
@@ -450,7 +434,6 @@ static inline void comes_back(struct world *w, struct peer_ref slot, enum scope 
 static inline void seed_ports(struct world *w, const char *text, uint16_t n)
 {
     struct seed_report *r = calloc(1, sizeof *r + n * sizeof r->endpoints[0]);
-
     assert_non_null(r);
     for (r->n = 0; r->n < n; r->n++) {
         r->endpoints[r->n] = endpoint_of(text);
@@ -469,7 +452,6 @@ static inline struct peer_ref knock(struct world *w, const char *from)
 {
     struct accepted *a = calloc(1, sizeof *a);
     size_t before = w->n_accepted;
-
     assert_non_null(a);
     a->remote = endpoint_of(from);
     handle(w, (struct message){.type = MSG_ACCEPTED, .accepted = a});
@@ -479,10 +461,8 @@ static inline struct peer_ref knock(struct world *w, const char *from)
 static inline struct peer_ref incoming(struct world *w, int number)
 {
     char text[64];
-    struct peer_ref slot;
-
     snprintf(text, sizeof text, "10.%d.0.1:40000", number);
-    slot = knock(w, text);
+    struct peer_ref slot = knock(w, text);
     assert_true(slot.generation);
     snprintf(text, sizeof text, "10.%d.0.1:8110", number);
     online(w, slot, text, (uint64_t)number);
@@ -493,7 +473,6 @@ static inline void say(struct world *w, enum scope scope, struct peer_ref to, co
 {
     struct message m = {
         .type = MSG_SEND, .scope = scope, .kind = w->config.protocol->kinds[0].kind, .peer = to, .id = id};
-
     m.parcel = parcel_new(text, strlen(text));
     assert_non_null(m.parcel);
     w->n_posted = 0;
@@ -504,7 +483,6 @@ static inline void say(struct world *w, enum scope scope, struct peer_ref to, co
 static inline void receive_kind(struct world *w, struct peer_ref from, size_t kind, const char *text)
 {
     struct message m = {.type = MSG_PEER, .kind = w->config.protocol->kinds[kind].kind, .peer = from};
-
     m.parcel = parcel_new(text, strlen(text));
     assert_non_null(m.parcel);
     m.digest = controller_digest(w->core, m.kind, m.parcel);
@@ -519,7 +497,6 @@ static inline void receive(struct world *w, struct peer_ref from, const char *te
 static inline struct command *command(enum command_type type)
 {
     struct command *c = calloc(1, sizeof *c);
-
     assert_non_null(c);
     c->type = type;
     return c;
@@ -528,7 +505,6 @@ static inline struct command *command(enum command_type type)
 static inline void ban(struct world *w, const char *ip)
 {
     struct command *c = command(COMMAND_BAN);
-
     assert_true(ip_parse(&c->ip, ip));
     handle(w, (struct message){.type = MSG_COMMAND, .command = c});
 }
@@ -549,14 +525,14 @@ static inline int32_t quality(struct world *w)
 static inline void named(struct world *w, const char *name, const char *addresses)
 {
     struct names_found *f = calloc(1, sizeof *f);
-    struct address_list list;
-    char bad[300];
-
     assert_non_null(f);
     assert_true(address_parse(&f->name, name, strlen(name)));
+    struct address_list list;
+    char bad[300];
     assert_int_equal(address_list_parse(&list, addresses, bad, sizeof bad), 0);
-    for (; f->n < list.n; f->n++)
+    for (; f->n < list.n; f->n++) {
         assert_true(address_is_ip(&list.items[f->n], &f->endpoints[f->n]));
+    }
     address_list_free(&list);
     snprintf(f->error, sizeof f->error, "%s", f->n ? "" : "Name or service not known");
     handle(w, (struct message){.type = MSG_NAMES, .names = f});
@@ -565,7 +541,6 @@ static inline void named(struct world *w, const char *name, const char *addresse
 static inline void special_flag(struct world *w, const char *text)
 {
     char bad[300];
-
     assert_int_equal(address_list_parse(&w->config.special_flags, text, bad, sizeof bad), 0);
 }
 

@@ -213,10 +213,11 @@ static inline struct forgery forgery(const struct protocol *p, const char *secre
 static inline void sign_as(const struct ddrp_revision *r, const char *secret, struct bytes head,
                            struct bytes message, uint8_t *signature)
 {
-    uint8_t bytes[DDRP_SECRET_BYTES], digest[DDRP_DIGEST_BYTES];
-    struct ddrp_key key;
+    uint8_t bytes[DDRP_SECRET_BYTES];
     hex_to(bytes, secret);
+    struct ddrp_key key;
     assert_true(ddrp_key_open(&key, bytes));
+    uint8_t digest[DDRP_DIGEST_BYTES];
     ddrp_digest(r, head, message, digest);
     ddrp_sign(&key, digest, signature);
     ddrp_key_close(&key);
@@ -225,9 +226,10 @@ static inline void sign_as(const struct ddrp_revision *r, const char *secret, st
 static inline void forge(const struct forgery *f, struct buffer *out)
 {
     struct ddrp_revision numbers = *f->revision;
-    uint8_t head[DDRP_HEAD_MAX], signature[DDRP_SIGNATURE_BYTES];
     numbers.types[0] = (int16_t)f->type;
+    uint8_t head[DDRP_HEAD_MAX];
     size_t size = ddrp_head_write(&numbers, (enum ddrp_kind)0, f->timestamp, f->message.size, head);
+    uint8_t signature[DDRP_SIGNATURE_BYTES];
     sign_as(f->revision, f->secret, (struct bytes){.data = head, .size = size}, f->message, signature);
     buffer_add(out, head, size);
     buffer_add(out, f->message.data, f->message.size);

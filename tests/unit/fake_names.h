@@ -27,8 +27,9 @@ static int gate; /* readable while look-ups of slow.test are let go */
 __attribute__((constructor)) static void make_gate(void)
 {
     gate = eventfd(0, EFD_CLOEXEC);
-    if (gate < 0)
+    if (gate < 0) {
         abort();
+    }
 }
 
 /* In one block, as freeaddrinfo of glibc expects it. */
@@ -40,8 +41,9 @@ struct found {
 static struct addrinfo *make(int family, const void *ip, size_t ip_size, struct addrinfo *next)
 {
     struct found *f = calloc(1, sizeof *f);
-    if (!f)
+    if (!f) {
         abort();
+    }
     struct sockaddr_in *v4 = (struct sockaddr_in *)&f->address;
     struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&f->address;
     memcpy(family == AF_INET ? (void *)&v4->sin_addr : (void *)&v6->sin6_addr, ip, ip_size);
@@ -56,8 +58,8 @@ static struct addrinfo *make(int family, const void *ip, size_t ip_size, struct 
 static struct addrinfo *one(void)
 {
     struct in_addr v4;
-    struct in6_addr v6;
     inet_pton(AF_INET, "192.0.2.1", &v4);
+    struct in6_addr v6;
     inet_pton(AF_INET6, "2001:db8::1", &v6);
     return make(AF_INET, &v4, sizeof v4, make(AF_INET6, &v6, sizeof v6, NULL));
 }
@@ -75,7 +77,6 @@ static struct addrinfo *many(void)
 static int block(void)
 {
     struct pollfd p = {.fd = gate, .events = POLLIN};
-
     atomic_fetch_add(&blocked, 1);
     /* Asleep: hundreds that look every now and then would leave no processor to who is to let them go. */
     while (poll(&p, 1, -1) != 1)
@@ -97,13 +98,16 @@ int getaddrinfo(const char *restrict name, const char *restrict service,
                 const struct addrinfo *restrict hints, struct addrinfo **restrict all)
 {
     size_t length = name ? strlen(name) : 0;
-    if (length < 5 || strcmp(name + length - 5, ".test") != 0)
+    if (length < 5 || strcmp(name + length - 5, ".test") != 0) {
         return ask_system(name, service, hints, all);
+    }
     atomic_fetch_add(&asked, 1);
-    if (strcmp(name, "slow.test") == 0)
+    if (strcmp(name, "slow.test") == 0) {
         return block();
-    if (length >= 9 && strcmp(name + length - 9, "none.test") == 0)
+    }
+    if (length >= 9 && strcmp(name + length - 9, "none.test") == 0) {
         return EAI_NONAME;
+    }
     *all = strcmp(name, "many.test") == 0 ? many() : one();
     return 0;
 }
@@ -111,11 +115,11 @@ int getaddrinfo(const char *restrict name, const char *restrict service,
 /* Ends every look-up of slow.test, and blocks until none is under way. Later ones block again. */
 static inline void fake_names_release(void)
 {
-    eventfd_t value;
-
     eventfd_write(gate, 1);
-    while (atomic_load(&blocked) > 0)
+    while (atomic_load(&blocked) > 0) {
         usleep(1000);
+    }
+    eventfd_t value;
     eventfd_read(gate, &value);
 }
 

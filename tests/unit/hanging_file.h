@@ -23,14 +23,14 @@ static int hanging_gate; /* readable while those that hang are let go */
 __attribute__((constructor)) static void make_hanging_gate(void)
 {
     hanging_gate = eventfd(0, EFD_CLOEXEC);
-    if (hanging_gate < 0)
+    if (hanging_gate < 0) {
         abort();
+    }
 }
 
 static int hang(void)
 {
     struct pollfd p = {.fd = hanging_gate, .events = POLLIN};
-
     atomic_fetch_add(&hanging, 1);
     while (poll(&p, 1, -1) != 1)
         ;
@@ -45,8 +45,9 @@ static int open_or_hang(const char *path, int flags, mode_t mode)
     void *symbol = dlsym(RTLD_NEXT, "open64");
     size_t length = strlen(path), tail = strlen(HANGING_FILE);
 
-    if (length >= tail && strcmp(path + length - tail, HANGING_FILE) == 0)
+    if (length >= tail && strcmp(path + length - tail, HANGING_FILE) == 0) {
         return hang();
+    }
     memcpy(&real, &symbol, sizeof real);
     return real(path, flags, mode);
 }
@@ -83,11 +84,11 @@ int kith_test_open64(const char *path, int flags, ...)
 /* Ends every open that hangs, and blocks until none does. Later ones hang again. */
 static void hanging_file_release(void)
 {
-    eventfd_t value;
-
     eventfd_write(hanging_gate, 1);
-    while (atomic_load(&hanging) > 0)
+    while (atomic_load(&hanging) > 0) {
         usleep(1000);
+    }
+    eventfd_t value;
     eventfd_read(hanging_gate, &value);
 }
 

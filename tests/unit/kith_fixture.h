@@ -15,7 +15,6 @@
 static inline int64_t now_ms(void)
 {
     struct timespec t;
-
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
@@ -23,8 +22,9 @@ static inline int64_t now_ms(void)
 static inline void quiet(void *context, enum kith_log_level level, const char *line)
 {
     (void)context;
-    if (level <= KITH_LOG_WARNING)
+    if (level <= KITH_LOG_WARNING) {
         fprintf(stderr, "%s\n", line);
+    }
 }
 
 struct given_setting {
@@ -35,24 +35,26 @@ struct given_setting {
 static inline struct kith *open_set(const char *bind, const char *peers, const struct given_setting *settings)
 {
     struct given_setting all[32] = {{"network", "LOCAL"},    {"bind", bind},
-                              {"networkPort", "0"},    {"peersFile", ""},
-                              {"seedURL", ""},         {"redialSpecial", "200"},
-                              {"acceptInterval", "0"}, {"exclusive", "true"},
-                              {"stall", "10000"},      {"peers", peers ? peers : ""}};
+                                    {"networkPort", "0"},    {"peersFile", ""},
+                                    {"seedURL", ""},         {"redialSpecial", "200"},
+                                    {"acceptInterval", "0"}, {"exclusive", "true"},
+                                    {"stall", "10000"},      {"peers", peers ? peers : ""}};
     struct kith_config *c = kith_config_new();
-    char error[KITH_ERROR_MAX];
-    struct kith *node;
     size_t n = 10;
-
     assert_non_null(c);
-    for (; settings && settings->option; settings++)
+    for (; settings && settings->option; settings++) {
         all[n++] = *settings;
-    for (size_t i = 0; i < n; i++)
-        if (kith_config_set(c, all[i].option, all[i].value, error, sizeof error) < 0)
+    }
+    char error[KITH_ERROR_MAX];
+    for (size_t i = 0; i < n; i++) {
+        if (kith_config_set(c, all[i].option, all[i].value, error, sizeof error) < 0) {
             fail_msg("%s", error);
-    node = kith_open(c, quiet, NULL, error, sizeof error);
-    if (!node)
+        }
+    }
+    struct kith *node = kith_open(c, quiet, NULL, error, sizeof error);
+    if (!node) {
         fail_msg("%s", error);
+    }
     kith_config_free(c);
     return node;
 }
@@ -62,10 +64,8 @@ static inline enum kith_receive next(struct kith *node, struct kith_item *item)
 {
     int64_t by = now_ms() + WAIT_MS;
     enum kith_receive r;
-
     while ((r = kith_receive(node, item)) == KITH_NOTHING) {
         struct pollfd fd = {.fd = kith_fd(node), .events = POLLIN};
-
         assert_true(now_ms() < by);
         assert_true(poll(&fd, 1, WAIT_MS) > 0); /* a wake that was lost shows here */
     }
@@ -74,20 +74,19 @@ static inline enum kith_receive next(struct kith *node, struct kith_item *item)
 
 static inline void next_event(struct kith *node, enum kith_event_type type, struct kith_item *item)
 {
-    do
+    do {
         assert_int_equal(next(node, item), KITH_EVENT);
-    while (item->event.type != type);
+    } while (item->event.type != type);
 }
 
 /* Two nodes that see each other; a names b. */
 static inline void open_pair_set(struct kith **a, struct kith **b, char *name_of_b, size_t size,
                                  const struct given_setting *settings)
 {
-    struct kith_item item;
-    char address[300];
-
     *b = open_set("127.0.77.2", NULL, settings);
+    struct kith_item item;
     next_event(*b, KITH_LISTENING, &item);
+    char address[300];
     snprintf(address, sizeof address, "%s", item.event.address);
     *a = open_set("127.0.77.1", address, settings);
     next_event(*a, KITH_ONLINE, &item);

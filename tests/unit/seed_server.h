@@ -42,8 +42,9 @@ static void send_all(int fd, const char *bytes, size_t size)
 {
     while (size > 0) {
         ssize_t n = send(fd, bytes, size, MSG_NOSIGNAL);
-        if (n <= 0)
+        if (n <= 0) {
             return;
+        }
         bytes += n;
         size -= (size_t)n;
     }
@@ -53,15 +54,16 @@ static bool read_request(int fd)
 {
     char text[4096];
     size_t size = 0;
-
     while (size < sizeof text - 1) {
         ssize_t n = recv(fd, text + size, sizeof text - 1 - size, 0);
-        if (n <= 0)
+        if (n <= 0) {
             return false;
+        }
         size += (size_t)n;
         text[size] = '\0';
-        if (strstr(text, "\r\n\r\n"))
+        if (strstr(text, "\r\n\r\n")) {
             return true;
+        }
     }
     return false;
 }
@@ -72,26 +74,29 @@ static void answer(struct seed_server *s, int fd, const struct seed_answer *a)
         s->held[s->n_held++] = fd;
         return;
     }
-    while (a->once && !atomic_load(a->once) && !atomic_load(&s->stop))
+    while (a->once && !atomic_load(a->once) && !atomic_load(&s->stop)) {
         usleep(1000);
+    }
     send_all(fd, a->head, strlen(a->head));
     send_all(fd, "\r\n\r\n", 4);
-    for (size_t i = 0; a->body && i < (a->repeat ? a->repeat : 1); i++)
+    for (size_t i = 0; a->body && i < (a->repeat ? a->repeat : 1); i++) {
         send_all(fd, a->body, a->body_size ? a->body_size : strlen(a->body));
+    }
     close(fd);
 }
 
 static void *serve(void *argument)
 {
     struct seed_server *s = argument;
-
     while (!atomic_load(&s->stop)) {
         struct pollfd p = {.fd = s->listener, .events = POLLIN};
-        if (poll(&p, 1, 20) <= 0)
+        if (poll(&p, 1, 20) <= 0) {
             continue;
+        }
         int fd = accept(s->listener, NULL, NULL);
-        if (fd < 0)
+        if (fd < 0) {
             continue;
+        }
         if (!read_request(fd)) {
             close(fd);
             continue;
@@ -109,18 +114,20 @@ static struct seed_server *seed_server_start(const struct seed_answer *answers, 
     struct seed_server *s = calloc(1, sizeof *s);
     struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof here;
-
-    if (!s)
+    if (!s) {
         abort();
+    }
     s->answers = answers;
     s->n = n;
     s->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (s->listener < 0 || bind(s->listener, (struct sockaddr *)&here, size) < 0 ||
-        listen(s->listener, 64) < 0 || getsockname(s->listener, (struct sockaddr *)&here, &size) < 0)
+        listen(s->listener, 64) < 0 || getsockname(s->listener, (struct sockaddr *)&here, &size) < 0) {
         abort();
+    }
     snprintf(s->url, sizeof s->url, "http://127.0.0.1:%u/seed.txt", (unsigned)ntohs(here.sin_port));
-    if (pthread_create(&s->thread, NULL, serve, s) != 0)
+    if (pthread_create(&s->thread, NULL, serve, s) != 0) {
         abort();
+    }
     return s;
 }
 
@@ -128,8 +135,9 @@ static void seed_server_stop(struct seed_server *s)
 {
     atomic_store(&s->stop, true);
     pthread_join(s->thread, NULL);
-    for (size_t i = 0; i < s->n_held; i++)
+    for (size_t i = 0; i < s->n_held; i++) {
         close(s->held[i]);
+    }
     close(s->listener);
     free(s);
 }

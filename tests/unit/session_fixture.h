@@ -16,13 +16,13 @@ static inline void side_open(struct side *s, const struct session_terms *terms)
 static inline void side_read(struct side *s)
 {
     while (!s->over) {
-        struct session_event ev;
         size_t size = buffer_left(&s->in);
         uint8_t *exact = malloc(size > 0 ? size : 1);
         if (size > 0) {
             memcpy(exact, s->in.data + s->in.data_sent, size);
         }
         struct bytes in = {.data = exact, .size = size};
+        struct session_event ev;
         size_t used = s->protocol->session->read(&s->session, s->now_ms, in, &ev, &s->out);
         free(exact);
         assert_true(used <= size);

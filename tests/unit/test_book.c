@@ -87,7 +87,7 @@ static void hear(struct book *b, const char *text, int64_t now)
 static bool knows(const struct book *b, const char *text)
 {
     struct endpoint e = at(text);
-    return book_find(b, &e) != NULL;
+    return book_find(b, &e);
 }
 
 static void merit(struct book *b, const char *ip, int32_t by, int64_t now)
@@ -135,7 +135,7 @@ static bool is_skipped(void *context, const struct endpoint *e)
 {
     const struct world *w = context;
     struct endpoint unwanted;
-    return w->skip != NULL && endpoint_parse(&unwanted, w->skip) && endpoint_equal(&unwanted, e);
+    return w->skip && endpoint_parse(&unwanted, w->skip) && endpoint_equal(&unwanted, e);
 }
 
 static uint32_t group_use(void *context, uint64_t group)
@@ -242,7 +242,7 @@ static void test_many_come_and_go(void **state)
         struct endpoint e = nth(i);
         const struct book_entry *entry = book_find(b, &e);
         assert_int_equal(entry != NULL, i % 3 != 0);
-        assert_true(entry == NULL || endpoint_equal(&entry->endpoint, &e));
+        assert_true(!entry || endpoint_equal(&entry->endpoint, &e));
     }
     assert_int_equal(book_count(b), 5000 - 1667);
     book_free(b);
@@ -666,7 +666,7 @@ static void test_several_make_room_at_once(void **state)
         struct endpoint e = nth(i);
         const struct book_entry *entry = book_find(b, &e);
         assert_int_equal(entry != NULL, i < 188 || i == 191);
-        assert_true(entry == NULL || entry->learned_ms == NOW + i);
+        assert_true(!entry || entry->learned_ms == NOW + i);
     }
     book_free(b);
 }

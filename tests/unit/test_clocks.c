@@ -14,16 +14,15 @@ static const int64_t leaps[] = {54 * YEAR, YEAR, DAY, -HOUR, -YEAR, -50 * YEAR};
 static void live(struct world *w, int64_t ms)
 {
     int64_t until = w->now_ms + ms, at;
-
-    while ((at = controller_deadline(w->core)) <= until)
+    while ((at = controller_deadline(w->core)) <= until) {
         pass(w, at > w->now_ms ? at - w->now_ms : 0);
+    }
     pass(w, until - w->now_ms);
 }
 
 static bool turned_away(struct world *w, const char *from)
 {
     size_t before = w->n_shed;
-
     knock(w, from);
     return w->n_shed > before;
 }
@@ -33,7 +32,6 @@ static void nobody_is_forgotten(void **state)
     (void)state;
     for (size_t i = 0; i < N_LEAPS; i++) {
         struct world *w = world_new();
-
         world_open(w);
         incoming(w, 1);
         incoming(w, 2);
@@ -50,7 +48,6 @@ static void nobody_is_forgotten(void **state)
 static void who_is_connected_is_not_forgotten(void **state)
 {
     struct world *w = world_new();
-
     (void)state;
     w->config.outgoing = 0;
     world_open(w);
@@ -71,7 +68,6 @@ static void a_ban_lasts_as_long_as_it_should(void **state)
     for (size_t i = 0; i < N_LEAPS; i++) {
         struct world *w = world_new();
         struct command *c = command(COMMAND_BAN);
-
         c->ip = endpoint_of("10.1.0.1:1").ip;
         c->ms = HOUR;
         world_open(w);
@@ -89,7 +85,6 @@ static void a_ban_of_any_length_can_be_said(void **state)
 {
     struct world *w = world_new();
     struct command *c = command(COMMAND_BAN);
-
     (void)state;
     c->ip = endpoint_of("10.1.0.1:1").ip;
     c->ms = INT64_MAX;
@@ -107,7 +102,6 @@ static void dials_keep_their_distance(void **state)
     for (size_t i = 0; i < N_LEAPS; i++) {
         struct world *w = internet_world();
         int64_t redial = w->config.terms.timings.redial;
-
         world_open(w);
         seed(w, "11.1.0.1:8110");
         pass(w, SECOND);
@@ -126,7 +120,6 @@ static void dials_keep_their_distance(void **state)
 static void a_clock_that_begins_in_1970_bars_nobody(void **state)
 {
     struct world *w = internet_world();
-
     (void)state;
     w->wall_ahead_ms = -INT64_C(1700000000000);
     world_open(w);
@@ -143,7 +136,6 @@ static void what_is_saved_has_the_new_time(void **state)
     for (size_t i = 0; i < N_LEAPS; i++) {
         struct world *w = world_new();
         struct command *c = command(COMMAND_BAN);
-
         c->ip = endpoint_of("10.9.0.1:1").ip;
         c->ms = HOUR;
         world_open(w);
@@ -169,6 +161,5 @@ int main(void)
         cmocka_unit_test(a_clock_that_begins_in_1970_bars_nobody),
         cmocka_unit_test(what_is_saved_has_the_new_time),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

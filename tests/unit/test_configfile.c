@@ -22,7 +22,7 @@ struct taken {
 static int take(void *context, const char *key, const char *value, char *bad, size_t bad_size)
 {
     struct taken *t = context;
-    if (t->refuse != NULL && strcmp(key, t->refuse) == 0) {
+    if (t->refuse && strcmp(key, t->refuse) == 0) {
         snprintf(bad, bad_size, "%s: no", key);
         return -1;
     }

@@ -43,7 +43,6 @@ static _Atomic uint64_t ticks, deaf_ticks, answers;
 static int words_open(void *s, const struct session_terms *terms, int64_t now_ms, struct buffer *out)
 {
     struct words *w = s;
-
     (void)terms;
     (void)out;
     w->due_ms = now_ms + TICK_MS;
@@ -53,9 +52,9 @@ static int words_open(void *s, const struct session_terms *terms, int64_t now_ms
 static void answer(struct buffer *out)
 {
     uint8_t *to = buffer_reserve(out, ANSWER);
-
-    if (!to)
+    if (!to) {
         abort();
+    }
     memset(to, 'x', ANSWER);
     buffer_commit(out, ANSWER);
     atomic_fetch_add(&answers, 1);
@@ -65,7 +64,6 @@ static size_t words_read(void *s, int64_t now_ms, struct bytes in, struct sessio
                          struct buffer *out)
 {
     struct words *w = s;
-
     (void)now_ms;
     if (!w->ready) {
         w->ready = true;
@@ -73,8 +71,9 @@ static size_t words_read(void *s, int64_t now_ms, struct bytes in, struct sessio
         ev->peer = (struct peer_terms){.version = 1};
         return 0;
     }
-    if (in.size == 0 || (in.data[0] == 'l' && in.size < LARGE))
+    if (in.size == 0 || (in.data[0] == 'l' && in.size < LARGE)) {
         return 0;
+    }
     switch (in.data[0]) {
     case 'm':
         ev->type = SESSION_MESSAGE;
@@ -99,8 +98,9 @@ static int words_write(void *s, int64_t now_ms, const struct message *m, struct 
 {
     (void)s;
     (void)now_ms;
-    if (m->parcel->bytes[0] == '!')
+    if (m->parcel->bytes[0] == '!') {
         return -1;
+    }
     buffer_add_parcel(out, m->parcel);
     return 0;
 }
@@ -108,14 +108,12 @@ static int words_write(void *s, int64_t now_ms, const struct message *m, struct 
 static int64_t words_deadline(const void *s)
 {
     const struct words *w = s;
-
     return w->due_ms;
 }
 
 static void words_tick(void *s, int64_t now_ms, bool deaf, struct session_event *ev, struct buffer *out)
 {
     struct words *w = s;
-
     (void)out;
     ev->type = SESSION_NOTHING;
     ev->good = ev->bad = ev->ignored = ev->dropped = 0;
@@ -166,7 +164,6 @@ static void silent(void *context, enum log_level level, const char *text)
 static struct rig *rig_new(void)
 {
     struct rig *r = aligned_alloc(_Alignof(struct rig), sizeof *r);
-
     assert_non_null(r);
     memset(r, 0, sizeof *r);
     r->node.limits = (struct limits){.queue_parcels = 1000,
@@ -191,7 +188,6 @@ static void rig_open_on(struct rig *r, const int fds[2])
                                      .receive_room = &r->room,
                                      .log = &r->log};
     struct timeval patience = {.tv_sec = PATIENCE_MS / 1000};
-
     assert_int_equal(bell_init(&r->bell), 0);
     assert_int_equal(fcntl(fds[0], F_SETFL, O_NONBLOCK), 0);
     assert_int_equal(setsockopt(fds[1], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
@@ -205,7 +201,6 @@ static void rig_open_on(struct rig *r, const int fds[2])
 static void rig_open(struct rig *r)
 {
     int fds[2], small = 32 * 1024;
-
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
     assert_int_equal(setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
     rig_open_on(r, fds);
@@ -217,7 +212,6 @@ static void rig_open_tcp(struct rig *r)
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof at;
     int fds[2], little = 4096, listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
     fds[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(listening >= 0 && fds[1] >= 0);
     assert_int_equal(setsockopt(fds[1], SOL_SOCKET, SO_RCVBUF, &little, sizeof little), 0);
@@ -265,12 +259,11 @@ static void take_all(struct rig *r)
 {
     struct queue *inbound = connection_inbound(r->c);
     struct message m;
-
-    while (queue_take_one(connection_inbound_control(r->c), &m))
+    while (queue_take_one(connection_inbound_control(r->c), &m)) {
         take_one(r, &m);
+    }
     while (queue_take(inbound, &m, 1) == 1) {
         uint32_t size = m.parcel ? m.parcel->size : 0;
-
         take_one(r, &m);
         queue_done(inbound, 1, size);
     }
@@ -294,14 +287,12 @@ static void nap(void)
 static void ask_to_close(struct rig *r, bool at_once)
 {
     struct message m = {.type = CONNECTION_CLOSE, .end = {.reason = END_DISCONNECT, .at_once = at_once}};
-
     assert_true(queue_post_and_wake(connection_outbound_control(r->c), &m));
 }
 
 static void ask_for_life(struct rig *r)
 {
     struct message m = {.type = CONNECTION_PROBE};
-
     assert_true(queue_post_and_wake(connection_outbound_control(r->c), &m));
 }
 
@@ -315,17 +306,18 @@ static void rig_close(struct rig *r)
 static void came_back(void *context, struct message *m)
 {
     struct rig *r = context;
-
     *(m->scope == SCOPE_NONE ? &r->returned_own : &r->returned) += 1;
     parcel_release(m->parcel);
 }
 
 static void rig_take_back(struct rig *r)
 {
-    if (!r->c)
+    if (!r->c) {
         return;
-    if (!r->ended)
+    }
+    if (!r->ended) {
         rig_close(r);
+    }
     connection_free(r->c, came_back, r);
     r->c = NULL;
     close(r->peer);
@@ -342,7 +334,6 @@ static void say_all(struct rig *r, const char *text, size_t n)
 {
     for (size_t said = 0; said < n;) {
         ssize_t some = send(r->peer, text + said, n - said, MSG_NOSIGNAL);
-
         assert_true(some > 0);
         said += (size_t)some;
     }
@@ -357,7 +348,6 @@ static void say_text(struct rig *r, const char *words)
 static void say(struct rig *r, char word, size_t n)
 {
     char *text = malloc(n);
-
     assert_non_null(text);
     memset(text, word, n);
     say_all(r, text, n);
@@ -367,10 +357,8 @@ static void say(struct rig *r, char word, size_t n)
 static void peer_reads(struct rig *r, size_t n)
 {
     char waste[16384];
-
     while (n > 0) {
         ssize_t some = recv(r->peer, waste, n < sizeof waste ? n : sizeof waste, 0);
-
         assert_true(some > 0);
         n -= (size_t)some;
     }
@@ -380,7 +368,6 @@ static void peer_reads(struct rig *r, size_t n)
 static void post(struct rig *r, enum scope scope, char first, size_t size)
 {
     struct message m = {.scope = scope, .parcel = parcel_new(NULL, size)};
-
     assert_non_null(m.parcel);
     memset(m.parcel->bytes, first, size);
     assert_true(queue_post(connection_outbound(r->c), &m));
@@ -389,7 +376,6 @@ static void post(struct rig *r, enum scope scope, char first, size_t size)
 static void some_ticks(uint64_t n)
 {
     uint64_t before = atomic_load(&ticks);
-
     until(atomic_load(&ticks) >= before + n, (void)0);
 }
 
@@ -399,8 +385,6 @@ static void some_ticks(uint64_t n)
 static void silence_is_not_held_against_whom_we_did_not_read(void **state)
 {
     struct rig *r = rig_new();
-    uint64_t before;
-
     (void)state;
     rig_open(r);
     say(r, 'g', 1);
@@ -410,7 +394,7 @@ static void silence_is_not_held_against_whom_we_did_not_read(void **state)
     until(atomic_load(&deaf_ticks) >= 3, (void)0);
     until(r->messages == 3000, take_all(r));
     some_ticks(2);
-    before = atomic_load(&deaf_ticks);
+    uint64_t before = atomic_load(&deaf_ticks);
     some_ticks(5);
     assert_int_equal(atomic_load(&deaf_ticks), before); /* from now on it counts again */
     rig_free(r);
@@ -422,7 +406,6 @@ static void nor_against_whom_we_slow_down(void **state)
     (void)state;
     for (const char *word = "mgb"; *word; word++) {
         struct rig *r = rig_new();
-
         r->node.limits.rate = 1;
         r->node.limits.burst = 2;
         rig_open(r);
@@ -454,7 +437,6 @@ static void but_against_who_does_not_read(void **state)
 static void what_the_session_dealt_with_is_told(void **state)
 {
     struct rig *r = rig_new();
-
     (void)state;
     rig_open(r);
     say(r, 'g', 3);
@@ -469,15 +451,15 @@ static void what_the_session_dealt_with_is_told(void **state)
 /* Of which the controller takes nothing. */
 static void flood(struct rig *r)
 {
-    for (int i = 0; i < ROUNDS / 10; i++)
+    for (int i = 0; i < ROUNDS / 10; i++) {
         say_text(r, "gmdgmdgmdgmdgmdgmdgmdgmdgmdgmd");
+    }
     until(atomic_load(&deaf_ticks) >= 1, (void)0);
 }
 
 static void nothing_is_lost_where_the_controller_is_slow(void **state)
 {
     struct rig *r = rig_new();
-
     (void)state;
     rig_open(r);
     flood(r);
@@ -491,12 +473,11 @@ static void nothing_is_lost_where_the_controller_is_slow(void **state)
 static void what_has_come_is_told_before_the_end(void **state)
 {
     struct rig *r = rig_new();
-    char waste;
-
     (void)state;
     rig_open(r);
     flood(r);
     ask_to_close(r, true);
+    char waste;
     assert_true(recv(r->peer, &waste, 1, 0) <= 0); /* the socket is closed, and nothing was taken yet */
     until(r->ended, take_all(r));
     take_all(r);
@@ -511,8 +492,6 @@ static void what_has_come_is_told_before_the_end(void **state)
 static void a_polite_end_is_no_reset(void **state)
 {
     struct rig *r = rig_new();
-    char got[16];
-
     (void)state;
     rig_open(r);
     flood(r);
@@ -520,6 +499,7 @@ static void a_polite_end_is_no_reset(void **state)
     post(r, SCOPE_FULL, 'x', 10);
     ask_to_close(r, false);
     until(r->ended, take_all(r)); /* the socket is closed: a reset would be seen */
+    char got[16];
     assert_int_equal(recv(r->peer, got, 10, MSG_WAITALL), 10);
     assert_int_equal(recv(r->peer, got, sizeof got, 0), 0);
     rig_free(r);
@@ -528,7 +508,6 @@ static void a_polite_end_is_no_reset(void **state)
 static int64_t cpu_ms(void)
 {
     struct timespec t;
-
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
@@ -537,13 +516,11 @@ static int64_t cpu_ms(void)
 static void a_peer_that_hangs_up_costs_no_time(void **state)
 {
     struct rig *r = rig_new();
-    int64_t before;
-
     (void)state;
     rig_open(r);
     flood(r);
     shutdown(r->peer, SHUT_RDWR);
-    before = cpu_ms();
+    int64_t before = cpu_ms();
     nanosleep(&(struct timespec){.tv_nsec = 400 * 1000000}, NULL);
     assert_in_range(cpu_ms() - before, 0, 60);
     rig_free(r);
@@ -561,7 +538,6 @@ static void goes_through(struct rig *r)
 static void what_could_not_be_said_is_told(void **state)
 {
     struct rig *r = rig_new();
-
     (void)state;
     rig_open(r);
     say(r, 'g', 1);
@@ -595,8 +571,9 @@ static void what_did_not_go_whole_comes_back(void **state)
     until(queue_empty(connection_outbound(r->c)), (void)0);
     some_ticks(2);
     rig_close(r);
-    for (int i = 0; i < MORE; i++)
+    for (int i = 0; i < MORE; i++) {
         post(r, SCOPE_PEER, 'x', BLOCK);
+    }
     gone = connection_counts(r->c).parcels_out;
     assert_true(gone < 2 * PAIRS);
     rig_take_back(r);
@@ -616,12 +593,14 @@ static void what_the_socket_does_not_take_can_be_dropped(void **state)
     (void)state;
     rig_open(r);
     say(r, 'g', 1);
-    for (int i = 0; i < PARCELS; i++)
+    for (int i = 0; i < PARCELS; i++) {
         post(r, SCOPE_FULL, 'x', BLOCK);
+    }
     queue_wake(connection_outbound(r->c));
     some_ticks(3);
-    for (; queue_drop_oldest(connection_outbound(r->c), &m); dropped++)
+    for (; queue_drop_oldest(connection_outbound(r->c), &m); dropped++) {
         parcel_release(m.parcel);
+    }
     assert_in_range(dropped, PARCELS / 4, PARCELS - 1);
     rig_free(r);
 }
@@ -635,8 +614,9 @@ static void a_peer_that_reads_nothing_takes_little(void **state)
     (void)state;
     rig_open_tcp(r);
     say(r, 'g', 1);
-    for (int i = 0; i < PARCELS; i++)
+    for (int i = 0; i < PARCELS; i++) {
         post(r, SCOPE_FULL, 'x', SIZE);
+    }
     queue_wake(connection_outbound(r->c));
     until(connection_counts(r->c).bytes_out > 0, (void)0);
     some_ticks(10);
@@ -658,10 +638,8 @@ static void each_bit_of_a_parcel_is_progress(void **state)
     post(r, SCOPE_FULL, 'x', 1024 * 1024);
     queue_wake(connection_outbound(r->c));
     for (int i = 0; i < BITS; i++) {
-        uint64_t before;
-
         some_ticks(2);
-        before = queue_progress(outbound);
+        uint64_t before = queue_progress(outbound);
         peer_reads(r, BIT);
         until(queue_progress(outbound) != before, (void)0);
     }
@@ -674,14 +652,14 @@ static void each_bit_of_a_parcel_is_progress(void **state)
 static void receive_room_is_given_back(void **state)
 {
     struct rig *r = rig_new();
-
     (void)state;
     rig_open(r);
     for (int i = 0; i < 2; i++) {
         say(r, 'l', LARGE - 1);
         until(atomic_load(&r->room) < ROOM - SMALL_MOST, (void)0);
-        if (i == 1)
+        if (i == 1) {
             break; /* the second one never becomes whole */
+        }
         say(r, 'l', 1);
         until(atomic_load(&r->room) == ROOM, (void)0);
         until(r->good == 1, take_all(r));
@@ -694,11 +672,10 @@ static void receive_room_is_given_back(void **state)
 static void without_receive_room_it_ends(void **state)
 {
     struct rig *r = rig_new();
-    char part[2 * SMALL_MOST];
-
     (void)state;
     r->room = SMALL_MOST - 1;
     rig_open(r);
+    char part[2 * SMALL_MOST];
     memset(part, 'l', sizeof part);
     assert_true(send(r->peer, part, sizeof part, MSG_NOSIGNAL) > 0);
     until(r->ended, take_all(r));
@@ -710,7 +687,6 @@ static void without_receive_room_it_ends(void **state)
 static void a_frame_over_the_limit_ends_it(void **state)
 {
     struct rig *r = rig_new();
-
     (void)state;
     r->node.limits.parcel_bytes = SMALL_MOST;
     rig_open(r);
@@ -734,7 +710,6 @@ static void a_thread_that_sleeps_keeps_no_blocks(void **state)
     say(r, 'g', 1);
     for (int i = 0; i < PARCELS; i++) {
         struct message m = {.scope = SCOPE_FULL, .parcel = parcel_new(NULL, BLOCK)};
-
         assert_non_null(m.parcel);
         memset(m.parcel->bytes, 'x', BLOCK);
         given[i] = (uintptr_t)m.parcel;
@@ -744,17 +719,18 @@ static void a_thread_that_sleeps_keeps_no_blocks(void **state)
     peer_reads(r, (size_t)PARCELS * BLOCK);
     for (int64_t by = clock_ms() + PATIENCE_MS; found < PARCELS && clock_ms() < by; nap()) {
         void *blocks[TAKEN];
-
         for (int i = 0; i < TAKEN; i++) {
             blocks[i] = pool_take(size);
-            for (int k = 0; k < PARCELS; k++)
+            for (int k = 0; k < PARCELS; k++) {
                 if (given[k] == (uintptr_t)blocks[i]) {
                     given[k] = 0;
                     found++;
                 }
+            }
         }
-        for (int i = 0; i < TAKEN; i++)
+        for (int i = 0; i < TAKEN; i++) {
             free(blocks[i]); /* not to the pool, lest the same ones come again and again */
+        }
     }
     assert_int_equal(found, PARCELS);
     rig_free(r);
@@ -764,7 +740,6 @@ static void a_thread_that_sleeps_keeps_no_blocks(void **state)
 static void at_rest_for(struct rig *r, int64_t ms)
 {
     int64_t end = clock_ms() + ms;
-
     until(clock_ms() >= end, take_all(r));
 }
 
@@ -772,10 +747,9 @@ static void at_rest_for(struct rig *r, int64_t ms)
 static void a_connection_at_rest_says_so(void **state)
 {
     struct rig *r = rig_new();
-    int64_t begun;
-
     (void)state;
     rig_open(r);
+    int64_t begun;
     for (uint64_t i = 1; i <= 2; i++) {
         say(r, 'g', 1);
         at_rest_for(r, 1300);
@@ -792,7 +766,6 @@ static void a_connection_at_rest_says_so(void **state)
 static void what_is_not_taken_puts_the_rest_off(void **state)
 {
     struct rig *r = rig_new();
-
     (void)state;
     rig_open(r);
     say(r, 'g', 1);
@@ -811,8 +784,6 @@ static void what_is_not_taken_puts_the_rest_off(void **state)
 static void a_sign_of_life_is_asked_for(void **state)
 {
     struct rig *r = rig_new();
-    int64_t before;
-
     (void)state;
     r->node.timings.ping = 50;
     rig_open(r);
@@ -825,7 +796,7 @@ static void a_sign_of_life_is_asked_for(void **state)
     say(r, 'g', 1);
     until(r->alive == 1, take_all(r));
     assert_false(r->ended);
-    before = clock_ms();
+    int64_t before = clock_ms();
     ask_for_life(r);
     until(r->ended, take_all(r));
     assert_int_equal(r->why, END_SILENT);
@@ -839,7 +810,6 @@ static struct endpoint make_dead(int sockets[3])
 {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof at;
-    struct endpoint e;
     sockets[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(sockets[0] >= 0);
     assert_int_equal(bind(sockets[0], (struct sockaddr *)&at, length), 0);
@@ -851,6 +821,7 @@ static struct endpoint make_dead(int sockets[3])
         connect(sockets[i], (struct sockaddr *)&at, length);
     }
     usleep(20000); /* until both have got in */
+    struct endpoint e;
     assert_true(endpoint_from_sockaddr(&e, (struct sockaddr *)&at));
     return e;
 }
@@ -892,14 +863,12 @@ static void a_word_in_pieces_is_one_word(void **state)
 {
     static const size_t firsts[] = {1, 100, 4095, 4096, 4097, 65536, 65537, LARGE - 1};
     char *word = malloc(LARGE);
-
     (void)state;
     assert_non_null(word);
     memset(word, 'g', LARGE);
     word[0] = 'l';
     for (size_t i = 0; i < sizeof firsts / sizeof firsts[0]; i++) {
         struct rig *r = rig_new();
-
         rig_open(r);
         say_all(r, word, firsts[i]);
         some_ticks(3);
@@ -940,6 +909,5 @@ int main(void)
         cmocka_unit_test(a_thread_that_sleeps_keeps_no_blocks),
 #endif
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

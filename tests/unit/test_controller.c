@@ -8,20 +8,22 @@
 static void scopes_reach_whom_they_say(void **state)
 {
     struct world *w = world_new();
-    struct peer_ref peers[12];
-
     (void)state;
     special_flag(w, "10.1.0.1:8110,10.2.0.1:8110");
     world_open(w);
-    for (int i = 0; i < 12; i++)
+    struct peer_ref peers[12];
+    for (int i = 0; i < 12; i++) {
         peers[i] = incoming(w, i + 1);
+    }
     say(w, SCOPE_BROADCAST, PEER_NOBODY, "one", 1);
     assert_int_equal(w->n_posted, 2 + 4); /* both special ones and -broadcastnum others */
     assert_true(peer_ref_equal(w->posted[0], peers[0]) || peer_ref_equal(w->posted[1], peers[0]));
     assert_true(peer_ref_equal(w->posted[0], peers[1]) || peer_ref_equal(w->posted[1], peers[1]));
-    for (size_t i = 0; i < w->n_posted; i++)
-        for (size_t j = 0; j < i; j++)
+    for (size_t i = 0; i < w->n_posted; i++) {
+        for (size_t j = 0; j < i; j++) {
             assert_false(peer_ref_equal(w->posted[i], w->posted[j]));
+        }
+    }
     assert_int_equal(w->sent_peers, 6);
     say(w, SCOPE_FULL, PEER_NOBODY, "two", 2);
     assert_int_equal(w->n_posted, 12);
@@ -36,12 +38,10 @@ static void scopes_reach_whom_they_say(void **state)
 static void a_message_is_not_sent_back(void **state)
 {
     struct world *w = world_new();
-    struct peer_ref a, b;
-
     (void)state;
     world_open(w);
-    a = incoming(w, 1);
-    b = incoming(w, 2);
+    struct peer_ref a = incoming(w, 1);
+    struct peer_ref b = incoming(w, 2);
     receive(w, a, "the same bytes");
     say(w, SCOPE_FULL, PEER_NOBODY, "the same bytes", 1);
     assert_int_equal(w->n_posted, 1);
@@ -57,13 +57,11 @@ static void a_message_is_not_sent_back(void **state)
 static void a_full_mailbox_waits_without_keeping_others(void **state)
 {
     struct world *w = world_new();
-    struct peer_ref a, b, c;
-
     (void)state;
     world_open(w);
-    a = incoming(w, 1);
-    b = incoming(w, 2);
-    c = incoming(w, 3);
+    struct peer_ref a = incoming(w, 1);
+    struct peer_ref b = incoming(w, 2);
+    struct peer_ref c = incoming(w, 3);
     w->full = b;
     say(w, SCOPE_FULL, PEER_NOBODY, "hello", 9);
     assert_int_equal(w->n_posted, 2); /* a and c have it */
@@ -85,12 +83,10 @@ static void a_full_mailbox_waits_without_keeping_others(void **state)
 static void a_message_to_one_peer_waits_for_that_peer_alone(void **state)
 {
     struct world *w = world_new();
-    struct peer_ref a, b;
-
     (void)state;
     world_open(w);
-    a = incoming(w, 1);
-    b = incoming(w, 2);
+    struct peer_ref a = incoming(w, 1);
+    struct peer_ref b = incoming(w, 2);
     w->full = a;
     say(w, SCOPE_PEER, a, "one", 1);
     assert_true(peer_ref_equal(w->told_full, a));
@@ -143,14 +139,12 @@ static void a_peer_is_full_by_either_connection(void **state)
 {
     struct world *w = world_of("fnd");
     struct peer_id id = {.size = 32, .bytes = {9}};
-    struct peer_ref in, out;
-
     (void)state;
     world_open(w);
     seed(w, "10.0.0.1:9097");
     pass(w, 1000);
-    out = w->dialed[0];
-    in = knock(w, "10.0.0.1:5");
+    struct peer_ref out = w->dialed[0];
+    struct peer_ref in = knock(w, "10.0.0.1:5");
     online_as(w, in, "10.0.0.1:9097", 1, id);
     w->full = in;
     say(w, SCOPE_PEER, in, "one", 0);
@@ -178,11 +172,9 @@ static void a_peer_is_full_by_either_connection(void **state)
 static void what_waits_for_a_peer_that_leaves_is_counted(void **state)
 {
     struct world *w = world_new();
-    struct peer_ref a;
-
     (void)state;
     world_open(w);
-    a = incoming(w, 1);
+    struct peer_ref a = incoming(w, 1);
     w->full = a;
     say(w, SCOPE_PEER, a, "one", 1);
     say(w, SCOPE_PEER, a, "two", 2);
@@ -198,11 +190,9 @@ static void what_waits_for_a_peer_that_leaves_is_counted(void **state)
 static void a_peer_leaves_after_what_waits_for_it(void **state)
 {
     struct world *w = world_new();
-    struct peer_ref a;
-
     (void)state;
     world_open(w);
-    a = incoming(w, 1);
+    struct peer_ref a = incoming(w, 1);
     w->full = a;
     say(w, SCOPE_PEER, a, "one", 1);
     handle(w, (struct message){.type = MSG_LEAVE, .peer = a});
@@ -219,15 +209,14 @@ static void a_peer_leaves_after_what_waits_for_it(void **state)
 static void what_waits_for_one_peer_has_room_for_a_queue(void **state)
 {
     struct world *w = world_new();
-    struct peer_ref a;
-
     (void)state;
     w->config.terms.limits.queue_parcels = 3;
     world_open(w);
-    a = incoming(w, 1);
+    struct peer_ref a = incoming(w, 1);
     w->full = a;
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         say(w, SCOPE_PEER, a, "one", 0);
+    }
     assert_true(controller_takes_sends(w->core));
     say(w, SCOPE_PEER, a, "four", 0);
     assert_false(controller_takes_sends(w->core));
@@ -248,11 +237,9 @@ static void what_waits_for_one_peer_has_room_for_a_queue(void **state)
 static void a_full_application_waits_too(void **state)
 {
     struct world *w = world_new();
-    struct peer_ref a;
-
     (void)state;
     world_open(w);
-    a = incoming(w, 1);
+    struct peer_ref a = incoming(w, 1);
     w->from_full = true;
     receive(w, a, "hello");
     assert_int_equal(w->n_delivered, 0);
@@ -269,7 +256,6 @@ static void a_full_application_waits_too(void **state)
 static struct world *relay_world(void)
 {
     struct world *w = world_new();
-
     w->config.relay = true;
     world_open(w);
     return w;
@@ -278,12 +264,10 @@ static struct world *relay_world(void)
 static void a_relay_passes_each_message_on_once(void **state)
 {
     struct world *w = relay_world();
-    struct peer_ref a, b, c;
-
     (void)state;
-    a = incoming(w, 1);
-    b = incoming(w, 2);
-    c = incoming(w, 3);
+    struct peer_ref a = incoming(w, 1);
+    struct peer_ref b = incoming(w, 2);
+    struct peer_ref c = incoming(w, 3);
     receive(w, a, "hello");
     assert_int_equal(w->n_delivered, 1);
     assert_int_equal(w->n_posted, 2); /* to b and c, not back to a */
@@ -308,11 +292,9 @@ static void two_kinds_are_two_messages(void **state)
     (void)state;
     for (int relays = 0; relays < 2; relays++) {
         struct world *w = world_of("fnd");
-        struct peer_ref a;
-
         w->config.relay = relays;
         world_open(w);
-        a = incoming(w, 1);
+        struct peer_ref a = incoming(w, 1);
         receive_kind(w, a, 1, "a");
         receive_kind(w, a, 2, "a");
         assert_int_equal(w->n_delivered, 2);
@@ -330,14 +312,12 @@ static void two_kinds_are_two_messages(void **state)
 static void a_relay_sends_nothing_back(void **state)
 {
     struct world *w = world_new();
-    struct peer_ref a, b;
-
     (void)state;
     w->config.relay = true;
     w->config.terms.timings.echo = 0;
     world_open(w);
-    a = incoming(w, 1);
-    b = incoming(w, 2);
+    struct peer_ref a = incoming(w, 1);
+    struct peer_ref b = incoming(w, 2);
     receive(w, a, "hello");
     assert_int_equal(w->n_posted, 1);
     assert_true(peer_ref_equal(w->posted[0], b));
@@ -347,11 +327,9 @@ static void a_relay_sends_nothing_back(void **state)
 static void what_a_relay_sent_itself_does_not_come_back(void **state)
 {
     struct world *w = relay_world();
-    struct peer_ref a, b;
-
     (void)state;
-    a = incoming(w, 1);
-    b = incoming(w, 2);
+    struct peer_ref a = incoming(w, 1);
+    struct peer_ref b = incoming(w, 2);
     say(w, SCOPE_PEER, a, "to one", 1);
     assert_int_equal(w->n_posted, 1);
     receive(w, b, "to one"); /* a has passed it on, as it can't know that it was for itself alone */
@@ -368,12 +346,10 @@ static void what_a_relay_sent_itself_does_not_come_back(void **state)
 static void a_relay_that_waits_keeps_back_the_sender_alone(void **state)
 {
     struct world *w = relay_world();
-    struct peer_ref a, b, c;
-
     (void)state;
-    a = incoming(w, 1);
-    b = incoming(w, 2);
-    c = incoming(w, 3);
+    struct peer_ref a = incoming(w, 1);
+    struct peer_ref b = incoming(w, 2);
+    struct peer_ref c = incoming(w, 3);
     w->full = c;
     receive(w, a, "one");
     assert_int_equal(w->n_delivered, 1);
@@ -397,11 +373,9 @@ static void a_relay_that_waits_keeps_back_the_sender_alone(void **state)
 static void what_a_relay_still_holds_at_the_end_is_counted(void **state)
 {
     struct world *w = relay_world();
-    struct peer_ref a, b;
-
     (void)state;
-    a = incoming(w, 1);
-    b = incoming(w, 2);
+    struct peer_ref a = incoming(w, 1);
+    struct peer_ref b = incoming(w, 2);
     w->full = b;
     receive(w, a, "one");
     ended(w, a, END_CLOSED); /* the sender may go meanwhile */
@@ -425,12 +399,10 @@ static void what_a_relay_still_holds_at_the_end_is_counted(void **state)
 static void what_the_service_says_keeps_nobody_back(void **state)
 {
     struct world *w = world_new();
-    struct peer_ref a, b;
-
     (void)state;
     world_open(w);
-    a = incoming(w, 1);
-    b = incoming(w, 2);
+    struct peer_ref a = incoming(w, 1);
+    struct peer_ref b = incoming(w, 2);
     w->full = a;
     w->n_asked = 0;
     pass(w, w->config.terms.timings.request);
@@ -451,14 +423,13 @@ static void what_the_service_says_keeps_nobody_back(void **state)
 static void what_waits_for_one_peer_is_bounded(void **state)
 {
     struct world *w = world_new();
-    struct peer_ref a;
-
     (void)state;
     world_open(w);
-    a = incoming(w, 1);
+    struct peer_ref a = incoming(w, 1);
     w->full = a;
-    for (int i = 0; i < 100; i++)
+    for (int i = 0; i < 100; i++) {
         pass(w, w->config.terms.timings.request);
+    }
     w->full = PEER_NOBODY;
     w->n_asked = 0;
     controller_retry(w->core, now(w));
@@ -476,11 +447,9 @@ static void what_waits_for_one_peer_is_bounded(void **state)
 static void to_a_peer_that_has_gone_is_counted(void **state)
 {
     struct world *w = world_new();
-    struct peer_ref a;
-
     (void)state;
     world_open(w);
-    a = incoming(w, 1);
+    struct peer_ref a = incoming(w, 1);
     ended(w, a, END_CLOSED);
     say(w, SCOPE_PEER, a, "too late", 5);
     assert_int_equal(w->n_posted, 0);
@@ -493,15 +462,13 @@ static void to_a_peer_that_has_gone_is_counted(void **state)
 static void a_peer_connected_both_ways_gets_one_copy(void **state)
 {
     struct world *w = world_new();
-    struct peer_ref in, out;
-
     (void)state;
     special_flag(w, "10.1.0.1:8110");
     world_open(w);
     assert_int_equal(w->n_dialed, 1);
-    out = w->dialed[0];
+    struct peer_ref out = w->dialed[0];
     online(w, out, "10.1.0.1:8110", 1);
-    in = knock(w, "10.1.0.1:40001");
+    struct peer_ref in = knock(w, "10.1.0.1:40001");
     online(w, in, "10.1.0.1:8110", 1);
     say(w, SCOPE_FULL, PEER_NOBODY, "hello", 1);
     assert_int_equal(w->n_posted, 1);
@@ -519,38 +486,39 @@ static void a_peer_connected_both_ways_gets_one_copy(void **state)
 static void the_others_are_chosen_at_random(void **state)
 {
     struct world *w = world_new();
-    struct peer_ref peers[12];
     size_t chosen[2][12] = {{0}};
-
     (void)state;
     w->config.broadcast = 1;
     world_open(w);
-    for (int i = 0; i < 12; i++)
+    struct peer_ref peers[12];
+    for (int i = 0; i < 12; i++) {
         peers[i] = incoming(w, i + 1);
-    for (int i = 0; i < 100; i++)
+    }
+    for (int i = 0; i < 100; i++) {
         for (int scope = 0; scope < 2; scope++) {
             say(w, scope ? SCOPE_RANDOM : SCOPE_BROADCAST, PEER_NOBODY, "hello", 0);
             assert_int_equal(w->n_posted, 1);
-            for (int k = 0; k < 12; k++)
+            for (int k = 0; k < 12; k++) {
                 chosen[scope][k] += peer_ref_equal(w->posted[0], peers[k]);
+            }
         }
-    for (int k = 0; k < 12; k++)
+    }
+    for (int k = 0; k < 12; k++) {
         assert_true(chosen[0][k] > 0 && chosen[1][k] > 0);
+    }
     world_free(w);
 }
 
 static void nothing_is_sent_to_a_connection_that_is_being_closed(void **state)
 {
     struct world *w = world_new();
-    struct peer_ref a, in, out;
-
     (void)state;
     special_flag(w, "10.2.0.1:8110");
     world_open(w);
-    a = incoming(w, 1);
-    out = w->dialed[0];
+    struct peer_ref a = incoming(w, 1);
+    struct peer_ref out = w->dialed[0];
     online(w, out, "10.2.0.1:8110", 2);
-    in = incoming(w, 2);
+    struct peer_ref in = incoming(w, 2);
     w->full = a;
     say(w, SCOPE_FULL, PEER_NOBODY, "hello", 1);
     assert_int_equal(w->n_posted, 1);
@@ -575,11 +543,9 @@ static void nothing_is_sent_to_a_connection_that_is_being_closed(void **state)
 static void a_connection_that_has_ended_is_heard_and_not_sent_to(void **state)
 {
     struct world *w = world_new();
-    struct peer_ref a;
-
     (void)state;
     world_open(w);
-    a = incoming(w, 1);
+    struct peer_ref a = incoming(w, 1);
     ended_as(w, a, END_CLOSED, NULL);
     say(w, SCOPE_FULL, PEER_NOBODY, "hello", 1);
     assert_int_equal(w->n_posted, 0);
@@ -594,15 +560,13 @@ static void a_connection_that_has_ended_is_heard_and_not_sent_to(void **state)
 static void a_relay_sends_nothing_back_by_the_other_connection(void **state)
 {
     struct world *w = world_new();
-    struct peer_ref in;
-
     (void)state;
     w->config.relay = true;
     w->config.terms.timings.echo = 0;
     special_flag(w, "10.1.0.1:8110");
     world_open(w);
     online(w, w->dialed[0], "10.1.0.1:8110", 1);
-    in = incoming(w, 1);
+    struct peer_ref in = incoming(w, 1);
     receive(w, in, "hello");
     assert_int_equal(w->n_delivered, 1);
     assert_int_equal(w->n_posted, 0);
@@ -613,15 +577,14 @@ static void what_others_earned_just_now_decides_who_is_shared(void **state)
 {
     struct world *w = world_new();
     struct message request = {.type = MSG_PEER, .kind = FACTOM_PEER_REQUEST};
-    struct peer_ref good;
-
     (void)state;
     world_open(w);
-    good = incoming(w, 1);
+    struct peer_ref good = incoming(w, 1);
     incoming(w, 2);
     request.peer = incoming(w, 3);
-    for (int i = 0; i < 30; i++)
+    for (int i = 0; i < 30; i++) {
         receive(w, good, "good");
+    }
     controller_handle(w->core, now(w), &request);
     assert_int_equal(w->answer_bytes, sizeof(struct known_peer));
     world_free(w);
@@ -632,12 +595,10 @@ static void what_others_earned_just_now_decides_who_is_shared(void **state)
 static void the_older_of_two_connections_stays(void **state)
 {
     struct world *w = world_new();
-    struct peer_ref first, second;
-
     (void)state;
     world_open(w);
-    first = incoming(w, 1);
-    second = knock(w, "10.1.0.1:40002");
+    struct peer_ref first = incoming(w, 1);
+    struct peer_ref second = knock(w, "10.1.0.1:40002");
     online(w, second, "10.1.0.1:8110", 1);
     assert_int_equal(w->n_closed, 1);
     assert_true(peer_ref_equal(w->closed[0], second));
@@ -650,15 +611,14 @@ static void the_older_of_two_connections_stays(void **state)
 static void a_full_node_refuses_with_alternatives(void **state)
 {
     struct world *w = world_new();
-
     (void)state;
     w->config.incoming = 3;
     world_open(w);
     for (int i = 1; i <= 3; i++) {
         struct peer_ref slot = incoming(w, i);
-
-        for (int k = 0; k < 30 && i < 3; k++) /* good enough to be shared: above 20 */
+        for (int k = 0; k < 30 && i < 3; k++) { /* good enough to be shared: above 20 */
             receive(w, slot, "good");
+        }
     }
     assert_true(knock(w, "10.9.0.1:50000").generation);
     assert_true(w->refused[3]);
@@ -669,15 +629,14 @@ static void a_full_node_refuses_with_alternatives(void **state)
 static void special_peers_are_not_named_as_alternatives(void **state)
 {
     struct world *w = world_new();
-    struct peer_ref slot;
-
     (void)state;
     special_flag(w, "10.1.0.1:8110");
     w->config.incoming = 0;
     world_open(w);
-    slot = incoming(w, 1);
-    for (int k = 0; k < 30; k++)
+    struct peer_ref slot = incoming(w, 1);
+    for (int k = 0; k < 30; k++) {
         receive(w, slot, "good");
+    }
     ended(w, slot, END_CLOSED);
     knock(w, "10.9.0.1:50000");
     assert_true(w->refused[1]);
@@ -688,7 +647,6 @@ static void special_peers_are_not_named_as_alternatives(void **state)
 static void a_full_node_has_room_for_special_peers(void **state)
 {
     struct world *w = world_new();
-
     (void)state;
     special_flag(w, "10.1.0.1:8110");
     w->config.incoming = 0;
@@ -707,13 +665,11 @@ static void a_full_node_has_room_for_special_peers(void **state)
 static void a_ban_ends_every_connection_of_the_ip(void **state)
 {
     struct world *w = world_new();
-    struct peer_ref a, sibling;
     struct command *c = command(COMMAND_BAN);
-
     (void)state;
     world_open(w);
-    a = incoming(w, 1);
-    sibling = knock(w, "10.1.0.1:41000");
+    struct peer_ref a = incoming(w, 1);
+    struct peer_ref sibling = knock(w, "10.1.0.1:41000");
     online(w, sibling, "10.1.0.1:8111", 99);
     c->peer = a;
     c->ms = 60 * 1000;
@@ -739,12 +695,12 @@ static void a_ban_ends_every_connection_of_the_ip(void **state)
 static void bad_handshakes_end_in_refusal(void **state)
 {
     struct world *w = world_new();
-
     (void)state;
     world_open(w);
-    for (int i = 0; i < 20; i++)
+    for (int i = 0; i < 20; i++) {
         ended(w, knock(w, "10.1.0.1:40000"), END_HANDSHAKE); /* -10 each */
-    assert_true(knock(w, "10.1.0.1:40000").generation);      /* -200 is not below -200 */
+    }
+    assert_true(knock(w, "10.1.0.1:40000").generation); /* -200 is not below -200 */
     ended(w, w->accepted[w->n_accepted - 1], END_NETWORK);
     assert_false(knock(w, "10.1.0.1:40000").generation);
     assert_true(knock(w, "10.1.0.2:40000").generation); /* its neighbour is somebody else */
@@ -755,11 +711,10 @@ static void bad_handshakes_end_in_refusal(void **state)
 static void a_full_node_refuses_so_many_at_once(void **state)
 {
     struct world *w = world_new();
-    char text[64];
-
     (void)state;
     w->config.incoming = 0;
     world_open(w);
+    char text[64];
     for (int i = 1; i <= 40; i++) {
         snprintf(text, sizeof text, "10.%d.0.1:40000", i);
         knock(w, text);
@@ -776,7 +731,6 @@ static void merits_are_counted_one_by_one(void **state)
 {
     struct world *w = world_new();
     struct message m = {.type = MSG_CREDIT, .credit.good = 100};
-
     (void)state;
     w->config.merits.good = 3;
     w->config.merits.bad = -20;
@@ -799,12 +753,10 @@ static void what_is_told_is_harmless(void **state)
     struct world *w = world_new();
     struct ending as = {.text = "caf\xe9 \x1b[2J"};
     struct peer_terms *t = calloc(1, sizeof *t);
-    struct peer_ref a;
-
     (void)state;
     assert_non_null(t);
     world_open(w);
-    a = knock(w, "10.1.0.1:40000");
+    struct peer_ref a = knock(w, "10.1.0.1:40000");
     *t = (struct peer_terms){.endpoint = endpoint_of("10.1.0.1:8110"), .hash = "n\xff\a", .version = 10};
     handle(w, (struct message){.type = MSG_ONLINE, .peer = a, .terms = t});
     assert_string_equal(w->last_hash, "n??");
@@ -819,7 +771,6 @@ static void losses_are_counted_by_their_cause(void **state)
 {
     struct world *w = world_new();
     struct message m = {.type = MSG_LOST, .lost = {.count = 3, .why = LOSS_UNSAYABLE}};
-
     (void)state;
     world_open(w);
     m.peer = incoming(w, 1);
@@ -839,7 +790,6 @@ static void losses_are_counted_by_their_cause(void **state)
 static void exclusive_in_accepts_special_peers_only(void **state)
 {
     struct world *w = world_new();
-
     (void)state;
     special_flag(w, "10.1.0.1:8110");
     w->config.exclusive = w->config.exclusive_in = true;
@@ -853,12 +803,10 @@ static void exclusive_in_accepts_special_peers_only(void **state)
 static void a_duplicate_is_not_listened_to(void **state)
 {
     struct world *w = world_new();
-    struct peer_ref second;
-
     (void)state;
     world_open(w);
     incoming(w, 1);
-    second = knock(w, "10.1.0.1:40002");
+    struct peer_ref second = knock(w, "10.1.0.1:40002");
     online(w, second, "10.1.0.1:8110", 1);
     receive(w, second, "hello");
     assert_int_equal(w->n_delivered, 0);
@@ -870,7 +818,6 @@ static void a_duplicate_is_not_listened_to(void **state)
 static void a_connection_that_could_not_be_started_takes_no_place(void **state)
 {
     struct world *w = world_new();
-
     (void)state;
     w->config.incoming = 1;
     world_open(w);
@@ -892,7 +839,6 @@ static void each_kind_of_end_has_its_price(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct world *w = world_new();
-
         w->config.merits.bad = -7;
         w->config.merits.lost = -3;
         w->config.merits.handshake_failed = -11;
@@ -907,7 +853,6 @@ static void each_kind_of_end_has_its_price(void **state)
 static void what_is_lost_because_a_peer_stalled_costs_it(void **state)
 {
     struct world *w = world_new();
-
     (void)state;
     w->config.merits.lost = -3;
     world_open(w);
@@ -922,11 +867,9 @@ static void what_is_lost_because_a_peer_stalled_costs_it(void **state)
 static void what_an_end_has_lost_is_told(void **state)
 {
     struct world *w = world_new();
-    struct peer_ref a;
-
     (void)state;
     world_open(w);
-    a = incoming(w, 1);
+    struct peer_ref a = incoming(w, 1);
     ended_as(w, a, END_CLOSED, NULL);
     comes_back(w, a, SCOPE_FULL, "for everyone");
     comes_back(w, a, SCOPE_PEER, "for one");
@@ -953,10 +896,9 @@ static void what_comes_back_goes_the_other_way(void **state)
 {
     for (int broken = 0; broken < 2; broken++) {
         struct world *w = world_new();
-        struct peer_ref ways[2];
-
         (void)state;
         world_open(w);
+        struct peer_ref ways[2];
         two_ways(w, &ways[0], &ways[1]);
         ended_as(w, ways[broken], END_CLOSED, NULL);
         comes_back(w, ways[broken], SCOPE_FULL, "again");
@@ -984,10 +926,10 @@ static void what_comes_back_goes_the_other_way(void **state)
 static void what_is_sent_to_an_ended_connection_goes_the_other_way(void **state)
 {
     struct world *w = world_new();
-    struct peer_ref out, in;
-
     (void)state;
     world_open(w);
+    struct peer_ref out;
+    struct peer_ref in;
     two_ways(w, &out, &in);
     ended(w, out, END_CLOSED);
     say(w, SCOPE_PEER, out, "to the peer", 1);
@@ -1007,7 +949,6 @@ static void merits_do_not_wrap_around(void **state)
 {
     struct world *w = world_new();
     struct message m = {.type = MSG_CREDIT, .credit.good = UINT32_MAX};
-
     (void)state;
     world_open(w);
     m.peer = incoming(w, 1);
@@ -1022,7 +963,6 @@ static void demerits_count_at_once(void **state)
 {
     struct world *w = world_new();
     struct message m = {.type = MSG_CREDIT, .credit.bad = 41};
-
     (void)state;
     world_open(w);
     m.peer = incoming(w, 1);
@@ -1034,21 +974,18 @@ static void demerits_count_at_once(void **state)
 static void commands_about_nobody_are_errors(void **state)
 {
     struct world *w = world_new();
-    struct peer_ref gone, pending;
-    struct command *c;
-
     (void)state;
     world_open(w);
-    gone = incoming(w, 1);
+    struct peer_ref gone = incoming(w, 1);
     ended(w, gone, END_CLOSED);
-    c = command(COMMAND_BAN);
+    struct command *c = command(COMMAND_BAN);
     c->peer = gone;
     handle(w, (struct message){.type = MSG_COMMAND, .command = c});
     assert_int_equal(w->last, KITH_FAILED);
     w->last = KITH_DONE;
     handle(w, (struct message){.type = MSG_LEAVE, .peer = gone});
     assert_int_equal(w->last, KITH_FAILED);
-    pending = knock(w, "10.1.0.1:40001");
+    struct peer_ref pending = knock(w, "10.1.0.1:40001");
     assert_true(pending.generation); /* and nobody was banned for it */
     w->last = KITH_DONE;
     handle(w, (struct message){.type = MSG_LEAVE, .peer = pending});
@@ -1062,22 +999,23 @@ static void commands_about_nobody_are_errors(void **state)
 static void cat_rounds_drop_ordinary_peers(void **state)
 {
     struct world *w = world_new();
-
     (void)state;
     special_flag(w, "10.1.0.1:8110,10.2.0.1:8110,10.3.0.1:8110");
     w->config.terms.timings.cat = 900 * 1000;
     w->config.terms.limits.cat_keep = 5;
     world_open(w);
-    for (int i = 1; i <= 12; i++)
+    for (int i = 1; i <= 12; i++) {
         incoming(w, i);
+    }
     pass(w, 899 * 1000);
     assert_int_equal(w->n_closed, 0);
     pass(w, 1000);
     assert_int_equal(w->n_closed, 9 - 5);
     for (size_t i = 0; i < w->n_closed; i++) {
         assert_int_equal(w->closed_why[i], END_CAT);
-        for (int k = 0; k < 3; k++) /* never a special one */
+        for (int k = 0; k < 3; k++) { /* never a special one */
             assert_false(peer_ref_equal(w->closed[i], w->accepted[k]));
+        }
     }
     world_free(w);
 }
@@ -1091,10 +1029,12 @@ static void nobody_is_dropped_where_no_rounds_are_asked_for(void **state)
     (void)state;
     w->config.incoming = PEERS;
     world_open(w);
-    for (int i = 1; i <= PEERS; i++)
+    for (int i = 1; i <= PEERS; i++) {
         incoming(w, i);
-    for (int i = 0; i < DAY_MS / STEP_MS; i++)
+    }
+    for (int i = 0; i < DAY_MS / STEP_MS; i++) {
         pass(w, STEP_MS);
+    }
     assert_int_equal(w->n_closed, 0);
     world_free(w);
 }
@@ -1102,7 +1042,6 @@ static void nobody_is_dropped_where_no_rounds_are_asked_for(void **state)
 static void who_is_not_heard_of_is_forgotten(void **state)
 {
     struct world *w = world_new();
-
     (void)state;
     w->config.terms.timings.forget = 3600 * 1000;
     w->config.outgoing = 0;
@@ -1119,13 +1058,11 @@ static void who_is_not_heard_of_is_forgotten(void **state)
 static void who_is_heard_from_is_not_forgotten(void **state)
 {
     struct world *w = world_new();
-    struct peer_ref a;
-
     (void)state;
     w->config.terms.timings.forget = 3600 * 1000;
     w->config.outgoing = 0;
     world_open(w);
-    a = incoming(w, 1);
+    struct peer_ref a = incoming(w, 1);
     for (int i = 0; i < 6; i++) {
         pass(w, 1800 * 1000);
         receive(w, a, "still here");
@@ -1138,14 +1075,14 @@ static void who_is_heard_from_is_not_forgotten(void **state)
 static void special_peers_are_not_forgotten(void **state)
 {
     struct world *w = world_new();
-
     (void)state;
     special_flag(w, "10.1.0.1:8110");
     w->config.terms.timings.forget = 3600 * 1000;
     w->config.exclusive = true;
     world_open(w);
-    for (int i = 1; i <= 2; i++)
+    for (int i = 1; i <= 2; i++) {
         ended(w, incoming(w, i), END_CLOSED);
+    }
     assert_int_equal(known(w), 2);
     pass(w, 3700 * 1000);
     assert_int_equal(known(w), 1);
@@ -1155,11 +1092,9 @@ static void special_peers_are_not_forgotten(void **state)
 static void drops_are_told_once_a_second(void **state)
 {
     struct world *w = world_new();
-    struct peer_ref a;
-
     (void)state;
     world_open(w);
-    a = incoming(w, 1);
+    struct peer_ref a = incoming(w, 1);
     pass(w, 2000);
     for (int i = 0; i < 20; i++) {
         controller_dropped(w->core, a, DROP_GONE, 1);
@@ -1174,7 +1109,6 @@ static void drops_are_told_once_a_second(void **state)
 static void saved(struct world *w, bool failed)
 {
     struct message m = {.type = MSG_SAVED, .failed = failed};
-
     controller_handle(w->core, now(w), &m);
 }
 
@@ -1182,16 +1116,15 @@ static void peers_are_saved_when_something_changed(void **state)
 {
     struct world *w = world_new();
     int64_t save = w->config.terms.timings.save;
-    struct peer_ref a;
-
     (void)state;
     w->config.outgoing = 0; /* a dial would be a change */
     world_open(w);
     pass(w, save);
     assert_int_equal(w->n_saved, 0);
-    a = incoming(w, 1);
-    for (int k = 0; k < 30; k++)
+    struct peer_ref a = incoming(w, 1);
+    for (int k = 0; k < 30; k++) {
         receive(w, a, "good");
+    }
     pass(w, save);
     assert_int_equal(w->n_saved, 1);
     assert_int_equal(w->saved_quality, 30); /* with what was earned a moment ago */
@@ -1216,11 +1149,9 @@ static void quitting_closes_saves_and_ends(void **state)
 {
     struct world *w = world_new();
     struct message saved = {.type = MSG_SAVED};
-    struct peer_ref a;
-
     (void)state;
     world_open(w);
-    a = incoming(w, 1);
+    struct peer_ref a = incoming(w, 1);
     handle(w, (struct message){.type = MSG_COMMAND, .command = command(COMMAND_QUIT)});
     assert_int_equal(w->n_closed, 1);
     assert_false(knock(w, "10.5.0.1:40000").generation);
@@ -1240,7 +1171,6 @@ static void quitting_closes_saves_and_ends(void **state)
 static void who_does_not_end_in_time_is_ended(void **state)
 {
     struct world *w = world_new();
-
     (void)state;
     world_open(w);
     incoming(w, 1);
@@ -1258,11 +1188,9 @@ static void who_does_not_end_in_time_is_ended(void **state)
 static void what_waits_at_the_end_is_counted(void **state)
 {
     struct world *w = relay_world();
-    struct peer_ref a, b;
-
     (void)state;
-    a = incoming(w, 1);
-    b = incoming(w, 2);
+    struct peer_ref a = incoming(w, 1);
+    struct peer_ref b = incoming(w, 2);
     w->from_full = true;
     receive(w, a, "waits for the application");
     w->n_posted = 0;
@@ -1341,6 +1269,5 @@ int main(void)
         cmocka_unit_test(who_does_not_end_in_time_is_ended),
         cmocka_unit_test(what_waits_at_the_end_is_counted),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

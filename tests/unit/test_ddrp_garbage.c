@@ -44,8 +44,9 @@ static void add_later(struct side *a, const struct protocol *p, struct buffer *s
 
 static void record(const struct protocol *p, struct buffer *stream)
 {
-    struct side a, b;
+    struct side a;
     side_start(&a, p, DIRECTION_OUTGOING, alice);
+    struct side b;
     side_start(&b, p, DIRECTION_INCOMING, bob);
     add_said(&a, &b, stream);
     carry(&b, &a, SIZE_MAX);

@@ -410,9 +410,9 @@ static void feed_hello(struct side *s, const char *secret, uint32_t version, con
 {
     struct forgery f = forgery(s->protocol, secret, DDRP_HELLO);
     uint8_t bytes[DDRP_SECRET_BYTES], nonce[DDRP_NONCE_BYTES] = {1, 2, 3};
-    struct ddrp_key key;
     struct buffer b = {0};
     hex_to(bytes, alice);
+    struct ddrp_key key;
     assert_true(ddrp_key_open(&key, bytes));
     struct ddrp_hello h = {.version = version,
                            .local_nonce = nonce,

@@ -379,7 +379,7 @@ static void test_delivers(void **state)
         start(both[i]);
         come_online(1);
         uint32_t n = 0;
-        for (const struct protocol_kind *k = both[i]->kinds; k->name != NULL; k++) {
+        for (const struct protocol_kind *k = both[i]->kinds; k->name; k++) {
             say(0, k->kind, parcel_new("x", n % 2));
             assert_int_equal(w.delivered, ++n);
             assert_int_equal(w.delivered_kind, k->kind);

@@ -13,17 +13,17 @@ static int set_up(void **state)
 static void expect_peer(const struct side *s, const char *secret, uint16_t port)
 {
     uint8_t bytes[DDRP_SECRET_BYTES];
-    struct peer_id id;
-    char hex[PEER_ID_TEXT_MAX];
-    struct endpoint at;
     hex_to(bytes, secret);
+    struct peer_id id;
     assert_true(ddrp_identity(bytes, &id));
     assert_true(peer_id_equal(&s->peer.id, &id));
+    char hex[PEER_ID_TEXT_MAX];
     assert_string_equal(s->peer.hash, peer_id_format(&id, hex, sizeof hex));
     hex[16] = '\0';
     assert_true(s->peer.node_id == strtoull(hex, NULL, 16));
     assert_int_equal(s->peer.version, 1);
     assert_false(s->peer.asked);
+    struct endpoint at;
     assert_true(endpoint_parse(&at, "10.0.0.7:1"));
     at.port = port;
     assert_true(endpoint_equal(&s->peer.endpoint, &at));
@@ -34,8 +34,9 @@ static void test_meeting(void **state)
     (void)state;
     static const size_t steps[] = {1, 7, 100, SIZE_MAX};
     for (size_t i = 0; i < 8; i++) {
-        struct side a, b;
+        struct side a;
         side_start(&a, both[i % 2], DIRECTION_OUTGOING, alice);
+        struct side b;
         side_start(&b, both[i % 2], DIRECTION_INCOMING, bob);
         converse(&a, &b, steps[i / 2]);
         assert_int_equal(a.ready, 1);
@@ -53,11 +54,12 @@ static void test_claimed_port(void **state)
     (void)state;
     static const uint16_t ports[] = {0, 1234};
     for (size_t i = 0; i < 4; i++) {
-        struct side a, b;
+        struct side a;
         side_prepare(&a, both[i % 2], alice);
         a.node.listen_port = ports[i / 2];
         struct session_terms terms = test_terms(&a, DIRECTION_OUTGOING);
         side_open(&a, &terms);
+        struct side b;
         side_start(&b, both[i % 2], DIRECTION_INCOMING, bob);
         converse(&a, &b, SIZE_MAX);
         expect_peer(&b, alice, both[i % 2] == &fnd_protocol ? 9097 : ports[i / 2]);
@@ -99,11 +101,11 @@ static void expect_hello(struct side *s, const uint8_t *remote_nonce, uint16_t p
 {
     const struct ddrp_revision *r = revision_of(s->protocol);
     struct ddrp_envelope e;
-    struct ddrp_hello h;
     struct buffer again = {0};
     struct bytes out = {.data = s->out.data, .size = s->out.used};
     assert_int_equal(ddrp_envelope_read(r, out, DDRP_MESSAGE_MAX, &e), FRAMING_WHOLE);
     assert_int_equal(e.size, out.size);
+    struct ddrp_hello h;
     assert_true(ddrp_hello_read(r, e.message, &h));
     assert_memory_equal(h.local_nonce, s->nonce, DDRP_NONCE_BYTES);
     assert_memory_equal(h.remote_nonce, remote_nonce, DDRP_NONCE_BYTES);
@@ -120,12 +122,13 @@ static void test_hellos(void **state)
     (void)state;
     static const uint8_t zero[DDRP_NONCE_BYTES];
     for (size_t i = 0; i < 2; i++) {
-        struct side a, b;
+        struct side a;
         side_prepare(&a, both[i], alice);
         a.node.listen_port = 1234;
         struct session_terms terms = test_terms(&a, DIRECTION_OUTGOING);
         side_open(&a, &terms);
         expect_hello(&a, zero, 1234, "kith/" KITH_VERSION);
+        struct side b;
         side_start(&b, both[i], DIRECTION_INCOMING, bob);
         assert_int_equal(buffer_left(&b.out), 0);
         carry(&a, &b, SIZE_MAX);
@@ -139,8 +142,9 @@ static void test_revisions_do_not_meet(void **state)
 {
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        struct side a, b;
+        struct side a;
         side_start(&a, both[i], DIRECTION_OUTGOING, alice);
+        struct side b;
         side_start(&b, both[1 - i], DIRECTION_INCOMING, bob);
         converse(&a, &b, SIZE_MAX);
         expect_ended(&b, END_HANDSHAKE);
@@ -151,12 +155,13 @@ static void test_revisions_do_not_meet(void **state)
 
 static void expect_as(const struct protocol *p, const char *expected, bool is_there)
 {
-    struct side a, b;
+    struct side a;
     side_prepare(&a, p, alice);
     struct node_terms other = test_node(p, expected);
     struct session_terms terms = test_terms(&a, DIRECTION_OUTGOING);
     terms.expected = other.id;
     side_open(&a, &terms);
+    struct side b;
     side_start(&b, p, DIRECTION_INCOMING, bob);
     converse(&a, &b, SIZE_MAX);
     if (is_there) {
@@ -183,8 +188,9 @@ static void test_ourselves(void **state)
 {
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        struct side a, b;
+        struct side a;
         side_start(&a, both[i], DIRECTION_OUTGOING, alice);
+        struct side b;
         side_start(&b, both[i], DIRECTION_INCOMING, alice);
         converse(&a, &b, SIZE_MAX);
         expect_ended(&a, END_LOOPBACK);
@@ -199,8 +205,9 @@ static void test_refusal(void **state)
 {
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        struct side a, b;
+        struct side a;
         side_start(&a, both[i], DIRECTION_OUTGOING, alice);
+        struct side b;
         side_prepare(&b, both[i], bob);
         struct session_terms terms = test_terms(&b, DIRECTION_INCOMING);
         terms.refuse = true;
@@ -242,11 +249,12 @@ static void test_consent(void **state)
 {
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        struct side a, b;
+        struct side a;
         side_prepare(&a, both[i], alice);
         a.hesitates = true;
         struct session_terms terms = test_terms(&a, DIRECTION_OUTGOING);
         side_open(&a, &terms);
+        struct side b;
         side_start(&b, both[i], DIRECTION_INCOMING, bob);
         converse(&a, &b, SIZE_MAX);
         assert_int_equal(a.met, 1);
@@ -303,7 +311,7 @@ static void test_kinds(void **state)
     for (size_t i = 0; i < 2; i++) {
         struct side a, b;
         side_pair(&a, &b, both[i]);
-        for (const struct protocol_kind *k = both[i]->kinds; k->name != NULL; k++) {
+        for (const struct protocol_kind *k = both[i]->kinds; k->name; k++) {
             expect_carried(&a, &b, k->kind, 100);
             expect_carried(&b, &a, k->kind, 100);
         }
@@ -351,10 +359,11 @@ static void test_unsayable(void **state)
 {
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        struct side a, b;
+        struct side a;
         side_start(&a, both[i], DIRECTION_INCOMING, alice);
         expect_unsayable(&a, DDRP_UPDATE, 1); /* not yet */
         side_close(&a);
+        struct side b;
         side_pair(&a, &b, both[i]);
         expect_unsayable(&a, DDRP_UPDATE, DDRP_MESSAGE_MAX + 1);
         expect_unsayable(&a, DDRP_PEER_REQ, 1);
@@ -385,11 +394,12 @@ static void test_shares(void **state)
 {
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        struct side a, b;
         struct known_peers share;
         struct parcel *p = known_peers_new(2, &share);
         add_peer(&share, 0, "1.2.3.4:9097");
         add_peer(&share, 1, "5.6.7.8:9097");
+        struct side a;
+        struct side b;
         side_pair(&a, &b, both[i]);
         assert_int_equal(side_say(&a, DDRP_PEER_REQ, NULL), 0);
         assert_int_equal(side_say(&b, DDRP_PEER_RES, p), 0);
@@ -507,9 +517,10 @@ static void test_silence_and_ignored(void **state)
 {
     (void)state;
     for (int forged = 0; forged < 2; forged++) {
-        struct side a, b;
         struct forgery f = forgery(&ddrp_protocol, forged ? carol : alice, DDRP_PING);
         f.type = 0x77;
+        struct side a;
+        struct side b;
         side_pair(&a, &b, &ddrp_protocol);
         side_wait(&b, 20000);
         f.timestamp += 20;
@@ -547,8 +558,9 @@ static void test_handshake_timeouts(void **state)
 {
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        struct side a, b;
+        struct side a;
         side_start(&a, both[i], DIRECTION_OUTGOING, alice);
+        struct side b;
         side_start(&b, both[i], DIRECTION_INCOMING, bob);
         expect_timeout(&b, 5000);
         side_close(&b);

@@ -86,14 +86,14 @@ static void test_keys(void **state)
     json_t *k;
     json_array_foreach(json_object_get(root, "keys"), i, k)
     {
-        uint8_t secret[DDRP_SECRET_BYTES];
-        struct ddrp_key key;
-        struct peer_id id;
         assert_string_equal(text(k, "private"), secret_of(text(k, "name")));
+        uint8_t secret[DDRP_SECRET_BYTES];
         hex_to(secret, text(k, "private"));
+        struct ddrp_key key;
         assert_true(ddrp_key_open(&key, secret));
         expect_hex(k, "public", key.public_key, sizeof key.public_key);
         ddrp_key_close(&key);
+        struct peer_id id;
         assert_true(ddrp_protocol.identity(secret, &id));
         assert_int_equal(id.size, ddrp_protocol.id_size);
         expect_hex(k, "peer_id", id.bytes, id.size);
@@ -141,9 +141,10 @@ static bool is_odd(const json_t *stream)
 static void expect_signature(const json_t *stream, const struct ddrp_envelope *e)
 {
     const struct ddrp_revision *r = revision_of(protocol_of(stream));
-    uint8_t digest[DDRP_DIGEST_BYTES], signature[DDRP_SIGNATURE_BYTES];
+    uint8_t digest[DDRP_DIGEST_BYTES];
     ddrp_digest(r, e->head, e->message, digest);
     expect_hex(stream, "signature_hash", digest, sizeof digest);
+    uint8_t signature[DDRP_SIGNATURE_BYTES];
     if (!is(stream, "what", "bad_signature")) {
         sign_as(r, secret_of(text(stream, "signer")), e->head, e->message, signature);
         assert_memory_equal(signature, e->signature, sizeof signature);
@@ -258,9 +259,9 @@ static void expect_share(const struct protocol *p, const json_t *stream, struct 
 {
     const struct ddrp_revision *r = revision_of(p);
     struct node_terms node = test_node(p, bob);
-    struct ddrp_entries entries;
     struct buffer again = {0};
     node.any_port = true;
+    struct ddrp_entries entries;
     assert_true(ddrp_share_read(r, message, &entries));
     struct parcel *parcel = ddrp_share_parcel(r, &node, &entries);
     struct known_peers share = known_peers_of(parcel);
@@ -344,8 +345,8 @@ static void expect_written(struct side *s, const char *what)
 static void expect_told(const json_t *stream, const struct side *s)
 {
     struct known_peers share = known_peers_of(s->parcel);
-    struct side teller;
     expect_peers(stream, &share);
+    struct side teller;
     meet(&teller, s->protocol, text(stream, "signer"));
     assert_int_equal(side_say(&teller, DDRP_PEER_RES, s->parcel), 0);
     expect_written(&teller, text(stream, "what"));
@@ -375,10 +376,10 @@ static void test_streams(void **state)
     json_t *stream;
     json_array_foreach(json_object_get(root, "streams"), i, stream)
     {
-        struct side s;
         if (strncmp(text(stream, "what"), "hello", 5) == 0) {
             continue; /* each session below starts with them */
         }
+        struct side s;
         meet(&s, protocol_of(stream), is(stream, "signer", "alice") ? "bob" : "alice");
         assert_string_equal(s.peer.hash, text(key_of(text(stream, "signer")), "peer_id"));
         s.wall_ms = (int64_t)number(stream, "verify_at") * 1000;
@@ -396,9 +397,9 @@ static void say_shared(struct side *s, const char *what)
 {
     struct buffer b = hex_of(stream_of(s->protocol, what), "hex");
     struct ddrp_envelope e;
-    struct ddrp_entries entries;
     const struct ddrp_revision *r = revision_of(s->protocol);
     assert_int_equal(ddrp_envelope_read(r, bytes_of(&b), DDRP_MESSAGE_MAX, &e), FRAMING_WHOLE);
+    struct ddrp_entries entries;
     assert_true(ddrp_share_read(r, e.message, &entries));
     struct parcel *p = ddrp_share_parcel(r, &s->node, &entries);
     assert_int_equal(side_say(s, DDRP_PEER_RES, p), 0);

@@ -137,11 +137,11 @@ static const char *const nothing[] = {"bind", "bootstrap", "peers"};
 
 static bool is_nothing(const struct setting *op, const struct options *o)
 {
-    struct address_list list;
     if (op->type == SETTING_IP) {
         return !o->config.has_bind;
     }
     assert_int_equal(op->type, SETTING_ADDRESSES);
+    struct address_list list;
     memcpy(&list, (const char *)o + op->place, sizeof list);
     return list.n == 0;
 }
@@ -233,7 +233,7 @@ static void no_option_is_left_out(void **state)
 {
     (void)state;
     size_t n = 0;
-    while (option_at(n) != NULL) {
+    while (option_at(n)) {
         n++;
     }
     assert_int_equal(n, sizeof numbers / sizeof numbers[0] + sizeof texts / sizeof texts[0] +

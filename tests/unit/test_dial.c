@@ -40,17 +40,16 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    while (n_sockets > 0)
+    while (n_sockets > 0) {
         close(sockets[--n_sockets]);
+    }
     return 0;
 }
 
 static int socket_at(const struct endpoint *e, struct sockaddr_storage *address, socklen_t *length)
 {
-    int fd;
-
     *length = endpoint_to_sockaddr(e, address);
-    fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
     sockets[n_sockets++] = fd;
     return fd;
@@ -60,19 +59,19 @@ static int socket_at(const struct endpoint *e, struct sockaddr_storage *address,
 static bool add_alive(const char *ip)
 {
     struct endpoint *e = &targets[config.n_targets];
-    struct sockaddr_storage address;
-    socklen_t length;
-    int fd;
-
     e->port = 1;
     assert_true(ip_parse(&e->ip, ip));
-    fd = socket_at(e, &address, &length);
-    if (address.ss_family == AF_INET)
+    struct sockaddr_storage address;
+    socklen_t length;
+    int fd = socket_at(e, &address, &length);
+    if (address.ss_family == AF_INET) {
         ((struct sockaddr_in *)&address)->sin_port = 0;
-    else
+    } else {
         ((struct sockaddr_in6 *)&address)->sin6_port = 0;
-    if (bind(fd, (struct sockaddr *)&address, length) < 0)
+    }
+    if (bind(fd, (struct sockaddr *)&address, length) < 0) {
         return false;
+    }
     assert_int_equal(listen(fd, 0), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
     assert_true(endpoint_from_sockaddr(e, (struct sockaddr *)&address));
@@ -83,13 +82,11 @@ static bool add_alive(const char *ip)
 /* A target that swallows every attempt: its queue of connections is full. */
 static void add_dead(const char *ip)
 {
+    assert_true(add_alive(ip));
     struct sockaddr_storage address;
     socklen_t length;
-
-    assert_true(add_alive(ip));
     for (int i = 0; i < 2; i++) {
         int fd = socket_at(&targets[config.n_targets - 1], &address, &length);
-
         assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
         connect(fd, (struct sockaddr *)&address, length);
     }
@@ -107,10 +104,10 @@ static int count_descriptors(void)
 {
     DIR *folder = opendir("/proc/self/fd");
     int n = 0;
-
     assert_non_null(folder);
-    while (readdir(folder))
+    while (readdir(folder)) {
         n++;
+    }
     closedir(folder);
     return n;
 }
@@ -119,12 +116,11 @@ static int count_descriptors(void)
 static int64_t dial(int *fd)
 {
     int64_t began = clock_ms(), now = began;
-    struct pollfd fds[TARGETS_MAX];
     struct dial d;
     size_t n = 0;
-    enum dial_state state;
-
     dial_start(&d, &config, now);
+    struct pollfd fds[TARGETS_MAX];
+    enum dial_state state;
     while ((state = dial_step(&d, fds, n, clock_ms(), &result)) == DIAL_RUNS) {
         n = dial_poll(&d, fds);
         now = clock_ms();
@@ -133,8 +129,9 @@ static int64_t dial(int *fd)
     dial_stop(&d);
     *fd = result.fd;
     assert_int_equal(*fd >= 0, state == DIAL_CONNECTED);
-    if (*fd >= 0)
+    if (*fd >= 0) {
         sockets[n_sockets++] = *fd;
+    }
     return clock_ms() - began;
 }
 
@@ -142,7 +139,6 @@ static void assert_reached(size_t target, int64_t most_ms)
 {
     int fd, before = count_descriptors();
     int64_t took = dial(&fd);
-
     assert_true(fd >= 0);
     assert_true(endpoint_equal(&result.remote, &targets[target]));
     assert_true(took < most_ms);
@@ -160,10 +156,9 @@ static void a_dead_address_is_not_waited_for(void **state)
 /* Also if the timeout is short. */
 static void the_last_of_many_addresses_is_reached(void **state)
 {
-    char ip[32];
-
     (void)state;
     config.timeout_ms = 1000;
+    char ip[32];
     for (int i = 1; i < TARGETS_MAX; i++) {
         snprintf(ip, sizeof ip, "127.1.1.%d", i);
         add_dead(ip);
@@ -175,8 +170,9 @@ static void the_last_of_many_addresses_is_reached(void **state)
 static void a_refusal_is_not_waited_for(void **state)
 {
     (void)state;
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 4; i++) {
         add_refusing("127.1.2.1");
+    }
     assert_true(add_alive("127.1.2.2"));
     assert_reached(4, 200);
 }
@@ -185,23 +181,24 @@ static void a_refusal_is_not_waited_for(void **state)
 static void the_families_take_turns(void **state)
 {
     (void)state;
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 5; i++) {
         add_dead("127.1.3.1");
-    if (!add_alive("::1"))
+    }
+    if (!add_alive("::1")) {
         skip();
+    }
     assert_reached(5, SOON_MS);
 }
 
 static void the_timeout_bounds_them_all(void **state)
 {
-    int fd;
-    int64_t took;
-
     (void)state;
     config.timeout_ms = 300;
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         add_dead("127.1.4.1");
-    took = dial(&fd);
+    }
+    int fd;
+    int64_t took = dial(&fd);
     assert_int_equal(fd, -1);
     assert_int_equal(result.why, END_DIAL_FAILED);
     assert_string_equal(result.text, "timed out");
@@ -211,12 +208,10 @@ static void the_timeout_bounds_them_all(void **state)
 /* Whoever gives it up has nothing left of it. */
 static void who_stops_early_keeps_no_socket(void **state)
 {
-    struct dial d;
-    int before;
-
     (void)state;
     add_dead("127.1.5.1");
-    before = count_descriptors();
+    int before = count_descriptors();
+    struct dial d;
     dial_start(&d, &config, clock_ms());
     assert_int_equal(dial_step(&d, NULL, 0, clock_ms(), &result), DIAL_RUNS);
     assert_int_equal(count_descriptors(), before + 1);
@@ -227,7 +222,6 @@ static void who_stops_early_keeps_no_socket(void **state)
 static void assert_fails(enum end_reason why)
 {
     int fd;
-
     dial(&fd);
     assert_int_equal(fd, -1);
     assert_int_equal(result.why, why);
@@ -242,9 +236,8 @@ static void a_refusal_is_the_peers(void **state)
 
 static void bound_to_the_other_family_is_our_own_failure(void **state)
 {
-    struct ip bind;
-
     (void)state;
+    struct ip bind;
     assert_true(ip_parse(&bind, "::1"));
     config.bind = &bind;
     add_refusing("127.1.7.1");
@@ -254,7 +247,6 @@ static void bound_to_the_other_family_is_our_own_failure(void **state)
 static void what_no_socket_takes_is_our_own_failure(void **state)
 {
     struct endpoint e = {.port = 80};
-
     (void)state;
     assert_true(ip_parse(&e.ip, "fe80::1")); /* of no interface: an argument that is none */
     targets[config.n_targets++] = e;
@@ -267,8 +259,9 @@ static void no_network_is_our_own_failure(void **state)
     static const char *const unreachable[] = {"127.1.8.1", "192.0.2.1", "2001:db8::1"};
 
     (void)state;
-    if (unshare(CLONE_NEWNET) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
+    if (unshare(CLONE_NEWNET) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0) {
         skip();
+    }
     for (int i = 0; i < 3; i++) {
         targets[i].port = 80;
         assert_true(ip_parse(&targets[i].ip, unreachable[i]));
@@ -293,6 +286,5 @@ int main(void)
         TEST(what_no_socket_takes_is_our_own_failure),
         TEST(no_network_is_our_own_failure),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,12 +12,11 @@
 static void special_peers_are_dialed_for_ever(void **state)
 {
     struct world *w = world_new();
-    size_t dials;
-
     (void)state;
     special_flag(w, "10.1.0.1:8110");
     w->config.exclusive = true;
     world_open(w);
+    size_t dials;
     for (dials = 1; dials <= 100; dials++) {
         assert_int_equal(w->n_dialed, dials);
         assert_string_equal(w->dialed_to[dials - 1], "10.1.0.1:8110");
@@ -39,9 +38,8 @@ static void an_id_of_either_list_is_insisted_on(void **state)
     (void)state;
     for (int i = 0; i < 2; i++) {
         struct world *w = world_new();
-        char bad[300];
-
         special_flag(w, lists[i][0]);
+        char bad[300];
         assert_int_equal(address_list_parse(&w->config.special_file, lists[i][1], bad, sizeof bad), 0);
         world_open(w);
         assert_int_equal(w->n_dialed, 1);
@@ -54,17 +52,15 @@ static void an_id_of_either_list_is_insisted_on(void **state)
 static void special_lists_are_kept_apart(void **state)
 {
     struct world *w = world_new();
-    struct command *c;
-    char bad[300];
-
     (void)state;
     special_flag(w, "10.1.0.1:8110");
+    char bad[300];
     assert_int_equal(address_list_parse(&w->config.special_file, "10.2.0.1:8110", bad, sizeof bad), 0);
     world_open(w);
     assert_int_equal(w->n_dialed, 2);
     online(w, w->dialed[0], w->dialed_to[0], 1);
     online(w, w->dialed[1], w->dialed_to[1], 2);
-    c = command(COMMAND_RELOAD);
+    struct command *c = command(COMMAND_RELOAD);
     assert_int_equal(address_list_parse(&c->peers, "10.3.0.1:8110", bad, sizeof bad), 0);
     handle(w, (struct message){.type = MSG_COMMAND, .command = c});
     pass(w, 1);
@@ -75,11 +71,13 @@ static void special_lists_are_kept_apart(void **state)
     ended(w, w->dialed[1], END_CLOSED);
     pass(w, 20000);
     pass(w, 20000);
-    for (size_t i = 3; i < w->n_dialed; i++) /* 10.1 is still special; 10.2 is an ordinary peer now */
-        if (strcmp(w->dialed_to[i], "10.1.0.1:8110") == 0)
+    for (size_t i = 3; i < w->n_dialed; i++) { /* 10.1 is still special; 10.2 is an ordinary peer now */
+        if (strcmp(w->dialed_to[i], "10.1.0.1:8110") == 0) {
             break;
-        else
+        } else {
             assert_true(i + 1 < w->n_dialed);
+        }
+    }
     world_free(w);
 }
 
@@ -87,14 +85,13 @@ static void a_dialed_peer_that_becomes_special_is_not_dialed_again(void **state)
 {
     struct world *w = world_new();
     struct command *c = command(COMMAND_SPECIAL);
-    char bad[300];
-
     (void)state;
     world_open(w);
     seed(w, "10.1.0.1:8110");
     pass(w, 1000);
     assert_int_equal(w->n_dialed, 1);
     online(w, w->dialed[0], "10.1.0.1:8110", 1);
+    char bad[300];
     assert_int_equal(address_list_parse(&c->peers, "10.1.0.1:8110", bad, sizeof bad), 0);
     handle(w, (struct message){.type = MSG_COMMAND, .command = c});
     pass(w, 60 * 1000);
@@ -108,13 +105,13 @@ static void a_dialed_peer_that_becomes_special_is_not_dialed_again(void **state)
 static void a_special_peer_that_is_ourselves_is_dialed_once(void **state)
 {
     struct world *w = world_new();
-
     (void)state;
     special_flag(w, "10.1.0.1:8110");
     world_open(w);
     ended(w, w->dialed[0], END_LOOPBACK);
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 5; i++) {
         pass(w, 20 * 1000);
+    }
     assert_int_equal(w->n_dialed, 1);
     world_free(w);
 }
@@ -122,7 +119,6 @@ static void a_special_peer_that_is_ourselves_is_dialed_once(void **state)
 static void special_peers_come_on_top_of_the_dialed(void **state)
 {
     struct world *w = world_new();
-
     (void)state;
     special_flag(w, "10.1.0.1:8110");
     w->config.outgoing = 1;
@@ -140,7 +136,6 @@ static void special_peers_come_on_top_of_the_dialed(void **state)
 static void a_special_peer_is_not_dialed_as_an_ordinary_one(void **state)
 {
     struct world *w = world_new();
-
     (void)state;
     special_flag(w, "10.1.0.1:8110");
     w->config.terms.timings.redial_special = 3600 * 1000;
@@ -157,7 +152,6 @@ static void a_host_name_is_special_where_it_leads(void **state)
 {
     struct world *w = world_new();
     struct ending e = {.remote = endpoint_of("10.1.0.1:8110")};
-
     (void)state;
     special_flag(w, "peer.example:8110");
     w->config.incoming = 0;
@@ -189,15 +183,15 @@ static void a_host_name_is_special_where_it_leads(void **state)
 static void oneself_is_dialed_once(void **state)
 {
     struct world *w = world_new();
-
     (void)state;
     world_open(w);
     seed(w, "10.1.0.1:8110");
     pass(w, 1000);
     assert_int_equal(w->n_dialed, 1);
     ended(w, w->dialed[0], END_LOOPBACK);
-    for (int i = 0; i < 50; i++)
+    for (int i = 0; i < 50; i++) {
         pass(w, 60 * 1000);
+    }
     assert_int_equal(w->n_dialed, 1);
     world_free(w);
 }
@@ -205,7 +199,6 @@ static void oneself_is_dialed_once(void **state)
 static void an_ordinary_peer_is_given_up_after_five_failures(void **state)
 {
     struct world *w = world_new();
-
     (void)state;
     world_open(w);
     seed(w, "10.1.0.1:8110");
@@ -217,11 +210,13 @@ static void an_ordinary_peer_is_given_up_after_five_failures(void **state)
         assert_int_equal(w->n_dialed, dials);
         pass(w, 25 * 1000);
     }
-    for (int i = 0; i < 9; i++)
+    for (int i = 0; i < 9; i++) {
         pass(w, 1000);
+    }
     assert_int_equal(w->n_dialed, 5);
-    for (int i = 0; i < 10; i++) /* but a node that is all alone tries everybody again, now and then */
+    for (int i = 0; i < 10; i++) { /* but a node that is all alone tries everybody again, now and then */
         pass(w, 60 * 1000);
+    }
     assert_int_equal(w->n_dialed, 6);
     world_free(w);
 }
@@ -233,7 +228,6 @@ static const struct peer_id somebody = {.size = 1, .bytes = {0xab}};
 static struct world *retry_world(void)
 {
     struct world *w = world_new();
-
     w->config.terms.timings.redial = 1000;
     w->config.terms.timings.retry = 600 * 1000;
     world_open(w);
@@ -244,7 +238,6 @@ static struct world *retry_world(void)
 static void meet(struct world *w, const char *where)
 {
     struct peer_ref peer = knock(w, "10.1.0.1:40000");
-
     online(w, peer, where, 1);
     ended(w, peer, END_CLOSED);
 }
@@ -254,7 +247,6 @@ static void hearsay_that_was_wrong_is_no_failure(void **state)
 {
     struct world *w = retry_world();
     struct peer_ref liar = knock(w, "10.1.0.1:40000");
-
     (void)state;
     online_as(w, liar, "10.1.0.1:8110", 1, somebody);
     ended(w, liar, END_CLOSED);
@@ -271,7 +263,6 @@ static void hearsay_that_was_wrong_is_no_failure(void **state)
 static void somebody_else_where_a_peer_had_proved_to_be_is_a_failure(void **state)
 {
     struct world *w = retry_world();
-
     (void)state;
     meet(w, "10.1.0.1:8110");
     pass(w, 1000);
@@ -294,7 +285,6 @@ static void what_is_not_its_fault_is_no_failure(void **state)
     static const enum end_reason reasons[] = {END_SHUTDOWN, END_DISCONNECT, END_BANNED, END_RESOURCES,
                                               END_DUPLICATE};
     struct world *w = retry_world();
-
     (void)state;
     meet(w, "10.1.0.1:8110");
     pass(w, 1000);
@@ -314,7 +304,6 @@ static void what_is_not_its_fault_is_no_failure(void **state)
 static void a_seed_that_failed_is_dialed_again_soon(void **state)
 {
     struct world *w = retry_world();
-
     (void)state;
     seed(w, "10.1.0.1:8110");
     pass(w, 1000);
@@ -329,7 +318,6 @@ static void a_special_peer_is_kept_whatever_it_has_earned(void **state)
 {
     struct world *w = world_new();
     struct message m = {.type = MSG_CREDIT, .credit.bad = 1000};
-
     (void)state;
     special_flag(w, "10.1.0.1:8110");
     world_open(w);
@@ -354,13 +342,11 @@ static void a_special_peer_is_kept_whatever_it_has_earned(void **state)
 static void no_more_dials_at_once_than_are_allowed(void **state)
 {
     struct world *w = world_new();
-
     (void)state;
     w->config.terms.limits.dials = 2;
     world_open(w);
     for (int i = 1; i <= 6; i++) {
         char text[64];
-
         snprintf(text, sizeof text, "10.%d.0.1:8110", i);
         seed(w, text);
         pass(w, 1000);
@@ -375,7 +361,6 @@ static void no_more_dials_at_once_than_are_allowed(void **state)
 static void an_ip_is_dialed_at_one_port_in_a_while(void **state)
 {
     struct world *w = internet_world();
-
     (void)state;
     w->config.terms.limits.dials = 1;
     world_open(w);
@@ -398,7 +383,6 @@ static void an_ip_is_dialed_at_one_port_in_a_while(void **state)
 static void at_home_every_port_of_an_ip_is_dialed(void **state)
 {
     struct world *w = world_new();
-
     (void)state;
     world_open(w);
     seed_ports(w, "10.1.0.1:8000", 3);
@@ -410,13 +394,13 @@ static void at_home_every_port_of_an_ip_is_dialed(void **state)
 static void who_is_connected_already_is_dialed_last(void **state)
 {
     struct world *w = world_new();
-
     (void)state;
     w->config.terms.limits.dials = 1;
     world_open(w);
     w->config.outgoing = 1; /* from here on, so that nobody was dialed before */
-    for (int i = 1; i <= 10; i++)
+    for (int i = 1; i <= 10; i++) {
         incoming(w, i);
+    }
     seed(w, "10.99.0.1:8110");
     pass(w, 1000);
     assert_int_equal(w->n_dialed, 1);
@@ -431,13 +415,11 @@ static void who_is_connected_already_is_dialed_last(void **state)
 static void dials_are_spread_over_groups_in_use(void **state)
 {
     struct world *w = internet_world();
-
     (void)state;
     w->config.terms.limits.dials = 1;
     world_open(w);
     for (int i = 0; i < 40; i++) {
         char text[64];
-
         snprintf(text, sizeof text, "11.%d.%d.1:8110", i < 38 ? 1 : i, i + 1);
         seed(w, text);
     }
@@ -445,8 +427,9 @@ static void dials_are_spread_over_groups_in_use(void **state)
         pass(w, 1000);
         assert_int_equal(w->n_dialed, i + 1);
         online(w, w->dialed[i], w->dialed_to[i], i + 1);
-        for (size_t j = 0; j < i; j++)
+        for (size_t j = 0; j < i; j++) {
             assert_memory_not_equal(w->dialed_to[i], w->dialed_to[j], strlen("11.38."));
+        }
     }
     world_free(w);
 }
@@ -455,7 +438,6 @@ static void what_is_not_routable_is_not_dialed(void **state)
 {
     struct world *w = internet_world();
     struct ending e = {.n_alternatives = 2};
-
     (void)state;
     world_open(w);
     seed(w, "10.1.0.1:8110");
@@ -478,7 +460,6 @@ static void what_is_not_routable_is_not_dialed(void **state)
 static void an_ip_has_so_many_connections_and_no_more(void **state)
 {
     struct world *w = world_new();
-
     (void)state;
     w->config.terms.limits.per_ip = 2;
     world_open(w);
@@ -493,7 +474,6 @@ static void an_ip_has_so_many_connections_and_no_more(void **state)
 static void a_burst_of_endings_is_one_look(void **state)
 {
     struct world *w = world_new();
-
     (void)state;
     world_open(w);
     seed(w, "10.1.0.1:8110");
@@ -512,18 +492,17 @@ static void a_burst_of_endings_is_one_look(void **state)
 static void an_address_is_dialed_again_when_its_time_has_come(void **state)
 {
     struct world *w = world_new();
-    int64_t due;
-
     (void)state;
     world_open(w);
     pass(w, 500);
     seed(w, "10.1.0.1:8110");
     pass(w, 0);
     assert_int_equal(w->n_dialed, 1);
-    due = w->now_ms + w->config.terms.timings.redial;
+    int64_t due = w->now_ms + w->config.terms.timings.redial;
     ended(w, w->dialed[0], END_DIAL_FAILED);
-    while (w->n_dialed == 1 && controller_deadline(w->core) <= due + w->config.terms.timings.redial / 8)
+    while (w->n_dialed == 1 && controller_deadline(w->core) <= due + w->config.terms.timings.redial / 8) {
         pass(w, controller_deadline(w->core) - w->now_ms);
+    }
     assert_int_equal(w->n_dialed, 2);
     assert_in_range(w->now_ms, due, due + w->config.terms.timings.redial / 8);
     world_free(w);
@@ -532,7 +511,6 @@ static void an_address_is_dialed_again_when_its_time_has_come(void **state)
 static void an_end_after_the_handshake_is_no_failure(void **state)
 {
     struct world *w = retry_world();
-
     (void)state;
     seed(w, "10.1.0.1:8110");
     pass(w, 1000);
@@ -547,7 +525,6 @@ static void an_end_after_the_handshake_is_no_failure(void **state)
 static void who_is_banned_does_not_come_online(void **state)
 {
     struct world *w = world_new();
-
     (void)state;
     special_flag(w, "peer.example:8110");
     world_open(w);
@@ -572,7 +549,6 @@ static void the_end_of_a_ban_by_request_is_noticed(void **state)
 {
     struct world *w = world_new();
     struct command *c = command(COMMAND_UNBAN);
-
     (void)state;
     world_open(w);
     ban(w, "10.1.0.1");
@@ -593,7 +569,6 @@ static void the_end_of_a_ban_by_request_is_noticed(void **state)
 static struct world *world_with_a_friend(void)
 {
     struct world *w = world_of("ddrp");
-
     w->config.terms.timings.redial = 1000;
     w->config.terms.timings.retry = 600 * 1000;
     w->config.outgoing = 1;
@@ -606,7 +581,6 @@ static struct world *world_with_a_friend(void)
 static void a_special_peer_is_not_the_one_that_is_wanted(void **state)
 {
     struct world *w = world_with_a_friend();
-
     (void)state;
     assert_int_equal(w->n_asked, 1); /* so it is asked for others */
     world_free(w);
@@ -617,9 +591,8 @@ static void who_is_said_to_be_there_need_not_be(void **state)
 {
     struct world *w = world_with_a_friend();
     struct message m = {.type = MSG_PEER, .kind = DDRP_PEER_RES, .peer = w->dialed[0]};
-    struct known_peers share;
-
     (void)state;
+    struct known_peers share;
     m.parcel = known_peers_new(1, &share);
     assert_non_null(m.parcel);
     share.list[0].endpoint = endpoint_of("10.2.0.1:9097");
@@ -644,7 +617,6 @@ static void the_seed_list_is_fetched_in_its_time(void **state)
     struct world *w = world_new();
     int64_t reseed = w->config.terms.timings.reseed;
     struct seed_report *failed = calloc(1, sizeof *failed);
-
     (void)state;
     assert_non_null(failed);
     failed->next_try_ms = 1000;
@@ -666,7 +638,6 @@ static void the_seed_list_is_fetched_in_its_time(void **state)
 static void who_knows_enough_fetches_no_list_at_the_start(void **state)
 {
     struct world *w = world_new();
-
     (void)state;
     w->config.terms.limits.few_peers = 0;
     world_open(w);
@@ -679,14 +650,14 @@ static void who_knows_enough_fetches_no_list_at_the_start(void **state)
 static void a_node_that_is_alone_fetches_the_list_at_once(void **state)
 {
     struct world *w = world_new();
-
     (void)state;
     w->config.terms.limits.few_peers = 0;
     world_open(w);
     pass(w, 14 * 60 * 1000);
     assert_int_equal(w->n_fetched, 0);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2; i++) {
         pass(w, 60 * 1000);
+    }
     assert_int_equal(w->n_fetched, 1);
     world_free(w);
 }
@@ -694,7 +665,6 @@ static void a_node_that_is_alone_fetches_the_list_at_once(void **state)
 static void an_exclusive_node_fetches_no_list(void **state)
 {
     struct world *w = world_new();
-
     (void)state;
     w->config.exclusive = true;
     world_open(w);
@@ -763,6 +733,5 @@ int main(void)
         cmocka_unit_test(a_node_that_is_alone_fetches_the_list_at_once),
         cmocka_unit_test(an_exclusive_node_fetches_no_list),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

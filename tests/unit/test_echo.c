@@ -45,9 +45,10 @@ static void pass(struct side *from, struct side *to)
 
 static void two_sessions_exchange_a_message(void **state)
 {
-    struct side dialer, accepter;
     (void)state;
+    struct side dialer;
     open_side(&dialer, DIRECTION_OUTGOING);
+    struct side accepter;
     open_side(&accepter, DIRECTION_INCOMING);
     pass(&dialer, &accepter);
     assert_int_equal(accepter.ev.type, SESSION_READY);

@@ -39,7 +39,7 @@ static struct buffer *add_stream(const char *name)
     struct stream *s = &streams[n_streams++];
     assert_true(n_streams <= sizeof streams / sizeof streams[0]);
     *s = (struct stream){.network = network_of(name)};
-    s->direction = strstr(name, "reject") != NULL ? DIRECTION_OUTGOING : DIRECTION_INCOMING;
+    s->direction = strstr(name, "reject") ? DIRECTION_OUTGOING : DIRECTION_INCOMING;
     return &s->bytes;
 }
 
@@ -249,8 +249,8 @@ static size_t memory_used(void)
 
 static void open_v10(struct side *s)
 {
-    struct side dialer;
     side_start(s, 10, DIRECTION_INCOMING, 7);
+    struct side dialer;
     side_start(&dialer, 10, DIRECTION_OUTGOING, 8);
     carry(&dialer, s, SIZE_MAX);
     side_close(&dialer);
@@ -269,11 +269,11 @@ static void test_claims_take_no_memory(void **state)
     for (size_t i = 0; i < sizeof claims / sizeof claims[0]; i++) {
         struct side s;
         struct buffer b = {0};
-        struct session_event ev;
         open_v10(&s);
         add_hex(&b, claims[i]);
         buffer_reserve(&b, 64);
         size_t before = memory_used();
+        struct session_event ev;
         factom_protocol.session->read(&s.session, s.now_ms, bytes_of(&b), &ev, &s.out);
         assert_true(memory_used() <= before + 8192);
         buffer_fini(&b);

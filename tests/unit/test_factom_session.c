@@ -151,9 +151,10 @@ static void test_reply_in_another_encoding(void **state)
 {
     (void)state;
     for (uint32_t dials = 10; dials <= 11; dials++) {
-        struct side dialer, other;
+        struct side dialer;
         uint32_t replies = 21 - dials;
         side_start(&dialer, dials, DIRECTION_OUTGOING, 1);
+        struct side other;
         side_start(&other, replies, DIRECTION_OUTGOING, 2);
         size_t first = buffer_left(&dialer.out);
         carry(&other, &dialer, SIZE_MAX);
@@ -207,8 +208,8 @@ static void test_targets(void **state)
     pair_start(&p, 9, 9);
     converse(&p.dialer, &p.listener, SIZE_MAX);
     for (size_t i = 0; i < 4; i++) {
-        size_t size;
         say_text(&p.dialer, "m", targets[i].scope);
+        size_t size;
         uint8_t *flat = flatten(&p.dialer.out, &size);
         assert_non_null(memmem(flat, size, targets[i].text, strlen(targets[i].text)));
         buffer_consume(&p.dialer.out, size);
@@ -343,8 +344,9 @@ static void test_dialing_ourselves(void **state)
 {
     (void)state;
     for (uint32_t version = 9; version <= 11; version++) {
-        struct side dialer, listener;
+        struct side dialer;
         side_start(&dialer, version, DIRECTION_OUTGOING, 42);
+        struct side listener;
         side_start(&listener, version, DIRECTION_INCOMING, 42);
         converse(&dialer, &listener, SIZE_MAX);
         assert_int_equal(listener.last.end.reason, END_LOOPBACK);
@@ -726,8 +728,8 @@ static void test_v9_length(void **state)
 
 static void ready(struct side *s, uint32_t version)
 {
-    struct side dialer;
     side_start(s, version, DIRECTION_INCOMING, 7);
+    struct side dialer;
     side_start(&dialer, version, DIRECTION_OUTGOING, 8);
     carry(&dialer, s, SIZE_MAX);
     assert_int_equal(s->ready, 1);
@@ -1105,7 +1107,7 @@ static void expect_same_msg(const uint8_t *bytes, size_t n)
             assert_memory_equal(payload.data, m->payload.data, payload.size);
         }
     }
-    if (m != NULL) {
+    if (m) {
         factom_wire__msg__free_unpacked(m, NULL);
     }
 }
@@ -1167,7 +1169,7 @@ static void world_send(void *world, struct peer_ref to, uint32_t kind, struct pa
     struct world *w = world;
     assert_true(to.index < 2);
     w->sent[kind]++;
-    w->shared = parcel != NULL ? parcel->size / sizeof(struct known_peer) : 0;
+    w->shared = parcel ? parcel->size / sizeof(struct known_peer) : 0;
     parcel_release(parcel);
 }
 

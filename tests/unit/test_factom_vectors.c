@@ -68,7 +68,7 @@ static void expect_number(json_t *fields, const char *name, uint64_t value)
     const json_t *f = json_object_get(fields, name);
     if (json_is_string(f)) {
         assert_int_equal(value, strtoull(json_string_value(f), NULL, 10));
-    } else if (f != NULL) {
+    } else if (f) {
         assert_int_equal(value, (uint64_t)json_integer_value(f));
     }
 }
@@ -76,7 +76,7 @@ static void expect_number(json_t *fields, const char *name, uint64_t value)
 static void expect_text(json_t *fields, const char *name, struct bytes value)
 {
     const json_t *f = json_object_get(fields, name);
-    if (f != NULL) {
+    if (f) {
         assert_int_equal(value.size, json_string_length(f));
         assert_memory_equal(value.data, json_string_value(f), value.size);
     }
@@ -85,7 +85,7 @@ static void expect_text(json_t *fields, const char *name, struct bytes value)
 static void expect_hex(json_t *fields, const char *name, struct bytes value)
 {
     const json_t *f = json_object_get(fields, name);
-    if (f != NULL) {
+    if (f) {
         struct buffer b = {0};
         add_hex(&b, json_string_value(f));
         assert_int_equal(value.size, b.used);
@@ -125,13 +125,13 @@ static struct gob_types new_types(void)
 
 static size_t define_or_read(struct gob_types *types, struct gob_frame *g, json_t *fields)
 {
-    struct v9_parcel p9;
-    struct v10_parcel p10;
     if (g->id < 0) {
         assert_true(factom_gob_define(types, -g->id, &g->body));
         return 0;
     }
     struct gob_frame again = *g;
+    struct v9_parcel p9;
+    struct v10_parcel p10;
     assert_true(factom_v9_read(types, g, &p9) && factom_v10_read(types, &again, &p10));
     /* A V9 parcel has its type in the header, a V10 one beside the payload. */
     if (p9.version != 0) {
@@ -176,7 +176,7 @@ static void expect_v11_handshake(json_t *fields, struct bytes message)
 static void expect_v11_share(json_t *fields, struct bytes payload)
 {
     const json_t *list = json_object_get(fields, "Share");
-    if (list == NULL) {
+    if (!list) {
         return;
     }
     struct parcel *p;
@@ -197,7 +197,7 @@ static void expect_v11_frame(json_t *frame)
     add_hex(&b, json_string_value(json_object_get(frame, "hex")));
     size_t head = memcmp(b.data, V11_MAGIC, 4) == 0 ? 8 : 4;
     struct bytes message = {.data = b.data + head, .size = b.used - head};
-    if (json_object_get(fields, "Network") != NULL) {
+    if (json_object_get(fields, "Network")) {
         expect_v11_handshake(fields, message);
     } else {
         uint32_t type;
@@ -481,7 +481,6 @@ static void expect_rejected(const char *stream, uint32_t version, uint32_t netwo
     json_t *frames = frames_of(root, stream);
     struct buffer b = {0};
     struct side s;
-    struct endpoint e;
     side_start(&s, version, DIRECTION_OUTGOING, 7);
     s.node.network.id = network;
     add_frame(&b, frames, 0);
@@ -493,6 +492,7 @@ static void expect_rejected(const char *stream, uint32_t version, uint32_t netwo
     buffer_fini(&b);
     assert_int_equal(s.last.type, SESSION_REJECTED);
     assert_int_equal(s.last.end.n_alternatives, 1); /* the other one is a host name */
+    struct endpoint e;
     assert_true(endpoint_parse(&e, "10.1.2.3:8108"));
     assert_true(endpoint_equal(&s.last.end.alternatives[0], &e));
     side_close(&s);

@@ -37,9 +37,9 @@ struct open_set {
 static struct open_set look(void)
 {
     struct open_set s;
-
-    for (int fd = 0; fd < DESCRIPTORS; fd++)
+    for (int fd = 0; fd < DESCRIPTORS; fd++) {
         s.is_open[fd] = fcntl(fd, F_GETFD) >= 0;
+    }
     return s;
 }
 
@@ -48,9 +48,9 @@ static int more_than(const struct open_set *then)
 {
     struct open_set now = look();
     int n = 0;
-
-    for (int fd = 0; fd < DESCRIPTORS; fd++)
+    for (int fd = 0; fd < DESCRIPTORS; fd++) {
         n += now.is_open[fd] && !then->is_open[fd];
+    }
     return n;
 }
 
@@ -58,7 +58,6 @@ static bool is_network(int fd)
 {
     struct sockaddr_storage name = {0};
     socklen_t size = sizeof name;
-
     return getsockname(fd, (struct sockaddr *)&name, &size) == 0 &&
            (name.ss_family == AF_INET || name.ss_family == AF_INET6);
 }
@@ -66,14 +65,13 @@ static bool is_network(int fd)
 /* What the function, run in a child, returns. */
 static int in_child(int (*run)(void *context), void *context)
 {
-    int status;
     pid_t child = fork();
-
     if (child == 0) {
         alarm(WAIT_MS / 1000);
         _exit(run(context));
     }
     assert_true(child > 0);
+    int status;
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status));
     return WEXITSTATUS(status);
@@ -87,10 +85,10 @@ static int count_more(void *then)
 static void a_child_has_no_descriptor_of_the_nodes(void **state)
 {
     struct open_set before = look();
-    struct kith *a, *b;
-    char name[NAME];
-
     (void)state;
+    struct kith *a;
+    struct kith *b;
+    char name[NAME];
     open_pair(&a, &b, name, sizeof name);
     assert_true(more_than(&before) > 8);
     assert_int_equal(in_child(count_more, &before), 0);
@@ -119,7 +117,6 @@ static int call_everything(void *context)
                 kith_reload(p->a, 8, error, sizeof error) == KITH_CLOSED && error[0] &&
                 kith_receive(p->a, &item) == KITH_NOTHING && !kith_kind(p->a, 0) && kith_fd(p->a) == -1 &&
                 kith_room_fd(p->a) == -1 && kith_command_fd(p->a) == -1;
-
     kith_quit(p->a);
     return good ? 0 : 1;
 }
@@ -128,29 +125,28 @@ static int call_everything(void *context)
 static int close_beside_files(void *context)
 {
     struct pair *p = context;
-    struct open_set files, after;
-
-    for (int i = 0; i < 100; i++)
-        if (open("/dev/null", O_RDONLY | O_CLOEXEC) < 0)
+    for (int i = 0; i < 100; i++) {
+        if (open("/dev/null", O_RDONLY | O_CLOEXEC) < 0) {
             return 1;
-    files = look();
+        }
+    }
+    struct open_set files = look();
     kith_close(p->a);
     kith_close(p->b);
-    after = look();
+    struct open_set after = look();
     return memcmp(&files, &after, sizeof files) == 0 ? 0 : 1;
 }
 
 /* And the parent's node notices nothing of it. */
 static void in_a_child_calls_on_a_node_do_nothing(void **state)
 {
-    struct pair p;
-    struct kith_item item;
-
     (void)state;
+    struct pair p;
     open_pair(&p.a, &p.b, p.name_of_b, sizeof p.name_of_b);
     assert_int_equal(in_child(call_everything, &p), 0);
     assert_int_equal(in_child(close_beside_files, &p), 0);
     assert_int_equal(kith_send(p.a, p.name_of_b, "hello", 5, 9), KITH_OK);
+    struct kith_item item;
     assert_int_equal(next(p.b, &item), KITH_PARCEL);
     assert_memory_equal(item.parcel.bytes, "hello", 5);
     next_event(p.a, KITH_SENT, &item);
@@ -161,23 +157,23 @@ static void in_a_child_calls_on_a_node_do_nothing(void **state)
 
 static void port_and_connections_end_with_the_parent_s_node(void **state)
 {
-    struct kith *a, *b;
-    struct kith_item item;
-    char name[NAME], port[ADDRESS];
-    int end[2];
-    pid_t child;
-
     (void)state;
+    struct kith *a;
+    struct kith *b;
+    char name[NAME];
     open_pair(&a, &b, name, sizeof name);
+    char port[ADDRESS];
     snprintf(port, sizeof port, "%.*s", (int)strcspn(strrchr(name, ':') + 1, " "), strrchr(name, ':') + 1);
+    int end[2];
     assert_int_equal(pipe2(end, O_CLOEXEC), 0);
-    child = fork();
+    pid_t child = fork();
     if (child == 0) {
         close(end[1]);
         _exit((int)read(end[0], &(char){0}, 1)); /* lives until the parent lets it go */
     }
     assert_true(child > 0);
     kith_close(b);
+    struct kith_item item;
     next_event(a, KITH_OFFLINE, &item);
     b = open_set("127.0.77.2", NULL, (struct given_setting[]){{"networkPort", port}, {NULL, NULL}});
     kith_close(a);
@@ -193,25 +189,24 @@ static int open_another(void *address)
     struct kith *node = open_set("127.0.77.3", address, NULL);
     struct kith_item item;
     int status = 1;
-
     next_event(node, KITH_ONLINE, &item);
-    if (kith_send(node, KITH_FULL_BROADCAST, "from the child", 14, 0) == KITH_OK)
+    if (kith_send(node, KITH_FULL_BROADCAST, "from the child", 14, 0) == KITH_OK) {
         status = 0;
+    }
     kith_close(node);
     return status;
 }
 
 static void a_child_may_open_nodes_of_its_own(void **state)
 {
-    struct kith *node;
-    struct kith_item item;
-    char address[ADDRESS];
-
     (void)state;
-    if (!THREADS_AFTER_FORK)
+    if (!THREADS_AFTER_FORK) {
         skip();
-    node = open_set("127.0.77.2", NULL, NULL);
+    }
+    struct kith *node = open_set("127.0.77.2", NULL, NULL);
+    struct kith_item item;
     next_event(node, KITH_LISTENING, &item);
+    char address[ADDRESS];
     snprintf(address, sizeof address, "%s", item.event.address);
     assert_int_equal(in_child(open_another, address), 0);
     while (next(node, &item) != KITH_PARCEL)
@@ -226,7 +221,6 @@ static int listen_silently(char *url, size_t size)
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(0x7f004d09)}};
     socklen_t length = sizeof at;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
     assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
     assert_int_equal(listen(fd, 8), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &length), 0);
@@ -237,10 +231,10 @@ static int listen_silently(char *url, size_t size)
 static int count_network(void *unused)
 {
     int n = 0;
-
     (void)unused;
-    for (int fd = 0; fd < DESCRIPTORS; fd++)
+    for (int fd = 0; fd < DESCRIPTORS; fd++) {
         n += is_network(fd);
+    }
     return n;
 }
 
@@ -248,16 +242,17 @@ static void every_socket_is_closed_by_exec_and_by_fork(void **state)
 {
     char url[ADDRESS];
     int server = listen_silently(url, sizeof url), accepted;
-    struct kith *node = open_set("127.0.77.2", NULL,
-                                 (struct given_setting[]){{"seedURL", url}, {"exclusive", "false"}, {NULL, NULL}});
-
+    struct kith *node = open_set(
+        "127.0.77.2", NULL, (struct given_setting[]){{"seedURL", url}, {"exclusive", "false"}, {NULL, NULL}});
     (void)state;
     accepted = accept4(server, NULL, NULL, SOCK_CLOEXEC);
     assert_true(accepted >= 0);
     assert_int_equal(count_network(NULL), 4); /* the two of here, the listener's, and the transfer's */
-    for (int fd = 0; fd < DESCRIPTORS; fd++)
-        if (is_network(fd))
+    for (int fd = 0; fd < DESCRIPTORS; fd++) {
+        if (is_network(fd)) {
             assert_int_equal(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+        }
+    }
     assert_int_equal(in_child(count_network, NULL), 2);
     kith_close(node);
     close(accepted);
@@ -273,6 +268,5 @@ int main(void)
         cmocka_unit_test(a_child_may_open_nodes_of_its_own),
         cmocka_unit_test(every_socket_is_closed_by_exec_and_by_fork),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -421,9 +421,9 @@ static void test_array_length(void **state)
         struct gob_types t = new_types();
         struct gob_writer w = wire_type(ARRAY, 70, GOB_UINT, 2);
         struct buffer b = {0};
-        struct gob_frame f;
         assert_true(define(&t, 70, &w));
         factom_gob_write_definition(&b, 71, "Outer", fields);
+        struct gob_frame f;
         assert_int_equal(factom_gob_frame(bytes_of(&b), FRAME_MAX, 4096, &f), GOB_WHOLE);
         assert_true(factom_gob_define(&t, 71, &f.body));
         uint8_t value[] = {1, n, 5, 5, 5, 0};

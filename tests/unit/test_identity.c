@@ -43,7 +43,7 @@ static int set_up(void **state)
 {
     (void)state;
     strcpy(folder + sizeof folder - 7, "XXXXXX");
-    if (sodium_init() < 0 || mkdtemp(folder) == NULL) {
+    if (sodium_init() < 0 || !mkdtemp(folder)) {
         return -1;
     }
     snprintf(path, sizeof path, "%s/id.key", folder);
@@ -103,7 +103,7 @@ static size_t files_in_folder(void)
     size_t n = 0;
     DIR *d = opendir(folder);
     assert_non_null(d);
-    for (const struct dirent *e = readdir(d); e != NULL; e = readdir(d)) {
+    for (const struct dirent *e = readdir(d); e; e = readdir(d)) {
         n += e->d_name[0] != '.';
     }
     closedir(d);
@@ -232,10 +232,11 @@ static void open_to_others(void **state)
     (void)state;
     static const mode_t modes[] = {0640, 0604, 0620, 0602, 0610, 0601, 0666, 0777};
     for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
-        char what[64], kept[256];
         write_file(good, modes[i]);
+        char what[64];
         snprintf(what, sizeof what, "is open to others (mode %04o, not 0600)", (unsigned)modes[i]);
         load_bad(what);
+        char kept[256];
         read_file(kept);
         assert_string_equal(kept, good);
     }
@@ -304,10 +305,9 @@ static void several_start_at_once(void **state)
 {
     (void)state;
     for (int round = 0; round < ROUNDS; round++) {
-        int start[2], result[2], status;
-        struct node_terms terms;
-        uint8_t got[SECRET];
+        int start[2];
         assert_int_equal(pipe(start), 0);
+        int result[2];
         assert_int_equal(pipe(result), 0);
         for (int i = 0; i < PROCESSES; i++) {
             pid_t child = fork();
@@ -320,11 +320,14 @@ static void several_start_at_once(void **state)
         close(start[0]);
         close(start[1]);
         close(result[1]);
+        int status;
         for (int i = 0; i < PROCESSES; i++) {
             assert_true(wait(&status) > 0);
             assert_int_equal(status, 0);
         }
+        struct node_terms terms;
         load_good(&terms);
+        uint8_t got[SECRET];
         for (int i = 0; i < PROCESSES; i++) {
             assert_int_equal(read(result[0], got, SECRET), SECRET);
             assert_memory_equal(got, terms.secret, SECRET);

@@ -42,18 +42,21 @@ static struct scene *scene;
 static void on_line(void *context, enum log_level level, const char *text)
 {
     struct scene *s = context;
-    if (level == LOG_LEVEL_WARNING)
+    if (level == LOG_LEVEL_WARNING) {
         snprintf(s->line, sizeof s->line, "%s", text);
-    if (level == LOG_LEVEL_INFO)
+    }
+    if (level == LOG_LEVEL_INFO) {
         snprintf(s->info, sizeof s->info, "%s", text);
+    }
     atomic_fetch_add(&s->n_lines, 1);
 }
 
 static void take_from_gate(int fd)
 {
     uint64_t one;
-    if (read(fd, &one, sizeof one) != sizeof one)
+    if (read(fd, &one, sizeof one) != sizeof one) {
         abort();
+    }
 }
 
 static void open_gate(uint64_t times)
@@ -67,19 +70,22 @@ static void on_saved(void *context, bool failed)
     s->failed = failed;
     s->saved_on = pthread_self();
     atomic_fetch_add(&s->n_saved, 1);
-    if (s->gated)
+    if (s->gated) {
         take_from_gate(s->gate);
+    }
 }
 
 static int set_up(void **state)
 {
     (void)state;
     scene = calloc(1, sizeof *scene);
-    if (scene == NULL || sodium_init() < 0)
+    if (!scene || sodium_init() < 0) {
         return -1;
+    }
     snprintf(scene->folder, sizeof scene->folder, "/tmp/kith-test-keeper-XXXXXX");
-    if (mkdtemp(scene->folder) == NULL)
+    if (!mkdtemp(scene->folder)) {
         return -1;
+    }
     snprintf(scene->path, sizeof scene->path, "%s/peers.json", scene->folder);
     scene->log = (struct log_sink){.line = on_line, .context = scene, .level = LOG_LEVEL_DEBUG};
     scene->gate = eventfd(0, EFD_SEMAPHORE | EFD_CLOEXEC);
@@ -142,8 +148,9 @@ static int64_t now_ms(void)
 static void wait_for_saved(int n)
 {
     int64_t until = now_ms() + PATIENCE;
-    while (atomic_load(&scene->n_saved) < n && now_ms() < until)
+    while (atomic_load(&scene->n_saved) < n && now_ms() < until) {
         poll(NULL, 0, 1);
+    }
     assert_int_equal(atomic_load(&scene->n_saved), n);
 }
 
@@ -189,8 +196,9 @@ static void failed_writes_are_told_and_each_cause_is_logged_once(void **state)
     snprintf(folder, sizeof folder, "%s/missing", scene->folder);
     snprintf(path, sizeof path, "%s/peers.json", folder);
     struct keeper *k = start(path);
-    for (int i = 1; i <= 5; i++)
+    for (int i = 1; i <= 5; i++) {
         save_and_wait(k, i, true);
+    }
     assert_int_equal(scene->n_lines, 1);
     assert_non_null(strstr(scene->line, path));
     assert_non_null(strstr(scene->line, strerror(ENOENT)));

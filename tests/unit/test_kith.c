@@ -32,13 +32,13 @@ enum {
 
 static void messages_go_both_ways(void **state)
 {
-    struct kith *a, *b;
-    struct kith_item item;
-    char name[200];
-
     (void)state;
+    struct kith *a;
+    struct kith *b;
+    char name[200];
     open_pair(&a, &b, name, sizeof name);
     assert_int_equal(kith_send(a, name, "ping?", 5, 7), KITH_OK);
+    struct kith_item item;
     next_event(a, KITH_SENT, &item);
     assert_int_equal(item.event.id, 7);
     assert_int_equal(item.event.count, 1);
@@ -60,17 +60,17 @@ static void messages_go_both_ways(void **state)
 
 static void messages_have_kinds(void **state)
 {
-    struct kith *a, *b;
-    struct kith_item item;
     char name[200];
     struct kith_message m = {.target = name, .kind = "Message", .bytes = "one", .size = 3, .id = 9};
-
     (void)state;
+    struct kith *a;
+    struct kith *b;
     open_pair(&a, &b, name, sizeof name);
     assert_string_equal(kith_kind(a, 0), "Message");
     assert_null(kith_kind(a, 1));
     assert_null(kith_kind(a, 2));
     assert_int_equal(kith_send_message(a, &m, 0), KITH_OK);
+    struct kith_item item;
     next_event(a, KITH_SENT, &item);
     assert_int_equal(item.event.id, 9);
     assert_int_equal(next(b, &item), KITH_PARCEL);
@@ -94,11 +94,10 @@ static void messages_have_kinds(void **state)
 static void ids_where_there_are_none(void **state)
 {
     struct kith *a = open_set("127.0.77.1", NULL, NULL);
-    struct kith_item item;
-
     (void)state;
     assert_int_equal(kith_set_special(a, "127.0.77.2:1 00ff@127.0.77.3:1", 1), KITH_INVALID);
     assert_int_equal(kith_set_special(a, "127.0.77.2:1", 2), KITH_OK);
+    struct kith_item item;
     next_event(a, KITH_DONE, &item);
     assert_int_equal(item.event.id, 2);
     assert_int_equal(kith_ask_status(a, 3), KITH_OK);
@@ -116,47 +115,46 @@ struct sender {
 static void *send_many(void *argument)
 {
     const struct sender *s = argument;
-
     for (uint32_t i = 0; i < EACH; i++) {
         uint8_t bytes[64] = {s->number};
-
         memcpy(bytes + 1, &i, sizeof i);
-        if (kith_send_wait(s->node, s->peer, bytes, sizeof bytes, 0, WAIT_MS) != KITH_OK)
+        if (kith_send_wait(s->node, s->peer, bytes, sizeof bytes, 0, WAIT_MS) != KITH_OK) {
             return NULL;
-        if (i % 500 == 0)
+        }
+        if (i % 500 == 0) {
             kith_ask_peers(s->node, 1000 + i);
+        }
     }
     return argument;
 }
 
 static void many_threads_send_through_one_node(void **state)
 {
+    uint32_t expected[SENDERS] = {0};
+    (void)state;
+    struct kith *a;
+    struct kith *b;
+    char name[200];
+    open_pair(&a, &b, name, sizeof name);
     pthread_t threads[SENDERS];
     struct sender senders[SENDERS];
-    uint32_t expected[SENDERS] = {0};
-    struct kith *a, *b;
-    struct kith_item item;
-    char name[200];
-    void *done;
-
-    (void)state;
-    open_pair(&a, &b, name, sizeof name);
     for (uint8_t i = 0; i < SENDERS; i++) {
         senders[i] = (struct sender){a, name, i};
         assert_int_equal(pthread_create(&threads[i], NULL, send_many, &senders[i]), 0);
     }
+    struct kith_item item;
     for (int got = 0; got < SENDERS * EACH;) {
-        const uint8_t *bytes;
-        uint32_t number;
-
-        if (next(b, &item) != KITH_PARCEL)
+        if (next(b, &item) != KITH_PARCEL) {
             continue;
-        bytes = item.parcel.bytes;
+        }
+        const uint8_t *bytes = item.parcel.bytes;
         assert_true(bytes[0] < SENDERS);
+        uint32_t number;
         memcpy(&number, bytes + 1, sizeof number);
         assert_int_equal(number, expected[bytes[0]]++); /* each thread's in its order, none lost */
         got++;
     }
+    void *done;
     for (int i = 0; i < SENDERS; i++) {
         pthread_join(threads[i], &done);
         assert_non_null(done);
@@ -172,10 +170,11 @@ enum { ASK_PEERS, ASK_STATUS, BAN, UNBAN, SET_SPECIAL, SEND, ANSWERED };
 static void *send_few(void *argument)
 {
     const struct sender *s = argument;
-
-    for (int i = 0; i < 8; i++)
-        if (kith_send_wait(s->node, s->peer, "x", 1, 0, WAIT_MS) != KITH_OK)
+    for (int i = 0; i < 8; i++) {
+        if (kith_send_wait(s->node, s->peer, "x", 1, 0, WAIT_MS) != KITH_OK) {
             return NULL;
+        }
+    }
     return argument;
 }
 
@@ -195,8 +194,9 @@ static void waiting_threads_wake_each_other(void **state)
     open_pair_set(&a, &b, name, sizeof name, small);
     struct sender s = {.node = a, .peer = name};
     for (int i = 0; i < TIMES; i++) {
-        for (int k = 0; k < THREADS; k++)
+        for (int k = 0; k < THREADS; k++) {
             assert_int_equal(pthread_create(&threads[k], NULL, send_few, &s), 0);
+        }
         for (int got = 0; got < THREADS * 8; got += next(b, &item) == KITH_PARCEL) {
         }
         for (int k = 0; k < THREADS; k++) {
@@ -236,15 +236,15 @@ static enum kith_result give(const struct commander *c, unsigned command, uint64
 static void *command_much(void *argument)
 {
     const struct commander *c = argument;
-
     pthread_barrier_wait(c->begin);
     for (unsigned i = 0; i < ROUNDS * ANSWERED; i++) {
         enum kith_result r;
-
-        while ((r = give(c, i % ANSWERED, c->first + i)) == KITH_WOULD_BLOCK || r == KITH_BUSY)
+        while ((r = give(c, i % ANSWERED, c->first + i)) == KITH_WOULD_BLOCK || r == KITH_BUSY) {
             sched_yield();
-        if (r != KITH_OK || kith_disconnect(c->node, "10.9.9.9:1 00000001", 0) != KITH_NO_PEER)
+        }
+        if (r != KITH_OK || kith_disconnect(c->node, "10.9.9.9:1 00000001", 0) != KITH_NO_PEER) {
             return NULL;
+        }
     }
     return argument;
 }
@@ -252,13 +252,13 @@ static void *command_much(void *argument)
 /* What a command is answered with has been done. */
 static void a_command_does_what_it_says(void **state)
 {
-    struct kith *a, *b;
-    struct kith_item item;
-    char name[200];
-
     (void)state;
+    struct kith *a;
+    struct kith *b;
+    char name[200];
     open_pair(&a, &b, name, sizeof name);
     assert_int_equal(kith_ban(a, "10.9.9.9", WAIT_MS, 1), KITH_OK);
+    struct kith_item item;
     next_event(a, KITH_DONE, &item);
     assert_int_equal(kith_ask_status(a, 2), KITH_OK);
     next_event(a, KITH_STATUS, &item);
@@ -305,8 +305,9 @@ static void each_command_of_many_threads_is_answered_once(void **state)
         assert_int_equal(pthread_create(&threads[i], NULL, command_much, &commanders[i]), 0);
     }
     for (int got = 0; got < TOTAL;) {
-        if (next(a, &item) != KITH_EVENT || !item.event.id)
+        if (next(a, &item) != KITH_EVENT || !item.event.id) {
             continue;
+        }
         assert_in_range(item.event.id, 1, TOTAL);
         assert_false(answered[item.event.id]);
         answered[item.event.id] = true;
@@ -326,10 +327,8 @@ static void fill_up(struct kith *a, const char *name_of_b)
 {
     static const char bytes[1024] = "x";
     int64_t by = now_ms() + WAIT_MS, last_ms = now_ms();
-
     while (now_ms() - last_ms < 300) {
         enum kith_result r = kith_send(a, name_of_b, bytes, sizeof bytes, 0);
-
         assert_true(now_ms() < by);
         if (r == KITH_OK) {
             last_ms = now_ms();
@@ -343,16 +342,15 @@ static void fill_up(struct kith *a, const char *name_of_b)
 /* A command waits behind no message and is dropped with none. */
 static void commands_pass_full_queues(void **state)
 {
-    struct kith *a, *b;
-    struct kith_item item;
-    char name[200];
-    int64_t begun;
-
     (void)state;
+    struct kith *a;
+    struct kith *b;
+    char name[200];
     open_pair(&a, &b, name, sizeof name);
     fill_up(a, name);
-    begun = now_ms();
+    int64_t begun = now_ms();
     assert_int_equal(kith_ask_status(a, 5), KITH_OK);
+    struct kith_item item;
     next_event(a, KITH_STATUS, &item);
     assert_int_equal(item.event.id, 5);
     assert_true(item.event.status->to_network > 0);
@@ -368,28 +366,30 @@ static void commands_pass_full_queues(void **state)
 /* One peer's application takes nothing: a send to it would block, and no send to another. */
 static void a_send_to_one_peer_waits_for_that_peer_alone(void **state)
 {
-    struct kith *a, *b, *c;
-    struct kith_item item;
-    struct pollfd room;
-    char name_of_b[200], name_of_c[200];
     int64_t by = now_ms() + WAIT_MS;
-
     (void)state;
+    struct kith *a;
+    struct kith *b;
+    char name_of_b[200];
     open_pair(&a, &b, name_of_b, sizeof name_of_b);
-    c = open_set("127.0.77.3", NULL, NULL);
+    struct kith *c = open_set("127.0.77.3", NULL, NULL);
+    struct kith_item item;
     next_event(c, KITH_LISTENING, &item);
     assert_int_equal(kith_set_special(a, item.event.address, 0), KITH_OK);
     next_event(a, KITH_ONLINE, &item);
+    char name_of_c[200];
     snprintf(name_of_c, sizeof name_of_c, "%s", item.event.peer->hash);
     fill_up(a, name_of_b);
-    for (int i = 0; i < 1000; i++)
+    for (int i = 0; i < 1000; i++) {
         assert_int_equal(kith_send(a, name_of_c, "hello", 5, 0), KITH_OK);
-    for (int i = 0; i < 1000; i++)
+    }
+    for (int i = 0; i < 1000; i++) {
         while (next(c, &item) != KITH_PARCEL)
             ;
+    }
     assert_int_equal(kith_send(a, name_of_b, "hello", 5, 0), KITH_WOULD_BLOCK);
     assert_int_equal(kith_send_wait(a, name_of_b, "hello", 5, 0, 50), KITH_WOULD_BLOCK);
-    room = (struct pollfd){.fd = kith_room_fd(a), .events = POLLIN};
+    struct pollfd room = (struct pollfd){.fd = kith_room_fd(a), .events = POLLIN};
     while (poll(&room, 1, 100) != 0) { /* the system's buffers may take a little more */
         assert_true(now_ms() < by);
         kith_send(a, name_of_b, "hello", 5, 0);
@@ -411,14 +411,13 @@ enum { ADDRESS = 300 };
 
 /* Opens two nodes of a network, which see each other; the first has dialed the second, and `also`, which then
  * becomes the second's address. */
-static void open_network(struct kith *nodes[2], const struct given_setting *network, const char *const binds[2],
-                         char also[ADDRESS])
+static void open_network(struct kith *nodes[2], const struct given_setting *network,
+                         const char *const binds[2], char also[ADDRESS])
 {
-    struct kith_item item;
-    char peers[2 * ADDRESS];
-
     nodes[1] = open_set(binds[1], NULL, network);
+    struct kith_item item;
     next_event(nodes[1], KITH_LISTENING, &item);
+    char peers[2 * ADDRESS];
     snprintf(peers, sizeof peers, "%s %s", item.event.address, also);
     snprintf(also, ADDRESS, "%s", item.event.address);
     nodes[0] = open_set(binds[0], peers, network);
@@ -429,14 +428,14 @@ static void open_network(struct kith *nodes[2], const struct given_setting *netw
 /* How many connections the node has refused because they were of another network. */
 static uint64_t strangers(struct kith *node)
 {
-    const struct kith_count *c;
-    struct kith_item item;
-
     assert_int_equal(kith_ask_status(node, 1), KITH_OK);
+    struct kith_item item;
     next_event(node, KITH_STATUS, &item);
     assert_int_equal(item.event.status->outgoing + item.event.status->incoming, 1);
-    for (c = item.event.status->ended; strcmp(c->cause, "wrong network") != 0; c++)
+    const struct kith_count *c;
+    for (c = item.event.status->ended; strcmp(c->cause, "wrong network") != 0; c++) {
         assert_non_null(c->cause);
+    }
     return c->count;
 }
 
@@ -450,10 +449,12 @@ static void nodes_of_two_networks_share_a_process(void **state)
 
     (void)state;
     open_network(local, NULL, binds[0], address);
-    open_network(garden, (struct given_setting[]){{"network", "CUSTOM"}, {"customnet", "garden"}, {NULL, NULL}},
+    open_network(garden,
+                 (struct given_setting[]){{"network", "CUSTOM"}, {"customnet", "garden"}, {NULL, NULL}},
                  binds[1], address);
-    while (strangers(local[1]) == 0)
+    while (strangers(local[1]) == 0) {
         assert_true(now_ms() < by);
+    }
     assert_int_equal(kith_send(local[0], KITH_FULL_BROADCAST, "for LOCAL", 9, 0), KITH_OK);
     assert_int_equal(kith_send(garden[0], KITH_FULL_BROADCAST, "in the garden", 13, 0), KITH_OK);
     while (next(local[1], &item) != KITH_PARCEL)
@@ -471,26 +472,27 @@ static void nodes_of_two_networks_share_a_process(void **state)
 /* What was sent before the close still arrives. */
 static void closing_sends_what_is_queued(void **state)
 {
-    struct kith *a, *b;
-    struct kith_item item;
-    char name[200];
-    int64_t begun;
     uint32_t got = 0;
-
     (void)state;
+    struct kith *a;
+    struct kith *b;
+    char name[200];
     open_pair(&a, &b, name, sizeof name);
-    for (uint32_t i = 0; i < 1000; i++)
+    for (uint32_t i = 0; i < 1000; i++) {
         assert_int_equal(kith_send(a, name, &i, sizeof i, 0), KITH_OK);
-    begun = now_ms();
+    }
+    int64_t begun = now_ms();
     kith_close(a);
     assert_true(now_ms() - begun < 2500);
+    struct kith_item item;
     for (;;) {
         enum kith_receive r = next(b, &item);
-
-        if (r == KITH_EVENT && item.event.type == KITH_OFFLINE)
+        if (r == KITH_EVENT && item.event.type == KITH_OFFLINE) {
             break; /* and offline comes after the last parcel */
-        if (r == KITH_PARCEL)
+        }
+        if (r == KITH_PARCEL) {
             got++;
+        }
     }
     assert_int_equal(got, 1000);
     kith_close(b);
@@ -500,11 +502,10 @@ static void closing_sends_what_is_queued(void **state)
 static void a_peer_comes_then_speaks_then_goes(void **state)
 {
     struct kith *a, *b = open_set("127.0.77.2", NULL, NULL);
-    struct kith_item item;
-    char address[300];
-
     (void)state;
+    struct kith_item item;
     next_event(b, KITH_LISTENING, &item);
+    char address[300];
     snprintf(address, sizeof address, "%s", item.event.address);
     a = open_set("127.0.77.1", address, NULL);
     next_event(a, KITH_ONLINE, &item);
@@ -520,10 +521,9 @@ static void a_peer_comes_then_speaks_then_goes(void **state)
 static void quitting_ends_with_an_event(void **state)
 {
     struct kith *a = open_set("127.0.77.1", NULL, NULL);
-    struct kith_item item;
-
     (void)state;
     assert_int_equal(kith_ask_status(a, 5), KITH_OK);
+    struct kith_item item;
     next_event(a, KITH_STATUS, &item);
     assert_int_equal(item.event.id, 5);
     assert_non_null(item.event.status);
@@ -539,19 +539,18 @@ static void the_end_is_told_when_events_were_missed(void **state)
 {
     struct kith *a = open_set("127.0.77.1", NULL, NULL);
     struct pollfd room = {.fd = kith_command_fd(a), .events = POLLIN};
-    struct kith_item item;
     uint64_t told = 0, missed = 0;
-
     (void)state;
     for (uint64_t i = 1; i <= COMMANDS; i++) {
         enum kith_result r;
-
-        while ((r = kith_ask_peers(a, i)) == KITH_BUSY)
+        while ((r = kith_ask_peers(a, i)) == KITH_BUSY) {
             assert_int_equal(poll(&room, 1, WAIT_MS), 1);
+        }
         assert_int_equal(r, KITH_OK);
     }
     kith_quit(a);
     assert_int_equal(kith_ask_peers(a, 1), KITH_CLOSED);
+    struct kith_item item;
     do {
         assert_int_equal(next(a, &item), KITH_EVENT);
         told += item.event.type == KITH_PEERS;
@@ -576,14 +575,14 @@ static void post_turn(const struct turns *t, uint64_t number)
 {
     bool is_parcel = (number % 2 == 1) == t->parcels_are_odd;
     struct message m = {.order = number, .kind = (uint32_t)number};
-
     if (is_parcel) {
         m.parcel = parcel_new("x", 1);
     } else {
         m.event = node_event_new(KITH_DONE, number, 0);
     }
-    if (is_parcel ? !m.parcel : !m.event)
+    if (is_parcel ? !m.parcel : !m.event) {
         abort();
+    }
     while (!queue_post_and_wake(is_parcel ? t->inner->from_network : t->inner->events, &m)) {
         sched_yield();
     }
@@ -593,9 +592,11 @@ static void post_turn(const struct turns *t, uint64_t number)
  * other side has a processor: so many turns as there is time for must do then. */
 static bool wait_for_turn(const struct turns *t, uint64_t number, int64_t by)
 {
-    if (t->in_pairs)
-        while (atomic_load(&t->taken) < number && now_ms() < by)
+    if (t->in_pairs) {
+        while (atomic_load(&t->taken) < number && now_ms() < by) {
             sched_yield();
+        }
+    }
     return now_ms() < by;
 }
 
@@ -604,9 +605,9 @@ static void *post_turns(void *argument)
     struct turns *t = argument;
     int64_t by = now_ms() + TURNS_MS;
     uint64_t i = 0;
-
-    for (; i < TURNS && (i % 2 == 1 || wait_for_turn(t, i, by)); i++)
+    for (; i < TURNS && (i % 2 == 1 || wait_for_turn(t, i, by)); i++) {
         post_turn(t, i);
+    }
     atomic_store(&t->end, i);
     return NULL;
 }
@@ -615,19 +616,19 @@ static void take_turns(struct turns *t)
 {
     struct node *a = t->inner;
     pthread_t thread;
-
     assert_int_equal(pthread_create(&thread, NULL, post_turns, t), 0);
     for (uint64_t expected = 0; expected < atomic_load(&t->end);) {
         struct taken taken;
         enum take_result r = node_take(a, &taken);
-
-        if (r == TAKE_NOTHING)
+        if (r == TAKE_NOTHING) {
             continue;
+        }
         assert_int_equal(r == TAKE_PARCEL ? taken.kind : taken.event->public.id, expected++);
-        if (r == TAKE_PARCEL)
+        if (r == TAKE_PARCEL) {
             parcel_release(taken.parcel);
-        else
+        } else {
             node_event_free(taken.event);
+        }
         atomic_store(&t->taken, expected);
     }
     pthread_join(thread, NULL);
@@ -639,7 +640,6 @@ static void the_two_queues_keep_their_order(void **state)
 {
     struct node *a = aligned_alloc(_Alignof(struct node), sizeof *a);
     struct queue_config config = {.messages = 64, .bytes = 64, .reader_bell = &a->app_bell};
-
     (void)state;
     assert_non_null(a);
     memset(a, 0, sizeof *a);
@@ -650,7 +650,6 @@ static void the_two_queues_keep_their_order(void **state)
     assert_true(a->from_network && a->events);
     for (unsigned i = 0; i < 4; i++) {
         static struct turns t; /* not on the stack: where a turn is wrong, its thread goes on */
-
         t = (struct turns){.inner = a, .end = UINT64_MAX, .in_pairs = i < 2, .parcels_are_odd = i % 2 == 1};
         take_turns(&t);
     }
@@ -664,10 +663,9 @@ static void the_two_queues_keep_their_order(void **state)
 static void errors_name_the_option(void **state)
 {
     struct kith_config *c = kith_config_new();
-    char error[KITH_ERROR_MAX];
-
     (void)state;
     assert_non_null(c);
+    char error[KITH_ERROR_MAX];
     assert_int_equal(kith_config_set(c, "networkPort", "70000", error, sizeof error), -1);
     assert_non_null(strstr(error, "networkPort"));
     assert_int_equal(kith_config_set(c, "bind", "127.0.77.3", error, sizeof error), 0);
@@ -696,6 +694,5 @@ int main(void)
         cmocka_unit_test(the_two_queues_keep_their_order),
         cmocka_unit_test(errors_name_the_option),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,18 +32,19 @@ static uint8_t large[100000];
 /* So that ToNetwork and all behind it is full: b's application takes nothing. */
 static void fill_up(struct kith *a, const char *name_of_b)
 {
-    for (int64_t last_ms = now_ms(); now_ms() - last_ms < 500;)
-        if (kith_send(a, name_of_b, large, sizeof large, 0) == KITH_OK)
+    for (int64_t last_ms = now_ms(); now_ms() - last_ms < 500;) {
+        if (kith_send(a, name_of_b, large, sizeof large, 0) == KITH_OK) {
             last_ms = now_ms();
-        else
+        } else {
             usleep(1000);
+        }
+    }
 }
 
 /* Time for what should not happen, too: that the descriptor stays as it is. */
 static bool is_readable(int fd, int ms)
 {
     struct pollfd p = {.fd = fd, .events = POLLIN};
-
     return poll(&p, 1, ms) == 1;
 }
 
@@ -53,9 +54,9 @@ static void fill_again(struct kith *a, const char *name_of_b)
 {
     for (int untrue = 0; is_readable(kith_room_fd(a), 50);) {
         int sent = 0;
-
-        while (kith_send(a, name_of_b, large, sizeof large, 0) == KITH_OK)
+        while (kith_send(a, name_of_b, large, sizeof large, 0) == KITH_OK) {
             sent++;
+        }
         untrue += sent == 0; /* once, if the node was interrupted as it told of room that is used by now */
         assert_true(untrue < 3);
     }
@@ -68,12 +69,11 @@ static void a_disconnect_comes_after_what_was_sent(void **state)
     (void)state;
     for (int i = 0; i < GOODBYES; i++) {
         struct kith *a, *b;
-        struct kith_item item;
         char name[NAME];
-
         open_pair(&a, &b, name, sizeof name);
         assert_int_equal(kith_send(a, name, "goodbye", 7, 5), KITH_OK);
         assert_int_equal(kith_disconnect(a, name, 6), KITH_OK);
+        struct kith_item item;
         next_event(a, KITH_SENT, &item);
         assert_int_equal(item.event.count, 1);
         next_event(a, KITH_DONE, &item);
@@ -91,16 +91,17 @@ static void a_disconnect_comes_after_what_was_sent(void **state)
 /* Room in the one queue is told to whoever waits for it, whatever the other queue does meanwhile. */
 static void room_for_commands_is_told_beside_a_full_queue(void **state)
 {
-    struct kith *a, *b;
-    struct kith_item item;
-    char name[NAME];
     uint64_t given = 0;
-
     (void)state;
+    struct kith *a;
+    struct kith *b;
+    char name[NAME];
     open_pair_set(&a, &b, name, sizeof name, narrow);
     fill_up(a, name);
-    while (kith_ask_status(a, 1) == KITH_OK)
+    while (kith_ask_status(a, 1) == KITH_OK) {
         assert_true(++given < 10000000);
+    }
+    struct kith_item item;
     while (kith_receive(a, &item) != KITH_NOTHING)
         ;
     assert_true(is_readable(kith_command_fd(a), WAIT_MS));
@@ -122,37 +123,37 @@ struct waiter {
 static void *wait_for_room(void *argument)
 {
     struct waiter *w = argument;
-
-    do
+    do {
         w->result = kith_send_wait(w->node, w->target, large, sizeof large, 0, -1);
-    while (w->result == KITH_OK);
+    } while (w->result == KITH_OK);
     atomic_store(&w->is_back, true);
     return NULL;
 }
 
 static void a_quit_ends_the_wait_for_room(void **state)
 {
-    struct kith *a, *b;
-    struct kith_item item;
-    struct waiter waiters[SENDERS];
-    pthread_t threads[SENDERS];
-    char name[NAME];
-
     (void)state;
+    struct kith *a;
+    struct kith *b;
+    char name[NAME];
     open_pair_set(&a, &b, name, sizeof name, narrow);
     fill_up(a, name);
+    struct waiter waiters[SENDERS];
+    pthread_t threads[SENDERS];
     for (int i = 0; i < SENDERS; i++) {
         waiters[i] = (struct waiter){.node = a, .target = name};
         assert_int_equal(pthread_create(&threads[i], NULL, wait_for_room, &waiters[i]), 0);
     }
     usleep(100000); /* they wait */
     kith_quit(a);
-    do
+    struct kith_item item;
+    do {
         next(a, &item);
-    while (item.event.type != KITH_ENDED);
+    } while (item.event.type != KITH_ENDED);
     for (int i = 0; i < SENDERS; i++) {
-        for (int64_t by = now_ms() + WAIT_MS; !atomic_load(&waiters[i].is_back) && now_ms() < by;)
+        for (int64_t by = now_ms() + WAIT_MS; !atomic_load(&waiters[i].is_back) && now_ms() < by;) {
             usleep(1000);
+        }
         assert_true(atomic_load(&waiters[i].is_back));
         pthread_join(threads[i], NULL);
         assert_int_equal(waiters[i].result, KITH_CLOSED);
@@ -166,7 +167,6 @@ static void a_quit_ends_the_wait_for_room(void **state)
 static void *close_node(void *argument)
 {
     struct waiter *w = argument;
-
     kith_close(w->node);
     atomic_store(&w->is_back, true);
     return NULL;
@@ -178,18 +178,17 @@ static void a_relay_ends_beside_a_peer_that_takes_nothing(void **state)
     static const struct given_setting relaying[] = {
         {"queue", "20"}, {"stall", "60000"}, {"relay", "true"}, {NULL, NULL}};
     static struct waiter relay;
-    struct kith_item item;
-    char addresses[2][100], peers[NAME];
-    struct kith *ends[2];
-    pthread_t thread;
     uint32_t sent = 0;
-
     (void)state;
+    struct kith_item item;
+    char addresses[2][100];
+    struct kith *ends[2];
     for (int i = 0; i < 2; i++) {
         ends[i] = open_set(i ? "127.0.77.2" : "127.0.77.1", NULL, narrow);
         next_event(ends[i], KITH_LISTENING, &item);
         snprintf(addresses[i], sizeof addresses[i], "%s", item.event.address);
     }
+    char peers[NAME];
     snprintf(peers, sizeof peers, "%s %s", addresses[0], addresses[1]);
     relay.node = open_set("127.0.77.3", peers, relaying);
     for (int i = 0; i < 2; i++) {
@@ -205,9 +204,11 @@ static void a_relay_ends_beside_a_peer_that_takes_nothing(void **state)
         while (kith_receive(relay.node, &item) != KITH_NOTHING)
             ;
     }
+    pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, close_node, &relay), 0);
-    for (int64_t by = now_ms() + WAIT_MS; !atomic_load(&relay.is_back) && now_ms() < by;)
+    for (int64_t by = now_ms() + WAIT_MS; !atomic_load(&relay.is_back) && now_ms() < by;) {
         usleep(1000);
+    }
     assert_true(atomic_load(&relay.is_back));
     pthread_join(thread, NULL);
     kith_close(ends[0]);
@@ -223,17 +224,17 @@ struct late {
 static void *send_late(void *argument)
 {
     struct late *l = argument;
-
     for (;;) {
         enum kith_result r =
             kith_send(l->node, KITH_FULL_BROADCAST, large, sizeof large, l->first + l->queued * SENDERS);
-
-        if (r == KITH_CLOSED)
+        if (r == KITH_CLOSED) {
             return NULL;
-        if (r == KITH_OK)
+        }
+        if (r == KITH_OK) {
             l->queued++;
-        else
+        } else {
             sched_yield();
+        }
     }
 }
 
@@ -242,20 +243,21 @@ static void *send_late(void *argument)
 static void what_is_sent_too_late_is_told(void **state)
 {
     struct late late[SENDERS];
-    pthread_t threads[SENDERS];
-    struct kith *a, *b;
-    struct kith_item item;
-    char name[NAME];
     uint64_t queued = 0, told = 0;
-
     (void)state;
+    struct kith *a;
+    struct kith *b;
+    char name[NAME];
     open_pair_set(&a, &b, name, sizeof name, narrow);
+    pthread_t threads[SENDERS];
     for (uint64_t i = 0; i < SENDERS; i++) {
         late[i] = (struct late){.node = a, .first = i + 1};
         assert_int_equal(pthread_create(&threads[i], NULL, send_late, &late[i]), 0);
     }
-    for (int64_t by = now_ms() + 500; now_ms() < by;)
+    struct kith_item item;
+    for (int64_t by = now_ms() + 500; now_ms() < by;) {
         told += kith_receive(a, &item) == KITH_EVENT && item.event.type == KITH_SENT;
+    }
     kith_quit(a);
     do {
         next(a, &item);
@@ -280,7 +282,6 @@ static void *send_for_ever(void *argument)
 {
     const struct waiter *w = argument;
     int was;
-
     for (;;) {
         pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &was);
         usleep(50);
@@ -294,22 +295,20 @@ static void *send_for_ever(void *argument)
 /* A thread that is cancelled within a call does not take the node's wake with it. */
 static void a_cancelled_sender_leaves_no_node_asleep(void **state)
 {
+    (void)state;
     struct waiter w;
     char name[NAME];
     struct kith *b;
-
-    (void)state;
     open_pair(&w.node, &b, name, sizeof name);
     w.target = name;
     for (uint64_t i = 1; i <= CANCELLED; i++) {
-        struct kith_item item;
         pthread_t thread;
-
         assert_int_equal(pthread_create(&thread, NULL, send_for_ever, &w), 0);
         usleep(300 + (useconds_t)i);
         pthread_cancel(thread);
         pthread_join(thread, NULL);
         usleep(3000); /* the node sleeps, or believes that somebody has rung */
+        struct kith_item item;
         while (kith_receive(b, &item) != KITH_NOTHING)
             ;
         assert_int_equal(kith_ask_status(w.node, i), KITH_OK);
@@ -330,6 +329,5 @@ int main(void)
         cmocka_unit_test(what_is_sent_too_late_is_told),
         cmocka_unit_test(a_cancelled_sender_leaves_no_node_asleep),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,35 +20,38 @@ static _Atomic unsigned told;
 static void log_slowly(void *context, enum kith_log_level level, const char *line)
 {
     int64_t by = now_ms() + WAIT_MS / 2;
-
     quiet(context, level, line);
-    if (!strstr(line, "its name was not found") || atomic_fetch_add(&told, 1) > 0)
+    if (!strstr(line, "its name was not found") || atomic_fetch_add(&told, 1) > 0) {
         return;
-    while (fake_names_asked() < NAMES && now_ms() < by)
+    }
+    while (fake_names_asked() < NAMES && now_ms() < by) {
         usleep(1000);
+    }
     usleep(200000);
 }
 
 static struct kith *open_with_names(void)
 {
     static char peers[NAMES * ROOM];
-    char error[KITH_ERROR_MAX];
     const struct given_setting all[] = {{"network", "LOCAL"}, {"bind", "127.0.79.1"}, {"networkPort", "0"},
-                                  {"peersFile", ""},    {"seedURL", ""},        {"exclusive", "true"},
-                                  {"peers", peers}};
+                                        {"peersFile", ""},    {"seedURL", ""},        {"exclusive", "true"},
+                                        {"peers", peers}};
     struct kith_config *c = kith_config_new();
-    struct kith *node;
     size_t used = 0;
-
     assert_non_null(c);
-    for (int i = 0; i < NAMES; i++)
+    for (int i = 0; i < NAMES; i++) {
         used += (size_t)snprintf(peers + used, ROOM, "%d.none.test:8110 ", i);
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
-        if (kith_config_set(c, all[i].option, all[i].value, error, sizeof error) < 0)
+    }
+    char error[KITH_ERROR_MAX];
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        if (kith_config_set(c, all[i].option, all[i].value, error, sizeof error) < 0) {
             fail_msg("%s", error);
-    node = kith_open(c, log_slowly, NULL, error, sizeof error);
-    if (!node)
+        }
+    }
+    struct kith *node = kith_open(c, log_slowly, NULL, error, sizeof error);
+    if (!node) {
         fail_msg("%s", error);
+    }
     kith_config_free(c);
     return node;
 }
@@ -58,10 +61,10 @@ static void every_answer_finds_room(void **state)
 {
     int64_t by = now_ms() + WAIT_MS;
     struct kith *node = open_with_names();
-
     (void)state;
-    while (atomic_load(&told) < NAMES && now_ms() < by)
+    while (atomic_load(&told) < NAMES && now_ms() < by) {
         usleep(1000);
+    }
     kith_close(node);
     assert_int_equal(atomic_load(&told), NAMES);
 }
@@ -71,6 +74,5 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_answer_finds_room),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,13 +32,16 @@ static const char *const without[] = {"kith_version", "kith_config_new", "kith_r
 static bool is_called(const char *function, const struct outcome *outcomes, size_t n)
 {
     size_t length = strlen(function);
-
-    for (size_t i = 0; i < sizeof without / sizeof *without; i++)
-        if (strcmp(function, without[i]) == 0)
+    for (size_t i = 0; i < sizeof without / sizeof *without; i++) {
+        if (strcmp(function, without[i]) == 0) {
             return true;
-    for (size_t i = 0; i < n; i++)
-        if (strncmp(outcomes[i].call, function, length) == 0 && outcomes[i].call[length] == '(')
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (strncmp(outcomes[i].call, function, length) == 0 && outcomes[i].call[length] == '(') {
             return true;
+        }
+    }
     return false;
 }
 
@@ -46,21 +49,23 @@ static bool is_called(const char *function, const struct outcome *outcomes, size
 static void check_that_all_are_called(const struct outcome *outcomes, size_t n)
 {
     FILE *header = fopen(HEADER_FILE, "re");
-    char line[512], function[64];
     size_t found = 0;
-
     assert_non_null(header);
+    char line[512];
+    char function[64];
     while (fgets(line, sizeof line, header)) {
         const char *name = strstr(line, "kith_");
-
         /* The name of the function is what stands before a parenthesis. */
-        while (name && (sscanf(name, "%63[a-z_]", function) != 1 || name[strlen(function)] != '('))
+        while (name && (sscanf(name, "%63[a-z_]", function) != 1 || name[strlen(function)] != '(')) {
             name = strstr(name + 1, "kith_");
-        if (strncmp(line, "KITH_API", 8) != 0 || !name)
+        }
+        if (strncmp(line, "KITH_API", 8) != 0 || !name) {
             continue;
+        }
         found++;
-        if (!is_called(function, outcomes, n))
+        if (!is_called(function, outcomes, n)) {
             fail_msg("%s is not tried", function);
+        }
     }
     fclose(header);
     assert_true(found > 25);
@@ -68,9 +73,11 @@ static void check_that_all_are_called(const struct outcome *outcomes, size_t n)
 
 static void check_outcomes(const struct outcome *outcomes, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        if (outcomes[i].got != outcomes[i].wanted)
+    for (size_t i = 0; i < n; i++) {
+        if (outcomes[i].got != outcomes[i].wanted) {
             fail_msg("%s: %ld, not %ld", outcomes[i].call, (long)outcomes[i].got, (long)outcomes[i].wanted);
+        }
+    }
 }
 
 static void null_is_refused_everywhere(void **state)
@@ -136,7 +143,6 @@ static void null_is_refused_everywhere(void **state)
         DOES_NOTHING(kith_close(NULL)),
     };
     const size_t n = sizeof outcomes / sizeof *outcomes;
-
     (void)state;
     check_outcomes(outcomes, n);
     check_that_all_are_called(outcomes, n);
@@ -151,9 +157,8 @@ static void null_is_refused_everywhere(void **state)
 static void an_error_text_names_what_was_null(void **state)
 {
     struct kith_config *c = kith_config_new();
-    char e[KITH_ERROR_MAX];
-
     (void)state;
+    char e[KITH_ERROR_MAX];
     assert_int_equal(kith_config_set(c, "peers", NULL, e, sizeof e), -1);
     assert_string_equal(e, "-peers: NULL");
     assert_int_equal(kith_config_set(c, NULL, "x", e, sizeof e), -1);
@@ -170,7 +175,6 @@ static void an_error_text_names_what_was_null(void **state)
 static void a_node_that_cannot_open_needs_no_room_for_the_reason(void **state)
 {
     struct kith_config *c = kith_config_new();
-
     (void)state;
     assert_int_equal(kith_config_set(c, "bind", "192.0.2.1", NULL, 0), 0); /* nobody's */
     assert_int_equal(kith_config_set(c, "peersFile", "", NULL, 0), 0);
@@ -185,6 +189,5 @@ int main(void)
         cmocka_unit_test(an_error_text_names_what_was_null),
         cmocka_unit_test(a_node_that_cannot_open_needs_no_room_for_the_reason),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,7 +18,6 @@ struct rig {
 static void fill(struct queue *inbound, struct peer_ref from)
 {
     struct message m = {.type = MSG_PEER, .peer = from};
-
     for (int i = 0; i < EACH; i++) {
         m.parcel = parcel_new("hello", 5);
         assert_non_null(m.parcel);
@@ -37,7 +36,6 @@ static void add_link(struct rig *r, struct peer_ref ref)
                                   .list = r->node->nonempty,
                                   .ref = ref};
     struct queue_config control = {.messages = 1, .reader_bell = &r->bell};
-
     l->connection = aligned_alloc(_Alignof(struct connection), sizeof *l->connection);
     assert_non_null(l->connection);
     *l->connection =
@@ -50,7 +48,6 @@ static void add_link(struct rig *r, struct peer_ref ref)
 static struct rig rig_new(void)
 {
     struct rig r = {.world = world_new(), .node = aligned_alloc(_Alignof(struct node), sizeof *r.node)};
-
     world_open(r.world);
     assert_non_null(r.node);
     *r.node = (struct node){.core = r.world->core,
@@ -74,7 +71,6 @@ static void rig_free(struct rig *r)
 {
     for (int i = 0; i < PEERS; i++) {
         struct peer_thread *l = &r->node->peers[r->peers[i].index];
-
         batch_drop(&l->batch, NULL, node_release, NULL);
         queue_free(l->connection->inbound, NULL, NULL);
         queue_free(l->connection->inbound_control, NULL, NULL);
@@ -97,18 +93,19 @@ static size_t delivered(const struct rig *r, int peer)
 static void each_connection_has_a_share_of_a_round(void **state)
 {
     struct rig r = rig_new();
-
     (void)state;
     rig_open(&r);
     for (size_t round = 1; round <= 3; round++) {
         assert_true(serve_connections(r.node));
-        for (int i = 0; i < PEERS; i++)
+        for (int i = 0; i < PEERS; i++) {
             assert_int_equal(delivered(&r, i), round * 64);
+        }
     }
     while (serve_connections(r.node))
         ;
-    for (int i = 0; i < PEERS; i++)
+    for (int i = 0; i < PEERS; i++) {
         assert_int_equal(delivered(&r, i), EACH);
+    }
     rig_free(&r);
 }
 
@@ -127,8 +124,9 @@ static void small_room_is_divided_fairly(void **state)
         serve_connections(r.node);
     }
     assert_int_equal(r.world->n_delivered, ROUNDS * ROOM);
-    for (int i = 0; i < PEERS; i++)
+    for (int i = 0; i < PEERS; i++) {
         assert_in_range(delivered(&r, i), ROUNDS * ROOM / PEERS * 4 / 5, ROUNDS * ROOM / PEERS * 6 / 5);
+    }
     rig_free(&r);
 }
 
@@ -138,6 +136,5 @@ int main(void)
         promise_test("P11", each_connection_has_a_share_of_a_round),
         promise_test("P11", small_room_is_divided_fairly),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

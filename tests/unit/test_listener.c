@@ -40,8 +40,9 @@ static bool on_accepted(void *context, struct accepted *a)
 {
     struct seen *s = context;
     size_t i = atomic_load(&s->n);
-    if (i == MOST_SEEN || atomic_load(&s->refuses))
+    if (i == MOST_SEEN || atomic_load(&s->refuses)) {
         return false;
+    }
     s->accepted[i] = a;
     atomic_store(&s->n, i + 1);
     return true;
@@ -51,8 +52,9 @@ static void on_line(void *context, enum log_level level, const char *text)
 {
     struct seen *s = context;
     size_t i = atomic_load(&s->n_lines);
-    if (i == MOST_SEEN)
+    if (i == MOST_SEEN) {
         abort();
+    }
     snprintf(s->lines[i], sizeof s->lines[i], "%s", text);
     s->levels[i] = level;
     atomic_store(&s->n_lines, i + 1);
@@ -64,7 +66,7 @@ static int set_up(void **state)
     seen = calloc(1, sizeof *seen);
     sink = (struct log_sink){.line = on_line, .context = seen, .level = LOG_LEVEL_DEBUG};
     listener = NULL;
-    return seen == NULL ? -1 : 0;
+    return !seen ? -1 : 0;
 }
 
 static int tear_down(void **state)
@@ -96,8 +98,9 @@ static void start(const struct listener_terms *terms)
 {
     char error[160] = "";
     listener = listener_start(terms, error, sizeof error);
-    if (listener == NULL)
+    if (!listener) {
         fail_msg("%s", error);
+    }
 }
 
 static int64_t now_ms(void)
@@ -117,8 +120,9 @@ static void wait_for_accepted(size_t n)
 {
     int64_t until = now_ms() + PATIENCE;
     /* The listener counts what it has handed over, so that this is the later of the two. */
-    while (listener_counts(listener).accepted < n && now_ms() < until)
+    while (listener_counts(listener).accepted < n && now_ms() < until) {
         sleep_for(1);
+    }
     assert_int_equal(listener_counts(listener).accepted, n);
     assert_int_equal(atomic_load(&seen->n), n);
 }
@@ -170,8 +174,9 @@ static bool has_ipv6(void)
     socklen_t size = endpoint_to_sockaddr(&local, &address);
     int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bool has = fd >= 0 && bind(fd, (struct sockaddr *)&address, size) == 0;
-    if (fd >= 0)
+    if (fd >= 0) {
         close(fd);
+    }
     return has;
 }
 
@@ -179,8 +184,8 @@ static void assert_came_from(const struct accepted *a, int fd)
 {
     struct sockaddr_storage address = {0};
     socklen_t size = sizeof address;
-    struct endpoint local;
     assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    struct endpoint local;
     assert_true(endpoint_from_sockaddr(&local, (struct sockaddr *)&address));
     assert_true(endpoint_equal(&a->remote, &local));
 }
@@ -199,8 +204,9 @@ static void listens_on_every_address_of_both_families(void **state)
     wait_for_accepted(1);
     assert_came_from(seen->accepted[0], v4);
     close(v4);
-    if (!has_ipv6())
+    if (!has_ipv6()) {
         return;
+    }
     int v6 = client("::1", "::1");
     wait_for_accepted(2);
     assert_came_from(seen->accepted[1], v6);
@@ -333,8 +339,9 @@ static void handshakes_under_way_are_capped_until_one_settles(void **state)
     assert_int_equal(counts.accepted, 3);
     assert_int_equal(counts.capped, 2);
     assert_int_equal(counts.limited, 0);
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < 3; i++) {
         close(fds[i]);
+    }
 }
 
 static void a_socket_that_is_not_taken_is_closed_and_frees_its_place(void **state)
@@ -374,16 +381,18 @@ static void each_cause_has_its_own_count_in_the_log(void **state)
 static void wait_for_lines(size_t n)
 {
     int64_t until = now_ms() + PATIENCE;
-    while (atomic_load(&seen->n_lines) < n && now_ms() < until)
+    while (atomic_load(&seen->n_lines) < n && now_ms() < until) {
         sleep_for(5);
+    }
     assert_true(atomic_load(&seen->n_lines) >= n);
 }
 
 static unsigned long reported_in(const char *line)
 {
     const char *prefix = "listener: closed ";
-    if (strncmp(line, prefix, strlen(prefix)) != 0)
+    if (strncmp(line, prefix, strlen(prefix)) != 0) {
         return 0;
+    }
     return strtoul(line + strlen(prefix), NULL, 10);
 }
 
@@ -398,8 +407,9 @@ static void many_that_are_turned_away_make_few_lines_that_name_them_all(void **s
     assert_turned_away("127.0.0.1", "127.0.0.1");
     /* Those that come before the first line is written would be in it, and may be all. */
     wait_for_lines(1);
-    for (int i = 0; i < 49; i++)
+    for (int i = 0; i < 49; i++) {
         assert_turned_away("127.0.0.1", "127.0.0.1");
+    }
     wait_for_lines(2);
     assert_turned_away("127.0.0.1", "127.0.0.1");
     listener_stop(listener);
@@ -407,8 +417,9 @@ static void many_that_are_turned_away_make_few_lines_that_name_them_all(void **s
     /* One at once, one a second, one at the stop. */
     assert_in_range(seen->n_lines, 3, (now_ms() - began) / 1000 + 2);
     unsigned long sum = 0;
-    for (size_t i = 0; i < seen->n_lines; i++)
+    for (size_t i = 0; i < seen->n_lines; i++) {
         sum += reported_in(seen->lines[i]);
+    }
     assert_int_equal(sum, 51);
 }
 
@@ -423,12 +434,12 @@ static double cpu_seconds(void)
 /* Leaves the process without a free descriptor; returns the limit to go back to. */
 static struct rlimit exhaust_descriptors(void)
 {
-    struct rlimit before, now;
+    struct rlimit before;
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
     int lowest_free = dup(STDERR_FILENO);
     assert_true(lowest_free >= 0);
     close(lowest_free);
-    now = before;
+    struct rlimit now = before;
     now.rlim_cur = (rlim_t)lowest_free;
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0);
     return before;
@@ -437,8 +448,9 @@ static struct rlimit exhaust_descriptors(void)
 static size_t count_of_warnings(void)
 {
     size_t n = 0;
-    for (size_t i = 0; i < atomic_load(&seen->n_lines); i++)
+    for (size_t i = 0; i < atomic_load(&seen->n_lines); i++) {
         n += seen->levels[i] == LOG_LEVEL_WARNING;
+    }
     return n;
 }
 
@@ -449,13 +461,15 @@ static void without_descriptors_it_waits_instead_of_spinning(void **state)
     struct listener_terms terms = terms_of(&bind);
     start(&terms);
     int fds[3];
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < 3; i++) {
         fds[i] = tcp_socket("127.0.0.1");
+    }
     struct rlimit before = exhaust_descriptors();
     double cpu = cpu_seconds();
     int connected = 0;
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < 3; i++) {
         connected += connect_to(fds[i], "127.0.0.1") == 0;
+    }
     sleep_for(1000);
     cpu = cpu_seconds() - cpu;
     size_t accepted_meanwhile = atomic_load(&seen->n);
@@ -467,8 +481,9 @@ static void without_descriptors_it_waits_instead_of_spinning(void **state)
     assert_int_equal(count_of_warnings(), 1);
     wait_for_accepted(3);
     assert_int_equal(count_of_warnings(), 1);
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < 3; i++) {
         close(fds[i]);
+    }
 }
 
 /* Longer than a busy machine needs, and shorter than what is left of a pause. */

@@ -20,8 +20,9 @@ static int set_up(void **state)
 {
     (void)state;
     strcpy(folder, "/tmp/kith-lock-XXXXXX");
-    if (mkdtemp(folder) == NULL)
+    if (!mkdtemp(folder)) {
         return -1;
+    }
     snprintf(home, sizeof home, "%s/home", folder);
     snprintf(other, sizeof other, "%s/other", folder);
     return 0;
@@ -29,9 +30,8 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    char command[128];
-
     (void)state;
+    char command[128];
     snprintf(command, sizeof command, "rm -r %s", folder);
     return system(command);
 }
@@ -40,16 +40,16 @@ static int tear_down(void **state)
 static struct kith *open_at(const char *where, const char *peers_file, char error[KITH_ERROR_MAX])
 {
     const struct given_setting all[] = {{"home", where},      {"network", "LOCAL"}, {"bind", "127.0.78.1"},
-                                  {"networkPort", "0"}, {"seedURL", ""},      {"exclusive", "true"}};
+                                        {"networkPort", "0"}, {"seedURL", ""},      {"exclusive", "true"}};
     struct kith_config *c = kith_config_new();
-    struct kith *node;
-
     assert_non_null(c);
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         assert_int_equal(kith_config_set(c, all[i].option, all[i].value, error, KITH_ERROR_MAX), 0);
-    if (peers_file)
+    }
+    if (peers_file) {
         assert_int_equal(kith_config_set(c, "peersFile", peers_file, error, KITH_ERROR_MAX), 0);
-    node = kith_open(c, quiet, NULL, error, KITH_ERROR_MAX);
+    }
+    struct kith *node = kith_open(c, quiet, NULL, error, KITH_ERROR_MAX);
     kith_config_free(c);
     return node;
 }
@@ -58,19 +58,19 @@ static struct kith *open_good(const char *where, const char *peers_file)
 {
     char error[KITH_ERROR_MAX];
     struct kith *node = open_at(where, peers_file, error);
-
-    if (!node)
+    if (!node) {
         fail_msg("%s", error);
+    }
     return node;
 }
 
 /* Refused, with a line that names the option, this process and what is in use. */
 static void open_bad(const char *where, const char *peers_file, const char *option, const char *what)
 {
-    char error[KITH_ERROR_MAX], wanted[256];
-
+    char wanted[256];
     snprintf(wanted, sizeof wanted, "-%s: another node (process %ld) uses '%s'", option, (long)getpid(),
              what);
+    char error[KITH_ERROR_MAX];
     assert_null(open_at(where, peers_file, error));
     assert_string_equal(error, wanted);
 }
@@ -127,7 +127,6 @@ static void a_peers_file_in_its_home_is_locked_for_others(void **state)
 static void write_text(const char *path, const char *text)
 {
     FILE *f = fopen(path, "w");
-
     assert_non_null(f);
     assert_true(fputs(text, f) >= 0);
     assert_int_equal(fclose(f), 0);
@@ -219,10 +218,10 @@ static void a_forked_child_holds_no_lock(void **state)
 static void assert_no_folder(const char *where, const char *peers_file, const char *wanted)
 {
     char error[KITH_ERROR_MAX];
-
     assert_null(open_at(where, peers_file, error));
-    if (strstr(error, wanted) != error)
+    if (strstr(error, wanted) != error) {
         fail_msg("\"%s\" is not \"%s\"", error, wanted);
+    }
 }
 
 static void only_the_home_and_its_own_folder_are_made(void **state)

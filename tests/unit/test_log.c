@@ -26,22 +26,23 @@ static void small_pipe(int ends[2])
 
 static void add_lines(struct log_writer *w, int n)
 {
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         log_writer_line(w, LOG_LEVEL_INFO, "a line");
+    }
 }
 
 /* Reads to the end; how many lines end so, and the sum of the counts of lines that were not written. */
 static void read_lines(int fd, int *whole, int *lost)
 {
     FILE *f = fdopen(fd, "r");
-    char line[LOG_LINE_MAX], *what;
-
     *whole = *lost = 0;
+    char line[LOG_LINE_MAX];
+    char *what;
     while (fgets(line, sizeof line, f)) {
         *whole += strstr(line, "Z info: a line\n") != NULL;
         what = strstr(line, "Z warning: log: ");
         *lost += what ? atoi(what + strlen("Z warning: log: ")) : 0;
-        assert_true(strchr(line, '\n') != NULL);
+        assert_true(strchr(line, '\n'));
     }
     fclose(f);
 }
@@ -52,11 +53,9 @@ static void a_line_bears_the_date_in_utc(void **state)
 {
     int ends[2], year, month, day, hour, minute, second, ms, n = 0;
     char text[200] = "", level[20];
-    struct log_writer *w;
-
     (void)state;
     small_pipe(ends);
-    w = log_writer_start(ends[1]);
+    struct log_writer *w = log_writer_start(ends[1]);
     assert_non_null(w);
     log_writer_line(w, LOG_LEVEL_WARNING, "what happened");
     log_writer_end(w, WAIT_MS);
@@ -73,24 +72,22 @@ static void a_line_bears_the_date_in_utc(void **state)
 static void *read_all(void *argument)
 {
     int *counts = argument;
-
     read_lines(counts[2], &counts[0], &counts[1]);
     return NULL;
 }
 
 static void lines_that_find_no_room_are_counted_and_told_later(void **state)
 {
-    int ends[2], counts[3];
-    struct log_writer *w;
-    pthread_t reader;
     int64_t before_ms = now_ms();
-
     (void)state;
+    int ends[2];
     small_pipe(ends);
-    w = log_writer_start(ends[1]);
+    struct log_writer *w = log_writer_start(ends[1]);
     add_lines(w, LINES);
     assert_true(now_ms() - before_ms < WAIT_MS / 4); /* nobody has read anything */
+    int counts[3];
     counts[2] = ends[0];
+    pthread_t reader;
     assert_int_equal(pthread_create(&reader, NULL, read_all, counts), 0);
     log_writer_end(w, WAIT_MS);
     close(ends[1]);
@@ -101,15 +98,12 @@ static void lines_that_find_no_room_are_counted_and_told_later(void **state)
 
 static void the_end_does_not_wait_for_whom_nobody_reads(void **state)
 {
-    int ends[2];
-    int64_t before_ms;
-    struct log_writer *w;
-
     (void)state;
+    int ends[2];
     small_pipe(ends);
-    w = log_writer_start(ends[1]);
+    struct log_writer *w = log_writer_start(ends[1]);
     add_lines(w, LINES);
-    before_ms = now_ms();
+    int64_t before_ms = now_ms();
     log_writer_end(w, 50);
     assert_true(now_ms() - before_ms < 1000);
     /* Others who share the pipe still find it as they made it. */
@@ -120,16 +114,15 @@ static void the_end_does_not_wait_for_whom_nobody_reads(void **state)
 
 static void a_descriptor_that_somebody_made_non_blocking_gets_all_lines(void **state)
 {
-    int ends[2], counts[3];
-    struct log_writer *w;
-    pthread_t reader;
-
     (void)state;
+    int ends[2];
     small_pipe(ends);
     assert_int_equal(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
-    w = log_writer_start(ends[1]);
+    struct log_writer *w = log_writer_start(ends[1]);
     add_lines(w, LOG_WRITER_LINES);
+    int counts[3];
     counts[2] = ends[0];
+    pthread_t reader;
     assert_int_equal(pthread_create(&reader, NULL, read_all, counts), 0);
     log_writer_end(w, WAIT_MS);
     close(ends[1]);
@@ -144,7 +137,6 @@ static void lines_that_were_refused_are_told_with_the_next_that_is_not(void **st
     int full = open("/dev/full", O_WRONLY | O_CLOEXEC), file = mkstemp(path), whole, lost;
     int fd = dup(full);
     struct log_writer *w = log_writer_start(fd);
-
     (void)state;
     add_lines(w, 3);
     usleep(100000);
@@ -168,10 +160,6 @@ static void a_node_goes_on_and_ends_while_nobody_reads_stderr(void **state)
     int ends[2], kept = dup(STDERR_FILENO);
     struct kith_config *c = kith_config_new();
     char error[KITH_ERROR_MAX], filler[PIPE_BYTES] = "";
-    struct kith_item item;
-    struct kith *node;
-    int64_t before_ms;
-
     (void)state;
     small_pipe(ends);
     assert_int_equal(write(ends[1], filler, sizeof filler), sizeof filler);
@@ -180,14 +168,15 @@ static void a_node_goes_on_and_ends_while_nobody_reads_stderr(void **state)
     assert_int_equal(kith_config_set(c, "networkPort", "0", error, sizeof error), 0);
     assert_int_equal(kith_config_set(c, "peersFile", "", error, sizeof error), 0);
     assert_int_equal(kith_config_set(c, "seedURL", "file:///nowhere", error, sizeof error), 0);
-    node = kith_open(c, NULL, NULL, error, sizeof error);
+    struct kith *node = kith_open(c, NULL, NULL, error, sizeof error);
     assert_non_null(node);
     kith_config_free(c);
+    struct kith_item item;
     for (int i = 0; i < 20; i++) {
         assert_int_equal(kith_ask_status(node, 7), KITH_OK);
         next_event(node, KITH_STATUS, &item);
     }
-    before_ms = now_ms();
+    int64_t before_ms = now_ms();
     kith_close(node);
     assert_true(now_ms() - before_ms < 3000);
     dup2(kept, STDERR_FILENO);
@@ -210,13 +199,12 @@ static void keep(void *context, enum log_level level, const char *text)
 static void what_a_peer_said_is_one_harmless_line(void **state)
 {
     const struct log_sink sink = {.line = keep, .level = LOG_LEVEL_INFO};
-    char longer[3 * LOG_LINE_MAX];
-
     (void)state;
     log_line(&sink, LOG_LEVEL_INFO, "it said %s", "caf\xc3\xa9\n\x1b[2J\xc2\x9b\xff\x7f\xe2\x98\x83");
     assert_string_equal(seen, "it said caf\xc3\xa9??[2J????\xe2\x98\x83");
     log_line(&sink, LOG_LEVEL_DEBUG, "unwanted");
     assert_string_equal(seen, "it said caf\xc3\xa9??[2J????\xe2\x98\x83");
+    char longer[3 * LOG_LINE_MAX];
     memset(longer, 'x', sizeof longer);
     longer[sizeof longer - 1] = '\0';
     log_line(&sink, LOG_LEVEL_INFO, "%s", longer);
@@ -258,7 +246,6 @@ static void what_utf8_is(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         size_t size = strlen(cases[i].text);
-
         assert_int_equal(utf8_character(cases[i].text, size), cases[i].length);
         assert_int_equal(utf8_harmless(cases[i].text, size), cases[i].harmless);
         assert_int_equal(utf8_is_valid(cases[i].text, size), size == 0 || cases[i].length > 0);
@@ -279,6 +266,5 @@ int main(void)
         cmocka_unit_test(what_a_peer_said_is_one_harmless_line),
         cmocka_unit_test(what_utf8_is),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

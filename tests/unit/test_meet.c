@@ -6,7 +6,6 @@
 static struct peer_id id_of(uint8_t byte)
 {
     struct peer_id id = {.size = 32};
-
     memset(id.bytes, byte, id.size);
     return id;
 }
@@ -16,7 +15,6 @@ enum { OURS = 5, LOWER = 3, HIGHER = 7 };
 static struct world *world_with_id(const char *protocol)
 {
     struct world *w = world_of(protocol);
-
     w->config.terms.id = id_of(OURS);
     world_open(w);
     return w;
@@ -26,7 +24,6 @@ static struct world *world_with_id(const char *protocol)
 static void says(struct world *w, uint32_t type, struct peer_ref slot, const char *at, uint8_t who)
 {
     struct peer_terms *t = calloc(1, sizeof *t);
-
     assert_non_null(t);
     t->endpoint = endpoint_of(at);
     t->id = id_of(who);
@@ -38,7 +35,6 @@ static void says(struct world *w, uint32_t type, struct peer_ref slot, const cha
 static struct peer_ref comes(struct world *w, const char *from, const char *at, uint8_t who)
 {
     struct peer_ref slot = knock(w, from);
-
     assert_true(slot.generation);
     says(w, MSG_MET, slot, at, who);
     says(w, MSG_ONLINE, slot, at, who);
@@ -48,7 +44,6 @@ static struct peer_ref comes(struct world *w, const char *from, const char *at, 
 static struct peer_ref dialed(struct world *w, const char *address)
 {
     size_t before = w->n_dialed;
-
     seed(w, address);
     pass(w, 1000);
     assert_int_equal(w->n_dialed, before + 1);
@@ -73,7 +68,6 @@ static void who_comes_back_waits_for_the_old_connection(void **state)
         for (int alive = 0; alive < 2; alive++) {
             struct world *w = world_with_id(with_ids[i]);
             struct peer_ref old = comes(w, "10.0.0.1:5", "10.0.0.1:9097", LOWER), new, third;
-
             new = comes(w, "10.0.0.2:5", "10.0.0.2:9097", LOWER);
             assert_int_equal(w->n_online, 1);
             assert_int_equal(w->n_closed, 0);
@@ -103,12 +97,10 @@ static void who_comes_back_waits_for_the_old_connection(void **state)
 static void without_ids_the_older_stays(void **state)
 {
     struct world *w = world_new();
-    struct peer_ref slot;
-
     (void)state;
     world_open(w);
     incoming(w, 1);
-    slot = knock(w, "10.1.0.1:40001");
+    struct peer_ref slot = knock(w, "10.1.0.1:40001");
     online(w, slot, "10.1.0.1:8110", 1);
     expect_closed(w, slot);
     assert_int_equal(w->n_probed, 0);
@@ -119,7 +111,6 @@ static void one_that_waited_and_went_is_forgotten(void **state)
 {
     struct world *w = world_with_id("ddrp");
     struct peer_ref old = comes(w, "10.0.0.1:5", "10.0.0.1:9097", LOWER), new;
-
     (void)state;
     new = comes(w, "10.0.0.2:5", "10.0.0.2:9097", LOWER);
     ended(w, new, END_CLOSED);
@@ -139,7 +130,6 @@ static void who_is_met_alone_goes_on(void **state)
     for (size_t i = 0; i < 2; i++) {
         struct world *w = world_with_id(with_ids[i]);
         struct peer_ref out = dialed(w, "10.0.0.1:9097");
-
         assert_int_equal(w->n_consented, 0);
         says(w, MSG_MET, out, "10.0.0.1:9097", LOWER);
         assert_int_equal(w->n_consented, 1);
@@ -157,7 +147,6 @@ static void crossing_dials_leave_one(void **state)
         uint8_t who = above ? LOWER : HIGHER;
         struct world *w = world_with_id("fnd");
         struct peer_ref out = dialed(w, "10.0.0.1:9097"), in = knock(w, "10.0.0.1:5");
-
         says(w, MSG_MET, in, "10.0.0.1:9097", who);
         says(w, MSG_MET, out, "10.0.0.1:9097", who);
         assert_int_equal(w->n_consented, 0);
@@ -180,7 +169,6 @@ static void crossing_dials_with_one_that_insists(void **state)
 {
     struct world *w = world_with_id("fnd");
     struct peer_ref out = dialed(w, "10.0.0.1:9097"), in = knock(w, "10.0.0.1:5");
-
     (void)state;
     says(w, MSG_MET, in, "10.0.0.1:9097", LOWER);
     says(w, MSG_MET, out, "10.0.0.1:9097", LOWER);
@@ -203,7 +191,6 @@ static void what_does_not_cross(void **state)
     for (size_t i = 0; i < 2; i++) {
         struct world *w = world_with_id(cases[i].protocol);
         struct peer_ref out = dialed(w, "10.0.0.1:9097"), in = knock(w, cases[i].from);
-
         says(w, MSG_MET, in, "10.0.0.1:9097", HIGHER);
         says(w, MSG_MET, out, "10.0.0.1:9097", HIGHER);
         assert_int_equal(w->n_consented, 1);
@@ -224,7 +211,6 @@ static void two_that_are_online_become_one(void **state)
         uint8_t who = above ? LOWER : HIGHER;
         struct world *w = world_with_id("fnd");
         struct peer_ref out = dialed(w, "10.0.0.1:9097"), in;
-
         says(w, MSG_MET, out, "10.0.0.1:9097", who);
         says(w, MSG_ONLINE, out, "10.0.0.1:9097", who);
         in = comes(w, "10.0.0.2:5", "10.0.0.2:9097", who);
@@ -254,10 +240,10 @@ static void who_has_dialed_us_is_not_dialed(void **state)
     (void)state;
     for (size_t i = 0; i < 2; i++) {
         struct world *w = world_with_id(with_ids[i]);
-
         comes(w, "10.0.0.1:5", "10.0.0.1:9097", LOWER);
-        for (int s = 0; s < 100; s++)
+        for (int s = 0; s < 100; s++) {
             pass(w, 1000);
+        }
         assert_int_equal(w->n_dialed > 0, i == 0); /* where two connections may be, and nobody is left */
         world_free(w);
     }
@@ -268,7 +254,6 @@ static void who_is_connected_is_not_dialed_again(void **state)
 {
     struct world *w = world_with_id("fnd");
     struct peer_ref in = comes(w, "10.0.0.1:5", "10.0.0.1:9097", LOWER), out;
-
     (void)state;
     out = dialed(w, "10.0.0.2:9097");
     says(w, MSG_MET, out, "10.0.0.2:9097", LOWER);
@@ -277,13 +262,15 @@ static void who_is_connected_is_not_dialed_again(void **state)
     handle(w, (struct message){.type = MSG_ALIVE, .peer = in});
     expect_closed(w, out);
     ended(w, out, END_DUPLICATE);
-    for (int s = 0; s < 100; s++)
+    for (int s = 0; s < 100; s++) {
         pass(w, 1000);
+    }
     assert_int_equal(w->n_dialed, 1);
     assert_int_equal(w->n_online, 1);
     ended(w, in, END_CLOSED);
-    for (int s = 0; s < 10; s++)
+    for (int s = 0; s < 10; s++) {
         pass(w, 1000);
+    }
     assert_true(w->n_dialed > 1); /* neither address is the worse for it */
     world_free(w);
 }
@@ -294,15 +281,16 @@ static void to_wait_is_no_fault(void **state)
     struct world *w = world_with_id("fnd");
     struct peer_ref in = comes(w, "10.0.0.1:5", "10.0.0.1:9097", LOWER), out = dialed(w, "10.0.0.2:9097");
     bool again = false;
-
     (void)state;
     says(w, MSG_MET, out, "10.0.0.2:9097", LOWER);
     ended(w, out, END_CLOSED); /* it had enough of waiting */
     ended(w, in, END_CLOSED);
-    for (int s = 0; s < 60; s++)
+    for (int s = 0; s < 60; s++) {
         pass(w, 1000);
-    for (size_t i = 1; i < w->n_dialed; i++)
+    }
+    for (size_t i = 1; i < w->n_dialed; i++) {
         again |= strcmp(w->dialed_to[i], "10.0.0.2:9097") == 0;
+    }
     assert_true(again);
     world_free(w);
 }
@@ -312,23 +300,23 @@ static void special_peers_that_have_come_are_not_dialed(void **state)
     (void)state;
     for (size_t i = 0; i < 2; i++) {
         struct world *w = world_of(with_ids[i]);
-        struct peer_ref in;
-
         w->config.terms.id = id_of(OURS);
         w->config.exclusive = true;
         special_flag(w, "10.0.0.1:9097");
         world_open(w);
         assert_int_equal(w->n_dialed, 1);
-        in = knock(w, "10.0.0.1:5");
+        struct peer_ref in = knock(w, "10.0.0.1:5");
         ended(w, w->dialed[0], END_DIAL_FAILED);
         says(w, MSG_ONLINE, in, "10.0.0.1:9097", LOWER);
-        for (int s = 0; s < 100; s++)
+        for (int s = 0; s < 100; s++) {
             pass(w, 1000);
+        }
         assert_int_equal(w->n_dialed == 1, i == 1);
         if (i == 1) {
             ended(w, in, END_CLOSED);
-            for (int s = 0; s < 30; s++)
+            for (int s = 0; s < 30; s++) {
                 pass(w, 1000);
+            }
             assert_int_equal(w->n_dialed, 2);
         }
         world_free(w);

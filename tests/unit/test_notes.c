@@ -7,7 +7,6 @@
 static struct world *open_at(enum log_level level)
 {
     struct world *w = world_new();
-
     w->config.log_level = level;
     return w;
 }
@@ -20,23 +19,23 @@ static void forget_lines(struct world *w)
 
 static void expect_line(const struct world *w, const char *part)
 {
-    if (!strstr(w->log, part))
+    if (!strstr(w->log, part)) {
         fail_msg("no \"%s\" in:\n%s", part, w->log);
+    }
 }
 
 static size_t count_of(const struct world *w, const char *part)
 {
     size_t n = 0;
-
-    for (const char *at = w->log; (at = strstr(at, part)); at++)
+    for (const char *at = w->log; (at = strstr(at, part)); at++) {
         n++;
+    }
     return n;
 }
 
 static void a_dial_says_whom_and_why_and_what_came_of_it(void **state)
 {
     struct world *w = open_at(LOG_LEVEL_DEBUG);
-
     (void)state;
     special_flag(w, "10.0.0.1:8110");
     world_open(w);
@@ -56,7 +55,6 @@ static void a_dial_says_whom_and_why_and_what_came_of_it(void **state)
 static void a_handshake_says_from_where_and_of_whom(void **state)
 {
     struct world *w = open_at(LOG_LEVEL_DEBUG);
-
     (void)state;
     w->config.exclusive = true;
     world_open(w);
@@ -69,7 +67,6 @@ static void a_handshake_says_from_where_and_of_whom(void **state)
 static void a_refusal_says_why(void **state)
 {
     struct world *w = open_at(LOG_LEVEL_DEBUG);
-
     (void)state;
     w->config.exclusive = true;
     w->config.incoming = 1;
@@ -87,7 +84,6 @@ static void a_refusal_says_why(void **state)
 static void a_second_connection_of_a_peer_is_refused_by_name(void **state)
 {
     struct world *w = open_at(LOG_LEVEL_DEBUG);
-
     (void)state;
     w->config.exclusive = true;
     world_open(w);
@@ -103,17 +99,15 @@ static void shared_addresses_are_counted_with_the_new_ones_among_them(void **sta
     struct known_peer told[3] = {{.endpoint = endpoint_of("10.5.0.1:1")},
                                  {.endpoint = endpoint_of("10.5.0.2:1")},
                                  {.endpoint = endpoint_of("10.1.0.1:8110")}};
-    struct known_peer room[8];
-    struct peer_ref peer;
-
     (void)state;
     w->config.exclusive = true;
     world_open(w);
-    peer = incoming(w, 1);
+    struct peer_ref peer = incoming(w, 1);
     controller_service_actions.learn(w->core, peer, told, 3);
     expect_line(w,
                 "10.1.0.1:8110 00000001 told us of 3 addresses: 2 are new, 0 are none of a public network");
     forget_lines(w);
+    struct known_peer room[8];
     controller_service_actions.share(w->core, peer, room, 8);
     expect_line(w, "10.1.0.1:8110 00000001 was told of ");
     world_free(w);
@@ -122,14 +116,12 @@ static void shared_addresses_are_counted_with_the_new_ones_among_them(void **sta
 static void points_are_told_with_the_quality_that_they_make(void **state)
 {
     struct world *w = open_at(LOG_LEVEL_DEBUG);
-    struct peer_ref peer;
     struct message faults = {.type = MSG_CREDIT, .credit.bad = 2};
-
     (void)state;
     w->config.exclusive = true;
     w->config.merits.bad = -10;
     world_open(w);
-    peer = incoming(w, 1);
+    struct peer_ref peer = incoming(w, 1);
     faults.peer = peer;
     controller_handle(w->core, now(w), &faults);
     expect_line(w, "10.1.0.1:8110 00000001: 2 faults that do not end its session");
@@ -141,7 +133,6 @@ static void seeds_and_saves_are_told(void **state)
 {
     struct world *w = open_at(LOG_LEVEL_DEBUG);
     struct message saved = {.type = MSG_SAVED};
-
     (void)state;
     snprintf(w->config.peers_file, sizeof w->config.peers_file, "/home/peers.json");
     world_open(w);
@@ -158,14 +149,14 @@ static void seeds_and_saves_are_told(void **state)
 static void debug_lines_are_not_told_at_other_levels(void **state)
 {
     struct world *w = open_at(LOG_LEVEL_INFO);
-
     (void)state;
     special_flag(w, "10.0.0.1:8110");
     world_open(w);
     ban(w, "10.9.0.1");
     forget_lines(w);
-    for (int i = 0; i < 1000; i++)
+    for (int i = 0; i < 1000; i++) {
         knock(w, "10.9.0.1:40000");
+    }
     pass(w, 5000);
     assert_int_equal(w->n_lines, 0); /* nor how many there would have been */
     world_free(w);
@@ -176,14 +167,14 @@ static void debug_lines_are_not_told_at_other_levels(void **state)
 static void what_peers_have_the_log_say_is_bounded_and_counted(void **state)
 {
     struct world *w = open_at(LOG_LEVEL_DEBUG);
-
     (void)state;
     w->config.exclusive = true;
     world_open(w);
     ban(w, "10.9.0.1");
     forget_lines(w);
-    for (int i = 0; i < 1000; i++)
+    for (int i = 0; i < 1000; i++) {
         knock(w, "10.9.0.1:40000");
+    }
     assert_int_equal(count_of(w, "closed unanswered"), 100);
     assert_int_equal(w->n_lines, 100);
     incoming(w, 1);
@@ -195,8 +186,9 @@ static void what_peers_have_the_log_say_is_bounded_and_counted(void **state)
     pass(w, 1);
     assert_int_equal(w->n_lines, 1); /* told once */
     forget_lines(w);
-    for (int i = 0; i < 50; i++)
+    for (int i = 0; i < 50; i++) {
         knock(w, "10.9.0.1:40000");
+    }
     assert_int_equal(count_of(w, "closed unanswered"), 10);
     world_free(w);
 }
@@ -205,12 +197,12 @@ static void what_peers_have_the_log_say_is_bounded_and_counted(void **state)
 static void what_strangers_have_the_log_say_at_level_info_is_bounded(void **state)
 {
     struct world *w = open_at(LOG_LEVEL_INFO);
-
     (void)state;
     w->config.exclusive = true;
     world_open(w);
-    for (int i = 0; i < 300; i++)
+    for (int i = 0; i < 300; i++) {
         ended(w, knock(w, "10.3.0.1:40000"), END_RESOURCES);
+    }
     assert_int_equal(count_of(w, "ended, incoming"), 100);
     handle(w, (struct message){.type = MSG_COMMAND, .command = command(COMMAND_QUIT)});
     for (int i = 0; i < 3 && !w->ended; i++) {
@@ -236,6 +228,5 @@ int main(void)
         cmocka_unit_test(what_peers_have_the_log_say_is_bounded_and_counted),
         cmocka_unit_test(what_strangers_have_the_log_say_at_level_info_is_bounded),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,7 +25,7 @@ static int set_up(void **state)
 {
     (void)state;
     strcpy(folder + sizeof folder - 7, "XXXXXX");
-    if (mkdtemp(folder) == NULL || setenv("HOME", folder, 1) != 0) {
+    if (!mkdtemp(folder) || setenv("HOME", folder, 1) != 0) {
         return -1;
     }
     snprintf(config_path, sizeof config_path, "%s/kith.conf", folder);
@@ -55,7 +55,7 @@ static int parse(struct options *o, const char *line, char *error, size_t error_
     int argc = 3;
     snprintf(words, sizeof words, "%s", line);
     char *rest = words;
-    for (char *word; *line != '\0' && (word = strsep(&rest, "~")) != NULL;) {
+    for (char *word; *line != '\0' && (word = strsep(&rest, "~"));) {
         argv[argc++] = word;
     }
     argv[argc] = NULL;
@@ -122,8 +122,9 @@ static void assert_range_fits(const struct setting *op)
     o.own = own;
     const int64_t ends[] = {op->least, op->most};
     for (size_t i = 0; i < 2; i++) {
-        char text[32], bad[256];
+        char text[32];
         snprintf(text, sizeof text, "%lld", (long long)ends[i]);
+        char bad[256];
         assert_int_equal(option_read(op, text, option_place(&o, op), bad, sizeof bad), 0);
         assert_int_equal(option_integer(op, option_place(&o, op)), ends[i]);
         snprintf(text, sizeof text, "%lld", (long long)(i == 0 ? ends[i] - 1 : ends[i] + 1));
@@ -134,9 +135,8 @@ static void assert_range_fits(const struct setting *op)
 static void table_is_sound(void **state)
 {
     (void)state;
-    for (size_t i = 0; option_at(i) != NULL; i++) {
+    for (size_t i = 0; option_at(i); i++) {
         const struct setting *op = option_at(i);
-        char bad[256];
         assert_ptr_equal(option_find(op->name), op);
         assert_ptr_equal(option_find_any_case(op->name), op);
         assert_int_equal(option_index(op), i);
@@ -145,7 +145,8 @@ static void table_is_sound(void **state)
         assert_true(op->place + op->size <= (p ? p->setting_size : sizeof(struct options)));
         assert_true(!p || op->type < SETTING_ADDRESSES);
         assert_int_equal(op->choices != NULL, op->type == SETTING_CHOICE);
-        if (op->standard != NULL && (op->marks & SETTING_TOLD) == 0) {
+        char bad[256];
+        if (op->standard && (op->marks & SETTING_TOLD) == 0) {
             assert_int_equal(option_read(op, op->standard, NULL, bad, sizeof bad), 0);
         }
         if (is_text(op)) {
@@ -162,7 +163,7 @@ static void table_is_sound(void **state)
 static void places_are_apart(void **state)
 {
     (void)state;
-    for (size_t i = 0; option_at(i) != NULL; i++) {
+    for (size_t i = 0; option_at(i); i++) {
         for (size_t j = 0; j < i; j++) {
             const struct setting *a = option_at(i), *b = option_at(j);
             assert_true(option_protocol(a) != option_protocol(b) || a->place + a->size <= b->place ||
@@ -174,13 +175,13 @@ static void places_are_apart(void **state)
 static void protocol_defaults_pass(void **state)
 {
     (void)state;
-    for (size_t i = 0; protocol_at(i) != NULL; i++) {
-        struct options o;
+    for (size_t i = 0; protocol_at(i); i++) {
         char line[64];
         snprintf(line, sizeof line, "-protocol~%s", protocol_at(i)->name);
+        struct options o;
         parse_good(&o, line);
         assert_ptr_equal(o.config.protocol, protocol_at(i));
-        for (size_t j = 0; option_at(j) != NULL; j++) {
+        for (size_t j = 0; option_at(j); j++) {
             const struct setting *op = option_at(j);
             const struct protocol *p = option_protocol(op);
             if (p && p->settings != o.config.protocol->settings) {
@@ -197,11 +198,11 @@ static void protocol_defaults_pass(void **state)
 static void options_of_factom_are_taken_with_any_protocol(void **state)
 {
     (void)state;
-    for (size_t i = 0; protocol_at(i) != NULL; i++) {
-        struct options o;
+    for (size_t i = 0; protocol_at(i); i++) {
         char line[128];
         snprintf(line, sizeof line, "-protocol~%s~-gobTypes~5~-assemble~7s~-assembleBytes~1K",
                  protocol_at(i)->name);
+        struct options o;
         parse_good(&o, line);
         options_free(&o);
     }
@@ -504,7 +505,7 @@ static void peers_add_up(void **state)
 static const struct protocol *with_identities(void)
 {
     const struct protocol *p = protocol_at(0);
-    for (size_t i = 0; p != NULL && p->identity_size == 0; i++) {
+    for (size_t i = 0; p && p->identity_size == 0; i++) {
         p = protocol_at(i);
     }
     return p;
@@ -540,11 +541,11 @@ static void bootstrap(void **state)
 static void bootstrap_of_protocols(void **state)
 {
     (void)state;
-    for (size_t i = 0; protocol_at(i) != NULL; i++) {
+    for (size_t i = 0; protocol_at(i); i++) {
         for (const struct network_terms *n = protocol_at(i)->networks; n->name[0] != '\0'; n++) {
-            struct options o;
             char line[128];
             snprintf(line, sizeof line, "-protocol~%s~-network~%s", protocol_at(i)->name, n->name);
+            struct options o;
             parse_good(&o, line);
             assert_int_equal(o.config.bootstrap.n > 0, n->bootstrap != NULL && *n->bootstrap != '\0');
             options_free(&o);
@@ -587,7 +588,7 @@ static void ids(void **state)
 {
     (void)state;
     const struct protocol *p = with_identities();
-    if (p == NULL) {
+    if (!p) {
         skip();
         return;
     }
@@ -628,11 +629,13 @@ static void ids(void **state)
 /* If `name` is NULL it is the one that nobody chose. */
 static void assert_identity_file(const char *protocol, const char *line, const char *where, const char *name)
 {
-    char words[256], standard[64], path[128];
-    struct options o;
+    char words[256];
     snprintf(words, sizeof words, "-protocol~%s%s", protocol, line);
+    char standard[64];
     snprintf(standard, sizeof standard, "identity-%s.key", protocol);
+    char path[128];
     snprintf(path, sizeof path, "%s/%s", where, name != NULL ? name : standard);
+    struct options o;
     parse_good(&o, words);
     assert_string_equal(o.identity_file, path);
     options_free(&o);
@@ -643,7 +646,7 @@ static void identity_file(void **state)
     (void)state;
     struct options o;
     const struct protocol *p = with_identities();
-    if (p == NULL) {
+    if (!p) {
         skip();
         return;
     }
@@ -768,8 +771,8 @@ static void network_of_file_and_flags(void **state)
 
 static void assert_file_error(const char *text, const char *message)
 {
-    char wanted[512];
     write_config(text);
+    char wanted[512];
     snprintf(wanted, sizeof wanted, "%s:%s", config_path, message);
     assert_error("", wanted);
 }
@@ -924,7 +927,7 @@ static void help(void **state)
     assert_non_null(out);
     options_help(&o, out);
     assert_int_equal(fclose(out), 0);
-    for (size_t i = 0; option_at(i) != NULL; i++) {
+    for (size_t i = 0; option_at(i); i++) {
         char flag[64];
         snprintf(flag, sizeof flag, "\n  -%s", option_at(i)->name);
         assert_non_null(strstr(text, flag));
@@ -932,7 +935,7 @@ static void help(void **state)
     assert_non_null(strstr(text, "(default: 8)"));
     assert_non_null(strstr(text, "(default: 15s)"));
     assert_null(strstr(text, "emergency"));
-    for (char *line = text; line != NULL && *line != '\0';) {
+    for (char *line = text; line && *line != '\0';) {
         size_t length = strcspn(line, "\n");
         assert_true(length < 80);
         line += length + (line[length] == '\n');

@@ -53,7 +53,7 @@ static bool fails(enum call call)
 static void *real(const char *name)
 {
     void *symbol = dlsym(RTLD_NEXT, name);
-    if (symbol == NULL) {
+    if (!symbol) {
         abort();
     }
     return symbol;
@@ -124,7 +124,7 @@ static void list(const struct place *p, void (*see)(const struct place *p, const
 {
     DIR *d = opendir(p->folder);
     assert_non_null(d);
-    for (const struct dirent *e = readdir(d); e != NULL; e = readdir(d)) {
+    for (const struct dirent *e = readdir(d); e; e = readdir(d)) {
         if (e->d_name[0] != '.') {
             see(p, e->d_name, context);
         }
@@ -179,9 +179,9 @@ static bool exists(const char *path)
 
 static void assert_content(const char *path, const char *text)
 {
-    char buf[4096];
     FILE *f = fopen(path, "r");
     assert_non_null(f);
+    char buf[4096];
     size_t n = fread(buf, 1, sizeof buf - 1, f);
     fclose(f);
     buf[n] = '\0';
@@ -222,7 +222,7 @@ static void assert_refused(const char *path, enum peers_file_result result, cons
 {
     struct got g = get(path);
     assert_int_equal(g.result, result);
-    if (strstr(g.message, in_message) == NULL) {
+    if (!strstr(g.message, in_message)) {
         fail_msg("\"%s\" does not say \"%s\"", g.message, in_message);
     }
 }
@@ -501,12 +501,12 @@ static void assert_start(const struct place *p, enum peers_file_result result, c
 {
     struct peers_file_start start = start_at(p);
     assert_int_equal(start.result, result);
-    if (write_path == NULL) {
+    if (!write_path) {
         assert_null(start.write_path);
     } else {
         assert_string_equal(start.write_path, write_path);
     }
-    assert_int_equal(start.snapshot == NULL ? 0 : start.snapshot->n_entries, n_peers);
+    assert_int_equal(!start.snapshot ? 0 : start.snapshot->n_entries, n_peers);
     peers_file_start_clear(&start);
     assert_null(start.snapshot);
     assert_null(start.write_path);
@@ -669,10 +669,11 @@ static void every_step_of_a_write_may_fail(void **state)
 static void a_link_is_followed_and_what_it_leads_to_is_replaced(void **state)
 {
     const struct place *p = *state;
-    char inner[96], target[160], link[96];
-    struct stat before, after;
+    char inner[96];
     snprintf(inner, sizeof inner, "%s/volume", p->folder);
+    char target[160];
     snprintf(target, sizeof target, "%s/real.json", inner);
+    char link[96];
     snprintf(link, sizeof link, "%s/link.json", p->folder);
     assert_int_equal(mkdir(inner, 0700), 0);
     assert_int_equal(symlink("volume/real.json", link), 0);
@@ -681,8 +682,10 @@ static void a_link_is_followed_and_what_it_leads_to_is_replaced(void **state)
     assert_refused(p->path, PEERS_FILE_MISSING, "");
     assert_int_equal(write_to(p->path), 0);
     assert_int_equal(entries_in(target), 2);
+    struct stat before;
     assert_int_equal(lstat(target, &before), 0);
     assert_int_equal(write_to(p->path), 0);
+    struct stat after;
     assert_int_equal(lstat(target, &after), 0);
     assert_int_not_equal(before.st_ino, after.st_ino);
     assert_int_equal(lstat(p->path, &after), 0);
@@ -706,7 +709,6 @@ static void a_link_is_followed_and_what_it_leads_to_is_replaced(void **state)
 static void the_rights_of_a_file_are_kept(void **state)
 {
     const struct place *p = *state;
-    struct stat st;
     put(p->path, FRAME("", ""));
     assert_int_equal(chmod(p->path, 0640), 0);
     bool is_root = geteuid() == 0;
@@ -714,6 +716,7 @@ static void the_rights_of_a_file_are_kept(void **state)
         assert_int_equal(chown(p->path, 12345, 23456), 0);
     }
     assert_int_equal(write_to(p->path), 0);
+    struct stat st;
     assert_int_equal(stat(p->path, &st), 0);
     assert_int_equal(st.st_mode & 07777, 0640);
     assert_int_equal(st.st_uid, is_root ? 12345 : geteuid());
@@ -780,13 +783,13 @@ static void what_cannot_be_written_over_is_undone(void **state)
 static void what_cannot_be_renamed_is_copied_aside(void **state)
 {
     const struct place *p = *state;
-    char aside[128];
-    struct stat st;
     put(p->path, "nonsense");
     let_renames_fail(EBUSY, 1);
     assert_refused(p->path, PEERS_FILE_CORRUPT, "renamed to peers.json.corrupt-20260101T000000Z");
+    char aside[128];
     snprintf(aside, sizeof aside, "%s.corrupt-20260101T000000Z", p->path);
     assert_content(aside, "nonsense");
+    struct stat st;
     assert_int_equal(stat(p->path, &st), 0);
     assert_int_equal(st.st_size, 0);
     /* The next one must not take the place of the first. */

@@ -91,17 +91,16 @@ static void *read_slowly(void *argument)
 {
     struct reader *r = argument;
     struct kith_item item;
-
     while (!atomic_load(&r->run->over)) {
         struct pollfd fd = {.fd = kith_fd(r->node), .events = POLLIN};
-
         switch (kith_receive(r->node, &item)) {
         case KITH_NOTHING:
             poll(&fd, 1, 50);
             break;
         case KITH_EVENT:
-            if (item.event.type == KITH_DROPPED)
+            if (item.event.type == KITH_DROPPED) {
                 r->dropped += item.event.count;
+            }
             break;
         case KITH_PARCEL:
             r->missing += !number_fits(&item.parcel, r->next);
@@ -116,10 +115,11 @@ static void *read_slowly(void *argument)
 static void take_events(struct run *run)
 {
     struct kith_item item;
-
-    while (kith_receive(run->sender, &item) == KITH_EVENT)
-        if (item.event.type == KITH_DROPPED)
+    while (kith_receive(run->sender, &item) == KITH_EVENT) {
+        if (item.event.type == KITH_DROPPED) {
             run->dropped += item.event.count;
+        }
+    }
 }
 
 static void *send_for_ever(void *argument)
@@ -127,16 +127,15 @@ static void *send_for_ever(void *argument)
     struct run *run = argument;
     uint8_t *bytes = calloc(1, run->s->size);
     int64_t start = now_ms();
-
     while (now_ms() < start + RUN_MS * slow) {
         number_write(bytes, run->s->size, run->sent);
         if (kith_send(run->sender, KITH_FULL_BROADCAST, bytes, run->s->size, 0) == KITH_OK) {
             run->sent++;
         } else {
             struct pollfd room = {.fd = kith_room_fd(run->sender), .events = POLLIN};
-
-            if (run->full_ms < 0)
+            if (run->full_ms < 0) {
                 run->full_ms = now_ms() - start;
+            }
             poll(&room, 1, 50);
         }
         take_events(run);
@@ -150,11 +149,10 @@ static struct kith *open_node(const struct run *run, int i, const char *peers)
 {
     char bind[32], key[64], stall[16];
     const struct given_setting settings[] = {{"protocol", run->s->protocol},
-                                       {"stall", stall},
-                                       {"queue", run->s->queue},
-                                       {"identityFile", key},
-                                       {NULL, NULL}};
-
+                                             {"stall", stall},
+                                             {"queue", run->s->queue},
+                                             {"identityFile", key},
+                                             {NULL, NULL}};
     snprintf(bind, sizeof bind, "127.0.%d.%d", 100 + run->number, 1 + i);
     snprintf(stall, sizeof stall, "%d", STALL_MS * slow);
     snprintf(key, sizeof key, "%s/%d-%d.key", folder, run->number, i);
@@ -164,11 +162,10 @@ static struct kith *open_node(const struct run *run, int i, const char *peers)
 static void open_reader(struct run *run, int i, char *peers, size_t size)
 {
     struct reader *r = &run->readers[i];
-    struct kith_item item;
     size_t used = strlen(peers);
-
     *r = (struct reader){.run = run, .pause_us = run->s->pause_us[i]};
     r->node = open_node(run, 1 + i, NULL);
+    struct kith_item item;
     next_event(r->node, KITH_LISTENING, &item);
     snprintf(peers + used, size - used, "%s ", item.event.address);
 }
@@ -176,13 +173,14 @@ static void open_reader(struct run *run, int i, char *peers, size_t size)
 static void open_run(struct run *run)
 {
     char peers[512] = "";
-    struct kith_item item;
-
-    for (int i = 0; i < run->s->readers; i++)
+    for (int i = 0; i < run->s->readers; i++) {
         open_reader(run, i, peers, sizeof peers);
+    }
     run->sender = open_node(run, 0, peers);
-    for (int i = 0; i < run->s->readers; i++)
+    struct kith_item item;
+    for (int i = 0; i < run->s->readers; i++) {
         next_event(run->sender, KITH_ONLINE, &item);
+    }
     for (int i = 0; i < run->s->readers; i++) {
         next_event(run->readers[i].node, KITH_ONLINE, &item);
         assert_int_equal(pthread_create(&run->readers[i].thread, NULL, read_slowly, &run->readers[i]), 0);
@@ -194,20 +192,19 @@ static void close_run(struct run *run)
 {
     pthread_join(run->thread, NULL);
     atomic_store(&run->over, true);
-    for (int i = 0; i < run->s->readers; i++)
+    for (int i = 0; i < run->s->readers; i++) {
         pthread_join(run->readers[i].thread, NULL);
+    }
 }
 
 static bool check_run(const struct run *run)
 {
     const struct scenario *s = run->s;
     bool good = run->dropped == 0 && run->full_ms >= 0 && run->full_ms <= FILL_MS * slow;
-
     print_message("%s, %zu B, queue %s: sent %u, full after %lld ms, dropped %llu\n", s->protocol, s->size,
                   s->queue, run->sent, (long long)run->full_ms, (unsigned long long)run->dropped);
     for (int i = 0; i < s->readers; i++) {
         const struct reader *r = &run->readers[i];
-
         print_message("    a message each %d us: took %u, missing %llu, dropped %llu\n", s->pause_us[i],
                       r->next, (unsigned long long)r->missing, (unsigned long long)r->dropped);
         good = good && r->missing == 0 && r->dropped == 0 && r->next > 0;
@@ -218,7 +215,6 @@ static bool check_run(const struct run *run)
 static void remove_folder(void)
 {
     char path[128];
-
     for (int i = 0; i < SCENARIOS * (READERS + 1); i++) {
         snprintf(path, sizeof path, "%s/%d-%d.key", folder, i / (READERS + 1), i % (READERS + 1));
         unlink(path);
@@ -230,21 +226,23 @@ static void a_reader_that_gets_on_loses_nothing(void **state)
 {
     static struct run runs[SCENARIOS];
     int bad = 0;
-
     (void)state;
     assert_non_null(mkdtemp(folder));
     for (int i = 0; i < SCENARIOS; i++) {
         runs[i] = (struct run){.s = &scenarios[i], .number = i, .full_ms = -1};
         open_run(&runs[i]);
     }
-    for (int i = 0; i < SCENARIOS; i++)
+    for (int i = 0; i < SCENARIOS; i++) {
         close_run(&runs[i]);
-    for (int i = 0; i < SCENARIOS; i++)
+    }
+    for (int i = 0; i < SCENARIOS; i++) {
         bad += !check_run(&runs[i]);
+    }
     for (int i = 0; i < SCENARIOS; i++) {
         kith_close(runs[i].sender);
-        for (int r = 0; r < runs[i].s->readers; r++)
+        for (int r = 0; r < runs[i].s->readers; r++) {
             kith_close(runs[i].readers[r].node);
+        }
     }
     remove_folder();
     assert_int_equal(bad, 0);
@@ -256,8 +254,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         promise_test("F29 F31", a_reader_that_gets_on_loses_nothing),
     };
-
-    if (how_slow)
+    if (how_slow) {
         slow = atoi(how_slow);
+    }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

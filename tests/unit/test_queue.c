@@ -217,15 +217,17 @@ static void a_ring_holds_what_it_was_made_for_in_order(void **state)
             uint64_t in = 0, out = 0;
             /* Often enough for the slots to be used again. */
             for (int round = 0; round < 20; round++) {
-                for (uint32_t i = 0; i < most; i++)
+                for (uint32_t i = 0; i < most; i++) {
                     assert_true(ring_put_message(r, &(struct message){.id = in++}));
+                }
                 /* One at a time, some, or more than there are. */
                 struct message messages[12];
                 size_t at_once = 1 + (size_t)round % 12, taken;
                 while ((taken = ring_take_messages(r, messages, at_once)) > 0) {
                     assert_true(taken <= at_once);
-                    for (size_t i = 0; i < taken; i++)
+                    for (size_t i = 0; i < taken; i++) {
                         assert_int_equal(messages[i].id, out++);
+                    }
                 }
                 assert_int_equal(in, out);
                 assert_true(ring_empty(r));
@@ -284,8 +286,9 @@ static void a_ring_that_holds_something_keeps_it(void **state)
                 ring_trim(r);
                 assert_true(ring_put_message(r, &message));
                 assert_false(ring_trim(r));
-                if (i + 1 < most) /* from then on it is full after each put */
+                if (i + 1 < most) { /* from then on it is full after each put */
                     continue;
+                }
                 assert_int_equal(ring_take_messages(r, &message, 1), 1);
                 assert_int_equal(message.id, i + 1 - most);
             }
@@ -300,8 +303,9 @@ static void a_ring_that_is_full_says_so(void **state)
     for (int many = 0; many <= 1; many++) {
         struct ring *r = ring_new(RING_OF_MESSAGES, 3, many);
         uint32_t held = 0;
-        while (ring_put_message(r, &(struct message){0}))
+        while (ring_put_message(r, &(struct message){0})) {
             assert_true(++held < 100);
+        }
         assert_true(held >= 3);
         ring_free(r);
     }
@@ -353,8 +357,9 @@ static void the_bound_in_parcels_is_exact(void **state)
         for (int many = 0; many <= 1; many++) {
             config.many_writers = many;
             struct queue *q = open_queue(&config);
-            for (uint64_t id = 0; id < most; id++)
+            for (uint64_t id = 0; id < most; id++) {
                 assert_true(post(q, id, 1));
+            }
             assert_false(post(q, most, 1));
             assert_fill(q, most, most);
             take_and_finish(q, 0);
@@ -439,8 +444,9 @@ static void take_stops_at_most(void **state)
 {
     (void)state;
     struct queue *q = plain_queue(8, 100);
-    for (uint64_t id = 0; id < 5; id++)
+    for (uint64_t id = 0; id < 5; id++) {
         post(q, id, 1);
+    }
     struct message out[5];
     assert_int_equal(queue_take(q, out, 0), 0);
     assert_int_equal(queue_take(q, out, 2), 2);
@@ -459,8 +465,9 @@ static void dropping_takes_the_oldest_and_frees_its_budget(void **state)
     for (int many = 0; many <= 1; many++) {
         config.many_writers = many;
         struct queue *q = open_queue(&config);
-        for (uint64_t id = 0; id < 3; id++)
+        for (uint64_t id = 0; id < 3; id++) {
             post(q, id, 10 + id);
+        }
         assert_int_equal(take(q, 0), 10);
         struct message oldest;
         assert_true(queue_drop_oldest(q, &oldest));
@@ -604,8 +611,9 @@ static void a_closed_queue_lets_nothing_in(void **state)
     config.many_writers = true;
     struct queue *q = open_queue(&config);
     struct message oldest;
-    for (uint64_t id = 0; id < 3; id++)
+    for (uint64_t id = 0; id < 3; id++) {
         assert_true(post(q, id, 10));
+    }
     assert_int_equal(take(q, 0), 10);
     bell_lie_down(&writer_bell);
     queue_close(q);
@@ -639,8 +647,9 @@ static void the_writer_is_called_at_half_not_before(void **state)
 {
     (void)state;
     struct queue *q = plain_queue(4, 1000);
-    for (uint64_t id = 0; id < 4; id++)
+    for (uint64_t id = 0; id < 4; id++) {
         post(q, id, 1);
+    }
     bell_lie_down(&writer_bell);
     int64_t full_ms = clock_ms();
     assert_false(post(q, 4, 1));
@@ -677,8 +686,9 @@ static void a_writer_that_has_waited_is_called_at_each_step(void **state)
 {
     (void)state;
     struct queue *q = plain_queue(64, 1000);
-    for (uint64_t id = 0; id < 64; id++)
+    for (uint64_t id = 0; id < 64; id++) {
         post(q, id, 1);
+    }
     assert_false(queue_wants_room(q));
     for (uint64_t id = 0; id < 3; id++) {
         bell_lie_down(&writer_bell);
@@ -755,8 +765,9 @@ static void a_queue_lists_itself_once(void **state)
     config.ref = (struct peer_ref){5, 6};
     struct queue *q = open_queue(&config);
     assert_true(nonempty_list_is_empty(r));
-    for (int i = 0; i < 20; i++)
+    for (int i = 0; i < 20; i++) {
         queue_wake(q);
+    }
     assert_false(nonempty_list_is_empty(r));
     struct peer_ref refs[4];
     assert_int_equal(nonempty_list_take(r, refs, 4), 1);
@@ -810,8 +821,9 @@ static void a_full_list_is_tried_again(void **state)
     queue_wake(q[7]);
     assert_int_equal(nonempty_list_take(r, refs, 8), 1);
     assert_int_equal(refs[0].index, 7);
-    for (uint32_t i = 0; i < 8; i++)
+    for (uint32_t i = 0; i < 8; i++) {
         queue_free(q[i], NULL, NULL);
+    }
     nonempty_list_free(r);
 }
 
@@ -844,8 +856,9 @@ static enum outlet_result put(struct stall_gate *g, uint64_t id, size_t size, in
 {
     struct message message = message_of(id, size);
     enum outlet_result result = stall_gate_post(g, &message, now_ms, STALL_MS, note_drop, d);
-    if (result == OUTLET_WAIT)
+    if (result == OUTLET_WAIT) {
         parcel_release(message.parcel);
+    }
     return result;
 }
 
@@ -878,8 +891,9 @@ static void a_gate_drops_just_enough_when_the_reader_stalls(void **state)
     (void)state;
     struct stall_gate g = {.queue = plain_queue(8, 100)};
     struct drops d = {0};
-    for (uint64_t id = 0; id < 4; id++)
+    for (uint64_t id = 0; id < 4; id++) {
         put(&g, id, 25, 0, &d);
+    }
     assert_int_equal(put(&g, 4, 30, 0, &d), OUTLET_WAIT);
     assert_int_equal(put(&g, 4, 30, STALL_MS, &d), OUTLET_POSTED);
     assert_int_equal(d.count, 2);
@@ -994,8 +1008,9 @@ static void a_gate_learns_how_long_its_reader_pauses(void **state)
     put(&g, 1, 1, now, &d);
     put(&g, 2, 1, now, &d);
     for (int64_t pause = STALL_MS / 2; pause < STALL_GATE_PATIENCE * STALL_MS; pause += pause / 2) {
-        for (int64_t at = now + STALL_GATE_AGAIN_MS; at < now + pause; at += STALL_GATE_AGAIN_MS)
+        for (int64_t at = now + STALL_GATE_AGAIN_MS; at < now + pause; at += STALL_GATE_AGAIN_MS) {
             assert_int_equal(put(&g, 2, 1, at, &d), OUTLET_WAIT);
+        }
         queue_getting_on(g.queue, 1);
         now += pause;
         assert_int_equal(put(&g, 2, 1, now, &d), OUTLET_WAIT);

@@ -28,23 +28,25 @@ static _Atomic(const char *) failure;
 
 static bool failed(void)
 {
-    return atomic_load(&failure) != NULL;
+    return atomic_load(&failure);
 }
 
 /* Keeps the first one. */
 static bool expect(bool good, const char *what)
 {
     const char *none = NULL;
-    if (!good)
+    if (!good) {
         atomic_compare_exchange_strong(&failure, &none, what);
+    }
     return good;
 }
 
 static void assert_no_failure(void)
 {
     const char *what = atomic_load(&failure);
-    if (what != NULL)
+    if (what) {
         fail_msg("%s", what);
+    }
 }
 
 static int forget_failures(void **state)
@@ -128,8 +130,9 @@ static bool wait_and_post(struct crowd *c, uint32_t writer, const struct message
     while (!posted && !failed()) {
         bell_lie_down(&c->writer_bells[writer]);
         posted = queue_post(c->queue, message);
-        if (!posted)
+        if (!posted) {
             sleep_on(&c->writer_bells[writer]);
+        }
         bell_get_up(&c->writer_bells[writer]);
     }
     return posted;
@@ -151,8 +154,9 @@ static void *crowd_write(void *argument)
         expect(atomic_fetch_add(&c->inside_parcels, 1) < c->parcels, "more parcels than the bound");
         int64_t bytes = size == OVERSIZE ? 0 : (int64_t)size;
         expect(atomic_fetch_add(&c->inside_bytes, bytes) + bytes <= c->bytes, "more bytes than the bound");
-        if (next_random(&random) % 4 == 0)
+        if (next_random(&random) % 4 == 0) {
             queue_wake(c->queue);
+        }
     }
     queue_wake(c->queue);
     return NULL;
@@ -192,8 +196,9 @@ static void finish_held(struct crowd *c, struct crowd_reader *r)
     queue_done(c->queue, r->held_parcels, r->held_bytes);
     r->held_parcels = 0;
     r->held_bytes = r->held_oversize = 0;
-    for (uint32_t i = 1; i < c->writers; i++)
+    for (uint32_t i = 1; i < c->writers; i++) {
         bell_ring(&c->writer_bells[i]);
+    }
 }
 
 static void crowd_read(struct crowd *c, struct crowd_reader *r)
@@ -203,28 +208,34 @@ static void crowd_read(struct crowd *c, struct crowd_reader *r)
     while (r->taken < all && !failed()) {
         struct message batch[7];
         size_t n = queue_take(c->queue, batch, 1 + next_random(&random) % 7);
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < n; i++) {
             check_taken(r, &batch[i]);
+        }
         /* Sometimes it goes on taking with the budget still held. */
-        if (r->held_parcels > 0 && (n == 0 || next_random(&random) % 2 == 0))
+        if (r->held_parcels > 0 && (n == 0 || next_random(&random) % 2 == 0)) {
             finish_held(c, r);
-        if (n > 0)
+        }
+        if (n > 0) {
             continue;
+        }
         bell_lie_down(&c->reader_bell);
-        if (queue_empty(c->queue))
+        if (queue_empty(c->queue)) {
             sleep_on(&c->reader_bell);
+        }
         bell_get_up(&c->reader_bell);
     }
-    if (r->held_parcels > 0)
+    if (r->held_parcels > 0) {
         finish_held(c, r);
+    }
 }
 
 static void run_crowd(uint32_t writers, uint32_t each, uint32_t parcels, uint32_t bytes)
 {
     struct crowd c = {.writers = writers, .each = each, .parcels = parcels, .bytes = bytes};
     open_bell(&c.reader_bell);
-    for (uint32_t i = 0; i < writers; i++)
+    for (uint32_t i = 0; i < writers; i++) {
         open_bell(&c.writer_bells[i]);
+    }
     c.queue = queue_new(&(struct queue_config){.messages = parcels,
                                                .bytes = bytes,
                                                .many_writers = writers > 1,
@@ -239,14 +250,16 @@ static void run_crowd(uint32_t writers, uint32_t each, uint32_t parcels, uint32_
     }
     struct crowd_reader r = {0};
     crowd_read(&c, &r);
-    for (uint32_t i = 0; i < writers; i++)
+    for (uint32_t i = 0; i < writers; i++) {
         join(threads[i]);
+    }
     uint32_t left_parcels;
     uint64_t left_bytes;
     queue_fill(c.queue, &left_parcels, &left_bytes);
     queue_free(c.queue, NULL, NULL);
-    for (uint32_t i = 0; i < writers; i++)
+    for (uint32_t i = 0; i < writers; i++) {
         bell_fini(&c.writer_bells[i]);
+    }
     bell_fini(&c.reader_bell);
     assert_no_failure();
     assert_int_equal(left_parcels, 0);
@@ -312,8 +325,9 @@ static bool fill_one(struct flock_writer *w, uint32_t i)
         }
         w->next[i]++;
     }
-    if (w->next[i] == before)
+    if (w->next[i] == before) {
         return false;
+    }
     queue_wake(m);
     w->finished += w->next[i] == FLOCK_IDS;
     return true;
@@ -323,9 +337,11 @@ static bool fill_one(struct flock_writer *w, uint32_t i)
 static bool fill_all(struct flock_writer *w)
 {
     bool moved = false;
-    for (uint32_t i = 0; i < FLOCK_EACH; i++)
-        if (fill_one(w, i))
+    for (uint32_t i = 0; i < FLOCK_EACH; i++) {
+        if (fill_one(w, i)) {
             moved = true;
+        }
+    }
     return moved;
 }
 
@@ -334,11 +350,13 @@ static void *flock_write(void *argument)
     struct flock_writer *w = argument;
     struct bell *bell = &w->flock->writer_bells[w->number];
     while (w->finished < FLOCK_EACH && !failed()) {
-        if (fill_all(w))
+        if (fill_all(w)) {
             continue;
+        }
         bell_lie_down(bell);
-        if (!fill_all(w))
+        if (!fill_all(w)) {
             sleep_on(bell);
+        }
         bell_get_up(bell);
     }
     return NULL;
@@ -357,8 +375,9 @@ static size_t visit(struct queue *m, uint64_t *next)
         parcel_release(batch[i].parcel);
     }
     queue_done(m, (uint32_t)n, bytes);
-    if (!queue_empty(m))
+    if (!queue_empty(m)) {
         queue_wake(m);
+    }
     return n;
 }
 
@@ -368,13 +387,16 @@ static void flock_read(struct flock *f, uint64_t next[FLOCK])
     while (taken < (uint64_t)FLOCK * FLOCK_IDS && !failed()) {
         struct peer_ref names[8];
         size_t n = nonempty_list_take(f->list, names, 8);
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < n; i++) {
             taken += visit(f->queues[names[i].index], &next[names[i].index]);
-        if (n > 0)
+        }
+        if (n > 0) {
             continue;
+        }
         bell_lie_down(&f->reader_bell);
-        if (nonempty_list_is_empty(f->list))
+        if (nonempty_list_is_empty(f->list)) {
             sleep_on(&f->reader_bell);
+        }
         bell_get_up(&f->reader_bell);
     }
 }
@@ -382,8 +404,9 @@ static void flock_read(struct flock *f, uint64_t next[FLOCK])
 static void open_flock(struct flock *f)
 {
     open_bell(&f->reader_bell);
-    for (uint32_t i = 0; i < FLOCK_WRITERS; i++)
+    for (uint32_t i = 0; i < FLOCK_WRITERS; i++) {
         open_bell(&f->writer_bells[i]);
+    }
     f->list = nonempty_list_new(FLOCK);
     f->parcel = parcel_new("x", 1);
     assert_non_null(f->list);
@@ -401,11 +424,13 @@ static void open_flock(struct flock *f)
 
 static void close_flock(struct flock *f)
 {
-    for (uint32_t i = 0; i < FLOCK; i++)
+    for (uint32_t i = 0; i < FLOCK; i++) {
         queue_free(f->queues[i], NULL, NULL);
+    }
     nonempty_list_free(f->list);
-    for (uint32_t i = 0; i < FLOCK_WRITERS; i++)
+    for (uint32_t i = 0; i < FLOCK_WRITERS; i++) {
         bell_fini(&f->writer_bells[i]);
+    }
     bell_fini(&f->reader_bell);
 }
 
@@ -423,12 +448,14 @@ static void one_reader_serves_a_flock_of_queuees(void **state)
     }
     uint64_t next[FLOCK] = {0};
     flock_read(&f, next);
-    for (uint32_t i = 0; i < FLOCK_WRITERS; i++)
+    for (uint32_t i = 0; i < FLOCK_WRITERS; i++) {
         join(threads[i]);
+    }
     close_flock(&f);
     assert_no_failure();
-    for (uint32_t i = 0; i < FLOCK; i++)
+    for (uint32_t i = 0; i < FLOCK; i++) {
         assert_int_equal(next[i], FLOCK_IDS);
+    }
     assert_int_equal(atomic_load(&f.parcel->references), 1);
     parcel_release(f.parcel);
 }
@@ -466,12 +493,14 @@ static bool post_by_dropping(struct race *r, const struct message *message)
     int64_t until = now_ms() + SLEEP_MS;
     while (!queue_post(r->queue, message)) {
         struct message oldest;
-        if (queue_drop_oldest(r->queue, &oldest))
+        if (queue_drop_oldest(r->queue, &oldest)) {
             note_seen(r, &oldest, &r->dropped);
-        else
+        } else {
             sched_yield();
-        if (!expect(now_ms() < until, "dropping made no room"))
+        }
+        if (!expect(now_ms() < until, "dropping made no room")) {
             return false;
+        }
     }
     return true;
 }
@@ -483,8 +512,9 @@ static void *race_write(void *argument)
     for (uint32_t i = 0; i < RACE_EACH && !failed(); i++) {
         struct message message = {
             .peer = {w->number, 1}, .id = w->number * RACE_EACH + i, .parcel = parcel_hold(r->parcel)};
-        if (!queue_post(r->queue, &message) && !post_by_dropping(r, &message))
+        if (!queue_post(r->queue, &message) && !post_by_dropping(r, &message)) {
             parcel_release(message.parcel);
+        }
         queue_wake(r->queue);
     }
     return NULL;
@@ -504,12 +534,14 @@ static void race_read(struct race *r, uint32_t writers)
             note_seen(r, &batch[i], &r->taken);
         }
         queue_done(r->queue, (uint32_t)n, n);
-        if (n > 0)
+        if (n > 0) {
             continue;
+        }
         bell_lie_down(&r->reader_bell);
         /* A writer that drops one message always posts another: the last of all is never dropped. */
-        if (queue_empty(r->queue) && atomic_load(&r->taken) + atomic_load(&r->dropped) < all)
+        if (queue_empty(r->queue) && atomic_load(&r->taken) + atomic_load(&r->dropped) < all) {
             sleep_on(&r->reader_bell);
+        }
         bell_get_up(&r->reader_bell);
     }
 }
@@ -531,16 +563,18 @@ static void run_race(uint32_t writers)
         start(&threads[i], race_write, &arguments[i]);
     }
     race_read(&r, writers);
-    for (uint32_t i = 0; i < writers; i++)
+    for (uint32_t i = 0; i < writers; i++) {
         join(threads[i]);
+    }
     uint32_t parcels;
     uint64_t bytes;
     queue_fill(r.queue, &parcels, &bytes);
     queue_free(r.queue, NULL, NULL);
     bell_fini(&r.reader_bell);
     assert_no_failure();
-    for (uint32_t i = 0; i < writers * RACE_EACH; i++)
+    for (uint32_t i = 0; i < writers * RACE_EACH; i++) {
         assert_int_equal(atomic_load(&r.seen[i]), 1);
+    }
     assert_true(atomic_load(&r.dropped) > 0 && atomic_load(&r.taken) > 0);
     assert_int_equal(parcels, 0);
     assert_int_equal(bytes, 0);
@@ -583,11 +617,13 @@ static void whoever_is_last_frees_the_parcel(void **state)
     for (int round = 0; round < 200; round++) {
         struct parcel *p = parcel_new("abcz", 4);
         pthread_t threads[HOLDERS];
-        for (int i = 0; i < HOLDERS; i++)
+        for (int i = 0; i < HOLDERS; i++) {
             start(&threads[i], read_and_release, parcel_hold(p));
+        }
         parcel_release(p);
-        for (int i = 0; i < HOLDERS; i++)
+        for (int i = 0; i < HOLDERS; i++) {
             join(threads[i]);
+        }
     }
     assert_no_failure();
 }

@@ -164,13 +164,16 @@ static void jobs_are_dropped_at_any_time(void **state)
     (void)state;
     for (unsigned i = 0; i < 200; i++) {
         struct resolve *r = start("one.test", 8108);
-        if (i % 4 == 1)
+        if (i % 4 == 1) {
             usleep(50);
-        if (i % 4 == 2)
+        }
+        if (i % 4 == 2) {
             readable(r, 5000);
+        }
         resolve_drop(r);
-        while (fake_names_asked() < i) /* keeps the look-ups under way below their bound */
+        while (fake_names_asked() < i) { /* keeps the look-ups under way below their bound */
             usleep(100);
+        }
     }
 }
 
@@ -178,8 +181,9 @@ static void look_ups_under_way_are_bounded(void **state)
 {
     (void)state;
     size_t n = 0;
-    for (struct resolve *r; n <= RESOLVE_LIVE_MAX && (r = resolve_start("slow.test", 1)); n++)
+    for (struct resolve *r; n <= RESOLVE_LIVE_MAX && (r = resolve_start("slow.test", 1)); n++) {
         resolve_drop(r);
+    }
     assert_int_equal(errno, EAGAIN);
     assert_true(n <= RESOLVE_LIVE_MAX);
     assert_true(n > RESOLVE_LIVE_MAX / 2);

@@ -25,7 +25,6 @@ static void *take_turns(void *argument)
 {
     struct churn *c = argument;
     struct peer_ref places[2] = {{.index = 2, .generation = 1}, {.index = PLACES - 2, .generation = 1}};
-
     roster_add(c->roster, places[0], "busy", true);
     for (uint32_t i = 1; !atomic_load(&c->stop); i++) {
         places[i % 2].generation++;
@@ -39,18 +38,18 @@ static void *take_turns(void *argument)
 static void who_is_always_online_is_always_found(void **state)
 {
     struct churn c = {.roster = roster_new(PLACES)};
-    struct peer_ref found;
-    pthread_t thread;
     uint64_t missed = 0;
-
     (void)state;
     assert_non_null(c.roster);
     roster_add(c.roster, (struct peer_ref){.index = PLACES - 1, .generation = 1}, "quiet", false);
+    pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, take_turns, &c), 0);
     while (atomic_load(&c.turns) < 10)
         ;
-    for (int i = 0; i < LOOKS; i++)
+    struct peer_ref found;
+    for (int i = 0; i < LOOKS; i++) {
         missed += !roster_find(c.roster, "busy", &found);
+    }
     atomic_store(&c.stop, true);
     pthread_join(thread, NULL);
     assert_int_equal(missed, 0);
@@ -65,6 +64,5 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_is_always_online_is_always_found),
     };
-
     return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
 }

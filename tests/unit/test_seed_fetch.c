@@ -71,8 +71,9 @@ static void assert_fails(const struct seed_answer *a, const char *why)
     assert_int_equal(fetch_answer(a, &usual, &result), -1);
     assert_int_equal(result.n, 0);
     assert_null(result.endpoints);
-    if (!strstr(result.error, why))
+    if (!strstr(result.error, why)) {
         fail_msg("\"%s\" does not say \"%s\"", result.error, why);
+    }
     seed_result_free(&result);
 }
 
@@ -199,13 +200,13 @@ static void a_compressed_list_is_decoded(void **state)
     static const char *const encodings[] = {"gzip", "x-gzip", "deflate"};
     for (size_t i = 0; i < LENGTH(encodings); i++) {
         char head[128];
-        struct seed_result result;
         snprintf(head, sizeof head, SEED_OK "\r\nContent-Encoding: %s", encodings[i]);
         const struct seed_answer a = {
             .head = head,
             .body = i < 2 ? GZIPPED : DEFLATED,
             .body_size = i < 2 ? sizeof GZIPPED - 1 : sizeof DEFLATED - 1,
         };
+        struct seed_result result;
         assert_int_equal(fetch_answer(&a, &usual, &result), 0);
         assert_int_equal(result.n, 1);
         assert_endpoint(&result.endpoints[0], "1.2.3.4:8108");
@@ -234,8 +235,9 @@ static void a_compressed_body_that_makes_no_sense_fails(void **state)
 /* RFC 1951: bits go into each byte from the low end. */
 static void put_bits(char *bytes, size_t *at, const char *bits)
 {
-    for (; *bits; bits++, ++*at)
+    for (; *bits; bits++, ++*at) {
         bytes[*at / 8] = (char)(bytes[*at / 8] | (*bits == '1') << *at % 8);
+    }
 }
 
 /* A newline, and then again and again "258 bytes as the one before", in 13 bits each. */
@@ -249,10 +251,11 @@ static void a_body_that_swells_is_stopped_at_the_limit(void **state)
     assert_non_null(bomb);
     memcpy(bomb, BOMB_HEAD, sizeof BOMB_HEAD - 1);
     put_bits(bomb, &at, "110" /* the last block, with the fixed codes */ "00111010");
-    for (size_t i = 0; i < BOMB_MATCHES; i++)
+    for (size_t i = 0; i < BOMB_MATCHES; i++) {
         put_bits(bomb, &at,
                  "11000101"
                  "00000");
+    }
     put_bits(bomb, &at, "0000000");
     const struct seed_answer a = {
         .head = SEED_OK "\r\nContent-Encoding: gzip", .body = bomb, .body_size = size};
@@ -324,8 +327,9 @@ static void assert_url_fails(const char *url, const char *why)
     struct seed_result result = {0};
     assert_int_equal(seed_fetch(url, &usual, &result), -1);
     assert_string_not_equal(result.error, "");
-    if (!strstr(result.error, why))
+    if (!strstr(result.error, why)) {
         fail_msg("%s: \"%s\" does not say \"%s\"", url, result.error, why);
+    }
 }
 
 static void files_are_read(void **state)
@@ -410,8 +414,9 @@ static void a_folder_is_no_empty_list(void **state)
 static void a_file_that_ends_too_early_fails(void **state)
 {
     (void)state;
-    if (access("/sys/kernel/uevent_seqnum", R_OK) != 0)
+    if (access("/sys/kernel/uevent_seqnum", R_OK) != 0) {
         skip();
+    }
     assert_url_fails("file:///sys/kernel/uevent_seqnum", "cut short");
 }
 
@@ -494,8 +499,9 @@ static int64_t assert_stopped(struct late_stop *s, const struct seed_result *res
 static void assert_stops_in_time(int64_t (*stop_once)(void))
 {
     int64_t took = INT64_MAX;
-    for (unsigned i = 0; i < STOP_TRIES && took > STOP_MS; i++)
+    for (unsigned i = 0; i < STOP_TRIES && took > STOP_MS; i++) {
         took = stop_once();
+    }
     assert_true(took <= STOP_MS);
 }
 
@@ -506,7 +512,6 @@ static int64_t stop_a_transfer(void)
     struct seed_terms terms = usual;
     struct seed_result result = {0};
     struct late_stop stop;
-
     start_late_stop(&stop);
     terms.stop = &stop.flag;
     assert_int_equal(seed_fetch(seed_server_url(server), &terms, &result), -1);
@@ -526,7 +531,6 @@ static int64_t stop_a_read_that_hangs(void)
     struct seed_terms terms = usual;
     struct seed_result result = {0};
     struct late_stop stop;
-
     start_late_stop(&stop);
     terms.stop = &stop.flag;
     assert_int_equal(seed_fetch("file:///tmp/" HANGING_FILE, &terms, &result), -1);
@@ -556,8 +560,9 @@ static void a_read_that_hangs_is_given_up_and_more_are_bounded(void **state)
     hanging_file_release();
     /* The threads that were let go need a moment to end. */
     for (unsigned i = 0;
-         i < PATIENCE && seed_fetch("file:///", &usual, &result) < 0 && strstr(result.error, "hang"); i++)
+         i < PATIENCE && seed_fetch("file:///", &usual, &result) < 0 && strstr(result.error, "hang"); i++) {
         usleep(1000);
+    }
     assert_url_fails("file:///", "not a regular file");
 }
 
@@ -567,7 +572,6 @@ static int64_t stop_a_look_up_of_the_server(void)
     struct seed_terms terms = usual;
     struct seed_result result = {0};
     struct late_stop stop;
-
     start_late_stop(&stop);
     terms.stop = &stop.flag;
     assert_int_equal(seed_fetch("http://slow.test/seed.txt", &terms, &result), -1);
@@ -619,8 +623,9 @@ static void look_ups_are_bounded(void **state)
     struct seed_result result = {0};
     unsigned before = fake_names_asked();
 
-    for (size_t i = 0; i < LENGTH(names); i++)
+    for (size_t i = 0; i < LENGTH(names); i++) {
         names[i] = name("one.test:8108");
+    }
     assert_int_equal(seed_lookup(names, LENGTH(names), &usual, &result), 0);
     assert_int_equal(result.n, 2 * SEED_NAMES_MAX);
     assert_int_equal(result.unresolved, more);
@@ -649,7 +654,6 @@ static int64_t stop_look_ups(void)
     struct seed_terms terms = usual;
     struct seed_result result = {0};
     struct late_stop stop;
-
     start_late_stop(&stop);
     terms.stop = &stop.flag;
     assert_int_equal(seed_lookup(names, LENGTH(names), &terms, &result), -1);
@@ -700,18 +704,19 @@ static int reports[2];
 static void pass_on(void *context, struct seed_report *report)
 {
     (void)context;
-    if (write(reports[1], &report, sizeof report) != sizeof report)
+    if (write(reports[1], &report, sizeof report) != sizeof report) {
         abort();
+    }
 }
 
 /* NULL if none comes in that time. */
 static struct seed_report *next_report(int timeout_ms)
 {
     struct pollfd p = {.fd = reports[0], .events = POLLIN};
-    struct seed_report *report;
-
-    if (poll(&p, 1, timeout_ms) != 1)
+    if (poll(&p, 1, timeout_ms) != 1) {
         return NULL;
+    }
+    struct seed_report *report;
     assert_int_equal(read(reports[0], &report, sizeof report), sizeof report);
     return report;
 }
@@ -770,8 +775,9 @@ static int64_t end(struct seed_fetcher *f)
 
 static void wait_requests(const struct seed_server *server, unsigned n)
 {
-    for (unsigned i = 0; i < PATIENCE && seed_server_requests(server) < n; i++)
+    for (unsigned i = 0; i < PATIENCE && seed_server_requests(server) < n; i++) {
         usleep(1000);
+    }
     assert_int_equal(seed_server_requests(server), n);
 }
 
@@ -855,8 +861,9 @@ static void it_backs_off_from_the_start_after_a_success(void **state)
     int64_t waits[LENGTH(answers)];
 
     for (size_t i = 0; i < LENGTH(answers); i++) {
-        if (i == 0 || i == 3)
+        if (i == 0 || i == 3) {
             seed_fetcher_ask(f);
+        }
         struct seed_report *report = wait_report();
         waits[i] = report->next_try_ms;
         free(report);
@@ -887,8 +894,9 @@ static void those_that_fail_together_do_not_come_back_together(void **state)
         free(report);
     }
     assert_true(first < last);
-    for (size_t i = 0; i < LENGTH(fleet); i++)
+    for (size_t i = 0; i < LENGTH(fleet); i++) {
         end(fleet[i]);
+    }
 }
 
 static void an_ask_ends_the_back_off(void **state)
@@ -924,8 +932,9 @@ static void asks_while_it_fetches_are_one(void **state)
 
     seed_fetcher_ask(f);
     wait_requests(server, 1);
-    for (unsigned i = 0; i < 20; i++)
+    for (unsigned i = 0; i < 20; i++) {
         seed_fetcher_ask(f);
+    }
     atomic_store(&asked_enough, true);
     free(wait_report());
     assert_null(next_report(400));
@@ -1001,7 +1010,6 @@ static int64_t stop_an_idle_one(void)
 static int64_t stop_in_the_back_off(void)
 {
     struct seed_fetcher *f = start_with("http://127.0.0.1:1/", NULL, 0, 100);
-
     seed_fetcher_ask(f);
     free(wait_report());
     return end(f);
@@ -1019,7 +1027,6 @@ static int64_t stop_during_a_transfer(void)
     const struct seed_answer silent = {.head = NULL};
     struct seed_server *server = seed_server_start(&silent, 1);
     struct seed_fetcher *f = start_with(seed_server_url(server), NULL, 0, 100);
-
     seed_fetcher_ask(f);
     wait_requests(server, 1);
     int64_t took = end(f);
@@ -1038,10 +1045,10 @@ static int64_t stop_during_a_look_up(void)
     const struct address dns = name("slow.test:8109");
     unsigned before = fake_names_asked();
     struct seed_fetcher *f = start_with(NULL, &dns, 1, 100);
-
     seed_fetcher_ask(f);
-    for (unsigned i = 0; i < PATIENCE && fake_names_asked() == before; i++)
+    for (unsigned i = 0; i < PATIENCE && fake_names_asked() == before; i++) {
         usleep(1000);
+    }
     int64_t took = end(f);
     fake_names_release();
     return took;
@@ -1060,8 +1067,9 @@ static void too_many_dns_seeds_are_refused(void **state)
     const struct seed_fetcher_terms terms = {
         .dns = dns, .n_dns = LENGTH(dns), .found = pass_on, .log = silence, .backoff_percent = 100};
 
-    for (size_t i = 0; i < LENGTH(dns); i++)
+    for (size_t i = 0; i < LENGTH(dns); i++) {
         dns[i] = name("one.test:8109");
+    }
     assert_null(seed_fetcher_start(&terms));
 }
 
@@ -1072,8 +1080,9 @@ static int set_up(void **state)
     (void)state;
     signal(SIGPIPE, SIG_IGN);
     setenv("no_proxy", "*", 1);
-    if (seed_fetch_global_init() < 0 || seed_fetch_global_init() < 0)
+    if (seed_fetch_global_init() < 0 || seed_fetch_global_init() < 0) {
         return -1;
+    }
     return sodium_init() < 0 ? -1 : 0;
 }
 

@@ -86,8 +86,9 @@ static void bad_lines_are_told_with_their_number(void **state)
     assert_int_equal(list.n, 2);
     assert_int_equal(bad.n, 5);
     const size_t lines[] = {1, 4, 5, 6, 8};
-    for (size_t i = 0; i < 5; i++)
+    for (size_t i = 0; i < 5; i++) {
         assert_int_equal(bad.lines[i], lines[i]);
+    }
     assert_string_equal(bad.why[0], "\"! seeds\" is not host:port");
     assert_string_equal(bad.why[3], "\"1.2.3.4:65536\" is not host:port");
     address_list_free(&list);
@@ -188,8 +189,9 @@ static void entries_are_bounded(void **state)
     size_t size = 0;
 
     assert_non_null(text);
-    for (size_t i = 0; i < lines; i++)
+    for (size_t i = 0; i < lines; i++) {
         size += (size_t)sprintf(text + size, "1.2.3.4:%zu\n", i + 1);
+    }
     parse(&list, &bad, text, size);
     assert_int_equal(list.n, SEED_LIST_MAX_ENTRIES);
     assert_int_equal(list.items[SEED_LIST_MAX_ENTRIES - 1].port, SEED_LIST_MAX_ENTRIES);
@@ -206,10 +208,10 @@ static void a_text_without_an_end_is_not_overread(void **state)
     (void)state;
     static const char text[] = "1.2.3.4:1\n5.6.7.8:22";
     for (size_t size = 1; size < sizeof text; size++) {
-        struct address_list list;
         char *exact = malloc(size);
         assert_non_null(exact);
         memcpy(exact, text, size);
+        struct address_list list;
         assert_int_equal(seed_list_parse(&list, exact, size, NULL, NULL), 0);
         address_list_free(&list);
         free(exact);

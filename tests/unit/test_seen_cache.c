@@ -23,23 +23,23 @@ static uint64_t digest_of(uint64_t n)
 
 static void note(struct seen_cache *r, uint64_t from, uint64_t to, int64_t now_ms)
 {
-    for (uint64_t n = from; n < to; n++)
+    for (uint64_t n = from; n < to; n++) {
         seen_cache_add(r, peer, digest_of(n), now_ms);
+    }
 }
 
 static uint64_t count(const struct seen_cache *r, uint64_t from, uint64_t to, int64_t now_ms)
 {
     uint64_t had = 0;
-
-    for (uint64_t n = from; n < to; n++)
+    for (uint64_t n = from; n < to; n++) {
         had += seen_cache_has(r, peer, digest_of(n), now_ms);
+    }
     return had;
 }
 
 static struct seen_cache *some_cache(void)
 {
     struct seen_cache *r = seen_cache_new(WINDOW_MS);
-
     assert_non_null(r);
     return r;
 }
@@ -48,7 +48,6 @@ static void it_is_remembered_for_a_while(void **state)
 {
     const struct peer_ref other = {3, 8};
     struct seen_cache *r = some_cache();
-
     (void)state;
     assert_int_equal(count(r, 0, 1, 0), 0);
     note(r, 0, 1, 500);
@@ -66,7 +65,6 @@ static void it_is_remembered_for_a_while(void **state)
 static void there_is_room_for_many(void **state)
 {
     struct seen_cache *r = some_cache();
-
     (void)state;
     note(r, 0, SOME, 0);
     assert_true(count(r, 0, SOME, 0) > SOME * 99 / 100);
@@ -76,11 +74,11 @@ static void there_is_room_for_many(void **state)
 static void what_comes_again_takes_no_more_room(void **state)
 {
     struct seen_cache *r = some_cache();
-
     (void)state;
     note(r, 0, SOME, 0);
-    for (int64_t i = 1; i < 8; i++)
+    for (int64_t i = 1; i < 8; i++) {
         note(r, 0, SOME / 8, i);
+    }
     assert_true(count(r, 0, SOME, 8) > SOME * 99 / 100);
     seen_cache_free(r);
 }
@@ -88,13 +86,11 @@ static void what_comes_again_takes_no_more_room(void **state)
 static void what_is_oldest_makes_room(void **state)
 {
     struct seen_cache *r = some_cache();
-    uint64_t all;
-
     (void)state;
     note(r, 0, MANY - SOME, 0);
     note(r, MANY - SOME, MANY, 1);
     assert_true(count(r, MANY - SOME, MANY, 1) > SOME * 99 / 100);
-    all = count(r, 0, MANY, 1);
+    uint64_t all = count(r, 0, MANY, 1);
     assert_in_range(all, SOME, 4 * SOME);
     seen_cache_free(r);
 }
@@ -102,12 +98,10 @@ static void what_is_oldest_makes_room(void **state)
 static void digests_go_by_the_kind_the_bytes_and_the_key(void **state)
 {
     struct parcel *a = parcel_new("one", 3), *b = parcel_new("one", 3), *c = parcel_new("two", 3);
-
     (void)state;
     assert_true(a && b && c);
     for (enum digest_strength strength = DIGEST_FAST; strength <= DIGEST_STRONG; strength++) {
         struct digest_key key = {.strength = strength}, none = {.strength = DIGEST_NONE}, other;
-
         memset(key.bytes, 1, sizeof key.bytes);
         other = key;
         other.bytes[0] = 2;
@@ -131,6 +125,5 @@ int main(void)
         promise_test("P28", what_is_oldest_makes_room),
         cmocka_unit_test(digests_go_by_the_kind_the_bytes_and_the_key),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

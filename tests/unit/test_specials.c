@@ -8,7 +8,6 @@ enum { REDIAL = 20 * 1000, DAY = 24 * 3600 * 1000 };
 static struct world *world_with(const char *specials)
 {
     struct world *w = world_new();
-
     special_flag(w, specials);
     w->config.exclusive = true;
     w->config.log_level = LOG_LEVEL_INFO;
@@ -20,9 +19,9 @@ static struct world *world_with(const char *specials)
 static void live(struct world *w, int64_t ms)
 {
     int64_t until = w->now_ms + ms, at;
-
-    while ((at = controller_deadline(w->core)) <= until)
+    while ((at = controller_deadline(w->core)) <= until) {
         pass(w, at > w->now_ms ? at - w->now_ms : 0);
+    }
     pass(w, until - w->now_ms);
 }
 
@@ -34,7 +33,6 @@ static struct peer_ref last_dialed(const struct world *w)
 static void ended_at(struct world *w, struct peer_ref slot, enum end_reason reason, const char *where)
 {
     struct ending e = {.remote = endpoint_of(where)};
-
     ended_as(w, slot, reason, &e);
     handle(w, (struct message){.type = MSG_GONE, .peer = slot});
 }
@@ -44,7 +42,6 @@ static void ended_at(struct world *w, struct peer_ref slot, enum end_reason reas
 static void a_name_is_looked_up_and_then_dialed(void **state)
 {
     struct world *w = world_with("peer.example:8110");
-
     (void)state;
     assert_int_equal(w->n_looked_up, 1);
     assert_int_equal(w->n_dialed, 0);
@@ -63,7 +60,6 @@ static void a_name_is_looked_up_and_then_dialed(void **state)
 static void a_name_is_looked_up_again_and_again(void **state)
 {
     struct world *w = world_with("peer.example:8110");
-
     (void)state;
     named(w, "peer.example:8110", "10.1.0.1:8110");
     pass(w, 0);
@@ -77,7 +73,6 @@ static void a_name_is_looked_up_again_and_again(void **state)
 static void a_name_that_cannot_be_asked_for_is_asked_for_soon(void **state)
 {
     struct world *w = world_new();
-
     (void)state;
     special_flag(w, "peer.example:8110");
     w->look_up_fails = true;
@@ -92,7 +87,6 @@ static void a_name_that_cannot_be_asked_for_is_asked_for_soon(void **state)
 static void a_lost_connection_has_its_name_looked_up_at_once(void **state)
 {
     struct world *w = world_with("peer.example:8110");
-
     (void)state;
     named(w, "peer.example:8110", "10.1.0.1:8110");
     pass(w, 0);
@@ -112,7 +106,6 @@ static void a_lost_connection_has_its_name_looked_up_at_once(void **state)
 static void a_name_is_recognised_where_it_cannot_be_dialed(void **state)
 {
     struct world *w = world_new();
-
     (void)state;
     special_flag(w, "peer.example:8110");
     w->config.exclusive = w->config.exclusive_in = true;
@@ -138,14 +131,14 @@ static void a_name_is_recognised_where_it_cannot_be_dialed(void **state)
 static void refusals_fill_no_log(void **state)
 {
     struct world *w = world_new();
-
     (void)state;
     w->config.exclusive = w->config.exclusive_in = true;
     w->config.log_level = LOG_LEVEL_INFO;
     world_open(w);
     w->n_lines = 0;
-    for (int i = 0; i < 100; i++)
+    for (int i = 0; i < 100; i++) {
         knock(w, "10.1.0.1:40000");
+    }
     assert_int_equal(w->n_lines, 1);
     pass(w, 1000);
     knock(w, "10.1.0.1:40000");
@@ -156,7 +149,6 @@ static void refusals_fill_no_log(void **state)
 static void a_name_that_is_not_found_is_said_once(void **state)
 {
     struct world *w = world_with("peer.example:8110");
-
     (void)state;
     for (int i = 0; i < 5; i++) {
         named(w, "peer.example:8110", "");
@@ -199,7 +191,6 @@ static void each_address_of_a_name_has_its_turn(void **state)
 static void a_name_that_leads_to_ourselves_is_dialed_once(void **state)
 {
     struct world *w = world_with("self.example:8110");
-
     (void)state;
     named(w, "self.example:8110", "10.1.0.1:8110");
     pass(w, 0);
@@ -223,7 +214,6 @@ static void a_name_that_leads_to_ourselves_is_dialed_once(void **state)
 static void only_what_is_not_ourselves_is_dialed(void **state)
 {
     struct world *w = world_with("all.example:8110");
-
     (void)state;
     named(w, "all.example:8110", "10.1.0.1:8110 10.2.0.1:8110");
     pass(w, 0);
@@ -239,7 +229,6 @@ static void only_what_is_not_ourselves_is_dialed(void **state)
 static void the_same_peer_twice_is_dialed_once(void **state)
 {
     struct world *w = world_with("10.1.0.1:8110 peer.example:8110 alias.example:8110");
-
     (void)state;
     assert_int_equal(w->n_dialed, 1);
     named(w, "peer.example:8110", "10.1.0.1:8110");
@@ -264,7 +253,6 @@ static void the_same_peer_twice_is_dialed_once(void **state)
 static void two_names_of_one_peer_are_not_dialed_at_once(void **state)
 {
     struct world *w = world_with("peer.example:8110 alias.example:8110");
-
     (void)state;
     named(w, "peer.example:8110", "10.1.0.1:8110 10.2.0.1:8110");
     named(w, "alias.example:8110", "10.2.0.1:8110");
@@ -277,17 +265,16 @@ static void two_names_of_one_peer_are_not_dialed_at_once(void **state)
 static void a_double_is_dialed_less_and_less(void **state)
 {
     struct world *w = world_with("10.1.0.1:8110 10.2.0.1:8110");
-    size_t first;
-
     (void)state;
     online(w, w->dialed[0], "10.1.0.1:8110", 1);
     for (int i = 0; i < 24 * 60; i++) {
         live(w, 60 * 1000);
-        if (w->n_dialed > 1)
+        if (w->n_dialed > 1) {
             ended_at(w, last_dialed(w), END_DUPLICATE, "10.2.0.1:8110");
+        }
     }
     assert_in_range(w->n_dialed, 24, 110); /* 24 hours; it would be 4,000 and more */
-    first = w->n_dialed;
+    size_t first = w->n_dialed;
     ended(w, w->dialed[0], END_CLOSED);
     live(w, REDIAL);
     assert_true(w->n_dialed >= first + 2); /* the one, and the other at its usual pace */
@@ -299,12 +286,10 @@ static void a_double_is_dialed_less_and_less(void **state)
 /* Nodes that lose a peer in one moment must not come back in one moment, for ever. */
 static void nodes_do_not_keep_step(void **state)
 {
-    int64_t at[2][10];
-
     (void)state;
+    int64_t at[2][10];
     for (uint64_t node = 0; node < 2; node++) {
         struct world *w = world_new();
-
         w->random = node;
         special_flag(w, "10.1.0.1:8110");
         w->config.exclusive = true;
@@ -313,16 +298,18 @@ static void nodes_do_not_keep_step(void **state)
         live(w, 60 * 1000);
         ended(w, w->dialed[0], END_CLOSED);
         for (size_t i = 0; i < 10; i++) {
-            while (w->n_dialed < i + 2)
+            while (w->n_dialed < i + 2) {
                 pass(w, controller_deadline(w->core) - w->now_ms);
+            }
             at[node][i] = w->now_ms;
             assert_true(i == 0 || at[node][i] - at[node][i - 1] <= REDIAL);
             ended(w, last_dialed(w), END_DIAL_FAILED);
         }
         world_free(w);
     }
-    for (size_t i = 1; i < 10; i++) /* not even with a distance that stays the same */
+    for (size_t i = 1; i < 10; i++) { /* not even with a distance that stays the same */
         assert_int_not_equal(at[0][i] - at[0][i - 1], at[1][i] - at[1][i - 1]);
+    }
 }
 
 /* --- our own network --- */
@@ -330,11 +317,9 @@ static void nodes_do_not_keep_step(void **state)
 static void our_own_failure_is_retried_soon(void **state)
 {
     static const enum end_reason reasons[] = {END_LOCAL, END_RESOURCES};
-
     (void)state;
     for (int i = 0; i < 2; i++) {
         struct world *w = world_with("10.1.0.1:8110");
-
         for (size_t dials = 1; dials <= 3; dials++) { /* within 1, 2, 4 s */
             assert_int_equal(w->n_dialed, dials);
             ended(w, last_dialed(w), reasons[i]);
@@ -355,15 +340,15 @@ static void our_own_failure_is_no_peers_fault(void **state)
 {
     struct world *w = world_new();
     size_t dials = 0, last;
-
     (void)state;
     world_open(w);
     seed(w, "10.1.0.1:8110");
     seed(w, "10.2.0.1:8110");
     for (int i = 0; i < 600; i++) {
         live(w, 1000);
-        for (; dials < w->n_dialed; dials++)
+        for (; dials < w->n_dialed; dials++) {
             ended(w, w->dialed[dials], END_LOCAL);
+        }
     }
     assert_in_range(dials, 30, 100); /* two, about every 22 s */
     last = w->n_dialed;
@@ -377,30 +362,27 @@ static void a_family_that_leads_nowhere_is_not_in_the_way(void **state)
 {
     struct world *w = world_new();
     size_t v6 = 0, v4 = 0;
-
     (void)state;
     w->config.terms.limits.dials = 4;
     world_open(w);
     seed_ports(w, "[fd00::1]:1000", 200);
     for (int i = 1; i <= 6; i++) {
         char text[64];
-
         snprintf(text, sizeof text, "10.%d.0.1:8110", i);
         seed(w, text);
     }
     for (int i = 0; i < 60; i++) {
         size_t n = w->n_dialed;
-
         live(w, 1000);
         for (; n < w->n_dialed; n++) {
             bool is_v6 = w->dialed_to[n][0] == '[';
-
             v6 += is_v6;
             v4 += !is_v6;
-            if (is_v6)
+            if (is_v6) {
                 ended(w, w->dialed[n], END_LOCAL);
-            else
+            } else {
                 online(w, w->dialed[n], w->dialed_to[n], n);
+            }
         }
     }
     assert_int_equal(v4, 6);
@@ -413,18 +395,15 @@ static void places_that_cannot_be_reached_are_not_in_the_way(void **state)
 {
     struct world *w = world_new();
     size_t n = 0, there = 0;
-
     (void)state;
     world_open(w);
     for (int i = 0; i < 400; i++) {
         char text[64];
-
         snprintf(text, sizeof text, "11.%d.%d.1:8110", i / 200, i % 200);
         seed(w, text);
     }
     for (int i = 1; i <= 3; i++) {
         char text[64];
-
         snprintf(text, sizeof text, "10.%d.0.1:8110", i);
         seed(w, text);
     }
@@ -438,8 +417,9 @@ static void places_that_cannot_be_reached_are_not_in_the_way(void **state)
             there++;
             online(w, w->dialed[n], w->dialed_to[n], n);
         }
-        if (there == 3)
+        if (there == 3) {
             break;
+        }
     }
     assert_int_equal(there, 3);
     world_free(w);
@@ -447,20 +427,18 @@ static void places_that_cannot_be_reached_are_not_in_the_way(void **state)
 
 static void all_addresses_of_a_name_are_tried(void **state)
 {
-    struct world *w;
     char list[1024] = "";
-
     (void)state;
-    for (int i = 1; i <= 20; i++)
+    for (int i = 1; i <= 20; i++) {
         snprintf(list + strlen(list), sizeof list - strlen(list), "10.%d.0.1:8110 ", i);
-    w = world_with("many.example:8110");
+    }
+    struct world *w = world_with("many.example:8110");
     named(w, "many.example:8110", list);
     pass(w, 0);
     for (size_t i = 0; i < 3; i++) {
-        char first[64];
-
         live(w, i == 0 ? 0 : REDIAL);
         assert_int_equal(w->n_dialed, i + 1);
+        char first[64];
         snprintf(first, sizeof first, "10.%d.0.1:8110", (int)(i * TARGETS_MAX % 20 + 1));
         assert_string_equal(w->dialed_first[i], first);
         assert_int_equal(w->dialed_targets[i], TARGETS_MAX);
@@ -472,7 +450,6 @@ static void all_addresses_of_a_name_are_tried(void **state)
 static void the_other_family_of_bind_is_not_dialed(void **state)
 {
     struct world *w = world_new();
-
     (void)state;
     special_flag(w, "[fd00::2]:8110 peer.example:8110");
     w->config.has_bind = ip_parse(&w->config.bind, "10.9.0.1");
@@ -519,6 +496,5 @@ int main(void)
         cmocka_unit_test(all_addresses_of_a_name_are_tried),
         cmocka_unit_test(the_other_family_of_bind_is_not_dialed),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

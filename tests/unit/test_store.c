@@ -19,10 +19,10 @@ static struct bell bell;
 
 static struct store *start(const struct store_schema *schema)
 {
-    char error[160];
     const struct store_config config = {
         .schema = schema, .path = "/nowhere", .most = MOST, .asker_bell = &bell};
     assert_int_equal(bell_init(&bell), 0);
+    char error[160];
     struct store *s = store_start(&config, error, sizeof error);
     assert_non_null(s);
     return s;

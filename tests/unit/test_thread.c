@@ -26,8 +26,9 @@ static _Atomic time_t ahead; /* the wall clock goes wrong by so many seconds */
 int clock_gettime(clockid_t clock, struct timespec *t)
 {
     int result = (int)syscall(SYS_clock_gettime, clock, t);
-    if (result == 0 && clock == CLOCK_REALTIME)
+    if (result == 0 && clock == CLOCK_REALTIME) {
         t->tv_sec += atomic_load(&ahead);
+    }
     return result;
 }
 
@@ -53,8 +54,9 @@ static void a_thread_runs_with_its_argument_and_every_signal_blocked(void **stat
     assert_int_equal(pthread_join(thread, &returned), 0);
     assert_ptr_equal(returned, &seen);
     const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGUSR1, SIGALRM};
-    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
         assert_int_equal(sigismember(&seen.blocked, signals[i]), 1);
+    }
     sigset_t own;
     pthread_sigmask(SIG_BLOCK, NULL, &own);
     assert_int_equal(sigismember(&own, SIGTERM), 0);
@@ -87,8 +89,9 @@ static void a_thread_bears_its_name(void **state)
 static void *measure_stack(void *argument)
 {
     pthread_attr_t attributes;
-    if (pthread_getattr_np(pthread_self(), &attributes) != 0)
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0) {
         return NULL;
+    }
     pthread_attr_getstacksize(&attributes, argument);
     pthread_attr_destroy(&attributes);
     return NULL;
@@ -120,8 +123,9 @@ static size_t resident(unsigned char *from, size_t size)
     size_t page = (size_t)sysconf(_SC_PAGESIZE), n = 0;
     from = (unsigned char *)(((uintptr_t)from + page - 1) & ~(uintptr_t)(page - 1));
     assert_int_equal(mincore(from, size - page, pages), 0);
-    for (size_t i = 0; i < size / page - 1; i++)
+    for (size_t i = 0; i < size / page - 1; i++) {
         n += pages[i] & 1;
+    }
     return n;
 }
 
@@ -129,8 +133,9 @@ static size_t resident(unsigned char *from, size_t size)
 static __attribute__((noinline)) void go_deep(uintptr_t *where)
 {
     volatile unsigned char frame[DEEP];
-    for (size_t i = 0; i < sizeof frame; i += 1024)
+    for (size_t i = 0; i < sizeof frame; i += 1024) {
         frame[i] = 1;
+    }
     *where = (uintptr_t)&frame[0];
 }
 

@@ -32,11 +32,11 @@ static struct udp_config config_of(struct fixture *f, const struct ip *bind)
 static void start(struct fixture *f, uint32_t rate)
 {
     struct ip ip;
-    char error[160];
     assert_true(ip_parse(&ip, "127.0.0.1"));
     assert_int_equal(bell_init(&f->bell), 0);
     struct udp_config config = config_of(f, &ip);
     config.rate = rate;
+    char error[160];
     f->udp = udp_start(&config, error, sizeof error);
     assert_non_null(f->udp);
     f->at = udp_endpoint(f->udp);
@@ -52,9 +52,9 @@ static void stop(struct fixture *f)
 static int stranger(const struct fixture *f, const char *ip)
 {
     struct endpoint own = {.port = 0};
-    struct sockaddr_storage address;
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0 && ip_parse(&own.ip, ip));
+    struct sockaddr_storage address;
     socklen_t size = endpoint_to_sockaddr(&own, &address);
     assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
     size = endpoint_to_sockaddr(&f->at, &address);
@@ -90,9 +90,8 @@ static struct udp_counts settled(struct fixture *f, uint64_t n)
 
 static void a_datagram_comes_and_is_answered(void **state)
 {
-    struct fixture f;
-    char got[LONGEST];
     (void)state;
+    struct fixture f;
     start(&f, 100);
     int fd = stranger(&f, "127.0.0.1");
     assert_int_equal(send(fd, "what", 4, 0), 4);
@@ -100,6 +99,7 @@ static void a_datagram_comes_and_is_answered(void **state)
     assert_int_equal(d->size, 4);
     assert_memory_equal(d->bytes, "what", 4);
     assert_true(udp_send(f.udp, datagram_new(&d->remote, "this", 4)));
+    char got[LONGEST];
     assert_int_equal(recv(fd, got, sizeof got, 0), 4);
     assert_memory_equal(got, "this", 4);
     free(d);
@@ -109,11 +109,11 @@ static void a_datagram_comes_and_is_answered(void **state)
 
 static void what_is_too_long_is_dropped_and_counted(void **state)
 {
-    struct fixture f;
-    char garbage[2000];
     (void)state;
+    struct fixture f;
     start(&f, 1000);
     int fd = stranger(&f, "127.0.0.1");
+    char garbage[2000];
     memset(garbage, 0xff, sizeof garbage);
     send(fd, garbage, sizeof garbage, 0);
     send(fd, garbage, LONGEST + 1, 0);
@@ -133,8 +133,8 @@ static void what_is_too_long_is_dropped_and_counted(void **state)
 
 static void one_group_of_addresses_cannot_flood(void **state)
 {
-    struct fixture f;
     (void)state;
+    struct fixture f;
     start(&f, 5);
     int flooder = stranger(&f, "127.0.0.1"), accomplice = stranger(&f, "127.0.7.7");
     int other = stranger(&f, "127.9.0.1");
@@ -160,8 +160,8 @@ static void one_group_of_addresses_cannot_flood(void **state)
 /* Who does not take finds the oldest, as many as the queue holds, and then what comes. */
 static void a_slow_reader_loses_what_the_queue_has_no_room_for(void **state)
 {
-    struct fixture f;
     (void)state;
+    struct fixture f;
     start(&f, 1000000);
     int fd = stranger(&f, "127.0.0.1");
     for (uint16_t i = 0; i < 10 * QUEUE; i++) {
@@ -188,8 +188,8 @@ static void a_slow_reader_loses_what_the_queue_has_no_room_for(void **state)
 /* Nobody reads at the other end, and the thread is given more than it can send: nothing waits. */
 static void what_finds_no_room_is_dropped_and_counted(void **state)
 {
-    struct fixture f;
     (void)state;
+    struct fixture f;
     start(&f, 100);
     int fd = stranger(&f, "127.0.0.1");
     struct sockaddr_storage own;
@@ -224,8 +224,8 @@ static void what_finds_no_room_is_dropped_and_counted(void **state)
 /* The thread does not keep a processor busy: what it has not read in its time the kernel drops. */
 static void a_flood_costs_little(void **state)
 {
-    struct fixture f;
     (void)state;
+    struct fixture f;
     start(&f, 5);
     int fd = stranger(&f, "127.0.0.1");
     int64_t began = clock_ms(), until = began + 400;
@@ -246,9 +246,9 @@ static void a_flood_costs_little(void **state)
 
 static void a_port_that_is_taken_is_an_error(void **state)
 {
-    struct fixture f;
     char error[160] = "";
     (void)state;
+    struct fixture f;
     start(&f, 100);
     struct udp_config config = config_of(&f, &f.at.ip);
     config.port = f.at.port;
@@ -259,8 +259,8 @@ static void a_port_that_is_taken_is_an_error(void **state)
 
 static void it_ends_with_queues_that_are_not_empty(void **state)
 {
-    struct fixture f;
     (void)state;
+    struct fixture f;
     for (int i = 0; i < 20; i++) {
         start(&f, 100000);
         int fd = stranger(&f, "127.0.0.1");

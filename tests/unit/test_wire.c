@@ -202,10 +202,10 @@ static void take_events(struct end *e)
 /* Brings so many bytes at most; returns how many the wire took. */
 static size_t feed_some(struct end *e, const uint8_t *bytes, size_t n)
 {
-    uint8_t lent[WIRE_LEND_MAX];
     if (!wire_wants_bytes(e->wire)) {
         return 0;
     }
+    uint8_t lent[WIRE_LEND_MAX];
     if (!e->never_lends && !wire_has_buffer(e->wire)) {
         n = n < sizeof lent ? n : sizeof lent;
         memcpy(lent, bytes, n);
@@ -272,8 +272,8 @@ static bool write_some(struct end *from, struct end *to, size_t step)
 /* What has come for `e` is read in steps. True if any of it was. */
 static bool read_some(struct end *e, size_t step)
 {
-    struct iovec iov;
     take_events(e);
+    struct iovec iov;
     if (buffer_iovec(&e->came, &iov, 1) == 0) {
         return false;
     }
@@ -412,8 +412,9 @@ static void messages_pass_whole_and_in_order(void **state)
 /* One flow of bytes, cut once: at each place there is. */
 static void each_cut_of_the_bytes_is_the_same(void **state)
 {
-    struct end a, b;
     (void)state;
+    struct end a;
+    struct end b;
     for (size_t k = 0; each(k); k++) {
         for (size_t cut = 1, length = 2; cut < length; cut++) {
             pair_open(&a, &b, each(k), ALL);
@@ -494,8 +495,9 @@ static void what_did_not_go_whole_comes_back(void **state)
 /* The application misses what it sent, and not what the node says for itself. */
 static void what_cannot_be_said_is_told(void **state)
 {
-    struct end a, b;
     (void)state;
+    struct end a;
+    struct end b;
     pair_open(&a, &b, &echo_protocol, ALL);
     struct message m[2] = {message_of(&a, 1, 10), message_of(&a, 2, 20)};
     m[0].kind = m[1].kind = 99; /* there is no such kind */
@@ -512,9 +514,10 @@ static void what_cannot_be_said_is_told(void **state)
 /* No more is taken than is soon to be written. */
 static void a_peer_that_reads_nothing_is_given_little(void **state)
 {
-    struct end a, b;
     size_t n = 0;
     (void)state;
+    struct end a;
+    struct end b;
     pair_open(&a, &b, &echo_protocol, ALL);
     for (; wire_takes(a.wire); n++) {
         send_one(&a, n, 1);
@@ -619,8 +622,9 @@ static void a_pair_that_answers_lives_on(void **state)
 
 static void a_probe_asks_for_bytes(void **state)
 {
-    struct end a, b;
     (void)state;
+    struct end a;
+    struct end b;
     pair_open(&a, &b, &echo_protocol, ALL);
     a.node.timings.silence = 1000000;
     wire_probe(a.wire, a.now_ms);
@@ -673,8 +677,9 @@ static void a_peer_may_send_at_its_rate(void **state)
 /* Whoever reads slowly says that it reads, as often as it is to, and only if it does. */
 static void who_is_kept_waiting_is_told_of_progress(void **state)
 {
-    struct end a, b;
     (void)state;
+    struct end a;
+    struct end b;
     pair_open(&a, &b, &echo_protocol, ALL);
     b.now_ms = a.now_ms += 1000;
     assert_false(wire_owes_sign(b.wire, b.now_ms));
@@ -724,8 +729,9 @@ static void feed_frame(struct end *e, enum echo_kind kind, const void *payload, 
 
 static void each_end_has_its_reason(void **state)
 {
-    struct end a, b;
     (void)state;
+    struct end a;
+    struct end b;
     pair_open(&a, &b, &echo_protocol, ALL);
     feed_frame(&a, ECHO_BYE, "I am tired", 10);
     assert_true(wire_flushes(a.wire));
@@ -812,14 +818,15 @@ static void answers_that_are_not_read_stop_the_reading(void **state)
 
 static void throw_garbage(const struct protocol *p, uint64_t seed, bool after_handshake)
 {
-    uint8_t bytes[3000];
-    struct end a, b;
+    struct end a;
     end_start(&a, p, DIRECTION_OUTGOING);
+    struct end b;
     end_start(&b, p, DIRECTION_INCOMING);
     if (after_handshake) {
         converse(&a, &b, ALL, ALL);
     }
     b.random = seed;
+    uint8_t bytes[3000];
     for (int round = 0; round < 20 && !wire_is_over(b.wire); round++) {
         size_t n = 1 + next_random(&b) % sizeof bytes;
         for (size_t i = 0; i < n; i++) {
@@ -868,12 +875,13 @@ static void common_key(const struct end *a, const struct end *b, uint8_t key[XOR
 static void a_stream_lies_between(void **state)
 {
     static const char text[] = "the session's own bytes";
-    struct end a, b;
-    struct iovec iov[1];
     (void)state;
+    struct end a;
     end_start(&a, &echo_xor_protocol, DIRECTION_OUTGOING);
+    struct iovec iov[1];
     assert_int_equal(wire_output(a.wire, iov, 1), 1);
     assert_int_equal(iov[0].iov_len, XOR_KEY);
+    struct end b;
     end_start(&b, &echo_xor_protocol, DIRECTION_INCOMING);
     converse(&a, &b, ALL, ALL);
     struct message m = {.kind = ECHO_MESSAGE, .scope = SCOPE_FULL, .parcel = parcel_new(text, sizeof text)};
@@ -891,11 +899,12 @@ static void handshake_and_data_come_in_one_read(void **state)
 {
     (void)state;
     for (size_t before = 0; before <= XOR_KEY; before++) {
-        struct end a, b;
+        struct end a;
         struct buffer all = {0};
-        uint8_t key[XOR_KEY];
         end_start(&a, &echo_xor_protocol, DIRECTION_OUTGOING);
+        struct end b;
         end_start(&b, &echo_xor_protocol, DIRECTION_INCOMING);
+        uint8_t key[XOR_KEY];
         common_key(&a, &b, key);
         struct iovec iov[1];
         wire_output(a.wire, iov, 1);
@@ -919,16 +928,17 @@ static void handshake_and_data_come_in_one_read(void **state)
 /* What the stream itself answers. */
 static void a_stream_writes_while_it_reads(void **state)
 {
-    struct end a, b;
     struct buffer ping = {0};
-    struct iovec iov[1];
-    uint8_t key[XOR_KEY];
     (void)state;
+    struct end a;
+    struct end b;
     pair_open(&a, &b, &echo_xor_protocol, ALL);
+    uint8_t key[XOR_KEY];
     common_key(&a, &b, key);
     xor_frame(&ping, key, XOR_PING, (const uint8_t *)"?", 1);
     size_t one = ping.used;
     assert_int_equal(feed(&a, ping.data, one, 1), one);
+    struct iovec iov[1];
     assert_int_equal(wire_output(a.wire, iov, 1), 1);
     assert_int_equal(iov[0].iov_len, one);
     assert_int_equal(*(const uint8_t *)iov[0].iov_base, XOR_PONG);

@@ -48,9 +48,11 @@ static void count(void *self)
 
 static bool has_taken(struct counter *c, uint32_t n)
 {
-    for (int64_t by = clock_ms() + LONG_MS; clock_ms() < by; usleep(10))
-        if (atomic_load(&c->taken) == n)
+    for (int64_t by = clock_ms() + LONG_MS; clock_ms() < by; usleep(10)) {
+        if (atomic_load(&c->taken) == n) {
             return true;
+        }
+    }
     return false;
 }
 
@@ -78,8 +80,9 @@ static void what_was_given_before_the_stop_is_taken(void **state)
     for (uint32_t i = 0; i < 300; i++) {
         struct counter c = {0};
         assert_int_equal(worker_start(&c.worker, "kith-test", 0, count, &c), 0);
-        if (i % 2)
+        if (i % 2) {
             usleep(i % 60);
+        }
         atomic_store_explicit(&c.given, i, memory_order_relaxed);
         assert_true(worker_end(&c.worker, LONG_MS));
         assert_int_equal(atomic_load(&c.taken), i);

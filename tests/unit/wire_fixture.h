@@ -17,11 +17,11 @@
 
 static inline json_t *load_vectors_of(const char *file)
 {
-    json_error_t error;
     char path[256];
     snprintf(path, sizeof path, "%s/%s", KITH_VECTORS_DIR, file);
+    json_error_t error;
     json_t *root = json_load_file(path, 0, &error);
-    if (root == NULL) {
+    if (!root) {
         fail_msg("%s: %s", file, error.text);
     }
     return root;
