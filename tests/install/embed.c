@@ -11,9 +11,9 @@
 static int set(struct kith_config *config, const char *name, const char *value)
 {
     char error[KITH_ERROR_MAX];
-    if (kith_config_set(config, name, value, error, sizeof error) == 0) {
+
+    if (kith_config_set(config, name, value, error, sizeof error) == 0)
         return 1;
-    }
     fprintf(stderr, "%s\n", error);
     return 0;
 }
@@ -21,16 +21,15 @@ static int set(struct kith_config *config, const char *name, const char *value)
 static struct kith *open_alone(void)
 {
     struct kith_config *config = kith_config_new();
-    struct kith *node = NULL;
-    if (!set(config, "network", "LOCAL") || !set(config, "bind", "127.0.0.1") ||
-        !set(config, "networkPort", "0") || !set(config, "peersFile", "") || !set(config, "seedURL", "")) {
-        return NULL;
-    }
     char error[KITH_ERROR_MAX];
+    struct kith *node = NULL;
+
+    if (!set(config, "network", "LOCAL") || !set(config, "bind", "127.0.0.1") ||
+        !set(config, "networkPort", "0") || !set(config, "peersFile", "") || !set(config, "seedURL", ""))
+        return NULL;
     node = kith_open(config, NULL, NULL, error, sizeof error);
-    if (!node) {
+    if (!node)
         fprintf(stderr, "%s\n", error);
-    }
     kith_config_free(config);
     return node;
 }
@@ -38,18 +37,16 @@ static struct kith *open_alone(void)
 int main(void)
 {
     struct kith *node = open_alone();
-    if (!node) {
-        return 1;
-    }
+    struct kith_item item;
     struct pollfd fd;
+
+    if (!node)
+        return 1;
     fd.fd = kith_fd(node);
     fd.events = POLLIN;
-    struct kith_item item;
-    while (kith_receive(node, &item) != KITH_EVENT || item.event.type != KITH_LISTENING) {
-        if (poll(&fd, 1, WAIT_MS) != 1) {
+    while (kith_receive(node, &item) != KITH_EVENT || item.event.type != KITH_LISTENING)
+        if (poll(&fd, 1, WAIT_MS) != 1)
             return 1;
-        }
-    }
     printf("%s %s\n", kith_version(), item.event.address);
     kith_close(node);
     return 0;
