@@ -349,7 +349,8 @@ static const struct protocol_kind *find_kind(const struct kith *node, const char
  * another. So none sleeps longer than this. */
 #define ROOM_LOOK_MS 100
 
-/* Never inlined: a message that finds room does not pay for it. */
+/* Waits up to timeout_ms while ToNetwork, or the peer's queue, is full. Never inlined: a message that finds
+ * room does not pay for it. */
 static __attribute__((noinline)) enum send_result wait_and_queue(struct kith *node, enum scope scope,
                                                                  struct peer_ref peer, uint32_t kind,
                                                                  struct parcel *parcel, uint64_t id,
@@ -366,17 +367,6 @@ static __attribute__((noinline)) enum send_result wait_and_queue(struct kith *no
         poll(&fd, 1, left > ROOM_LOOK_MS ? ROOM_LOOK_MS : (int)left);
     }
     return r;
-}
-
-/* Waits up to timeout_ms while ToNetwork, or the peer's queue, is full. */
-static enum send_result queue_parcel(struct kith *node, enum scope scope, struct peer_ref peer, uint32_t kind,
-                                     struct parcel *parcel, uint64_t id, int timeout_ms)
-{
-    enum send_result r = node_send(node->inner, scope, peer, kind, parcel, id);
-    if (r != SEND_WOULD_BLOCK || timeout_ms == 0) {
-        return r;
-    }
-    return wait_and_queue(node, scope, peer, kind, parcel, id, timeout_ms);
 }
 
 static bool message_is_whole(const struct kith *node, const struct kith_message *m)
@@ -405,7 +395,10 @@ enum kith_result kith_send_message(struct kith *node, const struct kith_message 
     if (!parcel) {
         return KITH_NO_MEMORY;
     }
-    enum send_result r = queue_parcel(node, scope, peer, kind->kind, parcel, m->id, timeout_ms);
+    enum send_result r = node_send(node->inner, scope, peer, kind->kind, parcel, m->id);
+    if (r == SEND_WOULD_BLOCK && timeout_ms != 0) {
+        r = wait_and_queue(node, scope, peer, kind->kind, parcel, m->id, timeout_ms);
+    }
     if (r != SEND_QUEUED) {
         parcel_release(parcel);
     }

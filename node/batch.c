@@ -47,7 +47,7 @@ bool batch_is_empty(const struct batch *b)
 
 struct message *batch_look(struct batch *b, struct queue *from)
 {
-    return !batch_is_empty(b) || fill(b, from) ? &b->messages[b->at] : NULL;
+    return b->at != b->n || fill(b, from) ? &b->messages[b->at] : NULL;
 }
 
 /* Gives back the budget of the messages before `end`. */
@@ -77,7 +77,7 @@ static __attribute__((noinline)) void pass_to_waiting(struct batch *b, struct qu
 void batch_pass(struct batch *b, struct queue *from)
 {
     b->at++;
-    if (batch_is_empty(b)) {
+    if (b->at == b->n) {
         give_back(b, from, b->n);
     } else if (queue_wants_room(from)) {
         pass_to_waiting(b, from);

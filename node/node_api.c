@@ -21,14 +21,12 @@ static bool post_command(struct node *n, const struct message *m)
     return queue_post_and_wake(n->commands, m);
 }
 
-/* A writer that finds its queue full arms that queue's bell and tries once more. Whoever gets in afterwards
- * passes the wake on, as several threads may wait on the one descriptor and only one ring comes. */
-static enum send_result post_or_arm(struct node *n, struct bell *room, post_function *post,
-                                    const struct message *m)
+/* A writer that found its queue full arms that queue's bell and tries once more. Whoever gets in afterwards
+ * passes the wake on, as several threads may wait on the one descriptor and only one ring comes. Never
+ * inlined: a message that finds room does not pay for it. */
+static __attribute__((noinline)) enum send_result arm_and_post(struct node *n, struct bell *room,
+                                                               post_function *post, const struct message *m)
 {
-    if (post(n, m)) {
-        return SEND_QUEUED;
-    }
     bell_arm(room);
     if (post(n, m)) {
         bell_ring(room);
@@ -49,7 +47,7 @@ static enum send_result post_to_network(struct node *n, const struct message *m)
     if (atomic_load_explicit(&n->closing, memory_order_relaxed)) {
         return SEND_CLOSED;
     }
-    enum send_result r = post_or_arm(n, &n->room_bell, post_send, m);
+    enum send_result r = post_send(n, m) ? SEND_QUEUED : arm_and_post(n, &n->room_bell, post_send, m);
     if (r == SEND_QUEUED) {
         queue_wake(n->to_network);
     }
@@ -91,7 +89,8 @@ enum send_result node_command(struct node *n, struct command *command, uint64_t 
     if (atomic_load_explicit(&n->closing, memory_order_relaxed)) {
         return SEND_CLOSED;
     }
-    enum send_result r = post_or_arm(n, &n->command_bell, post_command, &m);
+    enum send_result r =
+        post_command(n, &m) ? SEND_QUEUED : arm_and_post(n, &n->command_bell, post_command, &m);
     return r == SEND_WOULD_BLOCK ? SEND_BUSY : r;
 }
 
@@ -104,23 +103,21 @@ void node_quit(struct node *n)
 
 /* --- FromNetwork --- */
 
-static const struct message *held_parcel(struct node *n)
-{
-    return batch_look(&n->held_parcels, n->from_network);
-}
-
+/* An event whose turn is before a held parcel's was posted before it, so it is seen once that parcel has
+ * come: events are looked for with each new batch of parcels, and after each event, until none is found. */
 static const struct message *fill_held(struct node *n)
 {
-    const struct message *parcel = held_parcel(n);
-    if (n->has_event) {
+    const struct message *parcel = batch_look(&n->held_parcels, n->from_network);
+    if (n->has_event || (parcel && n->held_parcels.at > 0 && n->no_event_before)) {
         return parcel;
     }
     /* Events second: whatever was posted before that parcel is seen now. */
     n->has_event = queue_take_one(n->events, &n->held_event);
-    /* And where there is an event, parcels once more: one may have come before it. Without this look a peer's
+    n->no_event_before = !n->has_event;
+    /* And if there is an event, parcels once more: one may have come before it. Without this look a peer's
      * OFFLINE could overtake its last parcel. If there is none this look must not be: an event and then a
      * parcel may have come meanwhile, and a peer's first parcel would overtake its ONLINE. */
-    return n->has_event && !parcel ? held_parcel(n) : parcel;
+    return n->has_event && !parcel ? batch_look(&n->held_parcels, n->from_network) : parcel;
 }
 
 /* The order of the two queues is the order of their stamps. */

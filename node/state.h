@@ -81,6 +81,7 @@ struct node {
     struct batch held_parcels;
     struct message held_event;
     bool has_event;
+    bool no_event_before; /* what is left of held_parcels */
     struct node_event
         *last_event; /* KITH_ENDED, until it is taken: made at the start, so that it can't fail */
 };

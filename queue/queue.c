@@ -89,7 +89,8 @@ void queue_free(struct queue *q, void (*discard)(void *context, struct message *
 
 static bool fits(const struct queue_config *c, uint64_t used, uint64_t charge)
 {
-    return used == 0 || (messages_of(used + charge) <= c->messages && bytes_of(used + charge) <= c->bytes);
+    uint64_t all = used + charge;
+    return used == 0 || (all >> BYTE_BITS <= c->messages && (all & (ONE_MESSAGE - 1)) <= c->bytes);
 }
 
 /* Everywhere `done` is read before `put`: whatever is done was put before, so the difference is never

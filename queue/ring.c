@@ -34,12 +34,6 @@ struct ring {
     unsigned int trimmed;                             /* the only writer's: the tail when it last trimmed */
 };
 
-/* CK's functions want a pointer to the type of the slots. */
-static void *slots_of(const struct ring *r)
-{
-    return r->slots;
-}
-
 CK_RING_PROTOTYPE(message, message)
 CK_RING_PROTOTYPE(ref, peer_ref)
 
@@ -145,7 +139,7 @@ static void fill_slot(struct message *slot, const volatile struct message *from)
 static bool put_message_among_many(struct ring *r, const struct message *message)
 {
     unsigned int ticket;
-    struct message *slot = ck_ring_enqueue_reserve_mpmc_message(&r->ck, slots_of(r), &ticket);
+    struct message *slot = ck_ring_enqueue_reserve_mpmc_message(&r->ck, r->slots, &ticket);
     if (!slot) {
         return false;
     }
@@ -169,14 +163,15 @@ bool ring_put_message(struct ring *r, const struct message *message)
     if (r->many_writers) {
         return put_message_among_many(r, message);
     }
-    struct message *slots = slots_of(r);
-    unsigned int tail = ck_pr_load_uint(&r->ck.p_tail); /* this thread alone moves it */
+    struct message *slots = r->slots;
+    unsigned int tail = r->ck.p_tail; /* this thread alone moves it */
     if (tail - r->head_seen == r->ck.mask && !look_at_head(r, tail)) {
         return false;
     }
     fill_slot(&slots[tail & r->ck.mask], message);
     HANDOVER_GIVE(r);
-    ck_ring_enqueue_commit_spmc(&r->ck);
+    /* Release: with a relaxed store a reader could see the tail and not yet what is in the slot. */
+    __atomic_store_n(&r->ck.p_tail, tail + 1, __ATOMIC_RELEASE);
     return true;
 }
 
@@ -190,7 +185,8 @@ bool ring_trim(struct ring *r)
         return true;
     }
     /* The head before the slots go, for the reason above. Empty, the ring stays so until this thread puts
-     * something in: nobody else writes a slot, and none that a reader might look at now will be claimed. */
+     * something in: nobody else writes a slot, and none that a reader might look at now will be claimed.
+     */
     ck_pr_fence_acquire();
     madvise(r->slots, r->pages_size, MADV_DONTNEED);
     r->trimmed = tail;
@@ -200,7 +196,7 @@ bool ring_trim(struct ring *r)
 bool ring_put_ref(struct ring *r, struct peer_ref ref)
 {
     unsigned int ticket;
-    struct peer_ref *slot = ck_ring_enqueue_reserve_mpmc_ref(&r->ck, slots_of(r), &ticket);
+    struct peer_ref *slot = ck_ring_enqueue_reserve_mpmc_ref(&r->ck, r->slots, &ticket);
     if (!slot) {
         return false;
     }
@@ -209,40 +205,39 @@ bool ring_put_ref(struct ring *r, struct peer_ref ref)
     return true;
 }
 
-/* As CK takes for many consumers, since a writer that drops the oldest message takes it as the reader does;
- * but several at a time, with one atomic step for all of them. The slots are copied before they are claimed:
- * afterwards a writer may fill them anew. If somebody else has claimed some of them meanwhile, the step
- * fails and the copies do not count. */
+/* As CK takes for many consumers, since a writer that drops the oldest message takes it as the reader
+ * does; but several at a time, with one atomic step for all of them. The slots are copied before they are
+ * claimed: afterwards a writer may fill them anew. If somebody else has claimed some of them meanwhile,
+ * the step fails and the copies do not count. */
 size_t ring_take_messages(struct ring *r, struct message *messages, size_t most)
 {
-    const struct message *slots = slots_of(r);
-    unsigned int head = ck_pr_load_uint(&r->ck.c_head), n;
+    const struct message *slots = r->slots;
+    /* Acquire, the head before the tail: a tail that is older than the head would make the difference
+     * wrap around. */
+    unsigned int head = __atomic_load_n(&r->ck.c_head, __ATOMIC_ACQUIRE), n;
     do {
-        /* The head before the tail: a tail that is older than the head would make the difference wrap around.
-         */
-        ck_pr_fence_load();
-        n = ck_pr_load_uint(&r->ck.p_tail) - head;
+        /* Acquire, the tail before the slots: they are filled before it moves. */
+        n = __atomic_load_n(&r->ck.p_tail, __ATOMIC_ACQUIRE) - head;
         if (n == 0) {
             return 0;
         }
         if (n > most) {
             n = (unsigned int)most;
         }
-        /* The tail before the slots: they are filled before it moves. */
-        ck_pr_fence_load();
         for (unsigned int i = 0; i < n; i++) {
             messages[i] = slots[(head + i) & r->ck.mask];
         }
-        /* And the slots before the claim, for the reason above. */
-        ck_pr_fence_store_atomic();
-    } while (!ck_pr_cas_uint_value(&r->ck.c_head, head, head + n, &head));
+        /* Release, the slots before the claim, for the reason above. Acquire if it fails: the new head is
+         * read before the tail. */
+    } while (!__atomic_compare_exchange_n(&r->ck.c_head, &head, head + n, false, __ATOMIC_ACQ_REL,
+                                          __ATOMIC_ACQUIRE));
     HANDOVER_TAKE(r);
     return n;
 }
 
 bool ring_take_ref(struct ring *r, struct peer_ref *ref)
 {
-    if (!ck_ring_dequeue_mpmc_ref(&r->ck, slots_of(r), ref)) {
+    if (!ck_ring_dequeue_mpmc_ref(&r->ck, r->slots, ref)) {
         return false;
     }
     HANDOVER_TAKE(r);
