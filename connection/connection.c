@@ -382,6 +382,7 @@ static void make_wire(struct connection *c, void *memory)
         .protocol = t->protocol,
         .node = t->node,
         .direction = t->fd >= 0 ? DIRECTION_INCOMING : DIRECTION_OUTGOING,
+        .facts = t->facts,
         .expected = t->to.id,
         .refuse = t->refuse,
         .alternatives = t->alternatives,

@@ -28,8 +28,8 @@ struct dial_terms {
 
 /* The core calls these on its own thread, from within its functions, controller_free included. `world` is
  * what controller_new was given. None of them may block, or call back into the core, but for
- * controller_dropped. What is passed by pointer is valid for the call and stays the core's, unless it is said
- * to be taken. */
+ * controller_dropped and controller_facts. What is passed by pointer is valid for the call and stays the
+ * core's, unless it is said to be taken. */
 struct controller_actions {
     /* Starts a connection that dials. From then on messages about `slot` come, the last one MSG_GONE. False
      * if it could not be started (threads, memory, descriptors): then no message comes. */
@@ -75,6 +75,12 @@ struct controller_actions {
     void (*tell)(void *world, struct node_event *e); /* to the application; takes the event (from malloc) */
     void (*fetch_seeds)(void *world); /* MSG_SEEDS answers, if there is anywhere to fetch from */
     void (*save_peers)(void *world, struct book_snapshot *s); /* takes the snapshot; MSG_SAVED answers */
+
+    /* Asks the store, on the terms of service_actions.ask; MSG_ANSWER answers. Only if the protocol has one.
+     */
+    bool (*ask)(void *world, const struct store_request *q);
+    /* Takes the datagram, and sends it or counts it. Only if the protocol has any. */
+    void (*send_datagram)(void *world, struct datagram *d);
 
     /* Fills in the counters that only a connection knows. If there is no such connection, *p stays. */
     void (*measure)(void *world, struct peer_ref slot, struct kith_peer *p);

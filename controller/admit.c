@@ -9,6 +9,7 @@
 #include "controller/meet.h"
 #include "controller/notes.h"
 #include "controller/report.h"
+#include "controller/service_dials.h"
 #include "controller/slots.h"
 #include "controller/specials.h"
 #include "controller/state.h"
@@ -210,7 +211,10 @@ void admit_handshake(struct controller *c, struct slot *s, const struct peer_ter
         s->remote = terms->endpoint;
     }
     note_handshake(c, s);
-    come_online(c, s);
+    s = service_dial_answered(c, s);
+    if (s) {
+        come_online(c, s);
+    }
 }
 
 void admit_waiting(struct controller *c, const struct slot *ended)

@@ -222,6 +222,19 @@ static void on_credit(struct controller *c, const struct message *m)
     slot_credit(c, s, (int64_t)m->credit.bad * c->config->merits.bad);
 }
 
+static void on_datagram(struct controller *c, struct datagram *d)
+{
+    struct bytes bytes = {.data = d->bytes, .size = d->size};
+    c->config->protocol->service->datagram(c->service, c->now.ms, &d->remote, bytes);
+    free(d);
+}
+
+static void on_answer(struct controller *c, const struct message *m)
+{
+    const struct store_answer a = {.token = m->id, .kind = m->kind, .parcel = m->parcel};
+    c->config->protocol->service->answer(c->service, c->now.ms, &a);
+}
+
 /* What comes once for a connection, or now and then. Never inlined: a message does not pay for it. */
 static __attribute__((noinline)) void dispatch_rare(struct controller *c, const struct message *m)
 {
@@ -279,6 +292,12 @@ static __attribute__((noinline)) void dispatch_rare(struct controller *c, const 
     case MSG_SAVED:
         upkeep_saved(c, m->failed);
         break;
+    case MSG_DATAGRAM:
+        on_datagram(c, m->datagram);
+        break;
+    case MSG_ANSWER:
+        on_answer(c, m);
+        break;
     }
 }
 
@@ -313,7 +332,16 @@ bool controller_takes(const struct controller *c, struct peer_ref peer)
         return true;
     }
     const struct slot *s = &c->slots[peer.index];
-    return s->n_relayed == 0 && (!s->rival.generation || s->state == SLOT_ENDED);
+    return s->n_relayed == 0 && (s->state == SLOT_ENDED || (!s->rival.generation && !s->held));
+}
+
+void controller_facts(const struct controller *c, struct facts *facts)
+{
+    const struct service_ops *s = c->config->protocol->service;
+    *facts = (struct facts){0};
+    if (s->facts) {
+        s->facts(c->service, facts);
+    }
 }
 
 bool controller_waits(const struct controller *c)

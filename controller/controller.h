@@ -53,7 +53,8 @@ bool controller_takes_sends(const struct controller *c);
 
 /* Whether the core would take a MSG_PEER of that peer now. It takes none from anybody while one waits for
  * room in FromNetwork. It takes none from a peer while a message of that peer is relayed and waits for room
- * in another's mailbox, or while the connection waits for another one with the same peer to end. */
+ * in another's mailbox, or while the connection waits for another one with the same peer to end, or while
+ * the service holds it. */
 bool controller_takes(const struct controller *c, struct peer_ref peer);
 
 /* True while anything waits for room: those messages, or what the service says to a peer. */
@@ -79,6 +80,9 @@ void controller_abandon(struct controller *c, const struct message *m);
 /* When controller_tick must run next; INT64_MAX for never. */
 int64_t controller_deadline(const struct controller *c);
 void controller_tick(struct controller *c, struct moment now);
+
+/* On the core's thread, also within dial and accept: what a connection that starts now may state. */
+void controller_facts(const struct controller *c, struct facts *facts);
 
 /* Frees everything, and counts what still waited as dropped. All connections must have ended. NULL is
  * allowed. */

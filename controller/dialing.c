@@ -79,10 +79,11 @@ static size_t dial_some(struct controller *c, size_t want, bool incoming_too)
     return n < want && out ? n + dial_these(c, want - n, incoming_too, true) : n;
 }
 
-/* Outgoing connections and dials that special peers do not account for: those come on top. */
+/* Outgoing connections and dials that neither special peers nor the service account for: those come on
+ * top. */
 static uint32_t ordinary(const struct controller *c)
 {
-    uint32_t n = c->n_outgoing + c->n_dialing;
+    uint32_t n = c->n_outgoing + c->n_dialing - c->n_service_dials;
     for (size_t i = 0; i < c->n_specials; i++) {
         n -= c->specials[i].slot.generation != 0;
     }

@@ -10,6 +10,7 @@
 #include "controller/merits.h"
 #include "controller/notes.h"
 #include "controller/report.h"
+#include "controller/service_dials.h"
 #include "controller/slots.h"
 #include "controller/state.h"
 
@@ -68,6 +69,7 @@ void ended_connection(struct controller *c, const struct message *m)
     slot_set_state(c, s, SLOT_ENDED);
     admit_waiting(c, s);
     c->dial_wanted = true;
+    service_dial_ended(c, s, reason);
 }
 
 void ended_drained(struct controller *c, const struct message *m)

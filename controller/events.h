@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/address_list.h"
+#include "base/datagram.h"
 #include "connection/events.h"
 #include "kith.h"
 #include "seed/report.h"
@@ -25,7 +26,9 @@
     X(MSG_LISTENING) /* the node         endpoint */                                                         \
     X(MSG_SEEDS)     /* seed fetcher     seeds */                                                            \
     X(MSG_NAMES)     /* namer            names */                                                            \
-    X(MSG_SAVED)     /* keeper           failed */
+    X(MSG_SAVED)     /* keeper           failed */                                                           \
+    X(MSG_DATAGRAM)  /* datagrams        datagram */                                                         \
+    X(MSG_ANSWER)    /* store            kind, id (the token), parcel */
 
 #define NAME_ADDRESSES_MAX 32 /* of one host name; what the resolver gives beyond them is left */
 

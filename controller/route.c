@@ -5,6 +5,7 @@
 #include "base/array.h"
 #include "controller/directed.h"
 #include "controller/drops.h"
+#include "controller/report.h"
 #include "controller/sending.h"
 #include "controller/slots.h"
 #include "controller/state.h"
@@ -63,16 +64,17 @@ static bool relayed_keep(struct controller *c)
 /* If a mailbox has no room the message waits, and with it all that comes next from the same peer, but from no
  * other (controller_takes). If all peers were kept back, two nodes that relay each other's floods would wait
  * for each other. A peer has a message or two waiting, so the table of connections bounds the list. */
-static void relay(struct controller *c, struct peer_ref from, uint32_t kind, struct parcel *parcel)
+static bool relay(struct controller *c, enum scope scope, struct peer_ref from, uint32_t kind,
+                  struct parcel *parcel)
 {
     struct slot *s = slot_find(c, from);
-    struct message m = {.type = MSG_SEND, .scope = SCOPE_FULL, .kind = kind, .peer = from, .parcel = parcel};
+    struct message m = {.type = MSG_SEND, .scope = scope, .kind = kind, .peer = from, .parcel = parcel};
     if (c->quitting) {
-        return;
+        return false;
     }
     if (!relayed_reserve(c)) {
         drops_count(c, from, DROP_GONE, 1);
-        return;
+        return false;
     }
     struct sending *to = &c->relayed[c->n_relayed];
     *to = (struct sending){0};
@@ -81,6 +83,7 @@ static void relay(struct controller *c, struct peer_ref from, uint32_t kind, str
     if (relayed_keep(c) && s) {
         s->n_relayed++;
     }
+    return true;
 }
 
 /* It keeps nobody back: no more of it can come than one connection had room for. */
@@ -130,7 +133,7 @@ void route_deliver(void *core, struct peer_ref from, uint32_t kind, struct parce
         return;
     }
     if (c->heard_from_anyone) {
-        relay(c, from, kind, parcel);
+        relay(c, SCOPE_FULL, from, kind, parcel);
     }
     deliver(c, &m);
 }
@@ -165,6 +168,16 @@ void route_answer(void *core, struct peer_ref to, uint32_t kind, struct parcel *
         }
     }
     parcel_release(parcel); /* not counted: the service asks anew, or is asked anew */
+}
+
+/* What comes from nobody holds back nobody: so the list has a bound for it. */
+bool route_service(void *core, enum scope scope, struct peer_ref except, uint32_t kind, struct parcel *parcel)
+{
+    struct controller *c = core;
+    bool has_room = slot_find(c, except) || c->n_relayed < c->config->terms.limits.queue_parcels;
+    bool routed = has_room && relay(c, scope, except, kind, parcel);
+    parcel_release(parcel);
+    return routed;
 }
 
 /* True if the answer is dealt with. */
@@ -204,7 +217,14 @@ void route_send(struct controller *c, const struct message *m)
         seen_cache_add(c->heard_from_anyone, PEER_NOBODY,
                        seen_cache_digest(&c->digest_key, m->kind, m->parcel), c->now.ms);
     }
-    if (m->scope == SCOPE_PEER) {
+    const struct service_ops *service = c->config->protocol->service;
+    int64_t told =
+        service->send ? service->send(c->service, c->now.ms, m->scope, m->peer, m->kind, m->parcel) : -1;
+    if (told >= 0) {
+        if (m->id) {
+            report_sent(c, m->id, (uint64_t)told);
+        }
+    } else if (m->scope == SCOPE_PEER) {
         directed_send(c, m);
     } else {
         sending_start(c, &c->sending, m);

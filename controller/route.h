@@ -23,4 +23,8 @@ void route_retry(struct controller *c);
 /* The node ends: gives up what still waits, and counts the application's parcels as dropped. */
 void route_abandon(struct controller *c);
 
+/* service_actions.route. */
+bool route_service(void *core, enum scope scope, struct peer_ref except, uint32_t kind,
+                   struct parcel *parcel);
+
 #endif

@@ -8,6 +8,7 @@
 #include "controller/merits.h"
 #include "controller/notes.h"
 #include "controller/route.h"
+#include "controller/service_dials.h"
 #include "controller/slots.h"
 #include "controller/state.h"
 
@@ -93,6 +94,29 @@ static uint32_t do_wanted(void *core)
     return dialing_wanted(core);
 }
 
+static void do_hold(void *core, struct peer_ref p, bool held)
+{
+    struct slot *s = slot_find(core, p);
+    if (s) {
+        s->held = held;
+    }
+}
+
+static bool do_ask(void *core, const struct store_request *q)
+{
+    struct controller *c = core;
+    return c->act->ask(c->host, q);
+}
+
+static void do_send_datagram(void *core, const struct endpoint *to, const void *bytes, size_t size)
+{
+    struct controller *c = core;
+    struct datagram *d = datagram_new(to, bytes, size);
+    if (d) { /* without memory it is lost, as any may be */
+        c->act->send_datagram(c->host, d);
+    }
+}
+
 const struct service_actions controller_service_actions = {
     .send = route_answer,
     .deliver = route_deliver,
@@ -103,4 +127,9 @@ const struct service_actions controller_service_actions = {
     .disconnect = do_disconnect,
     .next_peer = do_next_peer,
     .random = chance_draw,
+    .dial = service_dial,
+    .route = route_service,
+    .hold = do_hold,
+    .ask = do_ask,
+    .send_datagram = do_send_datagram,
 };

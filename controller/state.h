@@ -63,6 +63,12 @@ struct slot {
     uint64_t dropped, repeated;                  /* parcels */
     uint64_t unreported_drops[DROP_CAUSE_COUNT]; /* those that the application has not been told of */
 
+    /* For the service. */
+    bool held;         /* nothing more is taken from it */
+    bool for_service;  /* dialed for it, and neither kept nor ended (service_dials.c) */
+    bool told_service; /* of what came of that */
+    uint64_t dial_token;
+
     /* What waits. */
     uint32_t n_relayed;         /* how many of controller.relayed are messages of it */
     uint32_t service_backlog;   /* how many of controller.service_backlog are for it */
@@ -148,6 +154,7 @@ struct controller {
     size_t n_online;
     uint64_t n_begun;                                                  /* connections so far */
     uint32_t n_dialing, n_outgoing, n_incoming, n_pending, n_refusing; /* slots by their state */
+    uint32_t n_service_dials;                                          /* slots with for_service */
     uint32_t n_busy;                                                   /* slots that are not free */
     uint64_t ended[END_REASON_COUNT];                                  /* connections */
     uint64_t shed;         /* sockets that were closed unanswered */

@@ -13,6 +13,8 @@ enum {
     YIELDS = 16, /* looks at its queues before it sleeps */
     CONTROLS_AT_ONCE = 64,
     APP_AT_ONCE = 256,
+    DATAGRAMS_AT_ONCE = 64,
+    ANSWERS_AT_ONCE = 64,
     QUIT_DRAIN_MS = 300,  /* ToNetwork has so long to empty before the connections are told to end */
     MISSED_RETRY_MS = 50, /* the application does not say when it has taken events */
 };
@@ -26,6 +28,29 @@ static bool take_controls(struct node *n, struct queue *from, struct moment now)
     for (; taken < CONTROLS_AT_ONCE && queue_take_one(from, &m); taken++) {
         n->n_naming -= m.type == MSG_NAMES;
         controller_handle(n->core, now, &m);
+    }
+    return taken > 0;
+}
+
+static bool take_datagrams(struct node *n, struct moment now)
+{
+    struct message m = {.type = MSG_DATAGRAM};
+    int taken = 0;
+    while (n->udp && taken < DATAGRAMS_AT_ONCE && (m.datagram = udp_take(n->udp))) {
+        controller_handle(n->core, now, &m);
+        taken++;
+    }
+    return taken > 0;
+}
+
+static bool take_answers(struct node *n, struct moment now)
+{
+    struct store_answer a;
+    int taken = 0;
+    while (n->store && taken < ANSWERS_AT_ONCE && store_take(n->store, &a)) {
+        const struct message m = {.type = MSG_ANSWER, .kind = a.kind, .id = a.token, .parcel = a.parcel};
+        controller_handle(n->core, now, &m);
+        taken++;
     }
     return taken > 0;
 }
@@ -137,7 +162,8 @@ static bool tick(struct node *n, struct moment now)
 
 static bool nothing_to_do(const struct node *n)
 {
-    return connections_are_idle(n) && queue_empty(n->control) && queue_empty(n->commands) &&
+    return connections_are_idle(n) && (!n->udp || udp_empty(n->udp)) &&
+           (!n->store || store_empty(n->store)) && queue_empty(n->control) && queue_empty(n->commands) &&
            (!wants_app(n) || app_is_quiet(n)) && (n->quitting || !node_is_closing(n));
 }
 
@@ -171,6 +197,8 @@ static void loop(struct node *n)
         struct moment now = node_now();
         bool any = take_controls(n, n->control, now);
         any |= take_controls(n, n->commands, now);
+        any |= take_datagrams(n, now);
+        any |= take_answers(n, now);
         any |= serve_connections(n);
         any |= take_app(n, now);
         any |= tick(n, now);

@@ -54,6 +54,7 @@ static bool start(struct node *n, struct peer_ref slot, struct connection_terms 
     terms->receive_room = &n->receive_room;
     terms->destination = n->from_network;
     terms->log = n->sink;
+    controller_facts(n->core, &terms->facts);
     l->connection = connection_start(terms);
     if (!l->connection) {
         return false;
@@ -287,6 +288,18 @@ static void do_save_peers(void *world, struct book_snapshot *s)
     node_answer(n, &saved);
 }
 
+static bool do_ask(void *world, const struct store_request *q)
+{
+    struct node *n = world;
+    return store_ask(n->store, q);
+}
+
+static void do_send_datagram(void *world, struct datagram *d)
+{
+    struct node *n = world;
+    udp_send(n->udp, d); /* counts what it drops */
+}
+
 static uint64_t do_random(void *world)
 {
     (void)world;
@@ -339,6 +352,8 @@ const struct controller_actions node_actions = {
     .tell = do_tell,
     .fetch_seeds = do_fetch_seeds,
     .save_peers = do_save_peers,
+    .ask = do_ask,
+    .send_datagram = do_send_datagram,
     .measure = do_measure,
     .measure_node = do_measure_node,
     .random = do_random,

@@ -16,9 +16,12 @@
 #include "queue/parcel.h"
 
 enum {
-    COMMANDS = 4096, /* commands of the application that may wait */
-    ANSWERS = 64,    /* of the fetcher, which rests longer after each, and the keeper's one */
-    EVENTS = 16384,  /* events that may wait for the application */
+    COMMANDS = 4096,      /* commands of the application that may wait */
+    ANSWERS = 64,         /* of the fetcher, which rests longer after each, and the keeper's one */
+    DATAGRAMS = 1024,     /* that may wait, each way */
+    DATAGRAM_RATE = 100,  /* a second, of one group of addresses */
+    STORE_REQUESTS = 256, /* under way */
+    EVENTS = 16384,       /* events that may wait for the application */
     SEED_CONNECT_MS = 5000,
     SEED_TOTAL_MS = 15000,
 };
@@ -112,6 +115,42 @@ static bool read_peers(struct node *n, struct peers_file_start *found, char *err
                  found->message);
     }
     return true;
+}
+
+static bool start_udp(struct node *n, char *error, size_t error_size)
+{
+    const struct config *c = &n->config;
+    const struct udp_config config = {
+        .bind = c->has_bind ? &c->bind : NULL,
+        .port = c->terms.listen_port,
+        .datagram_max = c->protocol->datagram_max,
+        .queue = DATAGRAMS,
+        .rate = DATAGRAM_RATE,
+        .reader_bell = &n->worker.bell,
+    };
+    if (config.datagram_max == 0) {
+        return true;
+    }
+    n->udp = udp_start(&config, error, error_size);
+    return n->udp;
+}
+
+/* Beside the peers file; if there is none, nothing outlives the node. */
+static bool start_store(struct node *n, char *error, size_t error_size)
+{
+    char path[CONFIG_PATH_MAX + 8] = "";
+    const struct store_config config = {.schema = n->config.protocol->store,
+                                        .path = path,
+                                        .most = STORE_REQUESTS,
+                                        .asker_bell = &n->worker.bell};
+    if (!config.schema) {
+        return true;
+    }
+    if (n->config.peers_file[0]) {
+        snprintf(path, sizeof path, "%s.store", n->config.peers_file);
+    }
+    n->store = store_start(&config, error, error_size);
+    return n->store;
 }
 
 static bool start_fetcher(struct node *n)
@@ -224,6 +263,8 @@ static void stop_helpers(struct node *n)
     if (n->keeper) {
         keeper_stop(n->keeper);
     }
+    udp_stop(n->udp);
+    store_stop(n->store);
     namer_stop(n->namer);
 }
 
@@ -239,9 +280,12 @@ static void draw_identity(struct node *n)
 
 static bool start_parts(struct node *n, const struct peers_file_start *found, char *error, size_t error_size)
 {
+    if (!start_store(n, error, error_size)) { /* before the core, whose service may ask at once */
+        return false;
+    }
     n->core = controller_new(&n->config, &node_actions, n, found->snapshot, node_now());
-    return n->core && start_listener(n, error, error_size) && start_fetcher(n) &&
-           start_keeper(n, found->write_path) &&
+    return n->core && start_listener(n, error, error_size) && start_udp(n, error, error_size) &&
+           start_fetcher(n) && start_keeper(n, found->write_path) &&
            worker_start(&n->worker, "kith-control", 0, control_thread_run, n) == 0;
 }
 

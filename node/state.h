@@ -4,6 +4,7 @@
 
 #include "connection/connection.h"
 #include "connection/listener.h"
+#include "connection/udp.h"
 #include "controller/controller.h"
 #include "node/batch.h"
 #include "node/keeper.h"
@@ -13,6 +14,7 @@
 #include "queue/stall_gate.h"
 #include "queue/worker.h"
 #include "seed/fetcher.h"
+#include "store/store.h"
 
 /* A connection, as the controller's thread holds it. Its place in the table is the core's slot. */
 struct peer_thread {
@@ -57,6 +59,8 @@ struct node {
     struct listener *listener;
     struct seed_fetcher *fetcher;
     struct keeper *keeper;
+    struct udp *udp;     /* NULL if the protocol has no datagrams */
+    struct store *store; /* NULL if the protocol has no store */
 
     /* The controller thread's own. */
     struct controller *core;

@@ -59,7 +59,9 @@ struct protocol {
 
     const struct session_ops *session;
     const struct service_ops *service;
-    const struct stream_ops *stream; /* between the socket and the session; NULL for nothing */
+    const struct stream_ops *stream;  /* between the socket and the session; NULL for nothing */
+    size_t datagram_max;              /* bytes of a datagram that may come; 0: no UDP socket is opened */
+    const struct store_schema *store; /* NULL: no store is opened */
 };
 
 /* NULL for a name that no protocol of this build has. protocol_at(i) is NULL past the last. Any thread; what

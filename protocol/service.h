@@ -12,9 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "protocol/bytes.h"
 #include "protocol/known_peers.h"
 #include "protocol/terms.h"
 #include "queue/message.h"
+#include "store/schema.h"
 
 struct protocol;
 
@@ -54,6 +56,27 @@ struct service_actions {
     void (*disconnect)(void *world, struct peer_ref p, enum end_reason why, const char *text);
     /* The next peer that is online, after `after` (PEER_NOBODY for the first); false at the end. */
     bool (*next_peer)(void *world, struct peer_ref after, struct service_peer *next);
+
+    /* Finds out if somebody answers there: dials, and does the handshake. `dialed` tells, with the token. The
+     * connection is none of the ordinary outgoing ones, but counts against the bounds on dials and on
+     * connections of one IP. It ends by itself, unless `dialed` keeps it. False if it may not be dialed, or
+     * not now. */
+    bool (*dial)(void *world, const struct endpoint *to, uint64_t token);
+    /* Sends a message of `kind` to the peers of SCOPE_BROADCAST, SCOPE_FULL or SCOPE_RANDOM but `except`
+     * (PEER_NOBODY for none), not to one that has sent it to us lately; takes the reference. While one of
+     * them has no room for it, nothing more is taken from `except`. False, and it is dropped, if too many
+     * messages that hold back nobody wait already, or memory is short. */
+    bool (*route)(void *world, enum scope scope, struct peer_ref except, uint32_t kind,
+                  struct parcel *parcel);
+    /* `held`: nothing more is taken from that peer, who is slowed down by TCP; nothing is lost. A peer is
+     * held once, however often that is said. If it goes, what had come from it is taken all the same. */
+    void (*hold)(void *world, struct peer_ref p, bool held);
+    /* Asks the protocol's store; `answer` tells. True: the parcel's reference is taken. False: too much is
+     * asked already, and all of it is still the service's, which holds back who made it ask. Answers that are
+     * still to come when the node ends are released. */
+    bool (*ask)(void *world, const struct store_request *q);
+    /* Sends a datagram; the bytes are copied. It may be lost anywhere, here too: then it is counted. */
+    void (*send_datagram)(void *world, const struct endpoint *to, const void *bytes, size_t size);
     uint64_t (*random)(void *world);
 };
 
@@ -65,7 +88,7 @@ struct service_terms {
     void *world;
 };
 
-/* One implementation. None of the functions is NULL. */
+/* One implementation. None of the functions is NULL but those that are said to be. */
 struct service_ops {
     size_t size, peer_size; /* of a service; of its state for one peer, 0 for none */
 
@@ -81,6 +104,29 @@ struct service_ops {
     /* When tick must run next, INT64_MAX for never; and what is due then. */
     int64_t (*deadline)(const void *v);
     void (*tick)(void *v, int64_t now_ms);
+
+    /* What sessions state in their handshakes; *facts is all zero. Asked when a connection starts, which gets
+     * a copy. NULL if there is nothing. */
+    void (*facts)(const void *v, struct facts *facts);
+
+    /* What came of service_actions.dial: END_NONE and the peer if the handshake was done, else why not, and
+     * NULL. True to keep the connection, which then comes online as any other (and may be closed, as any
+     * other). NULL if the service never dials. */
+    bool (*dialed)(void *v, int64_t now_ms, uint64_t token, enum end_reason result,
+                   const struct peer_terms *peer);
+
+    /* The store's answer to service_actions.ask, in the order of asking; takes the parcel's reference. NULL
+     * if the protocol has no store. */
+    void (*answer)(void *v, int64_t now_ms, const struct store_answer *a);
+
+    /* A datagram; anybody can put any address into `from`. NULL if the protocol's datagram_max is 0. */
+    void (*datagram)(void *v, int64_t now_ms, const struct endpoint *from, struct bytes bytes);
+
+    /* What the application sends, before it is routed: for a protocol that keeps it and announces it. Takes
+     * the reference and returns how many peers were told, which the application is told; or -1, and it is
+     * routed as usual. `to` is for SCOPE_PEER. NULL if all is routed. */
+    int64_t (*send)(void *v, int64_t now_ms, enum scope scope, struct peer_ref to, uint32_t kind,
+                    struct parcel *parcel);
 
     /* Frees what the service holds; peers that are online then are not taken offline before. */
     void (*close)(void *v);

@@ -31,6 +31,7 @@ struct session_terms {
     bool refuse; /* answer the peer's handshake with a refusal that carries `alternatives`, then end */
     const struct endpoint *alternatives;
     size_t n_alternatives;   /* up to ALTERNATIVES_MAX; the array outlives the session */
+    struct facts facts;      /* as the service stated them when the connection started */
     struct peer_id expected; /* who must be there; size 0 for anybody */
     uint64_t (*random)(void *context);
     int64_t (*wall_ms)(void *context); /* since 1970; for protocols that write the time of day */

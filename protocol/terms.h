@@ -95,6 +95,14 @@ struct node_terms {
     bool any_port;     /* peers that listen on another port than the network's are shared and dialed, too */
 };
 
+/* What a handshake states that only the service knows. A copy is made for each connection when it starts, so
+ * that no thread shares anything with the service. The protocol says what of it means anything. */
+struct facts {
+    uint64_t height; /* of the chain */
+    int64_t time_s;  /* since 1970, as the network sees it */
+    uint64_t flags;
+};
+
 enum direction { DIRECTION_OUTGOING, DIRECTION_INCOMING };
 
 /* What a handshake told about a peer. */

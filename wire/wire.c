@@ -44,6 +44,7 @@ static bool open_session(struct wire *w, int64_t now, const struct endpoint *rem
     const struct wire_config *c = &w->config;
     struct session_terms terms = {
         .protocol = c->protocol,
+        .facts = c->facts,
         .expected = c->expected,
         .wall_ms = c->wall_ms,
         .node = c->node,

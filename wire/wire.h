@@ -33,6 +33,7 @@ struct wire_config {
     const struct protocol *protocol;
     const struct node_terms *node; /* outlives the wire */
     enum direction direction;
+    struct facts facts;      /* what the session may state */
     struct peer_id expected; /* who must be there; size 0 for anybody */
     bool refuse;             /* answer the handshake with a refusal that carries alternatives, and end */
     const struct endpoint *alternatives; /* outlives the wire */

@@ -58,6 +58,10 @@ struct world {
     struct peer_ref consented[MOST], probed[MOST];
     size_t n_consented, n_probed;
 
+    struct store_request asked_store[8]; /* without their parcels; answered by the test */
+    size_t n_asked_store, store_room;
+    struct datagram *datagram; /* the last that was sent */
+
     uint64_t sent_peers, dropped, known;
     int32_t quality; /* of the last peer of a list */
     enum kith_event_type last;
@@ -277,6 +281,24 @@ static inline void w_ended(void *world)
     w->ended = true;
 }
 
+static inline bool w_ask(void *world, const struct store_request *q)
+{
+    struct world *w = world;
+    if (w->n_asked_store == w->store_room) {
+        return false;
+    }
+    parcel_release(q->parcel);
+    w->asked_store[w->n_asked_store++] = (struct store_request){.token = q->token, .kind = q->kind};
+    return true;
+}
+
+static inline void w_send_datagram(void *world, struct datagram *d)
+{
+    struct world *w = world;
+    free(w->datagram);
+    w->datagram = d;
+}
+
 static const struct controller_actions actions = {
     .dial = w_dial,
     .look_up = w_look_up,
@@ -292,6 +314,8 @@ static const struct controller_actions actions = {
     .tell = w_tell,
     .fetch_seeds = w_fetch_seeds,
     .save_peers = w_save_peers,
+    .ask = w_ask,
+    .send_datagram = w_send_datagram,
     .measure = w_measure,
     .measure_node = w_measure_node,
     .random = w_random,
@@ -301,9 +325,8 @@ static const struct controller_actions actions = {
 
 /* --- the test's side --- */
 
-static inline void world_init(struct world *w, const char *protocol)
+static inline void world_init_with(struct world *w, const struct protocol *p)
 {
-    const struct protocol *p = protocol_find(protocol);
     w->now_ms = 1000;
     w->random = 42;
     w->config = (struct config){
@@ -320,6 +343,11 @@ static inline void world_init(struct world *w, const char *protocol)
         .log_level = LOG_LEVEL_SILENT,
     };
     assert_true(protocol_network(p, "LOCAL", NULL, &w->config.terms.network));
+}
+
+static inline void world_init(struct world *w, const char *protocol)
+{
+    world_init_with(w, protocol_find(protocol));
 }
 
 static inline struct world *world_of(const char *protocol)
@@ -358,6 +386,7 @@ static inline void world_open(struct world *w)
 static inline void world_free(struct world *w)
 {
     controller_free(w->core);
+    free(w->datagram);
     address_list_free(&w->config.special_flags);
     address_list_free(&w->config.special_file);
     free(w);

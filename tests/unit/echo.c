@@ -51,6 +51,7 @@ static void say_hello(const struct session *s, struct buffer *out)
     uint8_t hello[ECHO_HELLO_SIZE];
     put(hello, s->terms.node->node_id, 8);
     put(hello + 8, s->terms.node->listen_port, 2);
+    put(hello + 10, s->terms.facts.height, 8);
     echo_frame(out, ECHO_HELLO, hello, sizeof hello);
 }
 
@@ -97,7 +98,7 @@ static void take_hello(struct session *s, struct bytes payload, struct session_e
     ev->peer = (struct peer_terms){
         .endpoint = {.ip = s->terms.remote.ip, .port = (uint16_t)get(payload.data + 8, 2)},
         .node_id = get(payload.data, 8),
-        .version = 1};
+        .version = 1 + (uint32_t)get(payload.data + 10, 8)};
     snprintf(ev->peer.hash, sizeof ev->peer.hash, "echo %016llx", (unsigned long long)ev->peer.node_id);
 }
 
@@ -107,6 +108,11 @@ static void take_frame(struct session *s, enum echo_kind kind, struct bytes payl
     switch (kind) {
     case ECHO_MESSAGE:
     case ECHO_CALL:
+    case ECHO_KEEP:
+    case ECHO_FETCH:
+    case ECHO_PROBE:
+    case ECHO_SPREAD:
+    case ECHO_OWN:
         ev->type = SESSION_MESSAGE;
         ev->message.kind = kind;
         ev->message.parcel = parcel_new(payload.data, payload.size);
@@ -164,7 +170,7 @@ static int session_write(void *session, int64_t now_ms, const struct message *m,
 {
     const struct session *s = session;
     (void)now_ms;
-    if ((m->kind != ECHO_MESSAGE && m->kind != ECHO_CALL) || !m->parcel ||
+    if (m->kind < ECHO_MESSAGE || m->kind > ECHO_OWN || !m->parcel ||
         m->parcel->size > s->terms.node->limits.parcel_bytes) {
         return -1;
     }

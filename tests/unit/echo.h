@@ -1,11 +1,12 @@
 /* The tests' own protocol: small, with all that a protocol can have.
  *
  *     frame     kind (1 byte), size (4 bytes, big-endian), payload
- *     hello     node id (8 bytes), listening port (2 bytes): the first frame of either side, the dialer's
- * first
+ *     hello     node id (8 bytes), listening port (2 bytes), height (8 bytes): the first frame of either
+ * side, the dialer's first
  *
  * The service gives the application what its kinds say, and sends the payload of ECHO_CALL back to the peer
- * as an ECHO_MESSAGE. */
+ * as an ECHO_MESSAGE. A peer's version is 1 and its height. echo_full has a service that does all that
+ * services can (echo_service.c). */
 #ifndef KITH_TESTS_ECHO_H
 #define KITH_TESTS_ECHO_H
 
@@ -14,16 +15,27 @@
 enum echo_kind {
     ECHO_MESSAGE = 1, /* for the application */
     ECHO_CALL = 2,    /* comes back */
+    /* For the service of echo_full, which answers the first three with an ECHO_MESSAGE. */
+    ECHO_KEEP = 3,   /* a name of one byte, and a value: to be kept; "kept" */
+    ECHO_FETCH = 4,  /* a name: the value, or "none" */
+    ECHO_PROBE = 5,  /* "IP:port", with a + before it if a connection is to be kept: "answers", or "silent" */
+    ECHO_SPREAD = 6, /* goes on to all others as an ECHO_MESSAGE */
+    ECHO_OWN = 7,    /* the application's: kept by the service, which tells all peers "news" */
     ECHO_HELLO = 16,
     ECHO_PING = 17, /* the session answers it with ECHO_PONG */
     ECHO_PONG = 18,
     ECHO_BYE = 19, /* ends the session; its payload is the reason */
 };
 
-enum { ECHO_HEAD = 5, ECHO_HELLO_SIZE = 10 };
+enum { ECHO_HEAD = 5, ECHO_HELLO_SIZE = 18 };
 
 extern const struct protocol echo_protocol;
 extern const struct protocol echo_xor_protocol; /* the same upon xor_stream */
+
+/* The latter with datagrams, which it sends back, a store in memory and facts. The height that it states is
+ * what was set last. */
+struct protocol echo_full(void);
+extern uint64_t echo_height;
 
 /* Appends one frame. */
 void echo_frame(struct buffer *out, enum echo_kind kind, const void *payload, size_t size);

@@ -1,0 +1,59 @@
+#include "controller/service_dials.h"
+
+#include "controller/addresses.h"
+#include "controller/candidates.h"
+#include "controller/slots.h"
+
+static bool may_dial(struct controller *c, const struct endpoint *to)
+{
+    const struct limits *l = &c->config->terms.limits;
+    return !c->quitting && to->port && addresses_allow(c, &to->ip) && c->n_dialing < l->dials &&
+           (!l->per_ip || slots_of_ip(c, &to->ip) < l->per_ip) &&
+           !book_refuses(c->book, &to->ip, c->now.wall_ms);
+}
+
+bool service_dial(void *core, const struct endpoint *to, uint64_t token)
+{
+    struct controller *c = core;
+    struct dial_terms terms = {.to.port = to->port};
+    ip_format(&to->ip, terms.to.host, sizeof terms.to.host);
+    struct slot *s = may_dial(c, to) ? slot_dial(c, &terms, "for the protocol") : NULL;
+    if (!s) {
+        return false;
+    }
+    s->for_service = true;
+    s->dial_token = token;
+    c->n_service_dials++;
+    return true;
+}
+
+struct slot *service_dial_answered(struct controller *c, struct slot *s)
+{
+    if (!s->for_service) {
+        return s;
+    }
+    struct peer_ref ref = slot_ref(c, s);
+    const struct peer_terms peer = s->terms; /* the service may dial on, which may move the table */
+    s->told_service = true;
+    bool kept = c->config->protocol->service->dialed(c->service, c->now.ms, s->dial_token, END_NONE, &peer);
+    s = slot_find(c, ref);
+    if (kept) {
+        s->for_service = false;
+        c->n_service_dials--;
+        return s;
+    }
+    slot_close(c, s, END_DISCONNECT, true);
+    return NULL;
+}
+
+void service_dial_ended(struct controller *c, struct slot *s, enum end_reason reason)
+{
+    if (!s->for_service) {
+        return;
+    }
+    s->for_service = false;
+    c->n_service_dials--;
+    if (!s->told_service) {
+        c->config->protocol->service->dialed(c->service, c->now.ms, s->dial_token, reason, NULL);
+    }
+}

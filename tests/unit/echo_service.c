@@ -1,0 +1,237 @@
+/* A service that does all that services can. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unit/echo.h"
+#include "tests/unit/memory_store.h"
+
+enum { PROBES = 8, DATAGRAM_MOST = 64 };
+
+struct probe {
+    bool is_used, keeps;
+    struct peer_ref asker;
+};
+
+struct service {
+    struct service_terms terms;
+    struct probe probes[PROBES];
+    struct parcel *own; /* what the application sent last */
+};
+
+/* A peer is held from its request until that is answered, so it has one at most. */
+struct peer {
+    uint32_t kind; /* of the request that the store had no room for */
+    struct parcel *parcel;
+};
+
+uint64_t echo_height;
+
+static int service_open(void *service, const struct service_terms *terms, int64_t now_ms)
+{
+    struct service *v = service;
+    (void)now_ms;
+    v->terms = *terms;
+    return 0;
+}
+
+static void tell(const struct service *v, struct peer_ref to, const char *text)
+{
+    v->terms.actions->send(v->terms.world, to, ECHO_MESSAGE, parcel_new(text, strlen(text)));
+}
+
+/* --- the store --- */
+
+static bool ask(const struct service *v, struct peer_ref from, uint32_t kind, struct parcel *parcel)
+{
+    const struct store_request q = {.token = (uint64_t)from.generation << 32 | from.index,
+                                    .kind = kind == ECHO_KEEP ? MEMORY_PUT : MEMORY_GET,
+                                    .parcel = parcel};
+    return v->terms.actions->ask(v->terms.world, &q);
+}
+
+static void take_request(const struct service *v, const struct service_peer *p, uint32_t kind,
+                         struct parcel *parcel)
+{
+    struct peer *state = p->state;
+    v->terms.actions->hold(v->terms.world, p->ref, true);
+    if (ask(v, p->ref, kind, parcel)) {
+        return;
+    }
+    parcel_release(state->parcel); /* another one came although the peer is held: it is lost */
+    *state = (struct peer){.kind = kind, .parcel = parcel};
+}
+
+/* There is room for one that waits. */
+static void ask_next(const struct service *v)
+{
+    struct service_peer p = {.ref = PEER_NOBODY};
+    while (v->terms.actions->next_peer(v->terms.world, p.ref, &p)) {
+        struct peer *state = p.state;
+        if (state->parcel) {
+            if (ask(v, p.ref, state->kind, state->parcel)) {
+                state->parcel = NULL;
+            }
+            return;
+        }
+    }
+}
+
+static void service_answer(void *service, int64_t now_ms, const struct store_answer *a)
+{
+    const struct service *v = service;
+    struct peer_ref to = {.index = (uint32_t)a->token, .generation = (uint32_t)(a->token >> 32)};
+    (void)now_ms;
+    if (a->parcel) {
+        v->terms.actions->send(v->terms.world, to, ECHO_MESSAGE, a->parcel);
+    } else {
+        tell(v, to, a->kind == MEMORY_KEPT ? "kept" : "none");
+    }
+    v->terms.actions->hold(v->terms.world, to, false);
+    ask_next(v);
+}
+
+/* --- probes --- */
+
+static void take_probe(struct service *v, struct peer_ref from, struct parcel *parcel)
+{
+    char text[64];
+    struct endpoint e;
+    size_t i = 0;
+    snprintf(text, sizeof text, "%.*s", (int)parcel->size, (const char *)parcel->bytes);
+    parcel_release(parcel);
+    while (i < PROBES && v->probes[i].is_used) {
+        i++;
+    }
+    bool keeps = text[0] == '+';
+    if (i == PROBES || !endpoint_parse(&e, text + keeps) || !v->terms.actions->dial(v->terms.world, &e, i)) {
+        tell(v, from, "refused");
+        return;
+    }
+    v->probes[i] = (struct probe){.is_used = true, .keeps = keeps, .asker = from};
+}
+
+static bool service_dialed(void *service, int64_t now_ms, uint64_t token, enum end_reason result,
+                           const struct peer_terms *peer)
+{
+    struct service *v = service;
+    struct probe *p = &v->probes[token];
+    (void)now_ms;
+    (void)peer;
+    p->is_used = false;
+    tell(v, p->asker, result == END_NONE ? "answers" : "silent");
+    return p->keeps;
+}
+
+/* --- the others --- */
+
+static void service_online(void *service, int64_t now_ms, const struct service_peer *p)
+{
+    (void)service;
+    (void)now_ms;
+    (void)p;
+}
+
+static void service_message(void *service, int64_t now_ms, const struct service_peer *p, uint32_t kind,
+                            struct parcel *parcel)
+{
+    struct service *v = service;
+    (void)now_ms;
+    if (kind == ECHO_KEEP || kind == ECHO_FETCH) {
+        take_request(v, p, kind, parcel);
+    } else if (kind == ECHO_PROBE) {
+        take_probe(v, p->ref, parcel);
+    } else if (kind == ECHO_SPREAD) {
+        v->terms.actions->route(v->terms.world, SCOPE_FULL, p->ref, ECHO_MESSAGE, parcel);
+    } else {
+        v->terms.actions->deliver(v->terms.world, p->ref, kind, parcel);
+    }
+}
+
+static void service_offline(void *service, int64_t now_ms, const struct service_peer *p)
+{
+    struct peer *state = p->state;
+    (void)service;
+    (void)now_ms;
+    parcel_release(state->parcel);
+    state->parcel = NULL;
+}
+
+static void service_datagram(void *service, int64_t now_ms, const struct endpoint *from, struct bytes bytes)
+{
+    const struct service *v = service;
+    (void)now_ms;
+    v->terms.actions->send_datagram(v->terms.world, from, bytes.data, bytes.size);
+}
+
+static int64_t service_send(void *service, int64_t now_ms, enum scope scope, struct peer_ref to,
+                            uint32_t kind, struct parcel *parcel)
+{
+    struct service *v = service;
+    struct service_peer p = {.ref = PEER_NOBODY};
+    int64_t n = 0;
+    (void)now_ms;
+    (void)scope;
+    (void)to;
+    if (kind != ECHO_OWN) {
+        return -1;
+    }
+    parcel_release(v->own);
+    v->own = parcel;
+    v->terms.actions->route(v->terms.world, SCOPE_FULL, PEER_NOBODY, ECHO_MESSAGE, parcel_new("news", 4));
+    while (v->terms.actions->next_peer(v->terms.world, p.ref, &p)) {
+        n++;
+    }
+    return n;
+}
+
+static void service_facts(const void *service, struct facts *facts)
+{
+    (void)service;
+    facts->height = echo_height;
+}
+
+static int64_t service_deadline(const void *service)
+{
+    (void)service;
+    return INT64_MAX;
+}
+
+static void service_tick(void *service, int64_t now_ms)
+{
+    (void)service;
+    (void)now_ms;
+}
+
+static void service_close(void *service)
+{
+    struct service *v = service;
+    parcel_release(v->own);
+}
+
+static const struct service_ops service_ops = {
+    .size = sizeof(struct service),
+    .peer_size = sizeof(struct peer),
+    .open = service_open,
+    .online = service_online,
+    .message = service_message,
+    .offline = service_offline,
+    .deadline = service_deadline,
+    .tick = service_tick,
+    .facts = service_facts,
+    .dialed = service_dialed,
+    .answer = service_answer,
+    .datagram = service_datagram,
+    .send = service_send,
+    .close = service_close,
+};
+
+struct protocol echo_full(void)
+{
+    struct protocol p = echo_xor_protocol;
+    p.name = "echo-full";
+    p.service = &service_ops;
+    p.datagram_max = DATAGRAM_MOST;
+    p.store = &memory_store;
+    return p;
+}

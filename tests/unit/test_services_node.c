@@ -1,0 +1,265 @@
+/* What services can do, through whole nodes on loopback. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "base/clock.h"
+#include "node/node.h"
+#include "seed/fetch.h"
+#include "tests/unit/echo.h"
+#include "tests/unit/memory_store.h"
+
+enum { LONG_MS = 15000, MANY = 1500, AHEAD = 20 };
+
+struct member {
+    struct protocol protocol;
+    struct config config;
+    struct node *node;
+    uint16_t port;
+    struct peer_ref peer; /* the last that came online */
+    uint32_t version;     /* its */
+    size_t n_online, n_offline;
+};
+
+static void discard(void *context, enum log_level level, const char *text)
+{
+    (void)context;
+    (void)level;
+    (void)text;
+}
+
+static const struct log_sink sink = {.line = discard, .level = LOG_LEVEL_SILENT};
+
+static void configure(struct member *m, uint64_t node_id)
+{
+    *m = (struct member){.protocol = echo_full()};
+    const struct protocol *p = &m->protocol;
+    m->config = (struct config){
+        .protocol = p,
+        .terms = {.timings = p->timings, .limits = p->limits, .node_id = node_id, .version = 1},
+        .merits = p->merits,
+        .incoming = 20,
+        .broadcast = 4,
+        .has_bind = true,
+        .log_level = LOG_LEVEL_SILENT,
+    };
+    assert_true(protocol_network(p, "LOCAL", NULL, &m->config.terms.network));
+    assert_true(ip_parse(&m->config.bind, "127.0.0.1"));
+}
+
+static void event_of(struct member *m, struct node_event *e)
+{
+    if (e->public.type == KITH_LISTENING) {
+        m->port = (uint16_t)atoi(strrchr(e->public.address, ':') + 1);
+    } else if (e->public.type == KITH_ONLINE) {
+        m->peer = e->ref;
+        m->version = e->public.peer->version;
+        m->n_online++;
+    } else if (e->public.type == KITH_OFFLINE) {
+        m->n_offline++;
+    }
+    node_event_free(e);
+}
+
+/* The next parcel; NULL if none comes within `ms`. Events are taken note of; `until` ends it as well. */
+static struct parcel *next_parcel(struct member *m, int64_t ms, const size_t *until)
+{
+    struct taken t;
+    for (int64_t by = clock_ms() + ms; clock_ms() < by && !(until && *until);) {
+        enum take_result r = node_take(m->node, &t);
+        if (r == TAKE_PARCEL) {
+            return t.parcel;
+        }
+        if (r == TAKE_EVENT) {
+            event_of(m, t.event);
+        } else {
+            poll(&(struct pollfd){.fd = node_fd(m->node), .events = POLLIN}, 1, 20);
+        }
+    }
+    return NULL;
+}
+
+static void hears(struct member *m, const char *text)
+{
+    struct parcel *p = next_parcel(m, LONG_MS, NULL);
+    assert_non_null(p);
+    assert_int_equal(p->size, strlen(text));
+    assert_memory_equal(p->bytes, text, p->size);
+    parcel_release(p);
+}
+
+static void start(struct member *m)
+{
+    char error[256] = "";
+    m->node = node_start(&m->config, &sink, error, sizeof error);
+    assert_string_equal(m->node ? "" : error, "");
+    for (int64_t by = clock_ms() + LONG_MS; m->port == 0 && clock_ms() < by;) {
+        assert_null(next_parcel(m, 10, NULL));
+    }
+    assert_true(m->port);
+}
+
+/* b dials a. */
+static void start_pair(struct member *a, struct member *b)
+{
+    char text[32], bad[128];
+    echo_height = 6;
+    configure(a, 1);
+    start(a);
+    configure(b, 2);
+    snprintf(text, sizeof text, "127.0.0.1:%u", a->port);
+    assert_int_equal(address_list_parse(&b->config.special_flags, text, bad, sizeof bad), 0);
+    start(b);
+    assert_null(next_parcel(b, LONG_MS, &b->n_online));
+    assert_null(next_parcel(a, LONG_MS, &a->n_online));
+    assert_true(a->n_online && b->n_online);
+}
+
+static void stop(struct member *m)
+{
+    node_free(m->node);
+    address_list_free(&m->config.special_flags);
+}
+
+static void say(struct member *m, enum echo_kind kind, const char *text)
+{
+    struct parcel *p = parcel_new(text, strlen(text));
+    int64_t by = clock_ms() + LONG_MS;
+    enum send_result r;
+    while ((r = node_send(m->node, SCOPE_PEER, m->peer, kind, p, 0)) == SEND_WOULD_BLOCK && clock_ms() < by) {
+        usleep(1000);
+    }
+    assert_int_equal(r, SEND_QUEUED);
+}
+
+static void the_facts_are_in_the_handshake(void **state)
+{
+    struct member a, b;
+    (void)state;
+    start_pair(&a, &b);
+    assert_int_equal(a.version, 7); /* 1 and the height, by a stream that XORs */
+    assert_int_equal(b.version, 7);
+    stop(&b);
+    stop(&a);
+}
+
+static void a_datagram_comes_back(void **state)
+{
+    struct member a;
+    char got[16] = "";
+    (void)state;
+    configure(&a, 1);
+    start(&a);
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct endpoint to = {.ip = a.config.bind, .port = a.port};
+    struct sockaddr_storage address;
+    socklen_t size = endpoint_to_sockaddr(&to, &address);
+    assert_int_equal(sendto(fd, "around", 6, 0, (struct sockaddr *)&address, size), 6);
+    assert_int_equal(poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, LONG_MS), 1);
+    assert_int_equal(recv(fd, got, sizeof got, 0), 6);
+    assert_string_equal(got, "around");
+    close(fd);
+    stop(&a);
+}
+
+/* Each request holds its peer until the store has answered: all are answered, in order. */
+static void nothing_is_lost_while_a_peer_is_held(void **state)
+{
+    struct member a, b;
+    char text[16];
+    (void)state;
+    start_pair(&a, &b);
+    say(&b, ECHO_FETCH, "k");
+    hears(&b, "none");
+    /* No more at once than the queues hold: a reader that stands still would lose some. */
+    for (int i = 0, heard = 0; heard < MANY; heard++) {
+        for (; i < MANY && i - heard < AHEAD; i++) {
+            snprintf(text, sizeof text, "k%d", i);
+            say(&b, ECHO_KEEP, text);
+            say(&b, ECHO_FETCH, "k");
+        }
+        hears(&b, "kept");
+        snprintf(text, sizeof text, "%d", heard);
+        hears(&b, text);
+    }
+    stop(&b);
+    stop(&a);
+}
+
+static void a_probe_says_if_somebody_answers(void **state)
+{
+    struct member a, b, c;
+    char text[32];
+    (void)state;
+    start_pair(&a, &b);
+    configure(&c, 3);
+    start(&c);
+    snprintf(text, sizeof text, "127.0.0.1:%u", c.port);
+    say(&b, ECHO_PROBE, text);
+    hears(&b, "answers");
+    assert_null(next_parcel(&c, LONG_MS, &c.n_offline)); /* it has ended by itself */
+    assert_int_equal(c.n_offline, 1);
+    stop(&c);
+    say(&b, ECHO_PROBE, text);
+    hears(&b, "silent");
+    assert_null(next_parcel(&a, 10, NULL));
+    assert_int_equal(a.n_online, 1);
+    stop(&b);
+    stop(&a);
+}
+
+static void what_is_sent_is_kept_and_announced(void **state)
+{
+    struct member a, b;
+    (void)state;
+    start_pair(&a, &b);
+    say(&b, ECHO_OWN, "a transaction");
+    hears(&a, "news");
+    say(&b, ECHO_MESSAGE, "as it is");
+    hears(&a, "as it is");
+    stop(&b);
+    stop(&a);
+}
+
+static void a_store_that_does_not_open_is_a_clear_error(void **state)
+{
+    struct member a;
+    char error[256] = "";
+    (void)state;
+    configure(&a, 1);
+    a.protocol.store = &closed_store;
+    snprintf(a.config.peers_file, sizeof a.config.peers_file, "/tmp/kith-nowhere");
+    assert_null(node_start(&a.config, &sink, error, sizeof error));
+    assert_string_equal(error, "cannot open the chain at '/tmp/kith-nowhere.store'");
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    seed_fetch_global_init();
+    return sodium_init() < 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_facts_are_in_the_handshake),
+        cmocka_unit_test(a_datagram_comes_back),
+        cmocka_unit_test(nothing_is_lost_while_a_peer_is_held),
+        cmocka_unit_test(a_probe_says_if_somebody_answers),
+        cmocka_unit_test(what_is_sent_is_kept_and_announced),
+        cmocka_unit_test(a_store_that_does_not_open_is_a_clear_error),
+    };
+    return cmocka_run_group_tests(tests, set_up, NULL);
+}
