@@ -75,15 +75,10 @@ static bool is_asked(const void *self)
 
 static void start_dial(const struct connection *c, struct dial *d)
 {
-    struct endpoint only;
-    struct dial_config config = {.bind = c->terms.bind,
-                                 .targets = c->terms.targets,
-                                 .n_targets = c->terms.n_targets,
-                                 .timeout_ms = c->terms.node->timings.dial};
-    if (config.n_targets == 0 && address_is_ip(&c->terms.to, &only)) {
-        config.targets = &only;
-        config.n_targets = 1;
-    }
+    struct dial_config config = {.bind = c->bind,
+                                 .targets = c->targets,
+                                 .n_targets = c->n_targets,
+                                 .timeout_ms = c->node->timings.dial};
     dial_start(d, &config, clock_ms());
 }
 
@@ -154,7 +149,7 @@ static void trim(struct connection *c)
         return;
     }
     if (c->outbound_used) {
-        struct message m = {.type = MSG_RESTS, .peer = c->terms.ref};
+        struct message m = {.type = MSG_RESTS, .peer = c->ref};
         queue_post_and_wake(c->inbound_control, &m);
     }
     c->outbound_used = false;
@@ -285,7 +280,7 @@ static void post_ended(struct connection *c)
         ending->remote = c->remote;
     }
     struct message m = {
-        .type = MSG_ENDED, .peer = c->terms.ref, .end.reason = wire_end_reason(c->wire), .ending = ending};
+        .type = MSG_ENDED, .peer = c->ref, .end.reason = wire_end_reason(c->wire), .ending = ending};
     queue_post_and_wake(c->inbound_control, &m);
 }
 
@@ -323,10 +318,10 @@ static int64_t wall_clock(void *context)
     return clock_wall_ms();
 }
 
-static bool make_queues(struct connection *c)
+static bool make_queues(struct connection *c, const struct connection_terms *t)
 {
-    const struct limits *l = &c->terms.node->limits;
-    struct bell *own = &c->worker.bell, *controllers = c->terms.controller_bell;
+    const struct limits *l = &t->node->limits;
+    struct bell *own = &c->worker.bell, *controllers = t->controller_bell;
     struct queue_config out = {.messages = l->queue_parcels,
                                .bytes = l->queue_bytes,
                                .reader_bell = own,
@@ -336,12 +331,10 @@ static bool make_queues(struct connection *c)
                               .bytes = INBOUND_BYTES,
                               .reader_bell = controllers,
                               .writer_bell = own,
-                              .list = c->terms.nonempty,
-                              .ref = c->terms.ref};
-    struct queue_config in_control = {.messages = INBOUND_CONTROLS,
-                                      .reader_bell = controllers,
-                                      .list = c->terms.nonempty,
-                                      .ref = c->terms.ref};
+                              .list = t->nonempty,
+                              .ref = t->ref};
+    struct queue_config in_control = {
+        .messages = INBOUND_CONTROLS, .reader_bell = controllers, .list = t->nonempty, .ref = t->ref};
     c->outbound = queue_new(&out);
     c->outbound_control = queue_new(&out_control);
     c->inbound = queue_new(&in);
@@ -374,9 +367,9 @@ static size_t round_up(size_t n, size_t multiple)
     return (n + multiple - 1) / multiple * multiple;
 }
 
-static void make_wire(struct connection *c, void *memory)
+static struct wire *make_wire(void *memory, const struct connection_terms *t,
+                              const struct endpoint *alternatives)
 {
-    const struct connection_terms *t = &c->terms;
     struct wire_config config = {
         .ref = t->ref,
         .protocol = t->protocol,
@@ -385,7 +378,7 @@ static void make_wire(struct connection *c, void *memory)
         .facts = t->facts,
         .expected = t->to.id,
         .refuse = t->refuse,
-        .alternatives = t->alternatives,
+        .alternatives = alternatives,
         .n_alternatives = t->n_alternatives,
         .digest = t->digest,
         .digest_context = t->digest_context,
@@ -393,33 +386,55 @@ static void make_wire(struct connection *c, void *memory)
         .random = random_number,
         .wall_ms = wall_clock,
     };
-    c->wire = wire_init(memory, &config);
+    return wire_init(memory, &config);
 }
 
-/* The wire, the alternatives and the targets lie behind the struct, and not in the thread's own heap, where
- * each would lie alone on its page. */
-static struct connection *make(const struct connection_terms *terms)
+static void copy_endpoints(struct endpoint *to, const struct endpoint *from, size_t n)
 {
+    if (n > 0) {
+        memcpy(to, from, n * sizeof *to);
+    }
+}
+
+/* Whom to dial. `only` is used if that is an IP address. */
+static const struct endpoint *targets_of(const struct connection_terms *t, struct endpoint *only, size_t *n)
+{
+    *n = t->n_targets;
+    if (*n > 0 || t->fd >= 0 || !address_is_ip(&t->to, only)) {
+        return t->targets;
+    }
+    *n = 1;
+    return only;
+}
+
+/* The wire, the targets and the alternatives lie behind the struct, and not in the thread's own heap, where
+ * each would lie alone on its page. */
+static struct connection *make(const struct connection_terms *t)
+{
+    struct endpoint only;
+    size_t n_targets;
+    const struct endpoint *targets = targets_of(t, &only, &n_targets);
     size_t align = _Alignof(struct connection);
     size_t wire_at = round_up(sizeof(struct connection), _Alignof(max_align_t));
-    size_t at = round_up(wire_at + wire_size(terms->protocol), _Alignof(struct endpoint));
-    size_t size = (terms->n_alternatives + terms->n_targets) * sizeof(struct endpoint);
+    size_t at = round_up(wire_at + wire_size(t->protocol), _Alignof(struct endpoint));
+    size_t size = (n_targets + t->n_alternatives) * sizeof(struct endpoint);
     unsigned char *memory = aligned_alloc(align, round_up(at + size, align));
     if (!memory) {
         return NULL;
     }
     struct connection *c = (struct connection *)(void *)memory;
-    *c = (struct connection){.terms = *terms, .fd = terms->fd, .remote = terms->remote};
     struct endpoint *endpoints = (struct endpoint *)(void *)(memory + at);
-    c->terms.alternatives = endpoints;
-    c->terms.targets = endpoints + terms->n_alternatives;
-    if (terms->n_alternatives > 0) {
-        memcpy(endpoints, terms->alternatives, terms->n_alternatives * sizeof *endpoints);
-    }
-    if (terms->n_targets > 0) {
-        memcpy(endpoints + terms->n_alternatives, terms->targets, terms->n_targets * sizeof *endpoints);
-    }
-    make_wire(c, memory + wire_at);
+    *c = (struct connection){.ref = t->ref,
+                             .node = t->node,
+                             .bind = t->bind,
+                             .targets = endpoints,
+                             .n_targets = n_targets,
+                             .destination = t->destination,
+                             .fd = t->fd,
+                             .remote = t->remote};
+    copy_endpoints(endpoints, targets, n_targets);
+    copy_endpoints(endpoints + n_targets, t->alternatives, t->n_alternatives);
+    c->wire = make_wire(memory + wire_at, t, endpoints + n_targets);
     return c;
 }
 
@@ -427,7 +442,7 @@ struct connection *connection_start(const struct connection_terms *terms)
 {
     struct connection *c = make(terms);
     if (c) {
-        if (worker_open(&c->worker) == 0 && make_queues(c) &&
+        if (worker_open(&c->worker) == 0 && make_queues(c, terms) &&
             worker_start(&c->worker, "kith-peer", STACK_BYTES, run, c) == 0) {
             return c;
         }

@@ -16,7 +16,6 @@
 #include <stdatomic.h>
 
 #include "base/endpoint.h"
-#include "base/log.h"
 #include "connection/events.h"
 #include "protocol/protocol.h"
 #include "queue/nonempty_list.h"
@@ -56,7 +55,6 @@ struct connection_terms {
     /* Bytes that the receive buffers of all connections may still grow by, beyond the small one that each
      * has; outlives the connection. */
     _Atomic int64_t *receive_room;
-    const struct log_sink *log; /* outlives the connection */
     /* The queue that what comes from the peer goes to in the end; outlives the connection. Its progress is a
      * sign for the peer that we get on. NULL for none. */
     const struct queue *destination;

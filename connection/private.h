@@ -8,7 +8,12 @@
 #include "wire/wire.h"
 
 struct connection {
-    struct connection_terms terms;
+    struct peer_ref ref;
+    const struct node_terms *node;
+    const struct ip *bind;
+    const struct endpoint *targets; /* they lie behind the wire */
+    size_t n_targets;
+    const struct queue *destination;
     struct worker worker;
     struct queue *outbound, *outbound_control, *inbound, *inbound_control;
     _Atomic uint64_t bytes_in, bytes_out, parcels_in, parcels_out;

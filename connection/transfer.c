@@ -225,7 +225,7 @@ bool transfer_in(struct connection *c, int64_t now)
 /* While inbound waits behind the application, the application's steps are the peer's as well. */
 static uint64_t progress_of(const struct connection *c)
 {
-    const struct queue *destination = c->terms.destination;
+    const struct queue *destination = c->destination;
     return queue_progress(c->inbound) + queue_signs(c->inbound) +
            (destination ? queue_progress(destination) : 0);
 }

@@ -53,7 +53,6 @@ static bool start(struct node *n, struct peer_ref slot, struct connection_terms 
     terms->nonempty = n->nonempty;
     terms->receive_room = &n->receive_room;
     terms->destination = n->from_network;
-    terms->log = n->sink;
     controller_facts(n->core, &terms->facts);
     l->connection = connection_start(terms);
     if (!l->connection) {

@@ -145,7 +145,6 @@ struct rig {
     struct node_terms node;
     struct bell bell;
     _Atomic int64_t room;
-    struct log_sink log;
     struct connection *c;
     int peer;
     uint64_t messages, good, bad, unsayable, unfinished, rests, alive; /* what the controller was told */
@@ -153,13 +152,6 @@ struct rig {
     enum end_reason why;
     uint32_t returned, returned_own; /* messages that came back, and those of the node's own */
 };
-
-static void silent(void *context, enum log_level level, const char *text)
-{
-    (void)context;
-    (void)level;
-    (void)text;
-}
 
 static struct rig *rig_new(void)
 {
@@ -171,7 +163,6 @@ static struct rig *rig_new(void)
                                      .parcel_bytes = 1U << 20,
                                      .handshake_bytes = 64U << 10};
     r->room = ROOM;
-    r->log.line = silent;
     atomic_store(&ticks, 0);
     atomic_store(&deaf_ticks, 0);
     atomic_store(&answers, 0);
@@ -185,8 +176,7 @@ static void rig_open_on(struct rig *r, const int fds[2])
                                      .protocol = &word_protocol,
                                      .node = &r->node,
                                      .controller_bell = &r->bell,
-                                     .receive_room = &r->room,
-                                     .log = &r->log};
+                                     .receive_room = &r->room};
     struct timeval patience = {.tv_sec = PATIENCE_MS / 1000};
     assert_int_equal(bell_init(&r->bell), 0);
     assert_int_equal(fcntl(fds[0], F_SETFL, O_NONBLOCK), 0);
@@ -843,8 +833,7 @@ static void who_dials_hears_that_it_is_to_end(void **state)
                                      .n_targets = 1,
                                      .fd = -1,
                                      .controller_bell = &r->bell,
-                                     .receive_room = &r->room,
-                                     .log = &r->log};
+                                     .receive_room = &r->room};
     r->c = connection_start(&terms);
     assert_non_null(r->c);
     nap();
