@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,9 +42,26 @@ static void discard(void *context, enum log_level level, const char *text)
 
 static const struct log_sink sink = {.line = discard, .level = LOG_LEVEL_SILENT};
 
+/* The store in memory, and how many of it are open. */
+static struct store_schema counted_store;
+static int n_open;
+
+static bool open_counted(void *s, const char *path, char *error, size_t error_size)
+{
+    n_open++;
+    return memory_store.open(s, path, error, error_size);
+}
+
+static void close_counted(void *s)
+{
+    n_open--;
+    memory_store.close(s);
+}
+
 static void configure(struct member *m, uint64_t node_id)
 {
     *m = (struct member){.protocol = echo_full()};
+    m->protocol.store = &counted_store;
     const struct protocol *p = &m->protocol;
     m->config = (struct config){
         .protocol = p,
@@ -244,9 +262,56 @@ static void a_store_that_does_not_open_is_a_clear_error(void **state)
     assert_string_equal(error, "cannot open the chain at '/tmp/kith-nowhere.store'");
 }
 
+static size_t entries(const char *folder)
+{
+    size_t n = 0;
+    DIR *d = opendir(folder);
+    assert_non_null(d);
+    while (readdir(d)) {
+        n++;
+    }
+    closedir(d);
+    return n;
+}
+
+/* A thread that was joined may still be listed for a moment. */
+static size_t threads_once_at_most(size_t most)
+{
+    int64_t by = clock_ms() + LONG_MS;
+    while (entries("/proc/self/task") > most && clock_ms() < by) {
+        usleep(1000);
+    }
+    return entries("/proc/self/task");
+}
+
+/* What the store is still asked for when the nodes end is freed as well: the sanitizers see it. */
+static void the_end_closes_the_store_and_leaves_no_thread_or_descriptor(void **state)
+{
+    struct member a, b;
+    (void)state;
+    size_t threads = entries("/proc/self/task"), descriptors = entries("/proc/self/fd");
+    start_pair(&a, &b);
+    assert_int_equal(n_open, 2);
+    say(&b, ECHO_KEEP, "k0");
+    hears(&b, "kept");
+    for (int i = 0; i < AHEAD; i++) {
+        say(&b, ECHO_FETCH, "k");
+    }
+    hears(&b, "0");
+    stop(&a);
+    assert_int_equal(n_open, 1);
+    stop(&b);
+    assert_int_equal(n_open, 0);
+    assert_int_equal(threads_once_at_most(threads), threads);
+    assert_int_equal(entries("/proc/self/fd"), descriptors);
+}
+
 static int set_up(void **state)
 {
     (void)state;
+    counted_store = memory_store;
+    counted_store.open = open_counted;
+    counted_store.close = close_counted;
     seed_fetch_global_init();
     return sodium_init() < 0;
 }
@@ -259,6 +324,7 @@ int main(void)
         cmocka_unit_test(nothing_is_lost_while_a_peer_is_held),
         cmocka_unit_test(a_probe_says_if_somebody_answers),
         cmocka_unit_test(what_is_sent_is_kept_and_announced),
+        cmocka_unit_test(the_end_closes_the_store_and_leaves_no_thread_or_descriptor),
         cmocka_unit_test(a_store_that_does_not_open_is_a_clear_error),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);

@@ -175,6 +175,64 @@ static void a_descriptor_that_is_ready_ends_a_sleep(void **state)
     close(other);
 }
 
+/* The same by a last look, which says when to wake. */
+struct sleeper {
+    struct worker worker;
+    bool was_armed;
+    int n_looks;
+    int64_t until;
+    void (*meanwhile)(struct worker *w);
+};
+
+static int64_t look(void *self)
+{
+    struct sleeper *s = self;
+    s->was_armed = atomic_load(&s->worker.bell.asleep);
+    s->n_looks++;
+    if (s->meanwhile) {
+        s->meanwhile(&s->worker);
+    }
+    return s->until;
+}
+
+static void ring(struct worker *w)
+{
+    bell_ring(&w->bell);
+}
+
+static int64_t sleep_until(struct sleeper *s, int64_t until, void (*meanwhile)(struct worker *w))
+{
+    int64_t start = clock_ms();
+    s->was_armed = false;
+    s->until = until;
+    s->meanwhile = meanwhile;
+    worker_sleep_until(&s->worker, look);
+    assert_false(atomic_load(&s->worker.bell.asleep));
+    return clock_ms() - start;
+}
+
+static void the_last_look_comes_once_the_bell_is_armed_and_says_when_to_wake(void **state)
+{
+    (void)state;
+    struct sleeper s = {0};
+    s.worker.self = &s;
+    assert_int_equal(worker_open(&s.worker), 0);
+    assert_in_range(sleep_until(&s, clock_ms() + SOON_MS, NULL), SOON_MS - 1, LONG_MS / 2);
+    assert_true(s.was_armed);
+    assert_int_equal(s.n_looks, 1);
+    assert_in_range(sleep_until(&s, clock_ms() - SOON_MS, NULL), 0, LONG_MS / 2);
+    assert_in_range(sleep_until(&s, WORKER_BUSY, NULL), 0, LONG_MS / 2);
+    assert_true(s.was_armed);
+    assert_in_range(sleep_until(&s, clock_ms() + LONG_MS, ring), 0, LONG_MS / 2);
+    /* That ring is used up. */
+    assert_in_range(sleep_until(&s, clock_ms() + SOON_MS, NULL), SOON_MS - 1, LONG_MS / 2);
+    assert_in_range(sleep_until(&s, clock_ms() + LONG_MS, worker_stop), 0, LONG_MS / 2);
+    /* After a stop there is no sleep, and no look is needed. */
+    assert_in_range(sleep_until(&s, clock_ms() + LONG_MS, NULL), 0, LONG_MS / 2);
+    assert_int_equal(s.n_looks, 6);
+    worker_fini(&s.worker);
+}
+
 static void a_worker_that_does_not_start_leaves_no_descriptor(void **state)
 {
     (void)state;
@@ -199,6 +257,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_ring_or_a_stop_after_the_last_look_ends_the_sleep, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_descriptor_that_is_ready_ends_a_sleep, set_up, tear_down),
+        cmocka_unit_test(the_last_look_comes_once_the_bell_is_armed_and_says_when_to_wake),
         cmocka_unit_test(a_worker_that_does_not_start_leaves_no_descriptor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
