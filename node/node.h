@@ -32,7 +32,7 @@ enum send_result {
 };
 
 /* Any thread; never blocks. Queues a message of `kind` for a scope, and for SCOPE_PEER for
- * `peer`. The parcel is not NULL; its reference is taken where it returns SEND_QUEUED. A peer that has gone
+ * `peer`. The parcel is not NULL; its reference is taken if it returns SEND_QUEUED. A peer that has gone
  * is no failure here: the parcel is then dropped and counted. If id is not 0, a KITH_SENT event with it
  * follows. */
 enum send_result node_send(struct node *n, enum scope scope, struct peer_ref peer, uint32_t kind,
@@ -51,7 +51,7 @@ enum send_result node_disconnect(struct node *n, struct peer_ref peer, uint64_t 
 int node_room_fd(const struct node *n);
 int node_command_fd(const struct node *n);
 
-/* Any thread; never blocks. Takes the command (malloc; any but COMMAND_QUIT) where it returns SEND_QUEUED.
+/* Any thread; never blocks. Takes the command (malloc; any but COMMAND_QUIT) if it returns SEND_QUEUED.
  * Answered by an event with the id, unless memory for that is short; KITH_MISSED counts one that found no
  * room. */
 enum send_result node_command(struct node *n, struct command *command, uint64_t id);
@@ -82,7 +82,7 @@ void node_getting_on(struct node *n);
 void node_quit(struct node *n);
 
 /* Any thread, after KITH_ENDED was taken or when the rest does not matter; no other call may be under way or
- * follow. Blocks until every thread has ended: up to about two seconds where node_quit was not called
+ * follow. Blocks until every thread has ended: up to about two seconds if node_quit was not called
  * before. Frees everything. */
 void node_free(struct node *n);
 

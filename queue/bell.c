@@ -71,6 +71,6 @@ void bell_get_up(struct bell *b)
     int was;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &was);
     ssize_t got = read(b->fd, &rings, sizeof rings);
-    (void)got; /* EAGAIN where nobody rang */
+    (void)got; /* EAGAIN if nobody rang */
     pthread_setcancelstate(was, NULL);
 }

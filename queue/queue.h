@@ -32,7 +32,7 @@ struct queue_config {
     bool many_writers;          /* several threads may post at once; one alone is cheaper */
     struct bell *reader_bell;   /* rung by queue_wake; outlives the queue */
     struct bell *writer_bell;   /* rung when a writer that met it full should look again; NULL for none;
-                                   outlives   the queue */
+                                   outlives the queue */
     struct nonempty_list *list; /* where queue_wake lists the queue; NULL for none; outlives the queue */
     struct peer_ref ref;        /* under this name */
 };

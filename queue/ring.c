@@ -153,7 +153,8 @@ static bool put_message_among_many(struct ring *r, const struct message *message
 static bool look_at_head(struct ring *r, unsigned int tail)
 {
     r->head_seen = ck_pr_load_uint(&r->ck.c_head);
-    /* The head before the slot is written: it moves once the slot has been copied. */
+    /* The head before the slot is written. Without the fence this thread could write into a slot while a
+     * reader still copies it: the head moves only once that is done. */
     ck_pr_fence_acquire();
     return tail - r->head_seen != r->ck.mask;
 }
@@ -184,8 +185,9 @@ bool ring_trim(struct ring *r)
     if (r->many_writers || r->pages_size == 0 || tail == r->trimmed) {
         return true;
     }
-    /* The head before the slots go, for the reason above. Empty, the ring stays so until this thread puts
-     * something in: nobody else writes a slot, and none that a reader might look at now will be claimed.
+    /* The head before the slots go: without the fence they could go while a reader copies them. Empty, the
+     * ring stays so until this thread puts something in: nobody else writes a slot, and none that a reader
+     * might look at now will be claimed.
      */
     ck_pr_fence_acquire();
     madvise(r->slots, r->pages_size, MADV_DONTNEED);
@@ -212,11 +214,12 @@ bool ring_put_ref(struct ring *r, struct peer_ref ref)
 size_t ring_take_messages(struct ring *r, struct message *messages, size_t most)
 {
     const struct message *slots = r->slots;
-    /* Acquire, the head before the tail: a tail that is older than the head would make the difference
-     * wrap around. */
+    /* Acquire, the head before the tail. With a relaxed load the tail could be older than the head: the
+     * difference would wrap around, and slots would be taken that nobody has filled. */
     unsigned int head = __atomic_load_n(&r->ck.c_head, __ATOMIC_ACQUIRE), n;
     do {
-        /* Acquire, the tail before the slots: they are filled before it moves. */
+        /* Acquire, the tail before the slots, with the release in ring_put_message. With a relaxed load a
+         * slot could be copied as it was before it was filled. */
         n = __atomic_load_n(&r->ck.p_tail, __ATOMIC_ACQUIRE) - head;
         if (n == 0) {
             return 0;
@@ -227,8 +230,8 @@ size_t ring_take_messages(struct ring *r, struct message *messages, size_t most)
         for (unsigned int i = 0; i < n; i++) {
             messages[i] = slots[(head + i) & r->ck.mask];
         }
-        /* Release, the slots before the claim, for the reason above. Acquire if it fails: the new head is
-         * read before the tail. */
+        /* Release, the slots before the claim: with a relaxed step a writer could see the claim and fill a
+         * slot that is still being copied. Acquire if it fails, as the new head is read before the tail. */
     } while (!__atomic_compare_exchange_n(&r->ck.c_head, &head, head + n, false, __ATOMIC_ACQ_REL,
                                           __ATOMIC_ACQUIRE));
     HANDOVER_TAKE(r);
