@@ -215,7 +215,7 @@ static void note_dialed(struct controller *c, const struct slot *s, enum end_rea
     if (reason == END_LOOPBACK) {
         book_self(c->book, &s->remote, c->now.wall_ms);
     } else if (!s->was_online && !is_no_fault(c, s, reason)) {
-        book_failed(c->book, &s->remote, c->now.wall_ms);
+        book_failed(c->book, &s->remote);
     }
 }
 

@@ -218,9 +218,8 @@ void book_dialed(struct book *b, const struct endpoint *key, int64_t now_ms)
     }
 }
 
-void book_failed(struct book *b, const struct endpoint *key, int64_t now_ms)
+void book_failed(struct book *b, const struct endpoint *key)
 {
-    (void)now_ms;
     struct book_entry *e = open_entry(b, key);
     if (e) {
         e->failures += e->failures < UINT32_MAX;

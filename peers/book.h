@@ -88,7 +88,7 @@ bool book_learn(struct book *b, const struct endpoint *e, enum endpoint_source s
  * is ourselves. All are ignored for an endpoint that is not in the book, but book_self, which enters it: in a
  * full book the worst of all endpoints makes room for it. */
 void book_dialed(struct book *b, const struct endpoint *e, int64_t now_ms);
-void book_failed(struct book *b, const struct endpoint *e, int64_t now_ms);
+void book_failed(struct book *b, const struct endpoint *e);
 void book_heard(struct book *b, const struct endpoint *e, int64_t now_ms);
 /* The dial never left this system, and says nothing of who is there: it may be dialed again at at_ms, or
  * after the usual time between two dials, if that is less. */

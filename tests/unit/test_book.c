@@ -216,7 +216,7 @@ static void test_unknown_is_ignored(void **state)
     struct book *b = book_with(100, 100);
     struct endpoint e = at("1.2.3.4:80");
     book_dialed(b, &e, NOW);
-    book_failed(b, &e, NOW);
+    book_failed(b, &e);
     book_heard(b, &e, NOW);
     assert_int_equal(book_count(b), 0);
     assert_int_equal(book_version(b), 0);
@@ -262,14 +262,14 @@ static void test_retry(void **state)
     learn(b, "1.2.3.4:80", NOW);
     book_dialed(b, &e, NOW);
     assert_int_equal(candidates(b, out, 4, NOW + 2 * MINUTE), 1);
-    book_failed(b, &e, NOW + 1);
+    book_failed(b, &e);
     assert_int_equal(candidates(b, out, 4, NOW + HOUR - 1), 0);
     assert_int_equal(book_next_candidate(b, NOW + 1), NOW + HOUR);
     assert_int_equal(candidates(b, out, 4, NOW + HOUR), 1);
     book_heard(b, &e, NOW + 1);
     assert_int_equal(candidates(b, out, 4, NOW + 2 * MINUTE), 1);
     assert_int_equal(book_shareable(b, &c, -1, out, 4, NOW + 1), 1);
-    book_failed(b, &e, NOW + 1);
+    book_failed(b, &e);
     assert_int_equal(book_shareable(b, &c, -1, out, 4, NOW + HOUR - 1), 0);
     assert_int_equal(book_shareable(b, &c, -1, out, 4, NOW + HOUR), 1);
     book_learn(b, &e, SOURCE_SEED, NOW + 2);
@@ -329,7 +329,7 @@ static void test_dial_rules(void **state)
         assert_int_equal(book_next_candidate(b, now + 1), now + 2 * MINUTE);
         now += 2 * MINUTE;
         assert_int_equal(candidates(b, out, 4, now), 1);
-        book_failed(b, &e, now);
+        book_failed(b, &e);
     }
     assert_int_equal(candidates(b, out, 4, now + DAY), 0);
     assert_int_equal(book_next_candidate(b, now - 1), INT64_MAX);
@@ -337,7 +337,7 @@ static void test_dial_rules(void **state)
     /* Heard of again: one more try. Heard from: a whole new run. */
     learn(b, "1.2.3.4:80", now);
     assert_int_equal(candidates(b, out, 4, now), 1);
-    book_failed(b, &e, now);
+    book_failed(b, &e);
     assert_int_equal(candidates(b, out, 4, now), 0);
     book_heard(b, &e, now);
     assert_int_equal(book_find(b, &e)->failures, 0);
@@ -635,7 +635,7 @@ static void test_full_book_drops_the_worst(void **state)
     struct endpoint dead = at("5.0.0.1:80");
     for (int i = 0; i < 5; i++) {
         assert_false(learn(b, "8.0.0.1:80", NOW + 8));
-        book_failed(b, &dead, NOW + 8);
+        book_failed(b, &dead);
     }
     assert_true(learn(b, "8.0.0.1:80", NOW + 8));
     assert_false(knows(b, "5.0.0.1:80"));
@@ -858,7 +858,7 @@ static void test_never(void **state)
     merit(b, "1.2.3.4", 100, NOW);
     for (int i = 0; i < 1000; i++) {
         book_dialed(b, &e, NOW);
-        book_failed(b, &e, NOW);
+        book_failed(b, &e);
     }
     book_expire(b, NULL, NULL, NOW + 1000 * DAY);
     assert_true(knows(b, "1.2.3.4:80"));
@@ -879,7 +879,7 @@ static void test_snapshot_round_trip(void **state)
     book_learn(b, &e, SOURCE_SEED, NOW);
     book_dialed(b, &e, NOW + 1);
     book_heard(b, &e, NOW + 2);
-    book_failed(b, &e, NOW + 3);
+    book_failed(b, &e);
     book_self(b, &self, NOW);
     merit(b, "1.0.0.1", 100, NOW);
     ban(b, "3.0.0.1", NOW + DAY, NOW);
@@ -943,7 +943,7 @@ static void test_restore_trusts_nothing(void **state)
     assert_true(is_banned(b, "3.0.0.1", NOW + 1000 * DAY));
     assert_int_equal(quality(b, "4.0.0.1", NOW + 1), 0);
     e = at("3.0.0.1:80");
-    book_failed(b, &e, NOW);
+    book_failed(b, &e);
     entry = book_find(b, &e);
     assert_int_equal(entry->failures, UINT32_MAX);
     assert_int_equal(entry->learned_ms, NOW);
