@@ -7,8 +7,8 @@
 static bool may_dial(struct controller *c, const struct endpoint *to)
 {
     const struct limits *l = &c->config->terms.limits;
-    return !c->quitting && to->port && addresses_allow(c, &to->ip) && c->n_dialing < l->dials &&
-           (!l->per_ip || slots_of_ip(c, &to->ip) < l->per_ip) &&
+    return !c->quitting && to->port && addresses_allow(c, &to->ip) && !book_is_self(c->book, to) &&
+           c->n_dialing < l->dials && (!l->per_ip || slots_of_ip(c, &to->ip) < l->per_ip) &&
            !book_refuses(c->book, &to->ip, c->now.wall_ms);
 }
 

@@ -129,6 +129,39 @@ static void dials_are_bounded(void **state)
     world_free(w);
 }
 
+/* On the internet: an address that only its own network reaches, and no port. */
+static void addresses_of_no_use_are_not_dialed(void **state)
+{
+    struct world *w = calloc(1, sizeof *w);
+    (void)state;
+    assert_non_null(w);
+    protocol = echo_full();
+    world_init_with(w, &protocol);
+    w->config.terms.network.open = false;
+    world_open(w);
+    struct peer_ref asker = incoming(w, 1);
+    tells(w, asker, ECHO_PROBE, "192.168.0.1:7000");
+    assert_int_equal(w->n_dialed, 0);
+    assert_string_equal(last_post(w), "refused");
+    tells(w, asker, ECHO_PROBE, "8.8.8.8:7000");
+    assert_int_equal(w->n_dialed, 1);
+    world_free(w);
+}
+
+static void we_are_dialed_once(void **state)
+{
+    struct world *w = open_world();
+    (void)state;
+    struct peer_ref asker = incoming(w, 1);
+    tells(w, asker, ECHO_PROBE, "10.9.0.1:7000");
+    ended(w, w->dialed[0], END_LOOPBACK);
+    assert_string_equal(last_post(w), "silent");
+    tells(w, asker, ECHO_PROBE, "10.9.0.1:7000");
+    assert_string_equal(last_post(w), "refused");
+    assert_int_equal(w->n_dialed, 1);
+    world_free(w);
+}
+
 /* --- store, hold --- */
 
 static void a_peer_is_held_until_the_store_has_answered(void **state)
@@ -281,6 +314,8 @@ int main(void)
         cmocka_unit_test(a_dial_that_is_kept_is_a_peer),
         cmocka_unit_test(a_dial_takes_no_outgoing_place),
         cmocka_unit_test(dials_are_bounded),
+        cmocka_unit_test(addresses_of_no_use_are_not_dialed),
+        cmocka_unit_test(we_are_dialed_once),
         cmocka_unit_test(a_peer_is_held_until_the_store_has_answered),
         cmocka_unit_test(a_full_store_holds_back_who_asks),
         cmocka_unit_test(a_peer_that_ends_is_held_no_more),
