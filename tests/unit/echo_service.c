@@ -21,6 +21,7 @@ struct service {
 
 /* A peer is held from its request until that is answered, so it has one at most. */
 struct peer {
+    bool waits;    /* for an answer */
     uint32_t kind; /* of the request that the store had no room for */
     struct parcel *parcel;
 };
@@ -54,12 +55,18 @@ static void take_request(const struct service *v, const struct service_peer *p, 
                          struct parcel *parcel)
 {
     struct peer *state = p->state;
+    if (state->waits) { /* the peer hears it, so that no test passes */
+        parcel_release(parcel);
+        tell(v, p->ref, "not held");
+        return;
+    }
+    state->waits = true;
     v->terms.actions->hold(v->terms.world, p->ref, true);
     if (ask(v, p->ref, kind, parcel)) {
         return;
     }
-    parcel_release(state->parcel); /* another one came although the peer is held: it is lost */
-    *state = (struct peer){.kind = kind, .parcel = parcel};
+    state->kind = kind;
+    state->parcel = parcel;
 }
 
 /* There is room for one that waits. */
@@ -77,6 +84,17 @@ static void ask_next(const struct service *v)
     }
 }
 
+static void release(const struct service *v, struct peer_ref held)
+{
+    struct service_peer p = {.ref = PEER_NOBODY};
+    while (v->terms.actions->next_peer(v->terms.world, p.ref, &p)) {
+        if (peer_ref_equal(p.ref, held)) {
+            ((struct peer *)p.state)->waits = false;
+        }
+    }
+    v->terms.actions->hold(v->terms.world, held, false);
+}
+
 static void service_answer(void *service, int64_t now_ms, const struct store_answer *a)
 {
     const struct service *v = service;
@@ -87,7 +105,7 @@ static void service_answer(void *service, int64_t now_ms, const struct store_ans
     } else {
         tell(v, to, a->kind == MEMORY_KEPT ? "kept" : "none");
     }
-    v->terms.actions->hold(v->terms.world, to, false);
+    release(v, to);
     ask_next(v);
 }
 
