@@ -197,7 +197,6 @@ void special_dials_ended(struct controller *c, struct slot *s, enum end_reason r
         note_redundant_dial(c, p, reason);
     } else {
         p->local_failures = 0;
-        dial_later(c, p, 0);
     }
     char text[ENDPOINT_TEXT_MAX];
     note(c, NOTE_DIAL, "special peer %s: next dial in %lld ms",

@@ -284,6 +284,29 @@ static void a_double_is_dialed_less_and_less(void **state)
 /* --- jitter --- */
 
 /* Nodes that lose a peer in one moment must not come back in one moment, for ever. */
+/* A moment is enough to spread them, and no more than a moment passes. */
+static void what_is_lost_together_is_not_dialed_in_one_moment(void **state)
+{
+    enum { PEERS = 8 };
+    struct world *w = world_with("10.0.0.1:8108 10.0.0.2:8108 10.0.0.3:8108 10.0.0.4:8108 10.0.0.5:8108 "
+                                 "10.0.0.6:8108 10.0.0.7:8108 10.0.0.8:8108");
+    (void)state;
+    live(w, 1000);
+    assert_int_equal(w->n_dialed, PEERS);
+    for (uint64_t i = 0; i < PEERS; i++) {
+        online(w, w->dialed[i], w->dialed_to[i], i + 1);
+    }
+    live(w, 10 * REDIAL);
+    for (size_t i = 0; i < PEERS; i++) {
+        ended(w, w->dialed[i], END_CLOSED);
+    }
+    pass(w, 0);
+    assert_in_range(w->n_dialed, PEERS, PEERS + 2);
+    live(w, 1000);
+    assert_int_equal(w->n_dialed, 2 * PEERS);
+    world_free(w);
+}
+
 static void nodes_do_not_keep_step(void **state)
 {
     (void)state;
@@ -488,6 +511,7 @@ int main(void)
         cmocka_unit_test(the_same_peer_twice_is_dialed_once),
         cmocka_unit_test(two_names_of_one_peer_are_not_dialed_at_once),
         cmocka_unit_test(a_double_is_dialed_less_and_less),
+        cmocka_unit_test(what_is_lost_together_is_not_dialed_in_one_moment),
         cmocka_unit_test(nodes_do_not_keep_step),
         cmocka_unit_test(our_own_failure_is_retried_soon),
         cmocka_unit_test(our_own_failure_is_no_peers_fault),
