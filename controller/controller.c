@@ -396,6 +396,7 @@ static void run_due(struct controller *c)
 void controller_tick(struct controller *c, struct moment now)
 {
     set_now(c, now);
+    slots_make_room(c);
     notes_run(c, false);
     if (c->quitting) {
         quit_run(c);

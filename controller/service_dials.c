@@ -4,11 +4,14 @@
 #include "controller/candidates.h"
 #include "controller/slots.h"
 
+/* The table of slots stays where it is: what called the service, and what the service was given, may point
+ * into it. */
 static bool may_dial(struct controller *c, const struct endpoint *to)
 {
     const struct limits *l = &c->config->terms.limits;
-    return !c->quitting && to->port && addresses_allow(c, &to->ip) && !book_is_self(c->book, to) &&
-           c->n_dialing < l->dials && (!l->per_ip || slots_of_ip(c, &to->ip) < l->per_ip) &&
+    return slots_have_room(c) && !c->quitting && to->port && addresses_allow(c, &to->ip) &&
+           !book_is_self(c->book, to) && c->n_dialing < l->dials &&
+           (!l->per_ip || slots_of_ip(c, &to->ip) < l->per_ip) &&
            !book_refuses(c->book, &to->ip, c->now.wall_ms);
 }
 
@@ -32,12 +35,8 @@ struct slot *service_dial_answered(struct controller *c, struct slot *s)
     if (!s->for_service) {
         return s;
     }
-    struct peer_ref ref = slot_ref(c, s);
-    const struct peer_terms peer = s->terms; /* the service may dial on, which may move the table */
     s->told_service = true;
-    bool kept = c->config->protocol->service->dialed(c->service, c->now.ms, s->dial_token, END_NONE, &peer);
-    s = slot_find(c, ref);
-    if (kept) {
+    if (c->config->protocol->service->dialed(c->service, c->now.ms, s->dial_token, END_NONE, &s->terms)) {
         s->for_service = false;
         c->n_service_dials--;
         return s;

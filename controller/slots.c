@@ -166,6 +166,18 @@ static bool slots_grow(struct controller *c)
     return true;
 }
 
+void slots_make_room(struct controller *c)
+{
+    if (c->config->protocol->service->dialed && c->n_slots - c->n_busy < c->config->terms.limits.dials) {
+        slots_grow(c); /* without room or memory, the next that need a place go without */
+    }
+}
+
+bool slots_have_room(const struct controller *c)
+{
+    return c->n_busy < c->n_slots;
+}
+
 struct slot *slot_take(struct controller *c, enum slot_state state, enum direction direction)
 {
     if (c->n_busy == c->n_slots && !slots_grow(c)) {

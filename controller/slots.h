@@ -1,7 +1,7 @@
 /* The table of connections: one slot for each, from its dial or its socket until MSG_GONE.
  *
- * A slot's address is valid until the next slot_take, which may move the table. Whoever keeps a connection in
- * mind for longer keeps its peer_ref. */
+ * A slot's address is valid until the next slot_take, which may move the table, but not if slots_have_room. A
+ * connection that is kept in mind for longer is kept by its peer_ref. */
 #ifndef KITH_CONTROLLER_SLOTS_H
 #define KITH_CONTROLLER_SLOTS_H
 
@@ -13,6 +13,13 @@ struct peer_ref slot_ref(const struct controller *c, const struct slot *s);
 
 /* A free slot, in that state from now on. NULL if there is none, or memory is short. */
 struct slot *slot_take(struct controller *c, enum slot_state state, enum direction direction);
+
+/* If the service dials: makes room for as many dials as may run at once, if it can. No service's function may
+ * be running. */
+void slots_make_room(struct controller *c);
+
+/* Whether the next slot_take leaves the table where it is. */
+bool slots_have_room(const struct controller *c);
 
 /* Books its merits and frees what it holds. `parked` must be empty, unless the node is being freed. */
 void slot_free(struct controller *c, struct slot *s);

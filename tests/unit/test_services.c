@@ -148,6 +148,39 @@ static void addresses_of_no_use_are_not_dialed(void **state)
     world_free(w);
 }
 
+/* What the service was given points into the table, which must not move: it grows with the next tick. */
+static void a_dial_does_not_move_the_table(void **state)
+{
+    struct world *w = calloc(1, sizeof *w);
+    (void)state;
+    assert_non_null(w);
+    protocol = echo_full();
+    world_init_with(w, &protocol);
+    w->config.incoming = 100;
+    world_open(w);
+    struct peer_ref asker = incoming(w, 1);
+    for (int i = 2; i <= 64; i++) {
+        incoming(w, i);
+    }
+    tells(w, asker, ECHO_PROBE, "10.99.0.1:7000");
+    assert_string_equal(last_post(w), "refused");
+    pass(w, 1000);
+    tells(w, asker, ECHO_PROBE, "10.99.0.1:7000");
+    assert_int_equal(w->n_dialed, 1);
+    world_free(w);
+}
+
+static void a_node_that_ends_dials_nobody(void **state)
+{
+    struct world *w = open_world();
+    (void)state;
+    struct peer_ref asker = incoming(w, 1);
+    handle(w, (struct message){.type = MSG_COMMAND, .command = command(COMMAND_QUIT)});
+    tells(w, asker, ECHO_PROBE, "10.9.0.1:7000");
+    assert_int_equal(w->n_dialed, 0);
+    world_free(w);
+}
+
 static void we_are_dialed_once(void **state)
 {
     struct world *w = open_world();
@@ -315,6 +348,8 @@ int main(void)
         cmocka_unit_test(a_dial_takes_no_outgoing_place),
         cmocka_unit_test(dials_are_bounded),
         cmocka_unit_test(addresses_of_no_use_are_not_dialed),
+        cmocka_unit_test(a_dial_does_not_move_the_table),
+        cmocka_unit_test(a_node_that_ends_dials_nobody),
         cmocka_unit_test(we_are_dialed_once),
         cmocka_unit_test(a_peer_is_held_until_the_store_has_answered),
         cmocka_unit_test(a_full_store_holds_back_who_asks),
