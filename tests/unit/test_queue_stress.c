@@ -1,4 +1,4 @@
-/* Queuees under several threads at once. Every thread sleeps on its bell and nowhere else, so a wake-up
+/* Queues under several threads at once. Every thread sleeps on its bell and nowhere else, so a wake-up
  * that is lost shows as a sleep that lasts SLEEP_MS, which fails the test. Checks are made on the threads,
  * and judged at the end. */
 #include <setjmp.h>
