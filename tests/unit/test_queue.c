@@ -319,7 +319,7 @@ static void a_ring_has_its_limits(void **state)
     ring_free(NULL);
 }
 
-/* --- queuees: config --- */
+/* --- queues: config --- */
 
 static void a_queue_refuses_a_config_out_of_limits(void **state)
 {

@@ -291,10 +291,10 @@ static void writer_and_reader_hand_over_one_by_one(void **state)
     run_crowd(1, 10000, 1, 64);
 }
 
-/* --- many queuees with a list of nonempty queues, one reader --- */
+/* --- many queues with a list of nonempty queues, one reader --- */
 
 #define FLOCK_WRITERS 4
-#define FLOCK_EACH    16 /* queuees per writer */
+#define FLOCK_EACH    16 /* queues per writer */
 #define FLOCK         (FLOCK_WRITERS * FLOCK_EACH)
 #define FLOCK_IDS     600 /* messages per queue */
 
@@ -310,7 +310,7 @@ struct flock_writer {
     struct flock *flock;
     uint32_t number;
     uint64_t next[FLOCK_EACH];
-    uint32_t finished; /* queuees that have got all of theirs */
+    uint32_t finished; /* queues that have got all of theirs */
 };
 
 static bool fill_one(struct flock_writer *w, uint32_t i)
@@ -434,7 +434,7 @@ static void close_flock(struct flock *f)
     bell_fini(&f->reader_bell);
 }
 
-static void one_reader_serves_a_flock_of_queuees(void **state)
+static void one_reader_serves_a_flock_of_queues(void **state)
 {
     (void)state;
     static struct flock f;
@@ -637,7 +637,7 @@ int main(void)
         TEST(two_writers_share_a_queue_for_one),
         TEST(a_single_writer_keeps_its_queue_full),
         TEST(writer_and_reader_hand_over_one_by_one),
-        promise_test_setup_teardown("F32", one_reader_serves_a_flock_of_queuees, forget_failures, NULL),
+        promise_test_setup_teardown("F32", one_reader_serves_a_flock_of_queues, forget_failures, NULL),
         TEST(a_writer_drops_what_the_reader_does_not_take),
         TEST(two_writers_drop_what_the_reader_does_not_take),
         TEST(whoever_is_last_frees_the_parcel),
