@@ -1,6 +1,7 @@
 #include "connection/udp.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@ enum {
     PERIOD_MS = 100,
     PERIOD_MOST = 2000, /* datagrams read in a period; the kernel drops what its buffer has no room for */
     GROUPS = 1024,      /* places for groups of addresses; those that share one share its allowance */
+    REPORT_MS = 1000,
     STACK_BYTES = 128 * 1024,
 };
 
@@ -38,6 +40,8 @@ struct udp {
     int64_t full_until_us[GROUPS]; /* of each place: when its allowance is whole again */
     int64_t period_ms;             /* when this period of reading began */
     uint32_t n_read;               /* in this period */
+    struct udp_counts reported;    /* what the log was told of */
+    int64_t report_ms;             /* when it may be told again */
     uint8_t bytes[DATAGRAM_MAX + 1];
 };
 
@@ -180,6 +184,39 @@ static void send_some(struct udp *u)
     }
 }
 
+/* --- what the log is told --- */
+
+static uint64_t dropped(const struct udp_counts *c)
+{
+    return c->too_long + c->limited + c->untaken + c->unsent;
+}
+
+static bool has_unreported(const struct udp *u)
+{
+    struct udp_counts now = udp_counts(u);
+    return dropped(&now) != dropped(&u->reported);
+}
+
+static void report_drops(struct udp *u)
+{
+    const struct udp_counts now = udp_counts(u), *last = &u->reported;
+    log_line(u->config.log, LOG_LEVEL_INFO,
+             "dropped datagrams: %" PRIu64 " too long, %" PRIu64 " beyond the rate of their group, %" PRIu64
+             " not taken, %" PRIu64 " not sent",
+             now.too_long - last->too_long, now.limited - last->limited, now.untaken - last->untaken,
+             now.unsent - last->unsent);
+    u->reported = now;
+}
+
+static void report_if_due(struct udp *u)
+{
+    int64_t now_ms = clock_ms();
+    if (now_ms >= u->report_ms && has_unreported(u)) {
+        report_drops(u);
+        u->report_ms = now_ms + REPORT_MS;
+    }
+}
+
 /* --- the thread --- */
 
 static bool has_some_to_send(const void *self)
@@ -197,6 +234,9 @@ static void wait_for_some(struct udp *u, struct pollfd polled[1 + SOCKETS_MAX])
     bool reads = may_read(u, clock_ms());
     nfds_t n = reads ? 1 + u->sockets.n : 1;
     int64_t until = reads ? WORKER_NEVER : u->period_ms + PERIOD_MS;
+    if (has_unreported(u) && u->report_ms < until) {
+        until = u->report_ms;
+    }
     if (worker_sleep(&u->worker, has_some_to_send, polled, n, until) != 0) {
         u->n_read = PERIOD_MOST;
     }
@@ -217,6 +257,7 @@ static void run(void *self)
         if (!ring_empty(u->in)) {
             bell_ring(u->config.reader_bell);
         }
+        report_if_due(u);
     }
 }
 
@@ -319,5 +360,8 @@ void udp_stop(struct udp *u)
     }
     worker_stop(&u->worker);
     worker_join(&u->worker);
+    if (has_unreported(u)) {
+        report_drops(u);
+    }
     destroy(u);
 }

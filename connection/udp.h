@@ -4,7 +4,10 @@
  * are lossy, as datagrams are: a full queue drops the newest and counts it, and nobody waits for anybody.
  * Bytes from a stranger cost little: what is longer than `datagram_max`, or too much of one group of
  * addresses, is dropped before any memory is reserved; and if more comes in all than the thread reads in a
- * while, the kernel drops it unread. */
+ * while, the kernel drops it unread.
+ *
+ * An answer leaves from the address that the kernel chooses for its route. If the sockets are bound to every
+ * address, that may be another than the one that the question came to. */
 #ifndef KITH_CONNECTION_UDP_H
 #define KITH_CONNECTION_UDP_H
 
@@ -13,15 +16,21 @@
 #include <stdint.h>
 
 #include "base/datagram.h"
+#include "base/log.h"
 #include "queue/bell.h"
 
 struct udp_config {
     const struct ip *bind; /* NULL: every address, IPv4 and IPv6; not used after the start */
+    /* 0: any free one. A node passes the port of its listener, also if the kernel chose that: it may be free
+     * for connections and taken for datagrams, and then the node does not start. */
     uint16_t port;
     size_t datagram_max;      /* bytes of one that comes, 1 .. DATAGRAM_MAX */
     uint32_t queue;           /* datagrams that may wait, at least, each way */
     uint32_t rate;            /* datagrams a second of one group of addresses (ip_group); up to a million */
     struct bell *reader_bell; /* rung when there is something to take; outlives the actor */
+    /* Told what was dropped, by cause: at most once a second by the actor's thread, and the rest by udp_stop.
+     * Outlives the actor. */
+    const struct log_sink *log;
 };
 
 struct udp;

@@ -127,6 +127,7 @@ static bool start_udp(struct node *n, char *error, size_t error_size)
         .queue = DATAGRAMS,
         .rate = DATAGRAM_RATE,
         .reader_bell = &n->worker.bell,
+        .log = n->sink,
     };
     if (config.datagram_max == 0) {
         return true;

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,12 +22,38 @@ struct fixture {
     struct bell bell;
     struct udp *udp;
     struct endpoint at;
+    struct log_sink log;
+    int lines;        /* that the log was told, on one thread at a time */
+    uint64_t said[4]; /* too long, limited, not taken, not sent */
 };
+
+static void note_line(void *context, enum log_level level, const char *text)
+{
+    struct fixture *f = context;
+    unsigned long long n[4];
+    int found = sscanf(text,
+                       "dropped datagrams: %llu too long, %llu beyond the rate of their group, "
+                       "%llu not taken, %llu not sent",
+                       &n[0], &n[1], &n[2], &n[3]);
+    f->lines++;
+    if (level != LOG_LEVEL_INFO || found != 4) {
+        return; /* the sums will show it: this is not the test's thread */
+    }
+    for (int i = 0; i < 4; i++) {
+        f->said[i] += n[i];
+    }
+}
 
 static struct udp_config config_of(struct fixture *f, const struct ip *bind)
 {
     return (struct udp_config){
-        .bind = bind, .datagram_max = LONGEST, .queue = QUEUE, .rate = 100, .reader_bell = &f->bell};
+        .bind = bind,
+        .datagram_max = LONGEST,
+        .queue = QUEUE,
+        .rate = 100,
+        .reader_bell = &f->bell,
+        .log = &f->log,
+    };
 }
 
 static void start(struct fixture *f, uint32_t rate)
@@ -34,6 +61,9 @@ static void start(struct fixture *f, uint32_t rate)
     struct ip ip;
     assert_true(ip_parse(&ip, "127.0.0.1"));
     assert_int_equal(bell_init(&f->bell), 0);
+    f->log = (struct log_sink){note_line, f, LOG_LEVEL_INFO};
+    f->lines = 0;
+    memset(f->said, 0, sizeof f->said);
     struct udp_config config = config_of(f, &ip);
     config.rate = rate;
     char error[160];
@@ -244,6 +274,40 @@ static void a_flood_costs_little(void **state)
     stop(&f);
 }
 
+/* For a while, with each cause; then it ends in the middle of a second. */
+static void the_log_is_told_of_every_drop_but_seldom(void **state)
+{
+    (void)state;
+    struct fixture f;
+    start(&f, 50);
+    int fd = stranger(&f, "127.0.0.1");
+    char garbage[LONGEST + 1] = "";
+    struct endpoint nowhere = f.at;
+    assert_true(ip_parse(&nowhere.ip, "2001:db8::1")); /* the actor has no IPv6 */
+    int64_t began = clock_ms();
+    uint64_t n = 0;
+    for (; clock_ms() < began + 1300; n++) {
+        send(fd, garbage, sizeof garbage, 0);
+        send(fd, "x", 1, 0);
+        udp_send(f.udp, datagram_new(&nowhere, "x", 1));
+        usleep(2000);
+    }
+    settled(&f, 2 * n);
+    for (int64_t by = clock_ms() + LONG_MS; udp_counts(f.udp).unsent < n && clock_ms() < by;) {
+        usleep(1000);
+    }
+    struct udp_counts c = udp_counts(f.udp);
+    close(fd);
+    stop(&f);
+    int64_t took = clock_ms() - began;
+    assert_true(c.too_long > 100 && c.limited > 100 && c.untaken > 0 && c.unsent > 100);
+    assert_int_equal(f.said[0], c.too_long);
+    assert_int_equal(f.said[1], c.limited);
+    assert_int_equal(f.said[2], c.untaken);
+    assert_int_equal(f.said[3], c.unsent);
+    assert_in_range(f.lines, 2, took / 1000 + 2); /* at once, each second, and at the end */
+}
+
 static void a_port_that_is_taken_is_an_error(void **state)
 {
     char error[160] = "";
@@ -282,6 +346,7 @@ int main(void)
         cmocka_unit_test(a_slow_reader_loses_what_the_queue_has_no_room_for),
         cmocka_unit_test(what_finds_no_room_is_dropped_and_counted),
         cmocka_unit_test(a_flood_costs_little),
+        cmocka_unit_test(the_log_is_told_of_every_drop_but_seldom),
         cmocka_unit_test(a_port_that_is_taken_is_an_error),
         cmocka_unit_test(it_ends_with_queues_that_are_not_empty),
     };
