@@ -11,6 +11,7 @@
 #include "controller/config.h"
 #include "controller/seen_cache.h"
 #include "controller/waiting.h"
+#include "peers/book.h"
 
 #define NEVER INT64_MAX
 
@@ -199,6 +200,7 @@ struct controller {
     bool seeding, saving;
     uint64_t saved_version, saving_version;
     int64_t seed_ms, save_ms, expire_ms, drop_round_ms;
+    struct book_losses losses_told; /* what the log has said of the book */
 
     /* The end: quit.c. */
     bool quitting, closed_at_once, saved_at_end, done;

@@ -1,5 +1,6 @@
 #include "controller/upkeep.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "controller/addresses.h"
@@ -136,6 +137,22 @@ static void drop_round(struct controller *c)
     }
 }
 
+/* Says what the book's bounds have cost since the node started, if that is more than was said before. */
+static void tell_losses(struct controller *c)
+{
+    struct book_losses now = book_losses(c->book), *told = &c->losses_told;
+    if (now.endpoints_refused == told->endpoints_refused &&
+        now.endpoints_evicted == told->endpoints_evicted && now.scores_refused == told->scores_refused &&
+        now.scores_evicted == told->scores_evicted) {
+        return;
+    }
+    *told = now;
+    note(c, NOTE_UPKEEP,
+         "address book is full: %" PRIu64 " addresses refused, %" PRIu64 " replaced; %" PRIu64
+         " scores refused, %" PRIu64 " replaced",
+         now.endpoints_refused, now.endpoints_evicted, now.scores_refused, now.scores_evicted);
+}
+
 /* A peer that is connected, or special, is not forgotten, however long it was silent. */
 static bool must_stay(void *controller, const struct endpoint *e)
 {
@@ -161,6 +178,7 @@ void upkeep_run(struct controller *c)
     if (c->expire_ms <= c->now.ms) {
         c->expire_ms = c->now.ms + EXPIRE_MS;
         book_expire(c->book, must_stay, c, c->now.wall_ms);
+        tell_losses(c);
         c->dial_wanted = true;
     }
     if (c->drop_round_ms <= c->now.ms) {

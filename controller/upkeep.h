@@ -1,5 +1,5 @@
-/* What a node does from time to time: fetches seeds, saves its peers, forgets old addresses, and drops
- * ordinary peers for others. */
+/* What a node does from time to time: fetches seeds, saves its peers, forgets old addresses, says what a full
+ * address book has lost, and drops ordinary peers for others. */
 #ifndef KITH_CONTROLLER_UPKEEP_H
 #define KITH_CONTROLLER_UPKEEP_H
 

@@ -1054,6 +1054,22 @@ static void who_is_not_heard_of_is_forgotten(void **state)
     world_free(w);
 }
 
+static void what_a_full_book_loses_is_said_once(void **state)
+{
+    struct world *w = world_new();
+    (void)state;
+    w->config.log_level = LOG_LEVEL_DEBUG;
+    w->config.outgoing = 0;
+    world_open(w);
+    seed_ports(w, "10.1.0.1:8110", 1000); /* more than the book keeps of one IP */
+    pass(w, 60 * 1000);
+    char *said = strstr(w->log, "address book is full: ");
+    assert_non_null(said);
+    pass(w, 60 * 1000);
+    assert_null(strstr(said + 1, "address book is full: "));
+    world_free(w);
+}
+
 /* Messages are a sign of life, not handshakes alone. */
 static void who_is_heard_from_is_not_forgotten(void **state)
 {
@@ -1261,6 +1277,7 @@ int main(void)
         promise_test("F17", cat_rounds_drop_ordinary_peers),
         promise_test("P31", nobody_is_dropped_where_no_rounds_are_asked_for),
         promise_test("P26", who_is_not_heard_of_is_forgotten),
+        cmocka_unit_test(what_a_full_book_loses_is_said_once),
         promise_test("P26", who_is_heard_from_is_not_forgotten),
         cmocka_unit_test(special_peers_are_not_forgotten),
         cmocka_unit_test(drops_are_told_once_a_second),
