@@ -31,6 +31,7 @@ struct end {
     int64_t now_ms;
     uint64_t random;
     bool never_lends;   /* all bytes go by wire_room */
+    bool consents_late; /* not as soon as the peer is known: the test does */
     size_t takes;       /* so many messages are taken; the next is put back */
     struct buffer came; /* what the other has sent, and the wire has not read */
 
@@ -147,7 +148,9 @@ static void take_peer(struct end *e, const struct message *m)
 {
     if (m->type == MSG_MET) {
         e->met++;
-        wire_consent(e->wire, e->now_ms);
+        if (!e->consents_late) {
+            wire_consent(e->wire, e->now_ms);
+        }
     } else {
         e->online++;
         e->peer = *m->terms;
@@ -925,6 +928,46 @@ static void handshake_and_data_come_in_one_read(void **state)
     }
 }
 
+/* Garbage behind the Hello ends the session, but only once it is read: after consent, without further bytes.
+ */
+static void what_came_before_consent_is_read_after_it(void **state)
+{
+    enum { GARBAGE = 64 };
+    (void)state;
+    size_t n_tried = 0;
+    for (size_t k = 0; each(k); k++) {
+        if (!each(k)->session->consent) {
+            continue;
+        }
+        n_tried++;
+        struct end a, b;
+        end_start(&a, each(k), DIRECTION_OUTGOING);
+        end_start(&b, each(k), DIRECTION_INCOMING);
+        a.consents_late = true;
+        write_some(&a, &b, ALL);
+        read_some(&b, ALL);
+        write_some(&b, &a, ALL);
+        struct iovec iov;
+        assert_int_equal(buffer_iovec(&a.came, &iov, 1), 1);
+        size_t size = iov.iov_len;
+        uint8_t *bytes = malloc(size + GARBAGE);
+        assert_non_null(bytes);
+        memcpy(bytes, iov.iov_base, size);
+        memset(bytes + size, 0xff, GARBAGE);
+        assert_int_equal(feed(&a, bytes, size + GARBAGE, ALL), size + GARBAGE);
+        free(bytes);
+        assert_int_equal(a.met, 1);
+        assert_int_equal(a.online, 0);
+        assert_false(wire_is_over(a.wire));
+        wire_consent(a.wire, a.now_ms);
+        take_events(&a);
+        assert_int_equal(a.online, 1);
+        assert_true(wire_is_over(a.wire));
+        pair_free(&a, &b);
+    }
+    assert_true(n_tried > 0 || !protocol_at(1));
+}
+
 /* What the stream itself answers. */
 static void a_stream_writes_while_it_reads(void **state)
 {
@@ -1005,6 +1048,7 @@ int main(void)
         cmocka_unit_test(garbage_does_no_harm),
         cmocka_unit_test(a_stream_lies_between),
         cmocka_unit_test(handshake_and_data_come_in_one_read),
+        cmocka_unit_test(what_came_before_consent_is_read_after_it),
         cmocka_unit_test(a_stream_writes_while_it_reads),
         cmocka_unit_test(a_failure_comes_after_what_was_before),
     };
