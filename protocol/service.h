@@ -34,7 +34,7 @@ struct service_peer {
  * blocks. */
 struct service_actions {
     /* Posts a message of `kind` to a peer; takes the parcel's reference (NULL for a kind without payload).
-     * If the peer's mailbox is full it waits, in order, and keeps nothing else back. It is dropped if the
+     * If the peer's queue is full it waits, in order, and keeps nothing else back. It is dropped if the
      * peer is stalled or has gone, or has so much waiting already that it must have stopped reading. That is
      * not counted, as the service asks or is asked again. */
     void (*send)(void *world, struct peer_ref to, uint32_t kind, struct parcel *parcel);

@@ -5,7 +5,7 @@
 #include "protocol/protocol.h"
 
 /* What each holds beside `peer`. */
-/*    type           lane      members of struct message */
+/*    type           queue     members of struct message */
 #define CONNECTION_MESSAGES(X)                                                                               \
     X(MSG_ONLINE) /* control   terms: the handshake is done */                                               \
     X(MSG_MET)    /* control   terms: as SESSION_MET, once, before MSG_ONLINE */                             \

@@ -23,7 +23,7 @@ enum {
     CANCELLED = 60,
 };
 
-/* In ToNetwork, and in each peer's mailbox, there is room for so many, and a peer that takes nothing does not
+/* In ToNetwork, and in each peer's queue, there is room for so many, and a peer that takes nothing does not
  * count as stalled while the test runs. */
 static const struct given_setting narrow[] = {{"queue", "20"}, {"stall", "60000"}, {NULL, NULL}};
 
@@ -48,7 +48,7 @@ static bool is_readable(int fd, int ms)
     return poll(&p, 1, ms) == 1;
 }
 
-/* A node that is woken uses what room there is in a peer's mailbox, even too little to be woken for, and then
+/* A node that is woken uses what room there is in a peer's queue, even too little to be woken for, and then
  * ToNetwork may have room, and tells it: it is filled again. What it tells must be true. */
 static void fill_again(struct kith *a, const char *name_of_b)
 {
