@@ -170,12 +170,14 @@ void route_answer(void *core, struct peer_ref to, uint32_t kind, struct parcel *
     parcel_release(parcel); /* not counted: the service asks anew, or is asked anew */
 }
 
-/* What comes from nobody holds back nobody: so the list has a bound for it. */
+/* The service may route any number of messages for one that came: so the list has a bound, for each peer and
+ * for all that comes from nobody. */
 bool route_service(void *core, enum scope scope, struct peer_ref except, uint32_t kind, struct parcel *parcel)
 {
     struct controller *c = core;
-    bool has_room = slot_find(c, except) || c->n_relayed < c->config->terms.limits.queue_parcels;
-    bool routed = has_room && relay(c, scope, except, kind, parcel);
+    const struct slot *from = slot_find(c, except);
+    size_t waiting = from ? from->n_relayed : c->n_relayed;
+    bool routed = waiting < c->config->terms.limits.queue_parcels && relay(c, scope, except, kind, parcel);
     parcel_release(parcel);
     return routed;
 }

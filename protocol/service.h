@@ -65,7 +65,7 @@ struct service_actions {
     /* Sends a message of `kind` to the peers of SCOPE_BROADCAST, SCOPE_FULL or SCOPE_RANDOM but `except`
      * (PEER_NOBODY for none), not to one that has sent it to us lately; takes the reference. While one of
      * them has no room for it, nothing more is taken from `except`. False, and it is dropped, if too many
-     * messages that hold back nobody wait already, or memory is short. */
+     * routed messages of `except` wait already (of all, if `except` is nobody), or memory is short. */
     bool (*route)(void *world, enum scope scope, struct peer_ref except, uint32_t kind,
                   struct parcel *parcel);
     /* `held`: nothing more is taken from that peer, who is slowed down by TCP; nothing is lost. A peer is

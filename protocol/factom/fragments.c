@@ -144,8 +144,8 @@ static struct parcel *put_together(struct unfinished *u)
     return whole;
 }
 
-/* Pushes out the oldest messages until the rest fits; u itself where it alone is over the budget. Without u
- * the rest did fit, so u is not looked at again once it is gone. */
+/* Drops the oldest messages until the rest fits. If u alone exceeds the budget, u is dropped: everything but
+ * u fitted before, so the loop ends without a look at u. */
 static uint32_t make_room(struct fragments *p, struct unfinished *u)
 {
     uint32_t dropped = 0;

@@ -312,6 +312,25 @@ static void news_that_find_no_room_are_bounded(void **state)
     world_free(w);
 }
 
+/* Also of one peer: the service may route many messages for one. */
+static void what_is_routed_for_one_peer_is_bounded(void **state)
+{
+    struct world *w = open_world();
+    (void)state;
+    struct peer_ref from = incoming(w, 1);
+    w->full = incoming(w, 2);
+    w->config.terms.limits.queue_parcels = 5;
+    for (int i = 0; i < 20; i++) {
+        /* Without asking controller_takes, as if one message had the service route them all. */
+        handle(w, (struct message){
+                      .type = MSG_PEER, .kind = ECHO_SPREAD, .peer = from, .parcel = parcel_new("word", 4)});
+    }
+    w->full = PEER_NOBODY;
+    controller_retry(w->core, now(w));
+    assert_int_equal(w->n_posted, 5);
+    world_free(w);
+}
+
 /* --- datagrams, facts --- */
 
 static void a_datagram_is_answered(void **state)
@@ -357,6 +376,7 @@ int main(void)
         cmocka_unit_test(a_message_is_routed_to_all_but_one),
         cmocka_unit_test(what_the_application_sends_may_be_kept),
         cmocka_unit_test(news_that_find_no_room_are_bounded),
+        cmocka_unit_test(what_is_routed_for_one_peer_is_bounded),
         cmocka_unit_test(a_datagram_is_answered),
         cmocka_unit_test(the_service_states_its_facts),
     };
