@@ -23,7 +23,7 @@ enum {
     TRIM_MS = 1000, /* with nothing to do for so long, it gives back the memory that it can do without */
     DRAIN_BYTES = 4096,
     OUTBOUND_CONTROLS = 5, /* to go on, to look for signs of life, to end, and to end at once */
-    INBOUND_CONTROLS = 5,  /* MSG_MET, MSG_ONLINE, MSG_ALIVE, MSG_RESTS and MSG_ENDED at most */
+    INBOUND_CONTROLS = 5,  /* MSG_MET, MSG_ONLINE, MSG_ALIVE, MSG_IDLE and MSG_ENDED at most */
     INBOUND_PARCELS = 1024,
     INBOUND_BYTES = 4 * 1024 * 1024,
 };
@@ -137,7 +137,7 @@ static int64_t deadline_of(const struct connection *c)
 }
 
 /* Nothing has come for a while: others may have what this thread keeps. Outbound's memory is the controller's
- * to give back, as its writer. MSG_RESTS is posted only while the control queue is empty, so that MSG_ENDED
+ * to give back, as its writer. MSG_IDLE is posted only while the control queue is empty, so that MSG_ENDED
  * always has room. If the controller has left anything in inbound, all this is tried once more after a while.
  */
 static void trim(struct connection *c)
@@ -149,7 +149,7 @@ static void trim(struct connection *c)
         return;
     }
     if (c->outbound_used) {
-        struct message m = {.type = MSG_RESTS, .peer = c->ref};
+        struct message m = {.type = MSG_IDLE, .peer = c->ref};
         queue_post_and_wake(c->inbound_control, &m);
     }
     c->outbound_used = false;

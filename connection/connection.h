@@ -6,7 +6,7 @@
  * session and every buffer; it shares nothing else but a few counters.
  *
  * On inbound the connection posts, on the control queue, MSG_MET and MSG_ONLINE once, MSG_ALIVE if it is
- * asked, MSG_RESTS whenever it has taken something from outbound and nothing has come or gone for a second
+ * asked, MSG_IDLE whenever it has taken something from outbound and nothing has come or gone for a second
  * since, and MSG_ENDED as its very last message; on the data queue MSG_PEER, in the order of the wire,
  * MSG_CREDIT and MSG_LOST. The control queue is read ahead of the data queue, so MSG_ENDED may be taken
  * before a MSG_PEER that was posted earlier. All of them bear the connection's ref (connection/events.h). */

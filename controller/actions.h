@@ -47,9 +47,9 @@ struct controller_actions {
     /* Takes an accepted socket, but not *a, and closes it at once, unanswered. */
     void (*shed)(void *world, struct accepted *a);
 
-    /* Posts m to a connection; m->parcel's reference is taken unless the result is OUTLET_WAIT. If parcels of
+    /* Posts m to a connection; m->parcel's reference is taken unless the result is GATE_WAIT. If parcels of
      * the application are dropped to make room, controller_dropped is told within this call. */
-    enum outlet_result (*post)(void *world, struct moment now, struct peer_ref to, const struct message *m);
+    enum gate_result (*post)(void *world, struct moment now, struct peer_ref to, const struct message *m);
 
     /* Answers MSG_MET of a connection that dials: it is to go on. */
     void (*consent)(void *world, struct peer_ref slot);
@@ -57,11 +57,11 @@ struct controller_actions {
     /* Asks a connection for a sign of life: MSG_ALIVE follows, or MSG_ENDED. Not again before. */
     void (*probe)(void *world, struct peer_ref slot);
 
-    /* A message that came from one connection waits for room in the mailbox of another: if the other gets on,
+    /* A message that came from one connection waits for room in the queue of another: if the other gets on,
      * so does what has come from the first. */
     void (*waits)(void *world, struct peer_ref from, struct peer_ref to);
 
-    /* is_full: messages that the application sends to that peer alone have to wait for room in its mailbox.
+    /* is_full: messages that the application sends to that peer alone have to wait for room in its queue.
      * Not is_full: they have all gone, or that connection has. Between the two the core keeps what comes all
      * the same. Said of each connection with that peer. */
     void (*full)(void *world, struct peer_ref peer, bool is_full);
@@ -70,7 +70,7 @@ struct controller_actions {
     void (*close)(void *world, struct peer_ref slot, enum end_reason why, bool at_once);
 
     /* Hands a parcel to FromNetwork, under the same terms as post. */
-    enum outlet_result (*deliver)(void *world, struct moment now, const struct message *m);
+    enum gate_result (*deliver)(void *world, struct moment now, const struct message *m);
 
     void (*tell)(void *world, struct node_event *e); /* to the application; takes the event (from malloc) */
     void (*fetch_seeds)(void *world); /* MSG_SEEDS answers, if there is anywhere to fetch from */

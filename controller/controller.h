@@ -44,16 +44,16 @@ void controller_prefetch(const struct controller *c, const struct message *m);
  * called with a MSG_SEND or MSG_PEER that the core would not take. */
 void controller_handle(struct controller *c, struct moment now, const struct message *m);
 
-/* Whether a message of the application waits for room in a peer's mailbox. */
+/* Whether a message of the application waits for room in a peer's queue. */
 bool controller_has_sends(const struct controller *c);
 
-/* Whether the core would take a MSG_SEND now: not while one to several peers waits for room in a mailbox. One
+/* Whether the core would take a MSG_SEND now: not while one to several peers waits for room in a queue. One
  * to a single peer keeps back only those to the same peer: see controller_actions.full. */
 bool controller_takes_sends(const struct controller *c);
 
 /* Whether the core would take a MSG_PEER of that peer now. It takes none from anybody while one waits for
  * room in FromNetwork. It takes none from a peer while a message of that peer is relayed and waits for room
- * in another's mailbox, or while the connection waits for another one with the same peer to end, or while
+ * in another's queue, or while the connection waits for another one with the same peer to end, or while
  * the service holds it. */
 bool controller_takes(const struct controller *c, struct peer_ref peer);
 

@@ -29,13 +29,13 @@ static bool post(struct controller *c, struct slot *s, const struct message *m)
     struct message out = *m;
     out.peer = slot_ref(c, s);
     switch (c->act->post(c->host, c->now, out.peer, &out)) {
-    case OUTLET_POSTED:
+    case GATE_POSTED:
         report_if_asked(c, m, 1);
         return true;
-    case OUTLET_DROPPED:
+    case GATE_DROPPED:
         report_if_asked(c, m, 0);
         return true;
-    case OUTLET_WAIT:
+    case GATE_WAIT:
         break;
     }
     return false;

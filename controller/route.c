@@ -19,7 +19,7 @@ enum { BACKLOG_MAX = 16 };
  * most the deliveries of one message are in the list. */
 static void deliver(struct controller *c, const struct message *m)
 {
-    if (c->deliveries.n == 0 && c->act->deliver(c->host, c->now, m) != OUTLET_WAIT) {
+    if (c->deliveries.n == 0 && c->act->deliver(c->host, c->now, m) != GATE_WAIT) {
         return;
     }
     if (!c->quitting && waiting_add(&c->deliveries, m)) {
@@ -61,7 +61,7 @@ static bool relayed_keep(struct controller *c)
     return true;
 }
 
-/* If a mailbox has no room the message waits, and with it all that comes next from the same peer, but from no
+/* If a queue has no room the message waits, and with it all that comes next from the same peer, but from no
  * other (controller_takes). If all peers were kept back, two nodes that relay each other's floods would wait
  * for each other. A peer has a message or two waiting, so the table of connections bounds the list. */
 static bool relay(struct controller *c, enum scope scope, struct peer_ref from, uint32_t kind,
@@ -142,7 +142,7 @@ static void retry_deliveries(struct controller *c)
 {
     struct waiting_list *l = &c->deliveries;
     size_t n = 0;
-    while (n < l->n && c->act->deliver(c->host, c->now, &l->items[n]) != OUTLET_WAIT) {
+    while (n < l->n && c->act->deliver(c->host, c->now, &l->items[n]) != GATE_WAIT) {
         n++;
     }
     waiting_remove(l, n);
@@ -150,7 +150,7 @@ static void retry_deliveries(struct controller *c)
 
 /* --- from the service --- */
 
-/* If the peer's mailbox is full the message waits beside the others' and keeps none of them back. Otherwise
+/* If the peer's queue is full the message waits beside the others' and keeps none of them back. Otherwise
  * two nodes that flood each other would each wait for the other to read, and a slow reader would keep back
  * everybody. */
 void route_answer(void *core, struct peer_ref to, uint32_t kind, struct parcel *parcel)
@@ -159,7 +159,7 @@ void route_answer(void *core, struct peer_ref to, uint32_t kind, struct parcel *
     struct controller *c = core;
     struct slot *s = slot_find(c, to);
     if (s && s->state == SLOT_ONLINE) {
-        if (s->service_backlog == 0 && c->act->post(c->host, c->now, to, &m) != OUTLET_WAIT) {
+        if (s->service_backlog == 0 && c->act->post(c->host, c->now, to, &m) != GATE_WAIT) {
             return;
         }
         if (!c->quitting && s->service_backlog < BACKLOG_MAX && waiting_add(&c->service_backlog, &m)) {
@@ -191,7 +191,7 @@ static bool retry_answer(struct controller *c, const struct message *m)
         return true;
     }
     /* Once one has to wait, so have those behind it: they stay in order. */
-    s->backlog_blocked = s->backlog_blocked || c->act->post(c->host, c->now, m->peer, m) == OUTLET_WAIT;
+    s->backlog_blocked = s->backlog_blocked || c->act->post(c->host, c->now, m->peer, m) == GATE_WAIT;
     s->service_backlog -= !s->backlog_blocked;
     return !s->backlog_blocked;
 }

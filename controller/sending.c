@@ -100,12 +100,12 @@ static bool send_one(struct controller *c, struct sending *s, struct peer_ref to
         parcel_hold(m.parcel);
     }
     switch (c->act->post(c->host, c->now, m.peer, &m)) {
-    case OUTLET_POSTED:
+    case GATE_POSTED:
         s->sent++;
         break;
-    case OUTLET_DROPPED:
+    case GATE_DROPPED:
         break;
-    case OUTLET_WAIT:
+    case GATE_WAIT:
         if (!last) {
             parcel_release(m.parcel);
         }
@@ -132,7 +132,7 @@ void sending_retry(struct controller *c, struct sending *s)
     if (!s->active) {
         return;
     }
-    /* One full mailbox keeps the next message back, but not this one from the others. */
+    /* One full queue keeps the next message back, but not this one from the others. */
     for (size_t i = 0; i < s->n_left; i++) {
         if (!send_one(c, s, s->left[i], waiting == 0 && i + 1 == s->n_left)) {
             s->left[waiting++] = s->left[i];

@@ -179,7 +179,7 @@ struct controller {
     uint32_t arrived_kind;
     uint64_t arrived_digest;
     struct sending sending;  /* of the application */
-    struct sending *relayed; /* messages of peers that wait for room in others' mailboxes */
+    struct sending *relayed; /* messages of peers that wait for room in others' queues */
     size_t n_relayed, relayed_capacity;
     size_t n_parking;                    /* slots whose `parked` is not empty */
     struct waiting_list deliveries;      /* to the application */

@@ -124,18 +124,17 @@ static void note_wait(struct node *n, const struct stall_gate *g)
     }
 }
 
-static enum outlet_result do_post(void *world, struct moment now, struct peer_ref to, const struct message *m)
+static enum gate_result do_post(void *world, struct moment now, struct peer_ref to, const struct message *m)
 {
     struct node *n = world;
     struct peer_thread *l = peer_thread_find(n, to);
     if (!l) {
         struct message gone = *m;
         dropped(n, &gone, to, DROP_GONE);
-        return OUTLET_DROPPED;
+        return GATE_DROPPED;
     }
-    enum outlet_result r =
-        stall_gate_post(&l->gate, m, now.ms, n->config.terms.timings.stall, drop_stalled, n);
-    if (r == OUTLET_WAIT) {
+    enum gate_result r = stall_gate_post(&l->gate, m, now.ms, n->config.terms.timings.stall, drop_stalled, n);
+    if (r == GATE_WAIT) {
         note_wait(n, &l->gate);
     }
     if (!l->dirty) {
@@ -210,17 +209,17 @@ static void do_measure(void *world, struct peer_ref slot, struct kith_peer *p)
 
 /* --- the application --- */
 
-static enum outlet_result do_deliver(void *world, struct moment now, const struct message *m)
+static enum gate_result do_deliver(void *world, struct moment now, const struct message *m)
 {
     struct node *n = world;
     struct message stamped = *m;
     stamped.order = n->stamp;
-    enum outlet_result r =
+    enum gate_result r =
         stall_gate_post(&n->from_gate, &stamped, now.ms, n->config.terms.timings.stall, drop_application, n);
-    if (r == OUTLET_WAIT) {
+    if (r == GATE_WAIT) {
         note_wait(n, &n->from_gate);
     }
-    if (r == OUTLET_POSTED) {
+    if (r == GATE_POSTED) {
         n->stamp++;
     }
     n->from_dirty = true;

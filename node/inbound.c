@@ -28,7 +28,7 @@ static void take_controls(struct node *n, struct peer_thread *l)
         if (m.type != MSG_MET) { /* the handshake is still under way */
             settle(n, l);
         }
-        if (m.type == MSG_RESTS) {
+        if (m.type == MSG_IDLE) {
             queue_trim(connection_outbound(l->connection));
             continue;
         }

@@ -77,38 +77,38 @@ static bool has_stalled(struct stall_gate *g, int64_t now_ms, int64_t stall_ms)
     return (g->least_rate > 0 && is_too_slow(g, progress, now_ms, stall_ms)) || still;
 }
 
-static enum outlet_result drop_for(struct stall_gate *g, const struct message *message,
-                                   void (*dropped)(void *context, struct message *message), void *context)
+static enum gate_result drop_for(struct stall_gate *g, const struct message *message,
+                                 void (*dropped)(void *context, struct message *message), void *context)
 {
     struct message oldest, refused = *message;
     while (queue_drop_oldest(g->queue, &oldest)) {
         dropped(context, &oldest);
         if (queue_post(g->queue, message)) {
-            return OUTLET_POSTED;
+            return GATE_POSTED;
         }
     }
     /* The reader holds all that counts. Waiting for it is what the stall time has ended. */
     dropped(context, &refused);
-    return OUTLET_DROPPED;
+    return GATE_DROPPED;
 }
 
 /* Never inlined: a post that finds room does not pay for it. */
-static __attribute__((noinline)) enum outlet_result
+static __attribute__((noinline)) enum gate_result
 post_to_full(struct stall_gate *g, const struct message *message, int64_t now_ms, int64_t stall_ms,
              void (*dropped)(void *context, struct message *message), void *context)
 {
     g->full = !has_stalled(g, now_ms, stall_ms);
     g->tried_ms = now_ms;
-    return g->full ? OUTLET_WAIT : drop_for(g, message, dropped, context);
+    return g->full ? GATE_WAIT : drop_for(g, message, dropped, context);
 }
 
-enum outlet_result stall_gate_post(struct stall_gate *g, const struct message *message, int64_t now_ms,
-                                   int64_t stall_ms, void (*dropped)(void *context, struct message *message),
-                                   void *context)
+enum gate_result stall_gate_post(struct stall_gate *g, const struct message *message, int64_t now_ms,
+                                 int64_t stall_ms, void (*dropped)(void *context, struct message *message),
+                                 void *context)
 {
     g->full = false;
     if (queue_post(g->queue, message)) {
-        return OUTLET_POSTED;
+        return GATE_POSTED;
     }
     return post_to_full(g, message, now_ms, stall_ms, dropped, context);
 }

@@ -27,12 +27,12 @@ struct stall_gate {
     bool slow;    /* below the least rate: likewise, until it is measured again */
 };
 
-enum outlet_result {
-    OUTLET_POSTED,  /* the queue owns the message; older ones may have been dropped for it */
-    OUTLET_WAIT,    /* still the caller's; to be tried again when the writer's bell rings, or at
-                     * stall_gate_deadline
-                     */
-    OUTLET_DROPPED, /* stalled, and nothing older to drop: the message itself went to `dropped` */
+enum gate_result {
+    GATE_POSTED,  /* the queue owns the message; older ones may have been dropped for it */
+    GATE_WAIT,    /* still the caller's; to be tried again when the writer's bell rings, or at
+                   * stall_gate_deadline
+                   */
+    GATE_DROPPED, /* stalled, and nothing older to drop: the message itself went to `dropped` */
 };
 
 /* The single writer's thread; never blocks. Posts, or says wait, or, if the reader has made no progress
@@ -43,9 +43,9 @@ enum outlet_result {
  * shows the progress of a slow one in large steps. A reader whose progress over a stall time is below
  * least_rate, while its queue is full again and again, is treated in the same way. now_ms is of a clock that
  * never goes back. Does not wake the reader: after a batch, call queue_wake. */
-enum outlet_result stall_gate_post(struct stall_gate *g, const struct message *message, int64_t now_ms,
-                                   int64_t stall_ms, void (*dropped)(void *context, struct message *message),
-                                   void *context);
+enum gate_result stall_gate_post(struct stall_gate *g, const struct message *message, int64_t now_ms,
+                                 int64_t stall_ms, void (*dropped)(void *context, struct message *message),
+                                 void *context);
 
 #define STALL_GATE_PATIENCE 4
 

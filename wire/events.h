@@ -13,7 +13,7 @@
     X(MSG_PEER)   /* data      kind, digest, parcel: a message of the peer's, for the service */             \
     X(MSG_CREDIT) /* data      credit */                                                                     \
     X(MSG_LOST)   /* data      lost: parcels of or for that peer that were given up */                       \
-    X(MSG_RESTS)  /* control   it has had nothing to do for a while */                                       \
+    X(MSG_IDLE)   /* control   it has had nothing to do for a while */                                       \
     X(MSG_ENDED)  /* control   end.reason, ending (NULL without memory); MSG_PEER may follow */
 
 #define CONNECTION_MESSAGE_ENUM(name) name,

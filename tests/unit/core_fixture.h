@@ -132,13 +132,13 @@ static inline void w_shed(void *world, struct accepted *a)
     w->n_shed++;
 }
 
-static inline enum outlet_result w_post(void *world, struct moment at, struct peer_ref to,
-                                        const struct message *m)
+static inline enum gate_result w_post(void *world, struct moment at, struct peer_ref to,
+                                      const struct message *m)
 {
     struct world *w = world;
     (void)at;
     if (peer_ref_equal(to, w->full) && w->full_room == 0) {
-        return OUTLET_WAIT;
+        return GATE_WAIT;
     }
     w->full_room -= peer_ref_equal(to, w->full);
     if (m->kind == w->config.protocol->kinds[0].kind) {
@@ -151,7 +151,7 @@ static inline enum outlet_result w_post(void *world, struct moment at, struct pe
         w->answer_bytes = m->parcel ? m->parcel->size : w->answer_bytes;
     }
     parcel_release(m->parcel);
-    return OUTLET_POSTED;
+    return GATE_POSTED;
 }
 
 static inline void w_consent(void *world, struct peer_ref slot)
@@ -188,18 +188,18 @@ static inline void w_close(void *world, struct peer_ref slot, enum end_reason wh
     w->closed[w->n_closed++] = slot;
 }
 
-static inline enum outlet_result w_deliver(void *world, struct moment at, const struct message *m)
+static inline enum gate_result w_deliver(void *world, struct moment at, const struct message *m)
 {
     struct world *w = world;
     (void)at;
     if (w->from_full) {
-        return OUTLET_WAIT;
+        return GATE_WAIT;
     }
     w->n_delivered++;
     w->n_delivered_of[m->peer.index]++;
     w->from_full = w->from_room > 0 && --w->from_room == 0;
     parcel_release(m->parcel);
-    return OUTLET_POSTED;
+    return GATE_POSTED;
 }
 
 static inline void w_tell(void *world, struct node_event *event)

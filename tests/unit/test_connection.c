@@ -229,7 +229,7 @@ static void take_one(struct rig *r, struct message *m)
     case MSG_LOST:
         *(m->lost.why == LOSS_UNSAYABLE ? &r->unsayable : &r->unfinished) += m->lost.count;
         break;
-    case MSG_RESTS:
+    case MSG_IDLE:
         r->rests++;
         break;
     case MSG_ALIVE:

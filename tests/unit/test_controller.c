@@ -54,7 +54,7 @@ static void a_message_is_not_sent_back(void **state)
     world_free(w);
 }
 
-static void a_full_mailbox_waits_without_keeping_others(void **state)
+static void a_full_queue_waits_without_keeping_others(void **state)
 {
     struct world *w = world_new();
     (void)state;
@@ -1231,7 +1231,7 @@ int main(void)
         promise_test("F29", scopes_reach_whom_they_say),
         cmocka_unit_test(a_message_is_not_sent_back),
         promise_test("F29 F32", what_waits_for_one_peer_stays_in_order_while_room_comes_bit_by_bit),
-        promise_test("F32", a_full_mailbox_waits_without_keeping_others),
+        promise_test("F32", a_full_queue_waits_without_keeping_others),
         cmocka_unit_test(a_message_to_one_peer_waits_for_that_peer_alone),
         cmocka_unit_test(a_peer_is_full_by_either_connection),
         cmocka_unit_test(what_waits_for_a_peer_that_leaves_is_counted),

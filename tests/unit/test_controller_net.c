@@ -262,7 +262,7 @@ static void v_shed(void *world, struct accepted *a)
     post_ended(n->net, w->dialer, END_CLOSED);
 }
 
-static enum outlet_result v_post(void *world, struct moment now, struct peer_ref to, const struct message *m)
+static enum gate_result v_post(void *world, struct moment now, struct peer_ref to, const struct message *m)
 {
     struct node *n = world;
     struct message arrives = {.type = MSG_PEER, .kind = m->kind, .parcel = m->parcel};
@@ -271,14 +271,14 @@ static enum outlet_result v_post(void *world, struct moment now, struct peer_ref
     if (!wire_of(n->net, n->number, to, &other)) {
         parcel_release(m->parcel);
         controller_dropped(n->world.core, to, DROP_GONE, 1);
-        return OUTLET_DROPPED;
+        return GATE_DROPPED;
     }
     arrives.peer = other.ref;
     if (m->parcel) {
         arrives.digest = controller_digest(n->net->nodes[other.node].world.core, m->kind, m->parcel);
     }
     net_post(n->net, other.node, &arrives);
-    return OUTLET_POSTED;
+    return GATE_POSTED;
 }
 
 static void v_close(void *world, struct peer_ref slot, enum end_reason why, bool at_once)
@@ -296,14 +296,14 @@ static void v_close(void *world, struct peer_ref slot, enum end_reason why, bool
     post_ended(n->net, other, END_CLOSED);
 }
 
-static enum outlet_result v_deliver(void *world, struct moment now, const struct message *m)
+static enum gate_result v_deliver(void *world, struct moment now, const struct message *m)
 {
     struct node *n = world;
     (void)now;
     n->parcels++;
     net_log(n->net, "%d got %u bytes", n->number, m->parcel->size);
     parcel_release(m->parcel);
-    return OUTLET_POSTED;
+    return GATE_POSTED;
 }
 
 static void v_tell(void *world, struct node_event *event)

@@ -852,11 +852,11 @@ static void note_drop(void *context, struct message *message)
     parcel_release(message->parcel);
 }
 
-static enum outlet_result put(struct stall_gate *g, uint64_t id, size_t size, int64_t now_ms, struct drops *d)
+static enum gate_result put(struct stall_gate *g, uint64_t id, size_t size, int64_t now_ms, struct drops *d)
 {
     struct message message = message_of(id, size);
-    enum outlet_result result = stall_gate_post(g, &message, now_ms, STALL_MS, note_drop, d);
-    if (result == OUTLET_WAIT) {
+    enum gate_result result = stall_gate_post(g, &message, now_ms, STALL_MS, note_drop, d);
+    if (result == GATE_WAIT) {
         parcel_release(message.parcel);
     }
     return result;
@@ -872,16 +872,16 @@ static void a_gate_waits_while_the_reader_moves(void **state)
     put(&g, 1, 1, now, &d);
     assert_int_equal(stall_gate_deadline(&g, STALL_MS), INT64_MAX);
     for (uint64_t step = 0; step < 10; step++) {
-        assert_int_equal(put(&g, 9, 1, now, &d), OUTLET_WAIT);
+        assert_int_equal(put(&g, 9, 1, now, &d), GATE_WAIT);
         assert_int_equal(stall_gate_deadline(&g, STALL_MS), now + STALL_GATE_AGAIN_MS);
-        assert_int_equal(put(&g, 9, 1, now + STALL_MS - 1, &d), OUTLET_WAIT);
+        assert_int_equal(put(&g, 9, 1, now + STALL_MS - 1, &d), GATE_WAIT);
         assert_int_equal(stall_gate_deadline(&g, STALL_MS), now + STALL_MS);
         queue_getting_on(g.queue, 1);
         now += STALL_MS + 2 * STALL_GATE_AGAIN_MS; /* not watched meanwhile: no pause of its own */
     }
     assert_int_equal(d.count, 0);
     take_and_finish(g.queue, 0);
-    assert_int_equal(put(&g, 2, 1, now, &d), OUTLET_POSTED);
+    assert_int_equal(put(&g, 2, 1, now, &d), GATE_POSTED);
     assert_int_equal(stall_gate_deadline(&g, STALL_MS), INT64_MAX);
     queue_free(g.queue, NULL, NULL);
 }
@@ -894,8 +894,8 @@ static void a_gate_drops_just_enough_when_the_reader_stalls(void **state)
     for (uint64_t id = 0; id < 4; id++) {
         put(&g, id, 25, 0, &d);
     }
-    assert_int_equal(put(&g, 4, 30, 0, &d), OUTLET_WAIT);
-    assert_int_equal(put(&g, 4, 30, STALL_MS, &d), OUTLET_POSTED);
+    assert_int_equal(put(&g, 4, 30, 0, &d), GATE_WAIT);
+    assert_int_equal(put(&g, 4, 30, STALL_MS, &d), GATE_POSTED);
     assert_int_equal(d.count, 2);
     assert_int_equal(d.ids[0], 0);
     assert_int_equal(d.ids[1], 1);
@@ -903,9 +903,9 @@ static void a_gate_drops_just_enough_when_the_reader_stalls(void **state)
     assert_int_equal(stall_gate_deadline(&g, STALL_MS), INT64_MAX);
     assert_fill(g.queue, 3, 80);
     /* Stalled, each post drops at once, and nothing if it fits. */
-    assert_int_equal(put(&g, 5, 20, STALL_MS, &d), OUTLET_POSTED);
+    assert_int_equal(put(&g, 5, 20, STALL_MS, &d), GATE_POSTED);
     assert_int_equal(d.count, 2);
-    assert_int_equal(put(&g, 6, 20, STALL_MS, &d), OUTLET_POSTED);
+    assert_int_equal(put(&g, 6, 20, STALL_MS, &d), GATE_POSTED);
     assert_int_equal(d.count, 3);
     assert_int_equal(d.ids[2], 2);
     queue_free(g.queue, NULL, NULL);
@@ -918,17 +918,17 @@ static void a_gate_waits_again_once_the_reader_moves(void **state)
     struct drops d = {0};
     put(&g, 0, 1, 0, &d);
     put(&g, 1, 1, 0, &d);
-    assert_int_equal(put(&g, 2, 1, 5, &d), OUTLET_WAIT);
-    assert_int_equal(put(&g, 2, 1, 5 + STALL_MS, &d), OUTLET_POSTED);
+    assert_int_equal(put(&g, 2, 1, 5, &d), GATE_WAIT);
+    assert_int_equal(put(&g, 2, 1, 5 + STALL_MS, &d), GATE_POSTED);
     assert_int_equal(d.count, 1);
     queue_getting_on(g.queue, 1);
-    assert_int_equal(put(&g, 3, 1, 6 + STALL_MS, &d), OUTLET_WAIT);
+    assert_int_equal(put(&g, 3, 1, 6 + STALL_MS, &d), GATE_WAIT);
     assert_false(g.stalled);
     assert_int_equal(stall_gate_deadline(&g, STALL_MS), 6 + STALL_MS + STALL_GATE_AGAIN_MS);
     /* It has stood still for one stall time and a millisecond before it moved: it is given twice that now. */
-    assert_int_equal(put(&g, 3, 1, 7 + 3 * STALL_MS, &d), OUTLET_WAIT);
+    assert_int_equal(put(&g, 3, 1, 7 + 3 * STALL_MS, &d), GATE_WAIT);
     assert_int_equal(stall_gate_deadline(&g, STALL_MS), 8 + 3 * STALL_MS);
-    assert_int_equal(put(&g, 3, 1, 8 + 3 * STALL_MS, &d), OUTLET_POSTED);
+    assert_int_equal(put(&g, 3, 1, 8 + 3 * STALL_MS, &d), GATE_POSTED);
     assert_int_equal(d.count, 2);
     queue_free(g.queue, NULL, NULL);
 }
@@ -942,14 +942,14 @@ static void a_gate_gives_back_the_message_where_the_reader_holds_everything(void
     put(&g, 1, 1, 0, &d);
     take(g.queue, 0);
     take(g.queue, 1);
-    assert_int_equal(put(&g, 2, 1, 0, &d), OUTLET_WAIT);
-    assert_int_equal(put(&g, 2, 1, STALL_MS, &d), OUTLET_DROPPED);
+    assert_int_equal(put(&g, 2, 1, 0, &d), GATE_WAIT);
+    assert_int_equal(put(&g, 2, 1, STALL_MS, &d), GATE_DROPPED);
     assert_int_equal(d.count, 1);
     assert_int_equal(d.ids[0], 2);
     assert_int_equal(stall_gate_deadline(&g, STALL_MS), INT64_MAX);
     assert_fill(g.queue, 2, 2);
     queue_done(g.queue, 2, 2);
-    assert_int_equal(put(&g, 3, 1, STALL_MS, &d), OUTLET_POSTED);
+    assert_int_equal(put(&g, 3, 1, STALL_MS, &d), GATE_POSTED);
     queue_free(g.queue, NULL, NULL);
 }
 
@@ -964,7 +964,7 @@ static void the_stall_time_starts_with_the_first_full_post(void **state)
     take_and_finish(g.queue, 0);
     put(&g, 1, 1, 10, &d);
     put(&g, 2, 1, 20, &d);
-    assert_int_equal(put(&g, 3, 1, 50 * STALL_MS, &d), OUTLET_WAIT);
+    assert_int_equal(put(&g, 3, 1, 50 * STALL_MS, &d), GATE_WAIT);
     assert_int_equal(stall_gate_deadline(&g, 1), 50 * STALL_MS + 1);
     assert_int_equal(stall_gate_deadline(&g, INT64_MAX), 50 * STALL_MS + STALL_GATE_AGAIN_MS);
     queue_free(g.queue, NULL, NULL);
@@ -981,16 +981,16 @@ static void signs_count_and_are_not_passed_on_for_ever(void **state)
     put(&g, 0, 1, now, &d);
     put(&g, 1, 1, now, &d);
     queue_getting_on(g.queue, 1);
-    assert_int_equal(put(&g, 2, 1, now, &d), OUTLET_WAIT);
+    assert_int_equal(put(&g, 2, 1, now, &d), GATE_WAIT);
     while (now < moved_ms + 2 * STALL_GATE_SIGNS_LAST * STALL_MS) {
         now += STALL_MS - 1;
         queue_sign(g.queue);
         for (int i = 0; i < 3; i++) {
-            assert_int_equal(put(&g, 2, 1, now, &d), OUTLET_WAIT);
+            assert_int_equal(put(&g, 2, 1, now, &d), GATE_WAIT);
             assert_int_equal(g.moved, now - moved_ms < STALL_GATE_SIGNS_LAST * (STALL_MS + 1));
         }
     }
-    assert_int_equal(put(&g, 2, 1, now + 1, &d), OUTLET_WAIT);
+    assert_int_equal(put(&g, 2, 1, now + 1, &d), GATE_WAIT);
     assert_false(g.moved);
     assert_int_equal(d.count, 0);
     queue_free(g.queue, NULL, NULL);
@@ -1009,23 +1009,23 @@ static void a_gate_learns_how_long_its_reader_pauses(void **state)
     put(&g, 2, 1, now, &d);
     for (int64_t pause = STALL_MS / 2; pause < STALL_GATE_PATIENCE * STALL_MS; pause += pause / 2) {
         for (int64_t at = now + STALL_GATE_AGAIN_MS; at < now + pause; at += STALL_GATE_AGAIN_MS) {
-            assert_int_equal(put(&g, 2, 1, at, &d), OUTLET_WAIT);
+            assert_int_equal(put(&g, 2, 1, at, &d), GATE_WAIT);
         }
         queue_getting_on(g.queue, 1);
         now += pause;
-        assert_int_equal(put(&g, 2, 1, now, &d), OUTLET_WAIT);
+        assert_int_equal(put(&g, 2, 1, now, &d), GATE_WAIT);
     }
     assert_int_equal(d.count, 0);
-    assert_int_equal(put(&g, 2, 1, now + STALL_GATE_PATIENCE * STALL_MS - 1, &d), OUTLET_WAIT);
-    assert_int_equal(put(&g, 2, 1, now + STALL_GATE_PATIENCE * STALL_MS, &d), OUTLET_POSTED);
+    assert_int_equal(put(&g, 2, 1, now + STALL_GATE_PATIENCE * STALL_MS - 1, &d), GATE_WAIT);
+    assert_int_equal(put(&g, 2, 1, now + STALL_GATE_PATIENCE * STALL_MS, &d), GATE_POSTED);
     now += STALL_GATE_PATIENCE * STALL_MS;
     for (int i = 0; i < 20; i++) {
         queue_getting_on(g.queue, 1);
         put(&g, 2, 1, ++now, &d);
     }
     d.count = 0;
-    assert_int_equal(put(&g, 2, 1, now + STALL_MS - 1, &d), OUTLET_WAIT);
-    assert_int_equal(put(&g, 2, 1, now + STALL_MS, &d), OUTLET_POSTED);
+    assert_int_equal(put(&g, 2, 1, now + STALL_MS - 1, &d), GATE_WAIT);
+    assert_int_equal(put(&g, 2, 1, now + STALL_MS, &d), GATE_POSTED);
     queue_free(g.queue, NULL, NULL);
 }
 
@@ -1038,17 +1038,17 @@ static void a_reader_below_the_least_rate_counts_as_stalled(void **state)
     uint64_t id = 2;
     put(&g, 0, 1, 0, &d);
     put(&g, 1, 1, 0, &d);
-    assert_int_equal(put(&g, id, 1, 1000, &d), OUTLET_WAIT);
+    assert_int_equal(put(&g, id, 1, 1000, &d), GATE_WAIT);
     queue_getting_on(g.queue, 1);
-    assert_int_equal(put(&g, id, 1, 1000 + STALL_MS - 1, &d), OUTLET_WAIT);
-    assert_int_equal(put(&g, id++, 1, 1000 + STALL_MS, &d), OUTLET_POSTED);
+    assert_int_equal(put(&g, id, 1, 1000 + STALL_MS - 1, &d), GATE_WAIT);
+    assert_int_equal(put(&g, id++, 1, 1000 + STALL_MS, &d), GATE_POSTED);
     assert_int_equal(d.count, 1);
     queue_getting_on(g.queue, 1);
-    assert_int_equal(put(&g, id++, 1, 1010 + STALL_MS, &d), OUTLET_POSTED); /* without waiting again */
+    assert_int_equal(put(&g, id++, 1, 1010 + STALL_MS, &d), GATE_POSTED); /* without waiting again */
     assert_int_equal(d.count, 2);
     /* Faster than that over the next stall time, it is waited for again. */
     queue_getting_on(g.queue, STALL_MS / 10 + 1);
-    assert_int_equal(put(&g, id, 1, 1000 + 2 * STALL_MS, &d), OUTLET_WAIT);
+    assert_int_equal(put(&g, id, 1, 1000 + 2 * STALL_MS, &d), GATE_WAIT);
     assert_int_equal(d.count, 2);
     queue_free(g.queue, NULL, NULL);
 }
@@ -1060,12 +1060,12 @@ static void a_reader_that_had_nothing_to_take_is_not_slow(void **state)
     struct drops d = {0};
     put(&g, 0, 1, 0, &d);
     put(&g, 1, 1, 0, &d);
-    assert_int_equal(put(&g, 2, 1, 1000, &d), OUTLET_WAIT);
+    assert_int_equal(put(&g, 2, 1, 1000, &d), GATE_WAIT);
     take_and_finish(g.queue, 0);
     take_and_finish(g.queue, 1);
     put(&g, 2, 1, 1000 + 50 * STALL_MS, &d);
     put(&g, 3, 1, 1000 + 50 * STALL_MS, &d);
-    assert_int_equal(put(&g, 4, 1, 1000 + 50 * STALL_MS, &d), OUTLET_WAIT);
+    assert_int_equal(put(&g, 4, 1, 1000 + 50 * STALL_MS, &d), GATE_WAIT);
     assert_int_equal(d.count, 0);
     queue_free(g.queue, NULL, NULL);
 }
