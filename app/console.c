@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "app/front.h"
+#include "app/frontend.h"
 #include "base/utf8.h"
 
 static const char help[] =
@@ -45,7 +45,7 @@ static void print_line(struct output *out, const char *line, size_t size)
 }
 
 /* The kind is shown if it is not the usual one. */
-static void console_parcel(struct front *f, const struct kith_parcel *p)
+static void console_parcel(struct frontend *f, const struct kith_parcel *p)
 {
     output_printf(f->out, "[%s] ", p->peer);
     if (strcmp(p->kind, kith_kind(f->node, 0)) != 0) {
@@ -55,7 +55,7 @@ static void console_parcel(struct front *f, const struct kith_parcel *p)
     output_add(f->out, "\n", 1);
 }
 
-static void print_peers(struct front *f, const struct kith_event *e)
+static void print_peers(struct frontend *f, const struct kith_event *e)
 {
     if (e->count == 0) {
         output_printf(f->out, "nobody is online\n");
@@ -69,7 +69,7 @@ static void print_peers(struct front *f, const struct kith_event *e)
     }
 }
 
-static void print_counts(struct front *f, const char *title, const struct kith_count *c)
+static void print_counts(struct frontend *f, const char *title, const struct kith_count *c)
 {
     for (; c->cause; c++) {
         if (c->count > 0) {
@@ -78,7 +78,7 @@ static void print_counts(struct front *f, const char *title, const struct kith_c
     }
 }
 
-static void print_status(struct front *f, const struct kith_status *s)
+static void print_status(struct frontend *f, const struct kith_status *s)
 {
     if (!s) {
         return;
@@ -101,7 +101,7 @@ static void print_status(struct front *f, const struct kith_status *s)
     print_counts(f, "connections ended", s->ended);
 }
 
-static void console_event(struct front *f, const struct kith_event *e)
+static void console_event(struct frontend *f, const struct kith_event *e)
 {
     switch (e->type) {
     case KITH_LISTENING:
@@ -157,7 +157,7 @@ static char *word(char **line)
 }
 
 /* `kind` may be NULL. */
-static enum kith_result send_text(struct front *f, const char *kind, char *rest)
+static enum kith_result send_text(struct frontend *f, const char *kind, char *rest)
 {
     char *peer = word(&rest);
     char *text = rest + strspn(rest, " \t");
@@ -165,12 +165,12 @@ static enum kith_result send_text(struct front *f, const char *kind, char *rest)
     return peer ? kith_send_message(f->node, &m, 0) : KITH_INVALID;
 }
 
-static enum kith_result do_send(struct front *f, char *rest)
+static enum kith_result do_send(struct frontend *f, char *rest)
 {
     return send_text(f, NULL, rest);
 }
 
-static enum kith_result do_kind(struct front *f, char *rest)
+static enum kith_result do_kind(struct frontend *f, char *rest)
 {
     const char *kind = word(&rest);
     if (kind) {
@@ -182,7 +182,7 @@ static enum kith_result do_kind(struct front *f, char *rest)
     return KITH_OK;
 }
 
-static enum kith_result do_ban(struct front *f, char *rest)
+static enum kith_result do_ban(struct frontend *f, char *rest)
 {
     char *peer = word(&rest), *seconds = word(&rest), *end = NULL;
     long long n = seconds ? strtoll(seconds, &end, 10) : 0;
@@ -192,36 +192,36 @@ static enum kith_result do_ban(struct front *f, char *rest)
     return kith_ban(f->node, peer, n * 1000, 1);
 }
 
-static enum kith_result do_unban(struct front *f, char *rest)
+static enum kith_result do_unban(struct frontend *f, char *rest)
 {
     char *ip = word(&rest);
     return ip ? kith_unban(f->node, ip, 1) : KITH_INVALID;
 }
 
-static enum kith_result do_disconnect(struct front *f, char *rest)
+static enum kith_result do_disconnect(struct frontend *f, char *rest)
 {
     char *peer = word(&rest);
     return peer ? kith_disconnect(f->node, peer, 1) : KITH_INVALID;
 }
 
-static enum kith_result do_special(struct front *f, char *rest)
+static enum kith_result do_special(struct frontend *f, char *rest)
 {
     return kith_set_special(f->node, rest, 1);
 }
 
-static enum kith_result do_peers(struct front *f, char *rest)
+static enum kith_result do_peers(struct frontend *f, char *rest)
 {
     (void)rest;
     return kith_ask_peers(f->node, 1);
 }
 
-static enum kith_result do_status(struct front *f, char *rest)
+static enum kith_result do_status(struct frontend *f, char *rest)
 {
     (void)rest;
     return kith_ask_status(f->node, 1);
 }
 
-static enum kith_result do_help(struct front *f, char *rest)
+static enum kith_result do_help(struct frontend *f, char *rest)
 {
     (void)rest;
     output_add(f->out, help, sizeof help - 1);
@@ -230,14 +230,14 @@ static enum kith_result do_help(struct front *f, char *rest)
 
 static const struct console_command {
     const char *name;
-    enum kith_result (*run)(struct front *f, char *rest);
+    enum kith_result (*run)(struct frontend *f, char *rest);
 } commands[] = {
     {"send", do_send}, {"kind", do_kind},   {"peers", do_peers},           {"status", do_status},
     {"ban", do_ban},   {"unban", do_unban}, {"disconnect", do_disconnect}, {"special", do_special},
     {"help", do_help},
 };
 
-static enum kith_result run_command(struct front *f, const char *name, char *rest)
+static enum kith_result run_command(struct frontend *f, const char *name, char *rest)
 {
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         if (strcmp(name, commands[i].name) == 0) {
@@ -247,15 +247,15 @@ static enum kith_result run_command(struct front *f, const char *name, char *res
     return KITH_INVALID;
 }
 
-static enum front_result console_line(struct front *f, char *line, size_t size)
+static enum frontend_result console_line(struct frontend *f, char *line, size_t size)
 {
     const char *name = "";
     if (size == 0) {
-        return FRONT_DONE;
+        return FRONTEND_DONE;
     }
     if (memchr(line, '\0', size)) { /* a command would be cut there */
         output_printf(f->out, "* a line with a NUL byte is not taken\n");
-        return FRONT_DONE;
+        return FRONTEND_DONE;
     }
     enum kith_result r;
     char *copy;
@@ -267,16 +267,16 @@ static enum front_result console_line(struct front *f, char *line, size_t size)
         name = copy ? word(&rest) : NULL;
         if (name && strcmp(name, "quit") == 0) {
             free(copy);
-            return FRONT_QUIT;
+            return FRONTEND_QUIT;
         }
         r = name ? run_command(f, name, rest) : KITH_INVALID;
         free(copy);
     }
     if (r == KITH_WOULD_BLOCK) {
-        return FRONT_FULL;
+        return FRONTEND_FULL;
     }
     if (r == KITH_BUSY) {
-        return FRONT_BUSY;
+        return FRONTEND_BUSY;
     }
     if (r == KITH_INVALID && line[0] == '/') {
         output_printf(f->out, "* no such command, or not so: ");
@@ -285,22 +285,22 @@ static enum front_result console_line(struct front *f, char *line, size_t size)
     } else if (r != KITH_OK) {
         output_printf(f->out, "* %s\n", r == KITH_INVALID ? "longer than -maxParcel" : kith_result_text(r));
     }
-    return FRONT_DONE;
+    return FRONTEND_DONE;
 }
 
-static void console_too_long(struct front *f, const char *line, size_t size)
+static void console_too_long(struct frontend *f, const char *line, size_t size)
 {
     (void)line;
     (void)size;
     output_printf(f->out, "* line too long\n");
 }
 
-static void console_close(struct front *f)
+static void console_close(struct frontend *f)
 {
     (void)f;
 }
 
-bool console_front(struct front *f, bool greet)
+bool console_frontend(struct frontend *f, bool greet)
 {
     f->line = console_line;
     f->too_long = console_too_long;

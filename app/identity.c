@@ -229,7 +229,7 @@ static enum found make_and_read(const char *path, const struct protocol *p, stru
     return found;
 }
 
-int identity_load(const char *path, const struct protocol *p, struct node_terms *terms, char *error,
+int identity_load(const char *path, const struct protocol *p, struct node_config *config, char *error,
                   size_t error_size)
 {
     if (p->identity_size == 0) {
@@ -244,8 +244,8 @@ int identity_load(const char *path, const struct protocol *p, struct node_terms 
         found = make_and_read(path, p, &k, error, error_size);
     }
     if (found == FOUND_KEY) {
-        memcpy(terms->secret, k.secret, p->identity_size);
-        terms->id = k.id;
+        memcpy(config->secret, k.secret, p->identity_size);
+        config->id = k.id;
     }
     sodium_memzero(&k, sizeof k);
     return found == FOUND_KEY ? 0 : -1;

@@ -7,7 +7,7 @@
 
 #include "protocol/protocol.h"
 
-/* Any thread; blocks on the disk. Fills terms->secret and terms->id from the file at `path`. If there is
+/* Any thread; blocks on the disk. Fills config->secret and config->id from the file at `path`. If there is
  * none, a secret is drawn and is on the disk when this returns: mode 0600; the folder must be there.
  * If `path` is a link that leads to nothing yet, the file that it leads to is made. If several processes
  * start at once, one writes the file and all read it. A process that is killed while it writes leaves a whole
@@ -16,9 +16,9 @@
  * A file that others may read or write, that is no regular file, or that does not hold a secret of the
  * protocol is an error; it is never changed. Does nothing for a protocol without identities.
  *
- * 0, and the caller wipes *terms when it is done with it; or -1 with `error`, one line that begins with
- * "-identityFile: ", and *terms as it was. */
-int identity_load(const char *path, const struct protocol *p, struct node_terms *terms, char *error,
+ * 0, and the caller wipes *config when it is done with it; or -1 with `error`, one line that begins with
+ * "-identityFile: ", and *config as it was. */
+int identity_load(const char *path, const struct protocol *p, struct node_config *config, char *error,
                   size_t error_size);
 
 #endif

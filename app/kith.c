@@ -153,13 +153,13 @@ static void log_who_we_are(const struct kith *node)
     const struct options *o = node->options;
     const struct config *c = &o->config;
     char port[16] = "any";
-    if (c->terms.listen_port != 0) {
-        snprintf(port, sizeof port, "%u", c->terms.listen_port);
+    if (c->node.listen_port != 0) {
+        snprintf(port, sizeof port, "%u", c->node.listen_port);
     }
     log_line(&node->sink, LOG_LEVEL_INFO,
              "kith " KITH_VERSION
              ", network %s, protocol %s, port %s, home %s, peers file %s, configuration file %s",
-             c->terms.network.name, c->protocol->name, port, o->home,
+             c->node.network.name, c->protocol->name, port, o->home,
              c->peers_file[0] ? c->peers_file : "none", o->has_config_file ? o->config_path : "none");
     if (o->notice[0]) {
         log_line(&node->sink, LOG_LEVEL_INFO, "%s", o->notice);
@@ -214,7 +214,7 @@ int open_ready(struct options *o, char *error, size_t error_size)
     if (folder_ready(o, error, error_size) < 0) {
         return -1;
     }
-    return identity_load(o->identity_file, c->protocol, &c->terms, error, error_size);
+    return identity_load(o->identity_file, c->protocol, &c->node, error, error_size);
 }
 
 struct kith *kith_open_options(const struct options *options, kith_log_function *log, void *log_context,
@@ -372,7 +372,7 @@ static __attribute__((noinline)) enum send_result wait_and_queue(struct kith *no
 static bool message_is_whole(const struct kith *node, const struct kith_message *m)
 {
     return m && m->target && m->bytes && m->size > 0 &&
-           m->size <= node->options->config.terms.limits.parcel_bytes;
+           m->size <= node->options->config.node.limits.parcel_bytes;
 }
 
 enum kith_result kith_send_message(struct kith *node, const struct kith_message *m, int timeout_ms)

@@ -11,7 +11,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "app/front.h"
+#include "app/frontend.h"
 #include "app/lines.h"
 #include "app/open.h"
 #include "app/options.h"
@@ -31,7 +31,7 @@ enum {
 };
 
 struct program {
-    struct front front;
+    struct frontend frontend;
     struct kith *node;
     struct log_writer *log;
     struct log_sink log_sink; /* what this file says itself */
@@ -79,19 +79,19 @@ static void take_signals(struct program *p)
     }
 }
 
-/* Gives a line to the front; false if it must be given again. */
+/* Gives a line to the frontend; false if it must be given again. */
 static bool pass_line(struct program *p, char *line, size_t size)
 {
-    switch (p->front.line(&p->front, line, size)) {
-    case FRONT_DONE:
+    switch (p->frontend.line(&p->frontend, line, size)) {
+    case FRONTEND_DONE:
         return true;
-    case FRONT_QUIT:
+    case FRONTEND_QUIT:
         quit(p);
         return true;
-    case FRONT_FULL:
+    case FRONTEND_FULL:
         p->pending_fd = kith_room_fd(p->node);
         break;
-    case FRONT_BUSY:
+    case FRONTEND_BUSY:
         p->pending_fd = kith_command_fd(p->node);
         break;
     }
@@ -130,7 +130,7 @@ static void take_lines(struct program *p)
     size_t size;
     while (wants_lines(p) && (r = lines_next(&p->in, &line, &size)) != LINES_NONE) {
         if (r == LINES_TOO_LONG) {
-            p->front.too_long(&p->front, line, size);
+            p->frontend.too_long(&p->frontend, line, size);
         } else if (!pass_line(p, line, size)) {
             return;
         }
@@ -154,10 +154,10 @@ static bool take_items(struct program *p)
         case KITH_NOTHING:
             return false;
         case KITH_PARCEL:
-            p->front.parcel(&p->front, &item.parcel);
+            p->frontend.parcel(&p->frontend, &item.parcel);
             break;
         case KITH_EVENT:
-            p->front.event(&p->front, &item.event);
+            p->frontend.event(&p->frontend, &item.event);
             p->ended |= item.event.type == KITH_ENDED;
             break;
         }
@@ -272,12 +272,12 @@ static bool prepare(struct program *p, const struct options *o)
     p->stdin_is_terminal = isatty(STDIN_FILENO);
     p->ends_with_input = input_is_alive(STDIN_FILENO);
     lines_init(&p->in, STDIN_FILENO,
-               (size_t)(o->json ? JSON_BYTES : 1) * o->config.terms.limits.parcel_bytes + LINE_SLACK);
-    p->front.node = p->node;
-    p->front.out = &p->out;
-    p->front.protocol = o->config.protocol->name;
+               (size_t)(o->json ? JSON_BYTES : 1) * o->config.node.limits.parcel_bytes + LINE_SLACK);
+    p->frontend.node = p->node;
+    p->frontend.out = &p->out;
+    p->frontend.protocol = o->config.protocol->name;
     return p->signals >= 0 &&
-           (o->json ? json_front(&p->front) : console_front(&p->front, isatty(STDOUT_FILENO)));
+           (o->json ? json_frontend(&p->frontend) : console_frontend(&p->frontend, isatty(STDOUT_FILENO)));
 }
 
 /* With the node's log, and `why` as the last line. */
@@ -306,7 +306,7 @@ static const char *serve_node(struct program *p, const struct options *o, char *
     bool prepared = prepare(p, o);
     if (prepared) {
         run(p);
-        p->front.close(&p->front);
+        p->frontend.close(&p->frontend);
     }
     end_output(p);
     kith_close(p->node);
@@ -375,7 +375,7 @@ static int start(struct options *o)
         return serve(o);
     }
     char id[PEER_ID_TEXT_MAX];
-    printf("%s\n", peer_id_format(&o->config.terms.id, id, sizeof id));
+    printf("%s\n", peer_id_format(&o->config.node.id, id, sizeof id));
     return EXIT_SUCCESS;
 }
 

@@ -59,11 +59,11 @@ static const struct setting_choice level_choices[] = {
 #define NUMBER(g, n, member, low, high, ...) RANGE(g, SETTING_NUMBER, n, member, low, high, __VA_ARGS__)
 #define TEXT(g, t, n, member, low, ...)      RANGE(g, t, n, member, low, LENGTH(member), __VA_ARGS__)
 #define TIME(n, member, low, ...)                                                                            \
-    RANGE(GROUP_TIMES, SETTING_TIME, n, config.terms.timings.member, low, TIME_MAX, __VA_ARGS__)
+    RANGE(GROUP_TIMES, SETTING_TIME, n, config.node.timings.member, low, TIME_MAX, __VA_ARGS__)
 #define BYTES(n, member, low, high, ...)                                                                     \
-    RANGE(GROUP_LIMITS, SETTING_SIZE, n, config.terms.limits.member, low, high, __VA_ARGS__)
+    RANGE(GROUP_LIMITS, SETTING_SIZE, n, config.node.limits.member, low, high, __VA_ARGS__)
 #define LIMIT(n, member, low, high, ...)                                                                     \
-    NUMBER(GROUP_LIMITS, n, config.terms.limits.member, low, high, __VA_ARGS__)
+    NUMBER(GROUP_LIMITS, n, config.node.limits.member, low, high, __VA_ARGS__)
 #define MERIT(n, member, low, high, ...) NUMBER(GROUP_MERITS, n, config.merits.member, low, high, __VA_ARGS__)
 
 static const struct setting table[] = {
@@ -83,26 +83,26 @@ static const struct setting table[] = {
     SWITCH(GROUP_GENERAL, "json", json, "false", "speak JSON on stdin and stdout, an object a line"),
 
     OTHER(GROUP_NETWORK, SETTING_PROTOCOL, "protocol", config.protocol, "factom", "protocol to speak"),
-    NUMBER(GROUP_NETWORK, "protocolVersion", config.terms.version, 0, UINT32_MAX, NULL,
+    NUMBER(GROUP_NETWORK, "protocolVersion", config.node.version, 0, UINT32_MAX, NULL,
            "version to prefer; 0 for the protocol's own choice"),
-    NUMBER(GROUP_NETWORK, "protocolVersionMinimum", config.terms.version_minimum, 0, UINT32_MAX, NULL,
+    NUMBER(GROUP_NETWORK, "protocolVersionMinimum", config.node.version_minimum, 0, UINT32_MAX, NULL,
            "peers of a lower version are refused"),
     OTHER(GROUP_NETWORK, SETTING_CHOICE, "network", network, "LOCAL",
           "network to join; CUSTOM needs -customnet", .choices = network_choices),
     TEXT(GROUP_NETWORK, SETTING_TEXT, "customnet", customnet, 1, NULL,
          "name of the custom network to join; implies -network CUSTOM"),
-    NUMBER(GROUP_NETWORK, "networkPort", config.terms.listen_port, 0, UINT16_MAX, "the network's",
+    NUMBER(GROUP_NETWORK, "networkPort", config.node.listen_port, 0, UINT16_MAX, "the network's",
            "port to listen on; 0 for any free one", .marks = SETTING_TOLD, .by_network = "NetworkPort"),
     OTHER(GROUP_NETWORK, SETTING_IP, "bind", config.bind, "every address",
           "the one IP address to listen on and dial from", .marks = SETTING_TOLD),
-    TEXT(GROUP_NETWORK, SETTING_URL, "seedURL", config.terms.network.seed_url, 0, "the network's",
+    TEXT(GROUP_NETWORK, SETTING_URL, "seedURL", config.node.network.seed_url, 0, "the network's",
          "list of peers to start with: https, http or file; empty for none", .marks = SETTING_TOLD,
          .by_network = "SeedURL"),
     OTHER(GROUP_NETWORK, SETTING_ADDRESSES, "bootstrap", config.bootstrap, "the network's",
           "peers to start with, besides the seed list: IP addresses only; empty for none",
           .marks = SETTING_TOLD | SETTING_IP_ONLY, .by_network = "Bootstrap",
           .takes = "\"[ID@]ADDRESS:PORT ...\""),
-    SWITCH(GROUP_NETWORK, "anyPort", config.terms.any_port, "false",
+    SWITCH(GROUP_NETWORK, "anyPort", config.node.any_port, "false",
            "share and dial peers that listen on another port than the network's, too"),
     TEXT(GROUP_NETWORK, SETTING_TEXT, "nodeName", config.node_name, 0, NULL,
          "the node's id is made from this name, and stays; else it is random"),
@@ -301,10 +301,10 @@ void option_defaults(struct options *o, const struct protocol *p)
     if (p) {
         o->config.protocol = p;
         o->config.merits = p->merits;
-        o->config.terms.timings = p->timings;
-        o->config.terms.limits = p->limits;
-        o->config.terms.settings = p->setting_defaults;
-        o->config.terms.version = p->version_default;
-        o->config.terms.version_minimum = p->version_lowest;
+        o->config.node.timings = p->timings;
+        o->config.node.limits = p->limits;
+        o->config.node.settings = p->setting_defaults;
+        o->config.node.version = p->version_default;
+        o->config.node.version_minimum = p->version_lowest;
     }
 }

@@ -27,7 +27,7 @@ void options_free(struct options *o)
     address_list_free(&o->config.special_file);
     address_list_free(&o->config.bootstrap);
     free(o->own);
-    sodium_memzero(o->config.terms.secret, sizeof o->config.terms.secret);
+    sodium_memzero(o->config.node.secret, sizeof o->config.node.secret);
     options_init(o);
 }
 
@@ -308,18 +308,18 @@ static int find_network(struct options *o, char *error, size_t error_size)
             return text_fail(error, error_size, "-customnet: %s is no name for a custom network", custom);
         }
     }
-    if (!protocol_network(o->config.protocol, name, custom, &o->config.terms.network)) {
+    if (!protocol_network(o->config.protocol, name, custom, &o->config.node.network)) {
         return text_fail(error, error_size, "-network: protocol %s has no network %s",
                          o->config.protocol->name, name);
     }
-    o->config.terms.listen_port = o->config.terms.network.port;
+    o->config.node.listen_port = o->config.node.network.port;
     return 0;
 }
 
 static int decide_versions(struct options *o, char *error, size_t error_size)
 {
     const struct protocol *p = o->config.protocol;
-    struct node_terms *t = &o->config.terms;
+    struct node_config *t = &o->config.node;
     t->version = t->version == 0 ? p->version_default : t->version;
     t->version_minimum = t->version_minimum == 0 ? p->version_lowest : t->version_minimum;
     const char *which = NULL;
@@ -375,7 +375,7 @@ static void name_peers_file(const struct config *c, char *name, size_t name_size
     bool is_default = strcmp(c->protocol->name, option_find("protocol")->standard) == 0;
     size_t n = (size_t)snprintf(name, name_size, "peers-%s%s", is_default ? "" : c->protocol->name,
                                 is_default ? "" : "-");
-    for (const char *p = c->terms.network.name; *p != '\0'; p++) {
+    for (const char *p = c->node.network.name; *p != '\0'; p++) {
         bool is_plain = strchr(plain, *p);
         n += (size_t)(is_plain ? snprintf(name + n, name_size - n, "%c", *p)
                                : snprintf(name + n, name_size - n, "%%%02X", (unsigned)(unsigned char)*p));
@@ -433,7 +433,7 @@ static void decide_node_id(struct config *c)
     if (c->node_name[0] != '\0') {
         uint8_t hash[crypto_hash_sha256_BYTES];
         crypto_hash_sha256(hash, (const uint8_t *)c->node_name, strlen(c->node_name));
-        c->terms.node_id =
+        c->node.node_id =
             (uint64_t)hash[0] << 24 | (uint64_t)hash[1] << 16 | (uint64_t)hash[2] << 8 | hash[3];
     }
 }
@@ -504,7 +504,7 @@ static int list_bootstrap(struct options *o, char *error, size_t error_size)
 {
     char bad[BAD_MAX];
     const char *given = setting(o, option_find("bootstrap"));
-    const char *text = given ? given : o->config.terms.network.bootstrap;
+    const char *text = given ? given : o->config.node.network.bootstrap;
     if (text && read_list(o, "bootstrap", text, &o->config.bootstrap, bad, sizeof bad) != 0) {
         return text_fail(error, error_size, "-bootstrap: %s", bad);
     }
@@ -521,7 +521,7 @@ static int copy_own_defaults(struct options *o, char *error, size_t error_size)
         return text_fail(error, error_size, "out of memory");
     }
     memcpy(o->own, p->setting_defaults ? p->setting_defaults : "", p->setting_size);
-    o->config.terms.settings = o->own;
+    o->config.node.settings = o->own;
     return 0;
 }
 
@@ -557,8 +557,8 @@ static int apply_all(struct options *o, char *error, size_t error_size)
     o->config.has_bind = setting(o, option_find("bind")) && !ip_is_unspecified_v6(&o->config.bind);
     o->config.exclusive = o->config.exclusive || o->config.exclusive_in;
     /* With none at once, nothing would ever be read. */
-    if (o->config.terms.limits.burst == 0) {
-        o->config.terms.limits.burst = o->config.terms.limits.rate;
+    if (o->config.node.limits.burst == 0) {
+        o->config.node.limits.burst = o->config.node.limits.rate;
     }
     return list_peers(o, error, error_size) != 0 ? -1 : list_bootstrap(o, error, error_size);
 }

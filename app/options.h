@@ -33,8 +33,8 @@ enum option_origin {
 
 struct options {
     struct config config; /* complete after options_finish, with these exceptions. identity_load reads
-                             terms.secret and terms.id. The opening of the node draws terms.nonce and, if no
-                             nodeName is set, terms.node_id */
+                             config.secret and config.id. The opening of the node draws config.nonce and, if
+                             no nodeName is set, config.node_id */
     bool json, show_version, show_help, show_identity;
     enum network_choice network;
     char customnet[NETWORK_NAME_MAX];
@@ -44,7 +44,7 @@ struct options {
     char identity_file[CONFIG_PATH_MAX]; /* "" if the protocol has no identities */
     char notice[OPTIONS_NOTICE_MAX];     /* for the log: the keys that options_load passed over; "" if none */
     char *given[OPTIONS_MOST][ORIGIN_COUNT]; /* texts, from malloc; NULL if nothing was given */
-    void *own; /* the protocol's own settings, from malloc: what config.terms.settings points to */
+    void *own; /* the protocol's own settings, from malloc: what config.node.settings points to */
 };
 
 /* The whole start of the program: flags, then the configuration file, then options_finish; blocks on the

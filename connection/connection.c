@@ -318,7 +318,7 @@ static int64_t wall_clock(void *context)
     return clock_wall_ms();
 }
 
-static bool make_queues(struct connection *c, const struct connection_terms *t)
+static bool make_queues(struct connection *c, const struct connection_config *t)
 {
     const struct limits *l = &t->node->limits;
     struct bell *own = &c->worker.bell, *controllers = t->controller_bell;
@@ -346,7 +346,7 @@ static void free_told(void *context, struct message *m)
 {
     (void)context;
     if (m->type == MSG_MET || m->type == MSG_ONLINE) {
-        free(m->terms);
+        free(m->info);
     } else if (m->type == MSG_ENDED) {
         free(m->ending);
     }
@@ -367,7 +367,7 @@ static size_t round_up(size_t n, size_t multiple)
     return (n + multiple - 1) / multiple * multiple;
 }
 
-static struct wire *make_wire(void *memory, const struct connection_terms *t,
+static struct wire *make_wire(void *memory, const struct connection_config *t,
                               const struct endpoint *alternatives)
 {
     struct wire_config config = {
@@ -397,7 +397,7 @@ static void copy_endpoints(struct endpoint *to, const struct endpoint *from, siz
 }
 
 /* Whom to dial. `only` is used if that is an IP address. */
-static const struct endpoint *targets_of(const struct connection_terms *t, struct endpoint *only, size_t *n)
+static const struct endpoint *targets_of(const struct connection_config *t, struct endpoint *only, size_t *n)
 {
     *n = t->n_targets;
     if (*n > 0 || t->fd >= 0 || !address_is_ip(&t->to, only)) {
@@ -409,7 +409,7 @@ static const struct endpoint *targets_of(const struct connection_terms *t, struc
 
 /* The wire, the targets and the alternatives lie behind the struct, and not in the thread's own heap, where
  * each would lie alone on its page. */
-static struct connection *make(const struct connection_terms *t)
+static struct connection *make(const struct connection_config *t)
 {
     struct endpoint only;
     size_t n_targets;
@@ -438,18 +438,18 @@ static struct connection *make(const struct connection_terms *t)
     return c;
 }
 
-struct connection *connection_start(const struct connection_terms *terms)
+struct connection *connection_start(const struct connection_config *config)
 {
-    struct connection *c = make(terms);
+    struct connection *c = make(config);
     if (c) {
-        if (worker_open(&c->worker) == 0 && make_queues(c, terms) &&
+        if (worker_open(&c->worker) == 0 && make_queues(c, config) &&
             worker_start(&c->worker, "kith-peer", STACK_BYTES, run, c) == 0) {
             return c;
         }
         destroy(c);
     }
-    if (terms->fd >= 0) {
-        descriptor_close(terms->fd);
+    if (config->fd >= 0) {
+        descriptor_close(config->fd);
     }
     return NULL;
 }

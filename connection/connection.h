@@ -29,13 +29,13 @@ enum connection_control {
                            connection ends with END_SILENT. Not again before the answer */
 };
 
-struct connection_terms {
+struct connection_config {
     struct peer_ref ref;
     const struct protocol *protocol;
-    const struct node_terms *node; /* outlives the connection */
-    struct facts facts;            /* what the session may state */
-    const struct ip *bind;         /* address to dial from, outlives the connection; NULL for any */
-    struct address to;             /* whom to dial; not used if fd >= 0 */
+    const struct node_config *node; /* outlives the connection */
+    struct facts facts;             /* what the session may state */
+    const struct ip *bind;          /* address to dial from, outlives the connection; NULL for any */
+    struct address to;              /* whom to dial; not used if fd >= 0 */
     /* If that is: a host name's addresses, copied by connection_start. None if `to` is an IP address.
      * They are tried each beside those before it, 250 ms later; who answers first has it. */
     const struct endpoint *targets;
@@ -67,9 +67,9 @@ struct connection_counts {
     uint64_t bytes_in, bytes_out, parcels_in, parcels_out;
 };
 
-/* The controller's thread; does not block. Copies *terms, with the alternatives and targets, and starts the
- * thread. Takes terms->fd, also on failure. NULL if threads, descriptors or memory are short. */
-struct connection *connection_start(const struct connection_terms *terms);
+/* The controller's thread; does not block. Copies *config, with the alternatives and targets, and starts the
+ * thread. Takes config->fd, also on failure. NULL if threads, descriptors or memory are short. */
+struct connection *connection_start(const struct connection_config *config);
 
 /* Any thread, between start and free; none blocks. The queues live as long as the connection. */
 struct queue *connection_outbound(struct connection *c);

@@ -21,7 +21,7 @@
     64 /* connections of one socket in a row, so that stopping and the other socket get their turn */
 
 struct listener {
-    struct listener_terms terms;
+    struct listener_config config;
     struct sockets sockets;
     struct worker worker;
 
@@ -53,7 +53,7 @@ static bool paused(const struct listener *l, int64_t now)
 static void pause_accepting(struct listener *l, int error, int64_t now)
 {
     if (now >= l->warn_ms) {
-        log_line(l->terms.log, LOG_LEVEL_WARNING, "listener: accepting no connections for now: %s",
+        log_line(l->config.log, LOG_LEVEL_WARNING, "listener: accepting no connections for now: %s",
                  strerror(error));
     }
     l->warn_ms = now + EPISODE_MS;
@@ -86,13 +86,13 @@ static void report(struct listener *l, int64_t now)
     }
     struct listener_counts counts = listener_counts(l);
     char causes[256] = "", cap[64];
-    snprintf(cap, sizeof cap, "over the limit of %" PRIu32 " handshakes", l->terms.pending);
+    snprintf(cap, sizeof cap, "over the limit of %" PRIu32 " handshakes", l->config.pending);
     add_cause(causes, sizeof causes, counts.limited - l->reported.limited,
               "too soon after the last of their IP");
     add_cause(causes, sizeof causes, counts.capped - l->reported.capped, cap);
     add_cause(causes, sizeof causes, counts.untaken - l->reported.untaken,
               "not taken: the node is ending, or too busy");
-    log_line(l->terms.log, LOG_LEVEL_INFO, "listener: closed %" PRIu64 " connections at once: %s",
+    log_line(l->config.log, LOG_LEVEL_INFO, "listener: closed %" PRIu64 " connections at once: %s",
              unreported(l), causes);
     l->reported = counts;
     l->report_ms = now + REPORT_MS;
@@ -123,7 +123,7 @@ static bool may_pass(struct listener *l, const struct ip *ip, int64_t now)
     }
     /* Relaxed: the number stands for itself. Others only lower it, so that it can't pass the cap between this
      * look and the addition in hand_over. */
-    if (atomic_load_explicit(&l->pending, memory_order_relaxed) >= l->terms.pending) {
+    if (atomic_load_explicit(&l->pending, memory_order_relaxed) >= l->config.pending) {
         count(&l->capped);
         return false;
     }
@@ -142,7 +142,7 @@ static void hand_over(struct listener *l, int fd, const struct endpoint *remote)
     /* Before the socket is handed over: a handshake that ended before it was counted would make the number
      * wrap. */
     atomic_fetch_add_explicit(&l->pending, 1, memory_order_relaxed);
-    if (l->terms.accepted(l->terms.context, a)) {
+    if (l->config.accepted(l->config.context, a)) {
         count(&l->accepted);
         return;
     }
@@ -278,7 +278,7 @@ static void destroy(struct listener *l)
 
 static bool begin(struct listener *l, char *error, size_t error_size)
 {
-    if (!sockets_open(&l->sockets, SOCK_STREAM, l->terms.bind, l->terms.port, error, error_size)) {
+    if (!sockets_open(&l->sockets, SOCK_STREAM, l->config.bind, l->config.port, error, error_size)) {
         return false;
     }
     int why = worker_start(&l->worker, "kith-listener", 0, run, l);
@@ -288,15 +288,15 @@ static bool begin(struct listener *l, char *error, size_t error_size)
     return why == 0;
 }
 
-struct listener *listener_start(const struct listener_terms *terms, char *error, size_t error_size)
+struct listener *listener_start(const struct listener_config *config, char *error, size_t error_size)
 {
     struct listener *l = aligned_alloc(_Alignof(struct listener), sizeof *l);
     if (!l) {
         snprintf(error, error_size, "cannot start the listener: %s", strerror(ENOMEM));
         return NULL;
     }
-    *l = (struct listener){.terms = *terms};
-    ip_limit_init(&l->limit, terms->accept_ms, LISTENER_IPS);
+    *l = (struct listener){.config = *config};
+    ip_limit_init(&l->limit, config->accept_ms, LISTENER_IPS);
     if (begin(l, error, error_size)) {
         return l;
     }

@@ -13,7 +13,7 @@
 /* IP addresses whose last connection is remembered; beyond it the oldest are forgotten. */
 #define LISTENER_IPS 4096
 
-struct listener_terms {
+struct listener_config {
     const struct ip *bind; /* NULL: every address, IPv4 and IPv6; not used after the start */
     uint16_t port;         /* 0: any that is free */
     int64_t accept_ms;     /* least time between two accepted connections of one IP; 0: no limit */
@@ -30,9 +30,9 @@ struct listener_terms {
 struct listener;
 
 /* Any thread, once sodium_init was called; blocks for no longer than bind(2) does. Opens the sockets, so that
- * a port that is taken fails here, and starts the thread. Copies *terms. NULL with `error` filled
+ * a port that is taken fails here, and starts the thread. Copies *config. NULL with `error` filled
  * (NUL-terminated, 160 bytes hold every text). */
-struct listener *listener_start(const struct listener_terms *terms, char *error, size_t error_size);
+struct listener *listener_start(const struct listener_config *config, char *error, size_t error_size);
 
 /* Any thread. The endpoint that it listens on: bind's address, or 0.0.0.0, with the real port. */
 struct endpoint listener_endpoint(const struct listener *l);

@@ -9,7 +9,7 @@
 
 struct connection {
     struct peer_ref ref;
-    const struct node_terms *node;
+    const struct node_config *node;
     const struct ip *bind;
     const struct endpoint *targets; /* they lie behind the wire */
     size_t n_targets;

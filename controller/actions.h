@@ -1,7 +1,7 @@
 /* What the core asks of its host: of the thread that runs it, and of the connections around that thread.
  *
  * node/controller_actions.c is the host in a running node; tests and simulations have their own. The core
- * reaches the world by this table alone. */
+ * reaches its host by this table alone. */
 #ifndef KITH_CONTROLLER_ACTIONS_H
 #define KITH_CONTROLLER_ACTIONS_H
 
@@ -19,77 +19,78 @@ struct moment {
     int64_t wall_ms;
 };
 
-struct dial_terms {
+struct dial_request {
     struct address to; /* an IP address, or, of special peers, a host name */
     bool special;
     size_t n; /* of a host name: its addresses, in the order in which they are to be tried */
     struct endpoint targets[TARGETS_MAX];
 };
 
-/* The core calls these on its own thread, from within its functions, controller_free included. `world` is
+/* The core calls these on its own thread, from within its functions, controller_free included. `host` is
  * what controller_new was given. None of them may block, or call back into the core, but for
  * controller_dropped and controller_facts. What is passed by pointer is valid for the call and stays the
  * core's, unless it is said to be taken. */
 struct controller_actions {
     /* Starts a connection that dials. From then on messages about `slot` come, the last one MSG_GONE. False
      * if it could not be started (threads, memory, descriptors): then no message comes. */
-    bool (*dial)(void *world, struct peer_ref slot, const struct dial_terms *terms);
+    bool (*dial)(void *host, struct peer_ref slot, const struct dial_request *request);
 
     /* Asks for the addresses of a host name. MSG_NAMES answers, perhaps much later or never. False if it
      * cannot be asked now. */
-    bool (*look_up)(void *world, const struct address *name);
+    bool (*look_up)(void *host, const struct address *name);
 
     /* Starts a connection on an accepted socket; takes the socket, also on failure, but not *a. False as
      * above. With `refuse` it answers the handshake with the n alternatives, and ends. */
-    bool (*accept)(void *world, struct peer_ref slot, struct accepted *a, bool refuse,
+    bool (*accept)(void *host, struct peer_ref slot, struct accepted *a, bool refuse,
                    const struct endpoint *alternatives, size_t n);
 
     /* Takes an accepted socket, but not *a, and closes it at once, unanswered. */
-    void (*shed)(void *world, struct accepted *a);
+    void (*shed)(void *host, struct accepted *a);
 
     /* Posts m to a connection; m->parcel's reference is taken unless the result is GATE_WAIT. If parcels of
      * the application are dropped to make room, controller_dropped is told within this call. */
-    enum gate_result (*post)(void *world, struct moment now, struct peer_ref to, const struct message *m);
+    enum gate_result (*post)(void *host, struct moment now, struct peer_ref to, const struct message *m);
 
     /* Answers MSG_MET of a connection that dials: it is to go on. */
-    void (*consent)(void *world, struct peer_ref slot);
+    void (*consent)(void *host, struct peer_ref slot);
 
     /* Asks a connection for a sign of life: MSG_ALIVE follows, or MSG_ENDED. Not again before. */
-    void (*probe)(void *world, struct peer_ref slot);
+    void (*probe)(void *host, struct peer_ref slot);
 
     /* A message that came from one connection waits for room in the queue of another: if the other gets on,
      * so does what has come from the first. */
-    void (*waits)(void *world, struct peer_ref from, struct peer_ref to);
+    void (*waits)(void *host, struct peer_ref from, struct peer_ref to);
 
     /* is_full: messages that the application sends to that peer alone have to wait for room in its queue.
      * Not is_full: they have all gone, or that connection has. Between the two the core keeps what comes all
      * the same. Said of each connection with that peer. */
-    void (*full)(void *world, struct peer_ref peer, bool is_full);
+    void (*full)(void *host, struct peer_ref peer, bool is_full);
 
     /* Asks a connection to end: at once, or else after what is queued for it has gone. */
-    void (*close)(void *world, struct peer_ref slot, enum end_reason why, bool at_once);
+    void (*close)(void *host, struct peer_ref slot, enum end_reason why, bool at_once);
 
-    /* Hands a parcel to FromNetwork, under the same terms as post. */
-    enum gate_result (*deliver)(void *world, struct moment now, const struct message *m);
+    /* Hands a parcel to FromNetwork, on the same conditions as post. */
+    enum gate_result (*deliver)(void *host, struct moment now, const struct message *m);
 
-    void (*tell)(void *world, struct node_event *e); /* to the application; takes the event (from malloc) */
-    void (*fetch_seeds)(void *world); /* MSG_SEEDS answers, if there is anywhere to fetch from */
-    void (*save_peers)(void *world, struct book_snapshot *s); /* takes the snapshot; MSG_SAVED answers */
+    void (*tell)(void *host, struct node_event *e); /* to the application; takes the event (from malloc) */
+    void (*fetch_seeds)(void *host); /* MSG_SEEDS answers, if there is anywhere to fetch from */
+    void (*save_peers)(void *host, struct book_snapshot *s); /* takes the snapshot; MSG_SAVED answers */
 
-    /* Asks the store, on the terms of service_actions.ask; MSG_ANSWER answers. Only if the protocol has one.
+    /* Asks the store, on the conditions of service_actions.ask; MSG_ANSWER answers. Only if the protocol has
+     * one.
      */
-    bool (*ask)(void *world, const struct store_request *q);
+    bool (*ask)(void *host, const struct store_request *q);
     /* Takes the datagram, and sends it or counts it. Only if the protocol has any. */
-    void (*send_datagram)(void *world, struct datagram *d);
+    void (*send_datagram)(void *host, struct datagram *d);
 
     /* Fills in the counters that only a connection knows. If there is no such connection, *p stays. */
-    void (*measure)(void *world, struct peer_ref slot, struct kith_peer *p);
+    void (*measure)(void *host, struct peer_ref slot, struct kith_peer *p);
     /* Sets in *s what the queues hold; adds the traffic, and what was closed before the core heard of it. */
-    void (*measure_node)(void *world, struct kith_status *s);
+    void (*measure_node)(void *host, struct kith_status *s);
 
-    uint64_t (*random)(void *world);
-    void (*log)(void *world, enum log_level level, const char *line); /* without a newline */
-    void (*ended)(void *world); /* after COMMAND_QUIT, once: nothing is left to do */
+    uint64_t (*random)(void *host);
+    void (*log)(void *host, enum log_level level, const char *line); /* without a newline */
+    void (*ended)(void *host); /* after COMMAND_QUIT, once: nothing is left to do */
 };
 
 #endif

@@ -7,7 +7,7 @@
 
 bool addresses_allow(const struct controller *c, const struct ip *ip)
 {
-    return c->config->terms.network.open || ip_is_routable(ip);
+    return c->config->node.network.open || ip_is_routable(ip);
 }
 
 bool addresses_learn(struct controller *c, const struct endpoint *e, enum endpoint_source source)

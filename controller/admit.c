@@ -64,7 +64,7 @@ static bool is_barred(struct controller *c, bool special, const struct ip *ip)
  */
 static const char *unwanted(struct controller *c, const struct accepted *a)
 {
-    const struct limits *l = &c->config->terms.limits;
+    const struct limits *l = &c->config->node.limits;
     if (c->quitting) {
         return "shutting down";
     }
@@ -127,7 +127,7 @@ void admit_accepted(struct controller *c, struct accepted *a)
 
 static void learn(struct controller *c, struct slot *s)
 {
-    const struct endpoint *e = &s->terms.endpoint;
+    const struct endpoint *e = &s->info.endpoint;
     if (s->direction == DIRECTION_OUTGOING) {
         dialing_online(c, s);
     }
@@ -144,8 +144,8 @@ static void learn(struct controller *c, struct slot *s)
     book_heard(c->book, e, c->now.wall_ms);
     /* A peer that dialed us may claim any port of its IP. Only who we found there ourselves counts as proved.
      */
-    if (s->terms.id.size > 0) {
-        book_identify(c->book, e, &s->terms.id, s->direction == DIRECTION_OUTGOING);
+    if (s->info.id.size > 0) {
+        book_identify(c->book, e, &s->info.id, s->direction == DIRECTION_OUTGOING);
     }
 }
 
@@ -155,20 +155,19 @@ static void note_handshake(struct controller *c, const struct slot *s)
     if (!note_is_wanted(c, NOTE_HANDSHAKE)) {
         return;
     }
-    if (s->terms.endpoint.port) {
-        endpoint_format(&s->terms.endpoint, at, sizeof at);
+    if (s->info.endpoint.port) {
+        endpoint_format(&s->info.endpoint, at, sizeof at);
     }
     note(c, NOTE_HANDSHAKE,
          "connection %" PRIu64 ", %s %s: handshake of %s, version %u, node id %08" PRIx64
          ", to be dialed at %s",
          s->number, s->direction == DIRECTION_OUTGOING ? "to" : "from",
-         endpoint_format(&s->remote, from, sizeof from), s->terms.hash, s->terms.version, s->terms.node_id,
-         at);
+         endpoint_format(&s->remote, from, sizeof from), s->info.hash, s->info.version, s->info.node_id, at);
 }
 
 static void send_away(struct controller *c, struct slot *s, enum end_reason why)
 {
-    note(c, NOTE_REFUSAL, "connection %" PRIu64 ", %s: refused, %s", s->number, s->terms.hash,
+    note(c, NOTE_REFUSAL, "connection %" PRIu64 ", %s: refused, %s", s->number, s->info.hash,
          end_reason_text(why));
     slot_close(c, s, why, true);
 }
@@ -203,12 +202,12 @@ static void come_online(struct controller *c, struct slot *s)
     c->config->protocol->service->online(c->service, c->now.ms, &p);
 }
 
-void admit_handshake(struct controller *c, struct slot *s, const struct peer_terms *terms)
+void admit_handshake(struct controller *c, struct slot *s, const struct peer_info *info)
 {
-    s->terms = *terms;
+    s->info = *info;
     s->ready = true;
     if (s->direction == DIRECTION_OUTGOING && !s->remote.port) {
-        s->remote = terms->endpoint;
+        s->remote = info->endpoint;
     }
     note_handshake(c, s);
     s = service_dial_answered(c, s);

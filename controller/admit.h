@@ -8,7 +8,7 @@
 void admit_accepted(struct controller *c, struct accepted *a);
 
 /* MSG_ONLINE: the handshake of s is done. It comes online, waits for another connection, or is sent away. */
-void admit_handshake(struct controller *c, struct slot *s, const struct peer_terms *terms);
+void admit_handshake(struct controller *c, struct slot *s, const struct peer_info *info);
 
 /* That connection has ended: those that waited for it go on. */
 void admit_waiting(struct controller *c, const struct slot *ended);

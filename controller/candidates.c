@@ -44,8 +44,8 @@ static void gather_ids(struct used *u)
     const struct controller *c = u->c;
     for (size_t i = 0; i < c->n_online; i++) {
         const struct slot *s = &c->slots[c->online[i]];
-        if (s->terms.id.size > 0 && (s->direction == DIRECTION_OUTGOING || u->incoming_too)) {
-            u->ids[u->n_ids++] = s->terms.id;
+        if (s->info.id.size > 0 && (s->direction == DIRECTION_OUTGOING || u->incoming_too)) {
+            u->ids[u->n_ids++] = s->info.id;
         }
     }
     qsort(u->ids, u->n_ids, sizeof *u->ids, compare_ids);
@@ -71,8 +71,8 @@ static bool used_gather(struct used *u, struct controller *c, bool incoming_too,
         if (s->direction == DIRECTION_OUTGOING && s->remote.port) {
             u->endpoints[u->n++] = s->remote;
             u->groups[u->n_groups++] = ip_group(&s->remote.ip);
-        } else if (s->direction == DIRECTION_INCOMING && u->incoming_too && s->terms.endpoint.port) {
-            u->endpoints[u->n++] = s->terms.endpoint;
+        } else if (s->direction == DIRECTION_INCOMING && u->incoming_too && s->info.endpoint.port) {
+            u->endpoints[u->n++] = s->info.endpoint;
         }
     }
     qsort(u->endpoints, u->n, sizeof *u->endpoints, compare_endpoints);
@@ -92,13 +92,12 @@ static void used_free(struct used *u)
 static bool was_dialed_lately(const struct controller *c, const struct ip *ip)
 {
     int64_t last = book_ip_dialed_ms(c->book, ip), since = c->now.wall_ms - last;
-    return !c->config->terms.network.open && last != 0 && since >= 0 &&
-           since < c->config->terms.timings.redial;
+    return !c->config->node.network.open && last != 0 && since >= 0 && since < c->config->node.timings.redial;
 }
 
 bool candidate_ip_has_enough(const struct controller *c, const struct ip *ip)
 {
-    uint32_t max = c->config->terms.limits.per_ip;
+    uint32_t max = c->config->node.limits.per_ip;
     return was_dialed_lately(c, ip) || (max && slots_of_ip(c, ip) >= max);
 }
 

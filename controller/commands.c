@@ -22,7 +22,7 @@ static void close_ip(struct controller *c, const struct ip *ip, enum end_reason 
 
 static void ban(struct controller *c, const struct command *command, uint64_t id)
 {
-    int64_t ms = command->ms > 0 ? command->ms : c->config->terms.timings.ban;
+    int64_t ms = command->ms > 0 ? command->ms : c->config->node.timings.ban;
     struct slot *s = slot_find(c, command->peer);
     struct ip ip = command->ip;
     if (command->peer.generation) {

@@ -14,8 +14,8 @@
 
 struct config {
     const struct protocol *protocol;
-    struct node_terms
-        terms; /* network, timings, limits, versions, ids; listen_port may be 0 for any free one */
+    struct node_config
+        node; /* network, timings, limits, versions, ids; listen_port may be 0 for any free one */
     struct merits merits;
 
     /* Numbers of connections and peers. */

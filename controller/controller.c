@@ -42,8 +42,8 @@ static void set_now(struct controller *c, struct moment now)
 
 static struct book *make_book(const struct config *config)
 {
-    const struct node_terms *t = &config->terms;
-    struct book_terms terms = {
+    const struct node_config *t = &config->node;
+    struct book_config book = {
         .most_endpoints = BOOK_ENDPOINTS,
         .most_ips = BOOK_IPS,
         .most_per_ip = BOOK_PER_IP,
@@ -55,12 +55,12 @@ static struct book *make_book(const struct config *config)
         .quality_refuse = config->merits.refuse_below,
         .quality_banned = config->merits.banned,
     };
-    return book_new(&terms);
+    return book_new(&book);
 }
 
 static int open_seen_caches(struct controller *c)
 {
-    const struct timings *t = &c->config->terms.timings;
+    const struct timings *t = &c->config->node.timings;
     c->digest_key.strength = c->config->relay ? DIGEST_STRONG : t->echo > 0 ? DIGEST_FAST : DIGEST_NONE;
     for (size_t i = 0; i < sizeof c->digest_key.bytes; i++) {
         c->digest_key.bytes[i] = (uint8_t)chance_draw(c);
@@ -91,12 +91,12 @@ static int open_book(struct controller *c, const struct book_snapshot *restored)
 static int open_service(struct controller *c)
 {
     const struct service_ops *ops = c->config->protocol->service;
-    struct service_terms terms = {.protocol = c->config->protocol,
-                                  .node = &c->config->terms,
-                                  .actions = &controller_service_actions,
-                                  .world = c};
+    struct service_config config = {.protocol = c->config->protocol,
+                                    .node = &c->config->node,
+                                    .actions = &controller_service_actions,
+                                    .host = c};
     c->service = calloc(1, ops->size ? ops->size : 1);
-    return c->service && ops->open(c->service, &terms, c->now.ms) == 0 ? 0 : ENOMEM;
+    return c->service && ops->open(c->service, &config, c->now.ms) == 0 ? 0 : ENOMEM;
 }
 
 /* What is open when one of these fails is closed by controller_free. */
@@ -108,13 +108,13 @@ static int open_all(struct controller *c, const struct book_snapshot *restored)
     return error ? error : open_service(c);
 }
 
-uint32_t controller_most_slots(const struct config *config)
+uint32_t controller_max_slots(const struct config *config)
 {
-    return config->outgoing + config->incoming + config->terms.limits.pending + 2 * SPECIAL_MAX + SPARE_SLOTS;
+    return config->outgoing + config->incoming + config->node.limits.pending + 2 * SPECIAL_MAX + SPARE_SLOTS;
 }
 
 struct controller *controller_new(const struct config *config, const struct controller_actions *actions,
-                                  void *world, const struct book_snapshot *restored, struct moment now)
+                                  void *host, const struct book_snapshot *restored, struct moment now)
 {
     struct controller *c = calloc(1, sizeof *c);
     if (!c) {
@@ -122,11 +122,11 @@ struct controller *controller_new(const struct config *config, const struct cont
     }
     c->config = config;
     c->act = actions;
-    c->host = world;
+    c->host = host;
     c->wall_start_ms = now.wall_ms;
     c->started_ms = now.ms;
     set_now(c, now);
-    c->max_slots = controller_most_slots(config);
+    c->max_slots = controller_max_slots(config);
     c->dial_ms = c->seed_ms = c->save_ms = c->expire_ms = c->report_ms = NEVER;
     c->drop_round_ms = c->next_spare_ms = NEVER;
     notes_begin(c);
@@ -218,7 +218,7 @@ static void on_credit(struct controller *c, const struct message *m)
     if (!m->credit.bad) {
         return;
     }
-    note(c, NOTE_FAULT, "%s: %u faults that do not end its session", s->terms.hash, m->credit.bad);
+    note(c, NOTE_FAULT, "%s: %u faults that do not end its session", s->info.hash, m->credit.bad);
     slot_credit(c, s, (int64_t)m->credit.bad * c->config->merits.bad);
 }
 
@@ -244,9 +244,9 @@ static __attribute__((noinline)) void dispatch_rare(struct controller *c, const 
     case MSG_ONLINE:
         s = slot_find(c, m->peer);
         if (s) {
-            (m->type == MSG_MET ? meet_peer : admit_handshake)(c, s, m->terms);
+            (m->type == MSG_MET ? meet_peer : admit_handshake)(c, s, m->info);
         }
-        free(m->terms);
+        free(m->info);
         break;
     case MSG_ALIVE:
         s = slot_find(c, m->peer);

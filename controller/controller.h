@@ -18,7 +18,7 @@ struct controller;
 
 /* How many connections there may be at once, those included that have ended and are not drained yet. The
  * index of every slot is below it. */
-uint32_t controller_most_slots(const struct config *config);
+uint32_t controller_max_slots(const struct config *config);
 
 /* Any thread, once sodium_init was called. Borrows config and actions for its life; copies `restored` (what
  * the peers file held, NULL for none). May draw random numbers. Call controller_start next.
@@ -27,7 +27,7 @@ uint32_t controller_most_slots(const struct config *config);
  * errno.h. Only memory can be short, so NULL means ENOMEM. Whoever called controller_new puts it into words.
  */
 struct controller *controller_new(const struct config *config, const struct controller_actions *actions,
-                                  void *world, const struct book_snapshot *restored, struct moment now);
+                                  void *host, const struct book_snapshot *restored, struct moment now);
 
 /* Begins to dial and to fetch seeds. Once. */
 void controller_start(struct controller *c, struct moment now);

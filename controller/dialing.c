@@ -39,16 +39,16 @@ static void network_failed(struct controller *c, const struct endpoint *e)
 
 static bool dial_endpoint(struct controller *c, const struct endpoint *e)
 {
-    struct dial_terms terms = {.to.port = e->port};
-    ip_format(&e->ip, terms.to.host, sizeof terms.to.host);
+    struct dial_request request = {.to.port = e->port};
+    ip_format(&e->ip, request.to.host, sizeof request.to.host);
     const struct book_entry *known = book_find(c->book, e);
     if (known) {
-        terms.to.id = known->id;
+        request.to.id = known->id;
     }
     book_dialed(c->book, e, c->now.wall_ms);
     char why[64];
     snprintf(why, sizeof why, "for %u outgoing connections, %u there", c->config->outgoing, c->n_outgoing);
-    if (slot_dial(c, &terms, why)) {
+    if (slot_dial(c, &request, why)) {
         return true;
     }
     network_failed(c, e);
@@ -94,7 +94,7 @@ static uint32_t ordinary(const struct controller *c)
 static void try_everything_again(struct controller *c)
 {
     c->alone_ms = c->now.ms + chance_between(c, ALONE_MS, ALONE_MS + ALONE_MS / 8);
-    book_second_chance(c->book);
+    book_forget_failures(c->book);
     c->dial_wanted = true;
     if (!c->seeding && c->seed_ms > c->now.ms) {
         c->seed_ms = c->now.ms;
@@ -103,7 +103,7 @@ static void try_everything_again(struct controller *c)
 
 static void dial_ordinary(struct controller *c)
 {
-    size_t want = c->config->outgoing - ordinary(c), max = c->config->terms.limits.dials;
+    size_t want = c->config->outgoing - ordinary(c), max = c->config->node.limits.dials;
     max -= c->n_dialing < max ? c->n_dialing : max;
     if (want > max) {
         want = max;
@@ -138,7 +138,7 @@ uint32_t dialing_wanted(struct controller *c)
 static int64_t next_dial(struct controller *c)
 {
     int64_t at = book_next_candidate(c->book, c->now.wall_ms);
-    int64_t wait = at - c->now.wall_ms, max = c->config->terms.timings.redial / 8;
+    int64_t wait = at - c->now.wall_ms, max = c->config->node.timings.redial / 8;
     if (at != INT64_MAX) {
         at = c->now.ms + wait + chance_between(c, 0, sooner(wait / 4, max));
     }
@@ -202,7 +202,7 @@ static bool is_no_fault(struct controller *c, const struct slot *s, enum end_rea
 {
     return reason == END_SHUTDOWN || reason == END_DISCONNECT || reason == END_BANNED ||
            reason == END_RESOURCES || reason == END_DUPLICATE || s->rival.generation ||
-           (reason == END_IDENTITY && book_misled(c->book, &s->remote));
+           (reason == END_IDENTITY && book_was_hearsay(c->book, &s->remote));
 }
 
 static void note_dialed(struct controller *c, const struct slot *s, enum end_reason reason)
@@ -253,12 +253,12 @@ void dialing_met(struct controller *c, struct slot *s)
 {
     struct special *p = special_of_slot(c, s);
     if (!s->remote.port) {
-        s->remote = s->terms.endpoint;
+        s->remote = s->info.endpoint;
     }
     if (p) {
-        p->found = s->terms.id;
+        p->found = s->info.id;
     }
-    book_identify(c->book, &s->remote, &s->terms.id, true);
+    book_identify(c->book, &s->remote, &s->info.id, true);
 }
 
 void dialing_online(struct controller *c, struct slot *s)

@@ -49,7 +49,7 @@ static void leave(struct controller *c, struct peer_ref peer, uint64_t id)
         return;
     }
     slot_close(c, s, END_DISCONNECT, false);
-    report_event(c, KITH_DONE, id, "disconnecting %s", s->terms.hash);
+    report_event(c, KITH_DONE, id, "disconnecting %s", s->info.hash);
 }
 
 static uint64_t size_of(const struct message *m)
@@ -59,7 +59,7 @@ static uint64_t size_of(const struct message *m)
 
 static bool may_park(const struct controller *c, const struct slot *s)
 {
-    const struct limits *l = &c->config->terms.limits;
+    const struct limits *l = &c->config->node.limits;
     return s->parked.n < l->queue_parcels && s->parked_bytes < l->queue_bytes;
 }
 

@@ -35,7 +35,7 @@ static void log_ended(struct controller *c, struct slot *s, const struct ending 
     char text[ENDPOINT_TEXT_MAX] = "an unknown address";
     const char *name = text;
     if (s->was_online) {
-        name = s->terms.hash;
+        name = s->info.hash;
     } else if (s->direction == DIRECTION_OUTGOING) {
         address_format(&s->to, text, sizeof text);
     } else if (s->remote.port) {

@@ -14,7 +14,7 @@ enum { SPARE_MS = 2000 };
 
 static bool is_same_peer(const struct slot *a, const struct slot *b)
 {
-    return a != b && (b->met || b->ready) && strcmp(a->terms.hash, b->terms.hash) == 0;
+    return a != b && (b->met || b->ready) && strcmp(a->info.hash, b->info.hash) == 0;
 }
 
 /* A connection with the same peer that is online; one of the same direction, unless either_way. */
@@ -51,7 +51,7 @@ static struct slot *find_crossing(struct controller *c, const struct slot *s)
 
 static void give_way(struct controller *c, struct slot *s)
 {
-    note(c, NOTE_REFUSAL, "connection %" PRIu64 ", %s: refused, %s", s->number, s->terms.hash,
+    note(c, NOTE_REFUSAL, "connection %" PRIu64 ", %s: refused, %s", s->number, s->info.hash,
          end_reason_text(END_DUPLICATE));
     s->rival = PEER_NOBODY;
     slot_close(c, s, END_DUPLICATE, true);
@@ -69,7 +69,7 @@ static void probe(struct controller *c, struct slot *s)
 static void wait_for(struct controller *c, struct slot *s, struct slot *rival)
 {
     note(c, NOTE_HANDSHAKE, "connection %" PRIu64 ", %s: waits for what becomes of connection %" PRIu64,
-         s->number, s->terms.hash, rival->number);
+         s->number, s->info.hash, rival->number);
     s->rival = slot_ref(c, rival);
     if (rival->state == SLOT_ONLINE) {
         probe(c, rival);
@@ -80,7 +80,7 @@ void meet_decide(struct controller *c, struct slot *s)
 {
     struct slot *older = find_older(c, s, c->config->protocol->one_connection);
     struct slot *crossing = find_crossing(c, s);
-    if (find_under_way(c, s, SLOT_DIALING) || (crossing && !older && !slot_we_are_above(c, &s->terms.id))) {
+    if (find_under_way(c, s, SLOT_DIALING) || (crossing && !older && !slot_we_are_above(c, &s->info.id))) {
         give_way(c, s);
     } else if (older || crossing) {
         wait_for(c, s, older ? older : crossing);
@@ -89,9 +89,9 @@ void meet_decide(struct controller *c, struct slot *s)
     }
 }
 
-void meet_peer(struct controller *c, struct slot *s, const struct peer_terms *terms)
+void meet_peer(struct controller *c, struct slot *s, const struct peer_info *info)
 {
-    s->terms = *terms;
+    s->info = *info;
     s->met = true;
     if (s->closing || s->direction == DIRECTION_INCOMING) {
         return;
@@ -117,7 +117,7 @@ bool meet_online(struct controller *c, struct slot *s)
     if (!older) {
         return true;
     }
-    if (s->terms.id.size == 0 || has_heir(c, slot_ref(c, older))) {
+    if (s->info.id.size == 0 || has_heir(c, slot_ref(c, older))) {
         give_way(c, s);
     } else {
         wait_for(c, s, older);

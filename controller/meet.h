@@ -15,7 +15,7 @@
 #include "controller/state.h"
 
 /* MSG_MET: the peer of s has said who it is. */
-void meet_peer(struct controller *c, struct slot *s, const struct peer_terms *terms);
+void meet_peer(struct controller *c, struct slot *s, const struct peer_info *info);
 
 /* What becomes of s, which we dial and whose peer is known: it goes on, waits for another one (slot.rival),
  * or gives way. To be called again once what it waited for has ended. */

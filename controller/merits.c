@@ -35,6 +35,6 @@ void slot_credit(struct controller *c, struct slot *s, int64_t merit)
     }
     if (merit > 0 && c->now.ms - s->heard_ms >= HEARD_MS) {
         s->heard_ms = c->now.ms;
-        book_heard(c->book, &s->terms.endpoint, c->now.wall_ms);
+        book_heard(c->book, &s->info.endpoint, c->now.wall_ms);
     }
 }

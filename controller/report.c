@@ -94,18 +94,18 @@ void report_listening(struct controller *c)
     tell(c, &e->event);
 }
 
-/* Of *p, which is all zero: all but what the world counts. */
+/* Of *p, which is all zero: all but what the host counts. */
 static void describe(struct controller *c, struct slot *s, struct kith_peer *p)
 {
     p->connection = s->number;
-    memcpy(p->hash, s->terms.hash, sizeof p->hash);
+    memcpy(p->hash, s->info.hash, sizeof p->hash);
     utf8_make_harmless(p->hash);
-    if (s->terms.endpoint.port) {
-        endpoint_format(&s->terms.endpoint, p->address, sizeof p->address);
+    if (s->info.endpoint.port) {
+        endpoint_format(&s->info.endpoint, p->address, sizeof p->address);
     }
     p->outgoing = s->direction == DIRECTION_OUTGOING;
     p->special = s->special;
-    p->version = s->terms.version;
+    p->version = s->info.version;
     p->online_ms = c->now.ms - s->online_ms;
     p->dropped = s->dropped;
     p->repeated = s->repeated;
@@ -131,8 +131,8 @@ void report_online(struct controller *c, struct slot *s)
 {
     struct node_event *e = event_of_peer(c, s, KITH_ONLINE, "");
     char text[ENDPOINT_TEXT_MAX];
-    note(c, NOTE_ONLINE, "%s online, %s, version %u, from %s", s->terms.hash,
-         s->direction == DIRECTION_OUTGOING ? "outgoing" : "incoming", s->terms.version,
+    note(c, NOTE_ONLINE, "%s online, %s, version %u, from %s", s->info.hash,
+         s->direction == DIRECTION_OUTGOING ? "outgoing" : "incoming", s->info.version,
          endpoint_format(&s->remote, text, sizeof text));
     if (e) {
         e->ref = slot_ref(c, s);
@@ -153,7 +153,7 @@ bool report_dropped(struct controller *c, struct slot *s, enum drop_cause cause,
         return false;
     }
     e->public.count = parcels;
-    note(c, NOTE_DROPS, "%s: %llu parcels dropped: %s", s ? s->terms.hash : "gone peers",
+    note(c, NOTE_DROPS, "%s: %llu parcels dropped: %s", s ? s->info.hash : "gone peers",
          (unsigned long long)parcels, text);
     tell(c, e);
     return true;
@@ -188,11 +188,11 @@ static uint32_t specials_online(const struct controller *c)
 
 static void fill_status(struct controller *c, struct status_event *e)
 {
-    const struct node_terms *terms = &c->config->terms;
+    const struct node_config *config = &c->config->node;
     struct kith_status *s = &e->status;
     *s = (struct kith_status){
-        .network_id = terms->network.id,
-        .node_id = terms->node_id,
+        .network_id = config->network.id,
+        .node_id = config->node_id,
         .port = c->listening.port,
         .outgoing = c->n_outgoing,
         .incoming = c->n_incoming,
@@ -206,9 +206,9 @@ static void fill_status(struct controller *c, struct status_event *e)
         .dropped = e->dropped,
         .ended = e->ended,
     };
-    snprintf(s->network, sizeof s->network, "%s", terms->network.name);
+    snprintf(s->network, sizeof s->network, "%s", config->network.name);
     snprintf(s->protocol, sizeof s->protocol, "%s", c->config->protocol->name);
-    peer_id_format(&terms->id, s->identity, sizeof s->identity);
+    peer_id_format(&config->id, s->identity, sizeof s->identity);
     for (int i = 0; i < DROP_CAUSE_COUNT; i++) {
         e->dropped[i] = (struct kith_count){drop_cause_text((enum drop_cause)i), c->dropped[i]};
     }

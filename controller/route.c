@@ -177,7 +177,7 @@ bool route_service(void *core, enum scope scope, struct peer_ref except, uint32_
     struct controller *c = core;
     const struct slot *from = slot_find(c, except);
     size_t waiting = from ? from->n_relayed : c->n_relayed;
-    bool routed = waiting < c->config->terms.limits.queue_parcels && relay(c, scope, except, kind, parcel);
+    bool routed = waiting < c->config->node.limits.queue_parcels && relay(c, scope, except, kind, parcel);
     parcel_release(parcel);
     return routed;
 }

@@ -26,8 +26,8 @@ static size_t do_share(void *core, struct peer_ref asker, struct known_peer *out
     if (!chosen) {
         return 0; /* without memory: the peer asks again */
     }
-    size_t n = addresses_share(c, &s->terms.endpoint, chosen, max);
-    note(c, NOTE_SHARE, "%s was told of %zu addresses", s->terms.hash, n);
+    size_t n = addresses_share(c, &s->info.endpoint, chosen, max);
+    note(c, NOTE_SHARE, "%s was told of %zu addresses", s->info.hash, n);
     for (size_t i = 0; i < n; i++) {
         out[i] = known_peer(c, &chosen[i]);
     }
@@ -52,7 +52,7 @@ static void do_learn(void *core, struct peer_ref from, const struct known_peer *
         }
     }
     note(c, NOTE_SHARE, "%s told us of %zu addresses: %zu are new, %zu are none of a public network",
-         s ? s->terms.hash : "a peer that has gone", n, added, unfit);
+         s ? s->info.hash : "a peer that has gone", n, added, unfit);
     c->dial_wanted = true;
 }
 
@@ -72,7 +72,7 @@ static void do_disconnect(void *core, struct peer_ref p, enum end_reason why, co
     if (!s) {
         return;
     }
-    note(c, NOTE_SENT_AWAY, "%s: %s", s->terms.hash, text);
+    note(c, NOTE_SENT_AWAY, "%s: %s", s->info.hash, text);
     slot_close(c, s, why, false);
 }
 

@@ -1,4 +1,4 @@
-/* How the protocol's service acts on the node: the core's side of struct service_actions. `world` is the
+/* How the protocol's service acts on the node: the core's side of struct service_actions. `host` is the
  * core. */
 #ifndef KITH_CONTROLLER_SERVICE_ACTIONS_H
 #define KITH_CONTROLLER_SERVICE_ACTIONS_H

@@ -8,7 +8,7 @@
  * into it. */
 static bool may_dial(struct controller *c, const struct endpoint *to)
 {
-    const struct limits *l = &c->config->terms.limits;
+    const struct limits *l = &c->config->node.limits;
     return slots_have_room(c) && !c->quitting && to->port && addresses_allow(c, &to->ip) &&
            !book_is_self(c->book, to) && c->n_dialing < l->dials &&
            (!l->per_ip || slots_of_ip(c, &to->ip) < l->per_ip) &&
@@ -18,9 +18,9 @@ static bool may_dial(struct controller *c, const struct endpoint *to)
 bool service_dial(void *core, const struct endpoint *to, uint64_t token)
 {
     struct controller *c = core;
-    struct dial_terms terms = {.to.port = to->port};
-    ip_format(&to->ip, terms.to.host, sizeof terms.to.host);
-    struct slot *s = may_dial(c, to) ? slot_dial(c, &terms, "for the protocol") : NULL;
+    struct dial_request request = {.to.port = to->port};
+    ip_format(&to->ip, request.to.host, sizeof request.to.host);
+    struct slot *s = may_dial(c, to) ? slot_dial(c, &request, "for the protocol") : NULL;
     if (!s) {
         return false;
     }
@@ -36,7 +36,7 @@ struct slot *service_dial_answered(struct controller *c, struct slot *s)
         return s;
     }
     s->told_service = true;
-    if (c->config->protocol->service->dialed(c->service, c->now.ms, s->dial_token, END_NONE, &s->terms)) {
+    if (c->config->protocol->service->dialed(c->service, c->now.ms, s->dial_token, END_NONE, &s->info)) {
         s->for_service = false;
         c->n_service_dials--;
         return s;

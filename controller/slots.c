@@ -28,7 +28,7 @@ struct service_peer as_service_peer(struct controller *c, struct slot *s)
         .ref = slot_ref(c, s),
         .direction = s->direction,
         .special = s->special,
-        .terms = &s->terms,
+        .info = &s->info,
         .state = s->service_state,
     };
 }
@@ -42,13 +42,13 @@ static bool is_open(const struct slot *s)
 
 bool slot_we_are_above(const struct controller *c, const struct peer_id *id)
 {
-    return memcmp(c->config->terms.id.bytes, id->bytes, sizeof id->bytes) > 0;
+    return memcmp(c->config->node.id.bytes, id->bytes, sizeof id->bytes) > 0;
 }
 
 bool slot_is_preferred(const struct controller *c, const struct slot *s)
 {
     bool dialed = s->direction == DIRECTION_OUTGOING;
-    return c->config->protocol->one_connection ? dialed == slot_we_are_above(c, &s->terms.id) : dialed;
+    return c->config->protocol->one_connection ? dialed == slot_we_are_above(c, &s->info.id) : dialed;
 }
 
 /* Of s and the connection the other way, the one to send by. */
@@ -73,7 +73,7 @@ struct slot *slot_to_peer(struct controller *c, struct peer_ref ref)
     }
     for (size_t i = 0; s->was_online && i < c->n_online; i++) {
         struct slot *other = &c->slots[c->online[i]];
-        if (is_open(other) && strcmp(other->terms.hash, s->terms.hash) == 0) {
+        if (is_open(other) && strcmp(other->info.hash, s->info.hash) == 0) {
             return other;
         }
     }
@@ -84,7 +84,7 @@ void slot_find_reverse(struct controller *c, struct slot *s)
 {
     for (size_t i = 0; i < c->n_online; i++) {
         struct slot *other = &c->slots[c->online[i]];
-        if (other->direction != s->direction && strcmp(other->terms.hash, s->terms.hash) == 0) {
+        if (other->direction != s->direction && strcmp(other->info.hash, s->info.hash) == 0) {
             s->reverse = slot_ref(c, other);
             other->reverse = slot_ref(c, s);
         }
@@ -168,7 +168,7 @@ static bool slots_grow(struct controller *c)
 
 void slots_make_room(struct controller *c)
 {
-    if (c->config->protocol->service->dialed && c->n_slots - c->n_busy < c->config->terms.limits.dials) {
+    if (c->config->protocol->service->dialed && c->n_slots - c->n_busy < c->config->node.limits.dials) {
         slots_grow(c); /* without room or memory, the next that need a place go without */
     }
 }
@@ -213,7 +213,7 @@ void slot_free(struct controller *c, struct slot *s)
 
 /* --- what is asked of a connection --- */
 
-struct slot *slot_dial(struct controller *c, const struct dial_terms *terms, const char *why)
+struct slot *slot_dial(struct controller *c, const struct dial_request *request, const char *why)
 {
     struct slot *s = slot_take(c, SLOT_DIALING, DIRECTION_OUTGOING);
     if (!s) {
@@ -221,15 +221,15 @@ struct slot *slot_dial(struct controller *c, const struct dial_terms *terms, con
     }
     char text[ENDPOINT_TEXT_MAX];
     note(c, NOTE_DIAL, "connection %" PRIu64 ": dials %s, %s", s->number,
-         address_format(&terms->to, text, sizeof text), why);
-    s->special = terms->special;
-    s->to = terms->to;
-    if (terms->n == 1) {
-        s->remote = terms->targets[0];
-    } else if (!address_is_ip(&terms->to, &s->remote)) {
+         address_format(&request->to, text, sizeof text), why);
+    s->special = request->special;
+    s->to = request->to;
+    if (request->n == 1) {
+        s->remote = request->targets[0];
+    } else if (!address_is_ip(&request->to, &s->remote)) {
         s->remote.port = 0;
     }
-    if (c->act->dial(c->host, slot_ref(c, s), terms)) {
+    if (c->act->dial(c->host, slot_ref(c, s), request)) {
         return s;
     }
     note(c, NOTE_DIAL, "connection %" PRIu64 ": %s", s->number, end_reason_text(END_RESOURCES));

@@ -28,7 +28,7 @@ void slot_free(struct controller *c, struct slot *s);
 void slot_set_state(struct controller *c, struct slot *s, enum slot_state state);
 
 /* Starts a connection that dials. NULL if it could not be started. `why` is for the log. */
-struct slot *slot_dial(struct controller *c, const struct dial_terms *terms, const char *why);
+struct slot *slot_dial(struct controller *c, const struct dial_request *request, const char *why);
 
 /* Asks the connection to end. Nothing if it has ended, or was asked before and now is not `at_once`. */
 void slot_close(struct controller *c, struct slot *s, enum end_reason why, bool at_once);

@@ -24,7 +24,7 @@ static bool has_come(const struct controller *c, const struct special *p, const 
     for (size_t i = 0; i < c->n_online && c->config->protocol->one_connection; i++) {
         const struct slot *s = &c->slots[c->online[i]];
         if (!s->closing && slot_same_ip(s, &e->ip) &&
-            (endpoint_equal(&s->terms.endpoint, e) || (id->size > 0 && peer_id_equal(&s->terms.id, id)))) {
+            (endpoint_equal(&s->info.endpoint, e) || (id->size > 0 && peer_id_equal(&s->info.id, id)))) {
             return true;
         }
     }
@@ -63,27 +63,28 @@ static const char *why_unfit(struct controller *c, const struct special *p, cons
     return is_taken(c, p, e) || has_come(c, p, e) ? "there is a connection already" : NULL;
 }
 
-/* Puts the addresses that may be dialed into terms. If there are none: why the last one is not; else NULL. */
-static const char *choose_targets(struct controller *c, const struct special *p, struct dial_terms *terms)
+/* Puts the addresses that may be dialed into config. If there are none: why the last one is not; else NULL.
+ */
+static const char *choose_targets(struct controller *c, const struct special *p, struct dial_request *request)
 {
     const char *unfit = NULL;
-    for (size_t i = 0; i < p->n_known && terms->n < TARGETS_MAX; i++) {
+    for (size_t i = 0; i < p->n_known && request->n < TARGETS_MAX; i++) {
         const struct endpoint *e = &p->known[(p->first + i) % p->n_known];
         const char *why = why_unfit(c, p, e);
         if (why) {
             unfit = why;
         } else {
-            terms->targets[terms->n++] = *e;
+            request->targets[request->n++] = *e;
         }
     }
-    return terms->n > 0 ? NULL : unfit;
+    return request->n > 0 ? NULL : unfit;
 }
 
 static void special_dial(struct controller *c, struct special *p)
 {
-    struct dial_terms terms = {.to = p->address, .special = true};
-    const char *unfit = choose_targets(c, p, &terms);
-    p->dial_ms = c->now.ms + chance_retry(c, c->config->terms.timings.redial_special);
+    struct dial_request request = {.to = p->address, .special = true};
+    const char *unfit = choose_targets(c, p, &request);
+    p->dial_ms = c->now.ms + chance_retry(c, c->config->node.timings.redial_special);
     char text[ENDPOINT_TEXT_MAX];
     if (unfit && unfit != p->unfit) {
         note_unbounded(c, LOG_LEVEL_INFO, "special peer %s is not dialed: %s",
@@ -93,12 +94,12 @@ static void special_dial(struct controller *c, struct special *p)
     if (unfit) {
         return;
     }
-    struct slot *s = slot_dial(c, &terms, "a special peer");
+    struct slot *s = slot_dial(c, &request, "a special peer");
     if (s) {
         p->slot = slot_ref(c, s);
     } else {
         p->dial_ms =
-            c->now.ms + own_network_pause(c, p->local_failures++, c->config->terms.timings.redial_special);
+            c->now.ms + own_network_pause(c, p->local_failures++, c->config->node.timings.redial_special);
     }
 }
 
@@ -152,7 +153,7 @@ static void dial_later(struct controller *c, struct special *p, int64_t ms)
 /* It is ourselves, or a connected peer under another name: a handshake each time would be noise to both. */
 static void note_redundant_dial(struct controller *c, struct special *p, enum end_reason reason)
 {
-    int64_t redial = c->config->terms.timings.redial_special;
+    int64_t redial = c->config->node.timings.redial_special;
     int64_t max = redial > REDUNDANT_MAX_MS ? redial : REDUNDANT_MAX_MS;
     char text[ENDPOINT_TEXT_MAX];
     if (p->redundant_dials++ == 0) {
@@ -166,7 +167,7 @@ static void note_redundant_dial(struct controller *c, struct special *p, enum en
 /* A connection has ended: it may have been the one that made other special peers redundant. */
 static void try_doubles(struct controller *c)
 {
-    int64_t redial = c->config->terms.timings.redial_special;
+    int64_t redial = c->config->node.timings.redial_special;
     for (size_t i = 0; i < c->n_specials; i++) {
         struct special *p = &c->specials[i];
         if (p->redundant_dials > 0 && p->dial_ms > c->now.ms + redial) {
@@ -178,7 +179,7 @@ static void try_doubles(struct controller *c)
 void special_dials_ended(struct controller *c, struct slot *s, enum end_reason reason)
 {
     struct special *p = special_of_slot(c, s);
-    int64_t redial = c->config->terms.timings.redial_special;
+    int64_t redial = c->config->node.timings.redial_special;
     if (s->was_online) {
         try_doubles(c);
     }

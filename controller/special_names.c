@@ -46,7 +46,7 @@ void special_name_again(struct controller *c, struct special *p)
 /* A name server that fails, or forgets a name, is no reason to forget where the peer was. */
 static void not_found(struct controller *c, struct special *p, const char *why)
 {
-    int64_t pause = c->config->terms.timings.redial_special;
+    int64_t pause = c->config->node.timings.redial_special;
     char text[ENDPOINT_TEXT_MAX];
     note_unbounded(c, p->lost ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
                    "special peer %s: its name was not found, and is looked up again: %s",

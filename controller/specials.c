@@ -82,7 +82,7 @@ static void special_adopt(struct controller *c, struct special *p)
 static void slot_mark(struct controller *c, struct slot *s)
 {
     s->special =
-        special_of_slot(c, s) || (s->terms.endpoint.port && special_has_endpoint(c, &s->terms.endpoint));
+        special_of_slot(c, s) || (s->info.endpoint.port && special_has_endpoint(c, &s->info.endpoint));
 }
 
 static void specials_mark(struct controller *c)
@@ -103,8 +103,8 @@ void special_moved(struct controller *c, struct special *p, const struct special
     for (uint32_t i = 0; i < c->n_slots; i++) {
         struct slot *s = &c->slots[i];
         if (s->state != SLOT_FREE &&
-            (peer_ref_equal(slot_ref(c, s), p->slot) || special_is_at(p, &s->terms.endpoint) ||
-             special_is_at(was, &s->terms.endpoint))) {
+            (peer_ref_equal(slot_ref(c, s), p->slot) || special_is_at(p, &s->info.endpoint) ||
+             special_is_at(was, &s->info.endpoint))) {
             slot_mark(c, s);
         }
     }

@@ -40,13 +40,13 @@ struct slot {
     /* Who it is. */
     enum direction direction;
     bool special;
-    struct address to;       /* outgoing: what was dialed */
-    struct endpoint remote;  /* the other end; port 0 while it is not known */
-    struct peer_terms terms; /* once met or ready */
-    void *service_state;     /* service_ops.peer_size bytes, from malloc; NULL before it was online */
+    struct address to;      /* outgoing: what was dialed */
+    struct endpoint remote; /* the other end; port 0 while it is not known */
+    struct peer_info info;  /* once met or ready */
+    void *service_state;    /* service_ops.peer_size bytes, from malloc; NULL before it was online */
 
     /* How far it has come. */
-    bool met;        /* the peer has said who it is: terms */
+    bool met;        /* the peer has said who it is: info */
     bool ready;      /* MSG_ONLINE has come */
     bool was_online; /* the application has been told */
     bool closing;    /* asked to end */

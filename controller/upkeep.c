@@ -31,7 +31,7 @@ static void learn_bootstrap(struct controller *c)
 
 void upkeep_begin(struct controller *c)
 {
-    const struct timings *t = &c->config->terms.timings;
+    const struct timings *t = &c->config->node.timings;
     learn_bootstrap(c);
     c->save_ms = c->now.ms + t->save;
     c->expire_ms = c->now.ms + EXPIRE_MS;
@@ -39,7 +39,7 @@ void upkeep_begin(struct controller *c)
         c->drop_round_ms = c->now.ms + t->cat;
     }
     if (!c->config->exclusive) {
-        c->seed_ms = c->now.ms + (book_count(c->book) < c->config->terms.limits.few_peers ? 0 : t->reseed);
+        c->seed_ms = c->now.ms + (book_count(c->book) < c->config->node.limits.few_peers ? 0 : t->reseed);
     }
 }
 
@@ -55,7 +55,7 @@ static void fetch_seeds(struct controller *c)
 
 void upkeep_seeds(struct controller *c, struct seed_report *r)
 {
-    int64_t reseed = c->config->terms.timings.reseed;
+    int64_t reseed = c->config->node.timings.reseed;
     size_t added = 0;
     if (r->error[0]) {
         note_unbounded(c, LOG_LEVEL_WARNING, "seeds: %s", r->error);
@@ -65,7 +65,7 @@ void upkeep_seeds(struct controller *c, struct seed_report *r)
     }
     note(c, NOTE_UPKEEP, "seeds: %zu of %zu addresses are new, next %s in %lld s", added, r->n,
          r->next_try_ms ? "try" : "look",
-         (long long)(r->next_try_ms ? r->next_try_ms : c->config->terms.timings.reseed) / 1000);
+         (long long)(r->next_try_ms ? r->next_try_ms : c->config->node.timings.reseed) / 1000);
     if (r->next_try_ms == 0) {
         note_unbounded(c, LOG_LEVEL_INFO, "seeds: %zu addresses, %zu bad lines, %zu names not found", r->n,
                        r->bad_lines, r->unresolved);
@@ -114,7 +114,7 @@ void upkeep_saved(struct controller *c, bool failed)
 /* Drops ordinary peers at random, down to cat_keep (docs/protocols/factom.md, "CAT rounds"). */
 static void drop_round(struct controller *c)
 {
-    size_t max = c->config->terms.limits.cat_keep, ordinary = 0;
+    size_t max = c->config->node.limits.cat_keep, ordinary = 0;
     for (size_t i = 0; i < c->n_online; i++) {
         ordinary += !c->slots[c->online[i]].special && !c->slots[c->online[i]].closing;
     }
@@ -158,7 +158,7 @@ static bool must_stay(void *controller, const struct endpoint *e)
 {
     struct controller *c = controller;
     for (size_t i = 0; i < c->n_online; i++) {
-        if (endpoint_equal(&c->slots[c->online[i]].terms.endpoint, e)) {
+        if (endpoint_equal(&c->slots[c->online[i]].info.endpoint, e)) {
             return true;
         }
     }
@@ -167,7 +167,7 @@ static bool must_stay(void *controller, const struct endpoint *e)
 
 void upkeep_run(struct controller *c)
 {
-    const struct timings *t = &c->config->terms.timings;
+    const struct timings *t = &c->config->node.timings;
     if (c->seed_ms <= c->now.ms && !c->seeding) {
         fetch_seeds(c);
     }

@@ -40,45 +40,45 @@ static uint64_t digest(const void *core, uint32_t kind, const struct parcel *p)
     return controller_digest(core, kind, p);
 }
 
-static bool start(struct node *n, struct peer_ref slot, struct connection_terms *terms)
+static bool start(struct node *n, struct peer_ref slot, struct connection_config *config)
 {
     struct peer_thread *l = &n->peers[slot.index];
-    terms->ref = slot;
-    terms->protocol = n->config.protocol;
-    terms->node = &n->config.terms;
-    terms->bind = n->config.has_bind ? &n->config.bind : NULL;
-    terms->controller_bell = &n->worker.bell;
-    terms->digest = digest;
-    terms->digest_context = n->core;
-    terms->nonempty = n->nonempty;
-    terms->receive_room = &n->receive_room;
-    terms->destination = n->from_network;
-    controller_facts(n->core, &terms->facts);
-    l->connection = connection_start(terms);
+    config->ref = slot;
+    config->protocol = n->config.protocol;
+    config->node = &n->config.node;
+    config->bind = n->config.has_bind ? &n->config.bind : NULL;
+    config->controller_bell = &n->worker.bell;
+    config->digest = digest;
+    config->digest_context = n->core;
+    config->nonempty = n->nonempty;
+    config->receive_room = &n->receive_room;
+    config->destination = n->from_network;
+    controller_facts(n->core, &config->facts);
+    l->connection = connection_start(config);
     if (!l->connection) {
         return false;
     }
     l->ref = slot;
     l->gate = (struct stall_gate){.queue = connection_outbound(l->connection),
-                                  .least_rate = n->config.terms.limits.slowest};
+                                  .least_rate = n->config.node.limits.slowest};
     n->n_peers++;
     return true;
 }
 
-static bool do_dial(void *world, struct peer_ref slot, const struct dial_terms *dial)
+static bool do_dial(void *host, struct peer_ref slot, const struct dial_request *dial)
 {
-    struct connection_terms terms = {
+    struct connection_config config = {
         .fd = -1, .to = dial->to, .targets = dial->targets, .n_targets = dial->n};
-    return start(world, slot, &terms);
+    return start(host, slot, &config);
 }
 
 /* Most nodes have no special peer by name, and no thread for it. */
-static bool do_look_up(void *world, const struct address *name)
+static bool do_look_up(void *host, const struct address *name)
 {
-    struct node *n = world;
-    struct namer_terms terms = {.most = NAMES_MOST, .found = node_on_names, .context = n};
+    struct node *n = host;
+    struct namer_config config = {.most = NAMES_MOST, .found = node_on_names, .context = n};
     if (!n->namer) {
-        n->namer = namer_start(&terms);
+        n->namer = namer_start(&config);
     }
     if (!n->namer || n->n_naming == NAMES_MOST || !namer_ask(n->namer, name)) {
         return false;
@@ -87,16 +87,16 @@ static bool do_look_up(void *world, const struct address *name)
     return true;
 }
 
-static bool do_accept(void *world, struct peer_ref slot, struct accepted *accepted, bool refuse,
+static bool do_accept(void *host, struct peer_ref slot, struct accepted *accepted, bool refuse,
                       const struct endpoint *alternatives, size_t n_alternatives)
 {
-    struct node *n = world;
-    struct connection_terms terms = {.fd = accepted->fd,
-                                     .remote = accepted->remote,
-                                     .refuse = refuse,
-                                     .alternatives = alternatives,
-                                     .n_alternatives = n_alternatives};
-    if (!start(n, slot, &terms)) {
+    struct node *n = host;
+    struct connection_config config = {.fd = accepted->fd,
+                                       .remote = accepted->remote,
+                                       .refuse = refuse,
+                                       .alternatives = alternatives,
+                                       .n_alternatives = n_alternatives};
+    if (!start(n, slot, &config)) {
         if (n->listener) {
             listener_settled(n->listener);
         }
@@ -106,9 +106,9 @@ static bool do_accept(void *world, struct peer_ref slot, struct accepted *accept
     return true;
 }
 
-static void do_shed(void *world, struct accepted *accepted)
+static void do_shed(void *host, struct accepted *accepted)
 {
-    struct node *n = world;
+    struct node *n = host;
     /* Before the close: who sees it may dial at once, and would be turned away though there is a place. */
     if (n->listener) {
         listener_settled(n->listener);
@@ -118,22 +118,22 @@ static void do_shed(void *world, struct accepted *accepted)
 
 static void note_wait(struct node *n, const struct stall_gate *g)
 {
-    int64_t at = stall_gate_deadline(g, n->config.terms.timings.stall);
+    int64_t at = stall_gate_deadline(g, n->config.node.timings.stall);
     if (at < n->retry_ms) {
         n->retry_ms = at;
     }
 }
 
-static enum gate_result do_post(void *world, struct moment now, struct peer_ref to, const struct message *m)
+static enum gate_result do_post(void *host, struct moment now, struct peer_ref to, const struct message *m)
 {
-    struct node *n = world;
+    struct node *n = host;
     struct peer_thread *l = peer_thread_find(n, to);
     if (!l) {
         struct message gone = *m;
         dropped(n, &gone, to, DROP_GONE);
         return GATE_DROPPED;
     }
-    enum gate_result r = stall_gate_post(&l->gate, m, now.ms, n->config.terms.timings.stall, drop_stalled, n);
+    enum gate_result r = stall_gate_post(&l->gate, m, now.ms, n->config.node.timings.stall, drop_stalled, n);
     if (r == GATE_WAIT) {
         note_wait(n, &l->gate);
     }
@@ -146,9 +146,9 @@ static enum gate_result do_post(void *world, struct moment now, struct peer_ref 
     return r;
 }
 
-static void do_waits(void *world, struct peer_ref from, struct peer_ref to)
+static void do_waits(void *host, struct peer_ref from, struct peer_ref to)
 {
-    struct peer_thread *l = peer_thread_find(world, from), *other = peer_thread_find(world, to);
+    struct peer_thread *l = peer_thread_find(host, from), *other = peer_thread_find(host, to);
     if (!l || !other || !other->gate.moved) {
         return;
     }
@@ -157,18 +157,18 @@ static void do_waits(void *world, struct peer_ref from, struct peer_ref to)
 }
 
 /* Lowered before the bell rings, whose fence then makes a thread that is about to wait see it. */
-static void do_full(void *world, struct peer_ref peer, bool is_full)
+static void do_full(void *host, struct peer_ref peer, bool is_full)
 {
-    struct node *n = world;
+    struct node *n = host;
     roster_set_full(n->roster, peer, is_full);
     if (!is_full) {
         bell_ring(&n->room_bell);
     }
 }
 
-static void do_close(void *world, struct peer_ref slot, enum end_reason why, bool at_once)
+static void do_close(void *host, struct peer_ref slot, enum end_reason why, bool at_once)
 {
-    struct peer_thread *l = peer_thread_find(world, slot);
+    struct peer_thread *l = peer_thread_find(host, slot);
     struct message m = {.type = CONNECTION_CLOSE, .end = {.reason = why, .at_once = at_once}, .peer = slot};
     if (l) {
         queue_post_and_wake(connection_outbound_control(l->connection), &m);
@@ -184,19 +184,19 @@ static void ask(struct node *n, struct peer_ref slot, enum connection_control wh
     }
 }
 
-static void do_consent(void *world, struct peer_ref slot)
+static void do_consent(void *host, struct peer_ref slot)
 {
-    ask(world, slot, CONNECTION_CONSENT);
+    ask(host, slot, CONNECTION_CONSENT);
 }
 
-static void do_probe(void *world, struct peer_ref slot)
+static void do_probe(void *host, struct peer_ref slot)
 {
-    ask(world, slot, CONNECTION_PROBE);
+    ask(host, slot, CONNECTION_PROBE);
 }
 
-static void do_measure(void *world, struct peer_ref slot, struct kith_peer *p)
+static void do_measure(void *host, struct peer_ref slot, struct kith_peer *p)
 {
-    struct peer_thread *l = peer_thread_find(world, slot);
+    struct peer_thread *l = peer_thread_find(host, slot);
     if (!l) {
         return;
     }
@@ -209,13 +209,13 @@ static void do_measure(void *world, struct peer_ref slot, struct kith_peer *p)
 
 /* --- the application --- */
 
-static enum gate_result do_deliver(void *world, struct moment now, const struct message *m)
+static enum gate_result do_deliver(void *host, struct moment now, const struct message *m)
 {
-    struct node *n = world;
+    struct node *n = host;
     struct message stamped = *m;
     stamped.order = n->stamp;
     enum gate_result r =
-        stall_gate_post(&n->from_gate, &stamped, now.ms, n->config.terms.timings.stall, drop_application, n);
+        stall_gate_post(&n->from_gate, &stamped, now.ms, n->config.node.timings.stall, drop_application, n);
     if (r == GATE_WAIT) {
         note_wait(n, &n->from_gate);
     }
@@ -226,9 +226,9 @@ static enum gate_result do_deliver(void *world, struct moment now, const struct 
     return r;
 }
 
-static void do_tell(void *world, struct node_event *e)
+static void do_tell(void *host, struct node_event *e)
 {
-    struct node *n = world;
+    struct node *n = host;
     /* From here on the application may name the peer; before its first parcel can come. */
     if (e->public.type == KITH_ONLINE) {
         roster_add(n->roster, e->ref, e->public.peer->hash, e->public.peer->outgoing);
@@ -241,9 +241,9 @@ static void do_tell(void *world, struct node_event *e)
     node_event_free(e);
 }
 
-static void do_measure_node(void *world, struct kith_status *s)
+static void do_measure_node(void *host, struct kith_status *s)
 {
-    struct node *n = world;
+    struct node *n = host;
     uint64_t bytes;
     queue_fill(n->to_network, &s->to_network, &bytes);
     queue_fill(n->from_network, &s->from_network, &bytes);
@@ -265,17 +265,17 @@ static void do_measure_node(void *world, struct kith_status *s)
 
 /* --- the rest --- */
 
-static void do_fetch_seeds(void *world)
+static void do_fetch_seeds(void *host)
 {
-    struct node *n = world;
+    struct node *n = host;
     if (n->fetcher) {
         seed_fetcher_ask(n->fetcher);
     }
 }
 
-static void do_save_peers(void *world, struct book_snapshot *s)
+static void do_save_peers(void *host, struct book_snapshot *s)
 {
-    struct node *n = world;
+    struct node *n = host;
     struct message saved = {.type = MSG_SAVED};
     if (n->keeper && keeper_save(n->keeper, s)) { /* only ever one at a time: the core waits for MSG_SAVED */
         return;
@@ -286,35 +286,35 @@ static void do_save_peers(void *world, struct book_snapshot *s)
     node_answer(n, &saved);
 }
 
-static bool do_ask(void *world, const struct store_request *q)
+static bool do_ask(void *host, const struct store_request *q)
 {
-    struct node *n = world;
+    struct node *n = host;
     return store_ask(n->store, q);
 }
 
-static void do_send_datagram(void *world, struct datagram *d)
+static void do_send_datagram(void *host, struct datagram *d)
 {
-    struct node *n = world;
+    struct node *n = host;
     udp_send(n->udp, d); /* counts what it drops */
 }
 
-static uint64_t do_random(void *world)
+static uint64_t do_random(void *host)
 {
-    (void)world;
+    (void)host;
     uint64_t n;
     randombytes_buf(&n, sizeof n);
     return n;
 }
 
-static void do_log(void *world, enum log_level level, const char *line)
+static void do_log(void *host, enum log_level level, const char *line)
 {
-    struct node *n = world;
+    struct node *n = host;
     log_line(n->sink, level, "%s", line);
 }
 
-static void do_ended(void *world)
+static void do_ended(void *host)
 {
-    struct node *n = world;
+    struct node *n = host;
     n->over = true;
 }
 

@@ -4,7 +4,7 @@
 
 #include "node/state.h"
 
-extern const struct controller_actions node_actions; /* `world` is a struct node */
+extern const struct controller_actions node_actions; /* `host` is a struct node */
 void node_flush(struct node *n);                     /* wakes whom they have posted to */
 
 #endif

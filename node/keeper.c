@@ -14,7 +14,7 @@
 #define TELL_AGAIN_MS ((int64_t)10 * 60 * 1000)
 
 struct keeper {
-    struct keeper_terms terms;
+    struct keeper_config config;
     char *path, *network;
     struct worker worker;
     struct queue *snapshots;
@@ -35,7 +35,7 @@ static void tell_failure(struct keeper *k, int error)
     }
     k->error = error;
     k->told_at = now;
-    log_line(k->terms.log, LOG_LEVEL_WARNING,
+    log_line(k->config.log, LOG_LEVEL_WARNING,
              "peers file %s could not be written: %s; it is as it was, and tried again (failures: %" PRIu64
              ")",
              k->path, strerror(error), k->failed);
@@ -44,7 +44,7 @@ static void tell_failure(struct keeper *k, int error)
 static void tell_success(struct keeper *k)
 {
     if (k->failed > 0) {
-        log_line(k->terms.log, LOG_LEVEL_INFO, "peers file %s is written again, after %" PRIu64 " failures",
+        log_line(k->config.log, LOG_LEVEL_INFO, "peers file %s is written again, after %" PRIu64 " failures",
                  k->path, k->failed);
     }
     k->failed = 0;
@@ -60,7 +60,7 @@ static void write_snapshot(struct keeper *k, struct book_snapshot *s)
         tell_success(k);
     }
     book_snapshot_free(s);
-    k->terms.saved(k->terms.context, failed);
+    k->config.saved(k->config.context, failed);
 }
 
 static bool has_snapshot(const void *self)
@@ -98,8 +98,8 @@ static void destroy(struct keeper *k)
 /* 0 or an error number. */
 static int begin(struct keeper *k)
 {
-    k->path = strdup(k->terms.path);
-    k->network = strdup(k->terms.network);
+    k->path = strdup(k->config.path);
+    k->network = strdup(k->config.network);
     if (!k->path || !k->network) {
         return ENOMEM;
     }
@@ -111,13 +111,13 @@ static int begin(struct keeper *k)
     return worker_start(&k->worker, "kith-keeper", 0, run, k);
 }
 
-struct keeper *keeper_start(const struct keeper_terms *terms)
+struct keeper *keeper_start(const struct keeper_config *config)
 {
     struct keeper *k = aligned_alloc(_Alignof(struct keeper), sizeof *k);
     if (!k) {
         return NULL;
     }
-    *k = (struct keeper){.terms = *terms};
+    *k = (struct keeper){.config = *config};
     int error = begin(k);
     if (error == 0) {
         return k;

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "peers/book.h"
 
-struct keeper_terms {
+struct keeper_config {
     const char *path;    /* of the peers file; copied */
     const char *network; /* the network's name, which the file bears; copied */
 
@@ -25,7 +25,7 @@ struct keeper;
 
 /* Any thread, once sodium_init was called; does not block. NULL with errno if threads, descriptors or
  * memory are short. */
-struct keeper *keeper_start(const struct keeper_terms *terms);
+struct keeper *keeper_start(const struct keeper_config *config);
 
 /* One thread at a time; never blocks. Takes `s`, whatever it answers. While one snapshot is being written,
  * one more may wait. False if one waits already: `s` is freed unwritten, `saved` is not called for it, and

@@ -17,7 +17,7 @@ struct search {
 };
 
 struct namer {
-    struct namer_terms terms;
+    struct namer_config config;
     struct worker worker;
     struct queue *names;
     struct search searches[NAMER_AT_ONCE];
@@ -26,7 +26,7 @@ struct namer {
 
 static void tell(struct namer *n, struct names_found *answer)
 {
-    n->terms.found(n->terms.context, answer);
+    n->config.found(n->config.context, answer);
 }
 
 static void begin_search(struct namer *n, struct names_found *answer)
@@ -124,20 +124,20 @@ static void destroy(struct namer *n)
 /* 0 or an error number. */
 static int begin(struct namer *n)
 {
-    n->names = queue_new(&(struct queue_config){.messages = n->terms.most, .reader_bell = &n->worker.bell});
+    n->names = queue_new(&(struct queue_config){.messages = n->config.most, .reader_bell = &n->worker.bell});
     if (!n->names) {
         return ENOMEM;
     }
     return worker_start(&n->worker, "kith-names", 0, run, n);
 }
 
-struct namer *namer_start(const struct namer_terms *terms)
+struct namer *namer_start(const struct namer_config *config)
 {
     struct namer *n = aligned_alloc(_Alignof(struct namer), sizeof *n);
     if (!n) {
         return NULL;
     }
-    *n = (struct namer){.terms = *terms};
+    *n = (struct namer){.config = *config};
     int error = begin(n);
     if (error == 0) {
         return n;

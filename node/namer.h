@@ -13,7 +13,7 @@
 #define NAMER_AT_ONCE     16
 #define NAMER_PATIENCE_MS 30000
 
-struct namer_terms {
+struct namer_config {
     uint32_t most; /* names that may wait */
     /* On the namer's thread, once for each name that was taken. Must not block; takes the answer (from
      * malloc).
@@ -25,7 +25,7 @@ struct namer_terms {
 struct namer;
 
 /* Any thread; does not block. NULL with errno if threads, descriptors or memory are short. */
-struct namer *namer_start(const struct namer_terms *terms);
+struct namer *namer_start(const struct namer_config *config);
 
 /* One thread at a time; never blocks. Copies *name. False if too many wait already, or memory is short. */
 bool namer_ask(struct namer *n, const struct address *name);

@@ -28,7 +28,7 @@ enum {
 
 static bool make_queues(struct node *n)
 {
-    const struct limits *l = &n->config.terms.limits;
+    const struct limits *l = &n->config.node.limits;
     /* Room for all that may be under way: the listener, the node and the core see to it that there is no
      * more of each. */
     struct queue_config control = {
@@ -53,7 +53,7 @@ static bool make_queues(struct node *n)
         return false;
     }
     atomic_init(&n->receive_room, (int64_t)l->receive_bytes);
-    n->most_peers = controller_most_slots(&n->config);
+    n->most_peers = controller_max_slots(&n->config);
     n->peers = calloc(n->most_peers, sizeof *n->peers);
     n->control = queue_new(&control);
     n->commands = queue_new(&commands);
@@ -76,32 +76,32 @@ static bool make_queues(struct node *n)
 static bool start_listener(struct node *n, char *error, size_t error_size)
 {
     const struct config *c = &n->config;
-    struct listener_terms terms = {
+    struct listener_config config = {
         .bind = c->has_bind ? &c->bind : NULL,
-        .port = c->terms.listen_port,
-        .accept_ms = c->terms.timings.accept,
-        .pending = c->terms.limits.pending,
+        .port = c->node.listen_port,
+        .accept_ms = c->node.timings.accept,
+        .pending = c->node.limits.pending,
         .accepted = node_on_accepted,
         .context = n,
         .log = n->sink,
     };
     struct message m = {.type = MSG_LISTENING, .endpoint = malloc(sizeof(struct endpoint))};
     if (m.endpoint) {
-        n->listener = listener_start(&terms, error, error_size);
+        n->listener = listener_start(&config, error, error_size);
     }
     if (!n->listener) {
         free(m.endpoint);
         return false;
     }
     *m.endpoint = listener_endpoint(n->listener);
-    n->config.terms.listen_port = listener_endpoint(n->listener).port;
+    n->config.node.listen_port = listener_endpoint(n->listener).port;
     node_answer(n, &m);
     return true;
 }
 
 static bool read_peers(struct node *n, struct peers_file_start *found, char *error, size_t error_size)
 {
-    const struct network_terms *network = &n->config.terms.network;
+    const struct network_config *network = &n->config.node.network;
     if (!n->config.peers_file[0]) {
         return true;
     }
@@ -122,7 +122,7 @@ static bool start_udp(struct node *n, char *error, size_t error_size)
     const struct config *c = &n->config;
     const struct udp_config config = {
         .bind = c->has_bind ? &c->bind : NULL,
-        .port = c->terms.listen_port,
+        .port = c->node.listen_port,
         .datagram_max = c->protocol->datagram_max,
         .queue = DATAGRAMS,
         .rate = DATAGRAM_RATE,
@@ -156,9 +156,9 @@ static bool start_store(struct node *n, char *error, size_t error_size)
 
 static bool start_fetcher(struct node *n)
 {
-    const struct network_terms *network = &n->config.terms.network;
+    const struct network_config *network = &n->config.node.network;
     struct address dns[DNS_SEEDS_MAX];
-    struct seed_fetcher_terms terms = {
+    struct seed_fetcher_config config = {
         .url = network->seed_url[0] ? network->seed_url : NULL,
         .dns = dns,
         .connect_timeout_ms = SEED_CONNECT_MS,
@@ -168,28 +168,28 @@ static bool start_fetcher(struct node *n)
         .context = n,
         .log = *n->sink,
     };
-    for (; terms.n_dns < DNS_SEEDS_MAX && network->dns_seeds[terms.n_dns]; terms.n_dns++) {
-        snprintf(dns[terms.n_dns].host, sizeof dns[0].host, "%s", network->dns_seeds[terms.n_dns]);
-        dns[terms.n_dns].port = network->port;
+    for (; config.n_dns < DNS_SEEDS_MAX && network->dns_seeds[config.n_dns]; config.n_dns++) {
+        snprintf(dns[config.n_dns].host, sizeof dns[0].host, "%s", network->dns_seeds[config.n_dns]);
+        dns[config.n_dns].port = network->port;
     }
-    if (!terms.url && terms.n_dns == 0) {
+    if (!config.url && config.n_dns == 0) {
         return true;
     }
-    n->fetcher = seed_fetcher_start(&terms);
+    n->fetcher = seed_fetcher_start(&config);
     return n->fetcher;
 }
 
 static bool start_keeper(struct node *n, const char *path)
 {
-    struct keeper_terms terms = {.path = path,
-                                 .network = n->config.terms.network.name,
-                                 .saved = node_on_saved,
-                                 .context = n,
-                                 .log = n->sink};
+    struct keeper_config config = {.path = path,
+                                   .network = n->config.node.network.name,
+                                   .saved = node_on_saved,
+                                   .context = n,
+                                   .log = n->sink};
     if (!path) {
         return true;
     }
-    n->keeper = keeper_start(&terms);
+    n->keeper = keeper_start(&config);
     return n->keeper;
 }
 
@@ -248,7 +248,7 @@ static void destroy(struct node *n)
     free(n->run_queue.items);
     free(n->dirty.items);
     node_event_free(n->last_event);
-    sodium_memzero(n->config.terms.secret, sizeof n->config.terms.secret);
+    sodium_memzero(n->config.node.secret, sizeof n->config.node.secret);
     free(n);
 }
 
@@ -271,12 +271,12 @@ static void stop_helpers(struct node *n)
 
 static void draw_identity(struct node *n)
 {
-    if (n->config.terms.node_id == 0) {
-        n->config.terms.node_id = randombytes_random() | 1u;
+    if (n->config.node.node_id == 0) {
+        n->config.node.node_id = randombytes_random() | 1u;
     }
     do {
-        randombytes_buf(&n->config.terms.nonce, sizeof n->config.terms.nonce);
-    } while (n->config.terms.nonce == 0);
+        randombytes_buf(&n->config.node.nonce, sizeof n->config.node.nonce);
+    } while (n->config.node.nonce == 0);
 }
 
 static bool start_parts(struct node *n, const struct peers_file_start *found, char *error, size_t error_size)

@@ -53,7 +53,7 @@ struct node {
                                  would take the ring that was meant for the other */
     struct nonempty_list *nonempty; /* connections of which something waits in a queue */
     struct roster *roster;
-    _Atomic int64_t receive_room; /* struct connection_terms */
+    _Atomic int64_t receive_room; /* struct connection_config */
     _Atomic bool closing; /* asked to end: nothing new is taken from the application or the listener */
     _Atomic bool ended;   /* the thread has posted its last and touches nothing any more */
     struct listener *listener;

@@ -4,13 +4,13 @@
 
 #include "peers/book_state.h"
 
-struct book *book_new(const struct book_terms *terms)
+struct book *book_new(const struct book_config *config)
 {
     struct book *b = calloc(1, sizeof *b);
     if (!b) {
         return NULL;
     }
-    b->terms = *terms;
+    b->config = *config;
     table_init(&b->entries, sizeof(struct book_entry), sizeof(struct endpoint), sizeof(struct ip));
     table_init(&b->scores, sizeof(struct book_score), sizeof(struct ip), sizeof(struct ip));
     return b;
@@ -27,17 +27,17 @@ void book_free(struct book *b)
 
 bool book_entry_is_given_up(const struct book *b, const struct book_entry *e)
 {
-    return b->terms.give_up != 0 && e->failures >= b->terms.give_up;
+    return b->config.give_up != 0 && e->failures >= b->config.give_up;
 }
 
 bool book_entry_is_penalised(const struct book *b, const struct book_entry *e)
 {
-    return e->failures > 0 && b->terms.retry_ms > 0 && !e->seed;
+    return e->failures > 0 && b->config.retry_ms > 0 && !e->seed;
 }
 
 int64_t book_entry_pause(const struct book *b, const struct book_entry *e)
 {
-    return book_entry_is_penalised(b, e) ? b->terms.retry_ms : b->terms.redial_ms;
+    return book_entry_is_penalised(b, e) ? b->config.retry_ms : b->config.redial_ms;
 }
 
 bool book_entry_is_proven(const struct book *b, const struct book_entry *e)
@@ -96,7 +96,7 @@ void book_rank_entry(const struct book *b, const struct book_entry *e, struct ta
 /* Removes unproven entries or, if there are none and `any` allows it, the worst of the others. */
 static bool make_room(struct book *b, bool any, int64_t now_ms)
 {
-    if (b->entries.n < b->terms.most_endpoints) {
+    if (b->entries.n < b->config.most_endpoints) {
         return true;
     }
     bool proven = b->unproven == 0;
@@ -132,7 +132,7 @@ bool book_ip_is_full(const struct book *b, const struct ip *ip)
         const struct book_entry *e = table_row(&b->entries, i);
         n += ip_equal(&e->endpoint.ip, ip);
     }
-    return b->terms.most_per_ip != 0 && n >= b->terms.most_per_ip;
+    return b->config.most_per_ip != 0 && n >= b->config.most_per_ip;
 }
 
 /* The same among the endpoints of one IP address. */
@@ -168,7 +168,7 @@ static void learn_again(struct book *b, struct book_entry *e, enum endpoint_sour
 {
     bool revived = book_entry_is_given_up(b, e);
     if (revived) {
-        e->failures = b->terms.give_up - 1;
+        e->failures = b->config.give_up - 1;
     }
     b->version += revived || e->source != source;
     e->source = (uint8_t)source;
@@ -186,7 +186,7 @@ bool book_learn(struct book *b, const struct endpoint *e, enum endpoint_source s
         close_entry(b, known);
         return true;
     }
-    bool full = b->entries.n >= b->terms.most_endpoints;
+    bool full = b->entries.n >= b->config.most_endpoints;
     bool unwelcome = full && book_quality(b, &e->ip, now_ms) < 0;
     struct book_entry entry = {
         .endpoint = *e, .learned_ms = now_ms, .source = (uint8_t)source, .seed = source == SOURCE_SEED};
@@ -198,7 +198,7 @@ bool book_learn(struct book *b, const struct endpoint *e, enum endpoint_source s
     return true;
 }
 
-void book_second_chance(struct book *b)
+void book_forget_failures(struct book *b)
 {
     for (size_t i = 0; i < b->entries.n; i++) {
         const struct book_entry *row = table_row(&b->entries, i);
@@ -228,7 +228,7 @@ void book_failed(struct book *b, const struct endpoint *key)
     }
 }
 
-void book_spared(struct book *b, const struct endpoint *key, int64_t at_ms, int64_t now_ms)
+void book_retry_later(struct book *b, const struct endpoint *key, int64_t at_ms, int64_t now_ms)
 {
     struct book_entry *e = open_entry(b, key);
     if (e) {
@@ -300,7 +300,7 @@ void book_identify(struct book *b, const struct endpoint *key, const struct peer
     b->version++;
 }
 
-bool book_misled(struct book *b, const struct endpoint *key)
+bool book_was_hearsay(struct book *b, const struct endpoint *key)
 {
     struct book_entry *e = table_find(&b->entries, key);
     if (!e || e->id.size == 0 || e->id_proved) {
@@ -323,7 +323,7 @@ size_t book_count(const struct book *b)
 
 static bool is_too_old(const struct book *b, const struct book_entry *e, int64_t now_ms)
 {
-    return b->terms.forget_ms > 0 && now_ms - book_last_sign(e) > b->terms.forget_ms;
+    return b->config.forget_ms > 0 && now_ms - book_last_sign(e) > b->config.forget_ms;
 }
 
 void book_expire(struct book *b, bool (*keep)(void *context, const struct endpoint *e), void *context,

@@ -20,7 +20,7 @@
 
 struct book;
 
-struct book_terms {
+struct book_config {
     size_t most_endpoints; /* the most that are kept; the worst make room */
     size_t most_ips;       /* the same for the table of scores and bans */
     size_t most_per_ip; /* the most endpoints of one IP address, so that nobody fills the book with ports; 0
@@ -67,8 +67,8 @@ struct book_score {
     int64_t banned_until; /* 0 for not banned */
 };
 
-/* NULL if memory is short. Copies *terms. sodium_init must have been called. */
-struct book *book_new(const struct book_terms *terms);
+/* NULL if memory is short. Copies *config. sodium_init must have been called. */
+struct book *book_new(const struct book_config *config);
 void book_free(struct book *b); /* NULL is allowed */
 
 /* --- endpoints --- */
@@ -92,7 +92,7 @@ void book_failed(struct book *b, const struct endpoint *e);
 void book_heard(struct book *b, const struct endpoint *e, int64_t now_ms);
 /* The dial never left this system, and says nothing of who is there: it may be dialed again at at_ms, or
  * after the usual time between two dials, if that is less. */
-void book_spared(struct book *b, const struct endpoint *e, int64_t at_ms, int64_t now_ms);
+void book_retry_later(struct book *b, const struct endpoint *e, int64_t at_ms, int64_t now_ms);
 void book_self(struct book *b, const struct endpoint *e, int64_t now_ms);
 bool book_is_self(const struct book *b, const struct endpoint *e);
 /* When any endpoint of that IP address was dialed last; 0 for never, or if none is known. */
@@ -104,7 +104,7 @@ void book_identify(struct book *b, const struct endpoint *e, const struct peer_i
 
 /* Another peer was found there. Returns true if the known id was only hearsay: the id is then forgotten, and
  * the dial should not count against the endpoint. */
-bool book_misled(struct book *b, const struct endpoint *e);
+bool book_was_hearsay(struct book *b, const struct endpoint *e);
 
 /* NULL if it is not known. Valid until the next call that changes the book. */
 const struct book_entry *book_find(const struct book *b, const struct endpoint *e);
@@ -127,7 +127,7 @@ size_t book_candidates(const struct book *b, const struct book_choice *choice, s
 
 /* Every endpoint that was given up may be dialed once more: for a node that was cut off so long that it gave
  * up all that it knew. Looks at every endpoint. */
-void book_second_chance(struct book *b);
+void book_forget_failures(struct book *b);
 
 /* The earliest time at which an endpoint becomes a candidate again that is none now, since it was dialed
  * lately; INT64_MAX for none. Looks at every endpoint. */

@@ -7,7 +7,7 @@
 #include "peers/book.h"
 
 struct book {
-    struct book_terms terms;
+    struct book_config config;
     struct table entries; /* struct book_entry; all ports of an IP share a chain */
     struct table scores;  /* struct book_score */
     size_t unproven;      /* entries for which book_entry_is_proven is false */

@@ -28,7 +28,7 @@ struct book_score book_score_now(const struct book *b, const struct book_score *
     }
     /* The part of a period that is over stays in quality_ms, or a peer that is scored often would never
      * decay. The clock may also have been set back. */
-    int64_t period = b->terms.decay_ms;
+    int64_t period = b->config.decay_ms;
     int64_t periods = period > 0 && now_ms > r.quality_ms ? (now_ms - r.quality_ms) / period : 0;
     r.quality = decay(r.quality, periods);
     r.quality_ms += periods * period;
@@ -59,7 +59,7 @@ static size_t rank_scores(const struct book *b, struct table_rank *ranks, int64_
 
 static bool make_room_for_score(struct book *b, int64_t now_ms)
 {
-    if (b->scores.n < b->terms.most_ips) {
+    if (b->scores.n < b->config.most_ips) {
         return true;
     }
     if (b->scores.n == 0) {
@@ -119,7 +119,7 @@ int32_t book_quality(const struct book *b, const struct ip *ip, int64_t now_ms)
     if (!s) {
         return 0;
     }
-    return banned(s, now_ms) ? b->terms.quality_banned : book_score_now(b, s, now_ms).quality;
+    return banned(s, now_ms) ? b->config.quality_banned : book_score_now(b, s, now_ms).quality;
 }
 
 void book_ban(struct book *b, const struct ip *ip, int64_t until_ms, int64_t now_ms)
@@ -165,5 +165,5 @@ size_t book_ban_count(const struct book *b, int64_t now_ms)
 
 bool book_refuses(const struct book *b, const struct ip *ip, int64_t now_ms)
 {
-    return book_is_banned(b, ip, now_ms) || book_quality(b, ip, now_ms) < b->terms.quality_refuse;
+    return book_is_banned(b, ip, now_ms) || book_quality(b, ip, now_ms) < b->config.quality_refuse;
 }

@@ -97,7 +97,7 @@ static bool score_is_good(const struct book_score *s)
 
 static bool restore_score(struct book *b, const struct book_score *from)
 {
-    if (b->scores.n >= b->terms.most_ips || table_find(&b->scores, &from->ip)) {
+    if (b->scores.n >= b->config.most_ips || table_find(&b->scores, &from->ip)) {
         return false;
     }
     struct book_score *s = table_add(&b->scores, &from->ip);
@@ -112,7 +112,7 @@ static bool restore_entry(struct book *b, const struct book_entry *from, int64_t
 {
     bool good = book_may_keep(&from->endpoint) && from->heard_ms >= 0 && from->learned_ms >= 0 &&
                 from->dialed_ms >= 0 && from->source <= SOURCE_INCOMING && from->id.size <= PEER_ID_MAX;
-    if (!good || b->entries.n >= b->terms.most_endpoints || book_find(b, &from->endpoint) ||
+    if (!good || b->entries.n >= b->config.most_endpoints || book_find(b, &from->endpoint) ||
         book_ip_is_full(b, &from->endpoint.ip)) {
         return false;
     }

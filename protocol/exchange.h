@@ -17,14 +17,14 @@
 #define EXCHANGE_ROUND_MAX 8 /* round_max at most */
 
 struct exchange_config {
-    struct service_terms terms;
+    struct service_config service;
     uint32_t request_kind; /* of the message that asks */
     int64_t everybody_ms;  /* 0: never */
     int64_t round_ms;      /* 0: no rounds */
     uint32_t round_max;
     size_t share_max; /* addresses that one message holds; limits.share bounds an answer, too */
     /* True if a peer may be told of; NULL for any. */
-    bool (*may_share)(const struct service_terms *terms, const struct known_peer *peer);
+    bool (*may_share)(const struct service_config *config, const struct known_peer *peer);
 };
 
 struct exchange {

@@ -14,11 +14,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "protocol/node_config.h"
 #include "protocol/service.h"
 #include "protocol/session.h"
 #include "protocol/setting.h"
 #include "protocol/stream.h"
-#include "protocol/terms.h"
 
 /* A kind of message that an application may send and is given. */
 struct protocol_kind {
@@ -29,7 +29,7 @@ struct protocol_kind {
 struct protocol {
     const char *name;                        /* what -protocol says */
     const void *variant;                     /* the implementation's own; NULL if it serves one protocol */
-    const struct network_terms *networks;    /* up to an entry with an empty name */
+    const struct network_config *networks;   /* up to an entry with an empty name */
     uint16_t custom_port;                    /* listening port of a custom network */
     uint32_t (*custom_id)(const char *name); /* the number of a custom network; NULL if there are none */
     struct timings timings;                  /* defaults */
@@ -52,7 +52,7 @@ struct protocol {
     const struct protocol_kind *kinds;
 
     /* What this protocol alone reads: its own options, up to a NULL name, and a struct of its own with their
-     * defaults. Sessions and services find the values in node_terms.settings. NULL, 0 and NULL for none. */
+     * defaults. Sessions and services find the values in node_config.settings. NULL, 0 and NULL for none. */
     const struct setting *settings;
     size_t setting_size;
     const void *setting_defaults;
@@ -69,10 +69,10 @@ struct protocol {
 const struct protocol *protocol_find(const char *name);
 const struct protocol *protocol_at(size_t i);
 
-/* Fills *terms for MAIN, TEST, LOCAL, or, if custom is not NULL, for that custom network. False if the
- * protocol has no network of that name, has no custom ones, or `custom` does not fit; *terms is then
+/* Fills *config for MAIN, TEST, LOCAL, or, if custom is not NULL, for that custom network. False if the
+ * protocol has no network of that name, has no custom ones, or `custom` does not fit; *config is then
  * untouched. Any thread. */
 bool protocol_network(const struct protocol *p, const char *name, const char *custom,
-                      struct network_terms *terms);
+                      struct network_config *config);
 
 #endif

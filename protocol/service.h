@@ -13,20 +13,22 @@
 #include <stdint.h>
 
 #include "protocol/bytes.h"
+#include "protocol/end_reason.h"
 #include "protocol/known_peers.h"
-#include "protocol/terms.h"
+#include "protocol/node_config.h"
+#include "protocol/peer_info.h"
 #include "queue/message.h"
 #include "store/schema.h"
 
 struct protocol;
 
-/* One peer, as the service sees it between online and offline. `terms` is valid for one call, `state` until
+/* One peer, as the service sees it between online and offline. `info` is valid for one call, `state` until
  * offline returns. */
 struct service_peer {
     struct peer_ref ref;
     enum direction direction;
     bool special;
-    const struct peer_terms *terms;
+    const struct peer_info *info;
     void *state; /* peer_size bytes of the service's own, zeroed before online */
 };
 
@@ -37,55 +39,54 @@ struct service_actions {
      * If the peer's queue is full it waits, in order, and keeps nothing else back. It is dropped if the
      * peer is stalled or has gone, or has so much waiting already that it must have stopped reading. That is
      * not counted, as the service asks or is asked again. */
-    void (*send)(void *world, struct peer_ref to, uint32_t kind, struct parcel *parcel);
+    void (*send)(void *host, struct peer_ref to, uint32_t kind, struct parcel *parcel);
     /* Hands an application message on to FromNetwork; takes the reference. If FromNetwork is full the
      * controller takes no further messages from peers until it has room; what a stalled application loses is
      * counted. */
-    void (*deliver)(void *world, struct peer_ref from, uint32_t kind, struct parcel *parcel);
+    void (*deliver)(void *host, struct peer_ref from, uint32_t kind, struct parcel *parcel);
     /* Fills up to `most` peers that the asker may be told of: good ones, never special ones or itself.
      * Returns how many. */
-    size_t (*share)(void *world, struct peer_ref asker, struct known_peer *out, size_t most);
+    size_t (*share)(void *host, struct peer_ref asker, struct known_peer *out, size_t most);
     /* Peers that another told us of; copied, save those that the network does not allow. When they were heard
      * from is not believed. */
-    void (*learn)(void *world, struct peer_ref from, const struct known_peer *peers, size_t n);
+    void (*learn)(void *host, struct peer_ref from, const struct known_peer *peers, size_t n);
     /* How many outgoing connections are still wanted. */
-    uint32_t (*wanted)(void *world);
+    uint32_t (*wanted)(void *host);
     /* Adds to the quality of that peer's IP; nothing if the peer has gone. */
-    void (*merit)(void *world, struct peer_ref about, int32_t merit);
+    void (*merit)(void *host, struct peer_ref about, int32_t merit);
     /* Ends the connection after what is queued for it has gone; `text` is for the log. */
-    void (*disconnect)(void *world, struct peer_ref p, enum end_reason why, const char *text);
+    void (*disconnect)(void *host, struct peer_ref p, enum end_reason why, const char *text);
     /* The next peer that is online, after `after` (PEER_NOBODY for the first); false at the end. */
-    bool (*next_peer)(void *world, struct peer_ref after, struct service_peer *next);
+    bool (*next_peer)(void *host, struct peer_ref after, struct service_peer *next);
 
     /* Finds out if somebody answers there: dials, and does the handshake. `dialed` tells, with the token. The
      * connection is none of the ordinary outgoing ones, but counts against the bounds on dials and on
      * connections of one IP. It ends by itself, unless `dialed` keeps it. False if it may not be dialed, or
      * not now. */
-    bool (*dial)(void *world, const struct endpoint *to, uint64_t token);
+    bool (*dial)(void *host, const struct endpoint *to, uint64_t token);
     /* Sends a message of `kind` to the peers of SCOPE_BROADCAST, SCOPE_FULL or SCOPE_RANDOM but `except`
      * (PEER_NOBODY for none), not to one that has sent it to us lately; takes the reference. While one of
      * them has no room for it, nothing more is taken from `except`. False, and it is dropped, if too many
      * routed messages of `except` wait already (of all, if `except` is nobody), or memory is short. */
-    bool (*route)(void *world, enum scope scope, struct peer_ref except, uint32_t kind,
-                  struct parcel *parcel);
+    bool (*route)(void *host, enum scope scope, struct peer_ref except, uint32_t kind, struct parcel *parcel);
     /* `held`: nothing more is taken from that peer, who is slowed down by TCP; nothing is lost. A peer is
      * held once, however often that is said. If it goes, what had come from it is taken all the same. */
-    void (*hold)(void *world, struct peer_ref p, bool held);
+    void (*hold)(void *host, struct peer_ref p, bool held);
     /* Asks the protocol's store; `answer` tells. True: the parcel's reference is taken. False: too much is
      * asked already, and all of it is still the service's, which holds back who made it ask. Answers that are
      * still to come when the node ends are released. */
-    bool (*ask)(void *world, const struct store_request *q);
+    bool (*ask)(void *host, const struct store_request *q);
     /* Sends a datagram; the bytes are copied. It may be lost anywhere, here too: then it is counted. */
-    void (*send_datagram)(void *world, const struct endpoint *to, const void *bytes, size_t size);
-    uint64_t (*random)(void *world);
+    void (*send_datagram)(void *host, const struct endpoint *to, const void *bytes, size_t size);
+    uint64_t (*random)(void *host);
 };
 
 /* Copied by open. */
-struct service_terms {
+struct service_config {
     const struct protocol *protocol;       /* which one is spoken; protocols may share an implementation */
-    const struct node_terms *node;         /* outlives the service */
+    const struct node_config *node;        /* outlives the service */
     const struct service_actions *actions; /* outlives the service */
-    void *world;
+    void *host;
 };
 
 /* One implementation. None of the functions is NULL but those that are said to be. */
@@ -93,7 +94,7 @@ struct service_ops {
     size_t size, peer_size; /* of a service; of its state for one peer, 0 for none */
 
     /* *v is zeroed. 0, or -1 if memory is short; then close alone is called. */
-    int (*open)(void *v, const struct service_terms *terms, int64_t now_ms);
+    int (*open)(void *v, const struct service_config *config, int64_t now_ms);
 
     /* A peer is there; it told us something of a kind, maybe without payload (parcel NULL); it has gone. */
     void (*online)(void *v, int64_t now_ms, const struct service_peer *p);
@@ -113,7 +114,7 @@ struct service_ops {
      * NULL. True to keep the connection, which then comes online as any other (and may be closed, as any
      * other). NULL if the service never dials. */
     bool (*dialed)(void *v, int64_t now_ms, uint64_t token, enum end_reason result,
-                   const struct peer_terms *peer);
+                   const struct peer_info *peer);
 
     /* The store's answer to service_actions.ask, in the order of asking; takes the parcel's reference. NULL
      * if the protocol has no store. */

@@ -17,15 +17,17 @@
 
 #include "protocol/buffer.h"
 #include "protocol/bytes.h"
-#include "protocol/terms.h"
+#include "protocol/end_reason.h"
+#include "protocol/node_config.h"
+#include "protocol/peer_info.h"
 #include "queue/message.h"
 
 struct protocol;
 
 /* Copied by open. */
-struct session_terms {
+struct session_config {
     const struct protocol *protocol; /* which one is spoken; protocols may share an implementation */
-    const struct node_terms *node;   /* outlives the session */
+    const struct node_config *node;  /* outlives the session */
     enum direction direction;
     struct endpoint remote; /* the other end of the TCP connection */
     bool refuse; /* answer the peer's handshake with a refusal that carries `alternatives`, then end */
@@ -58,7 +60,7 @@ struct session_event {
     uint32_t dropped; /* messages given up: a fragment of theirs never came, or they went over the budget */
     bool alive;       /* the peer has said that it is there: it gets on with what we have sent it */
     union {
-        struct peer_terms peer; /* SESSION_MET, SESSION_READY */
+        struct peer_info peer; /* SESSION_MET, SESSION_READY */
         struct {
             uint32_t kind;
             struct parcel *parcel; /* the taker owns the reference; NULL for a kind without payload */
@@ -82,7 +84,7 @@ struct session_ops {
 
     /* Starts a session; a dialer's first bytes go to out. 0, or -1 if memory is short: then it holds
      * nothing, and no further call is made. */
-    int (*open)(void *s, const struct session_terms *terms, int64_t now_ms, struct buffer *out);
+    int (*open)(void *s, const struct session_config *config, int64_t now_ms, struct buffer *out);
 
     /* Consumes bytes up to and including one event, fills *ev, and appends to out what the protocol owes in
      * answer (a handshake, a pong). Returns how many bytes were consumed. `in` holds everything that has come

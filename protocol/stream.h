@@ -16,12 +16,14 @@
 #include <stdint.h>
 
 #include "protocol/buffer.h"
-#include "protocol/terms.h"
+#include "protocol/end_reason.h"
+#include "protocol/node_config.h"
+#include "protocol/peer_info.h"
 
 /* Copied by open. */
 struct stream_config {
     enum direction direction;
-    const struct node_terms *node;     /* outlives the stream */
+    const struct node_config *node;    /* outlives the stream */
     uint64_t (*random)(void *context); /* fit for keys */
     void *context;
 };

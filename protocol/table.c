@@ -32,26 +32,26 @@ const struct protocol *protocol_find(const char *name)
     return NULL;
 }
 
-static bool custom_network(const struct protocol *p, const char *custom, struct network_terms *terms)
+static bool custom_network(const struct protocol *p, const char *custom, struct network_config *config)
 {
     size_t length = strlen(custom);
-    if (!p->custom_id || length >= sizeof terms->name) {
+    if (!p->custom_id || length >= sizeof config->name) {
         return false;
     }
-    *terms = (struct network_terms){.id = p->custom_id(custom), .port = p->custom_port, .open = true};
-    memcpy(terms->name, custom, length);
+    *config = (struct network_config){.id = p->custom_id(custom), .port = p->custom_port, .open = true};
+    memcpy(config->name, custom, length);
     return true;
 }
 
 bool protocol_network(const struct protocol *p, const char *name, const char *custom,
-                      struct network_terms *terms)
+                      struct network_config *config)
 {
     if (custom) {
-        return custom_network(p, custom, terms);
+        return custom_network(p, custom, config);
     }
-    for (const struct network_terms *n = p->networks; n->name[0] != '\0'; n++) {
+    for (const struct network_config *n = p->networks; n->name[0] != '\0'; n++) {
         if (strcasecmp(n->name, name) == 0) {
-            *terms = *n;
+            *config = *n;
             return true;
         }
     }

@@ -31,7 +31,7 @@ enum __attribute__((packed)) scope {
 };
 
 struct parcel;
-struct peer_terms;
+struct peer_info;
 struct ending;
 struct accepted;
 struct endpoint;
@@ -65,7 +65,7 @@ struct message {
     };
     union { /* likewise; all but parcels are from malloc, and the message owns them */
         struct parcel *parcel;
-        struct peer_terms *terms;
+        struct peer_info *info;
         struct ending *ending;
         struct accepted *accepted;
         struct endpoint *endpoint;

@@ -162,22 +162,22 @@ static struct read_job *start(const char *path, struct seed_result *result)
 }
 
 /* True if the thread has finished; false if there is no answer in time, or it is to stop. */
-static bool wait_for(const struct read_job *j, const struct seed_terms *terms)
+static bool wait_for(const struct read_job *j, const struct seed_config *config)
 {
-    int64_t deadline = clock_ms() + terms->total_timeout_ms, left;
+    int64_t deadline = clock_ms() + config->total_timeout_ms, left;
     struct pollfd p = {.fd = j->ready, .events = POLLIN};
     /* Acquire: without it the bytes could be read as they were before the thread wrote them. */
     while (!atomic_load_explicit(&j->done, memory_order_acquire)) {
         left = deadline - clock_ms();
-        if (left <= 0 || seed_stopped(terms)) {
+        if (left <= 0 || seed_stopped(config)) {
             return false;
         }
         poll(&p, 1, left < STOP_LOOK_MS ? (int)left : STOP_LOOK_MS);
     }
-    return !seed_stopped(terms);
+    return !seed_stopped(config);
 }
 
-int seed_disk_read(const char *path, const struct seed_terms *terms, char **bytes, size_t *size,
+int seed_disk_read(const char *path, const struct seed_config *config, char **bytes, size_t *size,
                    struct seed_result *result)
 {
     struct read_job *j = start(path, result);
@@ -185,8 +185,8 @@ int seed_disk_read(const char *path, const struct seed_terms *terms, char **byte
         return -1;
     }
     int failed = 0;
-    if (!wait_for(j, terms)) {
-        failed = seed_result_fail(result, seed_stopped(terms) ? "stopped" : "no answer in time");
+    if (!wait_for(j, config)) {
+        failed = seed_result_fail(result, seed_stopped(config) ? "stopped" : "no answer in time");
     } else if (j->failure) {
         failed = seed_result_fail(result, "%s", j->failure);
     }

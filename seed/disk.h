@@ -11,10 +11,10 @@
  * thread reads. If the caller drops the read, that thread ends when the file system answers, and frees its
  * memory.
  *
- * Blocks up to terms->total_timeout_ms. 0; or -1 with result->error: there is no such file, it is no regular
+ * Blocks up to config->total_timeout_ms. 0; or -1 with result->error: there is no such file, it is no regular
  * one, is longer than SEED_BODY_MAX or was cut short; no answer in time; stopped; too many reads hang
  * already; memory or threads are short. */
-int seed_disk_read(const char *path, const struct seed_terms *terms, char **bytes, size_t *size,
+int seed_disk_read(const char *path, const struct seed_config *config, char **bytes, size_t *size,
                    struct seed_result *result);
 
 #endif

@@ -119,7 +119,7 @@ static long timeout_of(int64_t ms)
 
 /* ACCEPT_ENCODING: whatever this libcurl can decode. A server may compress unasked; receive() is given, and
  * bounds, what has been decoded. */
-static bool set_options(struct transfer *t, const char *url, bool secure, const struct seed_terms *terms)
+static bool set_options(struct transfer *t, const char *url, bool secure, const struct seed_config *config)
 {
     CURL *easy = t->easy;
     return curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->error) == CURLE_OK &&
@@ -131,9 +131,9 @@ static bool set_options(struct transfer *t, const char *url, bool secure, const 
            curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_USERAGENT, "kith") == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "") == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, timeout_of(terms->connect_timeout_ms)) ==
+           curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, timeout_of(config->connect_timeout_ms)) ==
                CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_of(terms->total_timeout_ms)) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_of(config->total_timeout_ms)) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, receive) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_WRITEDATA, &t->body) == CURLE_OK && allow_schemes(easy, secure) &&
            leave_resolver(easy) && own_sockets(easy);
@@ -148,10 +148,10 @@ static CURLcode outcome(CURLM *multi)
 
 /* The multi interface, because the easy one calls back only once a second while nothing arrives: too seldom
  * to stop. */
-static CURLcode perform(struct transfer *t, const struct seed_terms *terms)
+static CURLcode perform(struct transfer *t, const struct seed_config *config)
 {
     int running = 1;
-    while (!seed_stopped(terms)) {
+    while (!seed_stopped(config)) {
         if (curl_multi_perform(t->multi, &running) != CURLM_OK) {
             return CURLE_OUT_OF_MEMORY;
         }
@@ -178,15 +178,15 @@ static int check_answer(const struct transfer *t, struct seed_result *result)
     return 0;
 }
 
-static int run(struct transfer *t, const char *url, bool secure, const struct seed_terms *terms,
+static int run(struct transfer *t, const char *url, bool secure, const struct seed_config *config,
                struct seed_result *result)
 {
-    if (!t->multi || !t->easy || !set_options(t, url, secure, terms) ||
+    if (!t->multi || !t->easy || !set_options(t, url, secure, config) ||
         curl_multi_add_handle(t->multi, t->easy) != CURLM_OK) {
         return seed_result_fail(result, "libcurl could not be set up");
     }
-    CURLcode code = perform(t, terms);
-    if (seed_stopped(terms)) {
+    CURLcode code = perform(t, config);
+    if (seed_stopped(config)) {
         return seed_result_fail(result, "stopped");
     }
     if (t->body.too_long) {
@@ -198,11 +198,11 @@ static int run(struct transfer *t, const char *url, bool secure, const struct se
     return check_answer(t, result);
 }
 
-static int transfer(const char *url, bool secure, const struct seed_terms *terms, struct body *body,
+static int transfer(const char *url, bool secure, const struct seed_config *config, struct body *body,
                     struct seed_result *result)
 {
     struct transfer t = {.multi = curl_multi_init(), .easy = curl_easy_init()};
-    int failed = run(&t, url, secure, terms, result);
+    int failed = run(&t, url, secure, config, result);
     /* The easy handle goes first: it may still use the other. */
     if (t.multi && t.easy) {
         curl_multi_remove_handle(t.multi, t.easy);
@@ -238,16 +238,16 @@ static void take_apart(const char *url, struct url_parts *parts)
 }
 
 /* On success body->bytes, which may be NULL if it is empty, is the caller's to free. */
-static int fetch_body(const char *url, const struct seed_terms *terms, struct body *body,
+static int fetch_body(const char *url, const struct seed_config *config, struct body *body,
                       struct seed_result *result)
 {
     struct url_parts parts;
     take_apart(url, &parts);
     int failed;
     if (!parts.scheme || strcmp(parts.scheme, "file") != 0) {
-        failed = transfer(url, parts.scheme && strcmp(parts.scheme, "https") == 0, terms, body, result);
+        failed = transfer(url, parts.scheme && strcmp(parts.scheme, "https") == 0, config, body, result);
     } else if (parts.path) {
-        failed = seed_disk_read(parts.path, terms, &body->bytes, &body->size, result);
+        failed = seed_disk_read(parts.path, config, &body->bytes, &body->size, result);
     } else {
         failed = seed_result_fail(result, "the URL has no path");
     }
@@ -257,7 +257,7 @@ static int fetch_body(const char *url, const struct seed_terms *terms, struct bo
 }
 
 struct bad_lines {
-    const struct seed_terms *terms;
+    const struct seed_config *config;
     struct seed_result *result;
 };
 
@@ -265,23 +265,23 @@ static void bad_line(void *context, size_t line, const char *why)
 {
     struct bad_lines *b = context;
     if (b->result->bad_lines++ < SEED_BAD_LINES_LOGGED) {
-        log_line(b->terms->log, LOG_LEVEL_WARNING, "seed: line %zu: %s", line, why);
+        log_line(b->config->log, LOG_LEVEL_WARNING, "seed: line %zu: %s", line, why);
     }
 }
 
-static int read_list(const struct body *body, const struct seed_terms *terms, struct seed_result *result)
+static int read_list(const struct body *body, const struct seed_config *config, struct seed_result *result)
 {
-    struct bad_lines bad = {.terms = terms, .result = result};
+    struct bad_lines bad = {.config = config, .result = result};
     struct address_list list;
     if (seed_list_parse(&list, body->bytes, body->size, bad_line, &bad) < 0) {
         return seed_result_fail(result, "memory is short");
     }
     if (result->bad_lines > SEED_BAD_LINES_LOGGED) {
-        log_line(terms->log, LOG_LEVEL_WARNING, "seed: %zu more bad lines",
+        log_line(config->log, LOG_LEVEL_WARNING, "seed: %zu more bad lines",
                  result->bad_lines - SEED_BAD_LINES_LOGGED);
     }
     size_t n = list.n;
-    int failed = seed_lookup(list.items, n, terms, result);
+    int failed = seed_lookup(list.items, n, config, result);
     address_list_free(&list);
     if (failed) {
         return -1;
@@ -295,13 +295,13 @@ static int read_list(const struct body *body, const struct seed_terms *terms, st
     return 0;
 }
 
-int seed_fetch(const char *url, const struct seed_terms *terms, struct seed_result *result)
+int seed_fetch(const char *url, const struct seed_config *config, struct seed_result *result)
 {
     struct body body = {.bytes = NULL};
-    if (fetch_body(url, terms, &body, result) < 0) {
+    if (fetch_body(url, config, &body, result) < 0) {
         return -1;
     }
-    int failed = read_list(&body, terms, result);
+    int failed = read_list(&body, config, result);
     free(body.bytes);
     return failed;
 }

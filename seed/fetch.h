@@ -12,7 +12,7 @@
 /* Once in the process, before any thread of kith runs; further calls do nothing. 0 or -1. */
 int seed_fetch_global_init(void);
 
-/* The seed fetcher's thread, which blocks SIGPIPE. Blocks up to terms->total_timeout_ms for the transfer,
+/* The seed fetcher's thread, which blocks SIGPIPE. Blocks up to config->total_timeout_ms for the transfer,
  * then up to as much again for the host names in the list. Fetches `url`, which is https, http or file, and
  * reads it as a seed list. At most 5 redirects are followed: from http to http and https, from https to https
  * alone. A compressed answer is decoded; SEED_BODY_MAX bounds the decoded list.
@@ -23,6 +23,6 @@ int seed_fetch_global_init(void);
  * error page is no list); a list of host names of which not one could be looked up; stopped. An empty body is
  * a list of none. A failed fetch must never be taken for an empty list. Either way the caller calls
  * seed_result_free. */
-int seed_fetch(const char *url, const struct seed_terms *terms, struct seed_result *result);
+int seed_fetch(const char *url, const struct seed_config *config, struct seed_result *result);
 
 #endif

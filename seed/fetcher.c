@@ -22,7 +22,7 @@ struct seed_fetcher {
     char *url;
     struct address *dns;
     size_t n_dns;
-    struct seed_terms terms;
+    struct seed_config config;
     struct log_sink log;
     uint32_t backoff_percent;
     void (*found)(void *context, struct seed_report *report);
@@ -71,14 +71,14 @@ static bool wait_for_work(struct seed_fetcher *f)
 
 static void look_up_seeds(struct seed_fetcher *f, struct seed_result *result)
 {
-    if (seed_lookup(f->dns, f->n_dns, &f->terms, result) == 0 && result->n == 0) {
+    if (seed_lookup(f->dns, f->n_dns, &f->config, result) == 0 && result->n == 0) {
         seed_result_fail(result, "not one of %zu names could be looked up", f->n_dns);
     }
 }
 
 static void gather(struct seed_fetcher *f, struct fetched *h)
 {
-    bool url_failed = f->url && seed_fetch(f->url, &f->terms, &h->url) < 0;
+    bool url_failed = f->url && seed_fetch(f->url, &f->config, &h->url) < 0;
     if (f->n_dns > 0) {
         look_up_seeds(f, &h->dns);
     }
@@ -179,21 +179,21 @@ static void free_fetcher(struct seed_fetcher *f)
 }
 
 /* False if memory is short. */
-static bool copy_sources(struct seed_fetcher *f, const struct seed_fetcher_terms *terms)
+static bool copy_sources(struct seed_fetcher *f, const struct seed_fetcher_config *config)
 {
-    if (terms->url) {
-        f->url = strdup(terms->url);
+    if (config->url) {
+        f->url = strdup(config->url);
         if (!f->url) {
             return false;
         }
     }
-    if (terms->n_dns > 0) {
-        f->dns = calloc(terms->n_dns, sizeof *f->dns);
+    if (config->n_dns > 0) {
+        f->dns = calloc(config->n_dns, sizeof *f->dns);
         if (!f->dns) {
             return false;
         }
-        memcpy(f->dns, terms->dns, terms->n_dns * sizeof *f->dns);
-        f->n_dns = terms->n_dns;
+        memcpy(f->dns, config->dns, config->n_dns * sizeof *f->dns);
+        f->n_dns = config->n_dns;
     }
     return true;
 }
@@ -205,7 +205,7 @@ static bool open_asks(struct seed_fetcher *f)
     return f->asks;
 }
 
-static struct seed_fetcher *new_fetcher(const struct seed_fetcher_terms *terms)
+static struct seed_fetcher *new_fetcher(const struct seed_fetcher_config *config)
 {
     /* The bell wants a cache line of its own, which calloc does not promise. */
     struct seed_fetcher *f = aligned_alloc(_Alignof(struct seed_fetcher), sizeof *f);
@@ -213,29 +213,29 @@ static struct seed_fetcher *new_fetcher(const struct seed_fetcher_terms *terms)
         return NULL;
     }
     *f = (struct seed_fetcher){
-        .backoff_percent = terms->backoff_percent,
-        .found = terms->found,
-        .context = terms->context,
-        .log = terms->log,
+        .backoff_percent = config->backoff_percent,
+        .found = config->found,
+        .context = config->context,
+        .log = config->log,
         .retry_at = WORKER_NEVER,
-        .terms = {.connect_timeout_ms = terms->connect_timeout_ms,
-                  .total_timeout_ms = terms->total_timeout_ms},
+        .config = {.connect_timeout_ms = config->connect_timeout_ms,
+                   .total_timeout_ms = config->total_timeout_ms},
     };
-    f->terms.stop = &f->worker.stop;
-    f->terms.log = &f->log;
-    if (!open_asks(f) || !copy_sources(f, terms)) {
+    f->config.stop = &f->worker.stop;
+    f->config.log = &f->log;
+    if (!open_asks(f) || !copy_sources(f, config)) {
         free_fetcher(f);
         return NULL;
     }
     return f;
 }
 
-struct seed_fetcher *seed_fetcher_start(const struct seed_fetcher_terms *terms)
+struct seed_fetcher *seed_fetcher_start(const struct seed_fetcher_config *config)
 {
-    if (terms->n_dns > SEED_NAMES_MAX) {
+    if (config->n_dns > SEED_NAMES_MAX) {
         return NULL;
     }
-    struct seed_fetcher *f = new_fetcher(terms);
+    struct seed_fetcher *f = new_fetcher(config);
     /* worker_start blocks SIGPIPE too, which libcurl leaves to us (CURLOPT_NOSIGNAL): else a server that
      * hangs up within a TLS record could end the process. */
     if (f && worker_start(&f->worker, "kith-seed", 0, fetch_when_asked, f) != 0) {

@@ -14,7 +14,7 @@
 
 struct seed_fetcher;
 
-struct seed_fetcher_terms {
+struct seed_fetcher_config {
     const char *url;           /* copied; NULL: none */
     const struct address *dns; /* copied; the DNS seeds, each with the port of the nodes behind it */
     size_t n_dns;              /* up to SEED_NAMES_MAX (seed/lookup.h) */
@@ -29,9 +29,9 @@ struct seed_fetcher_terms {
 };
 
 /* Any thread, once seed_fetch_global_init and sodium_init have been called. Does not block. Starts the
- * thread, which does nothing before it is asked. Copies *terms. Without a URL and DNS seeds a fetch
+ * thread, which does nothing before it is asked. Copies *config. Without a URL and DNS seeds a fetch
  * finds nothing and succeeds. NULL if memory, threads or descriptors are short, or n_dns is too large. */
-struct seed_fetcher *seed_fetcher_start(const struct seed_fetcher_terms *terms);
+struct seed_fetcher *seed_fetcher_start(const struct seed_fetcher_config *config);
 
 /* One thread at a time; never blocks. Starts a fetch at once, also if the fetcher waits for its next try.
  * Every ask is followed by a report, unless the fetcher is stopped or memory is short (which is logged, and

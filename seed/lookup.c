@@ -10,7 +10,7 @@
 #define STOP_LOOK_MS 100 /* how often the stop flag is looked at */
 
 struct lookup {
-    const struct seed_terms *terms;
+    const struct seed_config *config;
     struct seed_result *result;
     size_t n;                             /* look-ups that were started */
     size_t waiting;                       /* those of them that have not answered */
@@ -24,7 +24,7 @@ static void unresolved(struct lookup *l, const struct address *name, const char 
 {
     l->result->unresolved++;
     char text[ENDPOINT_TEXT_MAX];
-    log_line(l->terms->log, LOG_LEVEL_WARNING, "seed: cannot look up %s: %s",
+    log_line(l->config->log, LOG_LEVEL_WARNING, "seed: cannot look up %s: %s",
              address_format(name, text, sizeof text), why);
 }
 
@@ -57,7 +57,7 @@ static int start_all(struct lookup *l, const struct address *addresses, size_t n
     }
     l->result->unresolved += l->left_out;
     if (l->left_out > 0) {
-        log_line(l->terms->log, LOG_LEVEL_WARNING,
+        log_line(l->config->log, LOG_LEVEL_WARNING,
                  "seed: %zu more host names are not looked up: at most %d are", l->left_out, SEED_NAMES_MAX);
     }
     return 0;
@@ -86,8 +86,8 @@ static int add_answer(struct lookup *l, size_t i)
 /* -1 if memory is short. Returns early if it is to stop. */
 static int wait_all(struct lookup *l)
 {
-    int64_t deadline = clock_ms() + l->terms->total_timeout_ms;
-    while (l->waiting > 0 && !seed_stopped(l->terms)) {
+    int64_t deadline = clock_ms() + l->config->total_timeout_ms;
+    while (l->waiting > 0 && !seed_stopped(l->config)) {
         int64_t left = deadline - clock_ms();
         int patience = left <= 0 ? 0 : left < STOP_LOOK_MS ? (int)left : STOP_LOOK_MS;
         /* A failed poll is an interrupted one: its revents are not to be trusted. And it comes before the
@@ -119,15 +119,15 @@ static void give_up(struct lookup *l, const char *why)
     }
 }
 
-int seed_lookup(const struct address *addresses, size_t n, const struct seed_terms *terms,
+int seed_lookup(const struct address *addresses, size_t n, const struct seed_config *config,
                 struct seed_result *result)
 {
-    struct lookup l = {.terms = terms, .result = result};
+    struct lookup l = {.config = config, .result = result};
     int failed = start_all(&l, addresses, n);
     if (!failed) {
         failed = wait_all(&l);
     }
-    bool stopped = seed_stopped(terms);
+    bool stopped = seed_stopped(config);
     give_up(&l, failed ? "memory is short" : stopped ? "stopped" : "no answer in time");
     if (failed) {
         return seed_result_fail(result, "memory is short");

@@ -40,8 +40,8 @@ void seed_result_free(struct seed_result *result)
     result->room = 0;
 }
 
-bool seed_stopped(const struct seed_terms *terms)
+bool seed_stopped(const struct seed_config *config)
 {
     /* Relaxed: the flag says "stop" and nothing else; no other memory is read because of it. */
-    return terms->stop && atomic_load_explicit(terms->stop, memory_order_relaxed);
+    return config->stop && atomic_load_explicit(config->stop, memory_order_relaxed);
 }

@@ -1,4 +1,4 @@
-/* The terms of a fetch, and its result. */
+/* What a fetch is told, and its result. */
 #ifndef KITH_SEED_RESULT_H
 #define KITH_SEED_RESULT_H
 
@@ -10,7 +10,7 @@
 #include "base/endpoint.h"
 #include "base/log.h"
 
-struct seed_terms {
+struct seed_config {
     int64_t connect_timeout_ms; /* 5,000 */
     int64_t total_timeout_ms;   /* 15,000: a transfer, redirects included; and as much again for look-ups */
     const _Atomic bool *stop;   /* looked at at least every 100 ms; true ends it with an error. NULL: none */
@@ -39,6 +39,6 @@ int seed_result_fail(struct seed_result *result, const char *format, ...)
 void seed_result_free(struct seed_result *result);
 
 /* Any thread; does not block. True if the fetch is to end now. */
-bool seed_stopped(const struct seed_terms *terms);
+bool seed_stopped(const struct seed_config *config);
 
 #endif

@@ -16,7 +16,7 @@
 #define NETWORK     "LOCAL"
 #define NETWORK_ID  UINT32_C(0x00beaded)
 
-static const struct book_terms terms = {
+static const struct book_config config = {
     .most_endpoints = 100000,
     .most_ips = 100000,
     .decay_ms = 3600000,
@@ -75,7 +75,7 @@ static bool read_version(struct book *b, const char *path, int64_t now)
 
 int main(int argc, char **argv)
 {
-    struct book *b = argc == 2 && sodium_init() >= 0 ? book_new(&terms) : NULL;
+    struct book *b = argc == 2 && sodium_init() >= 0 ? book_new(&config) : NULL;
     if (!b) {
         fprintf(stderr, "usage: peers_file_kill FILE\n");
         return EXIT_FAILURE;

@@ -7,8 +7,8 @@
 /* What each holds beside `peer`. */
 /*    type           queue     members of struct message */
 #define CONNECTION_MESSAGES(X)                                                                               \
-    X(MSG_ONLINE) /* control   terms: the handshake is done */                                               \
-    X(MSG_MET)    /* control   terms: as SESSION_MET, once, before MSG_ONLINE */                             \
+    X(MSG_ONLINE) /* control   info: the handshake is done */                                                \
+    X(MSG_MET)    /* control   info: as SESSION_MET, once, before MSG_ONLINE */                              \
     X(MSG_ALIVE)  /* control   the answer to CONNECTION_PROBE */                                             \
     X(MSG_PEER)   /* data      kind, digest, parcel: a message of the peer's, for the service */             \
     X(MSG_CREDIT) /* data      credit */                                                                     \

@@ -52,11 +52,11 @@ struct wire {
     bool is_alive;  /* MSG_ALIVE is to be told */
     bool heard;     /* bytes have come since the probe */
     struct message held;
-    struct peer_terms *met, *online; /* to be told, from malloc */
-    int64_t probe_by;                /* bytes must come by then; 0 if that was not asked */
-    int64_t sign_ms;                 /* when the peer last sent a sign of life */
-    int64_t alive_ms;                /* when we last did */
-    uint64_t alive_progress;         /* how far the reader was then */
+    struct peer_info *met, *online; /* to be told, from malloc */
+    int64_t probe_by;               /* bytes must come by then; 0 if that was not asked */
+    int64_t sign_ms;                /* when the peer last sent a sign of life */
+    int64_t alive_ms;               /* when we last did */
+    uint64_t alive_progress;        /* how far the reader was then */
     int64_t rate_tokens; /* thousandths of messages that may still be read now, if limits.rate bounds them */
     int64_t rate_tokens_ms;                    /* when they were last counted up */
     uint32_t good, bad, unsayable, unfinished; /* not yet told */

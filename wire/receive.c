@@ -59,7 +59,7 @@ static void note_sign(struct wire *w, int64_t now)
     }
 }
 
-static void note_peer(struct wire *w, struct peer_terms **told, const struct peer_terms *peer)
+static void note_peer(struct wire *w, struct peer_info **told, const struct peer_info *peer)
 {
     if (!*told) {
         *told = malloc(sizeof **told);
@@ -118,12 +118,12 @@ void wire_note_event(struct wire *w, int64_t now, const struct session_event *ev
 
 /* --- what the controller is told --- */
 
-static bool tells_body(const struct wire *w, enum connection_message type, struct peer_terms **body,
+static bool tells_body(const struct wire *w, enum connection_message type, struct peer_info **body,
                        struct message *m)
 {
-    *m = (struct message){.type = (uint16_t)type, .peer = w->config.ref, .terms = *body};
+    *m = (struct message){.type = (uint16_t)type, .peer = w->config.ref, .info = *body};
     *body = NULL;
-    return m->terms;
+    return m->info;
 }
 
 /* What goes ahead of others, and what was put back. */

@@ -42,7 +42,7 @@ struct wire *wire_init(void *memory, const struct wire_config *config)
 static bool open_session(struct wire *w, int64_t now, const struct endpoint *remote)
 {
     const struct wire_config *c = &w->config;
-    struct session_terms terms = {
+    struct session_config config = {
         .protocol = c->protocol,
         .facts = c->facts,
         .expected = c->expected,
@@ -56,7 +56,7 @@ static bool open_session(struct wire *w, int64_t now, const struct endpoint *rem
         .random = c->random,
         .context = c->context,
     };
-    return w->ops->open(w->session, &terms, now, w->session_out) == 0;
+    return w->ops->open(w->session, &config, now, w->session_out) == 0;
 }
 
 void wire_open(struct wire *w, int64_t now, const struct endpoint *remote)

@@ -31,7 +31,7 @@ struct wire;
 struct wire_config {
     struct peer_ref ref; /* what its events bear */
     const struct protocol *protocol;
-    const struct node_terms *node; /* outlives the wire */
+    const struct node_config *node; /* outlives the wire */
     enum direction direction;
     struct facts facts;      /* what the session may state */
     struct peer_id expected; /* who must be there; size 0 for anybody */

@@ -12,7 +12,7 @@ static enum end_reason fault(const struct ddrp_session *s)
 
 static bool check_time(struct ddrp_session *s, const struct ddrp_received *a, struct session_event *ev)
 {
-    int64_t off_ms = (int64_t)a->envelope.timestamp * 1000 - s->terms.wall_ms(s->terms.context);
+    int64_t off_ms = (int64_t)a->envelope.timestamp * 1000 - s->config.wall_ms(s->config.context);
     int64_t most_ms = s->revision->window_s * 1000;
     if (off_ms > most_ms || off_ms < -most_ms) {
         ddrp_end(s, ev, fault(s), "timestamp %" PRId64 " ms off", off_ms);

@@ -10,13 +10,13 @@
 
 #define PORT 9097
 
-static const struct network_terms ddrp_networks[] = {
+static const struct network_config ddrp_networks[] = {
     {.name = "MAIN", .port = PORT},
     {.name = "LOCAL", .port = PORT, .open = true},
     {.name = ""},
 };
 
-static const struct network_terms fnd_networks[] = {
+static const struct network_config fnd_networks[] = {
     {.name = "MAIN",
      .port = PORT,
      .bootstrap = "3b755ceafc5811f0a50e102c96169b062ad1295edea0adf675e8647963acf89e@64.225.89.142:9097 "

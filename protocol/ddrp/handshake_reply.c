@@ -6,12 +6,12 @@
 bool ddrp_send_hello(struct ddrp_session *s, const uint8_t *remote_nonce, struct buffer *out)
 {
     struct buffer message = {0};
-    struct ddrp_hello h = {.version = s->terms.node->version,
+    struct ddrp_hello h = {.version = s->config.node->version,
                            .local_nonce = s->nonce,
                            .remote_nonce = remote_nonce,
                            .public_key = s->key.public_key,
-                           .external_port = s->terms.node->listen_port};
-    ddrp_hello_write(s->revision, &h, s->revision->user_agents[s->terms.direction], &message);
+                           .external_port = s->config.node->listen_port};
+    ddrp_hello_write(s->revision, &h, s->revision->user_agents[s->config.direction], &message);
     struct bytes bytes = {.data = message.data, .size = message.used};
     bool said = !message.failed && ddrp_send(s, DDRP_HELLO, bytes, NULL, out);
     buffer_fini(&message);
@@ -21,34 +21,34 @@ bool ddrp_send_hello(struct ddrp_session *s, const uint8_t *remote_nonce, struct
 /* Where others can dial it: where we have dialed it, or what it says, or what the protocol says for it. */
 static uint16_t port_of(const struct ddrp_session *s, const struct ddrp_hello *h)
 {
-    if (s->terms.direction == DIRECTION_OUTGOING) {
-        return s->terms.remote.port;
+    if (s->config.direction == DIRECTION_OUTGOING) {
+        return s->config.remote.port;
     }
-    return s->revision->hello_has_endpoint ? h->external_port : s->terms.node->network.port;
+    return s->revision->hello_has_endpoint ? h->external_port : s->config.node->network.port;
 }
 
 static void note_peer(struct ddrp_session *s, const struct ddrp_hello *h)
 {
-    struct peer_terms *p = &s->peer;
+    struct peer_info *p = &s->peer;
     memcpy(s->peer_public_key, h->public_key, sizeof s->peer_public_key);
     ddrp_peer_id(h->public_key, &p->id);
     peer_id_format(&p->id, p->hash, sizeof p->hash);
     for (size_t i = 0; i < sizeof p->node_id; i++) {
         p->node_id = p->node_id << 8 | p->id.bytes[i];
     }
-    p->endpoint = (struct endpoint){.ip = s->terms.remote.ip, .port = port_of(s, h)};
+    p->endpoint = (struct endpoint){.ip = s->config.remote.ip, .port = port_of(s, h)};
     p->version = h->version;
 }
 
 static bool is_version_fit(const struct ddrp_session *s, uint32_t version)
 {
-    uint32_t own = s->terms.node->version;
+    uint32_t own = s->config.node->version;
     return version == own || (version < own && !s->revision->version_is_exact);
 }
 
 static bool is_answer(const struct ddrp_session *s, const struct ddrp_hello *h)
 {
-    return s->terms.direction == DIRECTION_INCOMING ||
+    return s->config.direction == DIRECTION_INCOMING ||
            memcmp(h->remote_nonce, s->nonce, sizeof s->nonce) == 0;
 }
 
@@ -61,7 +61,7 @@ static bool check_hello(struct ddrp_session *s, const struct ddrp_hello *h, stru
         ddrp_end(s, ev, END_HANDSHAKE, "its Hello is no answer to ours");
     } else if (memcmp(h->public_key, s->key.public_key, sizeof s->key.public_key) == 0) {
         ddrp_end(s, ev, END_LOOPBACK, "it has our own key");
-    } else if (s->terms.expected.size > 0 && !peer_id_equal(&s->peer.id, &s->terms.expected)) {
+    } else if (s->config.expected.size > 0 && !peer_id_equal(&s->peer.id, &s->config.expected)) {
         ddrp_end(s, ev, END_IDENTITY, "it is %s", s->peer.hash);
     } else {
         return true;
@@ -93,7 +93,7 @@ static void no_memory(struct ddrp_session *s, struct session_event *ev)
 void ddrp_on_hello(struct ddrp_session *s, const struct ddrp_hello *h, struct session_event *ev,
                    struct buffer *out)
 {
-    bool is_dialed = s->terms.direction == DIRECTION_INCOMING;
+    bool is_dialed = s->config.direction == DIRECTION_INCOMING;
     note_peer(s, h);
     memcpy(s->peer_nonce, h->local_nonce, sizeof s->peer_nonce);
     bool goes_on = check_hello(s, h, ev);

@@ -18,7 +18,7 @@ static bool is_payload(const struct ddrp_session *s, struct bytes in)
  * about what nodes tell each other. */
 static uint64_t longest(const struct ddrp_session *s, struct bytes in)
 {
-    const struct limits *l = &s->terms.node->limits;
+    const struct limits *l = &s->config.node->limits;
     if (s->stage == STAGE_OPEN) {
         return smaller(is_payload(s, in) ? l->parcel_bytes : l->control_bytes, DDRP_MESSAGE_MAX);
     }
@@ -49,7 +49,7 @@ static void receive(struct ddrp_session *s, const struct ddrp_received *a, struc
         ev->message.parcel = NULL;
         break;
     case DDRP_PEER_RES:
-        give(s, a->kind, ddrp_share_parcel(s->revision, s->terms.node, &a->entries), ev);
+        give(s, a->kind, ddrp_share_parcel(s->revision, s->config.node, &a->entries), ev);
         break;
     case DDRP_UPDATE:
     case DDRP_NIL_UPDATE:
@@ -122,7 +122,7 @@ size_t ddrp_session_read(void *session, int64_t now_ms, struct bytes in, struct 
     *ev = (struct session_event){.type = SESSION_NOTHING};
     /* Whom we refuse we do not listen to; session_tick, which is due at once, says so. Who has yet to be told
      * that we talk with it has nothing to say before. */
-    if (s->stage == STAGE_OVER || s->stage == STAGE_MET || s->terms.refuse) {
+    if (s->stage == STAGE_OVER || s->stage == STAGE_MET || s->config.refuse) {
         return 0;
     }
     return read_envelope(s, now_ms, in, ev, out);

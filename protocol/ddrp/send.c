@@ -6,7 +6,7 @@ bool ddrp_send(struct ddrp_session *s, enum ddrp_kind kind, struct bytes message
 {
     uint8_t head[DDRP_HEAD_MAX], digest[DDRP_DIGEST_BYTES];
     size_t before = out->total;
-    uint32_t now_s = (uint32_t)(s->terms.wall_ms(s->terms.context) / 1000);
+    uint32_t now_s = (uint32_t)(s->config.wall_ms(s->config.context) / 1000);
     size_t head_size = ddrp_head_write(s->revision, kind, now_s, message.size, head);
     ddrp_digest(s->revision, (struct bytes){.data = head, .size = head_size}, message, digest);
     uint8_t signature[DDRP_SIGNATURE_BYTES];
@@ -45,7 +45,7 @@ static bool send_payload(struct ddrp_session *s, uint32_t kind, struct parcel *p
     if (parcel) {
         message = (struct bytes){.data = parcel->bytes, .size = parcel->size};
     }
-    if (message.size > DDRP_MESSAGE_MAX || message.size > s->terms.node->limits.parcel_bytes ||
+    if (message.size > DDRP_MESSAGE_MAX || message.size > s->config.node->limits.parcel_bytes ||
         s->revision->types[kind] < 0) {
         return false;
     }

@@ -8,25 +8,25 @@ static int64_t round_length(const struct ddrp_revision *r, int64_t request_ms)
     return r->hungry_ms > 0 && r->hungry_ms < request_ms ? r->hungry_ms : request_ms;
 }
 
-static bool may_share(const struct service_terms *terms, const struct known_peer *peer)
+static bool may_share(const struct service_config *config, const struct known_peer *peer)
 {
-    return ddrp_share_allows(terms->protocol->variant, terms->node, peer);
+    return ddrp_share_allows(config->protocol->variant, config->node, peer);
 }
 
-static int ddrp_service_open(void *v, const struct service_terms *terms, int64_t now_ms)
+static int ddrp_service_open(void *v, const struct service_config *config, int64_t now_ms)
 {
     struct ddrp_service *s = v;
-    const struct ddrp_revision *r = terms->protocol->variant;
-    int64_t request_ms = terms->node->timings.request;
-    struct exchange_config config = {.terms = *terms,
-                                     .request_kind = DDRP_PEER_REQ,
-                                     .everybody_ms = r->asks_everybody ? request_ms : 0,
-                                     .round_ms = round_length(r, request_ms),
-                                     .round_max = DDRP_ASK_MOST,
-                                     .share_max = DDRP_SHARE_MAX,
-                                     .may_share = may_share};
-    s->terms = *terms;
-    exchange_open(&s->exchange, &config, now_ms);
+    const struct ddrp_revision *r = config->protocol->variant;
+    int64_t request_ms = config->node->timings.request;
+    struct exchange_config exchange = {.service = *config,
+                                       .request_kind = DDRP_PEER_REQ,
+                                       .everybody_ms = r->asks_everybody ? request_ms : 0,
+                                       .round_ms = round_length(r, request_ms),
+                                       .round_max = DDRP_ASK_MOST,
+                                       .share_max = DDRP_SHARE_MAX,
+                                       .may_share = may_share};
+    s->config = *config;
+    exchange_open(&s->exchange, &exchange, now_ms);
     return 0;
 }
 
@@ -41,7 +41,7 @@ static void answer(struct ddrp_service *s, int64_t now_ms, const struct service_
 {
     struct parcel *shared = exchange_answer(&s->exchange, now_ms, p);
     if (shared) {
-        s->terms.actions->send(s->terms.world, p->ref, DDRP_PEER_RES, shared);
+        s->config.actions->send(s->config.host, p->ref, DDRP_PEER_RES, shared);
     }
 }
 
@@ -50,7 +50,7 @@ static void ddrp_service_message(void *v, int64_t now_ms, const struct service_p
 {
     struct ddrp_service *s = v;
     if (kind <= DDRP_UPDATE_REQ) {
-        s->terms.actions->deliver(s->terms.world, p->ref, kind, parcel);
+        s->config.actions->deliver(s->config.host, p->ref, kind, parcel);
         return;
     }
     if (kind == DDRP_PEER_REQ) {

@@ -5,7 +5,7 @@
 #include "protocol/exchange.h"
 
 struct ddrp_service {
-    struct service_terms terms;
+    struct service_config config;
     struct exchange exchange;
 };
 

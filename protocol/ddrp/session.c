@@ -11,7 +11,7 @@
 static void draw_nonce(struct ddrp_session *s)
 {
     for (size_t i = 0; i < sizeof s->nonce; i += sizeof(uint64_t)) {
-        uint64_t n = s->terms.random(s->terms.context);
+        uint64_t n = s->config.random(s->config.context);
         memcpy(s->nonce + i, &n, sizeof n);
     }
 }
@@ -24,23 +24,23 @@ static void ddrp_session_close(void *session)
     s->stage = STAGE_OVER;
 }
 
-static int ddrp_session_open(void *session, const struct session_terms *terms, int64_t now_ms,
+static int ddrp_session_open(void *session, const struct session_config *config, int64_t now_ms,
                              struct buffer *out)
 {
     static const uint8_t nobody[DDRP_NONCE_BYTES];
     struct ddrp_session *s = session;
-    const struct timings *t = &terms->node->timings;
+    const struct timings *t = &config->node->timings;
     *s = (struct ddrp_session){
-        .revision = terms->protocol->variant,
-        .terms = *terms,
+        .revision = config->protocol->variant,
+        .config = *config,
         .opened_ms = now_ms,
         .liveness = {.ping_ms = t->ping, .silence_ms = t->silence, .steady = true},
     };
-    if (!ddrp_key_open(&s->key, terms->node->secret)) {
+    if (!ddrp_key_open(&s->key, config->node->secret)) {
         return -1;
     }
     draw_nonce(s);
-    if (terms->direction == DIRECTION_OUTGOING && !ddrp_send_hello(s, nobody, out)) {
+    if (config->direction == DIRECTION_OUTGOING && !ddrp_send_hello(s, nobody, out)) {
         ddrp_session_close(s);
         return -1;
     }
@@ -56,9 +56,9 @@ static int64_t earlier(int64_t a, int64_t b)
 static int64_t handshake_ms(const struct ddrp_session *s)
 {
     if (s->stage == STAGE_MET) {
-        return s->terms.node->timings.handshake;
+        return s->config.node->timings.handshake;
     }
-    return earlier(s->revision->handshake_ms[s->terms.direction], s->terms.node->timings.handshake);
+    return earlier(s->revision->handshake_ms[s->config.direction], s->config.node->timings.handshake);
 }
 
 static int64_t ddrp_session_deadline(const void *session)
@@ -68,7 +68,7 @@ static int64_t ddrp_session_deadline(const void *session)
     case STAGE_HELLO:
     case STAGE_MET:
     case STAGE_ACK:
-        return s->opened_ms + (s->terms.refuse ? 0 : handshake_ms(s));
+        return s->opened_ms + (s->config.refuse ? 0 : handshake_ms(s));
     case STAGE_OPEN:
         return liveness_deadline(&s->liveness);
     case STAGE_OVER:
@@ -109,7 +109,7 @@ static void ddrp_session_tick(void *session, int64_t now_ms, bool deaf, struct s
     }
     if (s->stage == STAGE_OPEN) {
         tick_open(s, now_ms, deaf, ev, out);
-    } else if (s->terms.refuse) {
+    } else if (s->config.refuse) {
         /* There is no message that refuses. */
         ddrp_end(s, ev, END_REFUSED, "refused");
     } else if (now_ms - s->opened_ms >= handshake_ms(s)) {

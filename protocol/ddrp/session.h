@@ -17,13 +17,13 @@ enum ddrp_stage {
 
 struct ddrp_session {
     const struct ddrp_revision *revision;
-    struct session_terms terms;
+    struct session_config config;
     enum ddrp_stage stage;
     struct ddrp_key key;
     uint8_t nonce[DDRP_NONCE_BYTES];                /* ours, of this session */
     uint8_t peer_public_key[DDRP_PUBLIC_KEY_BYTES]; /* from STAGE_ACK on */
     uint8_t peer_nonce[DDRP_NONCE_BYTES];           /* the same, for whom we have dialed */
-    struct peer_terms peer;
+    struct peer_info peer;
     uint64_t handshake_used; /* bytes of the peer's before the session was open */
     int64_t opened_ms;
     struct liveness liveness;

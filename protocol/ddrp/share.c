@@ -6,7 +6,7 @@
 #include "protocol/ddrp/sign.h"
 
 /* IPv4 alone: the protocol knows nothing else. */
-static bool is_dialable(const struct ddrp_revision *r, const struct node_terms *node,
+static bool is_dialable(const struct ddrp_revision *r, const struct node_config *node,
                         const struct endpoint *e)
 {
     static const struct ip unspecified = {.bytes = {[10] = 0xff, [11] = 0xff}};
@@ -14,7 +14,7 @@ static bool is_dialable(const struct ddrp_revision *r, const struct node_terms *
     return port_fits && ip_is_v4(&e->ip) && !ip_equal(&e->ip, &unspecified);
 }
 
-bool ddrp_share_allows(const struct ddrp_revision *r, const struct node_terms *node,
+bool ddrp_share_allows(const struct ddrp_revision *r, const struct node_config *node,
                        const struct known_peer *peer)
 {
     return peer->id.size == DDRP_ID_BYTES && is_dialable(r, node, &peer->endpoint);
@@ -39,7 +39,7 @@ bool ddrp_share_read(const struct ddrp_revision *r, struct bytes message, struct
 }
 
 /* False for an entry that is not to be dialed. */
-static bool entry_read(const struct ddrp_revision *r, const struct node_terms *node, const uint8_t *entry,
+static bool entry_read(const struct ddrp_revision *r, const struct node_config *node, const uint8_t *entry,
                        struct known_peer *peer)
 {
     struct bytes bytes = {.data = entry, .size = entry_bytes(r)};
@@ -55,7 +55,7 @@ static bool entry_read(const struct ddrp_revision *r, const struct node_terms *n
     return (peer->id.size > 0 || !r->share_needs_id) && is_dialable(r, node, e);
 }
 
-struct parcel *ddrp_share_parcel(const struct ddrp_revision *r, const struct node_terms *node,
+struct parcel *ddrp_share_parcel(const struct ddrp_revision *r, const struct node_config *node,
                                  const struct ddrp_entries *entries)
 {
     struct known_peer peer;

@@ -9,7 +9,7 @@
 
 /* Whether such a peer may be told to others: one whose id is known, and who can be dialed by what the
  * revision says of it. */
-bool ddrp_share_allows(const struct ddrp_revision *r, const struct node_terms *node,
+bool ddrp_share_allows(const struct ddrp_revision *r, const struct node_config *node,
                        const struct known_peer *peer);
 
 /* The entries of a message, unread. */
@@ -23,7 +23,7 @@ bool ddrp_share_read(const struct ddrp_revision *r, struct bytes message, struct
 
 /* A known_peers parcel of those entries that may be dialed; the others, which are not faults, are left out.
  * NULL if memory is short. */
-struct parcel *ddrp_share_parcel(const struct ddrp_revision *r, const struct node_terms *node,
+struct parcel *ddrp_share_parcel(const struct ddrp_revision *r, const struct node_config *node,
                                  const struct ddrp_entries *entries);
 
 /* Appends the body that says them. */

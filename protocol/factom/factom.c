@@ -15,7 +15,7 @@
 
 #define SEED_FOLDER "https://raw.githubusercontent.com/FactomProject/factomproject.github.io/master/seed/"
 
-static const struct network_terms networks[] = {
+static const struct network_config networks[] = {
     {.name = "MAIN", .id = 0xfeedbeef, .port = 8108, .seed_url = SEED_FOLDER "mainseed.txt"},
     {.name = "TEST", .id = 0xdeadbeef, .port = 8109, .seed_url = SEED_FOLDER "testseed.txt"},
     {.name = "LOCAL", .id = 0x00beaded, .port = 8110, .open = true, .seed_url = SEED_FOLDER "localseed.txt"},

@@ -52,7 +52,7 @@ const char *factom_handshake_from_gob(struct handshake *h, const struct v9_parce
     }
 }
 
-enum end_reason factom_handshake_check(const struct handshake *h, const struct node_terms *node, bool is_gob,
+enum end_reason factom_handshake_check(const struct handshake *h, const struct node_config *node, bool is_gob,
                                        char *text, size_t size)
 {
     if (h->network != node->network.id) {
@@ -83,7 +83,7 @@ enum end_reason factom_handshake_check(const struct handshake *h, const struct n
     return END_NONE;
 }
 
-void factom_handshake_peer(const struct handshake *h, const struct endpoint *remote, struct peer_terms *peer)
+void factom_handshake_peer(const struct handshake *h, const struct endpoint *remote, struct peer_info *peer)
 {
     peer->endpoint = (struct endpoint){.ip = remote->ip, .port = h->port};
     peer->node_id = h->node_id;
@@ -94,7 +94,7 @@ void factom_handshake_peer(const struct handshake *h, const struct endpoint *rem
 }
 
 static void write_gob(struct buffer *out, uint32_t version, enum parcel_type type,
-                      const struct node_terms *node, const struct payload *payload)
+                      const struct node_config *node, const struct payload *payload)
 {
     struct v9_header header = {.network = node->network.id,
                                .version = (uint16_t)version,
@@ -106,7 +106,7 @@ static void write_gob(struct buffer *out, uint32_t version, enum parcel_type typ
     factom_v9_write(out, &header, payload);
 }
 
-void factom_handshake_write(struct buffer *out, uint32_t version, const struct node_terms *node)
+void factom_handshake_write(struct buffer *out, uint32_t version, const struct node_config *node)
 {
     if (version >= 11) {
         factom_v11_write_handshake(out, TYPE_HANDSHAKE, node, NULL, 0);
@@ -117,7 +117,7 @@ void factom_handshake_write(struct buffer *out, uint32_t version, const struct n
     write_gob(out, version, version == 9 ? TYPE_PEER_REQUEST : TYPE_HANDSHAKE, node, &payload);
 }
 
-void factom_handshake_write_reject(struct buffer *out, uint32_t version, const struct node_terms *node,
+void factom_handshake_write_reject(struct buffer *out, uint32_t version, const struct node_config *node,
                                    const struct endpoint *alternatives, size_t n)
 {
     if (version >= 11) {

@@ -22,11 +22,11 @@ struct handshake {
 const char *factom_handshake_from_gob(struct handshake *h, const struct v9_parcel *p);
 
 /* The checks after decoding, in the protocol's order. END_NONE, or why the connection ends, with its text. */
-enum end_reason factom_handshake_check(const struct handshake *h, const struct node_terms *node, bool is_gob,
+enum end_reason factom_handshake_check(const struct handshake *h, const struct node_config *node, bool is_gob,
                                        char *text, size_t size);
 
 /* If the peer listens, and its name for the application. */
-void factom_handshake_peer(const struct handshake *h, const struct endpoint *remote, struct peer_terms *peer);
+void factom_handshake_peer(const struct handshake *h, const struct endpoint *remote, struct peer_info *peer);
 
 /* The alternatives have been read into h->alternatives, with this result. */
 static inline void factom_handshake_set_alternatives(struct handshake *h, const struct harvest *harvest,
@@ -38,10 +38,10 @@ static inline void factom_handshake_set_alternatives(struct handshake *h, const 
 }
 
 /* A handshake of ours. V9's is a peer request as well, V10's and V11's are not. */
-void factom_handshake_write(struct buffer *out, uint32_t version, const struct node_terms *node);
+void factom_handshake_write(struct buffer *out, uint32_t version, const struct node_config *node);
 
 /* A refusal, in the version of the handshake that it answers. */
-void factom_handshake_write_reject(struct buffer *out, uint32_t version, const struct node_terms *node,
+void factom_handshake_write_reject(struct buffer *out, uint32_t version, const struct node_config *node,
                                    const struct endpoint *alternatives, size_t n);
 
 #endif

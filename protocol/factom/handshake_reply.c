@@ -13,7 +13,7 @@ static void note_sent(struct session *s, uint32_t version)
 
 void factom_send_hello(struct session *s, uint32_t version, struct buffer *out)
 {
-    factom_handshake_write(out, version, s->terms.node);
+    factom_handshake_write(out, version, s->config.node);
     note_sent(s, version);
     s->peer.asked = version == 9;
 }
@@ -21,7 +21,7 @@ void factom_send_hello(struct session *s, uint32_t version, struct buffer *out)
 /* The version of a listener's reply: the request's, but for a node set to 9. */
 static uint32_t reply_version(const struct session *s, uint32_t asked)
 {
-    return asked == 10 && s->terms.node->version == 9 ? 9 : asked;
+    return asked == 10 && s->config.node->version == 9 ? 9 : asked;
 }
 
 static void rejected(struct session *s, const struct handshake *h, struct session_event *ev)
@@ -35,14 +35,14 @@ static void rejected(struct session *s, const struct handshake *h, struct sessio
 
 static void refuse(struct session *s, uint32_t version, struct session_event *ev, struct buffer *out)
 {
-    size_t n = s->terms.n_alternatives < ALTERNATIVES_MAX ? s->terms.n_alternatives : ALTERNATIVES_MAX;
-    factom_handshake_write_reject(out, version, s->terms.node, s->terms.alternatives, n);
+    size_t n = s->config.n_alternatives < ALTERNATIVES_MAX ? s->config.n_alternatives : ALTERNATIVES_MAX;
+    factom_handshake_write_reject(out, version, s->config.node, s->config.alternatives, n);
     factom_end(s, ev, END_REFUSED, "refused, with %zu others named", n);
 }
 
 static void set_ready(struct session *s, int64_t now_ms, const struct handshake *h, struct session_event *ev)
 {
-    factom_handshake_peer(h, &s->terms.remote, &s->peer);
+    factom_handshake_peer(h, &s->config.remote, &s->peer);
     s->peer.version = s->version;
     s->stage = STAGE_OPEN;
     liveness_start(&s->liveness, now_ms);
@@ -55,13 +55,13 @@ void factom_on_handshake(struct session *s, int64_t now_ms, const struct handsha
                          struct session_event *ev, struct buffer *out)
 {
     bool is_gob = s->encoding == ENCODING_GOB;
-    bool replies = s->terms.direction == DIRECTION_INCOMING && h->type != TYPE_REJECT;
+    bool replies = s->config.direction == DIRECTION_INCOMING && h->type != TYPE_REJECT;
     uint32_t version = is_gob ? h->version : 11;
     if (replies) {
         version = reply_version(s, version);
     }
     char text[REASON_MAX];
-    enum end_reason fault = factom_handshake_check(h, s->terms.node, is_gob, text, sizeof text);
+    enum end_reason fault = factom_handshake_check(h, s->config.node, is_gob, text, sizeof text);
     if (fault == END_LOOPBACK && replies) {
         /* The dialer is ourselves. Only if it gets to read its own nonce does it learn which address that
          * was. */
@@ -71,7 +71,7 @@ void factom_on_handshake(struct session *s, int64_t now_ms, const struct handsha
         factom_end(s, ev, fault, "%s", text);
     } else if (h->type == TYPE_REJECT) {
         rejected(s, h, ev);
-    } else if (replies && s->terms.refuse) {
+    } else if (replies && s->config.refuse) {
         refuse(s, version, ev, out);
     } else {
         if (replies) {

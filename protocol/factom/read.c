@@ -19,7 +19,7 @@ static enum end_reason fault_of(const struct session *s)
 /* How long the next message may be, its length prefix aside. */
 static uint64_t frame_most(const struct session *s)
 {
-    const struct limits *l = &s->terms.node->limits;
+    const struct limits *l = &s->config.node->limits;
     if (s->stage == STAGE_HANDSHAKE) {
         return l->handshake_bytes > s->handshake_used ? l->handshake_bytes - s->handshake_used : 0;
     }
@@ -77,7 +77,7 @@ static void gob_handshake(struct session *s, int64_t now_ms, struct gob_frame *f
 
 static bool v9_fault(struct session *s, const struct v9_parcel *p, struct session_event *ev)
 {
-    if (p->network != s->terms.node->network.id) {
+    if (p->network != s->config.node->network.id) {
         factom_end(s, ev, END_BAD_INPUT, "parcel of network %08" PRIx32, p->network);
     } else if (p->version != 9) {
         factom_end(s, ev, END_BAD_INPUT, "parcel of version %u", (unsigned)p->version);

@@ -56,7 +56,7 @@ static void receive_fragment(struct session *s, int64_t now_ms, const struct dec
 static void receive_share(struct session *s, struct bytes payload, struct session_event *ev)
 {
     struct parcel *shared;
-    switch (factom_share_read(s->version, s->terms.node->network.id, payload, &shared)) {
+    switch (factom_share_read(s->version, s->config.node->network.id, payload, &shared)) {
     case SHARE_OK:
         give(ev, FACTOM_PEER_SHARE, shared);
         break;
@@ -83,7 +83,7 @@ static void receive_ping(struct session *s, struct session_event *ev, struct buf
 /* What an application may not send says nothing about what nodes tell each other. */
 static uint64_t longest(const struct session *s, uint32_t type)
 {
-    const struct limits *l = &s->terms.node->limits;
+    const struct limits *l = &s->config.node->limits;
     bool is_payload = type == TYPE_MESSAGE || type == TYPE_MESSAGE_PART || type == TYPE_ALERT;
     return is_payload ? l->parcel_bytes : l->control_bytes;
 }

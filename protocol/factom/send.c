@@ -11,12 +11,12 @@
 static void send_v9(struct session *s, uint32_t type, const char *target, const struct payload *payload,
                     struct buffer *out)
 {
-    struct v9_header header = {.network = s->terms.node->network.id,
+    struct v9_header header = {.network = s->config.node->network.id,
                                .version = 9,
                                .type = (uint16_t)type,
                                .target = target,
-                               .node_id = s->terms.node->node_id,
-                               .peer_port = s->terms.node->listen_port};
+                               .node_id = s->config.node->node_id,
+                               .peer_port = s->config.node->listen_port};
     if (!s->v9_defined) {
         factom_v9_write_definitions(out);
     }
@@ -45,7 +45,7 @@ static void send_v11(struct session *s, uint32_t type, const struct payload *pay
 bool factom_send_parcel(struct session *s, uint32_t type, const char *target, const struct payload *payload,
                         struct buffer *out)
 {
-    if (payload->size == 0 || payload->size > s->terms.node->limits.parcel_bytes ||
+    if (payload->size == 0 || payload->size > s->config.node->limits.parcel_bytes ||
         payload->size > FRAME_MAX - FRAME_OVERHEAD) {
         return false;
     }
@@ -94,7 +94,7 @@ static bool send_share(struct session *s, struct parcel *parcel, struct buffer *
     for (size_t i = 0; i < peers.n; i++) {
         endpoints[i] = peers.list[i].endpoint;
     }
-    factom_share_write(s->version, s->terms.node->network.id, endpoints, peers.n, &text);
+    factom_share_write(s->version, s->config.node->network.id, endpoints, peers.n, &text);
     free(endpoints);
     if (!text.failed) {
         struct payload payload = {.bytes = text.data, .size = text.used};

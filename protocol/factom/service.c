@@ -2,15 +2,15 @@
 
 #include "protocol/factom/factom.h"
 
-static int factom_service_open(void *v, const struct service_terms *terms, int64_t now_ms)
+static int factom_service_open(void *v, const struct service_config *config, int64_t now_ms)
 {
     struct factom_service *s = v;
-    struct exchange_config config = {.terms = *terms,
-                                     .request_kind = FACTOM_PEER_REQUEST,
-                                     .everybody_ms = terms->node->timings.request,
-                                     .share_max = SIZE_MAX};
-    s->terms = *terms;
-    exchange_open(&s->exchange, &config, now_ms);
+    struct exchange_config exchange = {.service = *config,
+                                       .request_kind = FACTOM_PEER_REQUEST,
+                                       .everybody_ms = config->node->timings.request,
+                                       .share_max = SIZE_MAX};
+    s->config = *config;
+    exchange_open(&s->exchange, &exchange, now_ms);
     return 0;
 }
 
@@ -24,14 +24,14 @@ static void factom_service_online(void *v, int64_t now_ms, const struct service_
 /* A V11 share without addresses would be an empty payload, which no parcel may have. */
 static bool can_encode(const struct service_peer *p, const struct parcel *shared)
 {
-    return shared->size > 0 || p->terms->version < 11;
+    return shared->size > 0 || p->info->version < 11;
 }
 
 static void answer(struct factom_service *s, int64_t now_ms, const struct service_peer *p)
 {
     struct parcel *shared = exchange_answer(&s->exchange, now_ms, p);
     if (shared && can_encode(p, shared)) {
-        s->terms.actions->send(s->terms.world, p->ref, FACTOM_PEER_SHARE, shared);
+        s->config.actions->send(s->config.host, p->ref, FACTOM_PEER_SHARE, shared);
     } else {
         parcel_release(shared);
     }
@@ -42,7 +42,7 @@ static void factom_service_message(void *v, int64_t now_ms, const struct service
 {
     struct factom_service *s = v;
     if (kind == FACTOM_MESSAGE) {
-        s->terms.actions->deliver(s->terms.world, p->ref, kind, parcel);
+        s->config.actions->deliver(s->config.host, p->ref, kind, parcel);
         return;
     }
     if (kind == FACTOM_PEER_REQUEST) {

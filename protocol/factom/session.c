@@ -14,22 +14,22 @@ static void nothing(struct session_event *ev)
     ev->alive = false;
 }
 
-static int factom_session_open(void *session, const struct session_terms *terms, int64_t now_ms,
+static int factom_session_open(void *session, const struct session_config *config, int64_t now_ms,
                                struct buffer *out)
 {
     struct session *s = session;
-    const struct factom_settings *own = terms->node->settings;
+    const struct factom_settings *own = config->node->settings;
     struct gob_limits gob = {
         .types = own->gob_types, .depth = own->gob_depth, .definition = own->gob_definition};
-    const struct timings *t = &terms->node->timings;
-    *s = (struct session){.terms = *terms,
-                          .version = terms->node->version,
+    const struct timings *t = &config->node->timings;
+    *s = (struct session){.config = *config,
+                          .version = config->node->version,
                           .opened_ms = now_ms,
                           .liveness = {.ping_ms = t->ping, .silence_ms = t->silence}};
     factom_gob_types_init(&s->types, &gob, factom_v9_names);
-    factom_fragments_init(&s->fragments, own->assemble_bytes, terms->node->limits.parcel_bytes,
+    factom_fragments_init(&s->fragments, own->assemble_bytes, config->node->limits.parcel_bytes,
                           own->assemble_ms);
-    if (terms->direction == DIRECTION_OUTGOING) {
+    if (config->direction == DIRECTION_OUTGOING) {
         factom_send_hello(s, s->version, out);
     }
     return out->failed ? -1 : 0;
@@ -61,7 +61,7 @@ static int64_t earlier(int64_t a, int64_t b)
 static int64_t factom_session_deadline(const void *session)
 {
     const struct session *s = session;
-    const struct timings *t = &s->terms.node->timings;
+    const struct timings *t = &s->config.node->timings;
     switch (s->stage) {
     case STAGE_HANDSHAKE:
         return s->opened_ms + t->handshake;
@@ -85,7 +85,7 @@ static void factom_session_tick(void *session, int64_t now_ms, bool deaf, struct
                                 struct buffer *out)
 {
     struct session *s = session;
-    const struct timings *t = &s->terms.node->timings;
+    const struct timings *t = &s->config.node->timings;
     nothing(ev);
     if (s->stage == STAGE_HANDSHAKE && now_ms - s->opened_ms >= t->handshake) {
         factom_end(s, ev, END_HANDSHAKE_TIMEOUT, "no handshake within %lld ms", (long long)t->handshake);

@@ -14,11 +14,11 @@ enum stage { STAGE_HANDSHAKE, STAGE_OPEN, STAGE_OVER };
 enum encoding { ENCODING_UNKNOWN, ENCODING_GOB, ENCODING_PROTOBUF };
 
 struct session {
-    struct session_terms terms;
+    struct session_config config;
     enum stage stage;
     enum encoding encoding;
     uint32_t version; /* that it speaks; before it is open, the one that we prefer */
-    struct peer_terms peer;
+    struct peer_info peer;
 
     struct gob_types types;       /* the peer's */
     uint64_t handshake_used;      /* bytes of the peer's before its handshake was whole */

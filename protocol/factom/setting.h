@@ -4,7 +4,7 @@
 
 #include "protocol/protocol.h"
 
-/* What node_terms.settings points to. */
+/* What node_config.settings points to. */
 struct factom_settings {
     int64_t assemble_ms;     /* the fragments of one message must come within */
     uint64_t assemble_bytes; /* fragments of unfinished messages, per connection */

@@ -189,7 +189,7 @@ static size_t pack(struct packed *p, const struct endpoint *endpoints, size_t n)
     return n;
 }
 
-void factom_v11_write_handshake(struct buffer *out, enum parcel_type type, const struct node_terms *node,
+void factom_v11_write_handshake(struct buffer *out, enum parcel_type type, const struct node_config *node,
                                 const struct endpoint *alternatives, size_t n)
 {
     char port[8];

@@ -21,7 +21,7 @@ bool factom_v11_read_msg(struct bytes message, uint32_t *type, struct bytes *pay
 
 /* Each appends one message with its length prefix, but for the share, which is a payload. The handshake is
  * preceded by V11_MAGIC; its nonce is left out of a refusal. */
-void factom_v11_write_handshake(struct buffer *out, enum parcel_type type, const struct node_terms *node,
+void factom_v11_write_handshake(struct buffer *out, enum parcel_type type, const struct node_config *node,
                                 const struct endpoint *alternatives, size_t n);
 void factom_v11_write_msg(struct buffer *out, enum parcel_type type, const struct payload *payload);
 void factom_v11_write_share(struct buffer *out, const struct endpoint *endpoints, size_t n);

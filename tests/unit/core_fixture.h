@@ -84,19 +84,19 @@ static inline struct moment now(const struct world *w)
 
 /* --- the world's side --- */
 
-static inline bool w_dial(void *world, struct peer_ref slot, const struct dial_terms *terms)
+static inline bool w_dial(void *world, struct peer_ref slot, const struct dial_request *request)
 {
     struct world *w = world;
     if (w->dial_fails) {
         return false;
     }
     assert_true(w->n_dialed < MOST);
-    address_format(&terms->to, w->dialed_to[w->n_dialed], ENDPOINT_TEXT_MAX);
-    w->dialed_targets[w->n_dialed] = terms->n;
-    if (terms->n > 0) {
-        endpoint_format(&terms->targets[0], w->dialed_first[w->n_dialed], ENDPOINT_TEXT_MAX);
+    address_format(&request->to, w->dialed_to[w->n_dialed], ENDPOINT_TEXT_MAX);
+    w->dialed_targets[w->n_dialed] = request->n;
+    if (request->n > 0) {
+        endpoint_format(&request->targets[0], w->dialed_first[w->n_dialed], ENDPOINT_TEXT_MAX);
     }
-    w->dialed_id[w->n_dialed] = terms->to.id;
+    w->dialed_id[w->n_dialed] = request->to.id;
     w->dialed[w->n_dialed++] = slot;
     return true;
 }
@@ -331,18 +331,18 @@ static inline void world_init_with(struct world *w, const struct protocol *p)
     w->random = 42;
     w->config = (struct config){
         .protocol = p,
-        .terms = {.timings = p->timings,
-                  .limits = p->limits,
-                  .settings = p->setting_defaults,
-                  .node_id = 77,
-                  .version = 10},
+        .node = {.timings = p->timings,
+                 .limits = p->limits,
+                 .settings = p->setting_defaults,
+                 .node_id = 77,
+                 .version = 10},
         .merits = p->merits,
         .outgoing = 8,
         .incoming = 20,
         .broadcast = 4,
         .log_level = LOG_LEVEL_SILENT,
     };
-    assert_true(protocol_network(p, "LOCAL", NULL, &w->config.terms.network));
+    assert_true(protocol_network(p, "LOCAL", NULL, &w->config.node.network));
 }
 
 static inline void world_init(struct world *w, const char *protocol)
@@ -367,7 +367,7 @@ static inline struct world *world_new(void)
 static inline struct world *internet_world(void)
 {
     struct world *w = world_new();
-    assert_true(protocol_network(w->config.protocol, "MAIN", NULL, &w->config.terms.network));
+    assert_true(protocol_network(w->config.protocol, "MAIN", NULL, &w->config.node.network));
     return w;
 }
 
@@ -413,14 +413,14 @@ static inline struct endpoint endpoint_of(const char *text)
 static inline void online_as(struct world *w, struct peer_ref slot, const char *text, uint64_t node_id,
                              struct peer_id id)
 {
-    struct peer_terms *t = calloc(1, sizeof *t);
+    struct peer_info *t = calloc(1, sizeof *t);
     assert_non_null(t);
     t->endpoint = endpoint_of(text);
     t->node_id = node_id;
     t->id = id;
     t->version = 10;
     snprintf(t->hash, sizeof t->hash, "%.64s %08llx", text, (unsigned long long)node_id);
-    handle(w, (struct message){.type = MSG_ONLINE, .peer = slot, .terms = t});
+    handle(w, (struct message){.type = MSG_ONLINE, .peer = slot, .info = t});
 }
 
 static inline void online(struct world *w, struct peer_ref slot, const char *text, uint64_t node_id)

@@ -32,14 +32,14 @@ static inline const struct ddrp_revision *revision_of(const struct protocol *p)
 
 struct side {
     const struct protocol *protocol;
-    struct node_terms node;
+    struct node_config node;
     struct ddrp_session session;
     struct buffer in, out;
     struct session_event last; /* the last event that was not SESSION_NOTHING */
     bool hesitates;            /* does not consent by itself */
     uint32_t met, ready, good, bad, ignored, messages;
     struct parcel *parcel; /* of the last message */
-    struct peer_terms peer;
+    struct peer_info peer;
     int64_t now_ms, wall_ms;
     uint8_t nonce[DDRP_NONCE_BYTES]; /* what its session will draw */
     size_t drawn;
@@ -64,30 +64,30 @@ static inline int64_t side_wall_ms(void *context)
 }
 
 /* A node of that protocol, on its LOCAL network. */
-static inline struct node_terms test_node(const struct protocol *p, const char *secret)
+static inline struct node_config test_node(const struct protocol *p, const char *secret)
 {
-    struct node_terms node = {.network = p->networks[1],
-                              .timings = p->timings,
-                              .limits = p->limits,
-                              .settings = p->setting_defaults,
-                              .listen_port = 9097,
-                              .version = 1,
-                              .version_minimum = 1};
+    struct node_config node = {.network = p->networks[1],
+                               .timings = p->timings,
+                               .limits = p->limits,
+                               .settings = p->setting_defaults,
+                               .listen_port = 9097,
+                               .version = 1,
+                               .version_minimum = 1};
     hex_to(node.secret, secret);
     assert_true(p->identity(node.secret, &node.id));
     return node;
 }
 
-static inline struct session_terms test_terms(struct side *s, enum direction direction)
+static inline struct session_config test_config(struct side *s, enum direction direction)
 {
-    struct session_terms terms = {.protocol = s->protocol,
-                                  .node = &s->node,
-                                  .direction = direction,
-                                  .random = side_random,
-                                  .wall_ms = side_wall_ms,
-                                  .context = s};
-    assert_true(endpoint_parse(&terms.remote, "10.0.0.7:40123"));
-    return terms;
+    struct session_config config = {.protocol = s->protocol,
+                                    .node = &s->node,
+                                    .direction = direction,
+                                    .random = side_random,
+                                    .wall_ms = side_wall_ms,
+                                    .context = s};
+    assert_true(endpoint_parse(&config.remote, "10.0.0.7:40123"));
+    return config;
 }
 
 static inline void side_prepare(struct side *s, const struct protocol *p, const char *secret)
@@ -101,8 +101,8 @@ static inline void side_start(struct side *s, const struct protocol *p, enum dir
                               const char *secret)
 {
     side_prepare(s, p, secret);
-    struct session_terms terms = test_terms(s, direction);
-    side_open(s, &terms);
+    struct session_config config = test_config(s, direction);
+    side_open(s, &config);
 }
 
 static inline void side_close(struct side *s)
@@ -131,7 +131,7 @@ static inline void side_event(struct side *s, const struct session_event *ev)
     case SESSION_MET:
         s->met++;
         s->peer = ev->peer;
-        if (s->session.terms.direction == DIRECTION_OUTGOING && !s->hesitates) {
+        if (s->session.config.direction == DIRECTION_OUTGOING && !s->hesitates) {
             side_consent(s);
         }
         return;

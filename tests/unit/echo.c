@@ -6,13 +6,13 @@
 #include "tests/unit/xor_stream.h"
 
 struct session {
-    struct session_terms terms;
+    struct session_config config;
     bool is_open, is_over;
     int64_t opened_ms, heard_ms, pinged_ms;
 };
 
 struct service {
-    struct service_terms terms;
+    struct service_config config;
 };
 
 /* --- bytes --- */
@@ -49,19 +49,20 @@ void echo_frame(struct buffer *out, enum echo_kind kind, const void *payload, si
 static void say_hello(const struct session *s, struct buffer *out)
 {
     uint8_t hello[ECHO_HELLO_SIZE];
-    put(hello, s->terms.node->node_id, 8);
-    put(hello + 8, s->terms.node->listen_port, 2);
-    put(hello + 10, s->terms.facts.height, 8);
+    put(hello, s->config.node->node_id, 8);
+    put(hello + 8, s->config.node->listen_port, 2);
+    put(hello + 10, s->config.facts.height, 8);
     echo_frame(out, ECHO_HELLO, hello, sizeof hello);
 }
 
 /* --- the session --- */
 
-static int session_open(void *session, const struct session_terms *terms, int64_t now_ms, struct buffer *out)
+static int session_open(void *session, const struct session_config *config, int64_t now_ms,
+                        struct buffer *out)
 {
     struct session *s = session;
-    *s = (struct session){.terms = *terms, .opened_ms = now_ms, .heard_ms = now_ms, .pinged_ms = now_ms};
-    if (terms->direction == DIRECTION_OUTGOING) {
+    *s = (struct session){.config = *config, .opened_ms = now_ms, .heard_ms = now_ms, .pinged_ms = now_ms};
+    if (config->direction == DIRECTION_OUTGOING) {
         say_hello(s, out);
     }
     return out->failed ? -1 : 0;
@@ -90,13 +91,13 @@ static void take_hello(struct session *s, struct bytes payload, struct session_e
         end(s, ev, END_HANDSHAKE, "a hello of %zu bytes", payload.size);
         return;
     }
-    if (s->terms.direction == DIRECTION_INCOMING) {
+    if (s->config.direction == DIRECTION_INCOMING) {
         say_hello(s, out);
     }
     s->is_open = true;
     ev->type = SESSION_READY;
-    ev->peer = (struct peer_terms){
-        .endpoint = {.ip = s->terms.remote.ip, .port = (uint16_t)get(payload.data + 8, 2)},
+    ev->peer = (struct peer_info){
+        .endpoint = {.ip = s->config.remote.ip, .port = (uint16_t)get(payload.data + 8, 2)},
         .node_id = get(payload.data, 8),
         .version = 1 + (uint32_t)get(payload.data + 10, 8)};
     snprintf(ev->peer.hash, sizeof ev->peer.hash, "echo %016llx", (unsigned long long)ev->peer.node_id);
@@ -146,7 +147,7 @@ static size_t session_read(void *session, int64_t now_ms, struct bytes in, struc
         return 0;
     }
     size_t size = get(in.data + 1, 4);
-    size_t most = s->is_open ? s->terms.node->limits.parcel_bytes : s->terms.node->limits.handshake_bytes;
+    size_t most = s->is_open ? s->config.node->limits.parcel_bytes : s->config.node->limits.handshake_bytes;
     if (size > most) {
         end(s, ev, s->is_open ? END_BAD_INPUT : END_HANDSHAKE, "a frame of %zu bytes", size);
         return 0;
@@ -171,7 +172,7 @@ static int session_write(void *session, int64_t now_ms, const struct message *m,
     const struct session *s = session;
     (void)now_ms;
     if (m->kind < ECHO_MESSAGE || m->kind > ECHO_OWN || !m->parcel ||
-        m->parcel->size > s->terms.node->limits.parcel_bytes) {
+        m->parcel->size > s->config.node->limits.parcel_bytes) {
         return -1;
     }
     size_t before = out->total;
@@ -194,13 +195,13 @@ static void session_alive(void *session, int64_t now_ms, struct buffer *out)
 static int64_t next_ping(const struct session *s)
 {
     int64_t last = s->heard_ms > s->pinged_ms ? s->heard_ms : s->pinged_ms;
-    return last + s->terms.node->timings.ping;
+    return last + s->config.node->timings.ping;
 }
 
 static int64_t session_deadline(const void *session)
 {
     const struct session *s = session;
-    const struct timings *t = &s->terms.node->timings;
+    const struct timings *t = &s->config.node->timings;
     if (s->is_over) {
         return INT64_MAX;
     }
@@ -215,7 +216,7 @@ static void session_tick(void *session, int64_t now_ms, bool deaf, struct sessio
                          struct buffer *out)
 {
     struct session *s = session;
-    const struct timings *t = &s->terms.node->timings;
+    const struct timings *t = &s->config.node->timings;
     clear(ev);
     if (s->is_over) {
         return;
@@ -243,11 +244,11 @@ static void session_close(void *session)
 
 /* --- the service --- */
 
-static int service_open(void *service, const struct service_terms *terms, int64_t now_ms)
+static int service_open(void *service, const struct service_config *config, int64_t now_ms)
 {
     struct service *v = service;
     (void)now_ms;
-    v->terms = *terms;
+    v->config = *config;
     return 0;
 }
 
@@ -264,9 +265,9 @@ static void service_message(void *service, int64_t now_ms, const struct service_
     const struct service *v = service;
     (void)now_ms;
     if (kind == ECHO_CALL) {
-        v->terms.actions->send(v->terms.world, p->ref, ECHO_MESSAGE, parcel);
+        v->config.actions->send(v->config.host, p->ref, ECHO_MESSAGE, parcel);
     } else {
-        v->terms.actions->deliver(v->terms.world, p->ref, kind, parcel);
+        v->config.actions->deliver(v->config.host, p->ref, kind, parcel);
     }
 }
 
@@ -296,8 +297,8 @@ static void service_close(void *service)
 
 /* --- the tables --- */
 
-static const struct network_terms networks[] = {{.name = "LOCAL", .id = 1, .port = 7000, .open = true},
-                                                {.name = ""}};
+static const struct network_config networks[] = {{.name = "LOCAL", .id = 1, .port = 7000, .open = true},
+                                                 {.name = ""}};
 
 static const struct protocol_kind kinds[] = {{ECHO_MESSAGE, "Message"}, {ECHO_CALL, "Call"}, {0, NULL}};
 

@@ -14,7 +14,7 @@ struct probe {
 };
 
 struct service {
-    struct service_terms terms;
+    struct service_config config;
     struct probe probes[PROBES];
     struct parcel *own; /* what the application sent last */
 };
@@ -28,17 +28,17 @@ struct peer {
 
 uint64_t echo_height;
 
-static int service_open(void *service, const struct service_terms *terms, int64_t now_ms)
+static int service_open(void *service, const struct service_config *config, int64_t now_ms)
 {
     struct service *v = service;
     (void)now_ms;
-    v->terms = *terms;
+    v->config = *config;
     return 0;
 }
 
 static void tell(const struct service *v, struct peer_ref to, const char *text)
 {
-    v->terms.actions->send(v->terms.world, to, ECHO_MESSAGE, parcel_new(text, strlen(text)));
+    v->config.actions->send(v->config.host, to, ECHO_MESSAGE, parcel_new(text, strlen(text)));
 }
 
 /* --- the store --- */
@@ -48,7 +48,7 @@ static bool ask(const struct service *v, struct peer_ref from, uint32_t kind, st
     const struct store_request q = {.token = (uint64_t)from.generation << 32 | from.index,
                                     .kind = kind == ECHO_KEEP ? MEMORY_PUT : MEMORY_GET,
                                     .parcel = parcel};
-    return v->terms.actions->ask(v->terms.world, &q);
+    return v->config.actions->ask(v->config.host, &q);
 }
 
 static void take_request(const struct service *v, const struct service_peer *p, uint32_t kind,
@@ -61,7 +61,7 @@ static void take_request(const struct service *v, const struct service_peer *p, 
         return;
     }
     state->waits = true;
-    v->terms.actions->hold(v->terms.world, p->ref, true);
+    v->config.actions->hold(v->config.host, p->ref, true);
     if (ask(v, p->ref, kind, parcel)) {
         return;
     }
@@ -73,7 +73,7 @@ static void take_request(const struct service *v, const struct service_peer *p, 
 static void ask_next(const struct service *v)
 {
     struct service_peer p = {.ref = PEER_NOBODY};
-    while (v->terms.actions->next_peer(v->terms.world, p.ref, &p)) {
+    while (v->config.actions->next_peer(v->config.host, p.ref, &p)) {
         struct peer *state = p.state;
         if (state->parcel) {
             if (ask(v, p.ref, state->kind, state->parcel)) {
@@ -87,12 +87,12 @@ static void ask_next(const struct service *v)
 static void release(const struct service *v, struct peer_ref held)
 {
     struct service_peer p = {.ref = PEER_NOBODY};
-    while (v->terms.actions->next_peer(v->terms.world, p.ref, &p)) {
+    while (v->config.actions->next_peer(v->config.host, p.ref, &p)) {
         if (peer_ref_equal(p.ref, held)) {
             ((struct peer *)p.state)->waits = false;
         }
     }
-    v->terms.actions->hold(v->terms.world, held, false);
+    v->config.actions->hold(v->config.host, held, false);
 }
 
 static void service_answer(void *service, int64_t now_ms, const struct store_answer *a)
@@ -101,7 +101,7 @@ static void service_answer(void *service, int64_t now_ms, const struct store_ans
     struct peer_ref to = {.index = (uint32_t)a->token, .generation = (uint32_t)(a->token >> 32)};
     (void)now_ms;
     if (a->parcel) {
-        v->terms.actions->send(v->terms.world, to, ECHO_MESSAGE, a->parcel);
+        v->config.actions->send(v->config.host, to, ECHO_MESSAGE, a->parcel);
     } else {
         tell(v, to, a->kind == MEMORY_KEPT ? "kept" : "none");
     }
@@ -122,7 +122,7 @@ static void take_probe(struct service *v, struct peer_ref from, struct parcel *p
         i++;
     }
     bool keeps = text[0] == '+';
-    if (i == PROBES || !endpoint_parse(&e, text + keeps) || !v->terms.actions->dial(v->terms.world, &e, i)) {
+    if (i == PROBES || !endpoint_parse(&e, text + keeps) || !v->config.actions->dial(v->config.host, &e, i)) {
         tell(v, from, "refused");
         return;
     }
@@ -130,7 +130,7 @@ static void take_probe(struct service *v, struct peer_ref from, struct parcel *p
 }
 
 static bool service_dialed(void *service, int64_t now_ms, uint64_t token, enum end_reason result,
-                           const struct peer_terms *peer)
+                           const struct peer_info *peer)
 {
     struct service *v = service;
     struct probe *p = &v->probes[token];
@@ -160,9 +160,9 @@ static void service_message(void *service, int64_t now_ms, const struct service_
     } else if (kind == ECHO_PROBE) {
         take_probe(v, p->ref, parcel);
     } else if (kind == ECHO_SPREAD) {
-        v->terms.actions->route(v->terms.world, SCOPE_FULL, p->ref, ECHO_MESSAGE, parcel);
+        v->config.actions->route(v->config.host, SCOPE_FULL, p->ref, ECHO_MESSAGE, parcel);
     } else {
-        v->terms.actions->deliver(v->terms.world, p->ref, kind, parcel);
+        v->config.actions->deliver(v->config.host, p->ref, kind, parcel);
     }
 }
 
@@ -179,7 +179,7 @@ static void service_datagram(void *service, int64_t now_ms, const struct endpoin
 {
     const struct service *v = service;
     (void)now_ms;
-    v->terms.actions->send_datagram(v->terms.world, from, bytes.data, bytes.size);
+    v->config.actions->send_datagram(v->config.host, from, bytes.data, bytes.size);
 }
 
 static int64_t service_send(void *service, int64_t now_ms, enum scope scope, struct peer_ref to,
@@ -196,8 +196,8 @@ static int64_t service_send(void *service, int64_t now_ms, enum scope scope, str
     }
     parcel_release(v->own);
     v->own = parcel;
-    v->terms.actions->route(v->terms.world, SCOPE_FULL, PEER_NOBODY, ECHO_MESSAGE, parcel_new("news", 4));
-    while (v->terms.actions->next_peer(v->terms.world, p.ref, &p)) {
+    v->config.actions->route(v->config.host, SCOPE_FULL, PEER_NOBODY, ECHO_MESSAGE, parcel_new("news", 4));
+    while (v->config.actions->next_peer(v->config.host, p.ref, &p)) {
         n++;
     }
     return n;

@@ -35,46 +35,46 @@ static inline void add_frame(struct buffer *b, json_t *frames, size_t i)
 
 struct side {
     const struct protocol *protocol;
-    struct node_terms node;
+    struct node_config node;
     struct session session;
     struct buffer in, out;
     struct session_event last; /* the last event that was not SESSION_NOTHING */
     uint32_t ready, good, bad, dropped, requests, shares, messages;
     struct parcel *message, *share; /* the last ones */
-    struct peer_terms peer;
+    struct peer_info peer;
     int64_t now_ms;
     bool over;
 };
 
 #include "tests/unit/session_fixture.h"
 
-static inline struct node_terms test_node(uint32_t version)
+static inline struct node_config test_node(uint32_t version)
 {
-    struct node_terms node = {.timings = factom_protocol.timings,
-                              .limits = factom_protocol.limits,
-                              .settings = factom_protocol.setting_defaults,
-                              .node_id = 0x1a2b3,
-                              .nonce = 0x1122334455667788,
-                              .listen_port = 8110,
-                              .version = version,
-                              .version_minimum = 9};
+    struct node_config node = {.timings = factom_protocol.timings,
+                               .limits = factom_protocol.limits,
+                               .settings = factom_protocol.setting_defaults,
+                               .node_id = 0x1a2b3,
+                               .nonce = 0x1122334455667788,
+                               .listen_port = 8110,
+                               .version = version,
+                               .version_minimum = 9};
     assert_true(protocol_network(&factom_protocol, "LOCAL", NULL, &node.network));
     return node;
 }
 
-static inline struct session_terms test_terms(struct side *s, enum direction direction)
+static inline struct session_config test_config(struct side *s, enum direction direction)
 {
-    struct session_terms terms = {.protocol = &factom_protocol, .node = &s->node, .direction = direction};
-    assert_true(endpoint_parse(&terms.remote, "10.0.0.7:40123"));
-    return terms;
+    struct session_config config = {.protocol = &factom_protocol, .node = &s->node, .direction = direction};
+    assert_true(endpoint_parse(&config.remote, "10.0.0.7:40123"));
+    return config;
 }
 
 static inline void side_start(struct side *s, uint32_t version, enum direction direction, uint64_t nonce)
 {
     *s = (struct side){.protocol = &factom_protocol, .node = test_node(version), .now_ms = 1000};
     s->node.nonce = nonce;
-    struct session_terms terms = test_terms(s, direction);
-    side_open(s, &terms);
+    struct session_config config = test_config(s, direction);
+    side_open(s, &config);
 }
 
 /* A known_peers parcel of those endpoints. */

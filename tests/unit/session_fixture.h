@@ -6,9 +6,9 @@
 /* Counts what the event tells, and keeps it as the last one unless it tells nothing. */
 static inline void side_event(struct side *s, const struct session_event *ev);
 
-static inline void side_open(struct side *s, const struct session_terms *terms)
+static inline void side_open(struct side *s, const struct session_config *config)
 {
-    assert_int_equal(s->protocol->session->open(&s->session, terms, s->now_ms, &s->out), 0);
+    assert_int_equal(s->protocol->session->open(&s->session, config, s->now_ms, &s->out), 0);
 }
 
 /* Lets the session read what s->in holds, as a connection does. Each time the bytes lie in memory that ends

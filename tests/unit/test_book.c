@@ -17,7 +17,7 @@
 #define HOUR   (60 * MINUTE)
 #define DAY    (24 * HOUR)
 
-static const struct book_terms usual = {
+static const struct book_config usual = {
     .most_endpoints = 10000,
     .most_ips = 10000,
     .most_per_ip = 256,
@@ -31,10 +31,10 @@ static const struct book_terms usual = {
 
 static struct book *book_with(size_t most_endpoints, size_t most_ips)
 {
-    struct book_terms terms = usual;
-    terms.most_endpoints = most_endpoints;
-    terms.most_ips = most_ips;
-    struct book *b = book_new(&terms);
+    struct book_config config = usual;
+    config.most_endpoints = most_endpoints;
+    config.most_ips = most_ips;
+    struct book *b = book_new(&config);
     assert_non_null(b);
     return b;
 }
@@ -252,9 +252,9 @@ static void test_many_come_and_go(void **state)
 static void test_retry(void **state)
 {
     (void)state;
-    struct book_terms terms = usual;
-    terms.retry_ms = HOUR;
-    struct book *b = book_new(&terms);
+    struct book_config config = usual;
+    config.retry_ms = HOUR;
+    struct book *b = book_new(&config);
     assert_non_null(b);
     struct endpoint e = at("1.2.3.4:80"), out[4];
     struct world w = {.seed = 1};
@@ -288,19 +288,19 @@ static void test_identities(void **state)
     learn(b, "1.2.3.4:80", NOW);
     assert_int_equal(book_find(b, &e)->id.size, 0);
     book_identify(b, &unknown, &one, true);
-    assert_false(book_misled(b, &unknown) || book_misled(b, &e));
+    assert_false(book_was_hearsay(b, &unknown) || book_was_hearsay(b, &e));
     book_identify(b, &e, &one, false);
     assert_true(peer_id_equal(&book_find(b, &e)->id, &one));
     uint64_t version = book_version(b);
     book_identify(b, &e, &two, false);
     assert_true(peer_id_equal(&book_find(b, &e)->id, &one));
     assert_int_equal(book_version(b), version);
-    assert_true(book_misled(b, &e));
+    assert_true(book_was_hearsay(b, &e));
     assert_int_equal(book_find(b, &e)->id.size, 0);
     book_identify(b, &e, &one, false);
     book_identify(b, &e, &one, true);
     assert_true(book_find(b, &e)->id_proved);
-    assert_false(book_misled(b, &e));
+    assert_false(book_was_hearsay(b, &e));
     book_identify(b, &e, &two, false);
     assert_true(peer_id_equal(&book_find(b, &e)->id, &one));
     version = book_version(b);
@@ -379,10 +379,10 @@ static void test_spared_waits_no_longer_than_a_dial(void **state)
     struct book *b = book_with(100, 100);
     struct endpoint e = at("1.2.3.4:80"), out[1];
     learn(b, "1.2.3.4:80", NOW);
-    book_spared(b, &e, NOW + MINUTE, NOW);
+    book_retry_later(b, &e, NOW + MINUTE, NOW);
     assert_int_equal(candidates(b, out, 1, NOW + MINUTE - 1), 0);
     assert_int_equal(candidates(b, out, 1, NOW + MINUTE), 1);
-    book_spared(b, &e, NOW + HOUR, NOW);
+    book_retry_later(b, &e, NOW + HOUR, NOW);
     assert_int_equal(candidates(b, out, 1, NOW), 0);
     assert_int_equal(candidates(b, out, 1, NOW + 2 * MINUTE - 1), 0);
     assert_int_equal(candidates(b, out, 1, NOW + 2 * MINUTE), 1);
@@ -697,9 +697,9 @@ static void test_self_enters_a_full_book(void **state)
 static void test_one_ip_cannot_fill_the_book(void **state)
 {
     (void)state;
-    struct book_terms terms = usual;
-    terms.most_per_ip = 3;
-    struct book *b = book_new(&terms);
+    struct book_config config = usual;
+    config.most_per_ip = 3;
+    struct book *b = book_new(&config);
     assert_non_null(b);
     learn(b, "1.0.0.1:1", NOW + 1);
     learn(b, "1.0.0.1:2", NOW);
@@ -844,12 +844,12 @@ static void test_expiry(void **state)
 static void test_never(void **state)
 {
     (void)state;
-    struct book_terms terms = usual;
-    terms.forget_ms = 0;
-    terms.decay_ms = 0;
-    terms.give_up = 0;
-    terms.most_per_ip = 0;
-    struct book *b = book_new(&terms);
+    struct book_config config = usual;
+    config.forget_ms = 0;
+    config.decay_ms = 0;
+    config.give_up = 0;
+    config.most_per_ip = 0;
+    struct book *b = book_new(&config);
     struct endpoint e = at("1.2.3.4:80"), out[1];
     struct world w = {.seed = 1};
     struct book_choice choice = {.random = draw, .context = &w};

@@ -101,7 +101,7 @@ static void dials_keep_their_distance(void **state)
     (void)state;
     for (size_t i = 0; i < N_LEAPS; i++) {
         struct world *w = internet_world();
-        int64_t redial = w->config.terms.timings.redial;
+        int64_t redial = w->config.node.timings.redial;
         world_open(w);
         seed(w, "11.1.0.1:8110");
         pass(w, SECOND);
@@ -142,7 +142,7 @@ static void what_is_saved_has_the_new_time(void **state)
         handle(w, (struct message){.type = MSG_COMMAND, .command = c});
         incoming(w, 1);
         w->wall_ahead_ms = leaps[i];
-        live(w, w->config.terms.timings.save);
+        live(w, w->config.node.timings.save);
         assert_true(w->n_saved > 0);
         assert_in_range(now(w).wall_ms - w->saved_heard, 0, 60 * SECOND);
         assert_in_range(w->saved_banned_until - now(w).wall_ms, HOUR - 60 * SECOND, HOUR);

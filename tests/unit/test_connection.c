@@ -40,10 +40,10 @@ struct words {
 /* What its one session has seen. */
 static _Atomic uint64_t ticks, deaf_ticks, answers;
 
-static int words_open(void *s, const struct session_terms *terms, int64_t now_ms, struct buffer *out)
+static int words_open(void *s, const struct session_config *config, int64_t now_ms, struct buffer *out)
 {
     struct words *w = s;
-    (void)terms;
+    (void)config;
     (void)out;
     w->due_ms = now_ms + TICK_MS;
     return 0;
@@ -68,7 +68,7 @@ static size_t words_read(void *s, int64_t now_ms, struct bytes in, struct sessio
     if (!w->ready) {
         w->ready = true;
         ev->type = SESSION_READY;
-        ev->peer = (struct peer_terms){.version = 1};
+        ev->peer = (struct peer_info){.version = 1};
         return 0;
     }
     if (in.size == 0 || (in.data[0] == 'l' && in.size < LARGE)) {
@@ -142,7 +142,7 @@ static const struct protocol word_protocol = {.name = "words", .session = &words
 /* --- the connection, its peer, and who is told --- */
 
 struct rig {
-    struct node_terms node;
+    struct node_config node;
     struct bell bell;
     _Atomic int64_t room;
     struct connection *c;
@@ -172,19 +172,19 @@ static struct rig *rig_new(void)
 /* fds[0] is ours, fds[1] the peer's. */
 static void rig_open_on(struct rig *r, const int fds[2])
 {
-    struct connection_terms terms = {.ref = {1, 1},
-                                     .protocol = &word_protocol,
-                                     .node = &r->node,
-                                     .controller_bell = &r->bell,
-                                     .receive_room = &r->room};
+    struct connection_config config = {.ref = {1, 1},
+                                       .protocol = &word_protocol,
+                                       .node = &r->node,
+                                       .controller_bell = &r->bell,
+                                       .receive_room = &r->room};
     struct timeval patience = {.tv_sec = PATIENCE_MS / 1000};
     assert_int_equal(bell_init(&r->bell), 0);
     assert_int_equal(fcntl(fds[0], F_SETFL, O_NONBLOCK), 0);
     assert_int_equal(setsockopt(fds[1], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
     assert_int_equal(setsockopt(fds[1], SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience), 0);
-    terms.fd = fds[0];
+    config.fd = fds[0];
     r->peer = fds[1];
-    r->c = connection_start(&terms);
+    r->c = connection_start(&config);
     assert_non_null(r->c);
 }
 
@@ -241,7 +241,7 @@ static void take_one(struct rig *r, struct message *m)
         free(m->ending);
         break;
     default:
-        free(m->terms);
+        free(m->info);
     }
 }
 
@@ -826,15 +826,15 @@ static void who_dials_hears_that_it_is_to_end(void **state)
     r->node.timings.dial = PATIENCE_MS;
     assert_int_equal(bell_init(&r->bell), 0);
     r->peer = sockets[0];
-    struct connection_terms terms = {.ref = {1, 1},
-                                     .protocol = &word_protocol,
-                                     .node = &r->node,
-                                     .targets = &dead,
-                                     .n_targets = 1,
-                                     .fd = -1,
-                                     .controller_bell = &r->bell,
-                                     .receive_room = &r->room};
-    r->c = connection_start(&terms);
+    struct connection_config config = {.ref = {1, 1},
+                                       .protocol = &word_protocol,
+                                       .node = &r->node,
+                                       .targets = &dead,
+                                       .n_targets = 1,
+                                       .fd = -1,
+                                       .controller_bell = &r->bell,
+                                       .receive_room = &r->room};
+    r->c = connection_start(&config);
     assert_non_null(r->c);
     nap();
     int64_t begun = clock_ms();

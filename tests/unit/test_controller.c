@@ -210,7 +210,7 @@ static void what_waits_for_one_peer_has_room_for_a_queue(void **state)
 {
     struct world *w = world_new();
     (void)state;
-    w->config.terms.limits.queue_parcels = 3;
+    w->config.node.limits.queue_parcels = 3;
     world_open(w);
     struct peer_ref a = incoming(w, 1);
     w->full = a;
@@ -280,7 +280,7 @@ static void a_relay_passes_each_message_on_once(void **state)
     receive(w, b, "hello, too");
     assert_int_equal(w->n_delivered, 2);
     assert_int_equal(w->n_posted, 4);
-    pass(w, w->config.terms.timings.seen + 1);
+    pass(w, w->config.node.timings.seen + 1);
     receive(w, a, "hello");
     assert_int_equal(w->n_delivered, 3);
     world_free(w);
@@ -314,7 +314,7 @@ static void a_relay_sends_nothing_back(void **state)
     struct world *w = world_new();
     (void)state;
     w->config.relay = true;
-    w->config.terms.timings.echo = 0;
+    w->config.node.timings.echo = 0;
     world_open(w);
     struct peer_ref a = incoming(w, 1);
     struct peer_ref b = incoming(w, 2);
@@ -405,7 +405,7 @@ static void what_the_service_says_keeps_nobody_back(void **state)
     struct peer_ref b = incoming(w, 2);
     w->full = a;
     w->n_asked = 0;
-    pass(w, w->config.terms.timings.request);
+    pass(w, w->config.node.timings.request);
     assert_int_equal(w->n_asked, 1); /* b is asked for its peers; the request to a waits */
     assert_true(controller_waits(w->core));
     assert_true(controller_takes_sends(w->core) && controller_takes(w->core, a) &&
@@ -428,14 +428,14 @@ static void what_waits_for_one_peer_is_bounded(void **state)
     struct peer_ref a = incoming(w, 1);
     w->full = a;
     for (int i = 0; i < 100; i++) {
-        pass(w, w->config.terms.timings.request);
+        pass(w, w->config.node.timings.request);
     }
     w->full = PEER_NOBODY;
     w->n_asked = 0;
     controller_retry(w->core, now(w));
     assert_true(w->n_asked > 0 && w->n_asked <= 16);
     w->full = a;
-    pass(w, w->config.terms.timings.request);
+    pass(w, w->config.node.timings.request);
     assert_true(controller_waits(w->core));
     ended(w, a, END_CLOSED);
     controller_retry(w->core, now(w));
@@ -562,7 +562,7 @@ static void a_relay_sends_nothing_back_by_the_other_connection(void **state)
     struct world *w = world_new();
     (void)state;
     w->config.relay = true;
-    w->config.terms.timings.echo = 0;
+    w->config.node.timings.echo = 0;
     special_flag(w, "10.1.0.1:8110");
     world_open(w);
     online(w, w->dialed[0], "10.1.0.1:8110", 1);
@@ -752,13 +752,13 @@ static void what_is_told_is_harmless(void **state)
 {
     struct world *w = world_new();
     struct ending as = {.text = "caf\xe9 \x1b[2J"};
-    struct peer_terms *t = calloc(1, sizeof *t);
+    struct peer_info *t = calloc(1, sizeof *t);
     (void)state;
     assert_non_null(t);
     world_open(w);
     struct peer_ref a = knock(w, "10.1.0.1:40000");
-    *t = (struct peer_terms){.endpoint = endpoint_of("10.1.0.1:8110"), .hash = "n\xff\a", .version = 10};
-    handle(w, (struct message){.type = MSG_ONLINE, .peer = a, .terms = t});
+    *t = (struct peer_info){.endpoint = endpoint_of("10.1.0.1:8110"), .hash = "n\xff\a", .version = 10};
+    handle(w, (struct message){.type = MSG_ONLINE, .peer = a, .info = t});
     assert_string_equal(w->last_hash, "n??");
     ended_as(w, a, END_CLOSED, &as);
     handle(w, (struct message){.type = MSG_GONE, .peer = a});
@@ -1001,8 +1001,8 @@ static void cat_rounds_drop_ordinary_peers(void **state)
     struct world *w = world_new();
     (void)state;
     special_flag(w, "10.1.0.1:8110,10.2.0.1:8110,10.3.0.1:8110");
-    w->config.terms.timings.cat = 900 * 1000;
-    w->config.terms.limits.cat_keep = 5;
+    w->config.node.timings.cat = 900 * 1000;
+    w->config.node.limits.cat_keep = 5;
     world_open(w);
     for (int i = 1; i <= 12; i++) {
         incoming(w, i);
@@ -1043,7 +1043,7 @@ static void who_is_not_heard_of_is_forgotten(void **state)
 {
     struct world *w = world_new();
     (void)state;
-    w->config.terms.timings.forget = 3600 * 1000;
+    w->config.node.timings.forget = 3600 * 1000;
     w->config.outgoing = 0;
     world_open(w);
     seed(w, "10.1.0.1:8110");
@@ -1075,7 +1075,7 @@ static void who_is_heard_from_is_not_forgotten(void **state)
 {
     struct world *w = world_new();
     (void)state;
-    w->config.terms.timings.forget = 3600 * 1000;
+    w->config.node.timings.forget = 3600 * 1000;
     w->config.outgoing = 0;
     world_open(w);
     struct peer_ref a = incoming(w, 1);
@@ -1093,7 +1093,7 @@ static void special_peers_are_not_forgotten(void **state)
     struct world *w = world_new();
     (void)state;
     special_flag(w, "10.1.0.1:8110");
-    w->config.terms.timings.forget = 3600 * 1000;
+    w->config.node.timings.forget = 3600 * 1000;
     w->config.exclusive = true;
     world_open(w);
     for (int i = 1; i <= 2; i++) {
@@ -1131,7 +1131,7 @@ static void saved(struct world *w, bool failed)
 static void peers_are_saved_when_something_changed(void **state)
 {
     struct world *w = world_new();
-    int64_t save = w->config.terms.timings.save;
+    int64_t save = w->config.node.timings.save;
     (void)state;
     w->config.outgoing = 0; /* a dial would be a change */
     world_open(w);

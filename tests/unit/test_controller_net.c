@@ -157,9 +157,9 @@ static int node_at(const char *host)
     return -1;
 }
 
-static struct peer_terms *terms_of(int node)
+static struct peer_info *info_of(int node)
 {
-    struct peer_terms *t = calloc(1, sizeof *t);
+    struct peer_info *t = calloc(1, sizeof *t);
     assert_non_null(t);
     t->endpoint = endpoint_of_node(node);
     t->node_id = (uint64_t)node + 1;
@@ -202,12 +202,12 @@ static struct wire *wire_of(struct net *net, int node, struct peer_ref ref, stru
 
 /* --- the table of actions --- */
 
-static bool v_dial(void *world, struct peer_ref slot, const struct dial_terms *terms)
+static bool v_dial(void *world, struct peer_ref slot, const struct dial_request *request)
 {
     struct node *n = world;
     struct net *net = n->net;
     struct end dialer = {n->number, slot};
-    int to = node_at(terms->to.host);
+    int to = node_at(request->to.host);
     struct message m = {.type = MSG_ACCEPTED};
     net_log(net, "%d dials %d", n->number, to);
     if (to < 0 || !net->nodes[to].alive) {
@@ -246,10 +246,10 @@ static bool v_accept(void *world, struct peer_ref slot, struct accepted *a, bool
         post_ended(net, w->dialer, END_REJECTED);
         return true;
     }
-    m.terms = terms_of(w->dialer.node);
+    m.info = info_of(w->dialer.node);
     net_post(net, n->number, &m);
     m.peer = w->dialer.ref;
-    m.terms = terms_of(n->number);
+    m.info = info_of(n->number);
     net_post(net, w->dialer.node, &m);
     return true;
 }
@@ -384,7 +384,7 @@ static void discard(const struct message *m)
     if (m->type == MSG_PEER) {
         parcel_release(m->parcel);
     } else if (m->type == MSG_ONLINE) {
-        free(m->terms);
+        free(m->info);
     } else if (m->type == MSG_ENDED) {
         free(m->ending);
     } else if (m->type == MSG_ACCEPTED) {
@@ -487,7 +487,7 @@ static void node_start(struct net *net, int number)
     n->alive = true;
     world_init(&n->world, "factom");
     n->world.now_ms = net->now_ms;
-    n->world.config.terms.node_id = (uint64_t)number + 1;
+    n->world.config.node.node_id = (uint64_t)number + 1;
     n->world.config.outgoing = OUTGOING;
     n->world.config.incoming = 200;
     n->world.config.broadcast = 16;

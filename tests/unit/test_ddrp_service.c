@@ -9,7 +9,7 @@
 /* The node around the service. */
 static struct world {
     const struct protocol *protocol;
-    struct node_terms node;
+    struct node_config node;
     struct ddrp_service service;
     struct exchange_peer states[PEERS];
     size_t n_online;
@@ -28,9 +28,9 @@ static struct world {
 
 static struct service_peer peer(size_t i)
 {
-    static const struct peer_terms terms;
+    static const struct peer_info info;
     return (struct service_peer){
-        .ref = {.index = (uint32_t)i, .generation = 1}, .terms = &terms, .state = &w.states[i]};
+        .ref = {.index = (uint32_t)i, .generation = 1}, .info = &info, .state = &w.states[i]};
 }
 
 static void on_send(void *world, struct peer_ref to, uint32_t kind, struct parcel *parcel)
@@ -111,8 +111,8 @@ static const struct service_actions actions = {.send = on_send,
 static void start(const struct protocol *p)
 {
     w = (struct world){.protocol = p, .node = test_node(p, bob), .now_ms = 1000, .wanted = 8};
-    struct service_terms terms = {.protocol = p, .node = &w.node, .actions = &actions};
-    assert_int_equal(p->service->open(&w.service, &terms, w.now_ms), 0);
+    struct service_config config = {.protocol = p, .node = &w.node, .actions = &actions};
+    assert_int_equal(p->service->open(&w.service, &config, w.now_ms), 0);
 }
 
 static void stop(void)
@@ -251,8 +251,8 @@ static void test_fnd_asks_as_often_as_it_is_told(void **state)
     start(&fnd_protocol);
     stop();
     w.node.timings.request = 1000;
-    struct service_terms terms = {.protocol = &fnd_protocol, .node = &w.node, .actions = &actions};
-    assert_int_equal(fnd_protocol.service->open(&w.service, &terms, w.now_ms), 0);
+    struct service_config config = {.protocol = &fnd_protocol, .node = &w.node, .actions = &actions};
+    assert_int_equal(fnd_protocol.service->open(&w.service, &config, w.now_ms), 0);
     come_online(1);
     assert_int_equal(count_asked(), 1);
     wait(1000);
@@ -409,7 +409,7 @@ static void test_networks(void **state)
 {
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        const struct network_terms *n = both[i]->networks;
+        const struct network_config *n = both[i]->networks;
         assert_string_equal(n[0].name, "MAIN");
         assert_string_equal(n[1].name, "LOCAL");
         assert_string_equal(n[2].name, "");

@@ -57,8 +57,8 @@ static void test_claimed_port(void **state)
         struct side a;
         side_prepare(&a, both[i % 2], alice);
         a.node.listen_port = ports[i / 2];
-        struct session_terms terms = test_terms(&a, DIRECTION_OUTGOING);
-        side_open(&a, &terms);
+        struct session_config config = test_config(&a, DIRECTION_OUTGOING);
+        side_open(&a, &config);
         struct side b;
         side_start(&b, both[i % 2], DIRECTION_INCOMING, bob);
         converse(&a, &b, SIZE_MAX);
@@ -125,8 +125,8 @@ static void test_hellos(void **state)
         struct side a;
         side_prepare(&a, both[i], alice);
         a.node.listen_port = 1234;
-        struct session_terms terms = test_terms(&a, DIRECTION_OUTGOING);
-        side_open(&a, &terms);
+        struct session_config config = test_config(&a, DIRECTION_OUTGOING);
+        side_open(&a, &config);
         expect_hello(&a, zero, 1234, "kith/" KITH_VERSION);
         struct side b;
         side_start(&b, both[i], DIRECTION_INCOMING, bob);
@@ -157,10 +157,10 @@ static void expect_as(const struct protocol *p, const char *expected, bool is_th
 {
     struct side a;
     side_prepare(&a, p, alice);
-    struct node_terms other = test_node(p, expected);
-    struct session_terms terms = test_terms(&a, DIRECTION_OUTGOING);
-    terms.expected = other.id;
-    side_open(&a, &terms);
+    struct node_config other = test_node(p, expected);
+    struct session_config config = test_config(&a, DIRECTION_OUTGOING);
+    config.expected = other.id;
+    side_open(&a, &config);
     struct side b;
     side_start(&b, p, DIRECTION_INCOMING, bob);
     converse(&a, &b, SIZE_MAX);
@@ -209,9 +209,9 @@ static void test_refusal(void **state)
         side_start(&a, both[i], DIRECTION_OUTGOING, alice);
         struct side b;
         side_prepare(&b, both[i], bob);
-        struct session_terms terms = test_terms(&b, DIRECTION_INCOMING);
-        terms.refuse = true;
-        side_open(&b, &terms);
+        struct session_config config = test_config(&b, DIRECTION_INCOMING);
+        config.refuse = true;
+        side_open(&b, &config);
         carry(&a, &b, SIZE_MAX);
         assert_int_equal(b.protocol->session->deadline(&b.session), b.now_ms);
         side_tick(&b, false);
@@ -228,8 +228,8 @@ static void test_no_identity(void **state)
     struct side s;
     side_prepare(&s, &ddrp_protocol, alice);
     memset(s.node.secret, 0, sizeof s.node.secret);
-    struct session_terms terms = test_terms(&s, DIRECTION_OUTGOING);
-    assert_int_equal(ddrp_protocol.session->open(&s.session, &terms, 0, &s.out), -1);
+    struct session_config config = test_config(&s, DIRECTION_OUTGOING);
+    assert_int_equal(ddrp_protocol.session->open(&s.session, &config, 0, &s.out), -1);
     buffer_fini(&s.out);
 }
 
@@ -252,8 +252,8 @@ static void test_consent(void **state)
         struct side a;
         side_prepare(&a, both[i], alice);
         a.hesitates = true;
-        struct session_terms terms = test_terms(&a, DIRECTION_OUTGOING);
-        side_open(&a, &terms);
+        struct session_config config = test_config(&a, DIRECTION_OUTGOING);
+        side_open(&a, &config);
         struct side b;
         side_start(&b, both[i], DIRECTION_INCOMING, bob);
         converse(&a, &b, SIZE_MAX);
@@ -279,8 +279,8 @@ static void test_consent_is_not_waited_for_for_ever(void **state)
     struct side a, b;
     side_prepare(&a, &fnd_protocol, alice);
     a.hesitates = true;
-    struct session_terms terms = test_terms(&a, DIRECTION_OUTGOING);
-    side_open(&a, &terms);
+    struct session_config config = test_config(&a, DIRECTION_OUTGOING);
+    side_open(&a, &config);
     side_start(&b, &fnd_protocol, DIRECTION_INCOMING, bob);
     converse(&a, &b, SIZE_MAX);
     side_wait(&a, 14999);
@@ -573,8 +573,8 @@ static void test_handshake_timeouts(void **state)
         side_close(&b);
         side_prepare(&b, both[i], bob);
         b.node.timings.handshake = 700;
-        struct session_terms terms = test_terms(&b, DIRECTION_INCOMING);
-        side_open(&b, &terms);
+        struct session_config config = test_config(&b, DIRECTION_INCOMING);
+        side_open(&b, &config);
         expect_timeout(&b, 700);
         side_close(&b);
     }

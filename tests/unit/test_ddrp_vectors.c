@@ -258,7 +258,7 @@ static void expect_peers(const json_t *stream, const struct known_peers *share)
 static void expect_share(const struct protocol *p, const json_t *stream, struct bytes message)
 {
     const struct ddrp_revision *r = revision_of(p);
-    struct node_terms node = test_node(p, bob);
+    struct node_config node = test_node(p, bob);
     struct buffer again = {0};
     node.any_port = true;
     struct ddrp_entries entries;
@@ -318,8 +318,8 @@ static void meet(struct side *s, const struct protocol *p, const char *as)
     for (size_t i = 0; i < sizeof s->nonce; i++) {
         s->nonce[i] = (uint8_t)(i + (dials ? 0x00 : 0x20));
     }
-    struct session_terms terms = test_terms(s, dials ? DIRECTION_OUTGOING : DIRECTION_INCOMING);
-    side_open(s, &terms);
+    struct session_config config = test_config(s, dials ? DIRECTION_OUTGOING : DIRECTION_INCOMING);
+    side_open(s, &config);
     if (dials) {
         side_feed_hex(s, text(stream_of(p, "hello_responder"), "hex"));
     } else {
@@ -446,8 +446,8 @@ static void test_written_ack(void **state)
         for (size_t k = 0; k < sizeof s.nonce; k++) {
             s.nonce[k] = (uint8_t)k;
         }
-        struct session_terms terms = test_terms(&s, DIRECTION_OUTGOING);
-        side_open(&s, &terms);
+        struct session_config config = test_config(&s, DIRECTION_OUTGOING);
+        side_open(&s, &config);
         buffer_consume(&s.out, buffer_left(&s.out));
         side_feed_hex(&s, text(stream_of(both[i], "hello_responder"), "hex"));
         expect_written(&s, "hello_ack");

@@ -245,9 +245,9 @@ static void expect_network(const char *protocol, const char *network, uint16_t p
 {
     static struct options o;
     if (parse(&o, protocol, network)) {
-        assert_string_equal(o.config.terms.network.name, network);
-        assert_int_equal(o.config.terms.listen_port, port);
-        assert_string_equal(o.config.terms.network.seed_url, seeds);
+        assert_string_equal(o.config.node.network.name, network);
+        assert_int_equal(o.config.node.listen_port, port);
+        assert_string_equal(o.config.node.network.seed_url, seeds);
         assert_int_equal(o.config.bootstrap.n, bootstrap);
         options_free(&o);
     }

@@ -138,7 +138,7 @@ static void a_special_peer_is_not_dialed_as_an_ordinary_one(void **state)
     struct world *w = world_new();
     (void)state;
     special_flag(w, "10.1.0.1:8110");
-    w->config.terms.timings.redial_special = 3600 * 1000;
+    w->config.node.timings.redial_special = 3600 * 1000;
     world_open(w);
     seed(w, "10.1.0.1:8110");
     ended(w, w->dialed[0], END_DIAL_FAILED);
@@ -171,7 +171,7 @@ static void a_host_name_is_special_where_it_leads(void **state)
     knock(w, "10.1.0.1:40002");
     knock(w, "10.2.0.1:40000");
     assert_true(w->refused[2] && !w->refused[3]);
-    w->config.terms.timings.redial_special = 3600 * 1000;
+    w->config.node.timings.redial_special = 3600 * 1000;
     ended(w, w->dialed[1], END_CLOSED);
     pass(w, 0);
     assert_int_equal(w->n_dialed, 2); /* it is no ordinary peer, although it is in the book */
@@ -228,8 +228,8 @@ static const struct peer_id somebody = {.size = 1, .bytes = {0xab}};
 static struct world *retry_world(void)
 {
     struct world *w = world_new();
-    w->config.terms.timings.redial = 1000;
-    w->config.terms.timings.retry = 600 * 1000;
+    w->config.node.timings.redial = 1000;
+    w->config.node.timings.retry = 600 * 1000;
     world_open(w);
     return w;
 }
@@ -343,7 +343,7 @@ static void no_more_dials_at_once_than_are_allowed(void **state)
 {
     struct world *w = world_new();
     (void)state;
-    w->config.terms.limits.dials = 2;
+    w->config.node.limits.dials = 2;
     world_open(w);
     for (int i = 1; i <= 6; i++) {
         char text[64];
@@ -362,7 +362,7 @@ static void an_ip_is_dialed_at_one_port_in_a_while(void **state)
 {
     struct world *w = internet_world();
     (void)state;
-    w->config.terms.limits.dials = 1;
+    w->config.node.limits.dials = 1;
     world_open(w);
     seed_ports(w, "11.1.0.1:8000", 50);
     pass(w, 1000);
@@ -373,9 +373,9 @@ static void an_ip_is_dialed_at_one_port_in_a_while(void **state)
     assert_int_equal(w->n_dialed, 2);
     assert_string_equal(w->dialed_to[1], "11.2.0.1:8110");
     ended(w, w->dialed[1], END_DIAL_FAILED);
-    pass(w, w->config.terms.timings.redial - 2001);
+    pass(w, w->config.node.timings.redial - 2001);
     assert_int_equal(w->n_dialed, 2);
-    pass(w, 2001 + w->config.terms.timings.redial / 8);
+    pass(w, 2001 + w->config.node.timings.redial / 8);
     assert_int_equal(w->n_dialed, 3);
     world_free(w);
 }
@@ -395,7 +395,7 @@ static void who_is_connected_already_is_dialed_last(void **state)
 {
     struct world *w = world_new();
     (void)state;
-    w->config.terms.limits.dials = 1;
+    w->config.node.limits.dials = 1;
     world_open(w);
     w->config.outgoing = 1; /* from here on, so that nobody was dialed before */
     for (int i = 1; i <= 10; i++) {
@@ -416,7 +416,7 @@ static void dials_are_spread_over_groups_in_use(void **state)
 {
     struct world *w = internet_world();
     (void)state;
-    w->config.terms.limits.dials = 1;
+    w->config.node.limits.dials = 1;
     world_open(w);
     for (int i = 0; i < 40; i++) {
         char text[64];
@@ -461,7 +461,7 @@ static void an_ip_has_so_many_connections_and_no_more(void **state)
 {
     struct world *w = world_new();
     (void)state;
-    w->config.terms.limits.per_ip = 2;
+    w->config.node.limits.per_ip = 2;
     world_open(w);
     seed_ports(w, "10.1.0.1:8000", 6);
     pass(w, 1000);
@@ -498,13 +498,13 @@ static void an_address_is_dialed_again_when_its_time_has_come(void **state)
     seed(w, "10.1.0.1:8110");
     pass(w, 0);
     assert_int_equal(w->n_dialed, 1);
-    int64_t due = w->now_ms + w->config.terms.timings.redial;
+    int64_t due = w->now_ms + w->config.node.timings.redial;
     ended(w, w->dialed[0], END_DIAL_FAILED);
-    while (w->n_dialed == 1 && controller_deadline(w->core) <= due + w->config.terms.timings.redial / 8) {
+    while (w->n_dialed == 1 && controller_deadline(w->core) <= due + w->config.node.timings.redial / 8) {
         pass(w, controller_deadline(w->core) - w->now_ms);
     }
     assert_int_equal(w->n_dialed, 2);
-    assert_in_range(w->now_ms, due, due + w->config.terms.timings.redial / 8);
+    assert_in_range(w->now_ms, due, due + w->config.node.timings.redial / 8);
     world_free(w);
 }
 
@@ -569,8 +569,8 @@ static void the_end_of_a_ban_by_request_is_noticed(void **state)
 static struct world *world_with_a_friend(void)
 {
     struct world *w = world_of("ddrp");
-    w->config.terms.timings.redial = 1000;
-    w->config.terms.timings.retry = 600 * 1000;
+    w->config.node.timings.redial = 1000;
+    w->config.node.timings.retry = 600 * 1000;
     w->config.outgoing = 1;
     special_flag(w, "10.1.0.1:9097");
     world_open(w);
@@ -615,7 +615,7 @@ static void who_is_said_to_be_there_need_not_be(void **state)
 static void the_seed_list_is_fetched_in_its_time(void **state)
 {
     struct world *w = world_new();
-    int64_t reseed = w->config.terms.timings.reseed;
+    int64_t reseed = w->config.node.timings.reseed;
     struct seed_report *failed = calloc(1, sizeof *failed);
     (void)state;
     assert_non_null(failed);
@@ -639,10 +639,10 @@ static void who_knows_enough_fetches_no_list_at_the_start(void **state)
 {
     struct world *w = world_new();
     (void)state;
-    w->config.terms.limits.few_peers = 0;
+    w->config.node.limits.few_peers = 0;
     world_open(w);
     assert_int_equal(w->n_fetched, 0);
-    pass(w, w->config.terms.timings.reseed);
+    pass(w, w->config.node.timings.reseed);
     assert_int_equal(w->n_fetched, 1);
     world_free(w);
 }
@@ -651,7 +651,7 @@ static void a_node_that_is_alone_fetches_the_list_at_once(void **state)
 {
     struct world *w = world_new();
     (void)state;
-    w->config.terms.limits.few_peers = 0;
+    w->config.node.limits.few_peers = 0;
     world_open(w);
     pass(w, 14 * 60 * 1000);
     assert_int_equal(w->n_fetched, 0);
@@ -668,7 +668,7 @@ static void an_exclusive_node_fetches_no_list(void **state)
     (void)state;
     w->config.exclusive = true;
     world_open(w);
-    pass(w, w->config.terms.timings.reseed);
+    pass(w, w->config.node.timings.reseed);
     assert_int_equal(w->n_fetched, 0);
     world_free(w);
 }

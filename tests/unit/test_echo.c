@@ -18,7 +18,7 @@ struct side {
     struct session_event ev;
 };
 
-static struct node_terms node;
+static struct node_config node;
 
 static void open_side(struct side *s, enum direction direction)
 {
@@ -28,8 +28,8 @@ static void open_side(struct side *s, enum direction direction)
     s->session = calloc(1, echo_protocol.session->size);
     assert_non_null(s->session);
     buffer_init(&s->out);
-    struct session_terms terms = {.node = &node, .direction = direction};
-    assert_int_equal(echo_protocol.session->open(s->session, &terms, 0, &s->out), 0);
+    struct session_config config = {.node = &node, .direction = direction};
+    assert_int_equal(echo_protocol.session->open(s->session, &config, 0, &s->out), 0);
 }
 
 /* All that `from` has said goes to `to`; its last event stays in to->ev. */

@@ -14,8 +14,8 @@ enum { PEERS = 10, REQUEST = 7, ROUND = 3, LIMIT_MS = 50 };
 
 static struct fixture {
     struct exchange exchange;
-    struct node_terms node;
-    struct peer_terms terms; /* of every peer */
+    struct node_config node;
+    struct peer_info info; /* of every peer */
     struct exchange_peer states[PEERS];
     uint32_t n_online, wanted, requests[PEERS];
     size_t shareable, learned;
@@ -25,7 +25,7 @@ static struct fixture {
 static struct service_peer peer(uint32_t i)
 {
     return (struct service_peer){
-        .ref = {.index = i, .generation = 1}, .terms = &f.terms, .state = &f.states[i]};
+        .ref = {.index = i, .generation = 1}, .info = &f.info, .state = &f.states[i]};
 }
 
 static void on_send(void *world, struct peer_ref to, uint32_t kind, struct parcel *parcel)
@@ -80,9 +80,9 @@ static uint64_t on_random(void *world)
     return f.drawn >> 33;
 }
 
-static bool has_even_port(const struct service_terms *terms, const struct known_peer *p)
+static bool has_even_port(const struct service_config *config, const struct known_peer *p)
 {
-    assert_ptr_equal(terms->node, &f.node);
+    assert_ptr_equal(config->node, &f.node);
     return p->endpoint.port % 2 == 0;
 }
 
@@ -95,7 +95,7 @@ static void start(int64_t everybody_ms, int64_t round_ms)
                                                    .next_peer = on_next_peer,
                                                    .random = on_random};
     f = (struct fixture){.wanted = 1, .node.limits.share = 6, .node.timings.request_limit = LIMIT_MS};
-    struct exchange_config config = {.terms = {.node = &f.node, .actions = &actions, .world = &f},
+    struct exchange_config config = {.service = {.node = &f.node, .actions = &actions, .host = &f},
                                      .request_kind = REQUEST,
                                      .everybody_ms = everybody_ms,
                                      .round_ms = round_ms,
@@ -257,7 +257,7 @@ static void a_handshake_that_has_asked_counts_as_a_request(void **state)
 {
     (void)state;
     start(100, 0);
-    f.terms.asked = true;
+    f.info.asked = true;
     come_online(1);
     assert_int_equal(count_requests(), 0);
     learn(0);

@@ -116,12 +116,12 @@ static bool digest(struct side *s, const uint8_t *bytes, size_t n)
 static bool feed_exactly(const struct stream *stream, const uint8_t *bytes, size_t n)
 {
     struct side s = {.protocol = &factom_protocol, .node = test_node(10), .now_ms = 1000};
-    struct session_terms terms = test_terms(&s, stream->direction);
+    struct session_config config = test_config(&s, stream->direction);
     uint8_t *exact = malloc(n > 0 ? n : 1);
     memcpy(exact, bytes, n);
     s.node.network.id = stream->network;
     s.node.nonce = 7;
-    side_open(&s, &terms);
+    side_open(&s, &config);
     bool open = digest(&s, exact, n);
     free(exact);
     side_close(&s);
@@ -177,10 +177,10 @@ static void test_dribble(void **state)
     (void)state;
     for (size_t i = 0; i < n_streams; i++) {
         struct side s = {.protocol = &factom_protocol, .node = test_node(10), .now_ms = 1000};
-        struct session_terms terms = test_terms(&s, streams[i].direction);
+        struct session_config config = test_config(&s, streams[i].direction);
         s.node.network.id = streams[i].network;
         s.node.nonce = 7;
-        side_open(&s, &terms);
+        side_open(&s, &config);
         struct bytes b = bytes_of(&streams[i].bytes);
         side_dribble(&s, b.data, b.size);
         assert_int_equal(!s.over, feed_exactly(&streams[i], b.data, b.size));

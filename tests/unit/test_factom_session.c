@@ -470,11 +470,11 @@ static void test_refusals(void **state)
         for (size_t n = 0; n <= 40; n += 20) {
             struct side dialer, full = {.protocol = &factom_protocol, .node = test_node(10), .now_ms = 1000};
             side_start(&dialer, dials, DIRECTION_OUTGOING, 1);
-            struct session_terms terms = test_terms(&full, DIRECTION_INCOMING);
-            terms.refuse = true;
-            terms.alternatives = others;
-            terms.n_alternatives = n;
-            side_open(&full, &terms);
+            struct session_config config = test_config(&full, DIRECTION_INCOMING);
+            config.refuse = true;
+            config.alternatives = others;
+            config.n_alternatives = n;
+            side_open(&full, &config);
             converse(&dialer, &full, 11);
             size_t told = n < ALTERNATIVES_MAX ? n : ALTERNATIVES_MAX;
             assert_int_equal(full.last.type, SESSION_ENDED);
@@ -1155,11 +1155,11 @@ static void test_msg_like_protobuf_c(void **state)
 /* --- the service --- */
 
 struct world {
-    struct node_terms node;
+    struct node_config node;
     struct factom_service service;
     struct service_peer peers[2];
     struct exchange_peer states[2];
-    struct peer_terms terms[2];
+    struct peer_info info[2];
     uint32_t sent[3], learned, delivered;
     size_t shared, to_share;
 };
@@ -1221,12 +1221,12 @@ static const struct service_actions actions = {.send = world_send,
 static void world_start(struct world *w, uint32_t version, bool asked)
 {
     *w = (struct world){.node = test_node(10), .to_share = 2};
-    struct service_terms terms = {.node = &w->node, .actions = &actions, .world = w};
-    assert_int_equal(factom_protocol.service->open(&w->service, &terms, 1000), 0);
+    struct service_config config = {.node = &w->node, .actions = &actions, .host = w};
+    assert_int_equal(factom_protocol.service->open(&w->service, &config, 1000), 0);
     for (uint32_t i = 0; i < 2; i++) {
-        w->terms[i] = (struct peer_terms){.version = version, .asked = asked};
+        w->info[i] = (struct peer_info){.version = version, .asked = asked};
         w->peers[i] = (struct service_peer){
-            .ref = {.index = i, .generation = 1}, .terms = &w->terms[i], .state = &w->states[i]};
+            .ref = {.index = i, .generation = 1}, .info = &w->info[i], .state = &w->states[i]};
         factom_protocol.service->online(&w->service, 1000, &w->peers[i]);
     }
 }

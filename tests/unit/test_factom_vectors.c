@@ -41,12 +41,12 @@ static void test_network_ids(void **state)
     json_t *value;
     json_object_foreach(json_object_get(root, "network_ids"), name, value)
     {
-        struct network_terms n;
+        struct network_config n;
         bool custom = strncmp(name, "custom:", 7) == 0;
         assert_true(protocol_network(&factom_protocol, name, custom ? name + 7 : NULL, &n));
         assert_int_equal(n.id, strtoul(json_string_value(value), NULL, 16));
     }
-    struct network_terms n;
+    struct network_config n;
     assert_false(protocol_network(&factom_protocol, "NOWHERE", NULL, &n));
     assert_true(protocol_network(&factom_protocol, "MAIN", NULL, &n));
     assert_int_equal(n.port, 8108);
@@ -294,8 +294,8 @@ static void meet(struct side *s)
     peer.node.nonce = 99;
     peer.node.node_id = 1;
     peer.node.listen_port = 5678;
-    struct session_terms terms = test_terms(&peer, DIRECTION_OUTGOING);
-    side_open(&peer, &terms);
+    struct session_config config = test_config(&peer, DIRECTION_OUTGOING);
+    side_open(&peer, &config);
     size_t size;
     uint8_t *flat = flatten(&peer.out, &size);
     side_feed(s, flat, size);
@@ -312,9 +312,9 @@ static void start_as(struct side *s, uint32_t version, const char *network, uint
     s->node.node_id = node_id;
     s->node.nonce = nonce;
     s->node.listen_port = port;
-    struct session_terms terms = test_terms(s, DIRECTION_OUTGOING);
-    assert_true(endpoint_parse(&terms.remote, "1.2.3.4:5678"));
-    side_open(s, &terms);
+    struct session_config config = test_config(s, DIRECTION_OUTGOING);
+    assert_true(endpoint_parse(&config.remote, "1.2.3.4:5678"));
+    side_open(s, &config);
 }
 
 static void feed_ping(struct side *s, const void *bytes, size_t n)

@@ -76,11 +76,11 @@ static void read_file(char text[256])
     fclose(f);
 }
 
-static void load_good(struct node_terms *terms)
+static void load_good(struct node_config *config)
 {
     char error[OPTIONS_ERROR_MAX] = "";
-    *terms = (struct node_terms){.node_id = 0};
-    int result = identity_load(path, &fake, terms, error, sizeof error);
+    *config = (struct node_config){.node_id = 0};
+    int result = identity_load(path, &fake, config, error, sizeof error);
     assert_string_equal(error, "");
     assert_int_equal(result, 0);
 }
@@ -88,14 +88,14 @@ static void load_good(struct node_terms *terms)
 /* Refused, with the file as it was and nothing filled in. */
 static void load_bad(const char *what)
 {
-    static const struct node_terms untouched;
-    struct node_terms terms = untouched;
+    static const struct node_config untouched;
+    struct node_config config = untouched;
     char error[OPTIONS_ERROR_MAX] = "", wanted[256];
     snprintf(wanted, sizeof wanted, "-identityFile: '%s' %s", path, what);
-    assert_int_equal(identity_load(path, &fake, &terms, error, sizeof error), -1);
+    assert_int_equal(identity_load(path, &fake, &config, error, sizeof error), -1);
     assert_memory_equal(error, wanted, strlen(wanted));
-    assert_memory_equal(terms.secret, untouched.secret, sizeof terms.secret);
-    assert_int_equal(terms.id.size, 0);
+    assert_memory_equal(config.secret, untouched.secret, sizeof config.secret);
+    assert_int_equal(config.id.size, 0);
 }
 
 static size_t files_in_folder(void)
@@ -113,7 +113,7 @@ static size_t files_in_folder(void)
 static void made_once(void **state)
 {
     (void)state;
-    struct node_terms first, again;
+    struct node_config first, again;
     struct stat s;
     char text[256], hex[2 * SECRET + 1];
     load_good(&first);
@@ -139,9 +139,9 @@ static void no_folder_is_made(void **state)
 {
     (void)state;
     char deep[96], error[OPTIONS_ERROR_MAX] = "", wanted[256];
-    struct node_terms terms = {.node_id = 0};
+    struct node_config config = {.node_id = 0};
     snprintf(deep, sizeof deep, "%s/a/id.key", folder);
-    assert_int_equal(identity_load(deep, &fake, &terms, error, sizeof error), -1);
+    assert_int_equal(identity_load(deep, &fake, &config, error, sizeof error), -1);
     snprintf(wanted, sizeof wanted,
              "-identityFile: '%s' lies in a folder that cannot be opened: No such file or directory", deep);
     assert_string_equal(error, wanted);
@@ -152,7 +152,7 @@ static void no_folder_is_made(void **state)
 static void a_key_is_made_behind_a_link(void **state)
 {
     (void)state;
-    struct node_terms first, again;
+    struct node_config first, again;
     struct stat s;
     char target[96];
     snprintf(target, sizeof target, "%s/real.key", folder);
@@ -180,7 +180,7 @@ int link(const char *from, const char *to)
 static void a_file_system_without_links_keeps_a_key(void **state)
 {
     (void)state;
-    struct node_terms first, again;
+    struct node_config first, again;
     no_links = true;
     load_good(&first);
     no_links = false;
@@ -194,14 +194,14 @@ static const char good[] = "00112233445566778899aabbccddeeff00112233445566778899
 static void what_a_file_may_hold(void **state)
 {
     (void)state;
-    struct node_terms terms;
+    struct node_config config;
     char text[256], kept[256];
     write_file(good, 0400);
-    load_good(&terms);
-    assert_int_equal(terms.secret[31], 0xff);
+    load_good(&config);
+    assert_int_equal(config.secret[31], 0xff);
     snprintf(text, sizeof text, "%s\n", good);
     write_file(text, 0600);
-    load_good(&terms);
+    load_good(&config);
 
     static const char *const bad[] = {
         "",
@@ -272,9 +272,9 @@ static void no_place_to_write(void **state)
         {"/dev/null/id.key", "-identityFile: '/dev/null/id.key' cannot be read: Not a directory"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct node_terms terms = {.node_id = 0};
+        struct node_config config = {.node_id = 0};
         char error[OPTIONS_ERROR_MAX] = "";
-        assert_int_equal(identity_load(cases[i].path, &fake, &terms, error, sizeof error), -1);
+        assert_int_equal(identity_load(cases[i].path, &fake, &config, error, sizeof error), -1);
         assert_string_equal(error, cases[i].error);
     }
 }
@@ -282,19 +282,19 @@ static void no_place_to_write(void **state)
 static void no_identities(void **state)
 {
     (void)state;
-    struct node_terms terms = {.node_id = 0};
+    struct node_config config = {.node_id = 0};
     char error[OPTIONS_ERROR_MAX] = "";
-    assert_int_equal(identity_load("", &plain, &terms, error, sizeof error), 0);
-    assert_int_equal(terms.id.size, 0);
+    assert_int_equal(identity_load("", &plain, &config, error, sizeof error), 0);
+    assert_int_equal(config.id.size, 0);
 }
 
 /* A child of the process: waits until `start` is closed, and tells what it got. */
 static void load_in_child(int start, int result)
 {
     char byte, error[OPTIONS_ERROR_MAX];
-    struct node_terms terms = {.node_id = 0};
-    if (read(start, &byte, 1) == 0 && identity_load(path, &fake, &terms, error, sizeof error) == 0 &&
-        write(result, terms.secret, SECRET) == SECRET) {
+    struct node_config config = {.node_id = 0};
+    if (read(start, &byte, 1) == 0 && identity_load(path, &fake, &config, error, sizeof error) == 0 &&
+        write(result, config.secret, SECRET) == SECRET) {
         _exit(0);
     }
     _exit(1);
@@ -325,12 +325,12 @@ static void several_start_at_once(void **state)
             assert_true(wait(&status) > 0);
             assert_int_equal(status, 0);
         }
-        struct node_terms terms;
-        load_good(&terms);
+        struct node_config config;
+        load_good(&config);
         uint8_t got[SECRET];
         for (int i = 0; i < PROCESSES; i++) {
             assert_int_equal(read(result[0], got, SECRET), SECRET);
-            assert_memory_equal(got, terms.secret, SECRET);
+            assert_memory_equal(got, config.secret, SECRET);
         }
         close(result[0]);
         assert_int_equal(files_in_folder(), 1);

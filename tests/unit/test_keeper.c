@@ -104,9 +104,9 @@ static int tear_down(void **state)
 
 static struct keeper *start(const char *path)
 {
-    struct keeper_terms terms = {
+    struct keeper_config config = {
         .path = path, .network = NETWORK, .saved = on_saved, .context = scene, .log = &scene->log};
-    struct keeper *k = keeper_start(&terms);
+    struct keeper *k = keeper_start(&config);
     assert_non_null(k);
     return k;
 }

@@ -51,7 +51,7 @@ static struct rig rig_new(void)
     world_open(r.world);
     assert_non_null(r.node);
     *r.node = (struct node){.core = r.world->core,
-                            .most_peers = controller_most_slots(&r.world->config),
+                            .most_peers = controller_max_slots(&r.world->config),
                             .nonempty = nonempty_list_new(64)};
     r.node->peers = calloc(r.node->most_peers, sizeof *r.node->peers);
     assert_true(r.node->peers && r.node->nonempty);

@@ -88,16 +88,16 @@ static struct ip ip_of(const char *text)
     return ip;
 }
 
-static struct listener_terms terms_of(const struct ip *bind)
+static struct listener_config info_of(const struct ip *bind)
 {
-    return (struct listener_terms){
+    return (struct listener_config){
         .bind = bind, .pending = 100, .accepted = on_accepted, .context = seen, .log = &sink};
 }
 
-static void start(const struct listener_terms *terms)
+static void start(const struct listener_config *config)
 {
     char error[160] = "";
-    listener = listener_start(terms, error, sizeof error);
+    listener = listener_start(config, error, sizeof error);
     if (!listener) {
         fail_msg("%s", error);
     }
@@ -193,8 +193,8 @@ static void assert_came_from(const struct accepted *a, int fd)
 static void listens_on_every_address_of_both_families(void **state)
 {
     (void)state;
-    struct listener_terms terms = terms_of(NULL);
-    start(&terms);
+    struct listener_config config = info_of(NULL);
+    start(&config);
     struct endpoint at = listener_endpoint(listener);
     struct ip any = ip_of("0.0.0.0");
     assert_true(ip_equal(&at.ip, &any));
@@ -218,8 +218,8 @@ static void accepted_sockets_neither_block_nor_leak_into_children(void **state)
 {
     (void)state;
     struct ip bind = ip_of("127.0.0.1");
-    struct listener_terms terms = terms_of(&bind);
-    start(&terms);
+    struct listener_config config = info_of(&bind);
+    start(&config);
     int fd = client("127.0.0.1", "127.0.0.1");
     wait_for_accepted(1);
     assert_true(fcntl(seen->accepted[0]->fd, F_GETFL) & O_NONBLOCK);
@@ -231,8 +231,8 @@ static void a_bound_listener_is_reached_at_its_address_only(void **state)
 {
     (void)state;
     struct ip bind = ip_of("127.0.0.2");
-    struct listener_terms terms = terms_of(&bind);
-    start(&terms);
+    struct listener_config config = info_of(&bind);
+    start(&config);
     struct endpoint at = listener_endpoint(listener);
     assert_true(ip_equal(&at.ip, &bind));
 
@@ -247,13 +247,13 @@ static void a_bound_listener_is_reached_at_its_address_only(void **state)
 static void a_taken_port_is_an_error_at_the_start(void **state)
 {
     (void)state;
-    struct listener_terms terms = terms_of(NULL);
-    start(&terms);
-    terms.port = listener_endpoint(listener).port;
+    struct listener_config config = info_of(NULL);
+    start(&config);
+    config.port = listener_endpoint(listener).port;
     char error[160] = "", expected[160];
-    assert_null(listener_start(&terms, error, sizeof error));
+    assert_null(listener_start(&config, error, sizeof error));
     snprintf(expected, sizeof expected, "cannot listen on 0.0.0.0:%u: Address already in use",
-             (unsigned)terms.port);
+             (unsigned)config.port);
     assert_string_equal(error, expected);
 }
 
@@ -261,23 +261,23 @@ static void a_foreign_address_is_an_error_at_the_start(void **state)
 {
     (void)state;
     struct ip bind = ip_of("192.0.2.1");
-    struct listener_terms terms = terms_of(&bind);
+    struct listener_config config = info_of(&bind);
     char error[160] = "";
-    assert_null(listener_start(&terms, error, sizeof error));
+    assert_null(listener_start(&config, error, sizeof error));
     assert_non_null(strstr(error, "cannot listen on 192.0.2.1:0: "));
 }
 
 static void the_port_is_free_again_after_the_stop(void **state)
 {
     (void)state;
-    struct listener_terms terms = terms_of(NULL);
-    start(&terms);
-    terms.port = listener_endpoint(listener).port;
+    struct listener_config config = info_of(NULL);
+    start(&config);
+    config.port = listener_endpoint(listener).port;
     int fd = client("127.0.0.1", "127.0.0.1");
     wait_for_accepted(1);
     listener_stop(listener);
-    start(&terms);
-    assert_int_equal(listener_endpoint(listener).port, terms.port);
+    start(&config);
+    assert_int_equal(listener_endpoint(listener).port, config.port);
     close(fd);
 }
 
@@ -285,9 +285,9 @@ static void an_ip_that_comes_again_too_soon_is_turned_away(void **state)
 {
     (void)state;
     struct ip bind = ip_of("127.0.0.1");
-    struct listener_terms terms = terms_of(&bind);
-    terms.accept_ms = LONG_AGAIN;
-    start(&terms);
+    struct listener_config config = info_of(&bind);
+    config.accept_ms = LONG_AGAIN;
+    start(&config);
     int first = client("127.0.0.1", "127.0.0.1");
     wait_for_accepted(1);
     assert_turned_away("127.0.0.1", "127.0.0.1");
@@ -307,9 +307,9 @@ static void an_ip_may_come_again_after_the_gap(void **state)
 {
     (void)state;
     struct ip bind = ip_of("127.0.0.1");
-    struct listener_terms terms = terms_of(&bind);
-    terms.accept_ms = 150;
-    start(&terms);
+    struct listener_config config = info_of(&bind);
+    config.accept_ms = 150;
+    start(&config);
     int first = client("127.0.0.1", "127.0.0.1");
     wait_for_accepted(1);
     sleep_for(200);
@@ -324,9 +324,9 @@ static void handshakes_under_way_are_capped_until_one_settles(void **state)
 {
     (void)state;
     struct ip bind = ip_of("127.0.0.1");
-    struct listener_terms terms = terms_of(&bind);
-    terms.pending = 2;
-    start(&terms);
+    struct listener_config config = info_of(&bind);
+    config.pending = 2;
+    start(&config);
     int fds[3] = {client("127.0.0.1", "127.0.0.1"), client("127.0.0.1", "127.0.0.1")};
     wait_for_accepted(2);
     assert_turned_away("127.0.0.1", "127.0.0.1");
@@ -348,9 +348,9 @@ static void a_socket_that_is_not_taken_is_closed_and_frees_its_place(void **stat
 {
     (void)state;
     struct ip bind = ip_of("127.0.0.1");
-    struct listener_terms terms = terms_of(&bind);
-    terms.pending = 1;
-    start(&terms);
+    struct listener_config config = info_of(&bind);
+    config.pending = 1;
+    start(&config);
     atomic_store(&seen->refuses, true);
     assert_turned_away("127.0.0.1", "127.0.0.1");
     atomic_store(&seen->refuses, false);
@@ -368,8 +368,8 @@ static void each_cause_has_its_own_count_in_the_log(void **state)
 {
     (void)state;
     struct ip bind = ip_of("127.0.0.1");
-    struct listener_terms terms = terms_of(&bind);
-    start(&terms);
+    struct listener_config config = info_of(&bind);
+    start(&config);
     atomic_store(&seen->refuses, true);
     assert_turned_away("127.0.0.1", "127.0.0.1");
     wait_for_lines(1);
@@ -400,9 +400,9 @@ static void many_that_are_turned_away_make_few_lines_that_name_them_all(void **s
 {
     (void)state;
     struct ip bind = ip_of("127.0.0.1");
-    struct listener_terms terms = terms_of(&bind);
-    terms.pending = 0;
-    start(&terms);
+    struct listener_config config = info_of(&bind);
+    config.pending = 0;
+    start(&config);
     int64_t began = now_ms();
     assert_turned_away("127.0.0.1", "127.0.0.1");
     /* Those that come before the first line is written would be in it, and may be all. */
@@ -458,8 +458,8 @@ static void without_descriptors_it_waits_instead_of_spinning(void **state)
 {
     (void)state;
     struct ip bind = ip_of("127.0.0.1");
-    struct listener_terms terms = terms_of(&bind);
-    start(&terms);
+    struct listener_config config = info_of(&bind);
+    start(&config);
     int fds[3];
     for (size_t i = 0; i < 3; i++) {
         fds[i] = tcp_socket("127.0.0.1");
@@ -498,8 +498,8 @@ static void assert_stops_at_once(void)
 static void it_stops_at_once_while_it_sleeps(void **state)
 {
     (void)state;
-    struct listener_terms terms = terms_of(NULL);
-    start(&terms);
+    struct listener_config config = info_of(NULL);
+    start(&config);
     sleep_for(50);
     assert_stops_at_once();
     listener_stop(NULL);
@@ -509,8 +509,8 @@ static void it_stops_at_once_while_it_pauses(void **state)
 {
     (void)state;
     struct ip bind = ip_of("127.0.0.1");
-    struct listener_terms terms = terms_of(&bind);
-    start(&terms);
+    struct listener_config config = info_of(&bind);
+    start(&config);
     int fd = tcp_socket("127.0.0.1");
     struct rlimit before = exhaust_descriptors();
     int connected = connect_to(fd, "127.0.0.1");

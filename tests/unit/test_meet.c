@@ -15,7 +15,7 @@ enum { OURS = 5, LOWER = 3, HIGHER = 7 };
 static struct world *world_with_id(const char *protocol)
 {
     struct world *w = world_of(protocol);
-    w->config.terms.id = id_of(OURS);
+    w->config.node.id = id_of(OURS);
     world_open(w);
     return w;
 }
@@ -23,13 +23,13 @@ static struct world *world_with_id(const char *protocol)
 /* The handshake says, or proves, that the peer is that one. */
 static void says(struct world *w, uint32_t type, struct peer_ref slot, const char *at, uint8_t who)
 {
-    struct peer_terms *t = calloc(1, sizeof *t);
+    struct peer_info *t = calloc(1, sizeof *t);
     assert_non_null(t);
     t->endpoint = endpoint_of(at);
     t->id = id_of(who);
     t->version = 1;
     peer_id_format(&t->id, t->hash, sizeof t->hash);
-    handle(w, (struct message){.type = (uint16_t)type, .peer = slot, .terms = t});
+    handle(w, (struct message){.type = (uint16_t)type, .peer = slot, .info = t});
 }
 
 static struct peer_ref comes(struct world *w, const char *from, const char *at, uint8_t who)
@@ -300,7 +300,7 @@ static void special_peers_that_have_come_are_not_dialed(void **state)
     (void)state;
     for (size_t i = 0; i < 2; i++) {
         struct world *w = world_of(with_ids[i]);
-        w->config.terms.id = id_of(OURS);
+        w->config.node.id = id_of(OURS);
         w->config.exclusive = true;
         special_flag(w, "10.0.0.1:9097");
         world_open(w);

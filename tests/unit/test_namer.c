@@ -27,9 +27,9 @@ static void found(void *context, struct names_found *answer)
 
 static int set_up(void **state)
 {
-    const struct namer_terms terms = {.most = 24, .found = found, .context = &n_answers};
+    const struct namer_config config = {.most = 24, .found = found, .context = &n_answers};
     atomic_store(&n_answers, 0);
-    *state = namer_start(&terms);
+    *state = namer_start(&config);
     return *state ? 0 : -1;
 }
 

@@ -139,7 +139,7 @@ static void seeds_and_saves_are_told(void **state)
     expect_line(w, "seeds: asked for, 0 addresses known");
     seed_ports(w, "10.0.0.2:8110", 3);
     expect_line(w, "seeds: 3 of 3 addresses are new, next look in ");
-    pass(w, w->config.terms.timings.save);
+    pass(w, w->config.node.timings.save);
     expect_line(w, "peers file /home/peers.json: 3 addresses and 0 scores to write");
     controller_handle(w->core, now(w), &saved);
     expect_line(w, "peers file /home/peers.json: written");

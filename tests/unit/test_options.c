@@ -314,26 +314,26 @@ static void unconfigured(void **state)
     parse_good(&o, "");
     const struct config *c = &o.config;
     assert_string_equal(c->protocol->name, "factom");
-    assert_string_equal(c->terms.network.name, "LOCAL");
-    assert_int_equal(c->terms.network.id, 0x00beaded);
-    assert_int_equal(c->terms.listen_port, 8110);
-    assert_int_equal(c->terms.version, 10);
-    assert_int_equal(c->terms.version_minimum, 9);
-    assert_int_equal(c->terms.timings.ping, 15000);
-    assert_int_equal(c->terms.timings.forget, INT64_C(604800000));
+    assert_string_equal(c->node.network.name, "LOCAL");
+    assert_int_equal(c->node.network.id, 0x00beaded);
+    assert_int_equal(c->node.listen_port, 8110);
+    assert_int_equal(c->node.version, 10);
+    assert_int_equal(c->node.version_minimum, 9);
+    assert_int_equal(c->node.timings.ping, 15000);
+    assert_int_equal(c->node.timings.forget, INT64_C(604800000));
     assert_int_equal(c->merits.bad, -5);
-    assert_int_equal(c->terms.limits.queue_parcels, 5000);
+    assert_int_equal(c->node.limits.queue_parcels, 5000);
     assert_int_equal(c->outgoing, 8);
     assert_int_equal(c->incoming, 200);
     assert_int_equal(c->broadcast, 16);
     assert_false(c->exclusive || c->exclusive_in || c->has_bind || o.json);
     assert_int_equal(c->log_level, LOG_LEVEL_INFO);
-    assert_int_equal(c->terms.node_id, 0);
+    assert_int_equal(c->node.node_id, 0);
     assert_int_equal(c->special_flags.n + c->special_file.n + c->bootstrap.n, 0);
-    assert_false(c->terms.any_port || o.show_identity);
-    assert_int_equal(c->terms.id.size, 0);
-    assert_int_equal(c->terms.timings.retry, 0);
-    assert_int_equal(c->terms.limits.rate + c->terms.limits.burst, 0);
+    assert_false(c->node.any_port || o.show_identity);
+    assert_int_equal(c->node.id.size, 0);
+    assert_int_equal(c->node.timings.retry, 0);
+    assert_int_equal(c->node.limits.rate + c->node.limits.burst, 0);
     assert_string_equal(o.identity_file, "");
     assert_in_folder(c->peers_file, "peers-LOCAL.json");
     assert_in_folder(o.config_path, "kith.conf");
@@ -375,14 +375,14 @@ static void flag_forms(void **state)
     assert_int_equal(o.config.outgoing, 3);
     assert_int_equal(o.config.incoming, 4);
     assert_int_equal(o.config.broadcast, 5);
-    assert_int_equal(o.config.terms.listen_port, 0);
+    assert_int_equal(o.config.node.listen_port, 0);
     assert_true(o.config.exclusive);
     assert_false(o.config.exclusive_in || o.json);
     options_free(&o);
     parse_good(&o, "-outgoing~3~-outgoing~4~-refuseBelow~-7~-seedURL=~-bind~::1~-exclusiveIn");
     assert_int_equal(o.config.outgoing, 4);
     assert_int_equal(o.config.merits.refuse_below, -7);
-    assert_string_equal(o.config.terms.network.seed_url, "");
+    assert_string_equal(o.config.node.network.seed_url, "");
     assert_true(o.config.has_bind && o.config.bind.bytes[15] == 1);
     assert_true(o.config.exclusive && o.config.exclusive_in);
     options_free(&o);
@@ -396,7 +396,7 @@ static void flag_forms(void **state)
     assert_false(o.config.has_bind);
     options_free(&o);
     parse_good(&o, "-seedURL=file:///a?b=c");
-    assert_string_equal(o.config.terms.network.seed_url, "file:///a?b=c");
+    assert_string_equal(o.config.node.network.seed_url, "file:///a?b=c");
     options_free(&o);
 }
 
@@ -431,7 +431,7 @@ static void help_and_version_come_first(void **state)
     assert_true(o.show_version);
     options_free(&o);
     parse_good(&o, "-version=false");
-    assert_int_equal(o.config.terms.listen_port, 8110);
+    assert_int_equal(o.config.node.listen_port, 8110);
     options_free(&o);
 }
 
@@ -439,9 +439,9 @@ static void assert_network(const char *line, const char *name, uint32_t id, uint
 {
     struct options o;
     parse_good(&o, line);
-    assert_string_equal(o.config.terms.network.name, name);
-    assert_int_equal(o.config.terms.network.id, id);
-    assert_int_equal(o.config.terms.listen_port, port);
+    assert_string_equal(o.config.node.network.name, name);
+    assert_int_equal(o.config.node.network.id, id);
+    assert_int_equal(o.config.node.listen_port, port);
     options_free(&o);
 }
 
@@ -477,8 +477,8 @@ static void cross_checks(void **state)
     parse_good(&o, "-protocolVersion~11~-protocolVersionMinimum~11");
     options_free(&o);
     parse_good(&o, "-ping~90s~-protocolVersion~0~-silence~91s~-protocol~factom");
-    assert_int_equal(o.config.terms.timings.ping, 90000);
-    assert_int_equal(o.config.terms.version, 10);
+    assert_int_equal(o.config.node.timings.ping, 90000);
+    assert_int_equal(o.config.node.version, 10);
     options_free(&o);
 }
 
@@ -487,7 +487,7 @@ static void node_name(void **state)
     (void)state;
     struct options o;
     parse_good(&o, "-nodeName~myNetwork");
-    assert_int_equal(o.config.terms.node_id, 0x29cb7175);
+    assert_int_equal(o.config.node.node_id, 0x29cb7175);
     assert_string_equal(o.config.node_name, "myNetwork");
     options_free(&o);
 }
@@ -517,8 +517,8 @@ static void bootstrap(void **state)
     struct options o;
     parse_good(&o, "-bootstrap~1.2.3.4:5,[::1]:6~-bootstrap=7.7.7.7:7~-anyPort~-retry~5m");
     ASSERT_PEERS(&o.config.bootstrap, "1.2.3.4:5", "[::1]:6", "7.7.7.7:7");
-    assert_true(o.config.terms.any_port);
-    assert_int_equal(o.config.terms.timings.retry, 300000);
+    assert_true(o.config.node.any_port);
+    assert_int_equal(o.config.node.timings.retry, 300000);
     options_free(&o);
     options_free(&o);
     write_config("Bootstrap = 1.1.1.1:1\nMainBootstrap = 2.2.2.2:2\n");
@@ -542,7 +542,7 @@ static void bootstrap_of_protocols(void **state)
 {
     (void)state;
     for (size_t i = 0; protocol_at(i); i++) {
-        for (const struct network_terms *n = protocol_at(i)->networks; n->name[0] != '\0'; n++) {
+        for (const struct network_config *n = protocol_at(i)->networks; n->name[0] != '\0'; n++) {
             char line[128];
             snprintf(line, sizeof line, "-protocol~%s~-network~%s", protocol_at(i)->name, n->name);
             struct options o;
@@ -563,11 +563,11 @@ static void rate(void **state)
     (void)state;
     struct options o;
     parse_good(&o, "-rate~64~-rateBurst~192");
-    assert_int_equal(o.config.terms.limits.rate, 64);
-    assert_int_equal(o.config.terms.limits.burst, 192);
+    assert_int_equal(o.config.node.limits.rate, 64);
+    assert_int_equal(o.config.node.limits.burst, 192);
     options_free(&o);
     parse_good(&o, "-rate~64~-rateBurst~0");
-    assert_int_equal(o.config.terms.limits.burst, 64); /* with none at once, nothing would ever be read */
+    assert_int_equal(o.config.node.limits.burst, 64); /* with none at once, nothing would ever be read */
     options_free(&o);
 }
 
@@ -673,9 +673,9 @@ static void the_secret_is_wiped(void **state)
     static struct options o;
     static const uint8_t nothing[IDENTITY_MAX];
     options_init(&o);
-    memset(o.config.terms.secret, 0x5a, sizeof o.config.terms.secret);
+    memset(o.config.node.secret, 0x5a, sizeof o.config.node.secret);
     options_free(&o);
-    assert_memory_equal(o.config.terms.secret, nothing, sizeof nothing);
+    assert_memory_equal(o.config.node.secret, nothing, sizeof nothing);
 }
 
 static void peers_file(void **state)
@@ -716,20 +716,20 @@ static void seed_document_config(void **state)
     struct options o;
     write_config(seed_config);
     parse_good(&o, "");
-    assert_string_equal(o.config.terms.network.name, "TEST");
-    assert_int_equal(o.config.terms.listen_port, 9109);
-    assert_string_equal(o.config.terms.network.seed_url, "https://test.example/seed.txt");
+    assert_string_equal(o.config.node.network.name, "TEST");
+    assert_int_equal(o.config.node.listen_port, 9109);
+    assert_string_equal(o.config.node.network.seed_url, "https://test.example/seed.txt");
     ASSERT_PEERS(&o.config.special_file, "2.2.2.2:2", "3.3.3.3:3");
     assert_in_folder(o.config.peers_file, "peers.json");
     options_free(&o);
     parse_good(&o, "-network~MAIN~-networkPort~5~-peers~4.4.4.4:4");
-    assert_int_equal(o.config.terms.listen_port, 5);
-    assert_string_equal(o.config.terms.network.seed_url, "https://main.example/seed.txt");
+    assert_int_equal(o.config.node.listen_port, 5);
+    assert_string_equal(o.config.node.network.seed_url, "https://main.example/seed.txt");
     ASSERT_PEERS(&o.config.special_file, "1.1.1.1:1");
     ASSERT_PEERS(&o.config.special_flags, "4.4.4.4:4");
     options_free(&o);
     parse_good(&o, "-network~LOCAL");
-    assert_string_equal(o.config.terms.network.seed_url, "");
+    assert_string_equal(o.config.node.network.seed_url, "");
     options_free(&o);
     assert_network("-customnet~x", "x", 0x2d711642, 7777);
 }
@@ -744,9 +744,9 @@ static void keys_of_flags(void **state)
     parse_good(&o, "-incoming~9");
     assert_int_equal(o.config.outgoing, 3);
     assert_int_equal(o.config.incoming, 9);
-    assert_int_equal(o.config.terms.timings.ping, 2000);
+    assert_int_equal(o.config.node.timings.ping, 2000);
     assert_true(o.config.exclusive_in);
-    assert_int_equal(o.config.terms.listen_port, 2);
+    assert_int_equal(o.config.node.listen_port, 2);
     assert_int_equal(o.config.log_level, LOG_LEVEL_SILENT);
     assert_string_equal(o.config.node_name, "n");
     ASSERT_PEERS(&o.config.special_file, "1.1.1.1:1", "3.3.3.3:3", "2.2.2.2:2");
@@ -882,12 +882,12 @@ static void embedding(void **state)
     assert_string_equal(error, "pong: no such option");
     assert_int_equal(options_set(&o, "peers", "1.1.1.1:1", error, sizeof error), 0);
     assert_int_equal(options_finish(&o, error, sizeof error), 0);
-    assert_int_equal(o.config.terms.timings.ping, 10000);
+    assert_int_equal(o.config.node.timings.ping, 10000);
     assert_int_equal(options_set(&o, "peers", "2.2.2.2:2", error, sizeof error), 0);
     assert_int_equal(options_set(&o, "network", "MAIN", error, sizeof error), 0);
     assert_int_equal(options_finish(&o, error, sizeof error), 0);
     ASSERT_PEERS(&o.config.special_flags, "1.1.1.1:1", "2.2.2.2:2");
-    assert_int_equal(o.config.terms.listen_port, 8108);
+    assert_int_equal(o.config.node.listen_port, 8108);
     options_free(&o);
 }
 

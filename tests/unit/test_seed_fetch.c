@@ -43,7 +43,7 @@ static void count_line(void *context, enum log_level level, const char *text)
 
 static const struct log_sink silence = {.line = ignore_line, .level = LOG_LEVEL_DEBUG};
 
-static const struct seed_terms usual = {
+static const struct seed_config usual = {
     .connect_timeout_ms = 2000, .total_timeout_ms = PATIENCE, .log = &silence};
 
 static void assert_endpoint(const struct endpoint *e, const char *text)
@@ -55,12 +55,12 @@ static void assert_endpoint(const struct endpoint *e, const char *text)
 }
 
 /* Fetches once from a server that has one answer for everybody. */
-static int fetch_answer(const struct seed_answer *a, const struct seed_terms *terms,
+static int fetch_answer(const struct seed_answer *a, const struct seed_config *config,
                         struct seed_result *result)
 {
     struct seed_server *server = seed_server_start(a, 1);
     *result = (struct seed_result){0};
-    int failed = seed_fetch(seed_server_url(server), terms, result);
+    int failed = seed_fetch(seed_server_url(server), config, result);
     seed_server_stop(server);
     return failed;
 }
@@ -100,10 +100,10 @@ static void bad_lines_do_not_spoil_the_rest(void **state)
     struct seed_result result;
     unsigned lines = 0;
     const struct log_sink count = {.line = count_line, .context = &lines, .level = LOG_LEVEL_WARNING};
-    struct seed_terms terms = usual;
+    struct seed_config config = usual;
 
-    terms.log = &count;
-    assert_int_equal(fetch_answer(&a, &terms, &result), 0);
+    config.log = &count;
+    assert_int_equal(fetch_answer(&a, &config, &result), 0);
     assert_int_equal(result.n, 2);
     assert_int_equal(result.bad_lines, 2);
     assert_int_equal(lines, 2);
@@ -117,10 +117,10 @@ static void bad_lines_do_not_flood_the_log(void **state)
     struct seed_result result;
     unsigned lines = 0;
     const struct log_sink count = {.line = count_line, .context = &lines, .level = LOG_LEVEL_WARNING};
-    struct seed_terms terms = usual;
+    struct seed_config config = usual;
 
-    terms.log = &count;
-    assert_int_equal(fetch_answer(&a, &terms, &result), 0);
+    config.log = &count;
+    assert_int_equal(fetch_answer(&a, &config, &result), 0);
     assert_int_equal(result.bad_lines, 1000);
     assert_int_equal(lines, SEED_BAD_LINES_LOGGED + 1);
     seed_result_free(&result);
@@ -448,12 +448,12 @@ static void a_silent_server_is_given_up(void **state)
 {
     (void)state;
     const struct seed_answer silent = {.head = NULL};
-    struct seed_terms terms = usual;
+    struct seed_config config = usual;
     struct seed_result result;
 
-    terms.total_timeout_ms = 300;
+    config.total_timeout_ms = 300;
     int64_t start = clock_ms();
-    assert_int_equal(fetch_answer(&silent, &terms, &result), -1);
+    assert_int_equal(fetch_answer(&silent, &config, &result), -1);
     int64_t took = clock_ms() - start;
     assert_true(took >= 290);
     assert_true(took < 1500);
@@ -509,12 +509,12 @@ static int64_t stop_a_transfer(void)
 {
     const struct seed_answer silent = {.head = NULL};
     struct seed_server *server = seed_server_start(&silent, 1);
-    struct seed_terms terms = usual;
+    struct seed_config config = usual;
     struct seed_result result = {0};
     struct late_stop stop;
     start_late_stop(&stop);
-    terms.stop = &stop.flag;
-    assert_int_equal(seed_fetch(seed_server_url(server), &terms, &result), -1);
+    config.stop = &stop.flag;
+    assert_int_equal(seed_fetch(seed_server_url(server), &config, &result), -1);
     int64_t took = assert_stopped(&stop, &result);
     seed_server_stop(server);
     return took;
@@ -528,12 +528,12 @@ static void a_transfer_is_stopped(void **state)
 
 static int64_t stop_a_read_that_hangs(void)
 {
-    struct seed_terms terms = usual;
+    struct seed_config config = usual;
     struct seed_result result = {0};
     struct late_stop stop;
     start_late_stop(&stop);
-    terms.stop = &stop.flag;
-    assert_int_equal(seed_fetch("file:///tmp/" HANGING_FILE, &terms, &result), -1);
+    config.stop = &stop.flag;
+    assert_int_equal(seed_fetch("file:///tmp/" HANGING_FILE, &config, &result), -1);
     int64_t took = assert_stopped(&stop, &result);
     hanging_file_release();
     return took;
@@ -548,12 +548,12 @@ static void a_read_that_hangs_is_stopped(void **state)
 static void a_read_that_hangs_is_given_up_and_more_are_bounded(void **state)
 {
     (void)state;
-    struct seed_terms terms = usual;
+    struct seed_config config = usual;
     struct seed_result result = {0};
 
-    terms.total_timeout_ms = 50;
+    config.total_timeout_ms = 50;
     for (unsigned i = 0; i < SEED_DISK_LIVE_MAX; i++) {
-        assert_int_equal(seed_fetch("file:///tmp/" HANGING_FILE, &terms, &result), -1);
+        assert_int_equal(seed_fetch("file:///tmp/" HANGING_FILE, &config, &result), -1);
         assert_string_equal(result.error, "no answer in time");
     }
     assert_url_fails("file:///tmp/" HANGING_FILE, "8 earlier reads of a file still hang");
@@ -569,12 +569,12 @@ static void a_read_that_hangs_is_given_up_and_more_are_bounded(void **state)
 /* libcurl's own look-up of the server's name. */
 static int64_t stop_a_look_up_of_the_server(void)
 {
-    struct seed_terms terms = usual;
+    struct seed_config config = usual;
     struct seed_result result = {0};
     struct late_stop stop;
     start_late_stop(&stop);
-    terms.stop = &stop.flag;
-    assert_int_equal(seed_fetch("http://slow.test/seed.txt", &terms, &result), -1);
+    config.stop = &stop.flag;
+    assert_int_equal(seed_fetch("http://slow.test/seed.txt", &config, &result), -1);
     int64_t took = assert_stopped(&stop, &result);
     fake_names_release();
     return took;
@@ -637,11 +637,11 @@ static void a_slow_name_does_not_hold_up_the_others(void **state)
 {
     (void)state;
     const struct address names[] = {name("slow.test:1"), name("one.test:2"), name("slow.test:3")};
-    struct seed_terms terms = usual;
+    struct seed_config config = usual;
     struct seed_result result = {0};
 
-    terms.total_timeout_ms = 1000;
-    assert_int_equal(seed_lookup(names, LENGTH(names), &terms, &result), 0);
+    config.total_timeout_ms = 1000;
+    assert_int_equal(seed_lookup(names, LENGTH(names), &config, &result), 0);
     assert_int_equal(result.n, 2);
     assert_int_equal(result.unresolved, 2);
     seed_result_free(&result);
@@ -651,12 +651,12 @@ static void a_slow_name_does_not_hold_up_the_others(void **state)
 static int64_t stop_look_ups(void)
 {
     const struct address names[] = {name("slow.test:1"), name("1.2.3.4:2")};
-    struct seed_terms terms = usual;
+    struct seed_config config = usual;
     struct seed_result result = {0};
     struct late_stop stop;
     start_late_stop(&stop);
-    terms.stop = &stop.flag;
-    assert_int_equal(seed_lookup(names, LENGTH(names), &terms, &result), -1);
+    config.stop = &stop.flag;
+    assert_int_equal(seed_lookup(names, LENGTH(names), &config, &result), -1);
     int64_t took = assert_stopped(&stop, &result);
     fake_names_release();
     return took;
@@ -748,7 +748,7 @@ static int close_reports(void **state)
 static struct seed_fetcher *start_with(const char *url, const struct address *dns, size_t n_dns,
                                        uint32_t percent)
 {
-    const struct seed_fetcher_terms terms = {
+    const struct seed_fetcher_config config = {
         .url = url,
         .dns = dns,
         .n_dns = n_dns,
@@ -758,7 +758,7 @@ static struct seed_fetcher *start_with(const char *url, const struct address *dn
         .found = pass_on,
         .log = silence,
     };
-    struct seed_fetcher *f = seed_fetcher_start(&terms);
+    struct seed_fetcher *f = seed_fetcher_start(&config);
     assert_non_null(f);
     return f;
 }
@@ -1064,13 +1064,13 @@ static void too_many_dns_seeds_are_refused(void **state)
 {
     (void)state;
     struct address dns[SEED_NAMES_MAX + 1];
-    const struct seed_fetcher_terms terms = {
+    const struct seed_fetcher_config config = {
         .dns = dns, .n_dns = LENGTH(dns), .found = pass_on, .log = silence, .backoff_percent = 100};
 
     for (size_t i = 0; i < LENGTH(dns); i++) {
         dns[i] = name("one.test:8109");
     }
-    assert_null(seed_fetcher_start(&terms));
+    assert_null(seed_fetcher_start(&config));
 }
 
 /* What a test's own thread needs that is not the fetcher's: no SIGPIPE, and no proxy between it and its

@@ -111,14 +111,14 @@ static void dials_are_bounded(void **state)
     struct world *w = open_world();
     (void)state;
     struct peer_ref asker = incoming(w, 1);
-    w->config.terms.limits.dials = 2;
+    w->config.node.limits.dials = 2;
     tells(w, asker, ECHO_PROBE, "10.9.0.1:7000");
     tells(w, asker, ECHO_PROBE, "10.9.0.2:7000");
     tells(w, asker, ECHO_PROBE, "10.9.0.3:7000");
     assert_int_equal(w->n_dialed, 2);
     assert_string_equal(last_post(w), "refused");
     ended(w, w->dialed[0], END_DIAL_FAILED);
-    w->config.terms.limits.per_ip = 1;
+    w->config.node.limits.per_ip = 1;
     tells(w, asker, ECHO_PROBE, "10.9.0.2:7001");
     assert_int_equal(w->n_dialed, 2);
     ban(w, "10.6.0.1");
@@ -137,7 +137,7 @@ static void addresses_of_no_use_are_not_dialed(void **state)
     assert_non_null(w);
     protocol = echo_full();
     world_init_with(w, &protocol);
-    w->config.terms.network.open = false;
+    w->config.node.network.open = false;
     world_open(w);
     struct peer_ref asker = incoming(w, 1);
     tells(w, asker, ECHO_PROBE, "192.168.0.1:7000");
@@ -302,7 +302,7 @@ static void news_that_find_no_room_are_bounded(void **state)
     struct world *w = open_world();
     (void)state;
     w->full = incoming(w, 1);
-    w->config.terms.limits.queue_parcels = 5;
+    w->config.node.limits.queue_parcels = 5;
     for (int i = 0; i < 20; i++) {
         send_own(w, ECHO_OWN, 0);
     }
@@ -319,7 +319,7 @@ static void what_is_routed_for_one_peer_is_bounded(void **state)
     (void)state;
     struct peer_ref from = incoming(w, 1);
     w->full = incoming(w, 2);
-    w->config.terms.limits.queue_parcels = 5;
+    w->config.node.limits.queue_parcels = 5;
     for (int i = 0; i < 20; i++) {
         /* Without asking controller_takes, as if one message had the service route them all. */
         handle(w, (struct message){

@@ -65,14 +65,14 @@ static void configure(struct member *m, uint64_t node_id)
     const struct protocol *p = &m->protocol;
     m->config = (struct config){
         .protocol = p,
-        .terms = {.timings = p->timings, .limits = p->limits, .node_id = node_id, .version = 1},
+        .node = {.timings = p->timings, .limits = p->limits, .node_id = node_id, .version = 1},
         .merits = p->merits,
         .incoming = 20,
         .broadcast = 4,
         .has_bind = true,
         .log_level = LOG_LEVEL_SILENT,
     };
-    assert_true(protocol_network(p, "LOCAL", NULL, &m->config.terms.network));
+    assert_true(protocol_network(p, "LOCAL", NULL, &m->config.node.network));
     assert_true(ip_parse(&m->config.bind, "127.0.0.1"));
 }
 

@@ -47,7 +47,7 @@ static const struct setting rows[] = {
 };
 
 static const struct own defaults = {.pace_ms = 5000, .old = 3};
-static const struct network_terms networks[] = {{.name = "LOCAL", .port = 1000, .open = true}, {.name = ""}};
+static const struct network_config networks[] = {{.name = "LOCAL", .port = 1000, .open = true}, {.name = ""}};
 
 /* The default of -protocol is "factom"; it has no options of its own here. */
 static const struct protocol plain = {.name = "factom", .networks = networks, .timings.ping = 1};
@@ -78,11 +78,11 @@ const struct protocol *protocol_find(const char *name)
 }
 
 bool protocol_network(const struct protocol *p, const char *name, const char *custom,
-                      struct network_terms *terms)
+                      struct network_config *config)
 {
     (void)name;
     (void)custom;
-    *terms = p->networks[0];
+    *config = p->networks[0];
     return true;
 }
 
@@ -106,7 +106,7 @@ static bool finish(struct options *o, const char *const *given)
 
 static const struct own *own_of(const struct options *o)
 {
-    return o->config.terms.settings;
+    return o->config.node.settings;
 }
 
 static void values_go_where_the_protocol_finds_them(void **state)
@@ -148,7 +148,7 @@ static void an_option_of_another_protocol_is_an_error(void **state)
     assert_string_equal(error, "-tracker: protocol factom has no such option");
     options_free(&o);
     assert_true(finish(&o, (const char *[]){"old", "4", NULL})); /* but for those that all have had */
-    assert_ptr_equal(o.config.terms.settings, o.own);
+    assert_ptr_equal(o.config.node.settings, o.own);
     options_free(&o);
 }
 

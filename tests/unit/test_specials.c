@@ -386,7 +386,7 @@ static void a_family_that_leads_nowhere_is_not_in_the_way(void **state)
     struct world *w = world_new();
     size_t v6 = 0, v4 = 0;
     (void)state;
-    w->config.terms.limits.dials = 4;
+    w->config.node.limits.dials = 4;
     world_open(w);
     seed_ports(w, "[fd00::1]:1000", 200);
     for (int i = 1; i <= 6; i++) {

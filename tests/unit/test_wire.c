@@ -25,7 +25,7 @@ enum {
 
 struct end {
     const struct protocol *protocol;
-    struct node_terms node;
+    struct node_config node;
     struct wire *wire;
     _Atomic int64_t room;
     int64_t now_ms;
@@ -38,7 +38,7 @@ struct end {
     struct parcel *got[LOG_MAX];
     size_t n_got, online, met, alive;
     uint64_t good, bad, unsayable, unfinished;
-    struct peer_terms peer;
+    struct peer_info peer;
     struct wire_done done;
     size_t returned, returned_bytes;
     bool is_closed;
@@ -67,14 +67,14 @@ static void end_new(struct end *e, const struct protocol *p, enum direction dire
 {
     *e = (struct end){.protocol = p, .room = ROOM, .now_ms = START_MS, .takes = SIZE_MAX};
     e->random = 11 + (uint64_t)direction;
-    e->node = (struct node_terms){.timings = p->timings,
-                                  .limits = p->limits,
-                                  .settings = p->setting_defaults,
-                                  .node_id = 100 + (uint64_t)direction,
-                                  .nonce = 7 + (uint64_t)direction,
-                                  .listen_port = 7000,
-                                  .version = p->version_default,
-                                  .version_minimum = p->version_lowest};
+    e->node = (struct node_config){.timings = p->timings,
+                                   .limits = p->limits,
+                                   .settings = p->setting_defaults,
+                                   .node_id = 100 + (uint64_t)direction,
+                                   .nonce = 7 + (uint64_t)direction,
+                                   .listen_port = 7000,
+                                   .version = p->version_default,
+                                   .version_minimum = p->version_lowest};
     assert_true(protocol_network(p, "LOCAL", NULL, &e->node.network));
     e->node.limits.rate = 0;
     if (p->identity) {
@@ -153,9 +153,9 @@ static void take_peer(struct end *e, const struct message *m)
         }
     } else {
         e->online++;
-        e->peer = *m->terms;
+        e->peer = *m->info;
     }
-    free(m->terms);
+    free(m->info);
 }
 
 static void take_one(struct end *e, const struct message *m)

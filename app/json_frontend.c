@@ -5,7 +5,7 @@
 
 #include <sodium.h>
 
-#include "app/front.h"
+#include "app/frontend.h"
 #include "app/json_id.h"
 #include "base/array.h"
 
@@ -26,7 +26,7 @@ struct json_state {
 /* --- answers --- */
 
 /* Takes the object, NULL if memory was short. `id` may be NULL. */
-static void write_object(struct front *f, json_t *object, const char *id)
+static void write_object(struct frontend *f, json_t *object, const char *id)
 {
     char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
     const char *shown = text ? text : "{\"event\":\"error\",\"message\":\"out of memory\"}";
@@ -40,7 +40,7 @@ static void write_object(struct front *f, json_t *object, const char *id)
     json_decref(object);
 }
 
-static void write_error(struct front *f, const char *id, const char *message)
+static void write_error(struct frontend *f, const char *id, const char *message)
 {
     write_object(f, json_pack("{ss ss}", "event", "error", "message", message), id);
 }
@@ -90,14 +90,14 @@ static char *recall(struct json_state *s, uint64_t number)
     return NULL;
 }
 
-static json_t *peer_object(const struct front *f, const struct kith_peer *p)
+static json_t *peer_object(const struct frontend *f, const struct kith_peer *p)
 {
     return json_pack("{ss sI ss ss ss si sb}", "peer", p->hash, "connection", (json_int_t)p->connection,
                      "address", p->address, "direction", p->outgoing ? "outgoing" : "incoming", "protocol",
                      f->protocol, "version", (int)p->version, "special", (int)p->special);
 }
 
-static json_t *online_event(const struct front *f, const struct kith_event *e)
+static json_t *online_event(const struct frontend *f, const struct kith_event *e)
 {
     json_t *o = json_pack("{ss}", "event", "online"), *p = peer_object(f, e->peer);
     json_object_update(o, p);
@@ -110,7 +110,7 @@ static json_t *number(uint64_t n)
     return json_integer((json_int_t)n);
 }
 
-static json_t *peers_event(const struct front *f, const struct kith_event *e)
+static json_t *peers_event(const struct frontend *f, const struct kith_event *e)
 {
     json_t *list = json_array();
     for (uint64_t i = 0; i < e->count; i++) {
@@ -172,7 +172,7 @@ static json_t *status_event(const struct kith_status *s)
     return o;
 }
 
-static json_t *event_object(const struct front *f, const struct kith_event *e)
+static json_t *event_object(const struct frontend *f, const struct kith_event *e)
 {
     switch (e->type) {
     case KITH_LISTENING:
@@ -204,14 +204,14 @@ static json_t *event_object(const struct front *f, const struct kith_event *e)
     return NULL;
 }
 
-static void json_event(struct front *f, const struct kith_event *e)
+static void json_event(struct frontend *f, const struct kith_event *e)
 {
     char *id = e->id ? recall(f->state, e->id) : NULL;
     write_object(f, event_object(f, e), id);
     free(id);
 }
 
-static void json_parcel(struct front *f, const struct kith_parcel *p)
+static void json_parcel(struct frontend *f, const struct kith_parcel *p)
 {
     size_t size = sodium_base64_encoded_len(p->size, sodium_base64_VARIANT_ORIGINAL);
     char *base64 = malloc(size);
@@ -264,7 +264,7 @@ static const char *payload(json_t *o, size_t *size, void **buffer, const char **
     return NULL;
 }
 
-static bool has_kind(const struct front *f, const char *name)
+static bool has_kind(const struct frontend *f, const char *name)
 {
     const char *kind;
     for (size_t i = 0; (kind = kith_kind(f->node, i)); i++) {
@@ -276,7 +276,7 @@ static bool has_kind(const struct front *f, const char *name)
 }
 
 /* If the request names a kind, the protocol has it. False with an error written. */
-static bool kind_is_good(struct front *f, json_t *o, const char *id)
+static bool kind_is_good(struct frontend *f, json_t *o, const char *id)
 {
     json_t *kind = json_object_get(o, "kind"), *message;
     if (!kind || (json_is_string(kind) && has_kind(f, json_string_value(kind)))) {
@@ -289,12 +289,12 @@ static bool kind_is_good(struct front *f, json_t *o, const char *id)
     return false;
 }
 
-static enum front_result request_send(struct front *f, json_t *o, const char *id)
+static enum frontend_result request_send(struct frontend *f, json_t *o, const char *id)
 {
     struct kith_message m = {.target = json_string_value(json_object_get(o, "send")),
                              .kind = json_string_value(json_object_get(o, "kind"))};
     if (!kind_is_good(f, o, id)) {
-        return FRONT_DONE;
+        return FRONTEND_DONE;
     }
     const char *error;
     void *buffer;
@@ -302,23 +302,23 @@ static enum front_result request_send(struct front *f, json_t *o, const char *id
     if (!m.target || !m.bytes) {
         write_error(f, id, m.target ? error : "\"send\" names no target");
         free(buffer);
-        return FRONT_DONE;
+        return FRONTEND_DONE;
     }
     m.id = remember(f->state, id);
     enum kith_result r = m.id ? kith_send_message(f->node, &m, 0) : KITH_NO_MEMORY;
     free(buffer);
     if (r == KITH_OK) {
-        return FRONT_DONE;
+        return FRONTEND_DONE;
     }
     free(recall(f->state, m.id));
     if (r == KITH_WOULD_BLOCK) {
-        return FRONT_FULL;
+        return FRONTEND_FULL;
     }
     write_error(f, id, r == KITH_INVALID ? "longer than -maxParcel" : kith_result_text(r));
-    return FRONT_DONE;
+    return FRONTEND_DONE;
 }
 
-static enum kith_result run_ban(struct front *f, json_t *o, uint64_t request)
+static enum kith_result run_ban(struct frontend *f, json_t *o, uint64_t request)
 {
     json_t *peer = json_object_get(o, "peer"), *seconds = json_object_get(o, "seconds");
     double s = seconds ? json_number_value(seconds) : 0;
@@ -331,7 +331,7 @@ static enum kith_result run_ban(struct front *f, json_t *o, uint64_t request)
     return kith_ban(f->node, json_string_value(peer), (int64_t)(s * 1000), request);
 }
 
-static enum kith_result run_command(struct front *f, const char *name, json_t *o, uint64_t request)
+static enum kith_result run_command(struct frontend *f, const char *name, json_t *o, uint64_t request)
 {
     const char *peer = json_string_value(json_object_get(o, "peer"));
     const char *address = json_string_value(json_object_get(o, "address"));
@@ -357,30 +357,30 @@ static enum kith_result run_command(struct front *f, const char *name, json_t *o
     return KITH_INVALID;
 }
 
-static enum front_result request_command(struct front *f, json_t *o, const char *id)
+static enum frontend_result request_command(struct frontend *f, json_t *o, const char *id)
 {
     const char *name = json_string_value(json_object_get(o, "command"));
     if (name && strcmp(name, "quit") == 0) {
-        return FRONT_QUIT;
+        return FRONTEND_QUIT;
     }
     uint64_t request = remember(f->state, id);
     enum kith_result r = !request ? KITH_NO_MEMORY : name ? run_command(f, name, o, request) : KITH_INVALID;
     if (r == KITH_OK) {
-        return FRONT_DONE;
+        return FRONTEND_DONE;
     }
     free(recall(f->state, request));
     if (r == KITH_WOULD_BLOCK) {
-        return FRONT_FULL;
+        return FRONTEND_FULL;
     }
     if (r == KITH_BUSY) {
-        return FRONT_BUSY;
+        return FRONTEND_BUSY;
     }
     write_error(f, id, r == KITH_INVALID ? "no such command, or not with these fields" : kith_result_text(r));
-    return FRONT_DONE;
+    return FRONTEND_DONE;
 }
 
 /* A text that is passed on as a C string would be cut at a NUL. False with an error written. */
-static bool names_are_whole(struct front *f, json_t *o, const char *id)
+static bool names_are_whole(struct frontend *f, json_t *o, const char *id)
 {
     static const char *const keys[] = {"send", "kind", "command", "peer", "address", "peers"};
     char message[64];
@@ -397,7 +397,7 @@ static bool names_are_whole(struct front *f, json_t *o, const char *id)
     return true;
 }
 
-static enum front_result request(struct front *f, json_t *o, const char *id)
+static enum frontend_result request(struct frontend *f, json_t *o, const char *id)
 {
     bool sends = json_object_get(o, "send");
     bool commands = json_object_get(o, "command");
@@ -406,7 +406,7 @@ static enum front_result request(struct front *f, json_t *o, const char *id)
     } else if (names_are_whole(f, o, id)) {
         return sends ? request_send(f, o, id) : request_command(f, o, id);
     }
-    return FRONT_DONE;
+    return FRONTEND_DONE;
 }
 
 static json_t *load(const char *line, size_t size, json_error_t *error)
@@ -448,9 +448,9 @@ static char *copy_id(const char *line, size_t size)
     return id;
 }
 
-static enum front_result json_line(struct front *f, char *line, size_t size)
+static enum frontend_result json_line(struct frontend *f, char *line, size_t size)
 {
-    enum front_result r = FRONT_DONE;
+    enum frontend_result r = FRONTEND_DONE;
     json_error_t error;
     json_t *o = load(line, size, &error);
     char *id = copy_id(line, size);
@@ -467,14 +467,14 @@ static enum front_result json_line(struct front *f, char *line, size_t size)
     return r;
 }
 
-static void json_too_long(struct front *f, const char *line, size_t size)
+static void json_too_long(struct frontend *f, const char *line, size_t size)
 {
     char *id = copy_id(line, size);
     write_error(f, id, "line too long");
     free(id);
 }
 
-static void json_close(struct front *f)
+static void json_close(struct frontend *f)
 {
     struct json_state *s = f->state;
     for (size_t i = s->first; i < s->end; i++) {
@@ -484,7 +484,7 @@ static void json_close(struct front *f)
     free(s);
 }
 
-bool json_front(struct front *f)
+bool json_frontend(struct frontend *f)
 {
     f->state = calloc(1, sizeof(struct json_state));
     f->line = json_line;

@@ -1,7 +1,6 @@
-/* What the parts of a node agree on: the network's terms, the node's terms, why connections end. Plain data.
- */
-#ifndef KITH_PROTOCOL_TERMS_H
-#define KITH_PROTOCOL_TERMS_H
+/* What a node is told at its start, as its sessions and its service read it. Plain data. */
+#ifndef KITH_PROTOCOL_NODE_CONFIG_H
+#define KITH_PROTOCOL_NODE_CONFIG_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -12,13 +11,11 @@
 #define NETWORK_NAME_MAX 64
 #define SEED_URL_MAX     1024
 #define DNS_SEEDS_MAX    8
-#define PEER_HASH_MAX    160 /* text that names a peer, with its NUL: the longest is 128 hex digits */
-#define REASON_MAX       160 /* text of an end reason, with its NUL */
-#define ALTERNATIVES_MAX 32  /* addresses that a refusal carries */
-#define IDENTITY_MAX     64  /* bytes of a node's secret */
+#define ALTERNATIVES_MAX 32 /* addresses that a refusal carries */
+#define IDENTITY_MAX     64 /* bytes of a node's secret */
 #define DIALS_MAX        64
 
-struct network_terms {
+struct network_config {
     char name[NETWORK_NAME_MAX]; /* MAIN, TEST, LOCAL, or what -customnet says */
     uint32_t id;                 /* the number that tells networks apart on the wire */
     uint16_t port;               /* default listening port */
@@ -79,8 +76,8 @@ struct limits {
 };
 
 /* What every session of a node reads and nobody writes once the node runs. */
-struct node_terms {
-    struct network_terms network;
+struct node_config {
+    struct network_config network;
     struct timings timings;
     struct limits limits;
     const void *settings;     /* the protocol's own, of the type of its setting_defaults; NULL for none */
@@ -94,59 +91,5 @@ struct node_terms {
     struct peer_id id; /* what the secret makes us; size 0 if the protocol has no identities */
     bool any_port;     /* peers that listen on another port than the network's are shared and dialed, too */
 };
-
-/* What a handshake states that only the service knows. A copy is made for each connection when it starts, so
- * that no thread shares anything with the service. The protocol says what of it means anything. */
-struct facts {
-    uint64_t height; /* of the chain */
-    int64_t time_s;  /* since 1970, as the network sees it */
-    uint64_t flags;
-};
-
-enum direction { DIRECTION_OUTGOING, DIRECTION_INCOMING };
-
-/* What a handshake told about a peer. */
-struct peer_terms {
-    struct endpoint endpoint; /* where it listens: its IP with the port that it claims; port 0 for nowhere */
-    uint64_t node_id;
-    struct peer_id id; /* who it has proved to be; size 0 in protocols without identities */
-    uint32_t version;
-    bool asked; /* our handshake itself has asked for its addresses: the next share is an answer */
-    char hash[PEER_HASH_MAX]; /* its name for the application */
-};
-
-/* Why a connection ended: name, what the log says, and which merit of struct merits it costs. */
-#define END_REASONS(X)                                                                                       \
-    X(END_NONE, "none", MERIT_NONE)                                                                          \
-    X(END_DIAL_FAILED, "dial failed", MERIT_NONE) /* counted by the book as a failure instead */             \
-    X(END_HANDSHAKE, "bad handshake", MERIT_HANDSHAKE)                                                       \
-    X(END_HANDSHAKE_TIMEOUT, "handshake timed out", MERIT_HANDSHAKE)                                         \
-    X(END_NETWORK, "wrong network", MERIT_HANDSHAKE)                                                         \
-    X(END_VERSION, "version too low", MERIT_HANDSHAKE)                                                       \
-    X(END_IDENTITY, "somebody else is there", MERIT_HANDSHAKE)                                               \
-    X(END_LOOPBACK, "connected to ourselves", MERIT_NONE)                                                    \
-    X(END_REJECTED, "peer is full", MERIT_NONE)                                                              \
-    X(END_BAD_INPUT, "bad parcel", MERIT_BAD)                                                                \
-    X(END_SILENT, "silent too long", MERIT_LOST)                                                             \
-    X(END_CLOSED, "closed by peer", MERIT_LOST)                                                              \
-    X(END_ERROR, "connection error", MERIT_LOST)                                                             \
-    X(END_DUPLICATE, "already connected", MERIT_NONE)                                                        \
-    X(END_REFUSED, "refused: full", MERIT_NONE)                                                              \
-    X(END_BANNED, "banned", MERIT_NONE)                                                                      \
-    X(END_DISCONNECT, "disconnected on request", MERIT_NONE)                                                 \
-    X(END_CAT, "dropped in a CAT round", MERIT_NONE)                                                         \
-    X(END_RESOURCES, "out of memory, threads or descriptors", MERIT_NONE)                                    \
-    X(END_LOCAL, "our own network failed", MERIT_NONE)                                                       \
-    X(END_SHUTDOWN, "shutting down", MERIT_NONE)
-
-enum end_merit { MERIT_NONE, MERIT_HANDSHAKE, MERIT_BAD, MERIT_LOST };
-
-#define END_REASON_ENUM(name, text, merit) name,
-enum end_reason { END_REASONS(END_REASON_ENUM) END_REASON_COUNT };
-#undef END_REASON_ENUM
-
-/* Any thread; neither blocks. The text is a literal. */
-const char *end_reason_text(enum end_reason r); /* "bad parcel"; never NULL */
-enum end_merit end_reason_merit(enum end_reason r);
 
 #endif

@@ -1,4 +1,4 @@
-#include "protocol/terms.h"
+#include "protocol/end_reason.h"
 
 #include <stddef.h>
 

@@ -1,0 +1,34 @@
+/* The two faces of the program: a console for people, and JSON lines for programs. Main thread only. Nothing
+ * blocks, but for a line that has the configuration file read again. Arguments stay the caller's. */
+#ifndef KITH_APP_FRONTEND_H
+#define KITH_APP_FRONTEND_H
+
+#include "app/output.h"
+#include "kith.h"
+
+enum frontend_result {
+    FRONTEND_DONE,
+    FRONTEND_FULL, /* ToNetwork is full: the caller passes the same line again when there is room */
+    FRONTEND_BUSY, /* likewise, the queue of commands */
+    FRONTEND_QUIT, /* the line asks the program to end */
+};
+
+struct frontend {
+    struct kith *node;
+    struct output *out;
+    const char *protocol;
+    void *state;
+
+    /* A line of input, NUL-terminated; it may be changed. */
+    enum frontend_result (*line)(struct frontend *f, char *line, size_t size);
+    void (*too_long)(struct frontend *f, const char *line, size_t size); /* its beginning */
+    void (*parcel)(struct frontend *f, const struct kith_parcel *p);
+    void (*event)(struct frontend *f, const struct kith_event *e);
+    void (*close)(struct frontend *f);
+};
+
+/* Fills the rest of *f, whose node, out and protocol are set and outlive it. False if memory is short. */
+bool console_frontend(struct frontend *f, bool prompt);
+bool json_frontend(struct frontend *f);
+
+#endif

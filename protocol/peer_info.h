@@ -1,0 +1,33 @@
+/* What a connection knows of its peer, and what its handshake states of us. Plain data. */
+#ifndef KITH_PROTOCOL_PEER_INFO_H
+#define KITH_PROTOCOL_PEER_INFO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/endpoint.h"
+#include "queue/message.h"
+
+#define PEER_HASH_MAX 160 /* text that names a peer, with its NUL: the longest is 128 hex digits */
+
+/* What a handshake states that only the service knows. A copy is made for each connection when it starts, so
+ * that no thread shares anything with the service. The protocol says what of it means anything. */
+struct facts {
+    uint64_t height; /* of the chain */
+    int64_t time_s;  /* since 1970, as the network sees it */
+    uint64_t flags;
+};
+
+enum direction { DIRECTION_OUTGOING, DIRECTION_INCOMING };
+
+/* What a handshake told about a peer. */
+struct peer_info {
+    struct endpoint endpoint; /* where it listens: its IP with the port that it claims; port 0 for nowhere */
+    uint64_t node_id;
+    struct peer_id id; /* who it has proved to be; size 0 in protocols without identities */
+    uint32_t version;
+    bool asked; /* our handshake itself has asked for its addresses: the next share is an answer */
+    char hash[PEER_HASH_MAX]; /* its name for the application */
+};
+
+#endif
