@@ -1,7 +1,6 @@
 #include "node/peer_thread.h"
 
-#include <stdlib.h>
-
+#include "base/array.h"
 #include "base/clock.h"
 #include "queue/parcel.h"
 
@@ -27,14 +26,8 @@ struct peer_thread *peer_thread_find(struct node *n, struct peer_ref ref)
 
 bool ref_list_add(struct ref_list *l, struct peer_ref ref)
 {
-    if (l->n == l->capacity) {
-        size_t capacity = l->capacity ? l->capacity * 2 : 64;
-        struct peer_ref *items = realloc(l->items, capacity * sizeof *items);
-        if (!items) {
-            return false;
-        }
-        l->items = items;
-        l->capacity = capacity;
+    if (!array_reserve(l->items, l->capacity, l->n + 1)) {
+        return false;
     }
     l->items[l->n++] = ref;
     return true;

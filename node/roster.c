@@ -9,7 +9,7 @@
 /* A place holds a digest of the hash, 0 for empty, and whose it is. The digest is written last and read first
  * and last: a reader that saw the same digest before and after it read the name has read a name that belongs
  * to it. Without the second look it could pair an old digest with the name of the place's next owner. */
-struct place {
+struct roster_place {
     _Atomic uint64_t digest;
     _Atomic uint64_t name; /* generation, PREFERRED or not, index */
     _Atomic uint32_t full; /* the generation of the connection that has no room; 0 for none */
@@ -20,7 +20,7 @@ struct roster {
     _Atomic uint32_t added; /* how often a place was filled */
     _Atomic uint32_t used;  /* places that were ever used: readers look no further */
     uint8_t key[crypto_shorthash_KEYBYTES];
-    struct place items[];
+    struct roster_place items[];
 };
 
 #define PREFERRED ((uint64_t)1 << 31)
@@ -50,7 +50,7 @@ static uint64_t digest(const struct roster *r, const char *hash)
 
 void roster_add(struct roster *r, struct peer_ref peer, const char *hash, bool preferred)
 {
-    struct place *p = &r->items[peer.index];
+    struct roster_place *p = &r->items[peer.index];
     uint64_t name = (uint64_t)peer.generation << 32 | peer.index | (preferred ? PREFERRED : 0);
     /* Release: whoever reads this name sees that the last owner's digest has gone (roster_remove). With a
      * relaxed store a reader could find that digest before and after it, and take the name for the last
@@ -83,7 +83,7 @@ bool roster_is_full(const struct roster *r, struct peer_ref peer)
     return atomic_load_explicit(&r->items[peer.index].full, memory_order_relaxed) == peer.generation;
 }
 
-static bool read_place(const struct place *p, uint64_t wanted, uint64_t *name)
+static bool read_place(const struct roster_place *p, uint64_t wanted, uint64_t *name)
 {
     if (atomic_load_explicit(&p->digest, memory_order_acquire) != wanted) {
         return false;
