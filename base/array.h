@@ -5,10 +5,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Makes room for at least n items. `items` and `room` are the caller's variables: the array, which is from
- * malloc, or NULL; and for how many items it has room (size_t). The array may move; new items hold garbage.
- * Room at least doubles, so that adding one by one is cheap. Returns false if memory is short; then both are
- * as they were. */
+/* Makes room for at least n items. `items` is the caller's pointer to the array, which is from malloc, or
+ * NULL. `room` is the caller's size_t: how many items the array has room for. The array may move; new items
+ * hold garbage. Room at least doubles, so that adding one by one is cheap. False if memory is short; then
+ * both variables are as they were. */
 #define array_reserve(items, room, n) array_reserve_size(&(items), &(room), (n), sizeof *(items))
 
 /* The same; array points to the caller's variable. */

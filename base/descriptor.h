@@ -15,11 +15,11 @@ int descriptors_watch_forks(void);
  */
 unsigned descriptors_forks(void);
 
-/* Lists a new descriptor, and returns it. One below 0 is returned and not listed. Keeps errno. Any
+/* Lists a new descriptor, and returns it. If fd is below 0, returns it and lists nothing. Keeps errno. Any
  * thread. */
 int descriptor_own(int fd);
 
-/* Closes it and takes it off the list. Any thread. */
+/* Closes fd and takes it off the list. Any thread. */
 void descriptor_close(int fd);
 
 #endif

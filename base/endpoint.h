@@ -104,8 +104,8 @@ bool address_from_parts(struct address *a, const char *host, size_t host_length,
  * ENDPOINT_TEXT_MAX. */
 const char *address_format(const struct address *a, char *buf, size_t size);
 
-/* True, with the endpoint, if the host is an IP address already; "fe80::1%eth0" is none, its interface
- * must be looked up. */
+/* True, and fills *e, if the host is an IP address already. "fe80::1%eth0" is none: its interface must be
+ * looked up. */
 bool address_is_ip(const struct address *a, struct endpoint *e);
 
 /* Equal as an operator would say: the same IP address and port, or the same name, letters' case aside, and

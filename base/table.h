@@ -33,10 +33,11 @@ void table_clear(struct table *t); /* frees the memory; the table is empty then 
 
 /* Row `i` of `t->n`. It stays where it is until the next table_add, table_remove or table_evict. */
 void *table_row(const struct table *t, size_t i);
-void *table_find(const struct table *t, const void *key); /* NULL if there is none */
-size_t table_index(const struct table *t, const void *row);
+void *table_find(const struct table *t, const void *key);   /* NULL if there is none */
+size_t table_index(const struct table *t, const void *row); /* the i of table_row */
 
-/* The rows that share a chain with `key`, TABLE_NONE at the end. Rows of other keys may be among them. */
+/* Walk the rows whose keys begin with the same hash_size bytes as `key`: row numbers, TABLE_NONE at the end.
+ * Rows of other keys may be among them. */
 uint32_t table_chain_first(const struct table *t, const void *key);
 uint32_t table_chain_next(const struct table *t, uint32_t row);
 

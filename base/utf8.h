@@ -13,8 +13,8 @@ size_t utf8_character(const char *text, size_t size);
 /* True if all of it is UTF-8. */
 bool utf8_is_valid(const char *text, size_t size);
 
-/* Likewise, but 0 for control characters too, those from U+0080 to U+009F among them: a terminal obeys them.
- */
+/* As utf8_character, but 0 for control characters too, those from U+0080 to U+009F among them: a terminal
+ * obeys them. */
 size_t utf8_harmless(const char *text, size_t size);
 
 #define UTF8_SHOWN_MAX 84 /* bytes that utf8_shown writes at most, with its NUL */

@@ -20,24 +20,23 @@
  * that makes none for the stall time (option "stall", 500 ms) loses the oldest parcels of its own queue, and
  * each is counted and reported. That holds for peers, and for this application.
  *
- * The slowest reader for which nothing is lost takes one message of any size in each half of the stall time
- * (250 ms), be it this application or that of a peer that is a kith node. Of a peer that is another program
- * TCP shows progress in steps: such a peer takes in each half of the stall time what its receive buffer holds
- * (128 KiB on Linux, up to 6 MiB if the peer has read fast before). An application that is slower calls
- * kith_getting_on meanwhile, or raises "stall". If data flows both ways between two slow applications, TCP's
- * steps hold for both.
+ * Nothing is lost if a reader takes one message, of any size, in each half of the stall time (250 ms). That
+ * holds for this application, and for that of a peer that is a kith node. If the peer is another program, TCP
+ * shows its progress in steps only. Nothing is lost if such a peer takes, in each half of the stall time,
+ * what its receive buffer holds: 128 KiB on Linux, up to 6 MiB if the peer has read fast before. If data
+ * flows both ways between two slow applications, TCP's steps hold for both. A slower application calls
+ * kith_getting_on while it works, or raises "stall".
  *
- * A pointer that a call needs and that is NULL is no crash: the call is KITH_INVALID, -1, NULL or
- * KITH_NOTHING, as its type has it, says so in `error`, and changes nothing; a void function does nothing.
- * `error` may be NULL, or of size 0, for whoever does not want the text. Nothing else is said of NULL below,
- * but if it means something.
+ * A NULL pointer that a call needs does not crash. The call returns KITH_INVALID, -1, NULL or KITH_NOTHING,
+ * as its type has it, says so in `error`, and changes nothing. A void function does nothing. `error` may be
+ * NULL, or of size 0, if the text is not wanted. Below, NULL is named only if it means something else.
  *
- * All descriptors are close-on-exec, but for a pair by which libcurl wakes itself while a seed list is
- * fetched: it leads nowhere else. A child of fork(3) has none of the node's threads; the library closes the
- * child's copies of the node's descriptors before fork returns there, so that port and connections are the
- * parent's alone. In the child each call on that node does nothing: it is KITH_CLOSED, KITH_NOTHING, NULL or
+ * All descriptors are close-on-exec, except a pair by which libcurl wakes itself while it fetches a seed
+ * list; that pair leads nowhere else. A child of fork(3) has none of the node's threads. The library closes
+ * the child's copies of the node's descriptors before fork returns there, so port and connections stay with
+ * the parent. In the child each call on that node does nothing and returns KITH_CLOSED, KITH_NOTHING, NULL or
  * -1. kith_close frees nothing there; parcels that were kept may be released. The child may open nodes of its
- * own. What vfork(2) and clone(2) make is for exec or _exit alone.
+ * own. A child of vfork(2) or clone(2) may only call exec or _exit.
  *
  * This header is all that a program needs. All text is UTF-8 and ends with a NUL; times are milliseconds. */
 #ifndef KITH_H
@@ -66,10 +65,10 @@ KITH_API const char *kith_version(void); /* "0.1.0"; any thread */
 struct kith_config;
 
 KITH_API struct kith_config *kith_config_new(void);         /* all defaults; NULL if memory is short */
-KITH_API void kith_config_free(struct kith_config *config); /* also after kith_open */
+KITH_API void kith_config_free(struct kith_config *config); /* any time, also before kith_close */
 
 /* Sets an option by the name of the program's flag without its dash: "network", "peers", "stall" (kith(1)
- * lists them). 0; or -1 with `error` naming the option, and nothing changed. Does not block. */
+ * lists them). Does not block. 0; or -1 with `error` naming the option, and nothing changed. */
 KITH_API int kith_config_set(struct kith_config *config, const char *name, const char *value, char *error,
                              size_t error_size);
 
@@ -87,17 +86,21 @@ enum kith_log_level { KITH_LOG_ERROR = 1, KITH_LOG_WARNING, KITH_LOG_INFO, KITH_
  * long. `line` has no newline and is gone when it returns. */
 typedef void kith_log_function(void *context, enum kith_log_level level, const char *line);
 
-/* Any thread. Starts a node: reads its peers file and, in protocols whose peers prove who they are, its key
- * (option "identityFile"), which is made at the first start; listens, starts its threads; blocks for the
- * disk, not for peers. Takes the settings out of config, also on failure (unless memory is short at once): it
- * is all defaults afterwards, and still the caller's to free. `log` may be NULL: then lines of the level that
- * "logLevel" allows go to stderr, by a thread of their own: a stderr that nobody reads holds up nothing, and
- * lines that find no room are counted, and told later. NULL with `error`.
+/* Any thread. Starts a node: reads its peers file, listens, starts its threads. In protocols whose peers
+ * prove who they are it also reads its key (option "identityFile"), which is made at the first start. Blocks
+ * on the disk, not for peers. NULL with `error` if it fails.
  *
- * A home is for one node at a time, in this process too, and so is a peers file, wherever it lies: if another
- * node uses one, `error` names the option, "home" or "peersFile", and its process. That ends with kith_close,
- * or with the process. A node that keeps no files of its own ("peersFile" is "", in a protocol without keys)
- * needs no home. The home is made if it is missing, with the folder that it is in; no other folder is. */
+ * The settings move from config into the node, also if the start fails. config holds the defaults afterwards
+ * and is still the caller's to free. If memory is short before anything else is done, config stays as it was.
+ *
+ * If `log` is NULL, the lines that "logLevel" allows go to stderr. A thread of their own writes them, so a
+ * stderr that nobody reads holds nothing up. Lines that find no room are counted, and told later.
+ *
+ * A home is for one node at a time, also within one process, and so is a peers file, wherever it lies. If
+ * another node uses one, `error` names the option, "home" or "peersFile", and the other's process.
+ * kith_close, or the end of the process, gives it free. A node that keeps no files of its own ("peersFile" is
+ * "", in a protocol without keys) needs no home. If the home is missing it is made, and the folder that it is
+ * in; no other folder is. */
 KITH_API struct kith *kith_open(struct kith_config *config, kith_log_function *log, void *log_context,
                                 char *error, size_t error_size);
 
@@ -124,15 +127,16 @@ struct kith_message {
     const char *kind;   /* one of kith_kind's; NULL for the first of them */
     const void *bytes;
     size_t size; /* 1 .. option "maxParcel" */
-    uint64_t id; /* where it is not 0, a KITH_SENT event with it tells to how many peers the message went */
+    uint64_t id; /* if not 0: a KITH_SENT event with it tells to how many peers the message went */
 };
 
-/* Any thread. Sends a copy of the message; if ToNetwork or the queue of the one peer that it is for is full,
- * waits up to timeout_ms for room (0: never blocks; -1: for ever). KITH_OK: the node will send it; whatever
- * keeps it from doing so is counted and reported by a KITH_DROPPED event. But nobody can tell whether a peer
- * reads what the system has taken for it: what was on its way when a connection broke may be lost without an
- * event. What was not is sent by another connection with the same peer, if there is one. Messages of one
- * thread keep their order, save those. */
+/* Any thread. Sends a copy of the message. If ToNetwork is full, or the queue of the one peer that the
+ * message is for, waits up to timeout_ms for room (0: never blocks; -1: for ever).
+ *
+ * KITH_OK: the node will send it. If it cannot, the message is counted, and a KITH_DROPPED event reports it.
+ * One loss cannot be seen: if a connection breaks, bytes that the system had taken for it may be lost without
+ * an event. Messages that had not left go by another connection with the same peer, if there is one. Messages
+ * of one thread keep their order, except those that change connections in this way. */
 KITH_API enum kith_result kith_send_message(struct kith *node, const struct kith_message *message,
                                             int timeout_ms);
 
@@ -146,10 +150,11 @@ KITH_API enum kith_result kith_send_wait(struct kith *node, const char *target, 
  * the first is what kith_send sends ("Message" in Factom). NULL past the last. The names are constant. */
 KITH_API const char *kith_kind(const struct kith *node, size_t i);
 
-/* Any thread. Descriptors that are readable, the one after KITH_WOULD_BLOCK and the other after KITH_BUSY,
- * once there is room; for poll, not to be read or closed. The first does not say for which target there is
- * room: whoever has messages for several tries each. If several threads wait for room they use
- * kith_send_wait: of two that poll, one may take the wake that was meant for the other. */
+/* Any thread; never blocks. Descriptors for poll, not to be read or closed. After KITH_WOULD_BLOCK
+ * kith_room_fd becomes readable once there is room; after KITH_BUSY kith_command_fd does. kith_room_fd does
+ * not say for which target there is room: a caller that has messages for several tries each. If several
+ * threads wait for room, they use kith_send_wait: of two that poll, one may take the wake that was meant for
+ * the other. */
 KITH_API int kith_room_fd(const struct kith *node);
 KITH_API int kith_command_fd(const struct kith *node);
 
@@ -176,13 +181,13 @@ enum kith_event_type {
 struct kith_peer {
     uint64_t connection; /* its number, never given to another as long as the node lives; above 0 */
     char hash[160];      /* its name; what kith_send takes */
-    char address[264];   /* where it can be dialed; "" for nowhere */
+    char address[264];   /* at which it can be dialed; "" if at none */
     bool outgoing, special;
     uint32_t version;
     int32_t quality;   /* of its IP address, in points */
     int64_t online_ms; /* how long */
-    /* The first four in KITH_PEERS alone, 0 elsewhere. `dropped` and `repeated` count parcels; the latter are
-     * those that, with -relay, had come before. */
+    /* bytes_in to parcels_out are 0 except in KITH_PEERS. `dropped` and `repeated` count parcels; repeated
+     * ones are those that, with -relay, had come before. */
     uint64_t bytes_in, bytes_out, parcels_in, parcels_out, dropped, repeated;
 };
 
@@ -245,12 +250,12 @@ KITH_API enum kith_receive kith_receive(struct kith *node, struct kith_item *ite
 KITH_API void kith_keep(struct kith *node, struct kith_parcel *parcel);
 KITH_API void kith_release(struct kith_parcel *parcel);
 
-/* The receiving thread; never blocks. For an application that needs longer for one item than half of the
- * stall time: it tells the node, and through it the peers, that it has got on with it. Called less often, or
- * not at all, the application stands still. */
+/* The receiving thread; never blocks. Tells the node, and through it the peers, that the application has made
+ * progress with its item. If one item takes longer than half of the stall time, call this at least that
+ * often: otherwise the application counts as standing still. */
 KITH_API void kith_getting_on(struct kith *node);
 
-/* Any thread. A descriptor to poll for readability; not to be read or closed. */
+/* Any thread; never blocks. A descriptor to poll for readability; not to be read or closed. */
 KITH_API int kith_fd(const struct kith *node);
 
 /* --- commands: any thread; never block, but for kith_reload ---
@@ -261,15 +266,15 @@ KITH_API int kith_fd(const struct kith *node);
 KITH_API enum kith_result kith_ask_peers(struct kith *node, uint64_t id);
 KITH_API enum kith_result kith_ask_status(struct kith *node, uint64_t id);
 
-/* Bans the IP address of a peer (its hash), or an IP address, which may have a port that is not looked at,
- * for so long (0: option "ban"), and ends its connections. */
+/* Bans an IP address for `ms` milliseconds (0: option "ban") and ends its connections. peer_or_ip is the hash
+ * of a peer at that address, or the address itself; a port behind it is not looked at. */
 KITH_API enum kith_result kith_ban(struct kith *node, const char *peer_or_ip, int64_t ms, uint64_t id);
 
-/* Takes an IP address, or one with a port, which is not looked at; KITH_INVALID for anything else. */
+/* Ends a ban. `ip` is an IP address; a port behind it is not looked at. KITH_INVALID for anything else. */
 KITH_API enum kith_result kith_unban(struct kith *node, const char *ip, uint64_t id);
 
-/* Ends a peer's connection (its hash) after what was sent to it has gone. It waits its turn in ToNetwork, so
- * that it is KITH_WOULD_BLOCK, not KITH_BUSY, if there is no room for it. */
+/* Ends a peer's connection (its hash) after what was sent to it has gone. The request waits its turn in
+ * ToNetwork. If that is full, the result is KITH_WOULD_BLOCK, not KITH_BUSY. */
 KITH_API enum kith_result kith_disconnect(struct kith *node, const char *peer, uint64_t id);
 
 /* Replaces the special peers that were configured by "peers": "host:port ID@host:port". KITH_INVALID if it
@@ -279,13 +284,13 @@ KITH_API enum kith_result kith_set_special(struct kith *node, const char *peers,
 /* Reads the special peers of the configuration file again. Blocks on the disk. KITH_INVALID with `error`. */
 KITH_API enum kith_result kith_reload(struct kith *node, uint64_t id, char *error, size_t error_size);
 
-/* Begins to end the node: what was sent goes out while the peers take it, the peers file is written.
- * KITH_ENDED is the last event. Never fails; may be called again. */
+/* Begins to end the node: what was sent goes out as long as the peers take it, then the peers file is
+ * written. KITH_ENDED is the last event. Never fails; may be called again. */
 KITH_API void kith_quit(struct kith *node);
 
-/* Any thread, once, when no other call is under way. Ends the node, waiting up to two seconds for kith_quit's
- * work, and a third of a second for a stderr that does not take the last lines of the log, and frees it with
- * everything received and not kept. */
+/* Any thread, once, when no other call is under way. Ends the node and frees it, with everything received and
+ * not kept. Waits up to two seconds for kith_quit's work, and a third of a second for a stderr that does not
+ * take the last lines of the log. */
 KITH_API void kith_close(struct kith *node);
 
 #ifdef __cplusplus

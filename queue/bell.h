@@ -8,8 +8,8 @@
  *                                  bell_get_up(b)
  *
  * An actor sleeps by worker_sleep (queue/worker.h), which takes these steps. A thread of the application that
- * waits sleeps in a poll of its own, after bell_arm. Who waits for room in a full queue looks at that queue,
- * once the bell is armed, by posting once more.
+ * waits sleeps in a poll of its own, after bell_arm. A writer that waits for room in a full queue posts once
+ * more after it has armed the bell: that is its look at the queue.
  *
  * Ringing costs a fence and a load while the thread is awake, and one system call per sleep however many
  * ring. queue/bell.pml is the model of this step; the test suite checks it with spin, and that each of its

@@ -1,4 +1,4 @@
-/* Log lines on their way to a descriptor, by a thread of their own: whoever logs is never held up by a
+/* Writes log lines to a descriptor on a thread of its own. So a thread that logs is never held up by a
  * descriptor that nobody drains. A line that finds no room is counted, and the count is written as soon as
  * there is room again. */
 #ifndef KITH_QUEUE_LOG_WRITER_H
@@ -6,8 +6,8 @@
 
 #include "base/log.h"
 
-#define LOG_WRITER_LINES 1024              /* that wait, at most */
-#define LOG_WRITER_BYTES ((size_t)1 << 18) /* likewise */
+#define LOG_WRITER_LINES 1024              /* the most lines that may wait */
+#define LOG_WRITER_BYTES ((size_t)1 << 18) /* the most bytes of them */
 
 struct log_writer;
 

@@ -1,9 +1,9 @@
 /* Memory for parcels, without a call of the system's allocator for each.
  *
  * A parcel is made by one thread and freed by another, which is what general allocators are slowest at. Here
- * each thread keeps a few free blocks of its own; what it has too many of it hands on, a magazine of blocks
- * at a time, to the threads that have none. What is kept is bounded: less
- * than 600 KiB for each thread, and 36 MiB for all magazines. Blocks above POOL_LARGEST come from malloc. */
+ * each thread keeps a few free blocks of its own. A thread that has too many hands them on, a magazine of
+ * blocks at a time, to threads that have none. What is kept is bounded: less than 600 KiB for each thread,
+ * and 36 MiB for all magazines. Blocks above POOL_LARGEST come from malloc. */
 #ifndef KITH_QUEUE_POOL_H
 #define KITH_QUEUE_POOL_H
 

@@ -1,9 +1,10 @@
 /* The bounded queue of the program: messages by value from one writer or several to one reader. A ring of
  * slots (queue/ring.h), the budget that bounds it, and the wake of whoever waits for something or for room.
  *
- * The one rule of queues, "progress waits, stall drops", lives in struct stall_gate (queue/stall_gate.h): who
- * writes into a full queue waits while its reader makes progress. Once the reader has made none for the stall
- * time, the oldest messages of that queue make room, each handed back to the writer, who counts it.
+ * The one rule of queues, "progress waits, stall drops", lives in struct stall_gate (queue/stall_gate.h). A
+ * writer that meets a full queue waits while the reader makes progress. Once the reader has made none for the
+ * stall time, the oldest messages of that queue make room; each is handed back to the writer, which counts
+ * it.
  *
  * The budget is held from queue_post until queue_done, not until queue_take: what the reader has taken but
  * not yet finished with (bytes that the socket has not accepted) still counts. A parcel larger than the whole
@@ -25,34 +26,34 @@ struct nonempty_list;
 #define QUEUE_BYTES_MAX ((uint64_t)1 << 37)
 
 struct queue_config {
-    uint32_t messages; /* at most so many, 1 .. QUEUE_MOST */
-    /* At most so many bytes of parcels, up to QUEUE_BYTES_MAX. 0: the messages carry no parcels, and their
-     * number alone is bounded. */
+    uint32_t messages; /* the most that it holds, 1 .. QUEUE_MOST */
+    /* The most bytes of parcels that it holds, up to QUEUE_BYTES_MAX. 0: the messages carry no parcels, and
+     * their number alone is bounded. */
     uint64_t bytes;
     bool many_writers;          /* several threads may post at once; one alone is cheaper */
     struct bell *reader_bell;   /* rung by queue_wake; outlives the queue */
     struct bell *writer_bell;   /* rung when a writer that met it full should look again; NULL for none;
                                    outlives the queue */
-    struct nonempty_list *list; /* where queue_wake lists the queue; NULL for none; outlives the queue */
-    struct peer_ref ref;        /* under this name */
+    struct nonempty_list *list; /* queue_wake lists the queue here; NULL for none; outlives the queue */
+    struct peer_ref ref;        /* its entry in that list */
 };
 
 /* Any thread; does not block. Copies *config. NULL if memory is short or the config is out of its limits. */
 struct queue *queue_new(const struct queue_config *config);
 
 /* One thread, when no other uses it any more; does not block. Every message still inside goes to `discard`,
- * which owns it; NULL releases its parcel, or, of a queue without parcels, nothing may be inside. A queue of
- * NULL is allowed. */
+ * which owns it. If `discard` is NULL, the parcels are released; a queue without parcels must be empty then.
+ * A queue of NULL is allowed. */
 void queue_free(struct queue *q, void (*discard)(void *context, struct message *message), void *context);
 
 /* --- writers --- */
 
-/* How to wait for room. The owner of writer_bell that found the queue full may sleep on that bell, if it
- * posts once more between bell_lie_down and poll, in vain again. The bell rings when half of the queue is
- * free, or at the first room that is made once the writer has waited for 10 ms. So a writer that must not
- * miss the step of a slow reader also tries again by itself, as stall_gate_deadline says. The bell does not
- * say which queue has room, nor that the message will fit: the owner tries again whenever it is up. Several
- * writers of one queue share the one bell, so only its owner may wait in this way. */
+/* How to wait for room. The owner of writer_bell posts once more between bell_lie_down and poll, and sleeps
+ * on that bell if this post fails too. The bell rings when half of the queue is free, or at the first room
+ * that is made once the writer has waited for 10 ms. So a writer that must not miss the step of a slow reader
+ * also tries again by itself, as stall_gate_deadline says. The bell does not say which queue has room, nor
+ * that the message will fit: the owner tries again whenever it is up. Several writers of one queue share the
+ * one bell, so only its owner may wait in this way. */
 
 /* A writer's thread; never blocks. True: the queue owns the message. False if there is no room: it is still
  * the caller's, and writer_bell rings later. Does not wake the reader: after a batch, call queue_wake once.
@@ -65,9 +66,9 @@ void queue_wake(struct queue *q);
 /* The same as both, for messages that come one by one. */
 bool queue_post_and_wake(struct queue *q, const struct message *message);
 
-/* The thread of the only writer; never blocks. For one that has nothing to post for a while: gives the memory
- * of an empty queue back to the system. False, and nothing is done, if it is not empty: to be tried again
- * later. Of a queue with many writers nothing is ever given back. */
+/* The thread of the only writer; never blocks. For a writer that has nothing to post for a while: gives the
+ * memory of an empty queue back to the system. If the queue is not empty, does nothing and returns false: the
+ * caller tries again later. Of a queue with many writers nothing is ever given back. */
 bool queue_trim(struct queue *q);
 
 /* A writer's thread; never blocks. Takes the oldest message out, as the reader would, and gives its budget
@@ -77,37 +78,38 @@ bool queue_drop_oldest(struct queue *q, struct message *oldest);
 /* --- the reader: none of its functions blocks --- */
 
 /* The reader's thread. Takes up to `most` messages, oldest first, which the caller owns; returns how many.
- * They count until queue_done. */
+ * The budget counts them until queue_done. */
 size_t queue_take(struct queue *q, struct message *messages, size_t most);
 
-/* The reader's thread. So many of the taken messages, with so many payload bytes, are dealt with: the budget
- * is free again, and a writer that waits for room is woken as said above. Never more than was taken. */
+/* The reader's thread. It is done with this number of the messages that it took, and with the bytes of their
+ * payloads: never with more than it took. Their budget is free again, and a writer that waits for room is
+ * woken as said above. */
 void queue_done(struct queue *q, uint32_t messages, uint64_t bytes);
 
-/* The reader's thread, of a queue without parcels. Takes a message, which counts no more; false if there is
- * none. */
+/* The reader's thread, of a queue without parcels. Takes a message and frees its budget at once; false if
+ * there is none. */
 bool queue_take_one(struct queue *q, struct message *message);
 
-/* The reader's thread. It has not finished a message but has got on by so many steps, 1 or more (bytes that
- * went to the socket). */
+/* The reader's thread. It has not finished a message, but has made progress: `steps`, 1 or more, is how much
+ * (bytes that went to the socket). */
 void queue_getting_on(struct queue *q, uint64_t steps);
 
-/* The reader's thread. It has done nothing itself, but whoever it passes the messages on to has said that it
- * gets on. */
+/* The reader's thread. It has made no progress itself, but the reader that it passes the messages on to says
+ * that it does. */
 void queue_sign(struct queue *q);
 
 /* The reader's thread, once, of a queue with many writers. No writer gets room after this. Messages that were
  * let in before can still be taken: once queue_fill says 0 there are no more. writer_bell rings. */
 void queue_close(struct queue *q);
 
-/* The reader's thread, BEFORE it empties a queue whose ref it took off the list: the next queue_wake lists
- * the queue again. If the reader leaves something inside, it calls queue_wake itself. */
+/* The reader's thread, after it took the queue's ref off the list and BEFORE it empties the queue: the next
+ * queue_wake lists the queue again. If the reader leaves something inside, it calls queue_wake itself. */
 void queue_unlist(struct queue *q);
 
 /* --- any thread: snapshots, which may be out of date when they are returned; none blocks --- */
 
-/* How much of the budget is used. Never above the config, save for the bytes of one parcel larger than all of
- * them. */
+/* How much of the budget is used. Never above the config, except if one parcel is larger than all of its
+ * bytes. */
 void queue_fill(const struct queue *q, uint32_t *messages, uint64_t *bytes);
 bool queue_empty(const struct queue *q); /* nothing is inside; the reader may still hold some */
 
@@ -116,8 +118,8 @@ bool queue_empty(const struct queue *q); /* nothing is inside; the reader may st
 uint64_t queue_progress(const struct queue *q);
 uint64_t queue_signs(const struct queue *q); /* how often queue_sign was called */
 
-/* A writer waits for room: a reader that gives budget back for several messages at once gives it back earlier
- * then. */
+/* True if a writer waits for room: then a reader that gives budget back for several messages at once does so
+ * earlier. */
 bool queue_wants_room(const struct queue *q);
 
 #endif

@@ -185,10 +185,9 @@ bool ring_trim(struct ring *r)
     if (r->many_writers || r->pages_size == 0 || tail == r->trimmed) {
         return true;
     }
-    /* The head before the slots go: without the fence they could go while a reader copies them. Empty, the
-     * ring stays so until this thread puts something in: nobody else writes a slot, and none that a reader
-     * might look at now will be claimed.
-     */
+    /* The head is read before the slots go: without the fence they could go while a reader copies them. An
+     * empty ring stays empty until this thread puts something in: no other thread writes slots, and a
+     * reader's claim fails while the ring is empty. */
     ck_pr_fence_acquire();
     madvise(r->slots, r->pages_size, MADV_DONTNEED);
     r->trimmed = tail;

@@ -29,14 +29,14 @@ struct ring *ring_new(enum ring_kind kind, uint32_t most, bool many_writers);
 void ring_free(struct ring *r); /* when no thread uses it any more; NULL is allowed */
 
 /* A writer's thread. Copies the slot in; false if the ring is full. Everything that the thread did before
- * is visible to the one that takes the slot. With many writers, one that was put to sleep between its two
- * steps holds up the others; they give their time away until it has run. */
+ * is visible to the one that takes the slot. Putting takes two steps. If one of many writers is suspended
+ * between them, the others yield the processor until it has run. */
 bool ring_put_message(struct ring *r, const struct message *message);
 bool ring_put_ref(struct ring *r, struct peer_ref ref);
 
 /* The thread of the only writer; does not block. Gives the memory of the slots back to the system, if they
- * were used since: a ring that has had its most messages would otherwise keep it all for ever. False, and
- * nothing is done, if the ring is not empty. Of a ring with many writers nothing is ever given back. */
+ * were used since the last time: a ring that was full once would otherwise keep it all. If the ring is not
+ * empty, does nothing and returns false. Of a ring with many writers nothing is ever given back. */
 bool ring_trim(struct ring *r);
 
 /* Any thread, several at once; oldest first. Up to `most` messages, and how many they are; false if the

@@ -9,22 +9,23 @@
 
 struct queue;
 
-/* A new one has its queue, maybe a least rate, and all else is zero. */
+/* A new one has its queue, perhaps a least rate, and zeros. "Progress" is queue_progress, "signs" are
+ * queue_signs; both are looked at only by a post that meets a full queue. */
 struct stall_gate {
     struct queue *queue;
-    uint64_t least_rate; /* steps a second; below that a full queue counts as stalled; 0: none */
-    uint64_t seen;       /* progress and signs when it last met a full queue */
-    int64_t since_ms;    /* when that was first seen with the queue full */
-    uint64_t taken;      /* progress alone, then */
-    int64_t taken_ms;    /* when that last changed */
-    uint64_t paced;      /* progress when the measuring of its rate began */
-    int64_t paced_ms;    /* when that was */
-    int64_t tried_ms;    /* the last post that met a full queue */
+    uint64_t least_rate; /* steps a second; a reader below it counts as stalled; 0: none */
+    uint64_t seen;       /* progress plus signs at the last look */
+    int64_t since_ms;    /* the look at which `seen` had changed last */
+    uint64_t taken;      /* progress at the last look */
+    int64_t taken_ms;    /* the look at which `taken` had changed last */
+    uint64_t paced;      /* progress when the current measuring of the rate began */
+    int64_t paced_ms;    /* when it began */
+    int64_t tried_ms;    /* the last look */
     int64_t pause_ms;    /* the longest pause of the reader of late, with the queue full */
     bool full;           /* the last post met a full queue and was told to wait */
-    bool moved;   /* and the reader got on, as this post or another with the same now_ms was first to see */
-    bool stalled; /* no progress for the stall time: posting drops the oldest until the reader moves */
-    bool slow;    /* below the least rate: likewise, until it is measured again */
+    bool moved;          /* at the last look the reader had moved since a look with an earlier now_ms */
+    bool stalled;        /* no progress for the stall time: posting drops the oldest until the reader moves */
+    bool slow;           /* below the least rate: likewise, until it is measured again */
 };
 
 enum gate_result {
@@ -35,28 +36,30 @@ enum gate_result {
     GATE_DROPPED, /* stalled, and nothing older to drop: the message itself went to `dropped` */
 };
 
-/* The single writer's thread; never blocks. Posts, or says wait, or, if the reader has made no progress
- * for stall_ms since it was first met with a full queue, drops the oldest ones until there is room: each
- * goes to `dropped`, which owns it and must not use the gate. From then on each post drops just what it
- * needs, without waiting, until the reader moves. A reader that stood still before and went on is given twice
- * its longest pause of late, if that is more than stall_ms, up to STALL_GATE_PATIENCE times stall_ms: TCP
- * shows the progress of a slow one in large steps. A reader whose progress over a stall time is below
- * least_rate, while its queue is full again and again, is treated in the same way. now_ms is of a clock that
- * never goes back. Does not wake the reader: after a batch, call queue_wake. */
+/* The single writer's thread; never blocks. Posts the message if there is room; else says wait while the
+ * reader makes progress. If the reader has made none for stall_ms with the queue full, drops the oldest
+ * messages until there is room: each goes to `dropped`, which owns it and must not use the gate. From then on
+ * each post drops just what it needs, without waiting, until the reader moves.
+ *
+ * A reader that stood still before and went on gets twice its longest pause of late, if that is more than
+ * stall_ms, up to STALL_GATE_PATIENCE times stall_ms: TCP shows the progress of a slow reader in large steps.
+ * A reader whose progress over a stall time is below least_rate, while its queue is full again and again,
+ * counts as stalled too. now_ms is of a clock that never goes back. Does not wake the reader: after a batch,
+ * call queue_wake. */
 enum gate_result stall_gate_post(struct stall_gate *g, const struct message *message, int64_t now_ms,
                                  int64_t stall_ms, void (*dropped)(void *context, struct message *message),
                                  void *context);
 
 #define STALL_GATE_PATIENCE 4
 
-/* So many stall times after the last progress of the reader itself, its signs no longer show others that it
- * moves: nodes that relay each other's messages in a ring could otherwise keep each other waiting by signs
+/* The number of stall times after the last progress of the reader itself for which its signs set `moved`.
+ * Without a limit, nodes that relay each other's messages in a ring could keep each other waiting by signs
  * alone, for ever. */
 #define STALL_GATE_SIGNS_LAST 20
 
 /* The single writer's thread; never blocks. When a writer that was told to wait must try again at the latest;
- * INT64_MAX if it was not. That is after STALL_GATE_AGAIN_MS, though no bell may ring before half of the
- * queue is free: so what a slow reader does is passed on to whoever waits behind the writer. */
+ * INT64_MAX if it was not. It tries after STALL_GATE_AGAIN_MS even if no bell rings, as the bell may not ring
+ * before half of the queue is free. So those that wait behind the writer learn that a slow reader moves. */
 #define STALL_GATE_AGAIN_MS 50
 int64_t stall_gate_deadline(const struct stall_gate *g, int64_t stall_ms);
 

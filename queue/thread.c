@@ -79,7 +79,7 @@ static void *find_lowest(void)
 /* What this function and the calls that it makes may use below its frame. */
 #define STACK_MARGIN 1024
 
-/* Never inlined: its frame would be its caller's, of which everything below the margin would be lost. */
+/* Never inlined: in its caller's frame it would free pages that the caller still uses. */
 __attribute__((noinline)) void thread_trim_stack(void)
 {
     static _Thread_local void *lowest;

@@ -58,8 +58,9 @@ int worker_sleep(struct worker *w, bool (*busy)(const void *self), struct pollfd
 #define WORKER_BUSY INT64_MIN
 void worker_sleep_until(struct worker *w, int64_t (*look)(void *self));
 
-/* Any thread; never blocks. True after worker_stop. Whoever sees it sees all that the thread that stopped it
- * had done before: a thread that is to finish what was posted looks here first, and then at its queues. */
+/* Any thread; never blocks. True after worker_stop. A thread that reads true also sees all that the stopping
+ * thread had done before. So a thread that is to finish what was posted looks here first, then at its queues.
+ */
 bool worker_stopped(const struct worker *w);
 
 /* Any thread, several times if need be; never blocks. Wakes the thread, which is to return from `run`. */
