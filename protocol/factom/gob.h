@@ -126,6 +126,9 @@ void factom_gob_field_skip(struct gob_walk *w, const struct gob_field *f);
 
 #define GOB_UINT_MAX 9 /* bytes of the longest integer */
 
+/* At `to`, which has room for GOB_UINT_MAX bytes. Returns how many it takes. */
+size_t factom_gob_encode_uint(uint8_t *to, uint64_t value);
+
 /* A message being written, all but a large payload. What does not fit fails, which is sticky. */
 struct gob_writer {
     uint8_t length[GOB_UINT_MAX]; /* its end: right before the data */

@@ -6,35 +6,27 @@ void factom_gob_fail(struct gob_cursor *c)
     c->at = c->end;
 }
 
-/* How many bytes an unsigned integer takes that begins with this one; 0 if none begins so. */
-static size_t uint_size(uint8_t first)
-{
-    if (first < 0x80) {
-        return 1;
-    }
-    size_t n = 0x100 - (size_t)first;
-    return n <= sizeof(uint64_t) ? 1 + n : 0;
-}
-
 bool factom_gob_has_uint(const struct gob_cursor *c)
 {
-    size_t left = factom_gob_left(c);
-    return left > 0 && uint_size(*c->at) <= left;
+    if (c->at == c->end) {
+        return false;
+    }
+    size_t more = *c->at < 0x80 ? 0 : 0x100 - (size_t)*c->at;
+    return more > sizeof(uint64_t) || more < (size_t)(c->end - c->at);
 }
 
 uint64_t factom_gob_long_uint(struct gob_cursor *c)
 {
-    size_t left = factom_gob_left(c);
-    size_t size = left > 0 ? uint_size(*c->at) : 0;
-    if (size == 0 || size > left) {
+    /* The first byte says how many more there are; one below 0x80 would say too many. */
+    size_t more = c->at < c->end ? 0x100 - (size_t)*c->at : SIZE_MAX;
+    if (more > sizeof(uint64_t) || more >= (size_t)(c->end - c->at)) {
         factom_gob_fail(c);
         return 0;
     }
     uint64_t value = 0;
-    for (size_t i = 1; i < size; i++) {
-        value = value << 8 | c->at[i];
+    for (c->at++; more > 0; more--) {
+        value = value << 8 | *c->at++;
     }
-    c->at += size;
     return value;
 }
 
@@ -48,7 +40,7 @@ int64_t factom_gob_int(struct gob_cursor *c)
 struct bytes factom_gob_bytes(struct gob_cursor *c)
 {
     uint64_t n = factom_gob_uint(c);
-    if (n > factom_gob_left(c)) {
+    if (n > (uint64_t)(c->end - c->at)) {
         factom_gob_fail(c);
         return (struct bytes){.data = c->at, .size = 0};
     }

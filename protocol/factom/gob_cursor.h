@@ -30,7 +30,7 @@ void factom_gob_fail(struct gob_cursor *c);
 /* True if an integer's bytes have all come, or enough to see that it is none. */
 bool factom_gob_has_uint(const struct gob_cursor *c);
 
-/* Of any length; factom_gob_uint is faster for short ones. */
+/* One of more than a byte; for factom_gob_uint alone. */
 uint64_t factom_gob_long_uint(struct gob_cursor *c);
 
 static inline uint64_t factom_gob_uint(struct gob_cursor *c)

@@ -6,9 +6,6 @@
 enum gob_frame_result factom_gob_frame(struct bytes in, uint64_t most, uint64_t most_definition,
                                        struct gob_frame *frame)
 {
-    if (in.size == 0) {
-        return GOB_MORE;
-    }
     struct gob_cursor c = {
         .at = in.data, .end = in.data + in.size, .start = in.data, .come = in.data + in.size, .most = most};
     if (!factom_gob_has_uint(&c)) {
@@ -18,7 +15,7 @@ enum gob_frame_result factom_gob_frame(struct bytes in, uint64_t most, uint64_t 
     if (c.failed || length == 0 || length > most) {
         return GOB_BAD;
     }
-    bool whole = length <= factom_gob_left(&c);
+    bool whole = length <= (uint64_t)(c.end - c.at);
     if (whole) {
         c.end = c.at + length;
     } else if (!factom_gob_has_uint(&c)) {

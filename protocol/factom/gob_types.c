@@ -20,8 +20,7 @@ void factom_gob_types_fini(struct gob_types *t)
     t->n = t->capacity = 0;
 }
 
-/* The place of the first type whose id is not below. */
-static size_t place_of(const struct gob_types *t, int32_t id)
+const struct gob_type *factom_gob_find(const struct gob_types *t, int32_t id)
 {
     size_t low = 0, high = t->n;
     while (low < high) {
@@ -32,13 +31,7 @@ static size_t place_of(const struct gob_types *t, int32_t id)
             high = middle;
         }
     }
-    return low;
-}
-
-const struct gob_type *factom_gob_find(const struct gob_types *t, int32_t id)
-{
-    size_t i = place_of(t, id);
-    return i < t->n && t->list[i]->id == id ? t->list[i] : NULL;
+    return low < t->n && t->list[low]->id == id ? t->list[low] : NULL;
 }
 
 static bool insert(struct gob_types *t, struct gob_type *type)
@@ -53,10 +46,11 @@ static bool insert(struct gob_types *t, struct gob_type *type)
         t->capacity = capacity;
     }
     type->serial = t->n;
-    size_t i = place_of(t, type->id);
-    memmove(t->list + i + 1, t->list + i, (t->n - i) * sizeof(struct gob_type *));
+    size_t i = t->n++;
+    for (; i > 0 && t->list[i - 1]->id > type->id; i--) {
+        t->list[i] = t->list[i - 1];
+    }
     t->list[i] = type;
-    t->n++;
     return true;
 }
 

@@ -3,8 +3,7 @@
 
 #include "protocol/factom/gob.h"
 
-/* At `to`, which has room for GOB_UINT_MAX bytes. Returns how many it takes. */
-static size_t encode_uint(uint8_t *to, uint64_t value)
+size_t factom_gob_encode_uint(uint8_t *to, uint64_t value)
 {
     if (value < 0x80) {
         to[0] = (uint8_t)value;
@@ -25,7 +24,7 @@ void factom_gob_put_uint(struct gob_writer *w, uint64_t value)
     } else if (value < 0x80) {
         w->data[w->used++] = (uint8_t)value;
     } else {
-        w->used += encode_uint(w->data + w->used, value);
+        w->used += factom_gob_encode_uint(w->data + w->used, value);
     }
 }
 
@@ -116,7 +115,7 @@ void factom_gob_write_definition(struct buffer *out, int32_t id, const char *nam
 struct bytes factom_gob_head(struct gob_writer *w, size_t more)
 {
     uint8_t length[GOB_UINT_MAX];
-    size_t size = encode_uint(length, w->used + more);
+    size_t size = factom_gob_encode_uint(length, w->used + more);
     uint8_t *begin = w->length + sizeof w->length - size;
     memcpy(begin, length, size);
     return (struct bytes){.data = begin, .size = w->failed ? 0 : size + w->used};

@@ -108,9 +108,17 @@ static void v9_parcel(struct session *s, int64_t now_ms, struct gob_frame *frame
     factom_receive_parcel(s, now_ms, &a, ev, out);
 }
 
-static void v10_parcel(struct session *s, int64_t now_ms, struct gob_frame *frame, struct session_event *ev,
-                       struct buffer *out)
+static void gob_value(struct session *s, int64_t now_ms, struct gob_frame *frame, struct session_event *ev,
+                      struct buffer *out)
 {
+    if (s->stage == STAGE_HANDSHAKE) {
+        gob_handshake(s, now_ms, frame, ev, out);
+        return;
+    }
+    if (s->version == 9) {
+        v9_parcel(s, now_ms, frame, ev, out);
+        return;
+    }
     struct v10_parcel p;
     if (!factom_v10_read(&s->types, frame, &p)) {
         unreadable(s, frame, ev);
@@ -118,18 +126,6 @@ static void v10_parcel(struct session *s, int64_t now_ms, struct gob_frame *fram
     }
     struct decoded_parcel a = {.type = p.type, .payload = p.payload};
     factom_receive_parcel(s, now_ms, &a, ev, out);
-}
-
-static void gob_value(struct session *s, int64_t now_ms, struct gob_frame *frame, struct session_event *ev,
-                      struct buffer *out)
-{
-    if (s->stage == STAGE_HANDSHAKE) {
-        gob_handshake(s, now_ms, frame, ev, out);
-    } else if (s->version == 9) {
-        v9_parcel(s, now_ms, frame, ev, out);
-    } else {
-        v10_parcel(s, now_ms, frame, ev, out);
-    }
 }
 
 static void gob_definition(struct session *s, struct gob_frame *frame, struct session_event *ev)

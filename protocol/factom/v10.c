@@ -1,5 +1,7 @@
 #include "protocol/factom/v10.h"
 
+#include <string.h>
+
 #include "protocol/factom/v9.h"
 
 bool factom_v10_read(struct gob_types *types, struct gob_frame *frame, struct v10_parcel *p)
@@ -16,7 +18,7 @@ bool factom_v10_read(struct gob_types *types, struct gob_frame *frame, struct v1
             factom_gob_field_skip(&w, f);
         }
     }
-    return !frame->body.failed && factom_gob_left(&frame->body) == 0;
+    return !frame->body.failed && frame->body.at == frame->body.end;
 }
 
 #define ID_MESSAGE (GOB_FIRST_ID + 3) /* after V9's two, which a V10 stream has as well */
@@ -34,11 +36,20 @@ void factom_v10_write_definitions(struct buffer *out)
 
 void factom_v10_write(struct buffer *out, enum parcel_type type, const struct payload *payload)
 {
-    struct gob_writer w = {.used = 0};
-    factom_gob_put_int(&w, ID_MESSAGE);
-    struct gob_struct_writer s = {.w = &w};
-    factom_gob_put_field_uint(&s, type);
-    factom_gob_put_field_step(&s);
-    factom_gob_put_uint(&w, payload->size);
-    factom_payload_add(out, factom_gob_head(&w, payload->size + 1), payload, true);
+    /* First the id, as gob writes an integer above 63: a byte that says that one follows, and twice the id.
+     */
+    uint8_t value[5 + GOB_UINT_MAX] = {0xff, ID_MESSAGE << 1};
+    size_t n = 2;
+    /* Then each field after its step from the one before. A type of 0 is not written. */
+    if (type != 0) {
+        value[n++] = 1;
+        value[n++] = (uint8_t)type;
+    }
+    value[n++] = type != 0 ? 1 : 2;
+    n += factom_gob_encode_uint(value + n, payload->size);
+
+    uint8_t head[GOB_UINT_MAX + sizeof value];
+    size_t length = factom_gob_encode_uint(head, n + payload->size + 1);
+    memcpy(head + length, value, sizeof value);
+    factom_payload_add(out, (struct bytes){.data = head, .size = length + n}, payload, true);
 }
