@@ -69,8 +69,6 @@ static __attribute__((noinline)) void pass_to_waiting(struct batch *b, struct qu
 {
     if (clock_coarse_ms() - b->returned_ms >= BATCH_MS) {
         give_back(b, from, b->at);
-    } else {
-        queue_getting_on(from, 1);
     }
 }
 
@@ -79,10 +77,8 @@ void batch_pass(struct batch *b, struct queue *from)
     b->at++;
     if (b->at == b->n) {
         give_back(b, from, b->n);
-    } else if (queue_wants_room(from)) {
+    } else if (queue_getting_on(from, 1)) {
         pass_to_waiting(b, from);
-    } else {
-        queue_getting_on(from, 1);
     }
 }
 

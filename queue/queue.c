@@ -87,44 +87,35 @@ void queue_free(struct queue *q, void (*discard)(void *context, struct message *
 
 /* --- writers --- */
 
-static bool fits(const struct queue_config *c, uint64_t used, uint64_t charge)
-{
-    uint64_t all = used + charge;
-    return used == 0 || (all >> BYTE_BITS <= c->messages && (all & (ONE_MESSAGE - 1)) <= c->bytes);
-}
-
 /* Everywhere `done` is read before `put`: whatever is done was put before, so the difference is never
  * negative. Read the other way round it could be, and an empty queue would look endlessly full. What `done`
  * has gained meanwhile makes the difference too large, never too small: the bounds hold. */
 static bool reserve(struct queue *q, uint64_t charge)
 {
-    /* Acquire, with the release in queue_done: without it this thread could see the budget free while the
-     * ring still shows it the slot as taken. */
-    uint64_t done = atomic_load_explicit(&q->done, memory_order_acquire);
-    if (!q->config.many_writers) {
-        /* Relaxed: this thread alone writes it. */
-        uint64_t put = atomic_load_explicit(&q->put, memory_order_relaxed);
-        if (!fits(&q->config, put - done, charge)) {
+    for (;;) {
+        /* Acquire, with the release in queue_done: without it this thread could see the budget free while the
+         * ring still shows it the slot as taken. */
+        uint64_t done = atomic_load_explicit(&q->done, memory_order_acquire);
+        /* Acquire, with the release in take_back, as another writer's slot is freed that way. */
+        uint64_t put = atomic_load_explicit(&q->put, memory_order_acquire);
+        uint64_t all = put - done + charge;
+        if (put != done &&
+            (all >> BYTE_BITS > q->config.messages || (all & (ONE_MESSAGE - 1)) > q->config.bytes)) {
             return false;
         }
-        /* Relaxed: whoever must know the new value learns of it through the ring. */
-        atomic_store_explicit(&q->put, put + charge, memory_order_relaxed);
-        return true;
-    }
-    /* Acquire, with the release in take_back, as another writer's slot is freed that way. */
-    uint64_t put = atomic_load_explicit(&q->put, memory_order_acquire);
-    while (fits(&q->config, put - done, charge)) {
+        if (!q->config.many_writers) {
+            /* This thread alone writes it. Relaxed: whoever must know the new value learns of it through the
+             * ring. */
+            atomic_store_explicit(&q->put, put + charge, memory_order_relaxed);
+            return true;
+        }
         /* One step, not an addition that is undone when it was too much: that would show the others a full
          * queue which is not, and one of them would wait for room that nobody is going to make. */
         if (atomic_compare_exchange_weak_explicit(&q->put, &put, put + charge, memory_order_acquire,
                                                   memory_order_relaxed)) {
             return true;
         }
-        /* Both again, in that order, for the two reasons above. */
-        done = atomic_load_explicit(&q->done, memory_order_acquire);
-        put = atomic_load_explicit(&q->put, memory_order_acquire);
     }
-    return false;
 }
 
 /* The queue is full. Says that a writer wants room, then looks once more. Never inlined, so that a post that
@@ -306,11 +297,12 @@ bool queue_take_one(struct queue *q, struct message *message)
     return true;
 }
 
-void queue_getting_on(struct queue *q, uint64_t steps)
+bool queue_getting_on(struct queue *q, uint64_t steps)
 {
     /* A load and a store: the reader alone writes it. */
     uint64_t progress = atomic_load_explicit(&q->progress, memory_order_relaxed);
     atomic_store_explicit(&q->progress, progress + steps, memory_order_relaxed);
+    return atomic_load_explicit(&q->wants_room, memory_order_relaxed);
 }
 
 void queue_sign(struct queue *q)

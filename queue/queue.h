@@ -91,8 +91,8 @@ void queue_done(struct queue *q, uint32_t messages, uint64_t bytes);
 bool queue_take_one(struct queue *q, struct message *message);
 
 /* The reader's thread. It has not finished a message, but has made progress: `steps`, 1 or more, is how much
- * (bytes that went to the socket). */
-void queue_getting_on(struct queue *q, uint64_t steps);
+ * (bytes that went to the socket). True if a writer waits for room, as queue_wants_room says. */
+bool queue_getting_on(struct queue *q, uint64_t steps);
 
 /* The reader's thread. It has made no progress itself, but the reader that it passes the messages on to says
  * that it does. */

@@ -107,11 +107,13 @@ void ring_free(struct ring *r)
     free(r);
 }
 
-/* CK publishes slots in the order in which they were reserved, and spins until the earlier ones are. If
- * one of those writers is not running, spinning would last until the end of this thread's time slice. */
+/* Slots are published in the order in which they were reserved. CK's own step would spin until the earlier
+ * ones are: if one of those writers is not running, until the end of this thread's time slice. */
 static void publish_in_turn(struct ring *r, unsigned int ticket)
 {
-    for (unsigned int looks = 0; ck_pr_load_uint(&r->ck.p_tail) != ticket; looks++) {
+    /* Acquire, with the release below of the writer before: this thread's release then covers the earlier
+     * slots too. With a relaxed load a reader could see this tail and not yet what is in them. */
+    for (unsigned int looks = 0; __atomic_load_n(&r->ck.p_tail, __ATOMIC_ACQUIRE) != ticket; looks++) {
         if (looks < TURN_LOOKS) {
             ck_pr_stall();
         } else {
@@ -119,33 +121,8 @@ static void publish_in_turn(struct ring *r, unsigned int ticket)
         }
     }
     HANDOVER_GIVE(r);
-    ck_ring_enqueue_commit_mpmc(&r->ck, ticket);
-}
-
-/* Field by field, for which `from` is volatile. The caller has just written the fields one by one; to read
- * two of them at once, as an assignment of the whole would, a processor waits until they have reached the
- * cache, and with them all that was written before: the payload. */
-static void fill_slot(struct message *slot, const volatile struct message *from)
-{
-    slot->type = from->type;
-    slot->scope = from->scope;
-    slot->kind = from->kind;
-    slot->peer.index = from->peer.index;
-    slot->peer.generation = from->peer.generation;
-    slot->id = from->id;
-    slot->parcel = from->parcel;
-}
-
-static bool put_message_among_many(struct ring *r, const struct message *message)
-{
-    unsigned int ticket;
-    struct message *slot = ck_ring_enqueue_reserve_mpmc_message(&r->ck, r->slots, &ticket);
-    if (!slot) {
-        return false;
-    }
-    fill_slot(slot, message);
-    publish_in_turn(r, ticket);
-    return true;
+    /* Release: see ring_put_message. */
+    __atomic_store_n(&r->ck.p_tail, ticket + 1, __ATOMIC_RELEASE);
 }
 
 /* If the ring seems full: how far the readers really are. To look each time, as CK does, would fetch their
@@ -161,18 +138,37 @@ static bool look_at_head(struct ring *r, unsigned int tail)
 
 bool ring_put_message(struct ring *r, const struct message *message)
 {
-    if (r->many_writers) {
-        return put_message_among_many(r, message);
-    }
     struct message *slots = r->slots;
-    unsigned int tail = r->ck.p_tail; /* this thread alone moves it */
-    if (tail - r->head_seen == r->ck.mask && !look_at_head(r, tail)) {
-        return false;
+    unsigned int ticket;
+    if (r->many_writers) {
+        if (!ck_ring_enqueue_reserve_mpmc_message(&r->ck, slots, &ticket)) {
+            return false;
+        }
+    } else {
+        ticket = r->ck.p_tail; /* this thread alone moves it */
+        if (ticket - r->head_seen == r->ck.mask && !look_at_head(r, ticket)) {
+            return false;
+        }
     }
-    fill_slot(&slots[tail & r->ck.mask], message);
+    /* Field by field, for which `from` is volatile. The caller has just written the fields one by one; to
+     * read two of them at once, as an assignment of the whole would, a processor waits until they have
+     * reached the cache, and with them all that was written before: the payload. */
+    const volatile struct message *from = message;
+    struct message *slot = &slots[ticket & r->ck.mask];
+    slot->type = from->type;
+    slot->scope = from->scope;
+    slot->kind = from->kind;
+    slot->peer.index = from->peer.index;
+    slot->peer.generation = from->peer.generation;
+    slot->id = from->id;
+    slot->parcel = from->parcel;
+    if (r->many_writers) {
+        publish_in_turn(r, ticket);
+        return true;
+    }
     HANDOVER_GIVE(r);
     /* Release: with a relaxed store a reader could see the tail and not yet what is in the slot. */
-    __atomic_store_n(&r->ck.p_tail, tail + 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&r->ck.p_tail, ticket + 1, __ATOMIC_RELEASE);
     return true;
 }
 
