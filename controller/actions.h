@@ -57,16 +57,16 @@ struct controller_actions {
     /* Asks a connection for a sign of life: MSG_ALIVE follows, or MSG_ENDED. Not again before. */
     void (*probe)(void *host, struct peer_ref slot);
 
-    /* A message that came from one connection waits for room in the queue of another: if the other gets on,
-     * so does what has come from the first. */
+    /* A message that came from `from` waits for room in the queue of `to`. So if `to` has made progress, the
+     * host tells the connection `from` that its reader has (queue_sign). */
     void (*waits)(void *host, struct peer_ref from, struct peer_ref to);
 
-    /* is_full: messages that the application sends to that peer alone have to wait for room in its queue.
-     * Not is_full: they have all gone, or that connection has. Between the two the core keeps what comes all
-     * the same. Said of each connection with that peer. */
+    /* is_full: messages that the application sends to that peer alone wait for room in its queue, so the host
+     * takes no more of them. Not is_full: they have all gone, or that connection has. What comes between the
+     * two all the same, the core keeps. Called for each connection with that peer. */
     void (*full)(void *host, struct peer_ref peer, bool is_full);
 
-    /* Asks a connection to end: at once, or else after what is queued for it has gone. */
+    /* Asks a connection to end: at once or, if not at_once, after what is queued for it has gone. */
     void (*close)(void *host, struct peer_ref slot, enum end_reason why, bool at_once);
 
     /* Hands a parcel to FromNetwork, on the same conditions as post. */
@@ -85,7 +85,9 @@ struct controller_actions {
 
     /* Fills in the counters that only a connection knows. If there is no such connection, *p stays. */
     void (*measure)(void *host, struct peer_ref slot, struct kith_peer *p);
-    /* Sets in *s what the queues hold; adds the traffic, and what was closed before the core heard of it. */
+    /* Sets in *s what the queues hold; adds the traffic, and the sockets closed before the core heard of
+     * them.
+     */
     void (*measure_node)(void *host, struct kith_status *s);
 
     uint64_t (*random)(void *host);

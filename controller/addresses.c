@@ -20,7 +20,7 @@ bool addresses_learn(struct controller *c, const struct endpoint *e, enum endpoi
 /* Whom the addresses are for. */
 struct asker {
     struct controller *c;
-    const struct endpoint *endpoint; /* where it listens; NULL if that does not matter */
+    const struct endpoint *endpoint; /* at which it listens; NULL if that does not matter */
 };
 
 static bool is_kept_back(void *context, const struct endpoint *e)

@@ -15,8 +15,8 @@ bool addresses_allow(const struct controller *c, const struct ip *ip);
 /* Puts the address into the book. True if the book did not have it. */
 bool addresses_learn(struct controller *c, const struct endpoint *e, enum endpoint_source source);
 
-/* Up to `max` addresses that may be told to others: good ones, never those of special peers, nor `asker`,
- * which is where the one that asks listens; NULL if that does not matter. Returns how many. */
+/* Up to `max` addresses that may be told to others: good ones, never those of special peers. `asker` is the
+ * endpoint at which the peer that asks listens, and is left out too; NULL for none. Returns how many. */
 size_t addresses_share(struct controller *c, const struct endpoint *asker, struct endpoint *out, size_t max);
 
 #endif

@@ -14,7 +14,7 @@
  * candidate. */
 struct used {
     struct controller *c;
-    struct endpoint *endpoints; /* of every connection: what we dialed, or where the one that dialed us is */
+    struct endpoint *endpoints; /* of every connection: what we dialed, or the remote end of one that came */
     uint64_t *groups;           /* of the outgoing ones */
     struct peer_id *ids;        /* who is online */
     size_t n, n_groups, n_ids;

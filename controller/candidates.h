@@ -9,8 +9,8 @@
 
 struct controller;
 
-/* Up to `want` of them; returns how many. With incoming_too whoever has dialed us counts as connected. With
- * outages_too also by a family that our own network fails for. */
+/* Writes up to `want` of them to `found`; returns how many. incoming_too: peers that have dialed us count as
+ * connected. outages_too: addresses of a family that our own network fails for are among them. */
 size_t candidates_find(struct controller *c, bool incoming_too, bool outages_too, struct endpoint *found,
                        size_t want);
 

@@ -10,7 +10,7 @@
 /* A thousand years: further on, sums of times would be too large for any number. */
 #define BAN_MAX_MS (INT64_C(1000) * 365 * 24 * 3600 * 1000)
 
-/* Every connection of that IP ends, not only the one that was named. */
+/* A ban ends every connection of that IP, not only the one that was named. */
 static void close_ip(struct controller *c, const struct ip *ip, enum end_reason why)
 {
     for (uint32_t i = 0; i < c->n_slots; i++) {

@@ -36,8 +36,8 @@ void controller_start(struct controller *c, struct moment now);
  * apart. 0 without looking if this node does not have to. */
 uint64_t controller_digest(const struct controller *c, uint32_t kind, const struct parcel *p);
 
-/* The message is going to be handled soon: if it is a MSG_PEER, what that needs is fetched from memory
- * meanwhile. */
+/* The message is going to be handled soon. If it is a MSG_PEER, begins to fetch from memory what handling it
+ * needs. */
 void controller_prefetch(const struct controller *c, const struct message *m);
 
 /* Something happened. Takes the message: what it points at belongs to the core afterwards. Must not be
@@ -57,24 +57,26 @@ bool controller_takes_sends(const struct controller *c);
  * the service holds it. */
 bool controller_takes(const struct controller *c, struct peer_ref peer);
 
-/* True while anything waits for room: those messages, or what the service says to a peer. */
+/* True while anything waits for room: the messages of the three functions above, or what the service sends to
+ * a peer. */
 bool controller_waits(const struct controller *c);
 
 /* Tries again what waits for room. To be called when a reader has made room, and at the stall_gate_deadline
  * of what waits, which controller_deadline does not count in. */
 void controller_retry(struct controller *c, struct moment now);
 
-/* Within controller_actions.post or deliver, or between calls: that many parcels of or for that peer were
- * dropped. The caller has released them. */
+/* Counts `parcels` parcels, of or for that peer, as dropped; the caller has released them. May be called
+ * within controller_actions.post and deliver, or between calls of the core. */
 void controller_dropped(struct controller *c, struct peer_ref peer, enum drop_cause cause, uint64_t parcels);
 
-/* Between calls: takes a message that was posted to m->peer, whose connection has ended before it went whole.
- * It goes by another connection with the same peer, if there is one, or is dropped and counted; the node's
- * own requests and answers are made anew. To be called before the MSG_GONE of that connection. */
+/* Between calls. Takes a message that was posted to m->peer and did not go whole before that connection
+ * ended. If there is another connection with the same peer, the message goes by it, else it is dropped and
+ * counted. The node's own requests and answers are not sent again: the service makes new ones. To be called
+ * before the MSG_GONE of that connection. */
 void controller_returned(struct controller *c, struct moment now, const struct message *m);
 
-/* Between calls: takes a MSG_SEND or MSG_LEAVE that comes too late, counts the parcel as dropped and tells
- * that it went to nobody. */
+/* Between calls. Takes a MSG_SEND or MSG_LEAVE that comes too late, counts the parcel as dropped and tells
+ * the application that it went to nobody. */
 void controller_abandon(struct controller *c, const struct message *m);
 
 /* When controller_tick must run next; INT64_MAX for never. */

@@ -30,7 +30,7 @@ void dialing_begin(struct controller *c)
 
 /* --- ordinary peers --- */
 
-/* The next look is not in haste: there may be thousands of addresses of that family. */
+/* The next look is not made at once: there may be thousands of addresses of that family. */
 static void network_failed(struct controller *c, const struct endpoint *e)
 {
     own_network_failed(c, e);
@@ -90,7 +90,7 @@ static uint32_t ordinary(const struct controller *c)
     return n;
 }
 
-/* Nobody is there and nobody is left to dial: perhaps the network was away, and no peer is to blame. */
+/* Nobody is online and nobody is left to dial: perhaps our own network failed, and no peer is to blame. */
 static void try_everything_again(struct controller *c)
 {
     c->alone_ms = c->now.ms + chance_between(c, ALONE_MS, ALONE_MS + ALONE_MS / 8);

@@ -15,9 +15,10 @@ int64_t dialing_deadline(const struct controller *c);
 /* How many outgoing connections are missing, special peers not counted. */
 uint32_t dialing_wanted(struct controller *c);
 
-/* Of an outgoing connection: it is known who is there; it is online; it has ended, or never was one. */
-void dialing_met(struct controller *c, struct slot *s);
-void dialing_online(struct controller *c, struct slot *s);
+/* What becomes of an outgoing connection. */
+void dialing_met(struct controller *c, struct slot *s);    /* the peer has said who it is: s->info */
+void dialing_online(struct controller *c, struct slot *s); /* it comes online */
+/* It has ended, or the dial has failed. */
 void dialing_ended(struct controller *c, struct slot *s, enum end_reason reason, const struct ending *e);
 
 #endif

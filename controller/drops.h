@@ -8,11 +8,11 @@
 /* Once, when the node starts. */
 void drops_begin(struct controller *c);
 
-/* Counts parcels of or for that peer, which whoever drops them releases. */
+/* Counts parcels of or for that peer as dropped. The caller releases them. */
 void drops_count(struct controller *c, struct peer_ref peer, enum drop_cause cause, uint64_t parcels);
 
-/* Tells the application of the drops since the last time: of one peer, or of all. A peer that stood still
- * loses merit for it. */
+/* Tell the application of the drops since the last time: of one peer, or of all. A peer loses merit for drops
+ * because it stood still. */
 void drops_report_slot(struct controller *c, struct slot *s);
 void drops_report(struct controller *c);
 

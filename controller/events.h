@@ -61,7 +61,7 @@ struct command {
     enum command_type type;
     struct peer_ref peer;
     struct ip ip;
-    int64_t ms;                /* how long */
+    int64_t ms;                /* how long a ban lasts */
     struct address_list peers; /* the command's; freed with it */
 };
 void command_free(struct command *c); /* with its list; NULL is allowed; any thread */

@@ -9,7 +9,7 @@ struct controller;
 struct slot;
 
 /* Adds to what the connection has earned; the sum stays within the limits of a quality. A demerit goes into
- * the book at once. A merit shows that the peer is alive, which the book is told once a minute. */
+ * the book at once. A merit shows that the peer is alive; the book is told of that once a minute. */
 void slot_credit(struct controller *c, struct slot *s, int64_t merit);
 
 /* Puts the merits of that connection, or of all that are online, into the book. To be called before the book

@@ -1,5 +1,5 @@
-/* What the log is told. Peers bring most of it about, so each kind of line has a bound: so many lines at
- * once, then so many a second. What goes beyond is counted, and the count is told a second later. */
+/* What the log is told. Peers bring most of it about, so each kind of line has a bound: a burst of lines,
+ * then a number a second. Lines beyond it are counted, and the count is told a second later. */
 #ifndef KITH_CONTROLLER_NOTES_H
 #define KITH_CONTROLLER_NOTES_H
 

@@ -1,11 +1,11 @@
-/* The end of the node: what is queued goes, connections end, the peers are saved, controller_actions.ended is
- * called. */
+/* The end of the node, in this order: what is queued goes, connections end, the peers are saved,
+ * controller_actions.ended is called. */
 #ifndef KITH_CONTROLLER_QUIT_H
 #define KITH_CONTROLLER_QUIT_H
 
 #include "controller/state.h"
 
-/* COMMAND_QUIT. Nothing the second time. */
+/* COMMAND_QUIT. Does nothing the second time. */
 void quit_begin(struct controller *c);
 
 /* While controller.quitting: goes on with the end, instead of all upkeep. */

@@ -15,7 +15,7 @@ _Static_assert(sizeof((struct kith_status){0}.network) >= NETWORK_NAME_MAX, "eve
 _Static_assert(sizeof((struct kith_status){0}.identity) >= PEER_ID_TEXT_MAX, "every identity has room");
 _Static_assert(sizeof((struct kith_peer){0}.address) >= ENDPOINT_TEXT_MAX, "every address has room");
 
-/* An event and what it points at are one block, freed by its first member. */
+/* An event and what it points at are one block, so freeing the event frees all. */
 struct text_event {
     struct node_event event;
     char text[];

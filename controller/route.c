@@ -49,7 +49,8 @@ static bool relayed_reserve(struct controller *c)
     return array_reserve(c->relayed, c->relayed_capacity, c->n_relayed + 1);
 }
 
-/* The sending behind the last of the list has begun: it stays in the list if some peers still wait for it. */
+/* The sending just past the end of the list has begun. It is added to the list if some peers still wait for
+ * it. */
 static bool relayed_keep(struct controller *c)
 {
     struct sending *r = &c->relayed[c->n_relayed];

@@ -23,7 +23,7 @@ void route_retry(struct controller *c);
 /* The node ends: gives up what still waits, and counts the application's parcels as dropped. */
 void route_abandon(struct controller *c);
 
-/* service_actions.route. */
+/* service_actions.route, which says what becomes of the parcel. `core` is a controller. */
 bool route_service(void *core, enum scope scope, struct peer_ref except, uint32_t kind,
                    struct parcel *parcel);
 

@@ -20,7 +20,7 @@ enum digest_strength {
     DIGEST_STRONG, /* SipHash: a peer cannot find them. Needed if repeats are dropped; ten times the time */
 };
 
-/* How a node makes the digests for all its memories. */
+/* How a node makes the digests for its caches. */
 struct digest_key {
     enum digest_strength strength;
     uint8_t bytes[192]; /* random */
@@ -39,7 +39,7 @@ void seen_cache_free(struct seen_cache *cache); /* NULL is allowed */
 void seen_cache_add(struct seen_cache *cache, struct peer_ref from, uint64_t digest, int64_t now_ms);
 bool seen_cache_has(const struct seen_cache *cache, struct peer_ref from, uint64_t digest, int64_t now_ms);
 
-/* What is going to be added soon is fetched from memory meanwhile. */
+/* The message is going to be looked up or added soon: begins to fetch its entry from memory. */
 void seen_cache_prefetch(const struct seen_cache *cache, struct peer_ref from, uint64_t digest);
 
 #endif

@@ -132,7 +132,7 @@ void sending_retry(struct controller *c, struct sending *s)
     if (!s->active) {
         return;
     }
-    /* One full queue keeps the next message back, but not this one from the others. */
+    /* If one peer's queue is full, the next message waits, but this one still goes to the other peers. */
     for (size_t i = 0; i < s->n_left; i++) {
         if (!send_one(c, s, s->left[i], waiting == 0 && i + 1 == s->n_left)) {
             s->left[waiting++] = s->left[i];

@@ -4,7 +4,7 @@
 #include "controller/candidates.h"
 #include "controller/slots.h"
 
-/* The table of slots stays where it is: what called the service, and what the service was given, may point
+/* The table of slots must not move: what called the service, and what the service was given, may point
  * into it. */
 static bool may_dial(struct controller *c, const struct endpoint *to)
 {

@@ -4,7 +4,7 @@
 
 #include "controller/state.h"
 
-/* service_actions.dial. */
+/* service_actions.dial. `core` is a controller. */
 bool service_dial(void *core, const struct endpoint *to, uint64_t token);
 
 /* The handshake of s is done. Returns s if it may come online: the service did not ask for it, or keeps it.

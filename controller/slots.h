@@ -14,8 +14,8 @@ struct peer_ref slot_ref(const struct controller *c, const struct slot *s);
 /* A free slot, in that state from now on. NULL if there is none, or memory is short. */
 struct slot *slot_take(struct controller *c, enum slot_state state, enum direction direction);
 
-/* If the service dials: makes room for as many dials as may run at once, if it can. No service's function may
- * be running. */
+/* If the service dials, makes room for as many dials as may run at once, as far as memory allows. This may
+ * move the table, so no function of the service may be running. */
 void slots_make_room(struct controller *c);
 
 /* Whether the next slot_take leaves the table where it is. */

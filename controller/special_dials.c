@@ -150,7 +150,8 @@ static void dial_later(struct controller *c, struct special *p, int64_t ms)
     }
 }
 
-/* It is ourselves, or a connected peer under another name: a handshake each time would be noise to both. */
+/* The dial led to ourselves, or to a connected peer under another name: a handshake at each redial would only
+ * be a burden to both. */
 static void note_redundant_dial(struct controller *c, struct special *p, enum end_reason reason)
 {
     int64_t redial = c->config->node.timings.redial_special;

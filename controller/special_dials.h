@@ -5,11 +5,11 @@
 
 #include "controller/state.h"
 
-/* Dials who is due, and has names looked up. */
+/* Dials the special peers that are due, and has names looked up. */
 void special_dials_run(struct controller *c);
 int64_t special_dials_deadline(const struct controller *c);
 
-/* An outgoing connection, or dial, has ended, of a special peer or not. */
+/* An outgoing connection, or a dial, has ended: of a special peer or of another. */
 void special_dials_ended(struct controller *c, struct slot *s, enum end_reason reason);
 
 #endif

@@ -43,7 +43,7 @@ void special_name_again(struct controller *c, struct special *p)
     }
 }
 
-/* A name server that fails, or forgets a name, is no reason to forget where the peer was. */
+/* If a name server fails, or forgets a name, the addresses that are known stay. */
 static void not_found(struct controller *c, struct special *p, const char *why)
 {
     int64_t pause = c->config->node.timings.redial_special;

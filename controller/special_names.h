@@ -1,5 +1,5 @@
-/* Where the host names of special peers lead. A name is looked up at the start, now and then, and when a
- * connection with its peer has ended. */
+/* The addresses behind the host names of special peers. A name is looked up at the start, now and then, and
+ * when a connection with its peer has ended. */
 #ifndef KITH_CONTROLLER_SPECIAL_NAMES_H
 #define KITH_CONTROLLER_SPECIAL_NAMES_H
 

@@ -134,7 +134,7 @@ static int specials_merge(struct controller *c, const struct address_list *list,
         if (!p) {
             return ENOMEM;
         }
-        /* A list that names nobody does not take back whom the other one insists on. */
+        /* An address without an id in one list does not take back the id that the other list demands. */
         if (list->items[i].id.size > 0) {
             p->address.id = list->items[i].id;
         }

@@ -13,7 +13,7 @@ int specials_set(struct controller *c, const struct address_list *flags, const s
 struct special *special_of_address(struct controller *c, const struct address *a);
 struct special *special_of_slot(struct controller *c, const struct slot *s); /* by an outgoing connection */
 
-/* Whether e is among the addresses where that peer is known to be; where any special peer is. */
+/* Whether e is among the known addresses of that peer, or of any special peer. */
 bool special_is_at(const struct special *p, const struct endpoint *e);
 bool special_has_endpoint(const struct controller *c, const struct endpoint *e);
 

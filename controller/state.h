@@ -67,7 +67,7 @@ struct slot {
     /* For the service. */
     bool held;         /* nothing more is taken from it */
     bool for_service;  /* dialed for it, and neither kept nor ended (service_dials.c) */
-    bool told_service; /* of what came of that */
+    bool told_service; /* the service knows what came of that dial */
     uint64_t dial_token;
 
     /* What waits. */
@@ -85,7 +85,7 @@ struct special {
     struct peer_ref slot; /* its outgoing connection or dial; nobody while there is none */
     bool named;           /* by a host name, which must be looked up */
     bool lost;            /* its name was not found when it was looked up last */
-    struct endpoint known[NAME_ADDRESSES_MAX]; /* where it is; of a host name, what it stood for last */
+    struct endpoint known[NAME_ADDRESSES_MAX]; /* its addresses; of a host name, the last ones found */
     size_t n_known, first;                     /* first: which of them is dialed first */
     struct peer_id found;                      /* who was there last */
     uint32_t redundant_dials;  /* in a row that led to ourselves, or to a peer that is connected */
@@ -168,7 +168,7 @@ struct controller {
     struct special *specials;
     size_t n_specials, specials_capacity;
     struct outage outages[2]; /* of IPv6 and of IPv4 */
-    bool dial_wanted; /* something has changed, so that there may be somebody to dial; anyone sets it */
+    bool dial_wanted; /* something has changed, so there may be somebody to dial; any file may set it */
     int64_t refill_ms, dial_ms, alone_ms;
 
     /* Messages: route.c, sending.c, directed.c. */

@@ -128,7 +128,7 @@ static void drop_round(struct controller *c)
         if (s->special || s->closing) {
             continue;
         }
-        /* Each of the candidates left is as likely as any other to be among those still to drop. */
+        /* Each candidate that is left is equally likely to be dropped. */
         if (chance_draw(c) % candidates < ordinary - max) {
             slot_close(c, s, END_CAT, false);
             ordinary--;

@@ -28,14 +28,14 @@ struct book_config {
     int64_t forget_ms; /* an endpoint is forgotten after this time without a sign of it, unless it is special;
                           0 for never (7 days) */
     int64_t decay_ms;  /* scores lose a tenth, toward zero, once in this time; 0 for never (1 hour) */
-    int64_t redial_ms; /* an endpoint is not a candidate again before (2 minutes) */
-    int64_t retry_ms;  /* the same, and it is not shared, for one whose last dial failed, unless it is a seed;
-                          0 for redial_ms (0) */
+    int64_t redial_ms; /* an endpoint is no candidate for this time after a dial (2 minutes) */
+    int64_t retry_ms;  /* the same if that dial failed, and it is not shared either; seeds are exempt; 0 for
+                          redial_ms (0) */
     uint32_t give_up;  /* failures in a row after which it is not dialed until it is heard of again; 0 for
                           never (5) */
     int32_t quality_refuse; /* below this, an IP is neither dialed nor accepted, special peers excepted (-200)
                              */
-    int32_t quality_banned; /* the quality that a banned IP is said to have (-2147000000) */
+    int32_t quality_banned; /* what book_quality returns for a banned IP (-2147000000) */
 };
 
 enum endpoint_source {
@@ -56,7 +56,7 @@ struct book_entry {
     bool self;          /* it is ourselves: never dialed, never shared */
     bool seed;          /* a seed list has named it since the start; not in the peers file */
     struct peer_id id;  /* who is there, as far as known */
-    bool id_proved;     /* it is not hearsay */
+    bool id_proved;     /* the id is not hearsay: see book_identify */
 };
 
 /* The score of one IP address. */
@@ -67,7 +67,7 @@ struct book_score {
     int64_t banned_until; /* 0 for not banned */
 };
 
-/* NULL if memory is short. Copies *config. sodium_init must have been called. */
+/* Copies *config. sodium_init must have been called. NULL if memory is short. */
 struct book *book_new(const struct book_config *config);
 void book_free(struct book *b); /* NULL is allowed */
 
@@ -84,44 +84,47 @@ void book_free(struct book *b); /* NULL is allowed */
  * everybody else), nothing that could make room, a full book for an IP of negative quality, no memory. */
 bool book_learn(struct book *b, const struct endpoint *e, enum endpoint_source source, int64_t now_ms);
 
-/* A dial begins; it failed; a handshake succeeded or a parcel came (which also ends the run of failures); it
- * is ourselves. All are ignored for an endpoint that is not in the book, but book_self, which enters it: in a
- * full book the worst of all endpoints makes room for it. */
-void book_dialed(struct book *b, const struct endpoint *e, int64_t now_ms);
-void book_failed(struct book *b, const struct endpoint *e);
+/* What happened to an endpoint. All but book_self do nothing if the endpoint is not in the book. */
+void book_dialed(struct book *b, const struct endpoint *e, int64_t now_ms); /* a dial begins */
+void book_failed(struct book *b, const struct endpoint *e);                 /* the dial failed */
+/* A handshake with it succeeded, or a parcel came from it: that also ends the run of failures. */
 void book_heard(struct book *b, const struct endpoint *e, int64_t now_ms);
-/* The dial never left this system, and says nothing of who is there: it may be dialed again at at_ms, or
- * after the usual time between two dials, if that is less. */
+/* The dial never left this system, and says nothing of who is there. The endpoint may be dialed again at
+ * at_ms, or after the usual time between two dials, whichever comes first. */
 void book_retry_later(struct book *b, const struct endpoint *e, int64_t at_ms, int64_t now_ms);
+/* The endpoint is ourselves. If it is not in the book it is entered; in a full book the worst of all
+ * endpoints makes room for it. */
 void book_self(struct book *b, const struct endpoint *e, int64_t now_ms);
 bool book_is_self(const struct book *b, const struct endpoint *e);
 /* When any endpoint of that IP address was dialed last; 0 for never, or if none is known. */
 int64_t book_ip_dialed_ms(const struct book *b, const struct ip *ip);
 
-/* Who is there: proved (by the peer itself, when we dialed it; or the operator says so), or hearsay, which
- * replaces nothing. Ignored for an endpoint that is not in the book. */
+/* Says which peer is at the endpoint. `proved`: the peer itself has proved it when we dialed it, or the
+ * operator says so. Not proved: hearsay, which replaces no id that is known. Ignored if the endpoint is not
+ * in the book. */
 void book_identify(struct book *b, const struct endpoint *e, const struct peer_id *id, bool proved);
 
-/* Another peer was found there. Returns true if the known id was only hearsay: the id is then forgotten, and
- * the dial should not count against the endpoint. */
+/* Another peer than the known one was found at the endpoint. Returns true if the known id was only hearsay:
+ * the id is then forgotten, and the dial should not count against the endpoint. */
 bool book_was_hearsay(struct book *b, const struct endpoint *e);
 
-/* NULL if it is not known. Valid until the next call that changes the book. */
+/* The entry of that endpoint; NULL if it is not known. Valid until the next call that changes the book. */
 const struct book_entry *book_find(const struct book *b, const struct endpoint *e);
 size_t book_count(const struct book *b);
 
-/* Chooses up to `most` endpoints to dial, best first: not ourselves, not banned, quality not below
- * quality_refuse, not dialed within redial_ms (retry_ms), not given up, and not refused by `skip`, which
- * returns true for an endpoint that the caller does not want: connected already, being dialed, special (NULL:
- * all are wanted). Endpoints of network groups with the fewest connections come first: the existing ones,
- * which `group_use` returns (NULL: none), and those chosen in this call. Then the higher quality comes first;
- * equals in random order. The functions must not change the book. 0 also if memory is short. */
+/* What the caller adds to a choice. The functions must not change the book. */
 struct book_choice {
+    /* True for an endpoint that is not wanted: connected already, being dialed, special. NULL: all are. */
     bool (*skip)(void *context, const struct endpoint *e);
-    uint32_t (*group_use)(void *context, uint64_t group);
+    uint32_t (*group_use)(void *context, uint64_t group); /* connections of an ip_group; NULL: none */
     uint64_t (*random)(void *context);
     void *context;
 };
+
+/* Chooses up to `most` endpoints to dial, best first, and returns how many. They are not ourselves, not
+ * banned, of no quality below quality_refuse, not dialed within redial_ms (retry_ms), not given up, and not
+ * skipped. Network groups with the fewest connections come first, those counted that this call has chosen.
+ * Within that the higher quality comes first; equals come in random order. 0 also if memory is short. */
 size_t book_candidates(const struct book *b, const struct book_choice *choice, struct endpoint *out,
                        size_t most, int64_t now_ms);
 
@@ -129,13 +132,13 @@ size_t book_candidates(const struct book *b, const struct book_choice *choice, s
  * up all that it knew. Looks at every endpoint. */
 void book_forget_failures(struct book *b);
 
-/* The earliest time at which an endpoint becomes a candidate again that is none now, since it was dialed
- * lately; INT64_MAX for none. Looks at every endpoint. */
+/* The earliest time at which an endpoint that was dialed lately becomes a candidate again; INT64_MAX for
+ * none. Looks at every endpoint. */
 int64_t book_next_candidate(const struct book *b, int64_t now_ms);
 
-/* Chooses up to `most` endpoints to share, at random among those of quality above `quality_above`: heard
- * from, not ourselves, not banned, not waiting for retry_ms, not refused by choice->skip (special peers, the
- * asker). group_use is not used. 0 also if memory is short. */
+/* Chooses up to `most` endpoints to share, at random, and returns how many. They are of quality above
+ * `quality_above`, heard from, not ourselves, not banned, not waiting for retry_ms, and not skipped (special
+ * peers, the asker). group_use is not called. 0 also if memory is short. */
 size_t book_shareable(const struct book *b, const struct book_choice *choice, int32_t quality_above,
                       struct endpoint *out, size_t most, int64_t now_ms);
 
@@ -148,16 +151,16 @@ size_t book_shareable(const struct book *b, const struct book_choice *choice, in
 void book_merit(struct book *b, const struct ip *ip, int32_t merit, int64_t now_ms);
 int32_t book_quality(const struct book *b, const struct ip *ip, int64_t now_ms); /* decayed; 0 for unknown */
 
-/* Sets a ban's end, whatever it was before; ignored if until_ms is not after now_ms. When it ends, the
- * quality starts again at 0. */
+/* Bans an IP until until_ms, whatever the end of its ban was before; ignored if that is not after now_ms.
+ * When the ban ends, the quality starts again at 0. */
 void book_ban(struct book *b, const struct ip *ip, int64_t until_ms, int64_t now_ms);
 bool book_unban(struct book *b,
                 const struct ip *ip); /* false if it was not banned; its quality starts at 0 */
 bool book_is_banned(const struct book *b, const struct ip *ip, int64_t now_ms);
 size_t book_ban_count(const struct book *b, int64_t now_ms);
 
-/* True if the node neither dials nor accepts an ordinary peer of that IP: banned, or of too low a quality.
- * Special peers are kept out by a ban alone. */
+/* True if the node neither dials nor accepts an ordinary peer of that IP: it is banned, or its quality is
+ * below quality_refuse. Special peers are kept out by a ban alone. */
 bool book_refuses(const struct book *b, const struct ip *ip, int64_t now_ms);
 
 /* --- upkeep and the peers file --- */
@@ -177,11 +180,11 @@ struct book_losses {
 };
 struct book_losses book_losses(const struct book *b);
 
-/* Another number after each call that changed something that the peers file keeps. */
+/* A number that grows with each call that changes something that the peers file keeps. */
 uint64_t book_version(const struct book *b);
 
-/* A copy of the whole book, for the keeper's thread; the caller frees it with book_snapshot_free, on any
- * thread, also after the book is gone. NULL if memory is short. */
+/* book_snapshot makes a copy of the whole book, for the keeper's thread. The caller frees it with
+ * book_snapshot_free, on any thread, also after the book is gone. NULL if memory is short. */
 struct book_snapshot {
     size_t n_entries, n_scores;
     struct book_entry *entries; /* from malloc */
@@ -189,7 +192,7 @@ struct book_snapshot {
 };
 struct book_snapshot *book_snapshot(const struct book *b);
 
-/* Adds by_ms to all its times: from the clock that the book went by to the wall clock. Any thread. */
+/* Adds by_ms to all its times, to turn them from the book's clock into the wall clock's. Any thread. */
 void book_snapshot_shift(struct book_snapshot *s, int64_t by_ms);
 
 /* An empty one with room for these numbers of entries and scores; any thread. NULL if memory is short. */

@@ -25,15 +25,17 @@ bool book_entry_is_given_up(const struct book *b, const struct book_entry *e);
  * its seed would otherwise wait that long with nobody to dial. */
 bool book_entry_is_penalised(const struct book *b, const struct book_entry *e);
 
-/* How long it is not dialed again. */
+/* For how many milliseconds after a dial it is not dialed again. */
 int64_t book_entry_pause(const struct book *b, const struct book_entry *e);
 
-/* The lower, the sooner it makes room; r->row is left as it is. */
+/* Fills r->worth: the lower, the sooner the entry makes room. r->row is left as it is. */
 void book_rank_entry(const struct book *b, const struct book_entry *e, struct table_rank *r, int64_t now_ms);
 
-/* Adds one, or removes one, without asking whether there is room or need. NULL if memory is short. */
+/* Adds a copy of an entry, or removes the one in a row, without asking whether there is room or need. NULL if
+ * memory is short. */
 struct book_entry *book_add_entry(struct book *b, const struct book_entry *e);
 void book_remove_entry(struct book *b, size_t row);
+/* True if the IP has most_per_ip endpoints in the book. */
 bool book_ip_is_full(const struct book *b, const struct ip *ip);
 
 /* Whether an endpoint can be kept at all: nobody else could dial a link-local one, nor we after a restart. */

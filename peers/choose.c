@@ -91,8 +91,8 @@ static int64_t dialable_at(const struct book *b, const struct book_entry *e, int
     return e->dialed_ms == 0 || e->dialed_ms > now_ms ? now_ms : e->dialed_ms + book_entry_pause(b, e);
 }
 
-/* Choosing one by one the best of the group that is used least is the same as this order, because each choice
- * raises the use of its own group by one and of no other. */
+/* Gives the order in which one would choose one by one, always the best of the group that is used least: each
+ * choice raises the use of its own group by one, and of no other. */
 static void spread_over_groups(const struct book_choice *choice, struct candidate *candidates, size_t n)
 {
     qsort(candidates, n, sizeof *candidates, compare_groups);

@@ -182,7 +182,8 @@ enum peers_file_result peers_file_read(const char *path, const char *network, ui
     snprintf(message, message_size, "%s", "");
     struct place p;
     if (place_open(&p, path) != 0) {
-        /* A folder that is not there yet is a first start too; writing will say if it never comes. */
+        /* If the folder is not there yet, that is a first start too. If it never comes, writing will fail
+         * and say so. */
         bool missing = errno == ENOENT;
         snprintf(message, message_size, "%s%s%s", missing ? "" : path, missing ? "" : ": ",
                  missing ? "" : strerror(errno));

@@ -41,8 +41,8 @@ void peers_file_start(struct peers_file_start *start, const char *path, const ch
  * file. From malloc; NULL if memory is short. */
 char *peers_file_written(const char *path);
 
-/* Any thread; does not block. Frees the members; one that the caller took for itself it has set to NULL.
- * Idempotent. */
+/* Any thread; does not block. Frees the members. If the caller has taken one for itself, it has set that
+ * member to NULL. Idempotent. */
 void peers_file_start_clear(struct peers_file_start *start);
 
 /* Blocks. Reads that one file. *s is set for READ and IMPORTED (the caller frees it), else NULL. `message`
@@ -54,9 +54,9 @@ enum peers_file_result peers_file_read(const char *path, const char *network, ui
                                        struct book_snapshot **s, char *message, size_t message_size,
                                        int64_t now_ms);
 
-/* Blocks. Writes the snapshot to `path`, as place_write does. 0, or -1 with errno; then the file is as it
- * was, whole, and the temporary file is gone; only if the folder could not be synced the new version is in
- * place already. Removes temporary files of a writer that was killed. sodium_init must have been called. */
+/* Blocks. Writes the snapshot to `path`, as place_write does, and removes temporary files of a writer that
+ * was killed. 0, or -1 with errno: then the file is as it was, whole, and the temporary file is gone. Only if
+ * the folder could not be synced, the new version is in place already. sodium_init must have been called. */
 int peers_file_write(const char *path, const char *network, const struct book_snapshot *s, int64_t now_ms);
 
 #endif

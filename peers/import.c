@@ -12,7 +12,7 @@ struct tally {
     size_t malformed;
 };
 
-/* Takes the endpoint from an address and a port in text form; counts what is none. */
+/* Reads an endpoint from an address and a port in text form; counts it in the tally if it is none. */
 static bool take_endpoint(struct endpoint *e, const json_t *host, const json_t *port, struct tally *t)
 {
     struct address a;

@@ -52,8 +52,8 @@ static char *follow(const char *path)
     return NULL;
 }
 
-/* readlink does not ask whether the system forbids to follow a link, as it does for those that others have
- * put into a folder that is open to all. */
+/* The system may forbid to follow a link, as it does for links that others have put into a folder that is
+ * open to all. readlink does not check that. */
 static bool may_be_followed(const char *path)
 {
     int fd = open(path, O_PATH | O_CLOEXEC);
@@ -285,7 +285,7 @@ static int overwrite_open(int fd, const char *bytes, size_t size)
     return result;
 }
 
-/* `why` it could not be replaced is what counts if it is not for us to write either. */
+/* If the file is not for us to write either, the error is `why` it could not be replaced. */
 static int write_over(const struct place *p, const char *bytes, size_t size, int why)
 {
     int fd = openat(p->folder, p->name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);

@@ -32,8 +32,8 @@ void place_close(struct place *p);
  * written over: the space is reserved first, and a write that fails is undone. If the machine stops in
  * the midst of that, the file may be a mixture.
  *
- * 0, or -1 with errno; then the file is as it was and the temporary file is gone, but if the folder could
- * not be synced: then the new version is in place. sodium_init must have been called. */
+ * 0, or -1 with errno: then the file is as it was and the temporary file is gone. Only if the folder could
+ * not be synced, the new version is in place. sodium_init must have been called. */
 int place_write(const struct place *p, const char *bytes, size_t size);
 
 /* Blocks. Removes temporary files of a writer that was killed. If that fails, they take up space and nothing

@@ -29,8 +29,8 @@ struct resolve {
     char host[HOST_MAX + 1];
 };
 
-/* Nobody waits for a thread that was walked away from: without this bound, a resolver that never answers
- * would gather threads without end. It is a number and orders nothing, so relaxed is enough. */
+/* Nobody waits for the thread of a look-up that was dropped: without this bound, a resolver that never
+ * answers would gather threads without end. It is a number and orders nothing, so relaxed is enough. */
 static _Atomic uint32_t live;
 
 static bool live_enter(void)
@@ -80,7 +80,8 @@ static int ask(struct resolve *r, struct addrinfo **all)
     return failure;
 }
 
-/* The dot of the root keeps the search list out. But the system's table of hosts knows no name with it. */
+/* A dot at the end of the name keeps the resolver's search list out. But the system's table of hosts knows no
+ * name with a dot. */
 static int ask_without_root(struct resolve *r, struct addrinfo **all)
 {
     size_t length = strlen(r->host);

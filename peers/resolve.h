@@ -16,9 +16,10 @@
 
 struct resolve;
 
-/* Any thread; never blocks on the network. Starts looking up all addresses (A and AAAA) of `host`, an IP
- * address needs no look-up (address_is_ip). NULL with errno: EINVAL (an empty or overlong name, port 0),
- * EAGAIN (too many look-ups or threads), ENOMEM, EMFILE, ENFILE. */
+/* Any thread; never blocks on the network. Starts looking up all addresses (A and AAAA) of the name `host`.
+ * An IP address needs no look-up (address_is_ip). The endpoints found have that port. The caller ends the
+ * look-up with resolve_drop. NULL with errno: EINVAL (an empty or overlong name, port 0), EAGAIN (too many
+ * look-ups or threads), ENOMEM, EMFILE, ENFILE. */
 struct resolve *resolve_start(const char *host, uint16_t port);
 
 /* The thread that owns r; never blocks. Becomes readable, and stays so, when the look-up is done. It is for

@@ -27,8 +27,8 @@ struct read_job {
     const char *failure; /* constant; NULL: none */
 };
 
-/* Nobody waits for a thread that was walked away from: without this bound, a file system that never answers
- * would gather one at each try. It is a number and orders nothing, so relaxed is enough. */
+/* Nobody waits for the thread of a read that was dropped: without this bound, a file system that never
+ * answers would gather one at each try. It is a number and orders nothing, so relaxed is enough. */
 static _Atomic uint32_t live;
 
 static bool live_enter(void)

@@ -19,7 +19,7 @@ struct seed_fetcher_config {
     const struct address *dns; /* copied; the DNS seeds, each with the port of the nodes behind it */
     size_t n_dns;              /* up to SEED_NAMES_MAX (seed/lookup.h) */
     int64_t connect_timeout_ms;
-    int64_t total_timeout_ms; /* of the transfer, of the look-ups in its list and of the DNS seeds: of each */
+    int64_t total_timeout_ms; /* for each of: the transfer, the look-ups in its list, the DNS seeds */
     uint32_t backoff_percent; /* how much of seed_backoff_ms is waited: 100, and less in tests */
 
     /* Called on the fetcher's thread; must not block. The callee owns the report and frees it. */
@@ -33,9 +33,9 @@ struct seed_fetcher_config {
  * finds nothing and succeeds. NULL if memory, threads or descriptors are short, or n_dns is too large. */
 struct seed_fetcher *seed_fetcher_start(const struct seed_fetcher_config *config);
 
-/* One thread at a time; never blocks. Starts a fetch at once, also if the fetcher waits for its next try.
- * Every ask is followed by a report, unless the fetcher is stopped or memory is short (which is logged, and
- * tried again): asks made while a fetch runs are answered by that fetch's report. */
+/* One thread at a time; never blocks. Starts a fetch at once, also if the fetcher waits for its next try. If
+ * a fetch is running, its report answers this ask too. Every ask is followed by a report, unless the fetcher
+ * is stopped or memory is short; the latter is logged, and tried again. */
 void seed_fetcher_ask(struct seed_fetcher *f);
 
 /* Any thread; never blocks. A fetch under way ends within 200 ms, without a report. `found` may still be

@@ -1,4 +1,4 @@
-/* What a fetch is told, and its result. */
+/* The configuration of a fetch, and its result. */
 #ifndef KITH_SEED_RESULT_H
 #define KITH_SEED_RESULT_H
 
