@@ -7,7 +7,7 @@
 
 #include "app/options.h"
 
-/* Does not block. Whether the file is in o's home, or in a folder in there; not for "". */
+/* Any thread; does not block. True if the file is in o's home, or in a folder below it. False for "". */
 bool folder_is_home(const struct options *o, const char *file);
 
 /* Any thread; blocks on the disk. Readies the folders of finished options. The home is made if one of the

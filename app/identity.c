@@ -140,8 +140,8 @@ static int write_whole(const char *path, const char *text, size_t size)
     return -1;
 }
 
-/* A link never replaces a file: of several processes the first one's stays, and is whole from the start. Some
- * file systems have no such links, but can be told not to replace. */
+/* link(2) never replaces a file: of several processes the first one's file stays, and is whole from the
+ * start. If a file system has no hard links, it is renamed, with the demand not to replace. */
 static bool put_in_place(const char *temp, const char *path)
 {
     if (link(temp, path) == 0 || errno == EEXIST) {
@@ -221,7 +221,7 @@ static enum found make_and_read(const char *path, const struct protocol *p, stru
     if (make_key(path, p, error, error_size) != 0) {
         return FOUND_BAD;
     }
-    /* The content of the file counts, which another process may have written. */
+    /* What counts is what the file holds now: another process may have written it. */
     enum found found = read_key(path, p, k, error, error_size);
     if (found == FOUND_NOTHING) {
         text_fail(error, error_size, OPTION ": '%s' is a link that leads nowhere", path);

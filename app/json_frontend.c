@@ -9,9 +9,9 @@
 #include "app/json_id.h"
 #include "base/array.h"
 
-/* A request that is not answered yet: our number for it, and the caller's "id", as JSON, since it may be a
- * number that json_t cannot hold. Answers come almost in the
- * order of requests, so they are looked for from the oldest on. */
+/* A request that is not answered yet: our number for it, and the caller's "id". The id is kept as JSON text,
+ * since it may be a number that json_t cannot hold. Answers come almost in the order of requests, so the
+ * search begins with the oldest. */
 struct request {
     uint64_t number;
     char *id; /* from malloc; NULL for none */
@@ -414,7 +414,7 @@ static json_t *load(const char *line, size_t size, json_error_t *error)
     return json_loadb(line, size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, error);
 }
 
-/* The same for a line whose "id" is an integer that json_t cannot hold: it reads as 0. */
+/* The same for a line whose "id" is an integer that json_t cannot hold: the id is replaced by 0. */
 static json_t *load_with_any_id(char *line, size_t size, const char *id, json_error_t *error)
 {
     size_t length = strlen(id), at;

@@ -6,8 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Finds the first "id" of the object that `line` holds or begins with; bytes behind it are not read.
- * True: *id and *length are its value, a string, number or literal by their ends alone. */
+/* Finds the first "id" of the object that `line` holds or begins with; bytes behind it are not read. True:
+ * *id and *length are its value, within `line`: a string, number or literal, of which only the ends were
+ * checked. */
 bool json_id_find(const char *line, size_t size, const char **id, size_t *length);
 
 /* True if the text is a JSON integer, of any number of digits. */

@@ -21,7 +21,8 @@ void lines_init(struct lines *l, int fd, size_t longest);
 void lines_fini(struct lines *l);
 
 /* One read, which does not block if poll has said that there is input. If memory is short or reading fails,
- * input has ended; a terminal that is another's since that poll may refuse one read. */
+ * input has ended. But if the terminal has gone to another job since that poll, one refused read is not the
+ * end. */
 void lines_read(struct lines *l);
 
 enum lines_result { LINES_NONE, LINES_LINE, LINES_TOO_LONG };

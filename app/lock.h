@@ -16,12 +16,14 @@ struct locks {
 };
 #define LOCKS_NONE ((struct locks){.home = -1, .peers_file = -1, .written = -1})
 
-/* Any thread; blocks on the disk, but for no other node. Locks the home, if the peers file or the identity
- * file lies in it, by "kith.lock" in it; and the peers file, wherever it lies, by "<peers file>.lock", links
- * followed. If another file is written instead of it (peers_file_written), that one is locked as well, in the
- * same way. If no lock file can be made, as in a home that may only be read, the
- * home or the peers file itself is locked; so is a peers file that is mounted alone, which others may see
- * under another name. If a file cannot be locked at all, a log line says so; that is no error.
+/* Any thread; blocks on the disk, but does not wait for another node. Locks the home, by "kith.lock" in it,
+ * if the peers file or the identity file lies there. Locks the peers file, wherever it lies, by
+ * "<peers file>.lock", links followed. If another file is written instead of it (peers_file_written), that
+ * one is locked as well, in the same way.
+ *
+ * If no lock file can be made, as in a home that may only be read, the home or the peers file itself is
+ * locked. So is a peers file that is mounted alone, which others may see under another name. If a file cannot
+ * be locked at all, a log line says so; that is no error.
  *
  * 0, and the caller calls locks_release; or -1 with `error`, one line that begins with the option: another
  * node uses it. */

@@ -23,7 +23,7 @@ enum {
     ITEMS_AT_ONCE = 256,
     END_MS = 1600,       /* after being asked to end, at the latest */
     FLUSH_MS = 100,      /* standard error has so long to take the last lines */
-    BACKGROUND_MS = 300, /* nothing tells a job that it is in the foreground again: it looks so often */
+    BACKGROUND_MS = 300, /* how often it looks whether it is in the foreground again, as nothing tells */
     BLOCKED_MS = 20,     /* a read, at the longest */
     LINE_SLACK = 65536,
     JSON_BYTES = 8, /* for one of a message: four of base64 for three, and each may be escaped, \\u0041 */
@@ -43,8 +43,8 @@ struct program {
     size_t pending_size;
     int pending_fd;   /* which tells of that */
     bool has_room;    /* since the pending line was given last */
-    size_t unwritten; /* bytes that standard output had not taken when it was looked at last */
-    size_t said;      /* bytes that lines have caused to be written since standard output was last not full */
+    size_t unwritten; /* bytes that standard output had not taken at the last look */
+    size_t said;      /* bytes of answers to lines since standard output was last not full */
     bool quitting, ended;
     int64_t quit_by;
 };
@@ -172,8 +172,8 @@ static bool is_in_background(const struct program *p)
     return foreground >= 0 && foreground != getpgrp();
 }
 
-/* Another process that shares the input may have taken it since the poll: an alarm ends the wait for more,
- * and it comes again, as the first may be too early. */
+/* Another process that shares the input may have taken it since the poll. An alarm ends the wait for more. It
+ * repeats, as the first one may come before the read. */
 static void read_input(struct program *p)
 {
     const struct timeval often = {.tv_usec = BLOCKED_MS * 1000};
@@ -379,8 +379,8 @@ static int start(struct options *o)
     return EXIT_SUCCESS;
 }
 
-/* Each would end or stop a node that has peers to serve; ignored, it is an error of the read or write alone.
- */
+/* Each of these signals would end or stop a node that has peers to serve. If it is ignored, only the read or
+ * write fails. */
 static void ignore_signals(void)
 {
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow */

@@ -17,7 +17,7 @@ size_t option_index(const struct setting *op);
 /* The protocol whose own row that is, or one of those that share it; NULL for a row of the program's. */
 const struct protocol *option_protocol(const struct setting *op);
 
-/* Where the value is in *o. Of a protocol's row: only if it is one of o->config.protocol's, and o->own is
+/* The place of the value in *o. A row of a protocol has one only if it is o->config.protocol's and o->own is
  * there. */
 void *option_place(struct options *o, const struct setting *op);
 
@@ -40,8 +40,8 @@ int64_t option_integer(const struct setting *op, const void *place);
  * default of their own: "". Returns buf. */
 const char *option_format(const struct setting *op, const void *place, char buf[OPTION_VALUE_MAX]);
 
-/* Sets every value in *o to its default: the program's and, if p is not NULL, that protocol's. Network terms
- * are not among them; the protocol's own settings are its setting_defaults themselves. */
+/* Sets every value in *o to its default: the program's and, if p is not NULL, that protocol's. What depends
+ * on the network is not among them. The protocol's own settings are its setting_defaults themselves. */
 void option_defaults(struct options *o, const struct protocol *p);
 
 #endif

@@ -298,7 +298,7 @@ static int decide_network(struct options *o, char *error, size_t error_size)
     return 0;
 }
 
-/* The network's terms. A custom network that is called like another one would share its peers file. */
+/* What depends on the network. A custom network with another network's name would share its peers file. */
 static int find_network(struct options *o, char *error, size_t error_size)
 {
     const char *name = network_choice_name(o->network);

@@ -66,7 +66,7 @@ static void run(void *self)
     struct output_thread *t = self;
     writing_begin();
     for (;;) {
-        /* Looked at before the block, so that one that was given before the end is written. */
+        /* Looked at before the block, so that a block that was given before the end is written. */
         bool ending = worker_stopped(&t->worker);
         if (has_block(t)) {
             write_block(t);

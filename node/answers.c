@@ -2,9 +2,9 @@
 
 #include <assert.h>
 
-/* Acquire: what was sent before the quit is then seen in the queues. With a relaxed load the controller could
- * find them empty, and drop it. A flag set before bell_ring is seen by the owner's look once its bell is
- * armed. */
+/* Acquire: a thread that sees the flag also sees in the queues what was sent before the quit. With a relaxed
+ * load the controller could find the queues empty, and drop what is in them. A flag set before bell_ring is
+ * seen by the owner's look once its bell is armed. */
 bool node_is_closing(const struct node *n)
 {
     return atomic_load_explicit(&n->closing, memory_order_acquire);
@@ -20,7 +20,7 @@ bool node_on_accepted(void *context, struct accepted *accepted)
 void node_answer(struct node *n, const struct message *m)
 {
     bool posted = queue_post_and_wake(n->control, m);
-    /* The core waits for each: one that was lost would keep it from saving, or from ending, for ever. */
+    /* The core waits for each answer: if one were lost, the core would never save again, or never end. */
     assert(posted);
     (void)posted;
 }

@@ -5,10 +5,14 @@
 
 #include "node/state.h"
 
-bool app_events_post(struct node *n, struct node_event *e); /* false: no room, and it is still the caller's */
-void app_events_report_missed(struct node *n); /* tells of events that found no room, if there is room now */
-/* The event that tells of them, which are then told; NULL without memory. By the controller's thread, and by
- * the application's once that has ended. */
+/* Takes the event if it returns true. False: there is no room, and it is still the caller's. */
+bool app_events_post(struct node *n, struct node_event *e);
+
+/* Tells the application how many events found no room (KITH_MISSED), if any did and there is room now. */
+void app_events_report_missed(struct node *n);
+
+/* Makes that event, for the caller to own, and counts from 0 again. NULL if memory is short; then the count
+ * stays. Once the controller's thread has ended, the application's may call this. */
 struct node_event *app_events_missed(struct node *n);
 
 #endif

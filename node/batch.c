@@ -6,7 +6,7 @@
 
 enum {
     BATCH_BYTES = BATCH_MAX * (sizeof(struct message) + sizeof(uint32_t)),
-    BATCH_MS = 5, /* one that gave nothing back for so long does so with its next message */
+    BATCH_MS = 5, /* a batch that gave nothing back for this time does so with its next message */
 };
 
 bool batch_open(struct batch *b)
@@ -21,7 +21,7 @@ bool batch_open(struct batch *b)
     return true;
 }
 
-/* The sizes are kept: a message that was handled may have been freed. */
+/* Keeps the sizes, as a parcel may have been freed by the time its budget is given back. */
 static bool fill(struct batch *b, struct queue *from)
 {
     uint64_t bytes = 0;

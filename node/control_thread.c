@@ -135,8 +135,8 @@ static void try_quit(struct node *n, struct moment now)
     controller_handle(n->core, now, &m);
 }
 
-/* Tries again what waits for room. A deadline that the last try has left would, once nothing waits any more,
- * lie in the past for ever, and the thread would never sleep again. */
+/* Tries again what waits for room. Resets the deadline first: if nothing waits any more, a deadline in the
+ * past would keep the thread from ever sleeping again. */
 static void retry(struct node *n, struct moment now)
 {
     n->retry_ms = NEVER_MS;

@@ -4,7 +4,8 @@
 
 #include "node/state.h"
 
-/* Runs the core until it has ended. `node` is a struct node. */
+/* The thread itself: runs the core until that has ended, and sleeps while there is nothing to do. `node` is a
+ * struct node. */
 void control_thread_run(void *node);
 
 #endif

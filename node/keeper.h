@@ -27,9 +27,9 @@ struct keeper;
  * memory are short. */
 struct keeper *keeper_start(const struct keeper_config *config);
 
-/* One thread at a time; never blocks. Takes `s`, whatever it answers. While one snapshot is being written,
- * one more may wait. False if one waits already: `s` is freed unwritten, `saved` is not called for it, and
- * the caller makes a newer one once `saved` was called. */
+/* One thread at a time; never blocks. Takes `s`, whatever it returns. While one snapshot is being written,
+ * one more may wait. False if one waits already: then `s` is freed unwritten, and `saved` is not called for
+ * it. The caller makes a newer snapshot once `saved` was called. */
 bool keeper_save(struct keeper *k, struct book_snapshot *s);
 
 /* The thread that saves; blocks on the disk. Writes the snapshots that were taken, then ends the thread and

@@ -1,8 +1,8 @@
 /* The namer: the actor that looks up the host names of special peers, so that no other thread waits for a
  * name server.
  *
- * Its thread sleeps until a name is asked for or found. It looks up several at once, the others wait; a
- * look-up that takes longer than NAMER_PATIENCE_MS counts as failed. */
+ * Its thread sleeps until a name is asked for or found. It looks up NAMER_AT_ONCE names at once; the others
+ * wait. A look-up that takes longer than NAMER_PATIENCE_MS counts as failed. */
 #ifndef KITH_NODE_NAMER_H
 #define KITH_NODE_NAMER_H
 
@@ -30,8 +30,8 @@ struct namer *namer_start(const struct namer_config *config);
 /* One thread at a time; never blocks. Copies *name. False if too many wait already, or memory is short. */
 bool namer_ask(struct namer *n, const struct address *name);
 
-/* The thread that asks; blocks for no longer than a few milliseconds. No call of `found` follows. NULL is
- * allowed. */
+/* The thread that asks. Ends the namer and frees it; blocks for no longer than a few milliseconds. Afterwards
+ * `found` is not called any more. NULL is allowed. */
 void namer_stop(struct namer *n);
 
 #endif

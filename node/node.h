@@ -31,29 +31,31 @@ enum send_result {
     SEND_CLOSED,      /* the node is ending */
 };
 
-/* Any thread; never blocks. Queues a message of `kind` for a scope, and for SCOPE_PEER for
- * `peer`. The parcel is not NULL; its reference is taken if it returns SEND_QUEUED. A peer that has gone
- * is no failure here: the parcel is then dropped and counted. If id is not 0, a KITH_SENT event with it
- * follows. */
+/* Any thread; never blocks. Queues a message of `kind` for a scope; `peer` is the receiver if that is
+ * SCOPE_PEER. The parcel is not NULL; its reference is taken if this returns SEND_QUEUED. If the peer has
+ * gone, that is no failure here: the parcel is dropped and counted later. If id is not 0, a KITH_SENT event
+ * with it follows. */
 enum send_result node_send(struct node *n, enum scope scope, struct peer_ref peer, uint32_t kind,
                            struct parcel *parcel, uint64_t id);
 
-/* Any thread; never blocks. The connection with the peer of that hash; of two, the outgoing one. False: not
- * online. */
+/* Any thread; never blocks. Sets *peer to the connection with the peer of that hash; of two, the outgoing
+ * one. False: the peer is not online. */
 bool node_find(struct node *n, const char *hash, struct peer_ref *peer);
 
-/* Any thread; never blocks. Ends the connection with `peer` behind all that was sent to it: the request waits
- * for its turn in ToNetwork. SEND_QUEUED: answered by KITH_DONE or KITH_FAILED with the id. */
+/* Any thread; never blocks. Asks for the end of the connection with `peer`, after all that was sent to it:
+ * the request waits for its turn in ToNetwork. SEND_QUEUED: a KITH_DONE or KITH_FAILED event with the id
+ * answers.
+ */
 enum send_result node_disconnect(struct node *n, struct peer_ref peer, uint64_t id);
 
-/* Any thread; never blocks. Readable once there is room again after SEND_WOULD_BLOCK and SEND_BUSY; for poll
- * only. */
+/* Any thread; never blocks. Descriptors for poll only: after SEND_WOULD_BLOCK node_room_fd becomes readable
+ * once there is room, after SEND_BUSY node_command_fd does. */
 int node_room_fd(const struct node *n);
 int node_command_fd(const struct node *n);
 
-/* Any thread; never blocks. Takes the command (malloc; any but COMMAND_QUIT) if it returns SEND_QUEUED.
- * Answered by an event with the id, unless memory for that is short; KITH_MISSED counts one that found no
- * room. */
+/* Any thread; never blocks. Takes the command (from malloc; any but COMMAND_QUIT) if this returns
+ * SEND_QUEUED. An event with the id answers, unless memory for it is short. If it finds no room, KITH_MISSED
+ * counts it. */
 enum send_result node_command(struct node *n, struct command *command, uint64_t id);
 
 /* --- FromNetwork: one thread at a time --- */
@@ -81,9 +83,9 @@ void node_getting_on(struct node *n);
 /* Any thread; never blocks, never fails. The node begins to end; KITH_ENDED is the last event. */
 void node_quit(struct node *n);
 
-/* Any thread, after KITH_ENDED was taken or when the rest does not matter; no other call may be under way or
- * follow. Blocks until every thread has ended: up to about two seconds if node_quit was not called
- * before. Frees everything. */
+/* Any thread, after KITH_ENDED was taken, or earlier if what is left does not matter; no other call may be
+ * under way or follow. Blocks until every thread has ended: up to about two seconds if node_quit was not
+ * called before. Frees everything. */
 void node_free(struct node *n);
 
 #endif

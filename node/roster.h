@@ -13,22 +13,24 @@
 
 struct roster;
 
-/* Any thread, once sodium_init was called; does not block. NULL if memory is short. */
+/* Any thread, once sodium_init was called; does not block. A roster of connections whose index is below
+ * `places`. NULL if memory is short. */
 struct roster *roster_new(uint32_t places);
 void roster_free(struct roster *r); /* when no thread uses it any more; NULL is allowed */
 
-/* The controller's thread; never blocks. Nothing of `hash` is kept but a digest. Index of peer below
- * `places`. */
+/* The controller's thread; never blocks. Enters a connection, or takes it out. The roster keeps only a digest
+ * of `hash`. */
 void roster_add(struct roster *r, struct peer_ref peer, const char *hash, bool preferred);
 void roster_remove(struct roster *r, struct peer_ref peer);
 
-/* The controller's thread; never blocks. Whether what is sent to that connection alone has to wait. */
+/* The controller's thread; never blocks. is_full: what is sent to that connection alone has to wait. */
 void roster_set_full(struct roster *r, struct peer_ref peer, bool is_full);
 
-/* Any thread; never blocks. As it was set last for that connection; not full for one that is not known. */
+/* Any thread; never blocks. As roster_set_full set it last; false for a connection that is not known. */
 bool roster_is_full(const struct roster *r, struct peer_ref peer);
 
-/* Any thread; never blocks. A preferred connection is found before another of the same hash. */
+/* Any thread; never blocks. Sets *peer to the connection of that hash, a preferred one before another. False
+ * if there is none. */
 bool roster_find(const struct roster *r, const char *hash, struct peer_ref *peer);
 
 #endif

@@ -49,8 +49,8 @@ struct node {
     struct queue *events;       /* and events */
     struct bell app_bell;       /* FromNetwork has something */
     struct bell room_bell;      /* ToNetwork has room */
-    struct bell command_bell; /* the queue of commands has: with one bell for both, whoever waits for the one
-                                 would take the ring that was meant for the other */
+    struct bell command_bell;   /* `commands` has room. With one bell for both, a thread that waits for one
+                                   would take the ring that was meant for the other */
     struct nonempty_list *nonempty; /* connections of which something waits in a queue */
     struct roster *roster;
     _Atomic int64_t receive_room; /* struct connection_config */
