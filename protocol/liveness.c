@@ -29,9 +29,9 @@ int64_t liveness_deadline(const struct liveness *l)
     return silence < ping ? silence : ping;
 }
 
-enum liveness_due liveness_tick(struct liveness *l, int64_t now_ms, bool deaf)
+enum liveness_due liveness_tick(struct liveness *l, int64_t now_ms, unsigned marks)
 {
-    if (deaf) {
+    if ((marks & TICK_DEAF) != 0) {
         l->heard_ms = now_ms;
     }
     if (now_ms - l->heard_ms >= l->silence_ms) {
@@ -41,5 +41,5 @@ enum liveness_due liveness_tick(struct liveness *l, int64_t now_ms, bool deaf)
         return LIVENESS_NOTHING;
     }
     l->pinged_ms = now_ms;
-    return LIVENESS_PING;
+    return (marks & TICK_CLOGGED) != 0 ? LIVENESS_NOTHING : LIVENESS_PING;
 }

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "protocol/session.h"
+
 struct liveness {
     int64_t ping_ms;    /* between two pings, as below */
     int64_t silence_ms; /* nothing heard for so long: the peer is given up */
@@ -32,7 +34,8 @@ void liveness_pinged(struct liveness *l, int64_t now_ms);
 /* When liveness_tick has something to do next, unless the peer is heard before. */
 int64_t liveness_deadline(const struct liveness *l);
 
-/* What is due now. `deaf`: bytes of the peer's were left unread, so its silence is not its fault. */
-enum liveness_due liveness_tick(struct liveness *l, int64_t now_ms, bool deaf);
+/* What is due now. `marks` are those of session_ops.tick: if the connection is clogged, a ping that is due is
+ * left out, and the next is due a whole span later. */
+enum liveness_due liveness_tick(struct liveness *l, int64_t now_ms, unsigned marks);
 
 #endif

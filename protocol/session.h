@@ -74,11 +74,30 @@ struct session_event {
     };
 };
 
+/* Makes *ev say nothing. Those who call a session's functions do that before each call, so that a session
+ * writes only what it has to say. The union is left as it is. */
+static inline void session_event_clear(struct session_event *ev)
+{
+    ev->type = SESSION_NOTHING;
+    ev->good = ev->bad = ev->ignored = ev->dropped = 0;
+    ev->alive = false;
+}
+
 /* For sessions. Makes *ev a SESSION_ENDED with that text, cut to its room, and no alternatives. */
 void session_event_end(struct session_event *ev, enum end_reason reason, const char *format,
                        va_list arguments) __attribute__((format(printf, 3, 0)));
 
-/* One implementation. None of the functions is NULL but consent and alive, as said there. */
+/* What tick is told of the connection; several may hold at once. */
+enum session_tick {
+    /* Since the last call we left bytes of the peer's unread ourselves, so its silence is not its fault. */
+    TICK_DEAF = 1,
+    /* Much of what we sent waits, because the peer does not read: a session must add nothing that the peer
+     * has not asked for, such as a ping. */
+    TICK_CLOGGED = 2,
+};
+
+/* One implementation. *ev is always clear when a function is called. None of the functions is NULL but
+ * consent and alive, as said there. */
 struct session_ops {
     size_t size; /* of a session */
 
@@ -112,9 +131,8 @@ struct session_ops {
     /* When tick must run next; INT64_MAX for never. */
     int64_t (*deadline)(const void *s);
 
-    /* Does what is due: pings, timeouts. `deaf`: since the last call we left bytes of the peer's unread
-     * ourselves, so its silence is not its fault. Never gives a SESSION_MESSAGE. */
-    void (*tick)(void *s, int64_t now_ms, bool deaf, struct session_event *ev, struct buffer *out);
+    /* Does what is due: pings, timeouts. `marks` are of enum session_tick. Never gives a SESSION_MESSAGE. */
+    void (*tick)(void *s, int64_t now_ms, unsigned marks, struct session_event *ev, struct buffer *out);
 
     void (*close)(void *s); /* frees what the session holds and wipes its keys */
 };

@@ -181,9 +181,7 @@ static inline bool read_one(struct wire *w, int64_t now, struct session_event *e
     struct receive_buffer *in = &w->in;
     struct bytes bytes = {.data = in->data ? in->data + in->start : NULL, .size = in->end - in->start};
     size_t before = w->out.total;
-    ev->type = SESSION_NOTHING;
-    ev->good = ev->bad = ev->ignored = ev->dropped = 0;
-    ev->alive = false;
+    session_event_clear(ev);
     size_t used = w->ops->read(w->session, now, bytes, ev, w->session_out);
     wire_wrap(w);
     if (w->out.total > before) {

@@ -10,6 +10,7 @@
 enum {
     PROBE_SLACK_MS = 1000, /* a ping may be so late */
     SIGNS = 8,             /* of life that are sent in a stall time, at most */
+    CLOGGED = 64 * 1024,   /* unsent bytes from which on TICK_CLOGGED is said */
 };
 
 /* --- its life --- */
@@ -167,8 +168,10 @@ static bool tick_session(struct wire *w, int64_t now)
     if (now < w->ops->deadline(w->session)) {
         return false;
     }
-    struct session_event ev = {.type = SESSION_NOTHING};
-    w->ops->tick(w->session, now, w->deaf, &ev, w->session_out);
+    struct session_event ev;
+    session_event_clear(&ev);
+    unsigned marks = (w->deaf ? TICK_DEAF : 0) | (buffer_left(&w->out) >= CLOGGED ? TICK_CLOGGED : 0);
+    w->ops->tick(w->session, now, marks, &ev, w->session_out);
     wire_wrap(w);
     w->deaf = false;
     wire_note_event(w, now, &ev);
@@ -206,7 +209,8 @@ void wire_consent(struct wire *w, int64_t now)
     if (!w->is_open || w->is_over) {
         return;
     }
-    struct session_event ev = {.type = SESSION_NOTHING};
+    struct session_event ev;
+    session_event_clear(&ev);
     w->ops->consent(w->session, now, &ev, w->session_out);
     wire_wrap(w);
     wire_note_event(w, now, &ev);

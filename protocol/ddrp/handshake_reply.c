@@ -111,7 +111,6 @@ void ddrp_session_consent(void *session, int64_t now_ms, struct session_event *e
 {
     struct ddrp_session *s = session;
     struct bytes nonce = {.data = s->peer_nonce, .size = sizeof s->peer_nonce};
-    *ev = (struct session_event){.type = SESSION_NOTHING};
     if (s->stage != STAGE_MET) {
         return;
     }

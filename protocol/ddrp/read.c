@@ -119,7 +119,6 @@ size_t ddrp_session_read(void *session, int64_t now_ms, struct bytes in, struct 
                          struct buffer *out)
 {
     struct ddrp_session *s = session;
-    *ev = (struct session_event){.type = SESSION_NOTHING};
     /* Whom we refuse we do not listen to; session_tick, which is due at once, says so. Who has yet to be told
      * that we talk with it has nothing to say before. */
     if (s->stage == STAGE_OVER || s->stage == STAGE_MET || s->config.refuse) {

@@ -5,9 +5,6 @@
 #include <sodium.h>
 #include <string.h>
 
-/* With so many bytes unsent no more pings are added: who does not read must not make us hoard them. */
-#define PING_BACKLOG ((size_t)64 << 10)
-
 static void draw_nonce(struct ddrp_session *s)
 {
     for (size_t i = 0; i < sizeof s->nonce; i += sizeof(uint64_t)) {
@@ -79,15 +76,15 @@ static int64_t ddrp_session_deadline(const void *session)
 
 static void ping(struct ddrp_session *s, struct session_event *ev, struct buffer *out)
 {
-    if (buffer_left(out) < PING_BACKLOG && !ddrp_send(s, DDRP_PING, (struct bytes){.size = 0}, NULL, out)) {
+    if (!ddrp_send(s, DDRP_PING, (struct bytes){.size = 0}, NULL, out)) {
         ddrp_end(s, ev, END_RESOURCES, "no memory for a ping");
     }
 }
 
-static void tick_open(struct ddrp_session *s, int64_t now_ms, bool deaf, struct session_event *ev,
+static void tick_open(struct ddrp_session *s, int64_t now_ms, unsigned marks, struct session_event *ev,
                       struct buffer *out)
 {
-    switch (liveness_tick(&s->liveness, now_ms, deaf)) {
+    switch (liveness_tick(&s->liveness, now_ms, marks)) {
     case LIVENESS_SILENT:
         ddrp_end(s, ev, END_SILENT, "nothing valid came for %" PRId64 " ms", now_ms - s->liveness.heard_ms);
         break;
@@ -99,16 +96,15 @@ static void tick_open(struct ddrp_session *s, int64_t now_ms, bool deaf, struct 
     }
 }
 
-static void ddrp_session_tick(void *session, int64_t now_ms, bool deaf, struct session_event *ev,
+static void ddrp_session_tick(void *session, int64_t now_ms, unsigned marks, struct session_event *ev,
                               struct buffer *out)
 {
     struct ddrp_session *s = session;
-    *ev = (struct session_event){.type = SESSION_NOTHING};
     if (s->stage == STAGE_OVER) {
         return;
     }
     if (s->stage == STAGE_OPEN) {
-        tick_open(s, now_ms, deaf, ev, out);
+        tick_open(s, now_ms, marks, ev, out);
     } else if (s->config.refuse) {
         /* There is no message that refuses. */
         ddrp_end(s, ev, END_REFUSED, "refused");

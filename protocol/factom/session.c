@@ -7,13 +7,6 @@
 #include "protocol/factom/setting.h"
 #include "protocol/factom/v9.h"
 
-static void nothing(struct session_event *ev)
-{
-    ev->type = SESSION_NOTHING;
-    ev->good = ev->bad = ev->ignored = ev->dropped = 0;
-    ev->alive = false;
-}
-
 static int factom_session_open(void *session, const struct session_config *config, int64_t now_ms,
                                struct buffer *out)
 {
@@ -39,7 +32,6 @@ static size_t factom_session_read(void *session, int64_t now_ms, struct bytes in
                                   struct buffer *out)
 {
     struct session *s = session;
-    nothing(ev);
     if (s->stage == STAGE_OVER) {
         return 0;
     }
@@ -81,12 +73,11 @@ static void ping(struct session *s, struct session_event *ev, struct buffer *out
     }
 }
 
-static void factom_session_tick(void *session, int64_t now_ms, bool deaf, struct session_event *ev,
+static void factom_session_tick(void *session, int64_t now_ms, unsigned marks, struct session_event *ev,
                                 struct buffer *out)
 {
     struct session *s = session;
     const struct timings *t = &s->config.node->timings;
-    nothing(ev);
     if (s->stage == STAGE_HANDSHAKE && now_ms - s->opened_ms >= t->handshake) {
         factom_end(s, ev, END_HANDSHAKE_TIMEOUT, "no handshake within %lld ms", (long long)t->handshake);
     }
@@ -94,7 +85,7 @@ static void factom_session_tick(void *session, int64_t now_ms, bool deaf, struct
         return;
     }
     ev->dropped = factom_fragments_expire(&s->fragments, now_ms);
-    switch (liveness_tick(&s->liveness, now_ms, deaf)) {
+    switch (liveness_tick(&s->liveness, now_ms, marks)) {
     case LIVENESS_SILENT:
         factom_end(s, ev, END_SILENT, "nothing came for %" PRId64 " ms", now_ms - s->liveness.heard_ms);
         break;

@@ -116,6 +116,7 @@ static inline void side_close(struct side *s)
 static inline void side_consent(struct side *s)
 {
     struct session_event ev;
+    session_event_clear(&ev);
     s->protocol->session->consent(&s->session, s->now_ms, &ev, &s->out);
     side_event(s, &ev);
 }
@@ -160,7 +161,7 @@ static inline void side_wait(struct side *s, int64_t ms)
     while (!s->over && (due = s->protocol->session->deadline(&s->session)) <= until) {
         s->wall_ms += due - s->now_ms;
         s->now_ms = due;
-        side_tick(s, false);
+        side_tick(s, 0);
     }
     s->wall_ms += until - s->now_ms;
     s->now_ms = until;

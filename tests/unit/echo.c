@@ -3,12 +3,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "protocol/liveness.h"
 #include "tests/unit/xor_stream.h"
 
 struct session {
     struct session_config config;
     bool is_open, is_over;
-    int64_t opened_ms, heard_ms, pinged_ms;
+    int64_t opened_ms;
+    struct liveness liveness;
 };
 
 struct service {
@@ -61,7 +63,9 @@ static int session_open(void *session, const struct session_config *config, int6
                         struct buffer *out)
 {
     struct session *s = session;
-    *s = (struct session){.config = *config, .opened_ms = now_ms, .heard_ms = now_ms, .pinged_ms = now_ms};
+    const struct timings *t = &config->node->timings;
+    *s = (struct session){
+        .config = *config, .opened_ms = now_ms, .liveness = {.ping_ms = t->ping, .silence_ms = t->silence}};
     if (config->direction == DIRECTION_OUTGOING) {
         say_hello(s, out);
     }
@@ -78,14 +82,8 @@ __attribute__((format(printf, 4, 5))) static void end(struct session *s, struct 
     va_end(arguments);
 }
 
-static void clear(struct session_event *ev)
-{
-    ev->type = SESSION_NOTHING;
-    ev->good = ev->bad = ev->ignored = ev->dropped = 0;
-    ev->alive = false;
-}
-
-static void take_hello(struct session *s, struct bytes payload, struct session_event *ev, struct buffer *out)
+static void take_hello(struct session *s, int64_t now_ms, struct bytes payload, struct session_event *ev,
+                       struct buffer *out)
 {
     if (payload.size != ECHO_HELLO_SIZE) {
         end(s, ev, END_HANDSHAKE, "a hello of %zu bytes", payload.size);
@@ -95,6 +93,7 @@ static void take_hello(struct session *s, struct bytes payload, struct session_e
         say_hello(s, out);
     }
     s->is_open = true;
+    liveness_start(&s->liveness, now_ms);
     ev->type = SESSION_READY;
     ev->peer = (struct peer_info){
         .endpoint = {.ip = s->config.remote.ip, .port = (uint16_t)get(payload.data + 8, 2)},
@@ -142,7 +141,6 @@ static size_t session_read(void *session, int64_t now_ms, struct bytes in, struc
                            struct buffer *out)
 {
     struct session *s = session;
-    clear(ev);
     if (s->is_over || in.size < ECHO_HEAD) {
         return 0;
     }
@@ -156,11 +154,11 @@ static size_t session_read(void *session, int64_t now_ms, struct bytes in, struc
         return 0;
     }
     struct bytes payload = {.data = in.data + ECHO_HEAD, .size = size};
-    s->heard_ms = now_ms;
+    liveness_heard(&s->liveness, now_ms);
     if (s->is_open) {
         take_frame(s, in.data[0], payload, ev, out);
     } else if (in.data[0] == ECHO_HELLO) {
-        take_hello(s, payload, ev, out);
+        take_hello(s, now_ms, payload, ev, out);
     } else {
         end(s, ev, END_HANDSHAKE, "no hello");
     }
@@ -192,47 +190,37 @@ static void session_alive(void *session, int64_t now_ms, struct buffer *out)
     echo_frame(out, ECHO_PING, "", 0);
 }
 
-static int64_t next_ping(const struct session *s)
-{
-    int64_t last = s->heard_ms > s->pinged_ms ? s->heard_ms : s->pinged_ms;
-    return last + s->config.node->timings.ping;
-}
-
 static int64_t session_deadline(const void *session)
 {
     const struct session *s = session;
-    const struct timings *t = &s->config.node->timings;
     if (s->is_over) {
         return INT64_MAX;
     }
-    if (!s->is_open) {
-        return s->opened_ms + t->handshake;
-    }
-    int64_t silence = s->heard_ms + t->silence;
-    return next_ping(s) < silence ? next_ping(s) : silence;
+    return s->is_open ? liveness_deadline(&s->liveness) : s->opened_ms + s->config.node->timings.handshake;
 }
 
-static void session_tick(void *session, int64_t now_ms, bool deaf, struct session_event *ev,
+static void session_tick(void *session, int64_t now_ms, unsigned marks, struct session_event *ev,
                          struct buffer *out)
 {
     struct session *s = session;
-    const struct timings *t = &s->config.node->timings;
-    clear(ev);
     if (s->is_over) {
         return;
     }
-    if (deaf) {
-        s->heard_ms = now_ms;
-    }
     if (!s->is_open) {
-        if (now_ms - s->opened_ms >= t->handshake) {
+        if (now_ms - s->opened_ms >= s->config.node->timings.handshake) {
             end(s, ev, END_HANDSHAKE_TIMEOUT, "no hello");
         }
-    } else if (now_ms - s->heard_ms >= t->silence) {
+        return;
+    }
+    switch (liveness_tick(&s->liveness, now_ms, marks)) {
+    case LIVENESS_SILENT:
         end(s, ev, END_SILENT, "nothing came");
-    } else if (now_ms >= next_ping(s)) {
-        s->pinged_ms = now_ms;
+        break;
+    case LIVENESS_PING:
         session_alive(s, now_ms, out);
+        break;
+    case LIVENESS_NOTHING:
+        break;
     }
 }
 

@@ -23,6 +23,7 @@ static inline void side_read(struct side *s)
         }
         struct bytes in = {.data = exact, .size = size};
         struct session_event ev;
+        session_event_clear(&ev);
         size_t used = s->protocol->session->read(&s->session, s->now_ms, in, &ev, &s->out);
         free(exact);
         assert_true(used <= size);
@@ -54,10 +55,11 @@ static inline void side_dribble(struct side *s, const uint8_t *bytes, size_t n)
     }
 }
 
-static inline void side_tick(struct side *s, bool deaf)
+static inline void side_tick(struct side *s, unsigned marks)
 {
     struct session_event ev;
-    s->protocol->session->tick(&s->session, s->now_ms, deaf, &ev, &s->out);
+    session_event_clear(&ev);
+    s->protocol->session->tick(&s->session, s->now_ms, marks, &ev, &s->out);
     side_event(s, &ev);
 }
 

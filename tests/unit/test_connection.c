@@ -111,14 +111,13 @@ static int64_t words_deadline(const void *s)
     return w->due_ms;
 }
 
-static void words_tick(void *s, int64_t now_ms, bool deaf, struct session_event *ev, struct buffer *out)
+static void words_tick(void *s, int64_t now_ms, unsigned marks, struct session_event *ev, struct buffer *out)
 {
     struct words *w = s;
+    (void)ev;
     (void)out;
-    ev->type = SESSION_NOTHING;
-    ev->good = ev->bad = ev->ignored = ev->dropped = 0;
     w->due_ms = now_ms + TICK_MS;
-    atomic_fetch_add(&deaf_ticks, deaf);
+    atomic_fetch_add(&deaf_ticks, (marks & TICK_DEAF) != 0);
     atomic_fetch_add(&ticks, 1);
 }
 

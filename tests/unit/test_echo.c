@@ -37,6 +37,7 @@ static void pass(struct side *from, struct side *to)
 {
     size_t size;
     uint8_t *flat = flatten(&from->out, &size);
+    session_event_clear(&to->ev);
     size_t used = echo_protocol.session->read(to->session, 0, (struct bytes){flat, size}, &to->ev, &to->out);
     assert_int_equal(used, size);
     buffer_consume(&from->out, size);

@@ -96,6 +96,7 @@ static bool digest(struct side *s, const uint8_t *bytes, size_t n)
     size_t at = 0;
     for (;;) {
         struct session_event ev;
+        session_event_clear(&ev);
         struct bytes in = {.data = bytes + at, .size = n - at};
         size_t used = factom_protocol.session->read(&s->session, s->now_ms, in, &ev, &s->out);
         assert_true(used <= in.size);
@@ -103,6 +104,7 @@ static bool digest(struct side *s, const uint8_t *bytes, size_t n)
         side_event(s, &ev);
         if (s->over) {
             expect_reason(&ev);
+            session_event_clear(&ev);
             assert_int_equal(factom_protocol.session->read(&s->session, s->now_ms, in, &ev, &s->out), 0);
             assert_int_equal(ev.type, SESSION_NOTHING);
             return false;
@@ -274,6 +276,7 @@ static void test_claims_take_no_memory(void **state)
         buffer_reserve(&b, 64);
         size_t before = memory_used();
         struct session_event ev;
+        session_event_clear(&ev);
         factom_protocol.session->read(&s.session, s.now_ms, bytes_of(&b), &ev, &s.out);
         assert_true(memory_used() <= before + 8192);
         buffer_fini(&b);

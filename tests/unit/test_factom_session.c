@@ -65,7 +65,7 @@ static void exchange(struct pair *p, size_t chunk)
     expect_text(&p->listener, "to the listener");
     expect_text(&p->dialer, "to the dialer");
     p->dialer.now_ms += 15000;
-    side_tick(&p->dialer, false);
+    side_tick(&p->dialer, 0);
     uint32_t dialer_good = p->dialer.good, listener_good = p->listener.good;
     converse(&p->dialer, &p->listener, chunk);
     assert_int_equal(p->listener.good, listener_good + 1); /* the ping */
@@ -448,10 +448,10 @@ static void test_handshake_timeout(void **state)
     side_start(&s, 10, DIRECTION_INCOMING, 7);
     assert_true(factom_protocol.session->deadline(&s.session) == 6000);
     s.now_ms = 5999;
-    side_tick(&s, false);
+    side_tick(&s, 0);
     assert_false(s.over);
     s.now_ms = 6000;
-    side_tick(&s, true);
+    side_tick(&s, TICK_DEAF);
     assert_int_equal(s.last.end.reason, END_HANDSHAKE_TIMEOUT);
     assert_true(factom_protocol.session->deadline(&s.session) == INT64_MAX);
     side_close(&s);
@@ -660,10 +660,10 @@ static void test_parts_time_out(void **state)
     feed_part(&s, 0, 2, "b", "x");
     assert_true(factom_protocol.session->deadline(&s.session) == 601000);
     s.now_ms = 600999;
-    side_tick(&s, false);
+    side_tick(&s, 0);
     assert_int_equal(s.dropped, 0);
     s.now_ms = 601000;
-    side_tick(&s, false);
+    side_tick(&s, 0);
     assert_int_equal(s.dropped, 1);
     assert_true(factom_protocol.session->deadline(&s.session) == 602000);
     side_close(&s);
@@ -977,19 +977,19 @@ static void test_silence(void **state)
     assert_true(factom_protocol.session->deadline(&s.session) == 16000);
     for (int i = 1; i <= 3; i++) {
         s.now_ms = 1000 + i * 15000 - 1;
-        side_tick(&s, false);
+        side_tick(&s, 0);
         assert_int_equal(buffer_left(&s.out), 0);
         s.now_ms++;
-        side_tick(&s, false);
+        side_tick(&s, 0);
         assert_true(buffer_left(&s.out) > 0);
         buffer_consume(&s.out, buffer_left(&s.out));
     }
     s.now_ms = 60999;
-    side_tick(&s, false);
+    side_tick(&s, 0);
     assert_false(s.over);
     assert_true(factom_protocol.session->deadline(&s.session) == 61000);
     s.now_ms = 61000;
-    side_tick(&s, false);
+    side_tick(&s, 0);
     assert_int_equal(s.last.end.reason, END_SILENT);
     side_close(&s);
     ready(&s, 10);
@@ -1007,7 +1007,7 @@ static void test_busy_peer_is_alive(void **state)
     for (int i = 0; i < 10; i++) {
         s.now_ms += 50000;
         feed_v10(&s, 6, "busy", i == 0);
-        side_tick(&s, false);
+        side_tick(&s, 0);
         assert_false(s.over);
     }
     side_close(&s);
@@ -1019,10 +1019,10 @@ static void test_deaf_ourselves(void **state)
     struct side s;
     ready(&s, 10);
     s.now_ms += 100000;
-    side_tick(&s, true);
+    side_tick(&s, TICK_DEAF);
     assert_false(s.over);
     s.now_ms += 60000;
-    side_tick(&s, false);
+    side_tick(&s, 0);
     assert_int_equal(s.last.end.reason, END_SILENT);
     side_close(&s);
 }
@@ -1034,7 +1034,7 @@ static void trickle(struct side *s, size_t n, int64_t each_ms)
     for (int i = 0; i < 10 && !s->over; i++) {
         s->now_ms += each_ms;
         side_feed(s, zeros, n);
-        side_tick(s, false);
+        side_tick(s, 0);
     }
 }
 
@@ -1060,7 +1060,7 @@ static void test_progress_is_life(void **state)
         for (int k = 0; k < 10 && !s.over; k++) {
             s.now_ms += 50000;
             side_feed(&s, zeros, sizeof zeros);
-            side_tick(&s, false);
+            side_tick(&s, 0);
         }
         assert_int_equal(s.messages, i + 1);
     }

@@ -284,7 +284,7 @@ static void say_share(struct side *s, size_t n)
 static void say_ping(struct side *s)
 {
     s->now_ms += s->node.timings.ping;
-    side_tick(s, false);
+    side_tick(s, 0);
 }
 
 /* A peer on the other end, so that the dialer may speak. */

@@ -604,6 +604,41 @@ static void but_not_if_its_messages_are_not_taken(void **state)
     }
 }
 
+static size_t unsent(const struct end *e)
+{
+    struct iovec iov[8];
+    size_t sum = 0;
+    for (int n = wire_output(e->wire, iov, 8); n > 0; n--) {
+        sum += iov[n - 1].iov_len;
+    }
+    return sum;
+}
+
+/* One that sends now and then, and reads nothing: our pings must not pile up for as long as it likes. */
+static void a_peer_that_reads_nothing_is_not_pinged_for_ever(void **state)
+{
+    enum { CLOGGED = 64 * 1024, PING_MAX = 256 };
+    (void)state;
+    for (size_t k = 0; each(k); k++) {
+        struct end a, b;
+        pair_open(&a, &b, each(k), ALL);
+        send_one(&b, 2, CLOGGED - PING_MAX);
+        size_t before = unsent(&b);
+        for (int i = 0; i < 600; i++) {
+            a.now_ms = wire_deadline(b.wire);
+            wait_until(&b, a.now_ms);
+            send_one(&a, 1, 10);
+            write_some(&a, &b, ALL);
+            read_some(&b, ALL);
+            parcel_release(b.got[--b.n_got]);
+        }
+        assert_false(wire_is_over(b.wire));
+        assert_true(unsent(&b) > before);
+        assert_in_range(unsent(&b), CLOGGED, CLOGGED + PING_MAX);
+        pair_free(&a, &b);
+    }
+}
+
 static void a_pair_that_answers_lives_on(void **state)
 {
     (void)state;
@@ -705,6 +740,50 @@ static void who_is_kept_waiting_is_told_of_progress(void **state)
     b.takes = SIZE_MAX;
     take_events(&b);
     assert_int_equal(b.n_got, 5);
+    pair_free(&a, &b);
+}
+
+/* The same of one that sends more than it may. */
+static void who_is_slowed_down_is_told_of_progress(void **state)
+{
+    (void)state;
+    struct end a, b;
+    pair_open(&a, &b, &echo_protocol, ALL);
+    b.node.limits.rate = b.node.limits.burst = 1;
+    b.now_ms += 1000;
+    send_one(&a, 1, 10);
+    converse(&a, &b, ALL, ALL);
+    assert_int_equal(b.n_got, 1);
+    assert_true(wire_owes_sign(b.wire, b.now_ms));
+    pair_free(&a, &b);
+}
+
+/* Also if it is no message, of which the session had more to say before. */
+static void what_is_put_back_stops_the_reading(void **state)
+{
+    (void)state;
+    struct end a, b;
+    struct message m;
+    pair_open(&a, &b, &echo_protocol, ALL);
+    struct buffer ping = {0};
+    echo_frame(&ping, ECHO_PING, "", 0);
+    size_t size;
+    memcpy(wire_room(b.wire, &size), ping.data, ping.used);
+    wire_filled(b.wire, ping.used);
+    buffer_fini(&ping);
+    assert_true(wire_event(b.wire, b.now_ms, &m));
+    assert_int_equal(m.type, MSG_CREDIT);
+    wire_put_back(b.wire, &m);
+    assert_false(wire_wants_bytes(b.wire));
+    /* Nor is the peer to blame if no sign of life is read meanwhile. */
+    wire_probe(b.wire, b.now_ms);
+    b.now_ms += b.node.timings.ping + 1000;
+    wire_tick(b.wire, b.now_ms);
+    assert_false(wire_is_over(b.wire));
+    take_events(&b);
+    assert_int_equal(b.good, 1);
+    assert_int_equal(b.alive, 1);
+    assert_true(wire_wants_bytes(b.wire));
     pair_free(&a, &b);
 }
 
@@ -1037,10 +1116,13 @@ int main(void)
         cmocka_unit_test(a_handshake_has_its_time),
         cmocka_unit_test(a_silent_peer_is_given_up),
         promise_test("P32", but_not_if_its_messages_are_not_taken),
+        promise_test("P3", a_peer_that_reads_nothing_is_not_pinged_for_ever),
         cmocka_unit_test(a_pair_that_answers_lives_on),
         cmocka_unit_test(a_probe_asks_for_bytes),
         cmocka_unit_test(a_peer_may_send_at_its_rate),
         cmocka_unit_test(who_is_kept_waiting_is_told_of_progress),
+        cmocka_unit_test(who_is_slowed_down_is_told_of_progress),
+        cmocka_unit_test(what_is_put_back_stops_the_reading),
         cmocka_unit_test(each_end_has_its_reason),
         cmocka_unit_test(what_was_written_goes_after_the_end),
         promise_test("P3", the_receive_buffer_is_bounded),
