@@ -80,7 +80,7 @@ struct node_config {
     struct network_config network;
     struct timings timings;
     struct limits limits;
-    const void *settings;     /* the protocol's own, of the type of its setting_defaults; NULL for none */
+    const void *settings;     /* the protocol's own, of its setting_defaults' type; NULL only if it has none */
     uint64_t node_id;         /* what we call ourselves in handshakes */
     uint64_t nonce;           /* random, one for the node's life: a handshake that carries it is our own */
     uint16_t listen_port;     /* what we tell peers to dial */
