@@ -293,21 +293,6 @@ const char *kith_result_text(enum kith_result r)
     return "unknown";
 }
 
-static enum kith_result result(enum send_result r)
-{
-    switch (r) {
-    case SEND_QUEUED:
-        return KITH_OK;
-    case SEND_WOULD_BLOCK:
-        return KITH_WOULD_BLOCK;
-    case SEND_BUSY:
-        return KITH_BUSY;
-    case SEND_CLOSED:
-        break;
-    }
-    return KITH_CLOSED;
-}
-
 /* The scope that a target's text means. "<FULLBORADCAST>" is how the first implementation spelt it. */
 static enum scope scope_of(const char *target)
 {
@@ -351,14 +336,14 @@ static const struct protocol_kind *find_kind(const struct kith *node, const char
 
 /* Waits up to timeout_ms while ToNetwork, or the peer's queue, is full. Never inlined: a message that finds
  * room does not pay for it. */
-static __attribute__((noinline)) enum send_result wait_and_queue(struct kith *node, enum scope scope,
+static __attribute__((noinline)) enum kith_result wait_and_queue(struct kith *node, enum scope scope,
                                                                  struct peer_ref peer, uint32_t kind,
                                                                  struct parcel *parcel, uint64_t id,
                                                                  int timeout_ms)
 {
     int64_t deadline = timeout_ms < 0 ? INT64_MAX : clock_ms() + timeout_ms;
-    enum send_result r;
-    while ((r = node_send(node->inner, scope, peer, kind, parcel, id)) == SEND_WOULD_BLOCK) {
+    enum kith_result r;
+    while ((r = node_send(node->inner, scope, peer, kind, parcel, id)) == KITH_WOULD_BLOCK) {
         struct pollfd fd = {.fd = node_room_fd(node->inner), .events = POLLIN};
         int64_t left = deadline - clock_ms();
         if (left <= 0) {
@@ -369,40 +354,36 @@ static __attribute__((noinline)) enum send_result wait_and_queue(struct kith *no
     return r;
 }
 
-static bool message_is_whole(const struct kith *node, const struct kith_message *m)
-{
-    return m && m->target && m->bytes && m->size > 0 &&
-           m->size <= node->options->config.node.limits.parcel_bytes;
-}
-
 enum kith_result kith_send_message(struct kith *node, const struct kith_message *m, int timeout_ms)
 {
-    enum scope scope;
-    struct peer_ref peer = PEER_NOBODY;
-    struct parcel *parcel;
     if (!is_here(node)) {
         return look_at(node);
     }
-    const struct protocol_kind *kind;
-    if (!message_is_whole(node, m) || !(kind = find_kind(node, m->kind))) {
+    if (!m || !m->target || !m->bytes || m->size == 0 ||
+        m->size > node->options->config.node.limits.parcel_bytes) {
         return KITH_INVALID;
     }
-    scope = scope_of(m->target);
+    const struct protocol_kind *kind = find_kind(node, m->kind);
+    if (!kind) {
+        return KITH_INVALID;
+    }
+    enum scope scope = scope_of(m->target);
+    struct peer_ref peer = PEER_NOBODY;
     if (scope == SCOPE_PEER && !node_find(node->inner, m->target, &peer)) {
         return KITH_NO_PEER;
     }
-    parcel = parcel_new(m->bytes, m->size);
+    struct parcel *parcel = parcel_new(m->bytes, m->size);
     if (!parcel) {
         return KITH_NO_MEMORY;
     }
-    enum send_result r = node_send(node->inner, scope, peer, kind->kind, parcel, m->id);
-    if (r == SEND_WOULD_BLOCK && timeout_ms != 0) {
+    enum kith_result r = node_send(node->inner, scope, peer, kind->kind, parcel, m->id);
+    if (r == KITH_WOULD_BLOCK && timeout_ms != 0) {
         r = wait_and_queue(node, scope, peer, kind->kind, parcel, m->id, timeout_ms);
     }
-    if (r != SEND_QUEUED) {
+    if (r != KITH_OK) {
         parcel_release(parcel);
     }
-    return result(r);
+    return r;
 }
 
 enum kith_result kith_send(struct kith *node, const char *target, const void *bytes, size_t size, uint64_t id)
@@ -443,22 +424,24 @@ static void set_name(struct kith *node, struct peer_ref ref, const struct kith_p
     memcpy(n->hash, p->hash, sizeof n->hash);
 }
 
-static const char *kind_name(const struct kith *node, uint32_t kind)
-{
-    const struct protocol_kind *k = node->options->config.protocol->kinds;
-    while (k->name && k->kind != kind) {
-        k++;
-    }
-    return k->name ? k->name : "";
-}
-
-static const struct display_name *get_name(const struct kith *node, struct peer_ref peer)
+static void give_parcel(struct kith *node, const struct taken *t, struct kith_parcel *to)
 {
     static const struct display_name nobody;
-    if (peer.index < node->n_names && node->names[peer.index].generation == peer.generation) {
-        return &node->names[peer.index];
+    const struct display_name *name = &nobody;
+    if (t->peer.index < node->n_names && node->names[t->peer.index].generation == t->peer.generation) {
+        name = &node->names[t->peer.index];
     }
-    return &nobody;
+    const struct protocol_kind *kind = node->options->config.protocol->kinds;
+    while (kind->name && kind->kind != t->kind) {
+        kind++;
+    }
+    node->current = t->parcel;
+    *to = (struct kith_parcel){.peer = name->hash,
+                               .kind = kind->name ? kind->name : "",
+                               .bytes = t->parcel->bytes,
+                               .size = t->parcel->size,
+                               .connection = name->connection,
+                               .owner = t->parcel};
 }
 
 /* Never inlined: a parcel does not pay for what only events need. */
@@ -489,19 +472,11 @@ enum kith_receive kith_receive(struct kith *node, struct kith_item *item)
     parcel_release(node->current);
     node->current = NULL;
     struct taken t;
-    const struct display_name *name;
     switch (node_take(node->inner, &t)) {
     case TAKE_NOTHING:
         break;
     case TAKE_PARCEL:
-        node->current = t.parcel;
-        name = get_name(node, t.peer);
-        item->parcel = (struct kith_parcel){.peer = name->hash,
-                                            .kind = kind_name(node, t.kind),
-                                            .bytes = t.parcel->bytes,
-                                            .size = t.parcel->size,
-                                            .connection = name->connection,
-                                            .owner = t.parcel};
+        give_parcel(node, &t, &item->parcel);
         return KITH_PARCEL;
     case TAKE_EVENT:
         give_event(node, t.event, &item->event);
@@ -550,11 +525,11 @@ static enum kith_result run_command(struct kith *node, const struct command *com
         return KITH_NO_MEMORY;
     }
     *c = *command;
-    enum send_result r = node_command(node->inner, c, id);
-    if (r != SEND_QUEUED) {
+    enum kith_result r = node_command(node->inner, c, id);
+    if (r != KITH_OK) {
         free(c);
     }
-    return result(r);
+    return r;
 }
 
 enum kith_result kith_ask_peers(struct kith *node, uint64_t id)
@@ -617,7 +592,7 @@ enum kith_result kith_disconnect(struct kith *node, const char *peer, uint64_t i
     if (!node_find(node->inner, peer, &ref)) {
         return KITH_NO_PEER;
     }
-    return result(node_disconnect(node->inner, ref, id));
+    return node_disconnect(node->inner, ref, id);
 }
 
 static enum kith_result set_special(struct kith *node, struct command *c, uint64_t id)

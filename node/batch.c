@@ -72,14 +72,17 @@ static __attribute__((noinline)) void pass_to_waiting(struct batch *b, struct qu
     }
 }
 
-void batch_pass(struct batch *b, struct queue *from)
+struct message *batch_pass(struct batch *b, struct queue *from)
 {
     b->at++;
     if (b->at == b->n) {
         give_back(b, from, b->n);
-    } else if (queue_getting_on(from, 1)) {
+        return NULL;
+    }
+    if (queue_getting_on(from, 1)) {
         pass_to_waiting(b, from);
     }
+    return &b->messages[b->at];
 }
 
 void batch_trim(struct batch *b)

@@ -24,8 +24,9 @@ bool batch_open(struct batch *b);
 /* The next message, which stays in its place until batch_pass. NULL if there is none, or memory is short. */
 struct message *batch_look(struct batch *b, struct queue *from);
 
-/* The message is handled: the queue's writer sees progress, or that there is room. */
-void batch_pass(struct batch *b, struct queue *from);
+/* The message is handled: the queue's writer sees progress, or that there is room. The next of those that
+ * were taken; NULL if batch_look has to take more. */
+struct message *batch_pass(struct batch *b, struct queue *from);
 
 bool batch_is_empty(const struct batch *b); /* no message that was taken waits to be handled */
 void batch_trim(struct batch *b);           /* gives its memory back, if it is empty */

@@ -64,12 +64,15 @@ static bool wants_app(const struct node *n)
 
 static bool take_app(struct node *n, struct moment now)
 {
-    const struct message *m;
+    const struct message *m = NULL;
     uint32_t taken = 0;
-    while (taken < APP_AT_ONCE && wants_app(n) && (m = batch_look(&n->app, n->to_network))) {
+    for (; taken < APP_AT_ONCE && wants_app(n); taken++) {
+        m = m ? m : batch_look(&n->app, n->to_network);
+        if (!m) {
+            break;
+        }
         controller_handle(n->core, now, m);
-        batch_pass(&n->app, n->to_network);
-        taken++;
+        m = batch_pass(&n->app, n->to_network);
     }
     return taken > 0;
 }

@@ -55,11 +55,12 @@ static bool prepare(struct node *n, struct peer_thread *l)
 static bool take_messages(struct node *n, struct peer_thread *l, struct moment now, bool *any)
 {
     struct queue *inbound = connection_inbound(l->connection);
+    struct message *m = NULL;
     for (int i = 0; i < SHARE; i++) {
         if (!controller_takes(n->core, l->ref)) {
             return true;
         }
-        struct message *m = batch_look(&l->batch, inbound);
+        m = m ? m : batch_look(&l->batch, inbound);
         if (!m) {
             return !queue_empty(inbound); /* no memory for a batch: it is tried again */
         }
@@ -68,7 +69,7 @@ static bool take_messages(struct node *n, struct peer_thread *l, struct moment n
             return true;
         }
         controller_handle(n->core, now, m);
-        batch_pass(&l->batch, inbound);
+        m = batch_pass(&l->batch, inbound);
     }
     return true;
 }

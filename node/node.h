@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "controller/config.h"
 #include "controller/events.h"
+#include "kith.h"
 
 struct node;
 
@@ -23,19 +24,15 @@ struct node *node_start(const struct config *config, const struct log_sink *sink
 
 /* --- ToNetwork --- */
 
-/* What is not queued is still the caller's. */
-enum send_result {
-    SEND_QUEUED,      /* the node owns the message, or the command */
-    SEND_WOULD_BLOCK, /* ToNetwork is full; node_room_fd tells when to try again */
-    SEND_BUSY,        /* too many commands wait; node_command_fd tells when to try again */
-    SEND_CLOSED,      /* the node is ending */
-};
+/* These return KITH_OK if the node owns the message, or the command; else it is still the caller's.
+ * KITH_WOULD_BLOCK: ToNetwork is full; node_room_fd tells when to try again. KITH_BUSY: too many commands
+ * wait; node_command_fd tells when to try again. KITH_CLOSED: the node is ending. */
 
 /* Any thread; never blocks. Queues a message of `kind` for a scope; `peer` is the receiver if that is
- * SCOPE_PEER. The parcel is not NULL; its reference is taken if this returns SEND_QUEUED. If the peer has
+ * SCOPE_PEER. The parcel is not NULL; its reference is taken if this returns KITH_OK. If the peer has
  * gone, that is no failure here: the parcel is dropped and counted later. If id is not 0, a KITH_SENT event
  * with it follows. */
-enum send_result node_send(struct node *n, enum scope scope, struct peer_ref peer, uint32_t kind,
+enum kith_result node_send(struct node *n, enum scope scope, struct peer_ref peer, uint32_t kind,
                            struct parcel *parcel, uint64_t id);
 
 /* Any thread; never blocks. Sets *peer to the connection with the peer of that hash; of two, the outgoing
@@ -43,20 +40,20 @@ enum send_result node_send(struct node *n, enum scope scope, struct peer_ref pee
 bool node_find(struct node *n, const char *hash, struct peer_ref *peer);
 
 /* Any thread; never blocks. Asks for the end of the connection with `peer`, after all that was sent to it:
- * the request waits for its turn in ToNetwork. SEND_QUEUED: a KITH_DONE or KITH_FAILED event with the id
+ * the request waits for its turn in ToNetwork. KITH_OK: a KITH_DONE or KITH_FAILED event with the id
  * answers.
  */
-enum send_result node_disconnect(struct node *n, struct peer_ref peer, uint64_t id);
+enum kith_result node_disconnect(struct node *n, struct peer_ref peer, uint64_t id);
 
-/* Any thread; never blocks. Descriptors for poll only: after SEND_WOULD_BLOCK node_room_fd becomes readable
- * once there is room, after SEND_BUSY node_command_fd does. */
+/* Any thread; never blocks. Descriptors for poll only: after KITH_WOULD_BLOCK node_room_fd becomes readable
+ * once there is room, after KITH_BUSY node_command_fd does. */
 int node_room_fd(const struct node *n);
 int node_command_fd(const struct node *n);
 
 /* Any thread; never blocks. Takes the command (from malloc; any but COMMAND_QUIT) if this returns
- * SEND_QUEUED. An event with the id answers, unless memory for it is short. If it finds no room, KITH_MISSED
+ * KITH_OK. An event with the id answers, unless memory for it is short. If it finds no room, KITH_MISSED
  * counts it. */
-enum send_result node_command(struct node *n, struct command *command, uint64_t id);
+enum kith_result node_command(struct node *n, struct command *command, uint64_t id);
 
 /* --- FromNetwork: one thread at a time --- */
 

@@ -6,66 +6,51 @@
 
 /* --- ToNetwork and commands --- */
 
-/* True if the message was posted. */
-typedef bool post_function(struct node *n, const struct message *m);
-
-/* Not while what is sent to its peer alone has to wait: the others' messages go on meanwhile. */
-static bool post_send(struct node *n, const struct message *m)
-{
-    bool is_directed = m->type == MSG_SEND && m->scope == SCOPE_PEER;
-    return !(is_directed && roster_is_full(n->roster, m->peer)) && queue_post(n->to_network, m);
-}
-
-static bool post_command(struct node *n, const struct message *m)
-{
-    return queue_post_and_wake(n->commands, m);
-}
-
-/* A writer that found its queue full arms that queue's bell and tries once more. Whoever gets in afterwards
- * passes the wake on, as several threads may wait on the one descriptor and only one ring comes. Never
- * inlined: a message that finds room does not pay for it. */
-static __attribute__((noinline)) enum send_result arm_and_post(struct node *n, struct bell *room,
-                                                               post_function *post, const struct message *m)
-{
-    bell_arm(room);
-    if (post(n, m)) {
-        bell_ring(room);
-        return SEND_QUEUED;
-    }
-    /* Looked at after the post. Before it, the node could close the queue in between: its ring would be for
-     * nobody, and no other comes. The ring is passed on here too, since bell_arm may have taken one that
-     * was meant for another thread. */
-    if (!atomic_load_explicit(&n->closing, memory_order_relaxed)) {
-        return SEND_WOULD_BLOCK;
-    }
-    bell_ring(room);
-    return SEND_CLOSED;
-}
-
-static enum send_result post_to_network(struct node *n, const struct message *m)
+/* What is sent to one peer alone is not posted while it would have to wait: the others' messages go on
+ * meanwhile.
+ *
+ * A writer that found its queue full arms that queue's bell and tries once more. Whoever gets in afterwards
+ * passes the wake on, as several threads may wait on the one descriptor and only one ring comes. */
+static enum kith_result post(struct node *n, struct queue *q, struct bell *room, const struct message *m)
 {
     if (atomic_load_explicit(&n->closing, memory_order_relaxed)) {
-        return SEND_CLOSED;
+        return KITH_CLOSED;
     }
-    enum send_result r = post_send(n, m) ? SEND_QUEUED : arm_and_post(n, &n->room_bell, post_send, m);
-    if (r == SEND_QUEUED) {
-        queue_wake(n->to_network);
+    bool is_directed = m->type == MSG_SEND && m->scope == SCOPE_PEER, is_armed = false;
+    while ((is_directed && roster_is_full(n->roster, m->peer)) || !queue_post(q, m)) {
+        if (!is_armed) {
+            bell_arm(room);
+            is_armed = true;
+            continue;
+        }
+        /* Looked at after the post. Before it, the node could close the queue in between: its ring would be
+         * for nobody, and no other comes. The ring is passed on here too, since bell_arm may have taken one
+         * that was meant for another thread. */
+        if (!atomic_load_explicit(&n->closing, memory_order_relaxed)) {
+            return KITH_WOULD_BLOCK;
+        }
+        bell_ring(room);
+        return KITH_CLOSED;
     }
-    return r;
+    queue_wake(q);
+    if (is_armed) {
+        bell_ring(room);
+    }
+    return KITH_OK;
 }
 
-enum send_result node_send(struct node *n, enum scope scope, struct peer_ref peer, uint32_t kind,
+enum kith_result node_send(struct node *n, enum scope scope, struct peer_ref peer, uint32_t kind,
                            struct parcel *parcel, uint64_t id)
 {
     struct message m = {
         .type = MSG_SEND, .scope = scope, .kind = kind, .peer = peer, .id = id, .parcel = parcel};
-    return post_to_network(n, &m);
+    return post(n, n->to_network, &n->room_bell, &m);
 }
 
-enum send_result node_disconnect(struct node *n, struct peer_ref peer, uint64_t id)
+enum kith_result node_disconnect(struct node *n, struct peer_ref peer, uint64_t id)
 {
     struct message m = {.type = MSG_LEAVE, .peer = peer, .id = id};
-    return post_to_network(n, &m);
+    return post(n, n->to_network, &n->room_bell, &m);
 }
 
 bool node_find(struct node *n, const char *hash, struct peer_ref *peer)
@@ -83,15 +68,11 @@ int node_command_fd(const struct node *n)
     return n->command_bell.fd;
 }
 
-enum send_result node_command(struct node *n, struct command *command, uint64_t id)
+enum kith_result node_command(struct node *n, struct command *command, uint64_t id)
 {
     struct message m = {.type = MSG_COMMAND, .id = id, .command = command};
-    if (atomic_load_explicit(&n->closing, memory_order_relaxed)) {
-        return SEND_CLOSED;
-    }
-    enum send_result r =
-        post_command(n, &m) ? SEND_QUEUED : arm_and_post(n, &n->command_bell, post_command, &m);
-    return r == SEND_WOULD_BLOCK ? SEND_BUSY : r;
+    enum kith_result r = post(n, n->commands, &n->command_bell, &m);
+    return r == KITH_WOULD_BLOCK ? KITH_BUSY : r;
 }
 
 void node_quit(struct node *n)
@@ -120,24 +101,6 @@ static const struct message *fill_held(struct node *n)
     return n->has_event && !parcel ? batch_look(&n->held_parcels, n->from_network) : parcel;
 }
 
-/* The order of the two queues is the order of their stamps. */
-static enum take_result give(struct node *n, const struct message *parcel, struct taken *t)
-{
-    if (n->has_event && (!parcel || n->held_event.order < parcel->order)) {
-        n->has_event = false;
-        t->event = n->held_event.event;
-        return TAKE_EVENT;
-    }
-    if (!parcel) {
-        return TAKE_NOTHING;
-    }
-    t->peer = parcel->peer;
-    t->kind = parcel->kind;
-    t->parcel = parcel->parcel;
-    batch_pass(&n->held_parcels, n->from_network);
-    return TAKE_PARCEL;
-}
-
 /* After everything else: what found no room at the end, and the end itself. They are not posted, since a
  * queue that the application has let fill up would have no room for them, and it would wait for ever. */
 static enum take_result give_last(struct node *n, struct taken *t)
@@ -160,17 +123,26 @@ static enum take_result give_last(struct node *n, struct taken *t)
 enum take_result node_take(struct node *n, struct taken *t)
 {
     const struct message *parcel = fill_held(n);
-    if (parcel || n->has_event) {
-        return give(n, parcel, t);
+    if (!parcel && !n->has_event) {
+        bell_arm(&n->app_bell);
+        /* Acquire, and before the queue is looked at again: what was posted last is found there first. */
+        bool ended = atomic_load_explicit(&n->ended, memory_order_acquire);
+        parcel = fill_held(n); /* once more: what came before the bell was armed did not ring it */
+        if (!parcel && !n->has_event) {
+            return ended ? give_last(n, t) : TAKE_NOTHING;
+        }
     }
-    bell_arm(&n->app_bell);
-    /* Acquire, and before the queue is looked at again: what was posted last is found there first. */
-    bool ended = atomic_load_explicit(&n->ended, memory_order_acquire);
-    parcel = fill_held(n); /* once more: what came before the bell was armed did not ring it */
-    if (ended && !parcel && !n->has_event) {
-        return give_last(n, t);
+    /* The order of the two queues is the order of their stamps. */
+    if (!parcel || (n->has_event && n->held_event.order < parcel->order)) {
+        n->has_event = false;
+        t->event = n->held_event.event;
+        return TAKE_EVENT;
     }
-    return give(n, parcel, t);
+    t->peer = parcel->peer;
+    t->kind = parcel->kind;
+    t->parcel = parcel->parcel;
+    batch_pass(&n->held_parcels, n->from_network);
+    return TAKE_PARCEL;
 }
 
 int node_fd(const struct node *n)
