@@ -40,11 +40,20 @@ static void refuse(struct session *s, uint32_t version, struct session_event *ev
     factom_end(s, ev, END_REFUSED, "refused, with %zu others named", n);
 }
 
+/* How long a parcel may be on the wire, its length prefix aside. */
+static uint64_t parcel_most(const struct limits *l)
+{
+    uint64_t payload = l->parcel_bytes > l->control_bytes ? l->parcel_bytes : l->control_bytes;
+    uint64_t most = payload + FRAME_OVERHEAD;
+    return most < FRAME_MAX ? most : FRAME_MAX;
+}
+
 static void set_ready(struct session *s, int64_t now_ms, const struct handshake *h, struct session_event *ev)
 {
     factom_handshake_peer(h, &s->config.remote, &s->peer);
     s->peer.version = s->version;
     s->stage = STAGE_OPEN;
+    s->frame_most = parcel_most(&s->config.node->limits);
     liveness_start(&s->liveness, now_ms);
     s->must_answer = h->type == TYPE_PEER_REQUEST;
     ev->type = SESSION_READY;

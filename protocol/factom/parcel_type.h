@@ -37,11 +37,6 @@ static inline struct payload factom_payload_of_text(const char *text)
     return (struct payload){.bytes = text, .size = strlen(text)};
 }
 
-static inline struct payload factom_payload_of_parcel(struct parcel *p)
-{
-    return (struct payload){.bytes = p->bytes, .size = p->size, .parcel = p};
-}
-
 /* Appends a message: its head, which is not empty, the payload, and then a zero byte if that ends it. A short
  * one goes into the buffer in one piece. */
 static inline void factom_payload_add(struct buffer *out, struct bytes head, const struct payload *payload,

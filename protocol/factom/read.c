@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "protocol/factom/factom.h"
 #include "protocol/factom/session.h"
 #include "protocol/factom/v10.h"
 #include "protocol/factom/v11.h"
@@ -16,18 +17,6 @@ static enum end_reason fault_of(const struct session *s)
     return s->stage == STAGE_HANDSHAKE ? END_HANDSHAKE : END_BAD_INPUT;
 }
 
-/* How long the next message may be, its length prefix aside. */
-static uint64_t frame_most(const struct session *s)
-{
-    const struct limits *l = &s->config.node->limits;
-    if (s->stage == STAGE_HANDSHAKE) {
-        return l->handshake_bytes > s->handshake_used ? l->handshake_bytes - s->handshake_used : 0;
-    }
-    uint64_t payload = l->parcel_bytes > l->control_bytes ? l->parcel_bytes : l->control_bytes;
-    uint64_t most = payload + FRAME_OVERHEAD;
-    return most < FRAME_MAX ? most : FRAME_MAX;
-}
-
 static size_t wait_for_more(struct session *s, int64_t now_ms, size_t have)
 {
     if (have >= s->partial + PROGRESS_BYTES) {
@@ -35,16 +24,6 @@ static size_t wait_for_more(struct session *s, int64_t now_ms, size_t have)
         liveness_heard(&s->liveness, now_ms);
     }
     return 0;
-}
-
-static size_t consumed(struct session *s, size_t size)
-{
-    if (s->stage == STAGE_HANDSHAKE) {
-        s->handshake_used += size;
-    }
-    s->partial = 0;
-    s->need = 0;
-    return size;
 }
 
 /* --- gob --- */
@@ -139,7 +118,7 @@ static size_t read_gob(struct session *s, int64_t now_ms, struct bytes in, struc
                        struct buffer *out)
 {
     struct gob_frame frame;
-    switch (factom_gob_frame(in, frame_most(s), s->types.limits.definition, &frame)) {
+    switch (factom_gob_frame(in, s->frame_most, s->types.limits.definition, &frame)) {
     case GOB_MORE:
         return wait_for_more(s, now_ms, in.size);
     case GOB_BAD:
@@ -151,7 +130,7 @@ static size_t read_gob(struct session *s, int64_t now_ms, struct bytes in, struc
     size_t defined = s->types.n;
     if (frame.id < 0) {
         gob_definition(s, &frame, ev);
-        return consumed(s, frame.size);
+        return frame.size;
     }
     gob_value(s, now_ms, &frame, ev, out);
     if (frame.body.missing > 0) {
@@ -159,7 +138,7 @@ static size_t read_gob(struct session *s, int64_t now_ms, struct bytes in, struc
         s->need = in.size + frame.body.missing;
         return wait_for_more(s, now_ms, in.size);
     }
-    return consumed(s, (size_t)(frame.body.end - in.data));
+    return (size_t)(frame.body.end - in.data);
 }
 
 /* --- protobuf --- */
@@ -193,7 +172,7 @@ static size_t read_protobuf(struct session *s, int64_t now_ms, struct bytes in, 
     }
     const uint8_t *b = in.data;
     uint64_t length = (uint64_t)b[0] << 24 | (uint64_t)b[1] << 16 | (uint64_t)b[2] << 8 | b[3];
-    if (length > frame_most(s)) {
+    if (length > s->frame_most) {
         factom_end(s, ev, fault_of(s), "message of %" PRIu64 " bytes", length);
         return 0;
     }
@@ -202,7 +181,7 @@ static size_t read_protobuf(struct session *s, int64_t now_ms, struct bytes in, 
     }
     struct bytes message = {.data = in.data + V11_LENGTH_BYTES, .size = (size_t)length};
     protobuf_message(s, now_ms, message, ev, out);
-    return consumed(s, V11_LENGTH_BYTES + message.size);
+    return V11_LENGTH_BYTES + message.size;
 }
 
 /* --- either --- */
@@ -221,25 +200,37 @@ static size_t choose_encoding(struct session *s, struct bytes in)
     return 0;
 }
 
-size_t factom_read_bytes(struct session *s, int64_t now_ms, struct bytes in, struct session_event *ev,
-                         struct buffer *out)
+size_t factom_session_read(void *session, int64_t now_ms, struct bytes in, struct session_event *ev,
+                           struct buffer *out)
 {
-    size_t taken = 0;
+    struct session *s = session;
+    if (s->stage == STAGE_OVER) {
+        return 0;
+    }
+    if (s->must_answer) {
+        s->must_answer = false;
+        ev->type = SESSION_MESSAGE;
+        ev->message.kind = FACTOM_PEER_REQUEST;
+        ev->message.parcel = NULL;
+        return 0;
+    }
     if (in.size == 0 || in.size < s->need) {
         return wait_for_more(s, now_ms, in.size);
     }
+    size_t magic = s->encoding == ENCODING_UNKNOWN ? choose_encoding(s, in) : 0;
     if (s->encoding == ENCODING_UNKNOWN) {
-        taken = choose_encoding(s, in);
-        in.data += taken;
-        in.size -= taken;
+        return 0;
     }
-    switch (s->encoding) {
-    case ENCODING_GOB:
-        return read_gob(s, now_ms, in, ev, out);
-    case ENCODING_PROTOBUF:
-        return taken + read_protobuf(s, now_ms, in, ev, out);
-    case ENCODING_UNKNOWN:
-        break;
+    in.data += magic;
+    in.size -= magic;
+    size_t used = s->encoding == ENCODING_GOB ? read_gob(s, now_ms, in, ev, out)
+                                              : read_protobuf(s, now_ms, in, ev, out);
+    if (used > 0) {
+        if (s->stage == STAGE_HANDSHAKE) {
+            s->frame_most -= used < s->frame_most ? used : s->frame_most;
+        }
+        s->partial = 0;
+        s->need = 0;
     }
-    return 0;
+    return magic + used;
 }

@@ -72,7 +72,7 @@ static void receive_share(struct session *s, struct bytes payload, struct sessio
 static void receive_ping(struct session *s, struct session_event *ev, struct buffer *out)
 {
     struct payload pong = factom_payload_of_text("Pong");
-    if (factom_send_parcel(s, TYPE_PONG, "", &pong, out)) {
+    if (factom_send_parcel(s, TYPE_PONG, SCOPE_NONE, &pong, out)) {
         ev->alive = true;
         ev->good = 1;
     } else {
@@ -80,18 +80,13 @@ static void receive_ping(struct session *s, struct session_event *ev, struct buf
     }
 }
 
-/* What an application may not send says nothing about what nodes tell each other. */
-static uint64_t longest(const struct session *s, uint32_t type)
-{
-    const struct limits *l = &s->config.node->limits;
-    bool is_payload = type == TYPE_MESSAGE || type == TYPE_MESSAGE_PART || type == TYPE_ALERT;
-    return is_payload ? l->parcel_bytes : l->control_bytes;
-}
-
 void factom_receive_parcel(struct session *s, int64_t now_ms, const struct decoded_parcel *a,
                            struct session_event *ev, struct buffer *out)
 {
-    if (a->payload.size == 0 || a->payload.size > longest(s, a->type)) {
+    /* What an application may not send says nothing about what nodes tell each other. */
+    const struct limits *l = &s->config.node->limits;
+    bool is_payload = a->type == TYPE_MESSAGE || a->type == TYPE_MESSAGE_PART || a->type == TYPE_ALERT;
+    if (a->payload.size == 0 || a->payload.size > (is_payload ? l->parcel_bytes : l->control_bytes)) {
         factom_end(s, ev, END_BAD_INPUT, "payload of %zu bytes", a->payload.size);
         return;
     }

@@ -8,13 +8,31 @@
 #include "protocol/factom/v11.h"
 #include "protocol/factom/v9.h"
 
-static void send_v9(struct session *s, uint32_t type, const char *target, const struct payload *payload,
+/* V9 tells the receiver whom the message was meant for. */
+static const char *target_of(const struct session *s, enum scope scope)
+{
+    switch (scope) {
+    case SCOPE_BROADCAST:
+        return "<BROADCAST>";
+    case SCOPE_FULL:
+        return "<FULLBORADCAST>"; /* its spelling on the wire */
+    case SCOPE_RANDOM:
+        return "<RANDOMPEER>";
+    case SCOPE_PEER:
+        return s->peer.hash;
+    case SCOPE_NONE:
+        break;
+    }
+    return "";
+}
+
+static void send_v9(struct session *s, uint32_t type, enum scope scope, const struct payload *payload,
                     struct buffer *out)
 {
     struct v9_header header = {.network = s->config.node->network.id,
                                .version = 9,
                                .type = (uint16_t)type,
-                               .target = target,
+                               .target = target_of(s, scope),
                                .node_id = s->config.node->node_id,
                                .peer_port = s->config.node->listen_port};
     if (!s->v9_defined) {
@@ -42,7 +60,7 @@ static void send_v11(struct session *s, uint32_t type, const struct payload *pay
     s->magic_sent = s->magic_sent || !out->failed;
 }
 
-bool factom_send_parcel(struct session *s, uint32_t type, const char *target, const struct payload *payload,
+bool factom_send_parcel(struct session *s, uint32_t type, enum scope scope, const struct payload *payload,
                         struct buffer *out)
 {
     if (payload->size == 0 || payload->size > s->config.node->limits.parcel_bytes ||
@@ -51,7 +69,7 @@ bool factom_send_parcel(struct session *s, uint32_t type, const char *target, co
     }
     size_t before = out->total;
     if (s->version == 9) {
-        send_v9(s, type, target, payload, out);
+        send_v9(s, type, scope, payload, out);
     } else if (s->version == 10) {
         send_v10(s, type, payload, out);
     } else {
@@ -62,24 +80,6 @@ bool factom_send_parcel(struct session *s, uint32_t type, const char *target, co
         return false;
     }
     return true;
-}
-
-/* V9 tells the receiver whom the message was meant for. */
-static const char *target_of(const struct session *s, enum scope scope)
-{
-    switch (scope) {
-    case SCOPE_BROADCAST:
-        return "<BROADCAST>";
-    case SCOPE_FULL:
-        return "<FULLBORADCAST>"; /* its spelling on the wire */
-    case SCOPE_RANDOM:
-        return "<RANDOMPEER>";
-    case SCOPE_PEER:
-        return s->peer.hash;
-    case SCOPE_NONE:
-        break;
-    }
-    return "";
 }
 
 static bool send_share(struct session *s, struct parcel *parcel, struct buffer *out)
@@ -98,7 +98,7 @@ static bool send_share(struct session *s, struct parcel *parcel, struct buffer *
     free(endpoints);
     if (!text.failed) {
         struct payload payload = {.bytes = text.data, .size = text.used};
-        sent = factom_send_parcel(s, TYPE_PEER_RESPONSE, s->peer.hash, &payload, out);
+        sent = factom_send_parcel(s, TYPE_PEER_RESPONSE, SCOPE_PEER, &payload, out);
     }
     buffer_fini(&text);
     return sent;
@@ -114,13 +114,13 @@ int factom_session_write(void *session, int64_t now_ms, const struct message *m,
     }
     switch (m->kind) {
     case FACTOM_MESSAGE: {
-        struct payload payload = factom_payload_of_parcel(m->parcel);
-        sent = factom_send_parcel(s, TYPE_MESSAGE, target_of(s, m->scope), &payload, out);
+        struct payload payload = {.bytes = m->parcel->bytes, .size = m->parcel->size, .parcel = m->parcel};
+        sent = factom_send_parcel(s, TYPE_MESSAGE, m->scope, &payload, out);
         break;
     }
     case FACTOM_PEER_REQUEST: {
         struct payload payload = factom_payload_of_text("Peer Request");
-        sent = factom_send_parcel(s, TYPE_PEER_REQUEST, "", &payload, out);
+        sent = factom_send_parcel(s, TYPE_PEER_REQUEST, SCOPE_NONE, &payload, out);
         break;
     }
     case FACTOM_PEER_SHARE:
@@ -137,5 +137,5 @@ void factom_session_alive(void *session, int64_t now_ms, struct buffer *out)
 {
     struct payload heartbeat = factom_payload_of_text("H");
     (void)now_ms;
-    factom_send_parcel(session, TYPE_HEARTBEAT, "", &heartbeat, out);
+    factom_send_parcel(session, TYPE_HEARTBEAT, SCOPE_NONE, &heartbeat, out);
 }

@@ -3,7 +3,6 @@
 
 #include <inttypes.h>
 
-#include "protocol/factom/factom.h"
 #include "protocol/factom/setting.h"
 #include "protocol/factom/v9.h"
 
@@ -17,6 +16,7 @@ static int factom_session_open(void *session, const struct session_config *confi
     const struct timings *t = &config->node->timings;
     *s = (struct session){.config = *config,
                           .version = config->node->version,
+                          .frame_most = config->node->limits.handshake_bytes,
                           .opened_ms = now_ms,
                           .liveness = {.ping_ms = t->ping, .silence_ms = t->silence}};
     factom_gob_types_init(&s->types, &gob, factom_v9_names);
@@ -26,23 +26,6 @@ static int factom_session_open(void *session, const struct session_config *confi
         factom_send_hello(s, s->version, out);
     }
     return out->failed ? -1 : 0;
-}
-
-static size_t factom_session_read(void *session, int64_t now_ms, struct bytes in, struct session_event *ev,
-                                  struct buffer *out)
-{
-    struct session *s = session;
-    if (s->stage == STAGE_OVER) {
-        return 0;
-    }
-    if (s->must_answer) {
-        s->must_answer = false;
-        ev->type = SESSION_MESSAGE;
-        ev->message.kind = FACTOM_PEER_REQUEST;
-        ev->message.parcel = NULL;
-        return 0;
-    }
-    return factom_read_bytes(s, now_ms, in, ev, out);
 }
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -68,7 +51,7 @@ static int64_t factom_session_deadline(const void *session)
 static void ping(struct session *s, struct session_event *ev, struct buffer *out)
 {
     struct payload text = factom_payload_of_text("Ping");
-    if (!factom_send_parcel(s, TYPE_PING, "", &text, out)) {
+    if (!factom_send_parcel(s, TYPE_PING, SCOPE_NONE, &text, out)) {
         factom_end(s, ev, END_RESOURCES, "no memory for a ping");
     }
 }

@@ -21,7 +21,7 @@ struct session {
     struct peer_info peer;
 
     struct gob_types types;       /* the peer's */
-    uint64_t handshake_used;      /* bytes of the peer's before its handshake was whole */
+    uint64_t frame_most;          /* how long the peer's next message may be, its length prefix aside */
     bool v9_defined, v10_defined; /* of our own types: sent already */
     bool magic_sent;
     bool must_answer; /* the peer's handshake was a peer request, and the service does not know yet */
@@ -50,20 +50,18 @@ void factom_on_handshake(struct session *s, int64_t now_ms, const struct handsha
                          struct session_event *ev, struct buffer *out);
 void factom_send_hello(struct session *s, uint32_t version, struct buffer *out);
 
-/* read.c */
-size_t factom_read_bytes(struct session *s, int64_t now_ms, struct bytes in, struct session_event *ev,
-                         struct buffer *out);
-
 /* receive.c: one parcel has come. */
 void factom_receive_parcel(struct session *s, int64_t now_ms, const struct decoded_parcel *a,
                            struct session_event *ev, struct buffer *out);
 
-/* send.c: appends one parcel in the session's version. False, with nothing appended, if memory is short or
- * the payload is empty or too long. */
-bool factom_send_parcel(struct session *s, uint32_t type, const char *target, const struct payload *payload,
+/* send.c: appends one parcel in the session's version; scope says for whom it is meant. False, with nothing
+ * appended, if memory is short or the payload is empty or too long. */
+bool factom_send_parcel(struct session *s, uint32_t type, enum scope scope, const struct payload *payload,
                         struct buffer *out);
 
-/* Functions of struct session_ops: send.c. */
+/* Functions of struct session_ops: read.c, send.c. */
+size_t factom_session_read(void *s, int64_t now_ms, struct bytes in, struct session_event *ev,
+                           struct buffer *out);
 int factom_session_write(void *s, int64_t now_ms, const struct message *m, struct buffer *out);
 void factom_session_alive(void *s, int64_t now_ms, struct buffer *out);
 

@@ -421,8 +421,10 @@ static void test_handshake_of_pieces_too_long(void **state)
     side_start(&dialer, 10, DIRECTION_OUTGOING, 8);
     uint8_t *hello = flatten(&dialer.out, &size);
     for (int too_long = 0; too_long < 2; too_long++) {
-        side_start(&s, 10, DIRECTION_INCOMING, 7);
+        s = (struct side){.protocol = &factom_protocol, .node = test_node(10), .now_ms = 1000};
         s.node.limits.handshake_bytes = too_long ? size * 3 / 4 : size;
+        struct session_config config = test_config(&s, DIRECTION_INCOMING);
+        side_open(&s, &config);
         side_feed(&s, hello, size);
         assert_int_equal(s.ready, !too_long);
         assert_true(!too_long || s.last.end.reason == END_HANDSHAKE);
