@@ -111,6 +111,13 @@ static void service_answer(void *service, int64_t now_ms, const struct store_ans
 
 /* --- probes --- */
 
+/* "IP:PORT", or an IP alone, for port 0. */
+static bool parse_probe(struct endpoint *e, const char *text)
+{
+    *e = (struct endpoint){0};
+    return endpoint_parse(e, text) || ip_parse(&e->ip, text);
+}
+
 static void take_probe(struct service *v, struct peer_ref from, struct parcel *parcel)
 {
     char text[64];
@@ -122,7 +129,7 @@ static void take_probe(struct service *v, struct peer_ref from, struct parcel *p
         i++;
     }
     bool keeps = text[0] == '+';
-    if (i == PROBES || !endpoint_parse(&e, text + keeps) || !v->config.actions->dial(v->config.host, &e, i)) {
+    if (i == PROBES || !parse_probe(&e, text + keeps) || !v->config.actions->dial(v->config.host, &e, i)) {
         tell(v, from, "refused");
         return;
     }

@@ -594,6 +594,178 @@ static void two_writers_drop_what_the_reader_does_not_take(void **state)
     run_race(2);
 }
 
+/* --- the narrow places, tried again and again --- */
+
+enum {
+    TRIALS_MS = 400,     /* for each of the tests below */
+    READERS_PAUSE = 300, /* turns of a loop at most: the writer has to see that the trial has begun */
+    WRITERS_PAUSE = 32,
+    SPINS_TO_YIELD = 200, /* the other side may have no processor */
+};
+
+/* A writer and a reader that take one step each at the same moment, with a small pause at random before it.
+ * Between two such moments the reader alone runs. */
+struct duel {
+    struct queue *queue;
+    struct nonempty_list *list;
+    struct bell reader_bell, writer_bell;
+    void (*write)(struct duel *d);
+    _Atomic uint32_t begun, written; /* trials */
+    _Atomic bool over;
+    bool posted; /* the writer's, read by the reader between two trials */
+};
+
+static void spin_until(const _Atomic uint32_t *number, uint32_t value)
+{
+    for (uint32_t i = 1; atomic_load_explicit(number, memory_order_acquire) != value; i++) {
+        if (i % SPINS_TO_YIELD == 0) {
+            sched_yield();
+        }
+    }
+}
+
+static void pause_at_random(uint32_t *random, uint32_t most)
+{
+    for (volatile uint32_t n = next_random(random) % most; n > 0; n--) {
+    }
+}
+
+static void *duel_write(void *argument)
+{
+    struct duel *d = argument;
+    uint32_t random = 17;
+    for (uint32_t trial = 1;; trial++) {
+        spin_until(&d->begun, trial);
+        if (atomic_load(&d->over)) {
+            return NULL;
+        }
+        pause_at_random(&random, WRITERS_PAUSE);
+        d->write(d);
+        atomic_store_explicit(&d->written, trial, memory_order_release);
+    }
+}
+
+/* `prepare` brings the queue into its place, `read` is the reader's step, `judge` runs after both. */
+static void run_duel(struct duel *d, void (*prepare)(struct duel *d), void (*read)(struct duel *d),
+                     void (*judge)(struct duel *d))
+{
+    pthread_t writer;
+    uint32_t random = 4711, trial = 1;
+    start(&writer, duel_write, d);
+    for (int64_t until = now_ms() + TRIALS_MS; now_ms() < until && !failed(); trial++) {
+        prepare(d);
+        atomic_store_explicit(&d->begun, trial, memory_order_release);
+        pause_at_random(&random, READERS_PAUSE);
+        read(d);
+        spin_until(&d->written, trial);
+        judge(d);
+    }
+    atomic_store(&d->over, true);
+    atomic_store_explicit(&d->begun, trial, memory_order_release);
+    join(writer);
+    queue_free(d->queue, NULL, NULL);
+    nonempty_list_free(d->list);
+    bell_fini(&d->writer_bell);
+    bell_fini(&d->reader_bell);
+    assert_no_failure();
+}
+
+static void duel_open(struct duel *d, uint32_t messages)
+{
+    open_bell(&d->reader_bell);
+    open_bell(&d->writer_bell);
+    d->list = nonempty_list_new(2);
+    assert_non_null(d->list);
+    d->queue = queue_new(&(struct queue_config){.messages = messages,
+                                                .reader_bell = &d->reader_bell,
+                                                .writer_bell = &d->writer_bell,
+                                                .list = d->list});
+    assert_non_null(d->queue);
+}
+
+static void take_all(struct duel *d)
+{
+    struct message m;
+    while (queue_take_one(d->queue, &m)) {
+    }
+}
+
+/* The queue is full, and its writer is lying down. */
+static void fill_up(struct duel *d)
+{
+    expect(queue_post(d->queue, &(struct message){.id = 1}), "an empty queue has no room");
+    bell_lie_down(&d->writer_bell);
+}
+
+static void post_once(struct duel *d)
+{
+    d->posted = queue_post(d->queue, &(struct message){.id = 2});
+}
+
+static void make_the_last_room(struct duel *d)
+{
+    struct message m;
+    expect(queue_take_one(d->queue, &m), "a message is missing");
+}
+
+static void is_posted_or_called(struct duel *d)
+{
+    struct pollfd p = {.fd = d->writer_bell.fd, .events = POLLIN};
+    expect(d->posted || poll(&p, 1, 0) == 1, "a writer that met a full queue is not called");
+    bell_get_up(&d->writer_bell);
+    take_all(d);
+}
+
+/* The writer meets the full queue just when the reader makes room, for the last time. */
+static void a_writer_that_meets_the_last_room_is_called(void **state)
+{
+    (void)state;
+    static struct duel d;
+    d = (struct duel){.write = post_once};
+    duel_open(&d, 1);
+    run_duel(&d, fill_up, make_the_last_room, is_posted_or_called);
+}
+
+/* The queue is empty, and its entry has just been taken off the list. */
+static void take_the_entry(struct duel *d)
+{
+    struct peer_ref ref;
+    queue_wake(d->queue);
+    expect(nonempty_list_take(d->list, &ref, 1) == 1, "a queue is not on its list");
+}
+
+static void post_and_wake(struct duel *d)
+{
+    expect(queue_post_and_wake(d->queue, &(struct message){.id = 1}), "an empty queue has no room");
+}
+
+static void unlist_and_take(struct duel *d)
+{
+    queue_unlist(d->queue);
+    take_all(d);
+}
+
+static void is_taken_or_listed(struct duel *d)
+{
+    struct peer_ref refs[2];
+    size_t n = nonempty_list_take(d->list, refs, 2);
+    expect(n < 2, "a queue is on its list twice");
+    expect(n == 1 || queue_empty(d->queue), "a queue with a message is on no list");
+    if (n == 1) {
+        unlist_and_take(d);
+    }
+}
+
+/* The writer posts just when the reader, having taken the entry off the list, looks for the last time. */
+static void a_queue_with_a_message_is_on_its_list(void **state)
+{
+    (void)state;
+    static struct duel d;
+    d = (struct duel){.write = post_and_wake};
+    duel_open(&d, 4);
+    run_duel(&d, take_the_entry, unlist_and_take, is_taken_or_listed);
+}
+
 /* --- the last reference --- */
 
 #define HOLDERS 4
@@ -640,6 +812,8 @@ int main(void)
         promise_test_setup_teardown("F32", one_reader_serves_a_flock_of_queues, forget_failures, NULL),
         TEST(a_writer_drops_what_the_reader_does_not_take),
         TEST(two_writers_drop_what_the_reader_does_not_take),
+        TEST(a_writer_that_meets_the_last_room_is_called),
+        TEST(a_queue_with_a_message_is_on_its_list),
         TEST(whoever_is_last_frees_the_parcel),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

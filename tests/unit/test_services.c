@@ -143,6 +143,10 @@ static void addresses_of_no_use_are_not_dialed(void **state)
     tells(w, asker, ECHO_PROBE, "192.168.0.1:7000");
     assert_int_equal(w->n_dialed, 0);
     assert_string_equal(last_post(w), "refused");
+    tells(w, asker, ECHO_PROBE, "8.8.8.8");
+    assert_int_equal(w->n_dialed, 0);
+    assert_int_equal(w->n_posted, 2);
+    assert_string_equal(last_post(w), "refused");
     tells(w, asker, ECHO_PROBE, "8.8.8.8:7000");
     assert_int_equal(w->n_dialed, 1);
     world_free(w);
