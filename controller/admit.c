@@ -26,7 +26,7 @@ static const char not_special[] = "with -exclusiveIn, and not from the IP addres
 static void start(struct controller *c, struct slot *s, struct accepted *a, bool refuse,
                   const struct endpoint *alternatives, size_t n)
 {
-    if (c->act->accept(c->host, slot_ref(c, s), a, refuse, alternatives, n)) {
+    if (c->act->accept(c->host, s->ref, a, refuse, alternatives, n)) {
         return;
     }
     note(c, NOTE_SHORTAGE, "a connection was closed unanswered: %s", end_reason_text(END_RESOURCES));
@@ -198,7 +198,7 @@ static void come_online(struct controller *c, struct slot *s)
     meet_came(c, s);
     directed_came(c, s);
     report_online(c, s);
-    struct service_peer p = as_service_peer(c, s);
+    struct service_peer p = as_service_peer(s);
     c->config->protocol->service->online(c->service, c->now.ms, &p);
 }
 
@@ -218,7 +218,7 @@ void admit_handshake(struct controller *c, struct slot *s, const struct peer_inf
 
 void admit_waiting(struct controller *c, const struct slot *ended)
 {
-    struct peer_ref ref = slot_ref(c, ended);
+    struct peer_ref ref = ended->ref;
     for (uint32_t i = 0; i < c->n_slots; i++) {
         struct slot *heir = &c->slots[i];
         if (heir->state == SLOT_FREE || heir->state == SLOT_ENDED || !peer_ref_equal(heir->rival, ref)) {

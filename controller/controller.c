@@ -176,15 +176,18 @@ void controller_free(struct controller *c)
 
 /* --- messages --- */
 
-uint64_t controller_digest(const struct controller *c, uint32_t kind, const struct parcel *p)
+uint64_t controller_digest(const void *core, uint32_t kind, const struct parcel *p)
 {
+    const struct controller *c = core;
     return seen_cache_digest(&c->digest_key, kind, p);
 }
 
-void controller_prefetch(const struct controller *c, const struct message *m)
+void controller_prefetch(const struct controller *c, const struct message *m, size_t n)
 {
-    if (c->heard_from_peer && m->type == MSG_PEER) {
-        seen_cache_prefetch(c->heard_from_peer, m->peer, m->digest);
+    for (size_t i = 0; c->heard_from_peer && i < n; i++) {
+        if (m[i].type == MSG_PEER) {
+            seen_cache_prefetch(c->heard_from_peer, m[i].peer, m[i].digest);
+        }
     }
 }
 
@@ -202,7 +205,7 @@ static void on_peer(struct controller *c, const struct message *m)
     c->arrived = m->parcel;
     c->arrived_kind = m->kind;
     c->arrived_digest = m->digest;
-    struct service_peer p = as_service_peer(c, s);
+    struct service_peer p = as_service_peer(s);
     c->config->protocol->service->message(c->service, c->now.ms, &p, m->kind, m->parcel);
 }
 

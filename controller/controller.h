@@ -33,12 +33,12 @@ struct controller *controller_new(const struct config *config, const struct cont
 void controller_start(struct controller *c, struct moment now);
 
 /* Any thread. The digest that a MSG_PEER of this kind with this parcel must have: how messages are told
- * apart. 0 without looking if this node does not have to. */
-uint64_t controller_digest(const struct controller *c, uint32_t kind, const struct parcel *p);
+ * apart. 0 without looking if this node does not have to. `core` is a controller: for connection_config. */
+uint64_t controller_digest(const void *core, uint32_t kind, const struct parcel *p);
 
-/* The message is going to be handled soon. If it is a MSG_PEER, begins to fetch from memory what handling it
- * needs. */
-void controller_prefetch(const struct controller *c, const struct message *m);
+/* These n messages are going to be handled soon: what those need that are MSG_PEER is fetched from memory
+ * meanwhile. */
+void controller_prefetch(const struct controller *c, const struct message *m, size_t n);
 
 /* Something happened. Takes the message: what it points at belongs to the core afterwards. Must not be
  * called with a MSG_SEND or MSG_PEER that the core would not take. */

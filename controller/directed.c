@@ -27,7 +27,7 @@ static void drop(struct controller *c, const struct message *m, enum drop_cause 
 static bool post(struct controller *c, struct slot *s, const struct message *m)
 {
     struct message out = *m;
-    out.peer = slot_ref(c, s);
+    out.peer = s->ref;
     switch (c->act->post(c->host, c->now, out.peer, &out)) {
     case GATE_POSTED:
         report_if_asked(c, m, 1);
@@ -68,9 +68,9 @@ static void tell_full(struct controller *c, const struct slot *s)
 {
     const struct slot *reverse = slot_find(c, s->reverse);
     bool is_full = s->parked.n > 0 || (reverse && reverse->parked.n > 0);
-    c->act->full(c->host, slot_ref(c, s), is_full);
+    c->act->full(c->host, s->ref, is_full);
     if (reverse) {
-        c->act->full(c->host, slot_ref(c, reverse), is_full);
+        c->act->full(c->host, reverse->ref, is_full);
     }
 }
 
@@ -172,7 +172,7 @@ void directed_close(struct controller *c, struct slot *s)
     unpark(c, s, s->parked.n);
     waiting_free(&s->parked);
     /* If the connection the other way is still full, nobody would tell of this one later. */
-    c->act->full(c->host, slot_ref(c, s), false);
+    c->act->full(c->host, s->ref, false);
 }
 
 void directed_abandon(struct controller *c)

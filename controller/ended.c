@@ -81,7 +81,7 @@ void ended_drained(struct controller *c, const struct message *m)
     directed_close(c, s);
     drops_report_slot(c, s);
     if (s->was_online) {
-        struct service_peer p = as_service_peer(c, s);
+        struct service_peer p = as_service_peer(s);
         c->config->protocol->service->offline(c->service, c->now.ms, &p);
         report_offline(c, s);
     }

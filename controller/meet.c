@@ -63,14 +63,14 @@ static void probe(struct controller *c, struct slot *s)
         return;
     }
     s->probed = true;
-    c->act->probe(c->host, slot_ref(c, s));
+    c->act->probe(c->host, s->ref);
 }
 
 static void wait_for(struct controller *c, struct slot *s, struct slot *rival)
 {
     note(c, NOTE_HANDSHAKE, "connection %" PRIu64 ", %s: waits for what becomes of connection %" PRIu64,
          s->number, s->info.hash, rival->number);
-    s->rival = slot_ref(c, rival);
+    s->rival = rival->ref;
     if (rival->state == SLOT_ONLINE) {
         probe(c, rival);
     }
@@ -85,7 +85,7 @@ void meet_decide(struct controller *c, struct slot *s)
     } else if (older || crossing) {
         wait_for(c, s, older ? older : crossing);
     } else {
-        c->act->consent(c->host, slot_ref(c, s));
+        c->act->consent(c->host, s->ref);
     }
 }
 
@@ -117,7 +117,7 @@ bool meet_online(struct controller *c, struct slot *s)
     if (!older) {
         return true;
     }
-    if (s->info.id.size == 0 || has_heir(c, slot_ref(c, older))) {
+    if (s->info.id.size == 0 || has_heir(c, older->ref)) {
         give_way(c, s);
     } else {
         wait_for(c, s, older);
@@ -128,7 +128,7 @@ bool meet_online(struct controller *c, struct slot *s)
 /* Those that wait for s are not needed. */
 static void refuse_heirs(struct controller *c, const struct slot *s)
 {
-    struct peer_ref ref = slot_ref(c, s);
+    struct peer_ref ref = s->ref;
     for (uint32_t i = 0; i < c->n_slots; i++) {
         if (c->slots[i].state != SLOT_FREE && peer_ref_equal(c->slots[i].rival, ref)) {
             give_way(c, &c->slots[i]);

@@ -135,7 +135,7 @@ void report_online(struct controller *c, struct slot *s)
          s->direction == DIRECTION_OUTGOING ? "outgoing" : "incoming", s->info.version,
          endpoint_format(&s->remote, text, sizeof text));
     if (e) {
-        e->ref = slot_ref(c, s);
+        e->ref = s->ref;
     }
     tell(c, e);
 }
@@ -170,7 +170,7 @@ void report_peers(struct controller *c, uint64_t id)
         struct slot *s = &c->slots[c->online[i]];
         slot_book_merits(c, s);
         describe(c, s, &e->peers[i]);
-        c->act->measure(c->host, slot_ref(c, s), &e->peers[i]);
+        c->act->measure(c->host, s->ref, &e->peers[i]);
     }
     e->event.public.peers = e->peers;
     e->event.public.count = c->n_online;

@@ -15,20 +15,6 @@ enum { BACKLOG_MAX = 16 };
 
 /* --- from peers --- */
 
-/* Deliveries stay in order. While one waits, the peers' next messages are not taken (controller_takes): so at
- * most the deliveries of one message are in the list. */
-static void deliver(struct controller *c, const struct message *m)
-{
-    if (c->deliveries.n == 0 && c->act->deliver(c->host, c->now, m) != GATE_WAIT) {
-        return;
-    }
-    if (!c->quitting && waiting_add(&c->deliveries, m)) {
-        return;
-    }
-    parcel_release(m->parcel);
-    drops_count(c, m->peer, DROP_SHUTDOWN, 1);
-}
-
 /* Whether such a message was passed on already. If not, it is noted. */
 static bool is_repeated(struct controller *c, struct peer_ref from, uint64_t digest)
 {
@@ -120,6 +106,8 @@ static void retry_relayed(struct controller *c)
     c->n_relayed = kept;
 }
 
+/* Deliveries stay in order. While one waits, the peers' next messages are not taken (controller_takes): so at
+ * most the deliveries of one message are in the list. */
 void route_deliver(void *core, struct peer_ref from, uint32_t kind, struct parcel *parcel)
 {
     struct controller *c = core;
@@ -136,7 +124,14 @@ void route_deliver(void *core, struct peer_ref from, uint32_t kind, struct parce
     if (c->heard_from_anyone) {
         relay(c, SCOPE_FULL, from, kind, parcel);
     }
-    deliver(c, &m);
+    if (c->deliveries.n == 0 && c->act->deliver(c->host, c->now, &m) != GATE_WAIT) {
+        return;
+    }
+    if (!c->quitting && waiting_add(&c->deliveries, &m)) {
+        return;
+    }
+    parcel_release(parcel);
+    drops_count(c, from, DROP_SHUTDOWN, 1);
 }
 
 static void retry_deliveries(struct controller *c)

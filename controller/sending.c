@@ -7,19 +7,18 @@
 #include "controller/slots.h"
 #include "controller/state.h"
 
-/* Whether that peer has the message already: it came by s, or by the connection the other way. */
-static bool sent_it_to_us(struct controller *c, const struct slot *s, uint64_t digest)
-{
-    return seen_cache_has(c->heard_from_peer, slot_ref(c, s), digest, c->now.ms) ||
-           (s->reverse.generation && seen_cache_has(c->heard_from_peer, s->reverse, digest, c->now.ms));
-}
-
 static bool is_target(struct controller *c, const struct slot *s, struct peer_ref except, uint64_t digest)
 {
-    if (s->closing || (c->heard_from_peer && sent_it_to_us(c, s, digest))) {
+    if (s->closing) {
         return false;
     }
-    if (except.generation && (peer_ref_equal(slot_ref(c, s), except) || peer_ref_equal(s->reverse, except))) {
+    /* Whether that peer has the message already: it came by s, or by the connection the other way. */
+    if (c->heard_from_peer &&
+        (seen_cache_has(c->heard_from_peer, s->ref, digest, c->now.ms) ||
+         (s->reverse.generation && seen_cache_has(c->heard_from_peer, s->reverse, digest, c->now.ms)))) {
+        return false;
+    }
+    if (except.generation && (peer_ref_equal(s->ref, except) || peer_ref_equal(s->reverse, except))) {
         return false;
     }
     if (!s->reverse.generation || slot_is_preferred(c, s)) {
@@ -57,14 +56,14 @@ static void choose(struct controller *c, struct sending *s)
     for (size_t i = 0; scope == SCOPE_BROADCAST && i < c->n_online; i++) {
         const struct slot *to = &c->slots[c->online[i]];
         if (to->special && is_target(c, to, except, digest)) {
-            s->left[s->n_left++] = slot_ref(c, to);
+            s->left[s->n_left++] = to->ref;
         }
     }
     size_t specials = s->n_left;
     for (size_t i = 0; i < c->n_online; i++) {
         const struct slot *to = &c->slots[c->online[i]];
         if (!(scope == SCOPE_BROADCAST && to->special) && is_target(c, to, except, digest)) {
-            s->left[s->n_left++] = slot_ref(c, to);
+            s->left[s->n_left++] = to->ref;
         }
     }
     if (scope == SCOPE_BROADCAST) {
@@ -92,7 +91,7 @@ static bool send_one(struct controller *c, struct sending *s, struct peer_ref to
         drops_count(c, to, DROP_GONE, 1);
         return true;
     }
-    m.peer = slot_ref(c, slot);
+    m.peer = slot->ref;
     if (slot->parked.n > 0) {
         return waits(c, s, &m);
     }

@@ -83,7 +83,7 @@ static bool do_next_peer(void *core, struct peer_ref after, struct service_peer 
         if (c->slots[i].state != SLOT_ONLINE) {
             continue;
         }
-        *next = as_service_peer(c, &c->slots[i]);
+        *next = as_service_peer(&c->slots[i]);
         return true;
     }
     return false;

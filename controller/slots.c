@@ -8,24 +8,19 @@
 #include "controller/notes.h"
 #include "controller/state.h"
 
-struct peer_ref slot_ref(const struct controller *c, const struct slot *s)
-{
-    return (struct peer_ref){.index = (uint32_t)(s - c->slots), .generation = s->generation};
-}
-
 struct slot *slot_find(struct controller *c, struct peer_ref ref)
 {
     if (ref.index >= c->n_slots) {
         return NULL;
     }
     struct slot *s = &c->slots[ref.index];
-    return s->state != SLOT_FREE && s->generation == ref.generation ? s : NULL;
+    return s->state != SLOT_FREE && s->ref.generation == ref.generation ? s : NULL;
 }
 
-struct service_peer as_service_peer(struct controller *c, struct slot *s)
+struct service_peer as_service_peer(struct slot *s)
 {
     return (struct service_peer){
-        .ref = slot_ref(c, s),
+        .ref = s->ref,
         .direction = s->direction,
         .special = s->special,
         .info = &s->info,
@@ -51,25 +46,19 @@ bool slot_is_preferred(const struct controller *c, const struct slot *s)
     return c->config->protocol->one_connection ? dialed == slot_we_are_above(c, &s->info.id) : dialed;
 }
 
-/* Of s and the connection the other way, the one to send by. */
-static struct slot *preferred(struct controller *c, struct slot *s)
-{
-    struct slot *reverse =
-        !s->reverse.generation || slot_is_preferred(c, s) ? NULL : slot_find(c, s->reverse);
-    return reverse && is_open(reverse) ? reverse : s;
-}
-
 struct slot *slot_to_peer(struct controller *c, struct peer_ref ref)
 {
     if (ref.index >= c->n_slots) {
         return NULL;
     }
     struct slot *s = &c->slots[ref.index];
-    if (s->generation != ref.generation) {
+    if (s->ref.generation != ref.generation) {
         return NULL;
     }
     if (is_open(s)) {
-        return preferred(c, s);
+        struct slot *reverse =
+            !s->reverse.generation || slot_is_preferred(c, s) ? NULL : slot_find(c, s->reverse);
+        return reverse && is_open(reverse) ? reverse : s;
     }
     for (size_t i = 0; s->was_online && i < c->n_online; i++) {
         struct slot *other = &c->slots[c->online[i]];
@@ -85,8 +74,8 @@ void slot_find_reverse(struct controller *c, struct slot *s)
     for (size_t i = 0; i < c->n_online; i++) {
         struct slot *other = &c->slots[c->online[i]];
         if (other->direction != s->direction && strcmp(other->info.hash, s->info.hash) == 0) {
-            s->reverse = slot_ref(c, other);
-            other->reverse = slot_ref(c, s);
+            s->reverse = other->ref;
+            other->reverse = s->ref;
         }
     }
 }
@@ -114,7 +103,7 @@ static uint32_t *slot_count(struct controller *c, const struct slot *s, enum slo
 static void online_add(struct controller *c, struct slot *s)
 {
     s->online_at = c->n_online;
-    c->online[c->n_online++] = (uint32_t)(s - c->slots);
+    c->online[c->n_online++] = s->ref.index;
 }
 
 static void online_remove(struct controller *c, struct slot *s)
@@ -188,9 +177,9 @@ struct slot *slot_take(struct controller *c, enum slot_state state, enum directi
         i++;
     }
     struct slot *s = &c->slots[i];
-    uint32_t generation = s->generation + 1;
+    uint32_t generation = s->ref.generation + 1;
     memset(s, 0, sizeof *s);
-    s->generation = generation ? generation : 1; /* 0 is nobody's */
+    s->ref = (struct peer_ref){.index = i, .generation = generation ? generation : 1}; /* 0 is nobody's */
     s->number = ++c->n_begun;
     s->direction = direction;
     c->n_busy++;
@@ -229,7 +218,7 @@ struct slot *slot_dial(struct controller *c, const struct dial_request *request,
     } else if (!address_is_ip(&request->to, &s->remote)) {
         s->remote.port = 0;
     }
-    if (c->act->dial(c->host, slot_ref(c, s), request)) {
+    if (c->act->dial(c->host, s->ref, request)) {
         return s;
     }
     note(c, NOTE_DIAL, "connection %" PRIu64 ": %s", s->number, end_reason_text(END_RESOURCES));
@@ -243,7 +232,7 @@ void slot_close(struct controller *c, struct slot *s, enum end_reason why, bool 
         return;
     }
     s->closing = true;
-    c->act->close(c->host, slot_ref(c, s), why, at_once);
+    c->act->close(c->host, s->ref, why, at_once);
 }
 
 /* --- how many --- */

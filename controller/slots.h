@@ -9,7 +9,6 @@
 
 /* NULL if that connection has gone. */
 struct slot *slot_find(struct controller *c, struct peer_ref ref);
-struct peer_ref slot_ref(const struct controller *c, const struct slot *s);
 
 /* A free slot, in that state from now on. NULL if there is none, or memory is short. */
 struct slot *slot_take(struct controller *c, enum slot_state state, enum direction direction);
@@ -34,7 +33,7 @@ struct slot *slot_dial(struct controller *c, const struct dial_request *request,
 void slot_close(struct controller *c, struct slot *s, enum end_reason why, bool at_once);
 
 /* As the protocol's service is shown it. The pointers are valid until the next slot_take. */
-struct service_peer as_service_peer(struct controller *c, struct slot *s);
+struct service_peer as_service_peer(struct slot *s);
 
 /* --- several connections with one peer --- */
 

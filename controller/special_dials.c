@@ -96,7 +96,7 @@ static void special_dial(struct controller *c, struct special *p)
     }
     struct slot *s = slot_dial(c, &request, "a special peer");
     if (s) {
-        p->slot = slot_ref(c, s);
+        p->slot = s->ref;
     } else {
         p->dial_ms =
             c->now.ms + own_network_pause(c, p->local_failures++, c->config->node.timings.redial_special);

@@ -20,7 +20,7 @@ struct special *special_of_address(struct controller *c, const struct address *a
 
 struct special *special_of_slot(struct controller *c, const struct slot *s)
 {
-    struct peer_ref ref = slot_ref(c, s);
+    struct peer_ref ref = s->ref;
     for (size_t i = 0; i < c->n_specials; i++) {
         if (peer_ref_equal(c->specials[i].slot, ref)) {
             return &c->specials[i];
@@ -73,7 +73,7 @@ static void special_adopt(struct controller *c, struct special *p)
         if ((s->state == SLOT_DIALING || s->state == SLOT_ONLINE) && s->direction == DIRECTION_OUTGOING &&
             (address_equal(&s->to, &p->address) || (s->remote.port && special_is_at(p, &s->remote))) &&
             !special_of_slot(c, s)) {
-            p->slot = slot_ref(c, s);
+            p->slot = s->ref;
         }
     }
 }
@@ -103,7 +103,7 @@ void special_moved(struct controller *c, struct special *p, const struct special
     for (uint32_t i = 0; i < c->n_slots; i++) {
         struct slot *s = &c->slots[i];
         if (s->state != SLOT_FREE &&
-            (peer_ref_equal(slot_ref(c, s), p->slot) || special_is_at(p, &s->info.endpoint) ||
+            (peer_ref_equal(s->ref, p->slot) || special_is_at(p, &s->info.endpoint) ||
              special_is_at(was, &s->info.endpoint))) {
             slot_mark(c, s);
         }

@@ -33,12 +33,12 @@ enum slot_state {
 /* One connection. */
 struct slot {
     enum slot_state state; /* slot_set_state alone writes it */
-    uint32_t generation;   /* of the connection that has, or had, the place */
-    uint64_t number;       /* of the connection, among all of the node's life; the first is 1 */
-    size_t online_at;      /* its place in controller.online */
+    struct peer_ref ref;   /* the connection that has, or had, the place */
+    enum direction direction;
+    uint64_t number;  /* of the connection, among all of the node's life; the first is 1 */
+    size_t online_at; /* its place in controller.online */
 
     /* Who it is. */
-    enum direction direction;
     bool special;
     struct address to;      /* outgoing: what was dialed */
     struct endpoint remote; /* the other end; port 0 while it is not known */

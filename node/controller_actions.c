@@ -35,11 +35,6 @@ static void drop_application(void *context, struct message *m)
 
 /* --- connections --- */
 
-static uint64_t digest(const void *core, uint32_t kind, const struct parcel *p)
-{
-    return controller_digest(core, kind, p);
-}
-
 static bool start(struct node *n, struct peer_ref slot, struct connection_config *config)
 {
     struct peer_thread *l = &n->peers[slot.index];
@@ -48,7 +43,7 @@ static bool start(struct node *n, struct peer_ref slot, struct connection_config
     config->node = &n->config.node;
     config->bind = n->config.has_bind ? &n->config.bind : NULL;
     config->controller_bell = &n->worker.bell;
-    config->digest = digest;
+    config->digest = controller_digest;
     config->digest_context = n->core;
     config->nonempty = n->nonempty;
     config->receive_room = &n->receive_room;

@@ -45,9 +45,7 @@ static void take_controls(struct node *n, struct peer_thread *l)
 static bool prepare(struct node *n, struct peer_thread *l)
 {
     take_controls(n, l);
-    for (uint32_t i = 0; i < l->batch.n; i++) {
-        controller_prefetch(n->core, &l->batch.messages[i]);
-    }
+    controller_prefetch(n->core, l->batch.messages, l->batch.n);
     return controller_takes(n->core, l->ref);
 }
 
