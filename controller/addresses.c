@@ -13,7 +13,7 @@ bool addresses_allow(const struct controller *c, const struct ip *ip)
 bool addresses_learn(struct controller *c, const struct endpoint *e, enum endpoint_source source)
 {
     bool is_new = !book_find(c->book, e);
-    book_learn(c->book, e, source, c->now.wall_ms);
+    book_learn(c->book, e, source, book_time(c));
     return is_new;
 }
 
@@ -40,5 +40,5 @@ size_t addresses_share(struct controller *c, const struct endpoint *asker, struc
     struct asker a = {.c = c, .endpoint = asker};
     struct book_choice choice = {.skip = is_kept_back, .random = draw, .context = &a};
     slots_book_merits(c);
-    return book_shareable(c->book, &choice, c->config->merits.share_above, out, max, c->now.wall_ms);
+    return book_shareable(c->book, &choice, c->config->merits.share_above, out, max, book_time(c));
 }

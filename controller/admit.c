@@ -56,8 +56,8 @@ static void refuse(struct controller *c, struct accepted *a)
 /* A special peer is dialed whatever it has earned, so that only a ban keeps it out. */
 static bool is_barred(struct controller *c, bool special, const struct ip *ip)
 {
-    return special || specials_of_ip(c, ip) > 0 ? book_is_banned(c->book, ip, c->now.wall_ms)
-                                                : book_refuses(c->book, ip, c->now.wall_ms);
+    return special || specials_of_ip(c, ip) > 0 ? book_is_banned(c->book, ip, book_time(c))
+                                                : book_refuses(c->book, ip, book_time(c));
 }
 
 /* Why an accepted socket is closed unanswered; NULL if it is not. A peer that we have banned learns nothing.
@@ -140,8 +140,8 @@ static void learn(struct controller *c, struct slot *s)
     if (!addresses_allow(c, &e->ip)) {
         return;
     }
-    book_learn(c->book, e, SOURCE_INCOMING, c->now.wall_ms);
-    book_heard(c->book, e, c->now.wall_ms);
+    book_learn(c->book, e, SOURCE_INCOMING, book_time(c));
+    book_heard(c->book, e, book_time(c));
     /* A peer that dialed us may claim any port of its IP. Only who we found there ourselves counts as proved.
      */
     if (s->info.id.size > 0) {

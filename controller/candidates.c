@@ -91,7 +91,7 @@ static void used_free(struct used *u)
  * ports of a third party. */
 static bool was_dialed_lately(const struct controller *c, const struct ip *ip)
 {
-    int64_t last = book_ip_dialed_ms(c->book, ip), since = c->now.wall_ms - last;
+    int64_t last = book_ip_dialed_ms(c->book, ip), since = book_time(c) - last;
     return !c->config->node.network.open && last != 0 && since >= 0 && since < c->config->node.timings.redial;
 }
 
@@ -156,7 +156,7 @@ size_t candidates_find(struct controller *c, bool incoming_too, bool outages_too
     struct book_choice choice = {.skip = skip, .group_use = group_use, .random = draw, .context = &u};
     size_t n = 0;
     if (used_gather(&u, c, incoming_too, outages_too)) {
-        n = book_candidates(c->book, &choice, found, want, c->now.wall_ms);
+        n = book_candidates(c->book, &choice, found, want, book_time(c));
     }
     used_free(&u);
     return n;

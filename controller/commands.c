@@ -35,7 +35,7 @@ static void ban(struct controller *c, const struct command *command, uint64_t id
     if (ms > BAN_MAX_MS) {
         ms = BAN_MAX_MS;
     }
-    book_ban(c->book, &ip, c->now.wall_ms + ms, c->now.wall_ms);
+    book_ban(c->book, &ip, book_time(c) + ms, book_time(c));
     char text[IP_TEXT_MAX];
     note_unbounded(c, LOG_LEVEL_INFO, "%s banned for %lld s", ip_format(&ip, text, sizeof text),
                    (long long)(ms / 1000));

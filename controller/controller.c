@@ -32,14 +32,6 @@ enum {
 
 /* --- the start and the end --- */
 
-/* The book's clock runs with the monotonic one: if the wall clock leaps, nobody is forgotten, no ban ends
- * and none lasts longer. What is saved gets the times of the wall clock as it is then. */
-static void set_now(struct controller *c, struct moment now)
-{
-    c->wall_ms = now.wall_ms;
-    c->now = (struct moment){.ms = now.ms, .wall_ms = c->wall_start_ms + now.ms - c->started_ms};
-}
-
 static struct book *make_book(const struct config *config)
 {
     const struct node_config *t = &config->node;
@@ -82,7 +74,7 @@ static int open_book(struct controller *c, const struct book_snapshot *restored)
         return ENOMEM;
     }
     if (restored) {
-        book_restore(c->book, restored, c->now.wall_ms);
+        book_restore(c->book, restored, book_time(c));
     }
     c->saved_version = book_version(c->book);
     return 0;
@@ -125,7 +117,7 @@ struct controller *controller_new(const struct config *config, const struct cont
     c->host = host;
     c->wall_start_ms = now.wall_ms;
     c->started_ms = now.ms;
-    set_now(c, now);
+    c->now = now;
     c->max_slots = controller_max_slots(config);
     c->dial_ms = c->seed_ms = c->save_ms = c->expire_ms = c->report_ms = NEVER;
     c->drop_round_ms = c->next_spare_ms = NEVER;
@@ -139,7 +131,7 @@ struct controller *controller_new(const struct config *config, const struct cont
 
 void controller_start(struct controller *c, struct moment now)
 {
-    set_now(c, now);
+    c->now = now;
     upkeep_begin(c);
     dialing_begin(c);
     drops_begin(c);
@@ -306,7 +298,7 @@ static __attribute__((noinline)) void dispatch_rare(struct controller *c, const 
 
 void controller_handle(struct controller *c, struct moment now, const struct message *m)
 {
-    set_now(c, now);
+    c->now = now;
     if (m->type == MSG_PEER) {
         on_peer(c, m);
     } else if (m->type == MSG_SEND) {
@@ -355,7 +347,7 @@ bool controller_waits(const struct controller *c)
 
 void controller_retry(struct controller *c, struct moment now)
 {
-    set_now(c, now);
+    c->now = now;
     route_retry(c);
 }
 
@@ -366,7 +358,7 @@ void controller_dropped(struct controller *c, struct peer_ref peer, enum drop_ca
 
 void controller_returned(struct controller *c, struct moment now, const struct message *m)
 {
-    set_now(c, now);
+    c->now = now;
     route_return(c, m);
 }
 
@@ -398,7 +390,7 @@ static void run_due(struct controller *c)
 
 void controller_tick(struct controller *c, struct moment now)
 {
-    set_now(c, now);
+    c->now = now;
     slots_make_room(c);
     notes_run(c, false);
     if (c->quitting) {

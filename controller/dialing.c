@@ -45,7 +45,7 @@ static bool dial_endpoint(struct controller *c, const struct endpoint *e)
     if (known) {
         request.to.id = known->id;
     }
-    book_dialed(c->book, e, c->now.wall_ms);
+    book_dialed(c->book, e, book_time(c));
     char why[64];
     snprintf(why, sizeof why, "for %u outgoing connections, %u there", c->config->outgoing, c->n_outgoing);
     if (slot_dial(c, &request, why)) {
@@ -137,8 +137,8 @@ uint32_t dialing_wanted(struct controller *c)
  * reason that chance_retry gives. */
 static int64_t next_dial(struct controller *c)
 {
-    int64_t at = book_next_candidate(c->book, c->now.wall_ms);
-    int64_t wait = at - c->now.wall_ms, max = c->config->node.timings.redial / 8;
+    int64_t at = book_next_candidate(c->book, book_time(c));
+    int64_t wait = at - book_time(c), max = c->config->node.timings.redial / 8;
     if (at != INT64_MAX) {
         at = c->now.ms + wait + chance_between(c, 0, sooner(wait / 4, max));
     }
@@ -213,7 +213,7 @@ static void note_dialed(struct controller *c, const struct slot *s, enum end_rea
     }
     own_network_works(c, &s->remote.ip);
     if (reason == END_LOOPBACK) {
-        book_self(c->book, &s->remote, c->now.wall_ms);
+        book_self(c->book, &s->remote, book_time(c));
     } else if (!s->was_online && !is_no_fault(c, s, reason)) {
         book_failed(c->book, &s->remote);
     }

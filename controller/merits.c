@@ -8,11 +8,11 @@ void slot_book_merits(struct controller *c, struct slot *s)
     if (s->credit == 0 || !s->remote.port) {
         return;
     }
-    book_merit(c->book, &s->remote.ip, s->credit, c->now.wall_ms);
+    book_merit(c->book, &s->remote.ip, s->credit, book_time(c));
     char text[IP_TEXT_MAX];
     if (note_is_wanted(c, NOTE_SCORE)) {
         note(c, NOTE_SCORE, "%s: %+d points, quality %d", ip_format(&s->remote.ip, text, sizeof text),
-             (int)s->credit, (int)book_quality(c->book, &s->remote.ip, c->now.wall_ms));
+             (int)s->credit, (int)book_quality(c->book, &s->remote.ip, book_time(c)));
     }
     s->credit = 0;
 }
@@ -35,6 +35,6 @@ void slot_credit(struct controller *c, struct slot *s, int64_t merit)
     }
     if (merit > 0 && c->now.ms - s->heard_ms >= HEARD_MS) {
         s->heard_ms = c->now.ms;
-        book_heard(c->book, &s->info.endpoint, c->now.wall_ms);
+        book_heard(c->book, &s->info.endpoint, book_time(c));
     }
 }

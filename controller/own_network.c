@@ -59,8 +59,7 @@ void own_network_failed(struct controller *c, const struct endpoint *e)
         o->times += o->times < 16;
     }
     if (!is_used(c, &e->ip)) {
-        book_retry_later(c->book, e, c->now.wall_ms + own_network_pause(c, o->times - 1, MAX_MS),
-                         c->now.wall_ms);
+        book_retry_later(c->book, e, book_time(c) + own_network_pause(c, o->times - 1, MAX_MS), book_time(c));
     }
 }
 

@@ -110,7 +110,7 @@ static void describe(struct controller *c, struct slot *s, struct kith_peer *p)
     p->dropped = s->dropped;
     p->repeated = s->repeated;
     if (s->remote.port) {
-        p->quality = book_quality(c->book, &s->remote.ip, c->now.wall_ms);
+        p->quality = book_quality(c->book, &s->remote.ip, book_time(c));
     }
 }
 
@@ -199,7 +199,7 @@ static void fill_status(struct controller *c, struct status_event *e)
         .special = specials_online(c),
         .dialing = c->n_dialing,
         .known = book_count(c->book),
-        .banned = book_ban_count(c->book, c->now.wall_ms),
+        .banned = book_ban_count(c->book, book_time(c)),
         .shed = c->shed,
         .repeated = c->repeated,
         .uptime_ms = c->now.ms - c->started_ms,

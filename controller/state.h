@@ -143,10 +143,9 @@ struct controller {
     void *host;    /* what the actions are called with */
     void *service; /* the protocol's */
 
-    struct moment now; /* now.wall_ms: the book's clock, see set_now */
+    struct moment now;
     int64_t started_ms;
     int64_t wall_start_ms; /* of the wall clock, at started_ms */
-    int64_t wall_ms;       /* of the wall clock, now: for what is saved alone */
 
     /* Connections: slots.c. */
     struct slot *slots;
@@ -206,5 +205,12 @@ struct controller {
     bool quitting, closed_at_once, saved_at_end, done;
     int64_t quit_ms;
 };
+
+/* The book's clock runs with the monotonic one: if the wall clock leaps, nobody is forgotten, no ban ends
+ * and none lasts longer. What is saved gets the times of the wall clock as it is then. */
+static inline int64_t book_time(const struct controller *c)
+{
+    return c->wall_start_ms + c->now.ms - c->started_ms;
+}
 
 #endif

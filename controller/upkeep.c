@@ -88,7 +88,7 @@ void upkeep_save(struct controller *c, bool unchanged_too)
     if (!s) {
         return;
     }
-    book_snapshot_shift(s, c->wall_ms - c->now.wall_ms);
+    book_snapshot_shift(s, c->now.wall_ms - book_time(c));
     if (c->config->peers_file[0]) {
         note(c, NOTE_UPKEEP, "peers file %s: %zu addresses and %zu scores to write", c->config->peers_file,
              s->n_entries, s->n_scores);
@@ -177,7 +177,7 @@ void upkeep_run(struct controller *c)
     }
     if (c->expire_ms <= c->now.ms) {
         c->expire_ms = c->now.ms + EXPIRE_MS;
-        book_expire(c->book, must_stay, c, c->now.wall_ms);
+        book_expire(c->book, must_stay, c, book_time(c));
         tell_losses(c);
         c->dial_wanted = true;
     }

@@ -21,7 +21,7 @@ struct peer_thread *peer_thread_find(struct node *n, struct peer_ref ref)
         return NULL;
     }
     struct peer_thread *l = &n->peers[ref.index];
-    return l->connection && peer_ref_equal(l->ref, ref) ? l : NULL;
+    return l->connection && l->ref.generation == ref.generation ? l : NULL;
 }
 
 bool ref_list_add(struct ref_list *l, struct peer_ref ref)
