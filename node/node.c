@@ -1,5 +1,6 @@
 #include "node/node.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -293,6 +294,7 @@ static bool start_parts(struct node *n, const struct peers_file_start *found, ch
 struct node *node_start(const struct config *config, const struct log_sink *sink, char *error,
                         size_t error_size)
 {
+    assert(config->node.settings || !config->protocol->settings);
     struct node *n = aligned_alloc(_Alignof(struct node), sizeof *n);
     struct peers_file_start found = {0};
     snprintf(error, error_size, "out of memory, threads or descriptors");

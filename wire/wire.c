@@ -1,6 +1,5 @@
 #include "wire/wire.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,7 +28,6 @@ size_t wire_size(const struct protocol *p)
 struct wire *wire_init(void *memory, const struct wire_config *config)
 {
     struct wire *w = memory;
-    assert(config->node->settings || !config->protocol->settings);
     memset(w, 0, wire_size(config->protocol));
     w->config = *config;
     w->ops = config->protocol->session;
