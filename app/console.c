@@ -99,6 +99,7 @@ static void print_status(struct frontend *f, const struct kith_status *s)
     }
     print_counts(f, "parcels dropped", s->dropped);
     print_counts(f, "connections ended", s->ended);
+    print_counts(f, "datagrams dropped", s->datagrams_dropped);
 }
 
 static void console_event(struct frontend *f, const struct kith_event *e)

@@ -166,6 +166,7 @@ static json_t *status_event(const struct kith_status *s)
     json_object_set_new(o, "bytes_out", number(s->bytes_out));
     json_object_set_new(o, "dropped", counts(s->dropped));
     json_object_set_new(o, "ended", counts(s->ended));
+    json_object_set_new(o, "datagrams_dropped", counts(s->datagrams_dropped));
     json_object_set_new(o, "shed", number(s->shed));
     json_object_set_new(o, "repeated", number(s->repeated));
     json_object_set_new(o, "uptime_ms", json_integer(s->uptime_ms));

@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 #include "connection/sockets.h"
-#include "queue/ring.h"
+#include "queue/queue.h"
 #include "queue/worker.h"
 
 enum {
@@ -29,7 +29,7 @@ struct udp {
     struct udp_config config;
     struct sockets sockets;
     struct worker worker;
-    struct ring *in, *out; /* messages whose `datagram` is theirs */
+    struct queue *in, *out; /* messages whose `datagram` is theirs */
 
     /* The thread writes them, but for `refused`, which the sender does. */
     _Atomic uint64_t received, sent, too_long, limited, untaken, unsent;
@@ -52,16 +52,10 @@ static void count(_Atomic uint64_t *counter)
     atomic_store_explicit(counter, value + 1, memory_order_relaxed);
 }
 
-static bool put(struct ring *r, struct datagram *d)
-{
-    const struct message m = {.datagram = d};
-    return ring_put_message(r, &m);
-}
-
-static struct datagram *take(struct ring *r)
+static struct datagram *take(struct queue *q)
 {
     struct message m;
-    return ring_take_messages(r, &m, 1) == 1 ? m.datagram : NULL;
+    return queue_take_one(q, &m) ? m.datagram : NULL;
 }
 
 /* --- what comes --- */
@@ -97,9 +91,9 @@ static void accept_datagram(struct udp *u, const struct endpoint *remote, size_t
         count(&u->limited);
         return;
     }
-    struct datagram *d = datagram_new(remote, u->bytes, size);
-    if (!d || !put(u->in, d)) {
-        free(d);
+    const struct message m = {.datagram = datagram_new(remote, u->bytes, size)};
+    if (!m.datagram || !queue_post(u->in, &m)) {
+        free(m.datagram);
         count(&u->untaken);
         return;
     }
@@ -222,7 +216,7 @@ static void report_if_due(struct udp *u)
 static bool has_some_to_send(const void *self)
 {
     const struct udp *u = self;
-    return !ring_empty(u->out);
+    return !queue_empty(u->out);
 }
 
 /* Sleeps; then polled[1 + i] says if the socket i has something. */
@@ -254,8 +248,8 @@ static void run(void *self)
                 receive_some(u, u->sockets.fds[i]);
             }
         }
-        if (!ring_empty(u->in)) {
-            bell_ring(u->config.reader_bell);
+        if (!queue_empty(u->in)) {
+            queue_wake(u->in);
         }
         report_if_due(u);
     }
@@ -263,21 +257,18 @@ static void run(void *self)
 
 /* --- for other threads --- */
 
-static void ring_drop(struct ring *r)
+static void drop(void *context, struct message *m)
 {
-    struct datagram *d;
-    while (r && (d = take(r))) {
-        free(d);
-    }
-    ring_free(r);
+    (void)context;
+    free(m->datagram);
 }
 
 static void destroy(struct udp *u)
 {
     sockets_close(&u->sockets);
+    queue_free(u->in, drop, NULL);
+    queue_free(u->out, drop, NULL);
     worker_fini(&u->worker);
-    ring_drop(u->in);
-    ring_drop(u->out);
     free(u);
 }
 
@@ -287,8 +278,8 @@ static bool begin(struct udp *u, char *error, size_t error_size)
     if (!sockets_open(&u->sockets, SOCK_DGRAM, c->bind, c->port, error, error_size)) {
         return false;
     }
-    u->in = ring_new(RING_OF_MESSAGES, c->queue, false);
-    u->out = ring_new(RING_OF_MESSAGES, c->queue, false);
+    u->in = queue_new(&(struct queue_config){.messages = c->queue, .reader_bell = c->reader_bell});
+    u->out = queue_new(&(struct queue_config){.messages = c->queue, .reader_bell = &u->worker.bell});
     int why = u->in && u->out ? worker_start(&u->worker, "kith-udp", STACK_BYTES, run, u) : ENOMEM;
     if (why != 0) {
         snprintf(error, error_size, "cannot start the thread for datagrams: %s", strerror(why));
@@ -320,12 +311,12 @@ struct endpoint udp_endpoint(const struct udp *u)
 
 bool udp_send(struct udp *u, struct datagram *d)
 {
-    if (!put(u->out, d)) {
+    const struct message m = {.datagram = d};
+    if (!queue_post_and_wake(u->out, &m)) {
         free(d);
         count(&u->refused);
         return false;
     }
-    bell_ring(&u->worker.bell);
     return true;
 }
 
@@ -336,7 +327,7 @@ struct datagram *udp_take(struct udp *u)
 
 bool udp_empty(const struct udp *u)
 {
-    return ring_empty(u->in);
+    return queue_empty(u->in);
 }
 
 struct udp_counts udp_counts(const struct udp *u)

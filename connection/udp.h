@@ -25,7 +25,7 @@ struct udp_config {
      * for connections and taken for datagrams, and then the node does not start. */
     uint16_t port;
     size_t datagram_max;      /* bytes of one that comes, 1 .. DATAGRAM_MAX */
-    uint32_t queue;           /* datagrams that may wait, at least, each way */
+    uint32_t queue;           /* datagrams that may wait each way */
     uint32_t rate;            /* datagrams a second of one group of addresses (ip_group); up to a million */
     struct bell *reader_bell; /* rung when there is something to take; outlives the actor */
     /* Told what was dropped, by cause: at most once a second by the actor's thread, and the rest by udp_stop.

@@ -19,6 +19,8 @@ struct moment {
     int64_t wall_ms;
 };
 
+#define DATAGRAM_CAUSES 4 /* for which a datagram is dropped */
+
 struct dial_request {
     struct address to; /* an IP address, or, of special peers, a host name */
     bool special;
@@ -86,9 +88,8 @@ struct controller_actions {
     /* Fills in the counters that only a connection knows. If there is no such connection, *p stays. */
     void (*measure)(void *host, struct peer_ref slot, struct kith_peer *p);
     /* Sets in *s what the queues hold; adds the traffic, and the sockets closed before the core heard of
-     * them.
-     */
-    void (*measure_node)(void *host, struct kith_status *s);
+     * them. Sets in `datagrams` how many were dropped, by cause; all of it stays if the protocol has none. */
+    void (*measure_node)(void *host, struct kith_status *s, struct kith_count datagrams[DATAGRAM_CAUSES]);
 
     uint64_t (*random)(void *host);
     void (*log)(void *host, enum log_level level, const char *line); /* without a newline */

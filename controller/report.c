@@ -41,6 +41,7 @@ struct status_event {
     struct node_event event;
     struct kith_status status;
     struct kith_count dropped[DROP_CAUSE_COUNT + 1], ended[END_REASON_COUNT + 1];
+    struct kith_count datagrams_dropped[DATAGRAM_CAUSES + 1];
 };
 
 /* Without memory for an event the application is not told; it would be told of nothing else either. */
@@ -205,6 +206,7 @@ static void fill_status(struct controller *c, struct status_event *e)
         .uptime_ms = c->now.ms - c->started_ms,
         .dropped = e->dropped,
         .ended = e->ended,
+        .datagrams_dropped = e->datagrams_dropped,
     };
     snprintf(s->network, sizeof s->network, "%s", config->network.name);
     snprintf(s->protocol, sizeof s->protocol, "%s", c->config->protocol->name);
@@ -215,7 +217,7 @@ static void fill_status(struct controller *c, struct status_event *e)
     for (int i = 0; i < END_REASON_COUNT; i++) {
         e->ended[i] = (struct kith_count){end_reason_text((enum end_reason)i), c->ended[i]};
     }
-    c->act->measure_node(c->host, s);
+    c->act->measure_node(c->host, s, e->datagrams_dropped);
     s->to_network += slots_parked(c);
 }
 

@@ -212,6 +212,8 @@ struct kith_status {
     int64_t uptime_ms;
     const struct kith_count *dropped; /* parcels, by cause; the last one's cause is NULL */
     const struct kith_count *ended;   /* connections, by the reason why they ended; likewise */
+    /* By cause; likewise. Its first cause is NULL if the protocol has no datagrams. */
+    const struct kith_count *datagrams_dropped;
 };
 
 struct kith_event {

@@ -236,7 +236,16 @@ static void do_tell(void *host, struct node_event *e)
     node_event_free(e);
 }
 
-static void do_measure_node(void *host, struct kith_status *s)
+static void measure_datagrams(const struct udp *u, struct kith_count datagrams[DATAGRAM_CAUSES])
+{
+    const struct udp_counts counts = udp_counts(u);
+    datagrams[0] = (struct kith_count){"too long", counts.too_long};
+    datagrams[1] = (struct kith_count){"beyond the rate of their group", counts.limited};
+    datagrams[2] = (struct kith_count){"not taken", counts.untaken};
+    datagrams[3] = (struct kith_count){"not sent", counts.unsent};
+}
+
+static void do_measure_node(void *host, struct kith_status *s, struct kith_count datagrams[DATAGRAM_CAUSES])
 {
     struct node *n = host;
     uint64_t bytes;
@@ -255,6 +264,9 @@ static void do_measure_node(void *host, struct kith_status *s)
     if (n->listener) {
         struct listener_counts counts = listener_counts(n->listener);
         s->shed += counts.limited + counts.capped + counts.untaken;
+    }
+    if (n->udp) {
+        measure_datagrams(n->udp, datagrams);
     }
 }
 

@@ -334,6 +334,7 @@ def status_and_peers(lab):
     check(status["parcels_in"] >= 1 and status["bytes_in"] > 0 and status["uptime_ms"] > 0, f"{status}")
     check(re.fullmatch("[0-9a-f]{8,16}", status["node_id"]), status["node_id"])
     check("identity" not in status, "an identity without a proof of it")
+    check(status["datagrams_dropped"] == {}, "a protocol without datagrams has dropped some")
     (peer,) = a.command("peers")["peers"]
     for key, value in {"peer": name_of_b, "address": b.endpoint, "direction": "incoming", "protocol": "factom",
                        "version": 10, "special": False, "dropped": 0}.items():

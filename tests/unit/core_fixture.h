@@ -251,10 +251,12 @@ static inline void w_measure(void *world, struct peer_ref slot, struct kith_peer
     (void)p;
 }
 
-static inline void w_measure_node(void *world, struct kith_status *s)
+static inline void w_measure_node(void *world, struct kith_status *s,
+                                  struct kith_count datagrams[DATAGRAM_CAUSES])
 {
     (void)world;
     (void)s;
+    (void)datagrams;
 }
 
 static inline uint64_t w_random(void *world)

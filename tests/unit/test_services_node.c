@@ -30,7 +30,8 @@ struct member {
     uint16_t port;
     struct peer_ref peer; /* the last that came online */
     uint32_t version;     /* its */
-    size_t n_online, n_offline;
+    size_t n_online, n_offline, n_status;
+    struct kith_count status; /* what the last status said of dropped datagrams of that cause */
 };
 
 static void discard(void *context, enum log_level level, const char *text)
@@ -76,6 +77,16 @@ static void configure(struct member *m, uint64_t node_id)
     assert_true(ip_parse(&m->config.bind, "127.0.0.1"));
 }
 
+static void note_status(struct member *m, const struct kith_status *s)
+{
+    const struct kith_count *c = s->datagrams_dropped;
+    while (c->cause && strcmp(c->cause, m->status.cause) != 0) {
+        c++;
+    }
+    m->status.count = c->cause ? c->count : UINT64_MAX;
+    m->n_status++;
+}
+
 static void event_of(struct member *m, struct node_event *e)
 {
     if (e->public.type == KITH_LISTENING) {
@@ -86,6 +97,8 @@ static void event_of(struct member *m, struct node_event *e)
         m->n_online++;
     } else if (e->public.type == KITH_OFFLINE) {
         m->n_offline++;
+    } else if (e->public.type == KITH_STATUS) {
+        note_status(m, e->public.status);
     }
     node_event_free(e);
 }
@@ -172,6 +185,21 @@ static void the_facts_are_in_the_handshake(void **state)
     stop(&a);
 }
 
+static int datagram_socket(void)
+{
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    return fd;
+}
+
+static void send_datagram(const struct member *m, int fd, const char *bytes, size_t n)
+{
+    struct endpoint to = {.ip = m->config.bind, .port = m->port};
+    struct sockaddr_storage address;
+    socklen_t size = endpoint_to_sockaddr(&to, &address);
+    assert_int_equal(sendto(fd, bytes, n, 0, (struct sockaddr *)&address, size), n);
+}
+
 static void a_datagram_comes_back(void **state)
 {
     struct member a;
@@ -179,14 +207,47 @@ static void a_datagram_comes_back(void **state)
     (void)state;
     configure(&a, 1);
     start(&a);
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    struct endpoint to = {.ip = a.config.bind, .port = a.port};
-    struct sockaddr_storage address;
-    socklen_t size = endpoint_to_sockaddr(&to, &address);
-    assert_int_equal(sendto(fd, "around", 6, 0, (struct sockaddr *)&address, size), 6);
+    int fd = datagram_socket();
+    send_datagram(&a, fd, "around", 6);
     assert_int_equal(poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, LONG_MS), 1);
     assert_int_equal(recv(fd, got, sizeof got, 0), 6);
     assert_string_equal(got, "around");
+    close(fd);
+    stop(&a);
+}
+
+/* How many datagrams a node says that it has dropped for that cause. */
+static uint64_t dropped_datagrams(struct member *m, const char *cause)
+{
+    struct command *c = calloc(1, sizeof *c);
+    assert_non_null(c);
+    c->type = COMMAND_STATUS;
+    assert_int_equal(node_command(m->node, c, 1), KITH_OK);
+    m->status.cause = cause;
+    m->n_status = 0;
+    assert_null(next_parcel(m, LONG_MS, &m->n_status));
+    assert_int_equal(m->n_status, 1);
+    return m->status.count;
+}
+
+static void a_dropped_datagram_is_shown_by_cause(void **state)
+{
+    struct member a;
+    char garbage[100] = "";
+    (void)state;
+    configure(&a, 1);
+    start(&a);
+    int fd = datagram_socket();
+    assert_int_equal(dropped_datagrams(&a, "too long"), 0);
+    for (int i = 0; i < 3; i++) {
+        send_datagram(&a, fd, garbage, sizeof garbage);
+    }
+    for (int64_t by = clock_ms() + LONG_MS; dropped_datagrams(&a, "too long") < 3 && clock_ms() < by;) {
+        usleep(1000);
+    }
+    assert_int_equal(dropped_datagrams(&a, "too long"), 3);
+    assert_int_equal(dropped_datagrams(&a, "not taken"), 0);
+    assert_int_equal(dropped_datagrams(&a, "no such cause"), UINT64_MAX);
     close(fd);
     stop(&a);
 }
@@ -321,6 +382,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_facts_are_in_the_handshake),
         cmocka_unit_test(a_datagram_comes_back),
+        cmocka_unit_test(a_dropped_datagram_is_shown_by_cause),
         cmocka_unit_test(nothing_is_lost_while_a_peer_is_held),
         cmocka_unit_test(a_probe_says_if_somebody_answers),
         cmocka_unit_test(what_is_sent_is_kept_and_announced),
