@@ -4,11 +4,11 @@ Every node has a loopback address of its own and listens on the port of the netw
 does, whatever ends it: its standard input is a pipe that closes then.
 """
 import contextlib
-import functools
 import io
 import itertools
 import json
 import multiprocessing
+import multiprocessing.connection
 import os
 import re
 import shutil
@@ -390,12 +390,12 @@ def title(test):
     return test.__name__.replace("_", " ") + (f" [{' '.join(numbers)}]" if numbers else "")
 
 
-def run_one(kith, test):
+def run_one(kith, test, answer):
     """In a process of its own. Answers with whether the test passed, and what is to be printed."""
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
         passed = run_here(kith, test)
-    return passed, said.getvalue()
+    answer.send((passed, said.getvalue()))
 
 
 def run_here(kith, test):
@@ -421,14 +421,39 @@ def run_here(kith, test):
     return problem is None
 
 
+def start_one(kith, test):
+    """Starts a process with its own addresses, which come of its process id. Answers with where its answer comes."""
+    fork = multiprocessing.get_context("fork")
+    answers, answer = fork.Pipe(duplex=False)
+    process = fork.Process(target=run_one, args=(kith, test, answer))
+    process.start()
+    answer.close()  # the test alone has it: if its process is killed, this end is told at once
+    return answers, process
+
+
+def finish_one(test, answers, process):
+    try:
+        passed, said = answers.recv()
+    except EOFError:
+        passed, said = False, None
+    answers.close()
+    process.join()
+    print(f"FAILED {title(test)}: its process ended with {process.exitcode}\n" if said is None else said, end="",
+          flush=True)
+    return passed
+
+
 def run_all(kith, tests, at_once):
     """At most so many side by side. Answers with whether each passed."""
-    results = []
-    # Each has a process of its own, and with it its own addresses: these come of the process id.
-    with multiprocessing.get_context("fork").Pool(at_once, maxtasksperchild=1) as pool:
-        for passed, said in pool.imap_unordered(functools.partial(run_one, kith), tests):
-            print(said, end="", flush=True)
-            results.append(passed)
+    results, left, running = [], list(tests), {}
+    while left or running:
+        while left and len(running) < at_once:
+            test = left.pop(0)
+            answers, process = start_one(kith, test)
+            running[answers] = test, process
+        for answers in multiprocessing.connection.wait(list(running)):
+            test, process = running.pop(answers)
+            results.append(finish_one(test, answers, process))
     return results
 
 
