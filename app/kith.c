@@ -542,20 +542,6 @@ enum kith_result kith_ask_status(struct kith *node, uint64_t id)
     return run_command(node, &(struct command){.type = COMMAND_STATUS}, id);
 }
 
-/* An IP address, or one with a port: bans are of whole addresses. */
-static bool read_ip(struct ip *ip, const char *text)
-{
-    if (ip_parse(ip, text)) {
-        return true;
-    }
-    struct endpoint e;
-    if (!endpoint_parse(&e, text)) {
-        return false;
-    }
-    *ip = e.ip;
-    return true;
-}
-
 enum kith_result kith_ban(struct kith *node, const char *peer_or_ip, int64_t ms, uint64_t id)
 {
     struct command c = {.type = COMMAND_BAN, .ms = ms};
@@ -565,7 +551,7 @@ enum kith_result kith_ban(struct kith *node, const char *peer_or_ip, int64_t ms,
     if (!peer_or_ip || ms < 0) {
         return KITH_INVALID;
     }
-    if (!read_ip(&c.ip, peer_or_ip) && !node_find(node->inner, peer_or_ip, &c.peer)) {
+    if (!ip_parse_any_port(&c.ip, peer_or_ip) && !node_find(node->inner, peer_or_ip, &c.peer)) {
         return KITH_NO_PEER;
     }
     return run_command(node, &c, id);
@@ -574,7 +560,7 @@ enum kith_result kith_ban(struct kith *node, const char *peer_or_ip, int64_t ms,
 enum kith_result kith_unban(struct kith *node, const char *ip, uint64_t id)
 {
     struct command c = {.type = COMMAND_UNBAN};
-    if (!ip || !read_ip(&c.ip, ip)) {
+    if (!ip || !ip_parse_any_port(&c.ip, ip)) {
         return KITH_INVALID;
     }
     return run_command(node, &c, id);

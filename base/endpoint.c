@@ -187,6 +187,19 @@ bool endpoint_parse(struct endpoint *e, const char *text)
     return address_parse(&a, text, strlen(text)) && address_is_ip(&a, e);
 }
 
+bool ip_parse_any_port(struct ip *ip, const char *text)
+{
+    struct endpoint e;
+    if (ip_parse(ip, text)) {
+        return true;
+    }
+    if (!endpoint_parse(&e, text)) {
+        return false;
+    }
+    *ip = e.ip;
+    return true;
+}
+
 const char *endpoint_format(const struct endpoint *e, char *buf, size_t size)
 {
     char ip[IP_TEXT_MAX];

@@ -46,6 +46,9 @@ struct address {
 /* Reads "1.2.3.4", "::1", "fe80::1%2" (no brackets; the zone a number, and for link-local addresses alone).
  * "::ffff:1.2.3.4" is 1.2.3.4. False if the text is none of them; *ip is then untouched. */
 bool ip_parse(struct ip *ip, const char *text);
+
+/* The same for an IP address that may have a port, "1.2.3.4:8108" or "[::1]:8108", which is not looked at. */
+bool ip_parse_any_port(struct ip *ip, const char *text);
 bool ip_is_v4(const struct ip *ip);
 bool ip_equal(const struct ip *a, const struct ip *b);
 

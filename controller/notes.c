@@ -52,6 +52,13 @@ static bool take_room(struct controller *c, struct note_bound *b)
     return false;
 }
 
+static void write_line(struct controller *c, enum log_level level, const char *format, va_list arguments)
+{
+    char line[512];
+    vsnprintf(line, sizeof line, format, arguments);
+    c->act->log(c->host, level, line);
+}
+
 void note(struct controller *c, enum note_kind kind, const char *format, ...)
 {
     if (!note_is_wanted(c, kind) || !take_room(c, &c->notes[kind])) {
@@ -59,10 +66,8 @@ void note(struct controller *c, enum note_kind kind, const char *format, ...)
     }
     va_list arguments;
     va_start(arguments, format);
-    char line[512];
-    vsnprintf(line, sizeof line, format, arguments);
+    write_line(c, kinds[kind].level, format, arguments);
     va_end(arguments);
-    c->act->log(c->host, kinds[kind].level, line);
 }
 
 void note_unbounded(struct controller *c, enum log_level level, const char *format, ...)
@@ -72,10 +77,8 @@ void note_unbounded(struct controller *c, enum log_level level, const char *form
     }
     va_list arguments;
     va_start(arguments, format);
-    char line[512];
-    vsnprintf(line, sizeof line, format, arguments);
+    write_line(c, level, format, arguments);
     va_end(arguments);
-    c->act->log(c->host, level, line);
 }
 
 static void tell_left_out(struct controller *c, enum note_kind kind)

@@ -103,26 +103,13 @@ static void import_generation_1(struct book_snapshot *s, json_t *root, uint32_t 
     merge_scores(s);
 }
 
-/* "1.2.3.4", "::1", "1.2.3.4:8108", "[::1]:8108": bans are of whole IPs here. */
-static bool banned_ip(struct ip *ip, const char *text)
-{
-    if (ip_parse(ip, text)) {
-        return true;
-    }
-    struct endpoint e;
-    if (!endpoint_parse(&e, text)) {
-        return false;
-    }
-    *ip = e.ip;
-    return true;
-}
-
 static void import_ban(struct book_snapshot *s, const char *who, const json_t *until, struct tally *t,
                        int64_t now_ms)
 {
     struct ip ip;
     int64_t ms;
-    if (!banned_ip(&ip, who) || !json_is_string(until) || !time_parse(&ms, json_string_value(until))) {
+    if (!ip_parse_any_port(&ip, who) || !json_is_string(until) ||
+        !time_parse(&ms, json_string_value(until))) {
         t->malformed++;
     } else if (ms > now_ms) {
         s->scores[s->n_scores++] = (struct book_score){.ip = ip, .quality_ms = now_ms, .banned_until = ms};

@@ -55,6 +55,27 @@ static void test_ip_text(void **state)
     }
 }
 
+static void test_ip_with_any_port(void **state)
+{
+    (void)state;
+    static const char *const good[][2] = {{"1.2.3.4", "1.2.3.4"},
+                                          {"1.2.3.4:8108", "1.2.3.4"},
+                                          {"::1", "::1"},
+                                          {"[2001:db8::1]:1", "2001:db8::1"}};
+    static const char *const bad[] = {"",         "[::1]",         "1.2.3.4:0",
+                                      "1.2.3.4:", "1.2.3.4:65536", "localhost:8108"};
+    struct ip ip = ip_of("9.9.9.9"), before = ip;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_false(ip_parse_any_port(&ip, bad[i]));
+        assert_true(ip_equal(&ip, &before));
+    }
+    char text[IP_TEXT_MAX];
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_true(ip_parse_any_port(&ip, good[i][0]));
+        assert_string_equal(ip_format(&ip, text, sizeof text), good[i][1]);
+    }
+}
+
 static void test_routable(void **state)
 {
     (void)state;
@@ -416,6 +437,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ip_text),
+        cmocka_unit_test(test_ip_with_any_port),
         cmocka_unit_test(test_routable),
         cmocka_unit_test(test_groups),
         cmocka_unit_test(test_endpoint_text),
