@@ -22,7 +22,7 @@
 #include "queue/log_writer.h"
 #include "seed/fetch.h"
 
-#define LOG_END_MS 200 /* stderr has so long to take the last lines */
+#define LOG_END_MS 200 /* how long stderr may take for the last lines */
 
 /* The application's name for a peer, by the place of its connection: kept by the receiving thread, from the
  * events that it takes, so that a parcel costs no look-up. */

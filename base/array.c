@@ -11,7 +11,7 @@ bool array_reserve_size(void *array, size_t *room, size_t n, size_t item_size)
     if (n <= *room) {
         return true;
     }
-    /* So many bytes that nobody has them; the sanitizers' reallocarray would end the program. */
+    /* More bytes than anybody has. The sanitizers' reallocarray would end the program. */
     if (n > PTRDIFF_MAX / item_size) {
         return false;
     }

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/descriptor.h"
+#include "base/earlier.h"
 #include "connection/ip_limit.h"
 #include "connection/sockets.h"
 #include "queue/worker.h"
@@ -37,11 +38,6 @@ struct listener {
     int64_t report_ms;      /* no report before */
     struct listener_counts reported;
 };
-
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 /* --- pauses --- */
 

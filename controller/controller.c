@@ -407,9 +407,9 @@ int64_t controller_deadline(const struct controller *c)
         return quit_deadline(c);
     }
     int64_t at = c->config->protocol->service->deadline(c->service);
-    at = sooner(at, dialing_deadline(c));
-    at = sooner(at, upkeep_deadline(c));
-    at = sooner(at, meet_deadline(c));
-    at = sooner(at, drops_deadline(c));
-    return sooner(at, notes_deadline(c));
+    at = earlier(at, dialing_deadline(c));
+    at = earlier(at, upkeep_deadline(c));
+    at = earlier(at, meet_deadline(c));
+    at = earlier(at, drops_deadline(c));
+    return earlier(at, notes_deadline(c));
 }

@@ -140,7 +140,7 @@ static int64_t next_dial(struct controller *c)
     int64_t at = book_next_candidate(c->book, book_time(c));
     int64_t wait = at - book_time(c), max = c->config->node.timings.redial / 8;
     if (at != INT64_MAX) {
-        at = c->now.ms + wait + chance_between(c, 0, sooner(wait / 4, max));
+        at = c->now.ms + wait + chance_between(c, 0, earlier(wait / 4, max));
     }
     if (c->n_online == 0 && c->n_dialing == 0 && c->alone_ms < at) {
         at = c->alone_ms;
@@ -176,7 +176,7 @@ int64_t dialing_deadline(const struct controller *c)
     if (!wants_ordinary(c)) {
         return at;
     }
-    return sooner(at, c->dial_wanted || c->dial_ms < c->refill_ms ? c->refill_ms : c->dial_ms);
+    return earlier(at, c->dial_wanted || c->dial_ms < c->refill_ms ? c->refill_ms : c->dial_ms);
 }
 
 /* --- what came of it --- */
@@ -197,7 +197,7 @@ static void learn_alternatives(struct controller *c, const struct slot *s, const
 
 /* Whether the dialed address is as good as before. It is if we ended the connection, made it wait or had no
  * memory, and if it was a duplicate, as its peer does answer. It also is if somebody else was there than
- * others had told us: then the next dial takes whoever is there. */
+ * others had told us: then the next dial accepts any peer there. */
 static bool is_no_fault(struct controller *c, const struct slot *s, enum end_reason reason)
 {
     return reason == END_SHUTDOWN || reason == END_DISCONNECT || reason == END_BANNED ||

@@ -151,7 +151,7 @@ void meet_came(struct controller *c, struct slot *s)
         return;
     }
     spare->spare_ms = c->now.ms + SPARE_MS;
-    c->next_spare_ms = sooner(c->next_spare_ms, spare->spare_ms);
+    c->next_spare_ms = earlier(c->next_spare_ms, spare->spare_ms);
 }
 
 void meet_alive(struct controller *c, struct slot *s)
@@ -172,7 +172,7 @@ void meet_run(struct controller *c)
             continue;
         }
         if (s->spare_ms > c->now.ms) {
-            c->next_spare_ms = sooner(c->next_spare_ms, s->spare_ms);
+            c->next_spare_ms = earlier(c->next_spare_ms, s->spare_ms);
             continue;
         }
         s->spare_ms = 0;

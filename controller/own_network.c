@@ -11,7 +11,7 @@ enum {
 int64_t own_network_pause(struct controller *c, uint32_t times, int64_t max)
 {
     int64_t pause = times < 5 ? (int64_t)FIRST_MS << times : MAX_MS;
-    pause = sooner(pause, max);
+    pause = earlier(pause, max);
     return chance_between(c, pause / 2, pause);
 }
 

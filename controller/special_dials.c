@@ -119,9 +119,9 @@ int64_t special_dials_deadline(const struct controller *c)
     int64_t at = NEVER;
     for (size_t i = 0; i < c->n_specials; i++) {
         const struct special *p = &c->specials[i];
-        at = sooner(at, special_name_deadline(p));
+        at = earlier(at, special_name_deadline(p));
         if (p->n_known > 0 && !p->slot.generation) {
-            at = sooner(at, p->dial_ms);
+            at = earlier(at, p->dial_ms);
         }
     }
     return at;
@@ -162,7 +162,7 @@ static void note_redundant_dial(struct controller *c, struct special *p, enum en
                        address_format(&p->address, text, sizeof text), end_reason_text(reason));
     }
     redial = p->redundant_dials < 16 ? redial << p->redundant_dials : max;
-    dial_later(c, p, chance_retry(c, sooner(redial, max)));
+    dial_later(c, p, chance_retry(c, earlier(redial, max)));
 }
 
 /* A connection has ended: it may have been the one that made other special peers redundant. */
@@ -192,7 +192,7 @@ void special_dials_ended(struct controller *c, struct slot *s, enum end_reason r
     special_name_again(c, p);
     if (s->was_online) {
         p->redundant_dials = p->local_failures = 0;
-        dial_later(c, p, chance_between(c, 0, sooner(redial / 4, RETURN_MS)));
+        dial_later(c, p, chance_between(c, 0, earlier(redial / 4, RETURN_MS)));
     } else if (own_network_is_to_blame(reason)) {
         p->dial_ms = c->now.ms + own_network_pause(c, p->local_failures++, redial);
     } else if (reason == END_LOOPBACK || reason == END_DUPLICATE) {

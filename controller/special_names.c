@@ -52,7 +52,7 @@ static void not_found(struct controller *c, struct special *p, const char *why)
                    "special peer %s: its name was not found, and is looked up again: %s",
                    address_format(&p->address, text, sizeof text), why);
     p->lost = true;
-    pause = chance_retry(c, sooner(pause, NAME_MS));
+    pause = chance_retry(c, earlier(pause, NAME_MS));
     p->look_ms = c->now.ms + (pause > NAME_LEAST_MS ? pause : NAME_LEAST_MS);
 }
 

@@ -7,6 +7,7 @@
 #ifndef KITH_CONTROLLER_STATE_H
 #define KITH_CONTROLLER_STATE_H
 
+#include "base/earlier.h"
 #include "controller/actions.h"
 #include "controller/config.h"
 #include "controller/seen_cache.h"
@@ -14,12 +15,6 @@
 #include "peers/book.h"
 
 #define NEVER INT64_MAX
-
-/* Of two times. */
-static inline int64_t sooner(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 enum slot_state {
     SLOT_FREE,

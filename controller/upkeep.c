@@ -190,7 +190,7 @@ void upkeep_run(struct controller *c)
 int64_t upkeep_deadline(const struct controller *c)
 {
     int64_t at = c->seeding ? NEVER : c->seed_ms;
-    at = sooner(at, c->save_ms);
-    at = sooner(at, c->expire_ms);
-    return sooner(at, c->drop_round_ms);
+    at = earlier(at, c->save_ms);
+    at = earlier(at, c->expire_ms);
+    return earlier(at, c->drop_round_ms);
 }

@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <stdlib.h>
 
+#include "base/earlier.h"
 #include "node/answers.h"
 #include "node/app_events.h"
 #include "node/controller_actions.h"
@@ -15,7 +16,7 @@ enum {
     APP_AT_ONCE = 256,
     DATAGRAMS_AT_ONCE = 64,
     ANSWERS_AT_ONCE = 64,
-    QUIT_DRAIN_MS = 300,  /* ToNetwork has so long to empty before the connections are told to end */
+    QUIT_DRAIN_MS = 300,  /* how long ToNetwork may take to empty before the connections are told to end */
     MISSED_RETRY_MS = 50, /* the application does not say when it has taken events */
 };
 
@@ -89,8 +90,8 @@ static void drop_at_end(void *context, struct message *m)
 }
 
 /* The queue is closed first: a thread that found the node open and is about to post gets in before that, and
- * is counted here, or is told that the node is closed. What was taken and not dealt with is given back, as
- * the rest is: else whoever waits for room would never hear that there is some. */
+ * is counted here, or is told that the node is closed. The budget of what was taken and not handled is given
+ * back too: else a thread that waits for room would never hear that there is some. */
 static void drain_to_network(struct node *n)
 {
     queue_close(n->to_network);
@@ -172,15 +173,11 @@ static bool nothing_to_do(const struct node *n)
 
 static int64_t deadline_of(const struct node *n)
 {
-    int64_t at = controller_deadline(n->core);
-    if (n->retry_ms < at) {
-        at = n->retry_ms;
+    int64_t at = earlier(controller_deadline(n->core), n->retry_ms);
+    if (n->quitting && !n->quit_told) {
+        at = earlier(at, n->quit_by);
     }
-    if (n->quitting && !n->quit_told && n->quit_by < at) {
-        at = n->quit_by;
-    }
-    int64_t missed_ms = n->missed > 0 ? node_now().ms + MISSED_RETRY_MS : NEVER_MS;
-    return missed_ms < at ? missed_ms : at;
+    return n->missed > 0 ? earlier(at, node_now().ms + MISSED_RETRY_MS) : at;
 }
 
 /* The last look before the thread sleeps. The readers that we wait for may have made room just before the
@@ -226,8 +223,9 @@ void control_thread_run(void *node)
     struct node *n = node;
     controller_start(n->core, node_now());
     loop(n);
-    /* Release: whoever sees the flag sees everything that was posted before, and may read `missed`. With a
-     * relaxed store the application could take the end for the next event while others are still to come. */
+    /* Release: a thread that sees the flag sees everything that was posted before, and may read `missed`.
+     * With a relaxed store the application could take the end for the next event while others are still to
+     * come. */
     atomic_store_explicit(&n->ended, true, memory_order_release);
     bell_ring(&n->app_bell);
 }

@@ -7,6 +7,7 @@
 #include <sodium.h>
 
 #include "base/descriptor.h"
+#include "base/earlier.h"
 #include "node/answers.h"
 #include "node/app_events.h"
 #include "node/peer_thread.h"
@@ -111,12 +112,10 @@ static void do_shed(void *host, struct accepted *accepted)
     descriptor_close(accepted->fd);
 }
 
-static void note_wait(struct node *n, const struct stall_gate *g)
+/* The core tries again at the gate's deadline at the latest. */
+static void retry_at_deadline(struct node *n, const struct stall_gate *g)
 {
-    int64_t at = stall_gate_deadline(g, n->config.node.timings.stall);
-    if (at < n->retry_ms) {
-        n->retry_ms = at;
-    }
+    n->retry_ms = earlier(n->retry_ms, stall_gate_deadline(g, n->config.node.timings.stall));
 }
 
 static enum gate_result do_post(void *host, struct moment now, struct peer_ref to, const struct message *m)
@@ -130,7 +129,7 @@ static enum gate_result do_post(void *host, struct moment now, struct peer_ref t
     }
     enum gate_result r = stall_gate_post(&l->gate, m, now.ms, n->config.node.timings.stall, drop_stalled, n);
     if (r == GATE_WAIT) {
-        note_wait(n, &l->gate);
+        retry_at_deadline(n, &l->gate);
     }
     if (!l->dirty) {
         l->dirty = ref_list_add(&n->dirty, to);
@@ -212,12 +211,12 @@ static enum gate_result do_deliver(void *host, struct moment now, const struct m
     enum gate_result r =
         stall_gate_post(&n->from_gate, &stamped, now.ms, n->config.node.timings.stall, drop_application, n);
     if (r == GATE_WAIT) {
-        note_wait(n, &n->from_gate);
+        retry_at_deadline(n, &n->from_gate);
     }
     if (r == GATE_POSTED) {
         n->stamp++;
     }
-    n->from_dirty = true;
+    n->from_network_dirty = true;
     return r;
 }
 
@@ -336,8 +335,8 @@ void node_flush(struct node *n)
         queue_wake(l->gate.queue);
     }
     n->dirty.n = 0;
-    if (n->from_dirty) {
-        n->from_dirty = false;
+    if (n->from_network_dirty) {
+        n->from_network_dirty = false;
         queue_wake(n->from_network);
     }
 }

@@ -52,11 +52,11 @@ void roster_add(struct roster *r, struct peer_ref peer, const char *hash, bool p
 {
     struct roster_place *p = &r->items[peer.index];
     uint64_t name = (uint64_t)peer.generation << 32 | peer.index | (preferred ? PREFERRED : 0);
-    /* Release: whoever reads this name sees that the last owner's digest has gone (roster_remove). With a
-     * relaxed store a reader could find that digest before and after it, and take the name for the last
+    /* Release: a thread that reads this name sees that the last owner's digest has gone (roster_remove). With
+     * a relaxed store a reader could find that digest before and after it, and take the name for the last
      * owner's. */
     atomic_store_explicit(&p->name, name, memory_order_release);
-    /* Release: whoever sees the digest sees the name that goes with it. */
+    /* Release: a thread that sees the digest sees the name that goes with it. */
     atomic_store_explicit(&p->digest, digest(r, hash), memory_order_release);
     if (peer.index >= atomic_load_explicit(&r->used, memory_order_relaxed)) {
         atomic_store_explicit(&r->used, peer.index + 1, memory_order_release);
@@ -67,7 +67,7 @@ void roster_add(struct roster *r, struct peer_ref peer, const char *hash, bool p
 
 void roster_remove(struct roster *r, struct peer_ref peer)
 {
-    /* Release: whoever sees this place empty sees that others were filled before. */
+    /* Release: a thread that sees this place empty sees that others were filled before. */
     atomic_store_explicit(&r->items[peer.index].digest, 0, memory_order_release);
 }
 

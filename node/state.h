@@ -70,13 +70,13 @@ struct node {
     struct ref_list dirty;
     struct batch app; /* from to_network */
     struct stall_gate from_gate;
-    bool from_dirty;
-    int64_t retry_ms;    /* when the core must try again what waits for room */
-    uint64_t stamp;      /* order of what goes into FromNetwork */
-    uint64_t missed;     /* events that found no room */
-    struct namer *namer; /* NULL before the first host name */
-    uint32_t n_naming;   /* names that were given to it, and whose answers have not been taken */
-    bool quitting;       /* asked to end; the core is told once ToNetwork is empty */
+    bool from_network_dirty; /* posted to, and not woken yet */
+    int64_t retry_ms;        /* when the core must try again what waits for room */
+    uint64_t stamp;          /* order of what goes into FromNetwork */
+    uint64_t missed;         /* events that found no room */
+    struct namer *namer;     /* NULL before the first host name */
+    uint32_t n_naming;       /* names that were given to it, and whose answers have not been taken */
+    bool quitting;           /* asked to end; the core is told once ToNetwork is empty */
     bool quit_told;
     int64_t quit_by;
     bool over;

@@ -23,7 +23,7 @@ struct log_writer {
     bool failing;        /* the last write was refused */
 };
 
-/* --- whoever logs --- */
+/* --- the threads that log --- */
 
 static void post(struct log_writer *w, struct parcel *line)
 {

@@ -62,7 +62,7 @@ static void free_all(struct block *b)
     }
 }
 
-/* Release: whoever takes the magazine sees its links. Without it, it could follow pointers that are not
+/* Release: a thread that takes the magazine sees its links. Without it, it could follow pointers that are not
  * written yet. */
 static void hand_on(unsigned c, struct block *magazine, uint32_t n)
 {

@@ -196,7 +196,7 @@ bool queue_trim(struct queue *q)
 
 /* --- room --- */
 
-/* A writer that has waited for so long is woken for whatever room there is. */
+/* A writer that has waited this long is woken for any room that there is. */
 #define PATIENCE_MS 10
 
 bool queue_wants_room(const struct queue *q)
@@ -312,11 +312,13 @@ void queue_sign(struct queue *q)
     atomic_store_explicit(&q->signs, signs + 1, memory_order_relaxed);
 }
 
-/* So many messages, beside which no budget has room: QUEUE_MOST is 2^24, and the word counts up to 2^26. */
+/* A number of messages that leaves no budget any room: QUEUE_MOST is 2^24, and the word counts up to 2^26. */
 #define CLOSED ((uint64_t)1 << 25)
 
-/* One step on the word that grants room: who got it did so before, and queue_fill shows it, or has none. With
- * a flag beside it a writer could see the queue open, be put to sleep, and post after the last look at it. */
+/* One step on the word that grants room: a writer has got room before, and queue_fill shows it, or gets none.
+ * With a flag beside the word a writer could see the queue open, be put to sleep, and post after the last
+ * look.
+ */
 void queue_close(struct queue *q)
 {
     atomic_fetch_add_explicit(&q->put, CLOSED * ONE_MESSAGE, memory_order_acq_rel);

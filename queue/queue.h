@@ -1,5 +1,6 @@
 /* The bounded queue of the program: messages by value from one writer or several to one reader. A ring of
- * slots (queue/ring.h), the budget that bounds it, and the wake of whoever waits for something or for room.
+ * slots (queue/ring.h), the budget that bounds it, and the wake of the thread that waits for messages or for
+ * room.
  *
  * The one rule of queues, "progress waits, stall drops", lives in struct stall_gate (queue/stall_gate.h). A
  * writer that meets a full queue waits while the reader makes progress. Once the reader has made none for the

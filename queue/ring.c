@@ -22,7 +22,7 @@ void __tsan_release(void *address);
  * copied by a writer that runs. */
 #define TURN_LOOKS 64
 
-/* From so many bytes on, the slots have pages of their own, which ring_trim gives back. */
+/* Slots of at least this many bytes have pages of their own, which ring_trim gives back. */
 #define LARGE 16384
 
 struct ring {

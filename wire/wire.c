@@ -5,6 +5,7 @@
 
 #include <sodium.h>
 
+#include "base/earlier.h"
 #include "wire/private.h"
 
 enum {
@@ -148,11 +149,6 @@ bool wire_is_ready(const struct wire *w)
 }
 
 /* --- time, and what the controller asks --- */
-
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 int64_t wire_deadline(const struct wire *w)
 {

@@ -5,6 +5,8 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "base/earlier.h"
+
 static void draw_nonce(struct ddrp_session *s)
 {
     for (size_t i = 0; i < sizeof s->nonce; i += sizeof(uint64_t)) {
@@ -42,11 +44,6 @@ static int ddrp_session_open(void *session, const struct session_config *config,
         return -1;
     }
     return 0;
-}
-
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
 }
 
 /* How long the peer may take; how long we take ourselves is bounded, too. */

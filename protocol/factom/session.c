@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "base/earlier.h"
 #include "protocol/factom/setting.h"
 #include "protocol/factom/v9.h"
 
@@ -26,11 +27,6 @@ static int factom_session_open(void *session, const struct session_config *confi
         factom_send_hello(s, s->version, out);
     }
     return out->failed ? -1 : 0;
-}
-
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
 }
 
 static int64_t factom_session_deadline(const void *session)
