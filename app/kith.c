@@ -24,8 +24,8 @@
 
 #define LOG_END_MS 200 /* how long stderr may take for the last lines */
 
-/* The application's name for a peer, by the place of its connection: kept by the receiving thread, from the
- * events that it takes, so that a parcel costs no look-up. */
+/* The name by which the application knows a peer, in a table by the index of its connection. The receiving
+ * thread fills it from the events that it takes, so that a parcel costs no look-up. */
 struct display_name {
     uint32_t generation;
     uint64_t connection;

@@ -67,7 +67,7 @@ static int lock_by_file(const char *lock_file)
     return fd;
 }
 
-/* By the lock file; if there is to be none (NULL), or there can be none, by the thing itself. */
+/* Locks the lock file. If there is to be none (NULL), or none can be made, locks the thing itself. */
 static int lock(const char *lock_file, const char *itself)
 {
     int fd = lock_file ? lock_by_file(lock_file) : -1;

@@ -114,7 +114,7 @@ static bool wants_lines(struct program *p)
 static void take_lines(struct program *p)
 {
     size_t before = output_size(&p->out);
-    /* A line is read anew each time it is given: not before there is room. */
+    /* A line that found no room is given again only once there is some, as it is parsed anew each time. */
     if (p->pending && !p->has_room) {
         return;
     }
@@ -217,7 +217,8 @@ static void wait(struct program *p, bool more)
     }
 }
 
-/* One message may be as long as many pipes full: its reader gets on though we take no other meanwhile. */
+/* One message may be longer than many pipes hold. While the other end reads it we take no other message, but
+ * we make progress. */
 static void report_progress(struct program *p)
 {
     size_t left = output_size(&p->out);

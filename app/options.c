@@ -93,7 +93,7 @@ static int take_flag(struct options *o, char *const *argv, int *i, char *error, 
     if (flag == argv[*i] || length == 0) {
         return text_fail(error, error_size, "'%s' is not a flag", text_shown(argv[*i], shown));
     }
-    /* A name that does not fit is none of ours; cut, it would still have to be told from one. */
+    /* A name that does not fit is none of ours. It becomes "", as a cut one could look like one of ours. */
     char name[32];
     size_t kept = length < sizeof name ? length : 0;
     memcpy(name, flag, kept);
@@ -383,7 +383,8 @@ static void name_peers_file(const struct config *c, char *name, size_t name_size
     snprintf(name + n, name_size - n, ".json");
 }
 
-/* `path` holds the given path already; one within the home is completed. */
+/* `path` holds the given path already. If that is relative, it is within the home: the home is put before it.
+ */
 static int decide_given_path(const struct options *o, const char *given, char path[CONFIG_PATH_MAX],
                              char *error, size_t error_size)
 {

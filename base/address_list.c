@@ -9,7 +9,8 @@
 
 #define SEPARATORS " \t,"
 
-/* NULL if it is one. A link-local address is on every link: without its interface nobody can dial it. */
+/* Why the entry is no address, for the operator; NULL if it is one. Every link may have the same link-local
+ * address: without its interface nobody can dial it. */
 static const char *why_no_address(const char *entry, size_t length, struct address *a)
 {
     if (!address_parse_with_id(a, entry, length)) {

@@ -17,8 +17,8 @@ enum {
     ALONE_MS =
         15 * 60 * 1000, /* without any peer: between two tries of all that is known, and of the seeds */
     REFILL_MS = 200,    /* between two looks for candidates: a burst of endings is one look */
-    LOST_MS = 500,      /* a lost peer is dialed again within, so that not all who lost it come at once */
-    OUTAGE_MS = 1000,   /* our own network fails: the next look is within */
+    LOST_MS = 500,      /* the longest wait after a lost peer; random, so that nodes do not dial together */
+    OUTAGE_MS = 1000,   /* the longest wait for the next look if our own network fails */
 };
 
 void dialing_begin(struct controller *c)

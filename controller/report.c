@@ -44,7 +44,7 @@ struct status_event {
     struct kith_count datagrams_dropped[DATAGRAM_CAUSES + 1];
 };
 
-/* Without memory for an event the application is not told; it would be told of nothing else either. */
+/* Takes e. NULL: there was no memory for the event, and the application is not told. */
 static void tell(struct controller *c, struct node_event *e)
 {
     if (e) {

@@ -10,7 +10,9 @@
 #include "controller/slots.h"
 #include "controller/state.h"
 
-/* Of one peer that may wait: one that asks on without reading gets no more. */
+/* The most messages of the service that may wait for one peer: if it asks on without reading, it gets no
+ * more.
+ */
 enum { BACKLOG_MAX = 16 };
 
 /* --- from peers --- */
@@ -73,7 +75,8 @@ static bool relay(struct controller *c, enum scope scope, struct peer_ref from, 
     return true;
 }
 
-/* It keeps nobody back: no more of it can come than one connection had room for. */
+/* Such messages may wait without keeping anybody back: no more of them can come than one connection had room
+ * for. */
 void route_return(struct controller *c, const struct message *m)
 {
     if (m->scope != SCOPE_NONE && !c->quitting && slot_to_peer(c, m->peer) && relayed_reserve(c)) {

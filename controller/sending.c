@@ -73,7 +73,8 @@ static void choose(struct controller *c, struct sending *s)
     }
 }
 
-/* The peer has no room yet. The sender of a relayed message is shown whether it gets on here. */
+/* The peer has no room yet. If the message is relayed, the peer that sent it is shown whether this one makes
+ * progress. */
 static bool waits(struct controller *c, const struct sending *s, const struct message *m)
 {
     if (m->scope != SCOPE_PEER && s->message.peer.generation) {
@@ -82,7 +83,8 @@ static bool waits(struct controller *c, const struct sending *s, const struct me
     return false;
 }
 
-/* True if that peer is dealt with, false if it still waits for room. The last one gets our own reference. */
+/* True if that peer is dealt with, false if the message still waits for room in its queue. If this is the
+ * last peer, it gets our own reference. */
 static bool send_one(struct controller *c, struct sending *s, struct peer_ref to, bool last)
 {
     const struct slot *slot = slot_to_peer(c, to);

@@ -56,8 +56,7 @@ static bool take_answers(struct node *n, struct moment now)
     return taken > 0;
 }
 
-/* A send asks for an event as often as not: while the application does not take those, nothing is sent for
- * it. */
+/* Many sends ask for an event. So nothing more is sent for an application that does not take its events. */
 static bool wants_app(const struct node *n)
 {
     return controller_takes_sends(n->core) && n->missed == 0;

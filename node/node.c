@@ -18,7 +18,7 @@
 
 enum {
     COMMANDS = 4096,      /* commands of the application that may wait */
-    ANSWERS = 64,         /* of the fetcher, which rests longer after each, and the keeper's one */
+    ANSWERS = 64,         /* of the seed fetcher, which waits longer after each, and one of the keeper */
     DATAGRAMS = 1024,     /* that may wait, each way */
     DATAGRAM_RATE = 100,  /* a second, of one group of addresses */
     STORE_REQUESTS = 256, /* under way */
@@ -30,8 +30,8 @@ enum {
 static bool make_queues(struct node *n)
 {
     const struct limits *l = &n->config.node.limits;
-    /* Room for all that may be under way: the listener, the node and the core see to it that there is no
-     * more of each. */
+    /* Room for all that may be under way. The listener, the node and the core bound how much of each kind
+     * there is. */
     struct queue_config control = {
         .messages = l->pending + ANSWERS + NAMES_MOST, .many_writers = true, .reader_bell = &n->worker.bell};
     struct queue_config commands = {.messages = COMMANDS,
@@ -253,7 +253,7 @@ static void destroy(struct node *n)
     free(n);
 }
 
-/* Everything that runs beside the controller's thread; in the order in which nothing is told to what has
+/* Stops all that runs beside the controller's thread, in an order in which no helper reports to one that has
  * ended. */
 static void stop_helpers(struct node *n)
 {

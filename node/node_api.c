@@ -9,8 +9,9 @@
 /* What is sent to one peer alone is not posted while it would have to wait: the others' messages go on
  * meanwhile.
  *
- * A writer that found its queue full arms that queue's bell and tries once more. Whoever gets in afterwards
- * passes the wake on, as several threads may wait on the one descriptor and only one ring comes. */
+ * A writer that found its queue full arms that queue's bell and tries once more. A thread that finds room
+ * afterwards passes the wake on, as several threads may wait on the one descriptor and only one ring comes.
+ */
 static enum kith_result post(struct node *n, struct queue *q, struct bell *room, const struct message *m)
 {
     if (atomic_load_explicit(&n->closing, memory_order_relaxed)) {

@@ -278,7 +278,7 @@ void peers_file_start(struct peers_file_start *start, const char *path, const ch
     prefer_own(start, own_path, network, network_id, now_ms);
 }
 
-/* Whether kith keeps its own beside `path`, if there already is one there, or if not. */
+/* True if the book is kept in "<path>.kith" and not in `path`. `there`: "<path>.kith" exists already. */
 static bool is_kept_beside(const char *path, bool there)
 {
     json_t *root = NULL;

@@ -78,7 +78,7 @@ static int compare_scores(const void *a, const void *b)
     return order != 0 ? order : x->quality < y->quality ? -1 : x->quality > y->quality;
 }
 
-/* One score per IP: the lowest that any of its ports had, since a demerit bites. */
+/* One score per IP: the lowest that any of its ports had, so that no demerit is lost. */
 static void merge_scores(struct book_snapshot *s)
 {
     qsort(s->scores, s->n_scores, sizeof *s->scores, compare_scores);

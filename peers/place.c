@@ -161,16 +161,16 @@ static int write_at(int fd, const char *bytes, size_t size)
     return fsync(fd);
 }
 
-/* The file belongs to whom it belonged to before, and is for whom it was for. */
+/* Gives the new file the owner, the group and the mode of the old one, as far as the process may. */
 static void keep_rights(const struct place *p, int fd)
 {
-    struct stat old, new;
+    struct stat old, made;
     if (fstatat(p->folder, p->name, &old, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(old.st_mode) ||
-        fstat(fd, &new) != 0) {
+        fstat(fd, &made) != 0) {
         return;
     }
     mode_t mode = old.st_mode & (S_IRWXU | S_IRWXG | S_IRWXO);
-    bool is_ours = old.st_uid == new.st_uid &&old.st_gid == new.st_gid;
+    bool is_ours = old.st_uid == made.st_uid && old.st_gid == made.st_gid;
     if (!is_ours && fchown(fd, old.st_uid, old.st_gid) != 0 && fchown(fd, (uid_t)-1, old.st_gid) != 0) {
         mode &= (mode_t)~S_IRWXG; /* they would be another group's */
     }
@@ -234,8 +234,8 @@ static char *read_old(int fd, size_t size)
     return old;
 }
 
-/* The new text, with white space as far as the old one reaches: what was written before the file is cut is
- * the new version, whole, too. */
+/* The new text, with white space up to the length of the old one. So the file holds the new version, whole,
+ * also before it is cut to its new length. */
 static char *pad(const char *bytes, size_t size, size_t old_size)
 {
     char *padded = malloc((size > old_size ? size : old_size) + 1);

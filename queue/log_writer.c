@@ -19,7 +19,7 @@ struct log_writer {
     _Atomic uint64_t lost; /* lines, since it was last told */
 
     /* The thread's. */
-    struct parcel *line; /* that is being written; here, as the thread may be ended meanwhile */
+    struct parcel *line; /* being written. Kept here, to be freed if the thread is ended while it writes */
     bool failing;        /* the last write was refused */
 };
 

@@ -23,7 +23,7 @@ struct parcel *parcel_new(const void *bytes, size_t size)
 
 struct parcel *parcel_hold(struct parcel *p)
 {
-    /* Relaxed: the caller's own reference keeps the parcel alive, and whoever gets the new one gets it
+    /* Relaxed: the caller's own reference keeps the parcel alive, and a thread that gets the new one gets it
      * through a queue, which orders everything that was done before. */
     atomic_fetch_add_explicit(&p->references, 1, memory_order_relaxed);
     return p;

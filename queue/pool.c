@@ -62,8 +62,8 @@ static void free_all(struct block *b)
     }
 }
 
-/* Release: a thread that takes the magazine sees its links. Without it, it could follow pointers that are not
- * written yet. */
+/* Release: a thread that takes the magazine sees its links. With a relaxed step it could follow pointers that
+ * are not written yet. */
 static void hand_on(unsigned c, struct block *magazine, uint32_t n)
 {
     magazine->n = n;

@@ -87,7 +87,7 @@ static enum gate_result drop_for(struct stall_gate *g, const struct message *mes
             return GATE_POSTED;
         }
     }
-    /* The reader holds all that counts. Waiting for it is what the stall time has ended. */
+    /* Nothing is left to drop: the reader has taken all that the budget counts. The time to wait is over. */
     dropped(context, &refused);
     return GATE_DROPPED;
 }

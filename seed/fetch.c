@@ -63,8 +63,8 @@ static size_t receive(char *bytes, size_t size, size_t count, void *context)
     return n;
 }
 
-/* On the way from a plain server anybody may put in peers, which a list from https is to rule out: so no
- * redirect leads from there to http. A file is read by seed/disk.h, and no redirect leads to one. */
+/* Anybody on the way can change what a plain http server sends. A list from https is to be safe from that, so
+ * no redirect leads from https to http. A file is read by seed/disk.h, and no redirect leads to one. */
 static bool allow_schemes(CURL *easy, bool secure)
 {
 #if LIBCURL_VERSION_NUM >= 0x075500
