@@ -68,7 +68,7 @@ int buffer_iovec(const struct buffer *b, struct iovec *iov, int most);
  * everything is consumed the buffer starts anew from 0, its memory kept. */
 void buffer_consume(struct buffer *b, size_t n);
 
-/* Gives memory back where the buffer is empty. */
+/* Gives the memory back if the buffer is empty. */
 void buffer_trim(struct buffer *b);
 
 #endif

@@ -80,11 +80,11 @@ struct node_config {
     struct network_config network;
     struct timings timings;
     struct limits limits;
-    const void *settings;     /* the protocol's own, of its setting_defaults' type; NULL only if it has none */
-    uint64_t node_id;         /* what we call ourselves in handshakes */
-    uint64_t nonce;           /* random, one for the node's life: a handshake that carries it is our own */
-    uint16_t listen_port;     /* what we tell peers to dial */
-    uint32_t version;         /* preferred protocol version; the protocol's own default where 0 was given */
+    const void *settings; /* the protocol's own, of its setting_defaults' type; NULL only if it has none */
+    uint64_t node_id;     /* what we call ourselves in handshakes */
+    uint64_t nonce;       /* random, one for the node's life: a handshake that carries it is our own */
+    uint16_t listen_port; /* what we tell peers to dial */
+    uint32_t version;     /* preferred protocol version; never 0: the protocol's default stands for it */
     uint32_t version_minimum; /* peers below are refused */
     /* Proves who we are; protocol->identity_size bytes; never logged or shown. */
     uint8_t secret[IDENTITY_MAX];

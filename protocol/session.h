@@ -29,7 +29,7 @@ struct session_config {
     const struct protocol *protocol; /* which one is spoken; protocols may share an implementation */
     const struct node_config *node;  /* outlives the session */
     enum direction direction;
-    struct endpoint remote; /* the other end of the TCP connection */
+    struct endpoint remote; /* the other end of the TCP connection, as the socket says */
     bool refuse; /* answer the peer's handshake with a refusal that carries `alternatives`, then end */
     const struct endpoint *alternatives;
     size_t n_alternatives;   /* up to ALTERNATIVES_MAX; the array outlives the session */
@@ -55,7 +55,7 @@ struct session_event {
     /* What was dealt with inside the session since the last event, a SESSION_MESSAGE of this event not
      * included. */
     uint32_t good;    /* valid parcels: each is worth merits.good */
-    uint32_t bad;     /* faults that do not end the session: each costs merits.bad */
+    uint32_t bad;     /* faults that do not end the session: each costs merits.bad, and counts in the rate */
     uint32_t ignored; /* parcels that mean nothing here */
     uint32_t dropped; /* messages given up: a fragment of theirs never came, or they went over the budget */
     bool alive;       /* the peer has said that it is there: it gets on with what we have sent it */

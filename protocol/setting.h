@@ -53,7 +53,7 @@ enum setting_mark {
 struct setting {
     enum setting_group group;
     enum setting_type type;
-    const char *name;
+    const char *name; /* no other row of this build has it; protocols may share a whole table */
     /* Where the value is: of the program's rows in its struct options; of a protocol's in the struct that its
      * setting_defaults is one of. */
     size_t place, size;

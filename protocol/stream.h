@@ -6,8 +6,12 @@
  * runs its session. No function blocks. What a function is given by pointer is valid for that call alone and
  * stays the caller's, unless it is said to outlive something. Raw bytes are a peer's, and hostile.
  *
- * A failure is sticky: once `failure` says that there is one, read and write do nothing. What they gave
- * before it stays valid. */
+ * A failure is sticky: once `failure` says that there is one, read and write do nothing. The plain bytes from
+ * before it still go to the session, and what was appended to out still goes to the peer: a last frame, for
+ * example, that says why. If memory is short, the stream fails with END_RESOURCES; out->failed, which no
+ * caller looks at, may have told it.
+ *
+ * A stream has no timer: timings.handshake of its session bounds the handshakes of both together. */
 #ifndef KITH_PROTOCOL_STREAM_H
 #define KITH_PROTOCOL_STREAM_H
 
@@ -29,11 +33,12 @@ struct stream_config {
 };
 
 /* A stretch of the receive buffer. The plain bytes go to where raw ones have lain, so that no second buffer
- * is needed: no stream makes more of them than it consumes. */
+ * is needed. So a stream never makes more of them than it has consumed: a line end for each frame, for
+ * example, has room because a frame has a head. */
 struct stream_input {
     uint8_t *raw; /* what has come and was not consumed; may be changed in place */
     size_t size;
-    uint8_t *plain; /* where the plain bytes go: raw, or before it */
+    uint8_t *plain; /* where the plain bytes go: raw, or before it; may overlap what they are made of */
 };
 
 struct stream_failure {

@@ -54,5 +54,6 @@ void wire_end_by_stream(struct wire *w)
     struct stream_failure failure;
     if (w->stream->failure(w->stream_state, &failure)) {
         wire_end(w, failure.reason, failure.text);
+        w->flushes = true;
     }
 }

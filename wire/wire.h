@@ -165,7 +165,8 @@ void wire_trim(struct wire *w);
 /* Ends it with that reason; text may be NULL. The first reason stays. Nothing more is read. */
 void wire_end(struct wire *w, enum end_reason reason, const char *text);
 bool wire_is_over(const struct wire *w);
-bool wire_flushes(const struct wire *w); /* the session ended it: its last bytes are for the peer to read */
+/* The session or the stream ended it: its last bytes are for the peer to read. */
+bool wire_flushes(const struct wire *w);
 
 /* Once it is over. The ending is from malloc and the caller's from then on; `remote` in it is not filled.
  * NULL without memory. */

@@ -18,7 +18,8 @@ bool ddrp_send_hello(struct ddrp_session *s, const uint8_t *remote_nonce, struct
     return said;
 }
 
-/* Where others can dial it: where we have dialed it, or what it says, or what the protocol says for it. */
+/* The port at which others can dial it: the one that we have dialed, or the one that it says, or, if it can
+ * say none, the network's. */
 static uint16_t port_of(const struct ddrp_session *s, const struct ddrp_hello *h)
 {
     if (s->config.direction == DIRECTION_OUTGOING) {

@@ -57,8 +57,8 @@ void ddrp_on_hello(struct ddrp_session *s, const struct ddrp_hello *h, struct se
 void ddrp_on_hello_ack(struct ddrp_session *s, int64_t now_ms, const uint8_t *nonce,
                        struct session_event *ev);
 
-/* send.c: appends one envelope around `message`, which `whole` holds as well where it is not NULL. False,
- * with nothing appended, if memory is short. */
+/* send.c: appends one envelope around `message`. If `whole` is not NULL, it is a parcel of the same bytes.
+ * False, with nothing appended, if memory is short. */
 bool ddrp_send(struct ddrp_session *s, enum ddrp_kind kind, struct bytes message, struct parcel *whole,
                struct buffer *out);
 

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A signature's first byte: HEADER + recovery id, and 4 more where the key is compressed, which says nothing
- * about the key here. */
+/* A signature's first byte: HEADER + recovery id, and 4 more if the key is compressed. Here the 4 are
+ * ignored. */
 #define HEADER     27
 #define HEADER_MAX 34
 
@@ -34,7 +34,7 @@ static bool make_public(struct ddrp_key *k)
 
 bool ddrp_key_open(struct ddrp_key *k, const uint8_t *secret)
 {
-    /* In memory of ours, because the library's own allocation ends the process where there is none. */
+    /* In memory of ours, because the library's own allocation ends the process if there is none. */
     void *memory = malloc(secp256k1_context_preallocated_size(SECP256K1_CONTEXT_NONE));
     *k = (struct ddrp_key){.memory = memory, .secret = secret};
     if (!memory) {

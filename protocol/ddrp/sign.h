@@ -11,8 +11,8 @@
 #define DDRP_DIGEST_BYTES     32
 #define DDRP_ID_BYTES         DDRP_DIGEST_BYTES
 
-/* Our key, and what the curve's arithmetic needs. One thread uses it: a context is changed where it is
- * blinded against side channels, so each session has its own. */
+/* Our key, and what the curve's arithmetic needs. One thread uses it, and each session has its own: to blind
+ * a context against side channels changes it. */
 struct ddrp_key {
     secp256k1_context *context; /* in `memory` */
     void *memory;
@@ -36,7 +36,7 @@ enum ddrp_verdict {
     SIGNATURE_MALFORMED, /* nobody's */
 };
 
-/* Whether a signature is `public_key`'s; where that is NULL, somebody's is valid. */
+/* Whether a signature is `public_key`'s. If that is NULL, anybody's is valid. */
 enum ddrp_verdict ddrp_verify(const uint8_t *digest, const uint8_t *signature, const uint8_t *public_key);
 
 /* Whether these DDRP_PUBLIC_KEY_BYTES are a point of the curve. */

@@ -1,5 +1,5 @@
-/* Bytes of the wire: numbers, strings, envelopes. Nothing here believes a length before the bytes are there.
- */
+/* DDRP's bytes: numbers, strings, envelopes. A length is not used before the bytes that it counts are there.
+ * Any thread; no function blocks. */
 #ifndef KITH_PROTOCOL_DDRP_WIRE_H
 #define KITH_PROTOCOL_DDRP_WIRE_H
 
@@ -11,8 +11,8 @@
 
 /* --- reading --- */
 
-/* Walks through bytes that are all there. The first thing that does not fit fails it for good; what is read
- * from then on is 0 or NULL. Points into the bytes, which stay the caller's. */
+/* Reads bytes that are all there. If something does not fit, the reader has failed for good, and gives 0 or
+ * NULL from then on. What it gives points into the bytes, which stay the caller's. */
 struct ddrp_reader {
     const uint8_t *at, *end;
     bool lax; /* as in struct ddrp_revision */
@@ -24,7 +24,7 @@ const uint8_t *ddrp_take(struct ddrp_reader *r, size_t n);
 uint32_t ddrp_take_uint(struct ddrp_reader *r, size_t n); /* of n bytes, up to 4 */
 uint64_t ddrp_take_uvarint(struct ddrp_reader *r);
 struct bytes ddrp_take_string(struct ddrp_reader *r);
-/* True if everything fitted and nothing is left, or what is left does not matter. */
+/* True if all fitted, and nothing is left; with `lax`, bytes may be left. */
 bool ddrp_is_read(const struct ddrp_reader *r);
 
 struct ddrp_envelope {
@@ -36,13 +36,13 @@ struct ddrp_envelope {
 };
 
 enum ddrp_framing {
-    FRAMING_WHOLE,      /* *e is filled, pointing into `in` */
+    FRAMING_WHOLE,      /* *e is filled, and points into `in` */
     FRAMING_PART,       /* more bytes must come first */
-    FRAMING_BAD_MAGIC,  /* told by the first byte that is wrong */
-    FRAMING_BAD_LENGTH, /* malformed, or a message longer than `most`; told as soon as the length is there */
+    FRAMING_BAD_MAGIC,  /* found at the first byte that is wrong */
+    FRAMING_BAD_LENGTH, /* malformed, or a message longer than `most`; found as soon as the length is there */
 };
 
-/* The type of the first envelope of `in`; false while it is not there. */
+/* The type of the first envelope of `in`; false if it has not come yet. */
 bool ddrp_envelope_type(const struct ddrp_revision *r, struct bytes in, uint32_t *type);
 
 /* Looks at the first envelope of `in`. */
@@ -55,7 +55,8 @@ void ddrp_put_uint(struct buffer *out, uint32_t value, size_t n); /* in n bytes,
 void ddrp_put_uvarint(struct buffer *out, uint64_t value);
 void ddrp_put_string(struct buffer *out, const char *text);
 
-/* Writes what comes before an envelope's message to `head`, of DDRP_HEAD_MAX bytes; returns its length. */
+/* Writes an envelope's head, all that comes before its message, to `head`, which has room for DDRP_HEAD_MAX
+ * bytes. Returns its length. */
 size_t ddrp_head_write(const struct ddrp_revision *r, enum ddrp_kind kind, uint32_t timestamp,
                        size_t message_size, uint8_t *head);
 

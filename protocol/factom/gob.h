@@ -1,10 +1,10 @@
-/* Go's gob encoding, as far as parcels need it.
+/* Go's gob encoding, as much of it as parcels need.
  *
- * Reading is general: a stream defines its own types under ids of its own choice, so values are read by the
- * names of their fields, and what is not wanted is skipped by walking its definition. Writing is for the
- * structs of gob_write.c's caller alone.
+ * A stream defines its own types, under ids that its writer chose. So a reader finds fields by their names,
+ * and skips a field that it does not want by that field's definition. What can be written is what V9 and V10
+ * send: structs of numbers, texts and bytes.
  *
- * Nothing here blocks; one thread owns a stream. */
+ * One thread owns a stream; no function blocks. */
 #ifndef KITH_PROTOCOL_FACTOM_GOB_H
 #define KITH_PROTOCOL_FACTOM_GOB_H
 
@@ -19,7 +19,7 @@
 
 enum gob_frame_result {
     GOB_MORE,  /* the message is not whole yet */
-    GOB_BAD,   /* no message, or longer than allowed */
+    GOB_BAD,   /* it is no message, or longer than allowed */
     GOB_WHOLE, /* frame is filled */
 };
 
@@ -52,7 +52,7 @@ enum gob_basic {
     GOB_FIRST_ID = 64, /* ids of definitions start here */
 };
 
-#define GOB_OTHER UINT8_MAX /* the name of a field that nobody asked for */
+#define GOB_OTHER UINT8_MAX /* stands for the name of a field that the reader does not want */
 
 struct gob_field {
     int32_t type;
@@ -63,7 +63,7 @@ enum gob_form { GOB_ARRAY, GOB_SLICE, GOB_STRUCT, GOB_MAP, GOB_OPAQUE };
 
 struct gob_type {
     int32_t id;
-    size_t serial; /* how many the stream had defined before */
+    size_t serial; /* how many types the stream had defined before it */
     enum gob_form form;
     int32_t key, element; /* of maps; of maps, arrays and slices */
     uint64_t length;      /* of arrays */
@@ -75,12 +75,12 @@ struct gob_limits {
     uint32_t types, depth, definition;
 };
 
-/* The definitions that one stream has made so far. */
+/* The types that one stream has defined so far. */
 struct gob_types {
     struct gob_type **list; /* by id; each stays where it is, since readers hold on to it */
     size_t n, capacity;
     struct gob_limits limits;
-    const char *const *names; /* of the fields that are wanted; up to a NULL */
+    const char *const *names; /* of the fields that the reader wants; up to a NULL */
 };
 
 void factom_gob_types_init(struct gob_types *t, const struct gob_limits *limits, const char *const *names);
@@ -107,15 +107,16 @@ struct gob_walk {
     uint32_t depth; /* of the struct's fields */
 };
 
-/* Starts on a value of type `id`; `depth` is 0 for a message's own value. The cursor fails where that is no
- * struct. */
+/* Starts on a value of type `id`; `depth` is 0 for a message's own value. If that type is no struct, the
+ * cursor fails. */
 struct gob_walk factom_gob_walk(struct gob_types *t, struct gob_cursor *c, int32_t id, uint32_t depth);
 
-/* The next field that the value holds; NULL at its end or where the cursor has failed. The caller then reads
+/* The next field that the value holds; NULL at its end, or if the cursor has failed. The caller then reads
  * the field's value by one of the functions below. */
 const struct gob_field *factom_gob_next(struct gob_walk *w);
 
-/* The value of the field that gob_next gave. The cursor fails where it is of another type or above `most`. */
+/* The value of the field that factom_gob_next gave. If it is of another type, or above `most`, the cursor
+ * fails. */
 uint64_t factom_gob_field_uint(struct gob_walk *w, const struct gob_field *f, uint64_t most);
 struct bytes factom_gob_field_string(struct gob_walk *w, const struct gob_field *f);
 struct bytes factom_gob_field_bytes(struct gob_walk *w, const struct gob_field *f);
@@ -129,7 +130,7 @@ void factom_gob_field_skip(struct gob_walk *w, const struct gob_field *f);
 /* At `to`, which has room for GOB_UINT_MAX bytes. Returns how many it takes. */
 size_t factom_gob_encode_uint(uint8_t *to, uint64_t value);
 
-/* A message being written, all but a large payload. What does not fit fails, which is sticky. */
+/* A message that is being written, without its payload. If something does not fit, it fails for good. */
 struct gob_writer {
     uint8_t length[GOB_UINT_MAX]; /* its end: right before the data */
     uint8_t data[640];
@@ -141,8 +142,8 @@ void factom_gob_put_uint(struct gob_writer *w, uint64_t value);
 void factom_gob_put_int(struct gob_writer *w, int64_t value);
 void factom_gob_put_bytes(struct gob_writer *w, const void *bytes, size_t n);
 
-/* The fields of a struct in their order. A zero value is not written: it makes the next field's step longer.
- */
+/* Writes the fields of a struct, in their order. A value of zero is left out, and the next field's step is
+ * longer by one. */
 struct gob_struct_writer {
     struct gob_writer *w;
     uint32_t step; /* from the last field that was written to the next */

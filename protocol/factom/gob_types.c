@@ -146,7 +146,7 @@ static struct gob_field read_struct_field(const struct gob_types *t, struct gob_
  * length, and the end. */
 #define FIELD_BYTES_MIN 6
 
-/* Returns the type with room for its fields; it replaces `type`, which is freed where that fails. */
+/* Returns the type with room for its fields; it replaces `type`, which is freed if that fails. */
 static struct gob_type *read_struct_fields(const struct gob_types *t, struct gob_cursor *c,
                                            struct gob_type *type)
 {

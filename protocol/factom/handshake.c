@@ -7,7 +7,7 @@
 
 #include "protocol/factom/v11.h"
 
-/* Generation 2 sends eight zero bytes where it has no alternatives. */
+/* Generation 2 sends eight zero bytes if it has no alternatives. */
 static void read_alternatives(struct handshake *h, struct bytes payload)
 {
     static const uint8_t none[8];

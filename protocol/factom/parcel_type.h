@@ -25,7 +25,7 @@ enum parcel_type {
 #define FRAME_MAX      ((uint64_t)128 << 20)
 #define FRAME_OVERHEAD 4096
 
-/* A payload about to be sent: bytes, and the parcel that they are where they are one's. */
+/* A payload that is to be sent. If its bytes are a parcel's, `parcel` is that parcel, else NULL. */
 struct payload {
     const void *bytes;
     size_t size;

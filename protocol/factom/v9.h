@@ -5,7 +5,7 @@
 #include "protocol/factom/gob.h"
 #include "protocol/factom/parcel_type.h"
 
-/* The names of all fields that V9 and V10 read, for gob_types_init; their places are enum v9_name. */
+/* The names of all fields that V9 and V10 read, in the order of enum v9_name; for factom_gob_types_init. */
 extern const char *const factom_v9_names[];
 
 enum v9_name {
@@ -23,7 +23,7 @@ enum v9_name {
     NAME_APP_HASH,
 };
 
-/* A parcel that came. The texts and the payload point into the bytes that it was read from. */
+/* A parcel that has come. The texts and the payload point into the bytes that it was read from. */
 struct v9_parcel {
     uint32_t network, length, crc32;
     uint16_t version, type, part_no, parts_total;
@@ -31,13 +31,14 @@ struct v9_parcel {
     struct bytes peer_port, app_hash, payload;
 };
 
-/* Reads the value in *frame; the frame's cursor tells afterwards why it failed, or where the value ended. */
+/* Reads the value in *frame. True: frame->body.end is the end of the value. False: if frame->body.missing is
+ * not 0, so many bytes must come first; else the value is bad. */
 bool factom_v9_read(struct gob_types *types, struct gob_frame *frame, struct v9_parcel *p);
 
 /* True if length and checksum fit the payload, and there is one. */
 bool factom_v9_is_intact(const struct v9_parcel *p);
 
-/* A header about to be sent. */
+/* The header of a parcel that is to be sent; length and checksum are the payload's. */
 struct v9_header {
     uint32_t network;
     uint16_t version, type;
