@@ -94,7 +94,7 @@ static inline void wire_wrap(struct wire *w)
     }
 }
 
-/* receive.c: an event of a tick or a consent, which is no message. */
+/* receive.c: takes note of all that an event says but its message. */
 void wire_note_event(struct wire *w, int64_t now_ms, const struct session_event *ev);
 /* The peer may send on, and what it sends is taken: not whether it does. */
 bool wire_may_read(const struct wire *w);

@@ -95,7 +95,7 @@ static __attribute__((noinline)) void note_change(struct wire *w, const struct s
     }
 }
 
-static inline void note(struct wire *w, int64_t now, const struct session_event *ev)
+void wire_note_event(struct wire *w, int64_t now, const struct session_event *ev)
 {
     if (w->config.node->limits.rate != 0) {
         w->rate_tokens -= (int64_t)(ev->good + ev->bad + ev->ignored + (ev->type == SESSION_MESSAGE)) * WHOLE;
@@ -109,11 +109,6 @@ static inline void note(struct wire *w, int64_t now, const struct session_event 
     if (ev->type != SESSION_NOTHING && ev->type != SESSION_MESSAGE) {
         note_change(w, ev);
     }
-}
-
-void wire_note_event(struct wire *w, int64_t now, const struct session_event *ev)
-{
-    note(w, now, ev);
 }
 
 /* --- what the controller is told --- */
@@ -166,15 +161,6 @@ static bool tells_counts(struct wire *w, struct message *m)
            tells_loss(w, LOSS_UNFINISHED, &w->unfinished, m);
 }
 
-static inline void tell_message(const struct wire *w, const struct session_event *ev, struct message *m)
-{
-    *m = (struct message){
-        .type = MSG_PEER, .kind = ev->message.kind, .peer = w->config.ref, .parcel = ev->message.parcel};
-    if (m->parcel && w->config.digest) {
-        m->digest = w->config.digest(w->config.digest_context, m->kind, m->parcel);
-    }
-}
-
 /* The session consumes bytes up to one event. True if it may have more to say without other bytes. */
 static inline bool read_one(struct wire *w, int64_t now, struct session_event *ev)
 {
@@ -215,9 +201,15 @@ bool wire_event(struct wire *w, int64_t now, struct message *m)
     struct session_event ev;
     while (w->backlog && !w->is_over && wire_may_read(w)) {
         w->backlog = read_one(w, now, &ev);
-        note(w, now, &ev);
+        wire_note_event(w, now, &ev);
         if (ev.type == SESSION_MESSAGE) {
-            tell_message(w, &ev, m);
+            *m = (struct message){.type = MSG_PEER,
+                                  .kind = ev.message.kind,
+                                  .peer = w->config.ref,
+                                  .parcel = ev.message.parcel};
+            if (m->parcel && w->config.digest) {
+                m->digest = w->config.digest(w->config.digest_context, m->kind, m->parcel);
+            }
             return true;
         }
         if (w->is_urgent) {

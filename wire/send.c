@@ -10,11 +10,6 @@ enum {
     CACHE_LINE = 64,
 };
 
-static uint32_t size_of(const struct parcel *p)
-{
-    return p ? p->size : 0;
-}
-
 /* Before anything is given: what lies in a queue is not lost if there is no memory. */
 static bool room_in_flight(struct wire *w)
 {
@@ -33,17 +28,12 @@ bool wire_takes(struct wire *w)
            w->n_in_flight + WIRE_SEND_MAX <= IN_FLIGHT_MAX && room_in_flight(w);
 }
 
-static void send_one(struct wire *w, int64_t now, const struct message *m, struct wire_done *done)
+/* The session can't say it. */
+static void give_up(struct wire *w, const struct message *m, struct wire_done *done)
 {
-    if (w->ops->write(w->session, now, m, w->session_out) == 0) {
-        wire_wrap(w);
-        w->in_flight[w->n_in_flight++] =
-            (struct in_flight){.end = w->out.total, .parcel = m->parcel, .kind = m->kind, .scope = m->scope};
-        return;
-    }
     w->unsayable += m->scope != SCOPE_NONE; /* the node's own answers are nobody's loss */
     done->messages++;
-    done->bytes += size_of(m->parcel);
+    done->bytes += m->parcel ? m->parcel->size : 0;
     parcel_release(m->parcel);
 }
 
@@ -68,7 +58,13 @@ struct wire_done wire_send(struct wire *w, int64_t now, const struct message *m,
         if (i + 1 < n) {
             fetch_payload(m[i + 1].parcel);
         }
-        send_one(w, now, &m[i], &done);
+        if (w->ops->write(w->session, now, &m[i], w->session_out) != 0) {
+            give_up(w, &m[i], &done);
+            continue;
+        }
+        wire_wrap(w);
+        w->in_flight[w->n_in_flight++] = (struct in_flight){
+            .end = w->out.total, .parcel = m[i].parcel, .kind = m[i].kind, .scope = m[i].scope};
     }
     return done;
 }
@@ -85,8 +81,9 @@ static struct wire_done release(struct wire *w, size_t n)
         if (i + RELEASE_AHEAD < n) {
             __builtin_prefetch(w->in_flight[i + RELEASE_AHEAD].parcel, 1);
         }
-        done.bytes += size_of(w->in_flight[i].parcel);
-        parcel_release(w->in_flight[i].parcel);
+        struct parcel *p = w->in_flight[i].parcel;
+        done.bytes += p ? p->size : 0;
+        parcel_release(p);
     }
     w->n_in_flight -= n;
     memmove(w->in_flight, w->in_flight + n, w->n_in_flight * sizeof w->in_flight[0]);

@@ -8,11 +8,12 @@ enum gob_frame_result factom_gob_frame(struct bytes in, uint64_t most, uint64_t 
 {
     struct gob_cursor c = {
         .at = in.data, .end = in.data + in.size, .start = in.data, .come = in.data + in.size, .most = most};
-    if (!factom_gob_has_uint(&c)) {
-        return GOB_MORE;
-    }
     uint64_t length = factom_gob_uint(&c);
-    if (c.failed || length == 0 || length > most) {
+    if (c.failed) {
+        c.at = in.data;
+        return factom_gob_has_uint(&c) ? GOB_BAD : GOB_MORE;
+    }
+    if (length == 0 || length > most) {
         return GOB_BAD;
     }
     bool whole = length <= (uint64_t)(c.end - c.at);

@@ -42,24 +42,6 @@ static void send_v9(struct session *s, uint32_t type, enum scope scope, const st
     s->v9_defined = s->v9_defined || !out->failed;
 }
 
-static void send_v10(struct session *s, uint32_t type, const struct payload *payload, struct buffer *out)
-{
-    if (!s->v10_defined) {
-        factom_v10_write_definitions(out);
-    }
-    factom_v10_write(out, (enum parcel_type)type, payload);
-    s->v10_defined = s->v10_defined || !out->failed;
-}
-
-static void send_v11(struct session *s, uint32_t type, const struct payload *payload, struct buffer *out)
-{
-    if (!s->magic_sent) {
-        buffer_add(out, V11_MAGIC, strlen(V11_MAGIC));
-    }
-    factom_v11_write_msg(out, (enum parcel_type)type, payload);
-    s->magic_sent = s->magic_sent || !out->failed;
-}
-
 bool factom_send_parcel(struct session *s, uint32_t type, enum scope scope, const struct payload *payload,
                         struct buffer *out)
 {
@@ -71,9 +53,17 @@ bool factom_send_parcel(struct session *s, uint32_t type, enum scope scope, cons
     if (s->version == 9) {
         send_v9(s, type, scope, payload, out);
     } else if (s->version == 10) {
-        send_v10(s, type, payload, out);
+        if (!s->v10_defined) {
+            factom_v10_write_definitions(out);
+        }
+        factom_v10_write(out, (enum parcel_type)type, payload);
+        s->v10_defined = s->v10_defined || !out->failed;
     } else {
-        send_v11(s, type, payload, out);
+        if (!s->magic_sent) {
+            buffer_add(out, V11_MAGIC, strlen(V11_MAGIC));
+        }
+        factom_v11_write_msg(out, (enum parcel_type)type, payload);
+        s->magic_sent = s->magic_sent || !out->failed;
     }
     if (out->failed) {
         buffer_cut(out, before);
