@@ -28,8 +28,8 @@ struct nonempty_list;
 
 struct queue_config {
     uint32_t messages; /* the most that it holds, 1 .. QUEUE_MOST */
-    /* The most bytes of parcels that it holds, up to QUEUE_BYTES_MAX. 0: the messages carry no parcels, and
-     * their number alone is bounded. */
+    /* The most bytes of parcels that it holds, up to QUEUE_BYTES_MAX. 0: bytes do not count; the number of
+     * messages alone is bounded. */
     uint64_t bytes;
     bool many_writers;          /* several threads may post at once; one alone is cheaper */
     struct bell *reader_bell;   /* rung by queue_wake; outlives the queue */
@@ -43,7 +43,7 @@ struct queue_config {
 struct queue *queue_new(const struct queue_config *config);
 
 /* One thread, when no other uses it any more; does not block. Every message still inside goes to `discard`,
- * which owns it. If `discard` is NULL, the parcels are released; a queue without parcels must be empty then.
+ * which owns it. If `discard` is NULL, the parcels are released; a queue of anything else must be empty then.
  * A queue of NULL is allowed. */
 void queue_free(struct queue *q, void (*discard)(void *context, struct message *message), void *context);
 
@@ -87,8 +87,8 @@ size_t queue_take(struct queue *q, struct message *messages, size_t most);
  * woken as said above. */
 void queue_done(struct queue *q, uint32_t messages, uint64_t bytes);
 
-/* The reader's thread, of a queue without parcels. Takes a message and frees its budget at once; false if
- * there is none. */
+/* The reader's thread, of a queue that counts no bytes. Takes a message and frees its budget at once; false
+ * if there is none. */
 bool queue_take_one(struct queue *q, struct message *message);
 
 /* The reader's thread. It has not finished a message, but has made progress: `steps`, 1 or more, is how much

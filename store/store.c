@@ -5,15 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "queue/ring.h"
+#include "queue/queue.h"
 #include "queue/worker.h"
 
 struct store {
     struct store_config config;
     struct worker worker;
-    struct ring *requests, *answers; /* messages: kind, id for the token, parcel */
-    void *state;                     /* the schema's; NULL if it is not open */
-    uint32_t n;                      /* requests under way; the asker's own */
+    struct queue *requests, *answers; /* messages: kind, id for the token, parcel */
+    void *state;                      /* the schema's; NULL if it is not open */
+    uint32_t n;                       /* requests under way; the asker's own */
 };
 
 static void answer(struct store *s, const struct message *m)
@@ -23,14 +23,13 @@ static void answer(struct store *s, const struct message *m)
     s->config.schema->answer(s->state, &q, &a);
     parcel_release(m->parcel);
     const struct message answered = {.kind = a.kind, .id = m->id, .parcel = a.parcel};
-    ring_put_message(s->answers, &answered); /* has room for as many as may be under way */
-    bell_ring(s->config.asker_bell);
+    queue_post_and_wake(s->answers, &answered); /* has room for as many as may be under way */
 }
 
 static bool has_request(const void *self)
 {
     const struct store *s = self;
-    return !ring_empty(s->requests);
+    return !queue_empty(s->requests);
 }
 
 static void run(void *self)
@@ -40,7 +39,7 @@ static void run(void *self)
         /* Looked at before the requests, so that what was asked before the stop is found. */
         bool last = worker_stopped(&s->worker);
         struct message m;
-        if (ring_take_messages(s->requests, &m, 1) == 1) {
+        if (queue_take_one(s->requests, &m)) {
             answer(s, &m);
         } else if (last) {
             return;
@@ -52,12 +51,8 @@ static void run(void *self)
 
 static void destroy(struct store *s)
 {
-    struct store_answer a;
-    while (s->answers && store_take(s, &a)) {
-        parcel_release(a.parcel);
-    }
-    ring_free(s->requests);
-    ring_free(s->answers);
+    queue_free(s->requests, NULL, NULL);
+    queue_free(s->answers, NULL, NULL);
     worker_fini(&s->worker);
     free(s->state);
     free(s);
@@ -79,8 +74,9 @@ static bool begin(struct store *s, char *error, size_t error_size)
     if (!open_state(s, error, error_size)) {
         return false;
     }
-    s->requests = ring_new(RING_OF_MESSAGES, s->config.most, false);
-    s->answers = ring_new(RING_OF_MESSAGES, s->config.most, false);
+    const struct store_config *c = &s->config;
+    s->requests = queue_new(&(struct queue_config){.messages = c->most, .reader_bell = &s->worker.bell});
+    s->answers = queue_new(&(struct queue_config){.messages = c->most, .reader_bell = c->asker_bell});
     int why = s->requests && s->answers ? worker_start(&s->worker, "kith-store", 0, run, s) : ENOMEM;
     if (why == 0) {
         return true;
@@ -108,18 +104,17 @@ struct store *store_start(const struct store_config *config, char *error, size_t
 bool store_ask(struct store *s, const struct store_request *q)
 {
     const struct message m = {.kind = q->kind, .id = q->token, .parcel = q->parcel};
-    if (s->n >= s->config.most || !ring_put_message(s->requests, &m)) {
+    if (s->n >= s->config.most || !queue_post_and_wake(s->requests, &m)) {
         return false;
     }
     s->n++;
-    bell_ring(&s->worker.bell);
     return true;
 }
 
 bool store_take(struct store *s, struct store_answer *a)
 {
     struct message m;
-    if (ring_take_messages(s->answers, &m, 1) == 0) {
+    if (!queue_take_one(s->answers, &m)) {
         return false;
     }
     s->n--;
@@ -129,7 +124,7 @@ bool store_take(struct store *s, struct store_answer *a)
 
 bool store_empty(const struct store *s)
 {
-    return ring_empty(s->answers);
+    return queue_empty(s->answers);
 }
 
 void store_stop(struct store *s)
