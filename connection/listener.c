@@ -142,7 +142,7 @@ static void hand_over(struct listener *l, int fd, const struct endpoint *remote)
         count(&l->accepted);
         return;
     }
-    listener_settled(l);
+    listener_handshake_over(l);
     count(&l->untaken);
     shed(fd);
     free(a);
@@ -305,7 +305,7 @@ struct endpoint listener_endpoint(const struct listener *l)
     return l->sockets.endpoint;
 }
 
-void listener_settled(struct listener *l)
+void listener_handshake_over(struct listener *l)
 {
     /* Relaxed: the listener reads the number and nothing that was written before it. A subtraction in one
      * step, because several threads may settle, and the listener may add, at once. */

@@ -21,7 +21,8 @@ struct listener_config {
 
     /* On the listener's thread; must not block. Takes `a` (from malloc) and its socket, which is non-blocking
      * and close-on-exec, if it returns true: whoever is done with the handshake then, well or not, calls
-     * listener_settled once. False: not taken; the listener closes the socket and counts it as untaken. */
+     * listener_handshake_over once. False: not taken; the listener closes the socket and counts it as
+     * untaken. */
     bool (*accepted)(void *context, struct accepted *a);
     void *context;
     const struct log_sink *log; /* outlives the listener */
@@ -39,7 +40,7 @@ struct endpoint listener_endpoint(const struct listener *l);
 
 /* Any thread; never blocks: a handshake of an accepted socket has ended, well or not. Frees a place under the
  * cap. */
-void listener_settled(struct listener *l);
+void listener_handshake_over(struct listener *l);
 
 /* Any thread. What became of the connections since the start: taken by `accepted`; closed at once by the
  * limit per IP, by the cap on handshakes, or because `accepted` did not take them. A snapshot. */

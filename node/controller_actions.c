@@ -94,11 +94,11 @@ static bool do_accept(void *host, struct peer_ref slot, struct accepted *accepte
                                        .n_alternatives = n_alternatives};
     if (!start(n, slot, &config)) {
         if (n->listener) {
-            listener_settled(n->listener);
+            listener_handshake_over(n->listener);
         }
         return false;
     }
-    n->peers[slot.index].unsettled = true;
+    n->peers[slot.index].handshaking = true;
     return true;
 }
 
@@ -107,7 +107,7 @@ static void do_shed(void *host, struct accepted *accepted)
     struct node *n = host;
     /* Before the close: who sees it may dial at once, and would be turned away though there is a place. */
     if (n->listener) {
-        listener_settled(n->listener);
+        listener_handshake_over(n->listener);
     }
     descriptor_close(accepted->fd);
 }

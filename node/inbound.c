@@ -10,14 +10,14 @@ enum {
     REFS = 64,
 };
 
-static void settle(struct node *n, struct peer_thread *l)
+static void handshake_over(struct node *n, struct peer_thread *l)
 {
-    if (!l->unsettled) {
+    if (!l->handshaking) {
         return;
     }
-    l->unsettled = false;
+    l->handshaking = false;
     if (n->listener) {
-        listener_settled(n->listener);
+        listener_handshake_over(n->listener);
     }
 }
 
@@ -26,7 +26,7 @@ static void take_controls(struct node *n, struct peer_thread *l)
     struct message m;
     while (queue_take_one(connection_inbound_control(l->connection), &m)) {
         if (m.type != MSG_MET) { /* the handshake is still under way */
-            settle(n, l);
+            handshake_over(n, l);
         }
         if (m.type == MSG_IDLE) {
             queue_trim(connection_outbound(l->connection));
@@ -83,7 +83,7 @@ static void free_thread(struct node *n, struct peer_thread *l)
 {
     batch_drop(&l->batch, NULL, node_release, NULL);
     connection_free(l->connection, return_message, n);
-    settle(n, l);
+    handshake_over(n, l);
     memset(l, 0, sizeof *l);
     n->n_peers--;
 }

@@ -21,10 +21,10 @@ struct peer_thread {
     struct connection *connection; /* NULL: the place is free */
     struct peer_ref ref;
     struct stall_gate gate;
-    bool dirty;     /* posted to, and not woken yet */
-    bool queued;    /* in run_queue */
-    bool ended;     /* MSG_ENDED has come */
-    bool unsettled; /* an accepted socket whose handshake the listener still counts */
+    bool dirty;       /* posted to, and not woken yet */
+    bool queued;      /* in run_queue */
+    bool ended;       /* MSG_ENDED has come */
+    bool handshaking; /* an accepted socket whose handshake the listener still counts */
     struct batch batch;
 };
 

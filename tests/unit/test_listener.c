@@ -330,7 +330,7 @@ static void handshakes_under_way_are_capped_until_one_settles(void **state)
     int fds[3] = {client("127.0.0.1", "127.0.0.1"), client("127.0.0.1", "127.0.0.1")};
     wait_for_accepted(2);
     assert_turned_away("127.0.0.1", "127.0.0.1");
-    listener_settled(listener);
+    listener_handshake_over(listener);
     fds[2] = client("127.0.0.1", "127.0.0.1");
     wait_for_accepted(3);
     assert_turned_away("127.0.0.1", "127.0.0.1");
