@@ -43,14 +43,14 @@ struct wire {
     struct ending *ending; /* from malloc, once it is over; NULL without memory */
 
     struct receive_buffer in;
-    bool backlog;   /* the session may have something to say before more bytes come */
-    bool is_urgent; /* one of met, online, is_alive and is_held is there: events look at one place */
-    bool is_held;   /* `held` was put back: nothing is read meanwhile */
-    bool deaf;      /* bytes of the peer's were left unread since the last tick */
-    bool held_back; /* the peer was read more slowly than it sends, and was sent no sign of life since */
-    bool has_signs; /* for wire_take_signs */
-    bool is_alive;  /* MSG_ALIVE is to be told */
-    bool heard;     /* bytes have come since the probe */
+    bool backlog;     /* the session may have something to say before more bytes come */
+    bool is_urgent;   /* one of met, online, is_alive and is_held is there: events look at one place */
+    bool is_held;     /* `held` was put back: nothing is read meanwhile */
+    bool left_unread; /* bytes of the peer's were left unread since the last tick */
+    bool held_back;   /* the peer was read more slowly than it sends, and was sent no sign of life since */
+    bool has_signs;   /* for wire_take_signs */
+    bool is_alive;    /* MSG_ALIVE is to be told */
+    bool heard;       /* bytes have come since the probe */
     struct message held;
     struct peer_info *met, *online; /* to be told, from malloc */
     int64_t probe_by;               /* bytes must come by then; 0 if that was not asked */

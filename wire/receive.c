@@ -185,7 +185,7 @@ static bool finish_reading(struct wire *w, struct message *m)
         wire_end_by_stream(w);
     }
     if (!wire_is_within_rate(w)) {
-        w->deaf = w->held_back = true;
+        w->left_unread = w->held_back = true;
     }
     return tells_counts(w, m);
 }
@@ -222,7 +222,7 @@ bool wire_event(struct wire *w, int64_t now, struct message *m)
 void wire_put_back(struct wire *w, const struct message *m)
 {
     w->held = *m;
-    w->is_urgent = w->is_held = w->deaf = w->held_back = true;
+    w->is_urgent = w->is_held = w->left_unread = w->held_back = true;
 }
 
 bool wire_is_held(const struct wire *w)

@@ -166,10 +166,10 @@ static bool tick_session(struct wire *w, int64_t now)
     }
     struct session_event ev;
     session_event_clear(&ev);
-    unsigned marks = (w->deaf ? TICK_DEAF : 0) | (buffer_left(&w->out) >= CLOGGED ? TICK_CLOGGED : 0);
+    unsigned marks = (w->left_unread ? TICK_DEAF : 0) | (buffer_left(&w->out) >= CLOGGED ? TICK_CLOGGED : 0);
     w->ops->tick(w->session, now, marks, &ev, w->session_out);
     wire_wrap(w);
-    w->deaf = false;
+    w->left_unread = false;
     wire_note_event(w, now, &ev);
     return true;
 }
