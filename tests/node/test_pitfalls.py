@@ -356,10 +356,12 @@ def a_failed_seed_fetch_is_tried_again_soon(lab):
         node.send(name, f"message {number}")
         special.wait("parcel", text=f"message {number}")
     check(len(server.asked) == 1, "it did not wait for the answer")
+    before = time.monotonic()
     go_on.set()
     node.wait_online(other, 30)
     gaps = [b - a for a, b in zip(server.asked, server.asked[1:])]
     check(len(gaps) == 2, f"{gaps}")
+    check(server.asked[1] - before > 0.9 and gaps[1] > 1.9, f"asked again at once: {gaps}")
     return f"asked again after {gaps[0]:.1f} s and {gaps[1]:.1f} s"
 
 
