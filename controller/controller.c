@@ -149,8 +149,9 @@ void controller_free(struct controller *c)
             slot_free(c, &c->slots[i]);
         }
     }
-    if (c->service) {
-        c->config->protocol->service->close(c->service);
+    const struct service_ops *service = c->config->protocol->service;
+    if (c->service && service->close) {
+        service->close(c->service);
     }
     free(c->service);
     free(c->slots);

@@ -81,8 +81,11 @@ void ended_drained(struct controller *c, const struct message *m)
     directed_close(c, s);
     drops_report_slot(c, s);
     if (s->was_online) {
+        const struct service_ops *service = c->config->protocol->service;
         struct service_peer p = as_service_peer(s);
-        c->config->protocol->service->offline(c->service, c->now.ms, &p);
+        if (service->offline) {
+            service->offline(c->service, c->now.ms, &p);
+        }
         report_offline(c, s);
     }
     slot_free(c, s);

@@ -93,10 +93,11 @@ struct service_config {
 struct service_ops {
     size_t size, peer_size; /* of a service; of its state for one peer, 0 for none */
 
-    /* *v is zeroed. 0, or -1 if memory is short; then close alone is called. */
+    /* *v is zeroed. 0, or -1 if memory is short; then close alone is called, if there is one. */
     int (*open)(void *v, const struct service_config *config, int64_t now_ms);
 
-    /* A peer is there; it told us something of a kind, maybe without payload (parcel NULL); it has gone. */
+    /* A peer is there; it told us something of a kind, maybe without payload (parcel NULL); it has gone.
+     * `offline` is NULL if the service holds nothing for a peer beyond its state. */
     void (*online)(void *v, int64_t now_ms, const struct service_peer *p);
     void (*message)(void *v, int64_t now_ms, const struct service_peer *p, uint32_t kind,
                     struct parcel *parcel); /* takes the reference */
@@ -129,7 +130,8 @@ struct service_ops {
     int64_t (*send)(void *v, int64_t now_ms, enum scope scope, struct peer_ref to, uint32_t kind,
                     struct parcel *parcel);
 
-    /* Frees what the service holds; peers that are online then are not taken offline before. */
+    /* Frees what the service holds; peers that are online then are not taken offline before. NULL if it holds
+     * nothing beyond its own memory. */
     void (*close)(void *v);
 };
 

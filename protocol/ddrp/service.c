@@ -61,13 +61,6 @@ static void ddrp_service_message(void *v, int64_t now_ms, const struct service_p
     parcel_release(parcel);
 }
 
-static void ddrp_service_offline(void *v, int64_t now_ms, const struct service_peer *p)
-{
-    (void)v;
-    (void)now_ms;
-    (void)p;
-}
-
 static int64_t ddrp_service_deadline(const void *v)
 {
     const struct ddrp_service *s = v;
@@ -80,19 +73,12 @@ static void ddrp_service_tick(void *v, int64_t now_ms)
     exchange_tick(&s->exchange, now_ms);
 }
 
-static void ddrp_service_close(void *v)
-{
-    (void)v;
-}
-
 const struct service_ops ddrp_service_ops = {
     .size = sizeof(struct ddrp_service),
     .peer_size = sizeof(struct exchange_peer),
     .open = ddrp_service_open,
     .online = ddrp_service_online,
     .message = ddrp_service_message,
-    .offline = ddrp_service_offline,
     .deadline = ddrp_service_deadline,
     .tick = ddrp_service_tick,
-    .close = ddrp_service_close,
 };

@@ -53,13 +53,6 @@ static void factom_service_message(void *v, int64_t now_ms, const struct service
     parcel_release(parcel);
 }
 
-static void factom_service_offline(void *v, int64_t now_ms, const struct service_peer *p)
-{
-    (void)v;
-    (void)now_ms;
-    (void)p;
-}
-
 static int64_t factom_service_deadline(const void *v)
 {
     const struct factom_service *s = v;
@@ -72,19 +65,12 @@ static void factom_service_tick(void *v, int64_t now_ms)
     exchange_tick(&s->exchange, now_ms);
 }
 
-static void factom_service_close(void *v)
-{
-    (void)v;
-}
-
 const struct service_ops factom_service_ops = {
     .size = sizeof(struct factom_service),
     .peer_size = sizeof(struct exchange_peer),
     .open = factom_service_open,
     .online = factom_service_online,
     .message = factom_service_message,
-    .offline = factom_service_offline,
     .deadline = factom_service_deadline,
     .tick = factom_service_tick,
-    .close = factom_service_close,
 };

@@ -259,13 +259,6 @@ static void service_message(void *service, int64_t now_ms, const struct service_
     }
 }
 
-static void service_offline(void *service, int64_t now_ms, const struct service_peer *p)
-{
-    (void)service;
-    (void)now_ms;
-    (void)p;
-}
-
 static int64_t service_deadline(const void *service)
 {
     (void)service;
@@ -276,11 +269,6 @@ static void service_tick(void *service, int64_t now_ms)
 {
     (void)service;
     (void)now_ms;
-}
-
-static void service_close(void *service)
-{
-    (void)service;
 }
 
 /* --- the tables --- */
@@ -307,10 +295,8 @@ static const struct service_ops service_ops = {
     .open = service_open,
     .online = service_online,
     .message = service_message,
-    .offline = service_offline,
     .deadline = service_deadline,
     .tick = service_tick,
-    .close = service_close,
 };
 
 #define ECHO_FIELDS                                                                                          \

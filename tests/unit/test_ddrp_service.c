@@ -117,7 +117,6 @@ static void start(const struct protocol *p)
 
 static void stop(void)
 {
-    w.protocol->service->close(&w.service);
     parcel_release(w.answer);
     w.answer = NULL;
 }

@@ -1257,7 +1257,6 @@ static void test_service_asks(void **state)
     factom_protocol.service->tick(&w.service, 181000);
     assert_int_equal(w.sent[FACTOM_PEER_REQUEST], 4);
     assert_true(factom_protocol.service->deadline(&w.service) == 361000);
-    factom_protocol.service->close(&w.service);
     world_start(&w, 9, true); /* the handshake has asked */
     assert_int_equal(w.sent[FACTOM_PEER_REQUEST], 0);
     world_hears(&w, 1000, FACTOM_PEER_SHARE, one_share());
