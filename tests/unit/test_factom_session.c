@@ -64,6 +64,10 @@ static void exchange(struct pair *p, size_t chunk)
     converse(&p->dialer, &p->listener, chunk);
     expect_text(&p->listener, "to the listener");
     expect_text(&p->dialer, "to the dialer");
+    uint32_t good = p->listener.good;
+    factom_protocol.session->alive(&p->dialer.session, p->dialer.now_ms, &p->dialer.out);
+    converse(&p->dialer, &p->listener, chunk);
+    assert_int_equal(p->listener.good, good + 1);
     p->dialer.now_ms += 15000;
     side_tick(&p->dialer, 0);
     uint32_t dialer_good = p->dialer.good, listener_good = p->listener.good;

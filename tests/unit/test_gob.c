@@ -56,6 +56,10 @@ static void test_bad_integers_stick(void **state)
         assert_int_equal(factom_gob_int(&c), 0);
         assert_int_equal(factom_gob_bytes(&c).size, 0);
     }
+    static const uint8_t nine[1 + 9] = {0xf7, 1}; /* more bytes than an integer has */
+    struct gob_cursor n = {.at = nine, .end = nine + sizeof nine};
+    assert_int_equal(factom_gob_uint(&n), 0);
+    assert_true(n.failed);
     static const uint8_t too_long[] = {5, 'a', 'b'};
     struct gob_cursor c = {.at = too_long, .end = too_long + 3};
     assert_int_equal(factom_gob_bytes(&c).size, 0);
