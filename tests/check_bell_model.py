@@ -21,6 +21,8 @@ MODELS = {
                    "NO_POST_AGAIN", "LOWER_AFTER_RING"],
 }
 TIME_LIMIT_S = 60
+DEPTH = 20000  # of a search, at most: one that would go deeper is a failure
+CACHE = ["ccache"] if shutil.which("ccache") else []  # compiling takes longer than searching
 
 
 def run(folder, *command):
@@ -35,8 +37,9 @@ def search(source, macros):
     """Returns the error found (None for none) and the states seen; raises if no error is not proof of none."""
     with tempfile.TemporaryDirectory(prefix="kith-bell-") as folder:
         run(folder, "spin", "-a", *(f"-D{macro}" for macro in macros), str(source))
-        run(folder, "gcc", "-O0", "-w", "-DSAFETY", "-DMEMLIM=1024", "-o", "pan", "pan.c")
-        said = run(folder, "./pan", "-m200000")
+        run(folder, *CACHE, "gcc", "-O0", "-w", "-DSAFETY", "-DMEMLIM=1024", "-c", "-o", "pan.o", "pan.c")
+        run(folder, "gcc", "-o", "pan", "pan.o")
+        said = run(folder, "./pan", f"-m{DEPTH}")
     errors = re.search(r"errors: (\d+)", said)
     states = re.search(r"(\d+) states, stored", said)
     if not errors or not states:

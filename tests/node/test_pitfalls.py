@@ -403,9 +403,19 @@ def what_is_learned_is_bounded(lab):
 @promises("P28")
 def what_it_remembers_of_messages_is_bounded(lab):
     """Which peer sent what is remembered for a minute, so that it is not sent back."""
+    return remembers_no_more(lab)
+
+
+@promises("P28")
+def what_a_relay_remembers_of_messages_is_bounded(lab):
+    """Besides, it remembers what came from anybody."""
+    return remembers_no_more(lab, "-relay")
+
+
+def remembers_no_more(lab, *flags):
     if SLOW > 1:
         raise Skipped("a sanitizer keeps what was freed")
-    node, count = lab.node(*LONELY, "-stall", "20s"), 200_000
+    node, count = lab.node(*LONELY, "-stall", "20s", *flags), 200_000
     got = 0
 
     def take(line):
@@ -778,7 +788,8 @@ def many_special_peers_do_not_silence_the_others(lab):
 
 
 if __name__ == "__main__":
-    run([what_it_remembers_of_messages_is_bounded, more_than_four_gib_are_counted,
+    run([what_it_remembers_of_messages_is_bounded, what_a_relay_remembers_of_messages_is_bounded,
+         more_than_four_gib_are_counted,
          a_failed_seed_fetch_is_tried_again_soon, many_incoming_peers_do_not_end_the_dialing,
          whoever_claims_a_name_does_not_push_out_its_owner, host_names_from_strangers_are_not_looked_up,
          unroutable_addresses_from_strangers_are_not_dialed, a_share_of_many_ports_is_no_order_to_scan,
