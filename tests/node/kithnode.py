@@ -457,15 +457,17 @@ def run_all(kith, tests, at_once):
     return results
 
 
-def run(tests, alone=()):
-    """usage: test_x.py KITH [word of a test's name]...
+def run(tests, alone=(), at_once=AT_ONCE):
+    """usage: test_x.py KITH [--beside | --alone] [word of a test's name]...
 
     `tests` run side by side, in the order given: they wait most of the time, the longest first. Those of `alone` run
-    after them, one by one: they measure time or need the processors.
+    after them, one by one: they measure time or need the processors. --beside: not those; --alone: only those.
     """
     if len(sys.argv) < 2:
         sys.exit(run.__doc__)
     kith, words = os.path.abspath(sys.argv[1]), sys.argv[2:]
+    if words[:1] in (["--beside"], ["--alone"]):
+        tests, alone = ((), alone) if words.pop(0) == "--alone" else (tests, ())
     chosen, apart = ([t for t in some if not words or any(w in t.__name__ for w in words)] for some in (tests, alone))
-    results = run_all(kith, chosen, AT_ONCE) + run_all(kith, apart, 1)
+    results = run_all(kith, chosen, at_once) + run_all(kith, apart, 1)
     sys.exit(0 if results and all(results) else 1)
