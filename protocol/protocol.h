@@ -52,8 +52,8 @@ struct protocol {
     const struct protocol_kind *kinds;
 
     /* What this protocol alone reads: its own options, up to a NULL name, and a struct of its own with their
-     * defaults. Sessions and services find the values in node_config.settings, which is never NULL then. NULL, 0 and NULL
-     * for none. */
+     * defaults. Sessions and services find the values in node_config.settings, which is never NULL then.
+     * NULL, 0 and NULL for none. */
     const struct setting *settings;
     size_t setting_size;
     const void *setting_defaults;
