@@ -52,7 +52,8 @@ static bool take_room(struct controller *c, struct note_bound *b)
     return false;
 }
 
-static void write_line(struct controller *c, enum log_level level, const char *format, va_list arguments)
+static __attribute__((format(printf, 3, 0))) void write_line(struct controller *c, enum log_level level,
+                                                             const char *format, va_list arguments)
 {
     char line[512];
     vsnprintf(line, sizeof line, format, arguments);
