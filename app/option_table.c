@@ -176,7 +176,7 @@ static const struct setting table[] = {
           "partly received parcels of all peers together, beyond 64K each; not less than -maxParcel"),
     BYTES("maxHandshake", handshake_bytes, KILO, 16 * MEGA, NULL, "longest handshake to accept"),
 
-    MERIT("meritGood", good, 0, MERIT_MAX, NULL, "for a valid parcel"),
+    MERIT("meritGood", good, 0, MERIT_MAX, NULL, "for each minute with a message for the application"),
     MERIT("meritBad", bad, -MERIT_MAX, 0, NULL, "for a bad parcel"),
     MERIT("meritLost", lost, -MERIT_MAX, 0, NULL, "for a lost connection"),
     MERIT("meritHandshake", handshake_failed, -MERIT_MAX, 0, NULL, "for a failed handshake"),

@@ -181,6 +181,16 @@ uint64_t ip_group(const struct ip *ip)
     return UINT64_C(6) << 32 | (uint64_t)p[0] << 24 | (uint64_t)p[1] << 16 | (uint64_t)p[2] << 8 | p[3];
 }
 
+struct ip ip_holder(const struct ip *ip)
+{
+    static const uint8_t none[8];
+    struct ip holder = *ip;
+    if (memcmp(ip->bytes, none, sizeof none) != 0) {
+        memset(holder.bytes + sizeof none, 0, sizeof holder.bytes - sizeof none);
+    }
+    return holder;
+}
+
 bool endpoint_parse(struct endpoint *e, const char *text)
 {
     struct address a;

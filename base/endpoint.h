@@ -68,6 +68,11 @@ uint32_t ip_scope(const struct ip *ip); /* 0 if it has none */
 /* Two addresses are of one network group if their first 16 bits (IPv4) or 32 bits (IPv6) are equal. */
 uint64_t ip_group(const struct ip *ip);
 
+/* What one holder has: the whole of an IPv4 address, the first 64 bits of an IPv6 one, the rest zero. Scores,
+ * bans and limits go by it, since whoever has one address of an IPv6 /64 has all of them. Only ::/64, where
+ * loopback lies, belongs to nobody: there it is the whole address. */
+struct ip ip_holder(const struct ip *ip);
+
 /* Reads hex digits of either case, an even number of them, up to 2 * PEER_ID_MAX, from exactly `length`
  * bytes. False for anything else; *id is then untouched. */
 bool peer_id_parse(struct peer_id *id, const char *text, size_t length);

@@ -21,7 +21,8 @@ void ip_limit_clear(struct ip_limit *l)
 
 bool ip_limit_allows(const struct ip_limit *l, const struct ip *ip, int64_t now_ms)
 {
-    const struct visitor *v = table_find(&l->seen, ip);
+    struct ip holder = ip_holder(ip);
+    const struct visitor *v = table_find(&l->seen, &holder);
     return !v || now_ms - v->accepted_ms >= l->gap_ms;
 }
 
@@ -47,12 +48,13 @@ bool ip_limit_accepted(struct ip_limit *l, const struct ip *ip, int64_t now_ms)
     if (l->gap_ms <= 0) {
         return true;
     }
-    struct visitor *v = table_find(&l->seen, ip);
+    struct ip holder = ip_holder(ip);
+    struct visitor *v = table_find(&l->seen, &holder);
     if (!v) {
         if (l->seen.n >= l->most && !forget_oldest(l)) {
             return false;
         }
-        v = table_add(&l->seen, ip);
+        v = table_add(&l->seen, &holder);
     }
     if (!v) {
         return false;

@@ -1,4 +1,5 @@
-/* The limit per IP: how soon after one accepted connection an IP address may have the next.
+/* The limit per IP: how soon after one accepted connection an IP address (IPv6: a /64, ip_holder) may have
+ * the next.
  *
  * A bounded memory of addresses and of when each was last accepted. Owned by one thread; never blocks and
  * reads no clock. */

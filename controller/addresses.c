@@ -1,7 +1,6 @@
 #include "controller/addresses.h"
 
 #include "controller/chance.h"
-#include "controller/merits.h"
 #include "controller/specials.h"
 #include "controller/state.h"
 
@@ -10,11 +9,10 @@ bool addresses_allow(const struct controller *c, const struct ip *ip)
     return c->config->node.network.open || ip_is_routable(ip);
 }
 
-bool addresses_learn(struct controller *c, const struct endpoint *e, enum endpoint_source source)
+bool addresses_learn_seed(struct controller *c, const struct endpoint *e, enum endpoint_source source)
 {
     bool is_new = !book_find(c->book, e);
-    book_learn(c->book, e, source, book_time(c));
-    return is_new;
+    return book_learn(c->book, e, source, TELLER_SEEDS, book_time(c)) && is_new;
 }
 
 /* Whom the addresses are for. */
@@ -39,6 +37,5 @@ size_t addresses_share(struct controller *c, const struct endpoint *asker, struc
 {
     struct asker a = {.c = c, .endpoint = asker};
     struct book_choice choice = {.skip = is_kept_back, .random = draw, .context = &a};
-    slots_book_merits(c);
     return book_shareable(c->book, &choice, c->config->merits.share_above, out, max, book_time(c));
 }

@@ -12,8 +12,9 @@ struct controller;
  * everywhere. */
 bool addresses_allow(const struct controller *c, const struct ip *ip);
 
-/* Puts the address into the book. True if the book did not have it. */
-bool addresses_learn(struct controller *c, const struct endpoint *e, enum endpoint_source source);
+/* Puts an address that a seed list or the operator names into the book. True if the book did not have it.
+ * What peers tell is for lessons.h. */
+bool addresses_learn_seed(struct controller *c, const struct endpoint *e, enum endpoint_source source);
 
 /* Up to `max` addresses that may be told to others: good ones, never those of special peers. `asker` is the
  * endpoint at which the peer that asks listens, and is left out too; NULL for none. Returns how many. */

@@ -6,6 +6,8 @@
 #include "controller/addresses.h"
 #include "controller/dialing.h"
 #include "controller/directed.h"
+#include "controller/feelers.h"
+#include "controller/lessons.h"
 #include "controller/meet.h"
 #include "controller/notes.h"
 #include "controller/report.h"
@@ -74,7 +76,7 @@ static const char *unwanted(struct controller *c, const struct accepted *a)
     if (c->config->exclusive_in && specials_of_ip(c, &a->remote.ip) == 0) {
         return not_special;
     }
-    if (l->per_ip && slots_of_ip(c, &a->remote.ip) >= l->per_ip) {
+    if (l->per_ip && slots_of_holder(c, &a->remote.ip) >= l->per_ip) {
         return "too many connections of its IP";
     }
     return NULL;
@@ -130,6 +132,7 @@ static void learn(struct controller *c, struct slot *s)
     const struct endpoint *e = &s->info.endpoint;
     if (s->direction == DIRECTION_OUTGOING) {
         dialing_online(c, s);
+        e = slot_listens_at(s); /* where it was dialed, whatever it says of itself */
     }
     if (e->port == 0) {
         return;
@@ -140,10 +143,15 @@ static void learn(struct controller *c, struct slot *s)
     if (!addresses_allow(c, &e->ip)) {
         return;
     }
-    book_learn(c->book, e, SOURCE_INCOMING, book_time(c));
-    book_heard(c->book, e, book_time(c));
-    /* A peer that dialed us may claim any port of its IP. Only who we found there ourselves counts as proved.
-     */
+    /* A peer that dialed us may claim any port of its IP. Only who we found there ourselves counts as tried,
+     * and his id as proved. */
+    if (s->direction == DIRECTION_OUTGOING) {
+        book_answered(c->book, e, book_time(c));
+        book_set_anchor(c->book, e, !s->special);
+    } else {
+        lessons_learn(c, s, e, SOURCE_INCOMING);
+        book_heard(c->book, e, book_time(c));
+    }
     if (s->info.id.size > 0) {
         book_identify(c->book, e, &s->info.id, s->direction == DIRECTION_OUTGOING);
     }
@@ -210,6 +218,9 @@ void admit_handshake(struct controller *c, struct slot *s, const struct peer_inf
         s->remote = info->endpoint;
     }
     note_handshake(c, s);
+    if (feeler_met(c, s)) {
+        return;
+    }
     s = service_dial_answered(c, s);
     if (s) {
         come_online(c, s);

@@ -98,7 +98,7 @@ static bool was_dialed_lately(const struct controller *c, const struct ip *ip)
 bool candidate_ip_has_enough(const struct controller *c, const struct ip *ip)
 {
     uint32_t max = c->config->node.limits.per_ip;
-    return was_dialed_lately(c, ip) || (max && slots_of_ip(c, ip) >= max);
+    return was_dialed_lately(c, ip) || (max && slots_of_holder(c, ip) >= max);
 }
 
 /* Whether the peer that was found at e is connected by another address. It counts only if that peer has
@@ -149,11 +149,37 @@ static uint64_t draw(void *context)
     return chance_draw(u->c);
 }
 
-size_t candidates_find(struct controller *c, bool incoming_too, bool outages_too, struct endpoint *found,
-                       size_t want)
+/* How many more than there are may be of that trust or less: a quarter of the outgoing slots, one at least.
+ */
+static size_t most_of_trust(const struct controller *c, enum book_trust trust)
+{
+    size_t most = c->config->outgoing < 4 ? 1 : c->config->outgoing / 4, n = 0;
+    for (uint32_t i = 0; i < c->n_slots; i++) {
+        const struct slot *s = &c->slots[i];
+        n += s->is_picked && s->trust <= trust && (s->state == SLOT_DIALING || s->state == SLOT_ONLINE);
+    }
+    return n < most ? most - n : 0;
+}
+
+bool candidates_find_feeler(struct controller *c, struct endpoint *found)
 {
     struct used u;
     struct book_choice choice = {.skip = skip, .group_use = group_use, .random = draw, .context = &u};
+    bool is_found = used_gather(&u, c, true, false) && book_feeler(c->book, &choice, found, book_time(c));
+    used_free(&u);
+    return is_found;
+}
+
+size_t candidates_find(struct controller *c, bool incoming_too, bool outages_too, struct book_pick *found,
+                       size_t want)
+{
+    struct used u;
+    struct book_choice choice = {.skip = skip,
+                                 .group_use = group_use,
+                                 .random = draw,
+                                 .context = &u,
+                                 .most_new = most_of_trust(c, TRUST_NEW),
+                                 .most_unfamiliar = most_of_trust(c, TRUST_ACQUAINTANCE)};
     size_t n = 0;
     if (used_gather(&u, c, incoming_too, outages_too)) {
         n = book_candidates(c->book, &choice, found, want, book_time(c));

@@ -3,16 +3,20 @@
 #ifndef KITH_CONTROLLER_CANDIDATES_H
 #define KITH_CONTROLLER_CANDIDATES_H
 
-#include "base/endpoint.h"
+#include "peers/book.h"
 #include <stdbool.h>
 #include <stddef.h>
 
 struct controller;
 
-/* Writes up to `want` of them to `found`; returns how many. incoming_too: peers that have dialed us count as
- * connected. outages_too: addresses of a family that our own network fails for are among them. */
-size_t candidates_find(struct controller *c, bool incoming_too, bool outages_too, struct endpoint *found,
+/* Up to `want` of them; returns how many. With incoming_too whoever has dialed us counts as connected. With
+ * outages_too also by a family that our own network fails for. A quarter of the outgoing slots, one at least,
+ * is for those who never answered, or not for long, as long as there are others (book_candidates). */
+size_t candidates_find(struct controller *c, bool incoming_too, bool outages_too, struct book_pick *found,
                        size_t want);
+
+/* Whom to dial only to see if anybody answers (book_feeler). False if there is nobody. */
+bool candidates_find_feeler(struct controller *c, struct endpoint *found);
 
 /* Whether no further address of that IP may be dialed now: it has as many connections as one IP may have, or
  * was dialed a short while ago. */

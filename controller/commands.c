@@ -10,11 +10,11 @@
 /* A thousand years: further on, sums of times would be too large for any number. */
 #define BAN_MAX_MS (INT64_C(1000) * 365 * 24 * 3600 * 1000)
 
-/* A ban ends every connection of that IP, not only the one that was named. */
+/* Every connection of that IP (IPv6: of its /64) ends, not only the one that was named. */
 static void close_ip(struct controller *c, const struct ip *ip, enum end_reason why)
 {
     for (uint32_t i = 0; i < c->n_slots; i++) {
-        if (c->slots[i].state != SLOT_FREE && slot_same_ip(&c->slots[i], ip)) {
+        if (c->slots[i].state != SLOT_FREE && slot_same_holder(&c->slots[i], ip)) {
             slot_close(c, &c->slots[i], why, true);
         }
     }

@@ -1,6 +1,7 @@
 #include "controller/controller.h"
 
 #include <errno.h>
+#include <sodium.h>
 #include <stdlib.h>
 
 #include "controller/admit.h"
@@ -10,6 +11,7 @@
 #include "controller/directed.h"
 #include "controller/drops.h"
 #include "controller/ended.h"
+#include "controller/feelers.h"
 #include "controller/meet.h"
 #include "controller/merits.h"
 #include "controller/notes.h"
@@ -24,7 +26,6 @@
 #include "controller/upkeep.h"
 
 enum {
-    BOOK_ENDPOINTS = 10000,
     BOOK_IPS = 20000,
     BOOK_PER_IP = 256, /* one IP must not fill the book with its ports */
     SPARE_SLOTS = 256, /* for connections that have ended but are not yet drained, and for refusals */
@@ -32,11 +33,18 @@ enum {
 
 /* --- the start and the end --- */
 
-static struct book *make_book(const struct config *config)
+static void draw_bytes(struct controller *c, uint8_t *bytes, size_t n)
 {
+    for (size_t i = 0; i < n; i++) {
+        bytes[i] = (uint8_t)chance_draw(c);
+    }
+}
+
+static struct book *make_book(struct controller *c)
+{
+    const struct config *config = c->config;
     const struct node_config *t = &config->node;
     struct book_config book = {
-        .most_endpoints = BOOK_ENDPOINTS,
         .most_ips = BOOK_IPS,
         .most_per_ip = BOOK_PER_IP,
         .forget_ms = t->timings.forget,
@@ -47,16 +55,17 @@ static struct book *make_book(const struct config *config)
         .quality_refuse = config->merits.refuse_below,
         .quality_banned = config->merits.banned,
     };
-    return book_new(&book);
+    draw_bytes(c, book.key, sizeof book.key);
+    struct book *b = book_new(&book);
+    sodium_memzero(book.key, sizeof book.key);
+    return b;
 }
 
 static int open_seen_caches(struct controller *c)
 {
     const struct timings *t = &c->config->node.timings;
     c->digest_key.strength = c->config->relay ? DIGEST_STRONG : t->echo > 0 ? DIGEST_FAST : DIGEST_NONE;
-    for (size_t i = 0; i < sizeof c->digest_key.bytes; i++) {
-        c->digest_key.bytes[i] = (uint8_t)chance_draw(c);
-    }
+    draw_bytes(c, c->digest_key.bytes, sizeof c->digest_key.bytes);
     if (t->echo > 0) {
         c->heard_from_peer = seen_cache_new(t->echo);
     }
@@ -69,7 +78,8 @@ static int open_seen_caches(struct controller *c)
 
 static int open_book(struct controller *c, const struct book_snapshot *restored)
 {
-    c->book = make_book(c->config);
+    c->book = make_book(c);
+    draw_bytes(c, c->lesson_key, sizeof c->lesson_key);
     if (!c->book) {
         return ENOMEM;
     }
@@ -134,6 +144,7 @@ void controller_start(struct controller *c, struct moment now)
     c->now = now;
     upkeep_begin(c);
     dialing_begin(c);
+    feelers_begin(c);
     drops_begin(c);
     controller_tick(c, now);
 }
@@ -194,7 +205,7 @@ static void on_peer(struct controller *c, const struct message *m)
         drops_count(c, m->peer, DROP_GONE, 1);
         return;
     }
-    slot_credit(c, s, c->config->merits.good);
+    slot_is_heard(c, s);
     c->arrived = m->parcel;
     c->arrived_kind = m->kind;
     c->arrived_digest = m->digest;
@@ -209,13 +220,13 @@ static void on_credit(struct controller *c, const struct message *m)
         return;
     }
     if (m->credit.good) {
-        slot_credit(c, s, (int64_t)m->credit.good * c->config->merits.good);
+        slot_is_heard(c, s);
     }
     if (!m->credit.bad) {
         return;
     }
     note(c, NOTE_FAULT, "%s: %u faults that do not end its session", s->info.hash, m->credit.bad);
-    slot_credit(c, s, (int64_t)m->credit.bad * c->config->merits.bad);
+    slot_loses(c, s, (int64_t)m->credit.bad * c->config->merits.bad);
 }
 
 static void on_datagram(struct controller *c, struct datagram *d)
@@ -400,6 +411,7 @@ void controller_tick(struct controller *c, struct moment now)
         run_due(c);
     }
     dialing_run(c);
+    feelers_run(c);
 }
 
 int64_t controller_deadline(const struct controller *c)
@@ -409,6 +421,7 @@ int64_t controller_deadline(const struct controller *c)
     }
     int64_t at = c->config->protocol->service->deadline(c->service);
     at = earlier(at, dialing_deadline(c));
+    at = earlier(at, feelers_deadline(c));
     at = earlier(at, upkeep_deadline(c));
     at = earlier(at, meet_deadline(c));
     at = earlier(at, drops_deadline(c));

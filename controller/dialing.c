@@ -6,6 +6,7 @@
 #include "controller/addresses.h"
 #include "controller/candidates.h"
 #include "controller/chance.h"
+#include "controller/lessons.h"
 #include "controller/notes.h"
 #include "controller/own_network.h"
 #include "controller/slots.h"
@@ -37,8 +38,9 @@ static void network_failed(struct controller *c, const struct endpoint *e)
     c->refill_ms = c->now.ms + chance_between(c, OUTAGE_MS / 2, OUTAGE_MS);
 }
 
-static bool dial_endpoint(struct controller *c, const struct endpoint *e)
+static bool dial_picked(struct controller *c, const struct book_pick *picked)
 {
+    const struct endpoint *e = &picked->endpoint;
     struct dial_request request = {.to.port = e->port};
     ip_format(&e->ip, request.to.host, sizeof request.to.host);
     const struct book_entry *known = book_find(c->book, e);
@@ -48,23 +50,26 @@ static bool dial_endpoint(struct controller *c, const struct endpoint *e)
     book_dialed(c->book, e, book_time(c));
     char why[64];
     snprintf(why, sizeof why, "for %u outgoing connections, %u there", c->config->outgoing, c->n_outgoing);
-    if (slot_dial(c, &request, why)) {
-        return true;
+    struct slot *s = slot_dial(c, &request, why);
+    if (!s) {
+        network_failed(c, e);
+        return false;
     }
-    network_failed(c, e);
-    return false;
+    s->is_picked = true;
+    s->trust = picked->trust;
+    return true;
 }
 
 /* Dials up to `want` endpoints of the book; returns how many dials began. */
 static size_t dial_these(struct controller *c, size_t want, bool incoming_too, bool outages_too)
 {
-    struct endpoint found[DIALS_MAX];
+    struct book_pick found[DIALS_MAX];
     size_t n = candidates_find(c, incoming_too, outages_too, found, want), begun = 0;
     for (size_t i = 0; i < n; i++) {
-        if (candidate_ip_has_enough(c, &found[i].ip)) { /* since a moment ago, by another port */
+        if (candidate_ip_has_enough(c, &found[i].endpoint.ip)) { /* since a moment ago, by another port */
             continue;
         }
-        if (!dial_endpoint(c, &found[i])) {
+        if (!dial_picked(c, &found[i])) {
             break;
         }
         begun++;
@@ -79,11 +84,11 @@ static size_t dial_some(struct controller *c, size_t want, bool incoming_too)
     return n < want && out ? n + dial_these(c, want - n, incoming_too, true) : n;
 }
 
-/* Outgoing connections and dials that neither special peers nor the service account for: those come on
- * top. */
+/* Outgoing connections and dials that neither special peers nor the service nor feelers account for: those
+ * come on top. */
 static uint32_t ordinary(const struct controller *c)
 {
-    uint32_t n = c->n_outgoing + c->n_dialing - c->n_service_dials;
+    uint32_t n = c->n_outgoing + c->n_dialing - c->n_service_dials - c->n_feelers;
     for (size_t i = 0; i < c->n_specials; i++) {
         n -= c->specials[i].slot.generation != 0;
     }
@@ -181,12 +186,12 @@ int64_t dialing_deadline(const struct controller *c)
 
 /* --- what came of it --- */
 
-static void learn_alternatives(struct controller *c, const struct slot *s, const struct ending *e)
+static void learn_alternatives(struct controller *c, struct slot *s, const struct ending *e)
 {
     size_t added = 0;
     for (size_t i = 0; i < e->n_alternatives; i++) {
-        if (addresses_allow(c, &e->alternatives[i].ip)) {
-            added += addresses_learn(c, &e->alternatives[i], SOURCE_PEER);
+        if (s->remote.port && addresses_allow(c, &e->alternatives[i].ip)) {
+            added += lessons_learn(c, s, &e->alternatives[i], SOURCE_PEER);
         }
     }
     if (e->n_alternatives > 0) {
@@ -196,12 +201,13 @@ static void learn_alternatives(struct controller *c, const struct slot *s, const
 }
 
 /* Whether the dialed address is as good as before. It is if we ended the connection, made it wait or had no
- * memory, and if it was a duplicate, as its peer does answer. It also is if somebody else was there than
- * others had told us: then the next dial accepts any peer there. */
+ * memory, and if it was a duplicate, or has only no room for a feeler, as its peer does answer. It also is if
+ * somebody else was there than others had told us: then the next dial takes whoever is there. */
 static bool is_no_fault(struct controller *c, const struct slot *s, enum end_reason reason)
 {
     return reason == END_SHUTDOWN || reason == END_DISCONNECT || reason == END_BANNED ||
            reason == END_RESOURCES || reason == END_DUPLICATE || s->rival.generation ||
+           (s->feeler && reason == END_REJECTED) ||
            (reason == END_IDENTITY && book_was_hearsay(c->book, &s->remote));
 }
 
@@ -212,10 +218,13 @@ static void note_dialed(struct controller *c, const struct slot *s, enum end_rea
         return;
     }
     own_network_works(c, &s->remote.ip);
+    if (!c->quitting) {
+        book_set_anchor(c->book, &s->remote, false);
+    }
     if (reason == END_LOOPBACK) {
         book_self(c->book, &s->remote, book_time(c));
     } else if (!s->was_online && !is_no_fault(c, s, reason)) {
-        book_failed(c->book, &s->remote);
+        book_failed(c->book, &s->remote, book_time(c));
     }
 }
 

@@ -43,7 +43,7 @@ static void report_each(struct controller *c, struct slot *s, uint64_t *unreport
 void drops_report_slot(struct controller *c, struct slot *s)
 {
     if (s->unreported_drops[DROP_STALLED] && s->state == SLOT_ONLINE) {
-        slot_credit(c, s, c->config->merits.lost);
+        slot_loses(c, s, c->config->merits.lost);
     }
     report_each(c, s, s->unreported_drops);
 }

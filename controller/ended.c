@@ -7,6 +7,7 @@
 #include "controller/dialing.h"
 #include "controller/directed.h"
 #include "controller/drops.h"
+#include "controller/feelers.h"
 #include "controller/merits.h"
 #include "controller/notes.h"
 #include "controller/report.h"
@@ -60,11 +61,11 @@ void ended_connection(struct controller *c, const struct message *m)
     c->ended[reason]++;
     log_ended(c, s, e);
     if (s->remote.port) {
-        slot_credit(c, s, merit_of(c, reason));
+        slot_loses(c, s, merit_of(c, reason));
     }
-    slot_book_merits(c, s);
     if (s->direction == DIRECTION_OUTGOING) {
         dialing_ended(c, s, reason, e);
+        feeler_ended(c, s);
     }
     slot_set_state(c, s, SLOT_ENDED);
     admit_waiting(c, s);

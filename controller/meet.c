@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "controller/dialing.h"
+#include "controller/feelers.h"
 #include "controller/notes.h"
 #include "controller/slots.h"
 #include "controller/state.h"
@@ -97,7 +98,9 @@ void meet_peer(struct controller *c, struct slot *s, const struct peer_info *inf
         return;
     }
     dialing_met(c, s);
-    meet_decide(c, s);
+    if (!feeler_met(c, s)) {
+        meet_decide(c, s);
+    }
 }
 
 /* Whether another connection waits to take the place of that one. */

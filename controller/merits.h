@@ -1,5 +1,7 @@
-/* What peers earn. A connection's merits are collected in its slot, and put into the peer book from time to
- * time: the book is a table of many IP addresses, too slow to be asked for each message. */
+/* What peers earn. A message for the application is worth a point, but only the first of each minute, and so
+ * no more than 60 in an hour: merit grows with the time in which a peer was useful, not with bytes.
+ * Heartbeats, pings and parts of messages earn nothing. The peer book, a table of many IP addresses that is
+ * too slow to be asked for each message, is asked once a minute. */
 #ifndef KITH_CONTROLLER_MERITS_H
 #define KITH_CONTROLLER_MERITS_H
 
@@ -8,13 +10,13 @@
 struct controller;
 struct slot;
 
-/* Adds to what the connection has earned; the sum stays within the limits of a quality. A demerit goes into
- * the book at once. A merit shows that the peer is alive; the book is told of that once a minute. */
-void slot_credit(struct controller *c, struct slot *s, int64_t merit);
+/* It was useful, or the service says so. */
+void slot_earns(struct controller *c, struct slot *s, int32_t points);
 
-/* Puts the merits of that connection, or of all that are online, into the book. To be called before the book
- * is asked for something that depends on quality. */
-void slot_book_merits(struct controller *c, struct slot *s);
-void slots_book_merits(struct controller *c);
+/* A demerit, which goes into the book at once. */
+void slot_loses(struct controller *c, struct slot *s, int64_t merit);
+
+/* It has said something, whatever that is: it is alive. The book is told once a minute. */
+void slot_is_heard(struct controller *c, struct slot *s);
 
 #endif

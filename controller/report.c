@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/utf8.h"
-#include "controller/merits.h"
 #include "controller/notes.h"
 #include "controller/slots.h"
 #include "controller/state.h"
@@ -169,7 +168,6 @@ void report_peers(struct controller *c, uint64_t id)
     }
     for (size_t i = 0; i < c->n_online; i++) {
         struct slot *s = &c->slots[c->online[i]];
-        slot_book_merits(c, s);
         describe(c, s, &e->peers[i]);
         c->act->measure(c->host, s->ref, &e->peers[i]);
     }

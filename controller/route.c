@@ -5,6 +5,7 @@
 #include "base/array.h"
 #include "controller/directed.h"
 #include "controller/drops.h"
+#include "controller/merits.h"
 #include "controller/report.h"
 #include "controller/sending.h"
 #include "controller/slots.h"
@@ -123,6 +124,10 @@ void route_deliver(void *core, struct peer_ref from, uint32_t kind, struct parce
     if (c->heard_from_anyone && is_repeated(c, from, digest)) {
         parcel_release(parcel);
         return;
+    }
+    struct slot *s = slot_find(c, from);
+    if (s && c->now.ms >= s->useful_ms) {
+        slot_earns(c, s, c->config->merits.good);
     }
     if (c->heard_from_anyone) {
         relay(c, SCOPE_FULL, from, kind, parcel);

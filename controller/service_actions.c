@@ -5,6 +5,7 @@
 #include "controller/addresses.h"
 #include "controller/chance.h"
 #include "controller/dialing.h"
+#include "controller/lessons.h"
 #include "controller/merits.h"
 #include "controller/notes.h"
 #include "controller/route.h"
@@ -38,21 +39,25 @@ static size_t do_share(void *core, struct peer_ref asker, struct known_peer *out
 static void do_learn(void *core, struct peer_ref from, const struct known_peer *peers, size_t n)
 {
     struct controller *c = core;
-    const struct slot *s = slot_find(c, from);
-    size_t added = 0, unfit = 0;
-    for (size_t i = 0; i < n; i++) {
-        const struct endpoint *e = &peers[i].endpoint;
+    struct slot *s = slot_find(c, from);
+    if (!s) {
+        return;
+    }
+    const struct known_peer *drawn[KNOWN_PEERS_TAKEN];
+    size_t added = 0, unfit = 0, n_drawn = lessons_draw(c, peers, n, drawn);
+    for (size_t i = 0; i < n_drawn; i++) {
+        const struct endpoint *e = &drawn[i]->endpoint;
         if (!addresses_allow(c, &e->ip)) {
             unfit++;
             continue;
         }
-        added += addresses_learn(c, e, SOURCE_PEER);
-        if (peers[i].id.size > 0) {
-            book_identify(c->book, e, &peers[i].id, false);
+        added += lessons_learn(c, s, e, SOURCE_PEER);
+        if (drawn[i]->id.size > 0) {
+            book_identify(c->book, e, &drawn[i]->id, false);
         }
     }
     note(c, NOTE_SHARE, "%s told us of %zu addresses: %zu are new, %zu are none of a public network",
-         s ? s->info.hash : "a peer that has gone", n, added, unfit);
+         s->info.hash, n, added, unfit);
     c->dial_wanted = true;
 }
 
@@ -61,7 +66,11 @@ static void do_merit(void *core, struct peer_ref about, int32_t merit)
     struct controller *c = core;
     struct slot *s = slot_find(c, about);
     if (s) {
-        slot_credit(c, s, merit);
+        if (merit > 0) {
+            slot_earns(c, s, merit);
+        } else {
+            slot_loses(c, s, merit);
+        }
     }
 }
 

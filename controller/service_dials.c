@@ -11,7 +11,7 @@ static bool may_dial(struct controller *c, const struct endpoint *to)
     const struct limits *l = &c->config->node.limits;
     return slots_have_room(c) && !c->quitting && to->port && addresses_allow(c, &to->ip) &&
            !book_is_self(c->book, to) && c->n_dialing < l->dials &&
-           (!l->per_ip || slots_of_ip(c, &to->ip) < l->per_ip) &&
+           (!l->per_ip || slots_of_holder(c, &to->ip) < l->per_ip) &&
            !book_refuses(c->book, &to->ip, book_time(c));
 }
 

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "controller/merits.h"
 #include "controller/notes.h"
 #include "controller/state.h"
 
@@ -189,7 +188,6 @@ struct slot *slot_take(struct controller *c, enum slot_state state, enum directi
 
 void slot_free(struct controller *c, struct slot *s)
 {
-    slot_book_merits(c, s);
     slot_set_state(c, s, SLOT_FREE);
     c->n_busy--;
     free(s->service_state);
@@ -235,6 +233,11 @@ void slot_close(struct controller *c, struct slot *s, enum end_reason why, bool 
     c->act->close(c->host, s->ref, why, at_once);
 }
 
+const struct endpoint *slot_listens_at(const struct slot *s)
+{
+    return s->direction == DIRECTION_OUTGOING && s->remote.port ? &s->remote : &s->info.endpoint;
+}
+
 /* --- how many --- */
 
 bool slot_same_ip(const struct slot *s, const struct ip *ip)
@@ -242,27 +245,34 @@ bool slot_same_ip(const struct slot *s, const struct ip *ip)
     return s->remote.port && ip_equal(&s->remote.ip, ip);
 }
 
-static uint32_t count_of_ip(const struct controller *c, const struct ip *ip, bool outgoing_too)
+bool slot_same_holder(const struct slot *s, const struct ip *ip)
+{
+    struct ip holder = ip_holder(ip), of_slot = ip_holder(&s->remote.ip);
+    return s->remote.port && ip_equal(&of_slot, &holder);
+}
+
+static bool is_connection(const struct slot *s)
+{
+    return s->state != SLOT_FREE && s->state != SLOT_ENDED && s->state != SLOT_REFUSING;
+}
+
+uint32_t slots_of_holder(const struct controller *c, const struct ip *ip)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < c->n_slots; i++) {
-        const struct slot *s = &c->slots[i];
-        if (s->state != SLOT_FREE && s->state != SLOT_ENDED && s->state != SLOT_REFUSING &&
-            (outgoing_too || s->direction == DIRECTION_INCOMING)) {
-            n += slot_same_ip(s, ip);
-        }
+        n += is_connection(&c->slots[i]) && slot_same_holder(&c->slots[i], ip);
     }
     return n;
 }
 
-uint32_t slots_of_ip(const struct controller *c, const struct ip *ip)
-{
-    return count_of_ip(c, ip, true);
-}
-
 uint32_t slots_incoming_of_ip(const struct controller *c, const struct ip *ip)
 {
-    return count_of_ip(c, ip, false);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < c->n_slots; i++) {
+        const struct slot *s = &c->slots[i];
+        n += is_connection(s) && s->direction == DIRECTION_INCOMING && slot_same_ip(s, ip);
+    }
+    return n;
 }
 
 uint32_t slots_parked(const struct controller *c)

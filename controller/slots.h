@@ -20,7 +20,7 @@ void slots_make_room(struct controller *c);
 /* Whether the next slot_take leaves the table where it is. */
 bool slots_have_room(const struct controller *c);
 
-/* Books its merits and frees what it holds. `parked` must be empty, unless the node is being freed. */
+/* Frees what it holds. `parked` must be empty, unless the node is being freed. */
 void slot_free(struct controller *c, struct slot *s);
 
 /* The only way to change a slot's state: keeps the counts and the list of those online. */
@@ -52,10 +52,14 @@ bool slot_we_are_above(const struct controller *c, const struct peer_id *id);
 /* Sets `reverse` of s, and of the connection that it finds. s is about to be online. */
 void slot_find_reverse(struct controller *c, struct slot *s);
 
+/* Where it can be dialed: where we have dialed it or, if it has dialed us, where it says. Port 0: nowhere. */
+const struct endpoint *slot_listens_at(const struct slot *s);
+
 /* --- by IP address --- */
 
 bool slot_same_ip(const struct slot *s, const struct ip *ip);
-uint32_t slots_of_ip(const struct controller *c, const struct ip *ip); /* connections and dials */
+bool slot_same_holder(const struct slot *s, const struct ip *ip);          /* IPv6: of its /64 (ip_holder) */
+uint32_t slots_of_holder(const struct controller *c, const struct ip *ip); /* connections and dials */
 uint32_t slots_incoming_of_ip(const struct controller *c, const struct ip *ip);
 
 /* How many messages to single peers wait (slot.parked), for all peers together. */

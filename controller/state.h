@@ -16,6 +16,8 @@
 
 #define NEVER INT64_MAX
 
+enum { LESSON_CELLS = 512 };
+
 enum slot_state {
     SLOT_FREE,
     SLOT_DIALING,  /* outgoing, until MSG_ONLINE or MSG_ENDED */
@@ -23,6 +25,11 @@ enum slot_state {
     SLOT_REFUSING, /* incoming, being told that we are full */
     SLOT_ONLINE,
     SLOT_ENDED, /* no connection any more, but messages of it may still follow */
+};
+
+/* How much of something that comes back with time is used up. */
+struct allowance {
+    int64_t used, filled_ms; /* filled_ms: when it last came back */
 };
 
 /* One connection. */
@@ -35,6 +42,9 @@ struct slot {
 
     /* Who it is. */
     bool special;
+    bool is_picked;         /* outgoing: chosen by book_candidates */
+    enum book_trust trust;  /* then: what was known of it */
+    bool feeler;            /* outgoing: dialed only to see if anybody answers (feelers.c) */
     struct address to;      /* outgoing: what was dialed */
     struct endpoint remote; /* the other end; port 0 while it is not known */
     struct peer_info info;  /* once met or ready */
@@ -55,7 +65,8 @@ struct slot {
     int64_t spare_ms;        /* if `reverse` stands by then, this one is one too many; 0 for never */
 
     /* What it has earned, and lost. */
-    int32_t credit;                              /* merits not yet in the book */
+    int64_t useful_ms;                           /* it may earn something again then */
+    struct allowance lessons;                    /* what it may teach us of addresses (lessons.c) */
     uint64_t dropped, repeated;                  /* parcels */
     uint64_t unreported_drops[DROP_CAUSE_COUNT]; /* those that the application has not been told of */
 
@@ -149,7 +160,7 @@ struct controller {
     size_t n_online;
     uint64_t n_begun;                                                  /* connections so far */
     uint32_t n_dialing, n_outgoing, n_incoming, n_pending, n_refusing; /* slots by their state */
-    uint32_t n_service_dials;                                          /* slots with for_service */
+    uint32_t n_service_dials, n_feelers;                               /* slots with for_service, feeler */
     uint32_t n_busy;                                                   /* slots that are not free */
     uint64_t ended[END_REASON_COUNT];                                  /* connections */
     uint64_t shed;         /* sockets that were closed unanswered */
@@ -162,8 +173,13 @@ struct controller {
     struct special *specials;
     size_t n_specials, specials_capacity;
     struct outage outages[2]; /* of IPv6 and of IPv4 */
-    bool dial_wanted; /* something has changed, so there may be somebody to dial; any file may set it */
-    int64_t refill_ms, dial_ms, alone_ms;
+    bool dial_wanted; /* something has changed, so that there may be somebody to dial; anyone sets it */
+    int64_t refill_ms, dial_ms, alone_ms, feeler_ms;
+
+    /* What others teach us of addresses: lessons.c. */
+    struct allowance lessons[LESSON_CELLS]; /* of network groups */
+    uint8_t lesson_key[BOOK_KEY_BYTES];     /* which cell is whose */
+    uint64_t untaught, untaught_told;       /* addresses that were over the bounds; what the log has said */
 
     /* Messages: route.c, sending.c, directed.c. */
     struct digest_key digest_key;

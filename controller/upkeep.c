@@ -5,7 +5,6 @@
 
 #include "controller/addresses.h"
 #include "controller/chance.h"
-#include "controller/merits.h"
 #include "controller/notes.h"
 #include "controller/slots.h"
 #include "controller/specials.h"
@@ -13,7 +12,7 @@
 
 enum { EXPIRE_MS = 60 * 1000 };
 
-/* What is pinned at the start of a node is known, as if a seed list had named it. */
+/* What is pinned at the start of a node is known, and has room before what seed lists name. */
 static void learn_bootstrap(struct controller *c)
 {
     const struct address_list *list = &c->config->bootstrap;
@@ -22,7 +21,7 @@ static void learn_bootstrap(struct controller *c)
         if (!address_is_ip(&list->items[i], &e)) {
             continue;
         }
-        addresses_learn(c, &e, SOURCE_SEED);
+        addresses_learn_seed(c, &e, SOURCE_OPERATOR);
         if (list->items[i].id.size > 0) {
             book_identify(c->book, &e, &list->items[i].id, true);
         }
@@ -39,7 +38,8 @@ void upkeep_begin(struct controller *c)
         c->drop_round_ms = c->now.ms + t->cat;
     }
     if (!c->config->exclusive) {
-        c->seed_ms = c->now.ms + (book_count(c->book) < c->config->node.limits.few_peers ? 0 : t->reseed);
+        c->seed_ms =
+            c->now.ms + (book_count_tried(c->book) < c->config->node.limits.few_peers ? 0 : t->reseed);
     }
 }
 
@@ -61,7 +61,7 @@ void upkeep_seeds(struct controller *c, struct seed_report *r)
         note_unbounded(c, LOG_LEVEL_WARNING, "seeds: %s", r->error);
     }
     for (size_t i = 0; i < r->n; i++) {
-        added += addresses_learn(c, &r->endpoints[i], SOURCE_SEED);
+        added += addresses_learn_seed(c, &r->endpoints[i], SOURCE_SEED);
     }
     note(c, NOTE_UPKEEP, "seeds: %zu of %zu addresses are new, next %s in %lld s", added, r->n,
          r->next_try_ms ? "try" : "look",
@@ -83,7 +83,6 @@ void upkeep_save(struct controller *c, bool unchanged_too)
     if (c->saving || (!unchanged_too && book_version(c->book) == c->saved_version)) {
         return;
     }
-    slots_book_merits(c);
     struct book_snapshot *s = book_snapshot(c->book);
     if (!s) {
         return;
@@ -143,14 +142,17 @@ static void tell_losses(struct controller *c)
     struct book_losses now = book_losses(c->book), *told = &c->losses_told;
     if (now.endpoints_refused == told->endpoints_refused &&
         now.endpoints_evicted == told->endpoints_evicted && now.scores_refused == told->scores_refused &&
-        now.scores_evicted == told->scores_evicted) {
+        now.scores_evicted == told->scores_evicted && c->untaught == c->untaught_told) {
         return;
     }
     *told = now;
+    c->untaught_told = c->untaught;
     note(c, NOTE_UPKEEP,
-         "address book is full: %" PRIu64 " addresses refused, %" PRIu64 " replaced; %" PRIu64
-         " scores refused, %" PRIu64 " replaced",
-         now.endpoints_refused, now.endpoints_evicted, now.scores_refused, now.scores_evicted);
+         "bounds of the address book: %" PRIu64 " addresses refused, %" PRIu64 " replaced, %" PRIu64
+         " more than a peer may tell; %" PRIu64 " scores refused, %" PRIu64 " replaced; %" PRIu64
+         " places looked at",
+         now.endpoints_refused, now.endpoints_evicted, c->untaught, now.scores_refused, now.scores_evicted,
+         now.places_looked_at);
 }
 
 /* A peer that is connected, or special, is not forgotten, however long it was silent. */
@@ -158,7 +160,7 @@ static bool must_stay(void *controller, const struct endpoint *e)
 {
     struct controller *c = controller;
     for (size_t i = 0; i < c->n_online; i++) {
-        if (endpoint_equal(&c->slots[c->online[i]].info.endpoint, e)) {
+        if (endpoint_equal(slot_listens_at(&c->slots[c->online[i]]), e)) {
             return true;
         }
     }

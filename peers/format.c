@@ -1,18 +1,18 @@
 #include "peers/format.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/time_text.h"
 
+/* Programs that know no rooms read the same version: they pass over the members that are new to them. */
 #define VERSION     1
 #define VERSION_KEY "kith_peers"
 
 static const char *const source_names[] = {
-    [SOURCE_FILE] = "file",
-    [SOURCE_SEED] = "seed",
-    [SOURCE_PEER] = "peer",
-    [SOURCE_INCOMING] = "incoming",
+    [SOURCE_FILE] = "file",         [SOURCE_SEED] = "seed",         [SOURCE_PEER] = "peer",
+    [SOURCE_INCOMING] = "incoming", [SOURCE_OPERATOR] = "operator",
 };
 #define N_SOURCES (sizeof source_names / sizeof source_names[0])
 
@@ -24,18 +24,20 @@ static json_t *encode_entry(const struct book_entry *e)
     char id[PEER_ID_TEXT_MAX];
     peer_id_format(&e->id, id, sizeof id);
     /* s*: left out if it is NULL. */
-    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:s, s:s*, s:b}", "address", address, "heard",
-                     (json_int_t)e->heard_ms, "learned", (json_int_t)e->learned_ms, "dialed",
-                     (json_int_t)e->dialed_ms, "failures", (json_int_t)e->failures, "source", source, "id",
-                     e->id.size > 0 ? id : NULL, "proved", (int)e->id_proved);
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:b, s:b, s:s*, s:b}", "address", address,
+                     "heard", (json_int_t)e->heard_ms, "answered", (json_int_t)e->answered_ms, "since",
+                     (json_int_t)e->since_ms, "learned", (json_int_t)e->learned_ms, "dialed",
+                     (json_int_t)e->dialed_ms, "failures", (json_int_t)e->failures, "source", source,
+                     "told_by", (json_int_t)e->told_by, "tried", (int)e->tried, "anchor", (int)e->anchor,
+                     "id", e->id.size > 0 ? id : NULL, "proved", (int)e->id_proved);
 }
 
 static json_t *encode_score(const struct book_score *s)
 {
     char ip[IP_TEXT_MAX];
-    return json_pack("{s:s, s:i, s:I, s:I}", "ip", ip_format(&s->ip, ip, sizeof ip), "quality",
-                     (int)s->quality, "at", (json_int_t)s->quality_ms, "banned_until",
-                     (json_int_t)s->banned_until);
+    return json_pack("{s:s, s:i, s:i, s:I, s:I}", "ip", ip_format(&s->ip, ip, sizeof ip), "quality",
+                     (int)s->quality, "standing", (int)s->standing, "at", (json_int_t)s->quality_ms,
+                     "banned_until", (json_int_t)s->banned_until);
 }
 
 json_t *format_encode(const char *network, const struct book_snapshot *s, int64_t now_ms)
@@ -55,9 +57,13 @@ json_t *format_encode(const char *network, const struct book_snapshot *s, int64_
         return NULL;
     }
     /* json_pack owns both arrays from here on, also if it fails. */
-    char written[TIME_TEXT_MAX];
-    return json_pack("{s:i, s:s, s:s, s:o, s:o}", VERSION_KEY, VERSION, "network", network, "written",
-                     time_format(now_ms, written), "peers", peers, "scores", scores);
+    char written[TIME_TEXT_MAX], key[2 * sizeof s->key + 1];
+    json_t *root =
+        json_pack("{s:i, s:s, s:s, s:s, s:o, s:o}", VERSION_KEY, VERSION, "network", network, "written",
+                  time_format(now_ms, written), "key", sodium_bin2hex(key, sizeof key, s->key, sizeof s->key),
+                  "peers", peers, "scores", scores);
+    sodium_memzero(key, sizeof key);
+    return root;
 }
 
 bool format_is_own(const json_t *root)
@@ -94,20 +100,38 @@ static bool get_id(const json_t *object, struct peer_id *id)
                        peer_id_parse(id, json_string_value(member), json_string_length(member)));
 }
 
-static bool decode_entry(const json_t *object, struct book_entry *e)
+/* A program without rooms wrote it, and did not note whether it was we who dialed. It was, as far as can be
+ * told, if it was heard from after the last dial, which did not fail. */
+static void guess_tried(struct book_entry *e)
+{
+    e->tried = e->failures == 0 && e->dialed_ms != 0 && e->heard_ms >= e->dialed_ms;
+    e->answered_ms = e->tried ? e->heard_ms : 0;
+    e->since_ms = e->tried ? e->learned_ms : 0;
+}
+
+static bool decode_entry(const json_t *object, bool has_rooms, struct book_entry *e)
 {
     const char *address = json_string_value(json_object_get(object, "address"));
     *e = (struct book_entry){.source = source_of(object),
+                             .tried = json_is_true(json_object_get(object, "tried")),
+                             .anchor = json_is_true(json_object_get(object, "anchor")),
                              .id_proved = json_is_true(json_object_get(object, "proved"))};
-    int64_t failures;
+    int64_t failures, told_by;
     if (!address || !endpoint_parse(&e->endpoint, address) ||
         !get_number(object, "heard", 0, INT64_MAX, 0, &e->heard_ms) ||
+        !get_number(object, "answered", 0, INT64_MAX, 0, &e->answered_ms) ||
+        !get_number(object, "since", 0, INT64_MAX, 0, &e->since_ms) ||
+        !get_number(object, "told_by", 0, INT64_MAX, 0, &told_by) ||
         !get_number(object, "learned", 0, INT64_MAX, 0, &e->learned_ms) ||
         !get_number(object, "dialed", 0, INT64_MAX, 0, &e->dialed_ms) ||
         !get_number(object, "failures", 0, UINT32_MAX, 0, &failures) || !get_id(object, &e->id)) {
         return false;
     }
     e->failures = (uint32_t)failures;
+    e->told_by = (uint64_t)told_by;
+    if (!has_rooms) {
+        guess_tried(e);
+    }
     return true;
 }
 
@@ -115,15 +139,27 @@ static bool decode_score(const json_t *object, struct book_score *s)
 {
     const char *ip = json_string_value(json_object_get(object, "ip"));
     *s = (struct book_score){.quality = 0};
-    int64_t quality;
+    int64_t quality, standing;
     if (!ip || !ip_parse(&s->ip, ip) ||
         !get_number(object, "quality", QUALITY_MIN, QUALITY_MAX, 0, &quality) ||
+        !get_number(object, "standing", QUALITY_MIN, QUALITY_MAX, 0, &standing) ||
         !get_number(object, "at", 0, INT64_MAX, 0, &s->quality_ms) ||
         !get_number(object, "banned_until", 0, INT64_MAX, 0, &s->banned_until)) {
         return false;
     }
     s->quality = (int32_t)quality;
+    s->standing = (int32_t)standing;
     return true;
+}
+
+/* False for a file that has none, or none that makes sense: then the entries are put anew. */
+static bool get_key(const json_t *root, uint8_t key[BOOK_KEY_BYTES])
+{
+    const json_t *text = json_object_get(root, "key");
+    size_t length = json_string_length(text), n = 0;
+    return length == 2 * BOOK_KEY_BYTES &&
+           sodium_hex2bin(key, BOOK_KEY_BYTES, json_string_value(text), length, NULL, &n, NULL) == 0 &&
+           n == BOOK_KEY_BYTES;
 }
 
 /* Everything but the entries. READ if all of it fits. */
@@ -170,8 +206,9 @@ enum peers_file_result format_decode(const json_t *root, const char *network, st
         return PEERS_FILE_UNREADABLE;
     }
     size_t left_out = 0;
+    (*s)->has_key = get_key(root, (*s)->key);
     for (size_t i = 0; i < json_array_size(peers); i++) {
-        bool good = decode_entry(json_array_get(peers, i), &(*s)->entries[(*s)->n_entries]);
+        bool good = decode_entry(json_array_get(peers, i), (*s)->has_key, &(*s)->entries[(*s)->n_entries]);
         *(good ? &(*s)->n_entries : &left_out) += 1;
     }
     for (size_t i = 0; i < json_array_size(scores); i++) {

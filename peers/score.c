@@ -24,15 +24,16 @@ struct book_score book_score_now(const struct book *b, const struct book_score *
     }
     if (r.banned_until != 0) {
         r.banned_until = 0;
-        r.quality = 0;
+        r.quality = r.standing = 0;
     }
     /* The part of a period that is over stays in quality_ms, or a peer that is scored often would never
      * decay. The clock may also have been set back. */
     int64_t period = b->config.decay_ms;
     int64_t periods = period > 0 && now_ms > r.quality_ms ? (now_ms - r.quality_ms) / period : 0;
     r.quality = decay(r.quality, periods);
+    r.standing = decay(r.standing, periods);
     r.quality_ms += periods * period;
-    if (r.quality == 0 || r.quality_ms > now_ms) {
+    if ((r.quality == 0 && r.standing == 0) || r.quality_ms > now_ms) {
         r.quality_ms = now_ms;
     }
     return r;
@@ -40,21 +41,30 @@ struct book_score book_score_now(const struct book *b, const struct book_score *
 
 bool book_score_is_nothing(const struct book_score *now)
 {
-    return now->quality == 0 && now->banned_until == 0;
+    return now->quality == 0 && now->standing == 0 && now->banned_until == 0;
 }
 
-/* Ranks those that may make room: all scores but bans or, if there is nothing else, the bans. */
-static size_t rank_scores(const struct book *b, struct table_rank *ranks, int64_t now_ms, bool bans)
+/* Of the next rows of the table: the score nearest to zero or, if there are nothing but bans, the one that
+ * ends first. Looks at as many rows as it needs to see one that is no ban, up to BANS_MOST. */
+static size_t find_least_score(struct book *b, int64_t now_ms)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < b->scores.n; i++) {
-        const struct book_score *s = table_row(&b->scores, i);
-        if (banned(s, now_ms) == bans) {
-            int64_t worth = bans ? s->banned_until : llabs(book_score_now(b, s, now_ms).quality);
-            ranks[n++] = (struct table_rank){.worth = {worth}, .row = (uint32_t)i};
+    enum { LOOK = 32, BANS_MOST = 256 };
+    size_t least = 0, first_ban = 0, n = b->scores.n;
+    int64_t least_worth = INT64_MAX, first_end = INT64_MAX;
+    for (size_t i = 0; i < n && i < (least_worth < INT64_MAX ? LOOK : BANS_MOST); i++) {
+        size_t at = b->score_cursor++ % n;
+        const struct book_score *s = table_row(&b->scores, at);
+        struct book_score now = book_score_now(b, s, now_ms);
+        int64_t worth = llabs(now.quality) + llabs(now.standing);
+        if (!banned(s, now_ms) && worth < least_worth) {
+            least_worth = worth;
+            least = at;
+        } else if (banned(s, now_ms) && s->banned_until < first_end) {
+            first_end = s->banned_until;
+            first_ban = at;
         }
     }
-    return n;
+    return least_worth < INT64_MAX ? least : first_ban;
 }
 
 static bool make_room_for_score(struct book *b, int64_t now_ms)
@@ -65,38 +75,39 @@ static bool make_room_for_score(struct book *b, int64_t now_ms)
     if (b->scores.n == 0) {
         return false;
     }
-    struct table_rank *ranks = calloc(b->scores.n, sizeof *ranks);
-    if (!ranks) {
-        return false;
-    }
-    size_t n = rank_scores(b, ranks, now_ms, false);
-    size_t count = book_batch(b->scores.n);
-    if (n == 0) {
-        n = rank_scores(b, ranks, now_ms, true);
-        count = 1;
-    }
-    count = count < n ? count : n;
-    table_evict(&b->scores, ranks, n, count);
-    b->losses.scores_evicted += count;
-    free(ranks);
+    table_remove(&b->scores, find_least_score(b, now_ms));
+    b->losses.scores_evicted++;
     return true;
+}
+
+static struct book_score *find_score(const struct book *b, const struct ip *ip)
+{
+    struct ip holder = ip_holder(ip);
+    return table_find(&b->scores, &holder);
 }
 
 /* The row of that IP as it is now; made if there is none. */
 static struct book_score *score_row(struct book *b, const struct ip *ip, int64_t now_ms)
 {
-    struct book_score *s = table_find(&b->scores, ip);
+    struct book_score *s = find_score(b, ip);
     if (s) {
         *s = book_score_now(b, s, now_ms);
         return s;
     }
-    s = make_room_for_score(b, now_ms) ? table_add(&b->scores, ip) : NULL;
+    struct ip holder = ip_holder(ip);
+    s = make_room_for_score(b, now_ms) ? table_add(&b->scores, &holder) : NULL;
     if (!s) {
         b->losses.scores_refused++;
         return NULL;
     }
     s->quality_ms = now_ms;
     return s;
+}
+
+static int32_t clamped_sum(int32_t a, int32_t b)
+{
+    int64_t sum = (int64_t)a + b;
+    return (int32_t)(sum < QUALITY_MIN ? QUALITY_MIN : sum > QUALITY_MAX ? QUALITY_MAX : sum);
 }
 
 void book_merit(struct book *b, const struct ip *ip, int32_t merit, int64_t now_ms)
@@ -108,18 +119,39 @@ void book_merit(struct book *b, const struct ip *ip, int32_t merit, int64_t now_
     if (!s) {
         return;
     }
-    int64_t sum = (int64_t)s->quality + merit;
-    s->quality = (int32_t)(sum < QUALITY_MIN ? QUALITY_MIN : sum > QUALITY_MAX ? QUALITY_MAX : sum);
+    s->quality = clamped_sum(s->quality, merit);
+    s->standing = merit < 0 ? clamped_sum(s->standing, merit) : s->standing;
     b->version++;
+}
+
+void book_earn(struct book *b, const struct ip *ip, int32_t points, bool dialed, int64_t now_ms)
+{
+    const struct book_score *known = find_score(b, ip);
+    if (known && known->earned_ms != 0 && now_ms - known->earned_ms < EARN_MS && now_ms >= known->earned_ms) {
+        return;
+    }
+    book_merit(b, ip, points, now_ms);
+    struct book_score *s = find_score(b, ip);
+    if (!s || points <= 0 || banned(s, now_ms)) {
+        return;
+    }
+    s->earned_ms = now_ms;
+    s->standing = dialed ? clamped_sum(s->standing, points) : s->standing;
 }
 
 int32_t book_quality(const struct book *b, const struct ip *ip, int64_t now_ms)
 {
-    const struct book_score *s = table_find(&b->scores, ip);
+    const struct book_score *s = find_score(b, ip);
     if (!s) {
         return 0;
     }
     return banned(s, now_ms) ? b->config.quality_banned : book_score_now(b, s, now_ms).quality;
+}
+
+int32_t book_standing(const struct book *b, const struct ip *ip, int64_t now_ms)
+{
+    const struct book_score *s = find_score(b, ip);
+    return s && !banned(s, now_ms) ? book_score_now(b, s, now_ms).standing : 0;
 }
 
 void book_ban(struct book *b, const struct ip *ip, int64_t until_ms, int64_t now_ms)
@@ -133,13 +165,13 @@ void book_ban(struct book *b, const struct ip *ip, int64_t until_ms, int64_t now
     }
     s->banned_until = until_ms;
     s->quality_ms = now_ms;
-    s->quality = 0;
+    s->quality = s->standing = 0;
     b->version++;
 }
 
 bool book_unban(struct book *b, const struct ip *ip)
 {
-    const struct book_score *s = table_find(&b->scores, ip);
+    const struct book_score *s = find_score(b, ip);
     if (!s || s->banned_until == 0) {
         return false;
     }
@@ -150,7 +182,7 @@ bool book_unban(struct book *b, const struct ip *ip)
 
 bool book_is_banned(const struct book *b, const struct ip *ip, int64_t now_ms)
 {
-    const struct book_score *s = table_find(&b->scores, ip);
+    const struct book_score *s = find_score(b, ip);
     return s && banned(s, now_ms);
 }
 

@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <string.h>
 
 #include "peers/book_state.h"
 
@@ -21,6 +22,7 @@ struct book_snapshot *book_snapshot_new(size_t most_entries, size_t most_scores)
 void book_snapshot_free(struct book_snapshot *s)
 {
     if (s) {
+        sodium_memzero(s->key, sizeof s->key);
         free(s->entries);
         free(s->scores);
         free(s);
@@ -33,8 +35,11 @@ struct book_snapshot *book_snapshot(const struct book *b)
     if (!s) {
         return NULL;
     }
+    s->has_key = true;
+    memcpy(s->key, b->config.key, sizeof s->key);
     for (size_t i = 0; i < b->entries.n; i++) {
-        s->entries[s->n_entries++] = *(const struct book_entry *)table_row(&b->entries, i);
+        const struct book_row *row = table_row(&b->entries, i);
+        s->entries[s->n_entries++] = row->entry;
     }
     for (size_t i = 0; i < b->scores.n; i++) {
         s->scores[s->n_scores++] = *(const struct book_score *)table_row(&b->scores, i);
@@ -65,11 +70,14 @@ void book_snapshot_shift(struct book_snapshot *s, int64_t by_ms)
     for (size_t i = 0; i < s->n_entries; i++) {
         struct book_entry *e = &s->entries[i];
         e->heard_ms = shifted(e->heard_ms, by_ms);
+        e->answered_ms = shifted(e->answered_ms, by_ms);
+        e->since_ms = shifted(e->since_ms, by_ms);
         e->learned_ms = shifted(e->learned_ms, by_ms);
         e->dialed_ms = shifted(e->dialed_ms, by_ms);
     }
     for (size_t i = 0; i < s->n_scores; i++) {
         s->scores[i].quality_ms = shifted(s->scores[i].quality_ms, by_ms);
+        s->scores[i].earned_ms = shifted(s->scores[i].earned_ms, by_ms);
         s->scores[i].banned_until = shifted(s->scores[i].banned_until, by_ms);
     }
 }
@@ -84,6 +92,8 @@ static int64_t past(int64_t ms, int64_t now_ms)
 static struct book_score believed(const struct book_score *s, int64_t now_ms)
 {
     struct book_score r = *s;
+    r.ip = ip_holder(&s->ip);
+    r.earned_ms = 0;
     r.quality_ms = past(s->quality_ms, now_ms);
     r.banned_until = shifted(s->banned_until, r.quality_ms - s->quality_ms);
     return r;
@@ -91,8 +101,8 @@ static struct book_score believed(const struct book_score *s, int64_t now_ms)
 
 static bool score_is_good(const struct book_score *s)
 {
-    return s->quality >= QUALITY_MIN && s->quality <= QUALITY_MAX && s->quality_ms >= 0 &&
-           s->banned_until >= 0;
+    return s->quality >= QUALITY_MIN && s->quality <= QUALITY_MAX && s->standing >= QUALITY_MIN &&
+           s->standing <= QUALITY_MAX && s->quality_ms >= 0 && s->banned_until >= 0;
 }
 
 static bool restore_score(struct book *b, const struct book_score *from)
@@ -108,21 +118,41 @@ static bool restore_score(struct book *b, const struct book_score *from)
     return true;
 }
 
+static bool is_good(const struct book_entry *e)
+{
+    return book_may_keep(&e->endpoint) && e->heard_ms >= 0 && e->answered_ms >= 0 && e->since_ms >= 0 &&
+           e->learned_ms >= 0 && e->dialed_ms >= 0 && e->source < SOURCE_COUNT && e->id.size <= PEER_ID_MAX;
+}
+
+/* Tried ones that find no room in TRIED are still worth to be known. */
 static bool restore_entry(struct book *b, const struct book_entry *from, int64_t now_ms)
 {
-    bool good = book_may_keep(&from->endpoint) && from->heard_ms >= 0 && from->learned_ms >= 0 &&
-                from->dialed_ms >= 0 && from->source <= SOURCE_INCOMING && from->id.size <= PEER_ID_MAX;
-    if (!good || b->entries.n >= b->config.most_endpoints || book_find(b, &from->endpoint) ||
-        book_ip_is_full(b, &from->endpoint.ip)) {
+    if (!is_good(from) || book_find(b, &from->endpoint) || book_ip_is_full(b, &from->endpoint.ip)) {
         return false;
     }
     struct book_entry e = *from;
-    e.self = false;
+    e.self = e.seed = false;
     e.heard_ms = past(e.heard_ms, now_ms);
-    e.dialed_ms = e.dialed_ms < now_ms ? e.dialed_ms : now_ms;
+    e.answered_ms = past(e.answered_ms, now_ms);
+    e.since_ms = past(e.since_ms, now_ms);
+    /* Anchors are dialed at once, however short the node was away. */
+    e.dialed_ms = e.anchor ? 0 : e.dialed_ms < now_ms ? e.dialed_ms : now_ms;
     /* Unknown if an older file was imported; 0 would be forgotten at once. */
     e.learned_ms = e.learned_ms == 0 ? now_ms : past(e.learned_ms, now_ms);
-    return book_add_entry(b, &e);
+    e.told_by = e.told_by == 0 ? TELLER_FILE : e.told_by;
+    uint16_t bucket = book_bucket_tried(b, &e.endpoint);
+    int place = from->tried ? book_free_place(b, bucket) : -1;
+    if (place >= 0) {
+        return book_add(b, &e, bucket, place);
+    }
+    return book_settle(b, &e, now_ms);
+}
+
+static void rank_entry(const struct book_entry *e, struct table_rank *r)
+{
+    r->worth[0] = 4 * e->anchor + 2 * e->tried + (e->source == SOURCE_OPERATOR);
+    r->worth[1] = e->heard_ms;
+    r->worth[2] = e->learned_ms;
 }
 
 /* The best first; equals as they lie in the snapshot. */
@@ -165,7 +195,7 @@ static size_t restore_entries(struct book *b, const struct book_snapshot *s, str
     size_t left_out = 0;
     for (size_t i = 0; i < s->n_entries; i++) {
         ranks[i] = (struct table_rank){.row = (uint32_t)i};
-        book_rank_entry(b, &s->entries[i], &ranks[i], now_ms);
+        rank_entry(&s->entries[i], &ranks[i]);
     }
     qsort(ranks, s->n_entries, sizeof *ranks, compare_worths);
     for (size_t i = 0; i < s->n_entries; i++) {
@@ -181,10 +211,14 @@ size_t book_restore(struct book *b, const struct book_snapshot *s, int64_t now_m
     if (!ranks) {
         return s->n_entries + s->n_scores;
     }
-    /* Scores first: they decide which endpoints are worth keeping. */
+    if (s->has_key) {
+        memcpy(b->config.key, s->key, sizeof s->key);
+    }
+    uint64_t evicted = b->losses.endpoints_evicted;
     size_t left_out = restore_scores(b, s, ranks, now_ms);
     left_out += restore_entries(b, s, ranks, now_ms);
     free(ranks);
     b->version++;
+    left_out += (size_t)(b->losses.endpoints_evicted - evicted);
     return left_out;
 }

@@ -14,6 +14,9 @@ struct known_peer {
     int64_t heard_s;          /* when it was last heard from, in seconds since 1970; 0 if that is not known */
 };
 
+/* Of one share no more than so many are taken, drawn at random. */
+enum { KNOWN_PEERS_TAKEN = 256 };
+
 /* They lie in a parcel, one after the other. */
 struct known_peers {
     struct known_peer *list;

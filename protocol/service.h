@@ -52,7 +52,8 @@ struct service_actions {
     void (*learn)(void *host, struct peer_ref from, const struct known_peer *peers, size_t n);
     /* How many outgoing connections are still wanted. */
     uint32_t (*wanted)(void *host);
-    /* Adds to the quality of that peer's IP; nothing if the peer has gone. */
+    /* Adds to the quality of that peer's IP; nothing if the peer has gone. Of merits, only the first in a
+     * minute counts, together with the one for messages that are delivered; a demerit always does. */
     void (*merit)(void *host, struct peer_ref about, int32_t merit);
     /* Ends the connection after what is queued for it has gone; `text` is for the log. */
     void (*disconnect)(void *host, struct peer_ref p, enum end_reason why, const char *text);

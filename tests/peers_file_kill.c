@@ -17,7 +17,6 @@
 #define NETWORK_ID  UINT32_C(0x00beaded)
 
 static const struct book_config config = {
-    .most_endpoints = 100000,
     .most_ips = 100000,
     .decay_ms = 3600000,
     .redial_ms = 120000,
@@ -41,7 +40,7 @@ static bool add_peer(struct book *b, int64_t now)
     e.ip.bytes[14] = (uint8_t)(n >> 8);
     e.ip.bytes[15] = (uint8_t)n;
     book_merit(b, &e.ip, 1, now);
-    return book_learn(b, &e, SOURCE_PEER, now);
+    return book_learn(b, &e, SOURCE_PEER, TELLER_FILE, now);
 }
 
 static bool write_version(const struct book *b, const char *path, int64_t now)

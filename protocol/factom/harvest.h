@@ -9,12 +9,14 @@
 
 #include "base/endpoint.h"
 
-/* The addresses read so far. Those past `most` are counted only. A host name is a valid address, but it is
- * not taken: looking up any name that strangers tell us would make us their tool. */
+/* The addresses read so far. Of more than `most`, so many are drawn if `dice` is not 0; else those past it
+ * are counted only. A host name is a valid address, but it is not taken: looking up any name that strangers
+ * tell us would make us their tool. */
 struct harvest {
     struct endpoint *to; /* the caller's, with room for `most` */
     size_t most, n;
     size_t left_out;
+    uint64_t dice; /* any number that the sender does not know */
 };
 
 /* False if the two do not make an address. */

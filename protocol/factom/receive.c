@@ -56,7 +56,7 @@ static void receive_fragment(struct session *s, int64_t now_ms, const struct dec
 static void receive_share(struct session *s, struct bytes payload, struct session_event *ev)
 {
     struct parcel *shared;
-    switch (factom_share_read(s->version, s->config.node->network.id, payload, &shared)) {
+    switch (factom_share_read(s->version, s->config.node, payload, &shared)) {
     case SHARE_OK:
         give(ev, FACTOM_PEER_SHARE, shared);
         break;

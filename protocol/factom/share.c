@@ -1,12 +1,6 @@
 #include "protocol/factom/share.h"
 
-#include <stdlib.h>
-
 #include "protocol/factom/v11.h"
-
-/* The fewest bytes that an address takes in any version: in protobuf, tag and length three times, "::" and a
- * digit. */
-#define ENTRY_BYTES_MIN 9
 
 static enum share_result read_into(uint32_t version, uint32_t network, struct bytes payload,
                                    struct harvest *h)
@@ -31,24 +25,20 @@ static struct parcel *to_parcel(const struct harvest *h)
     return shared;
 }
 
-enum share_result factom_share_read(uint32_t version, uint32_t network, struct bytes payload,
+enum share_result factom_share_read(uint32_t version, const struct node_config *node, struct bytes payload,
                                     struct parcel **shared)
 {
     *shared = NULL;
     if (payload.size > SHARE_BYTES_MAX) {
         return SHARE_INVALID;
     }
-    struct harvest h = {.most = payload.size / ENTRY_BYTES_MIN};
-    h.to = calloc(h.most + 1, sizeof *h.to);
-    if (!h.to) {
-        return SHARE_NO_MEMORY;
-    }
-    enum share_result result = read_into(version, network, payload, &h);
+    struct endpoint taken[KNOWN_PEERS_TAKEN];
+    struct harvest h = {.to = taken, .most = KNOWN_PEERS_TAKEN, .dice = node->nonce ^ payload.size};
+    enum share_result result = read_into(version, node->network.id, payload, &h);
     if (result == SHARE_OK) {
         *shared = to_parcel(&h);
         result = *shared ? SHARE_OK : SHARE_NO_MEMORY;
     }
-    free(h.to);
     return result;
 }
 

@@ -11,8 +11,9 @@
 
 enum share_result { SHARE_OK, SHARE_INVALID, SHARE_NO_MEMORY };
 
-/* Reads a payload of `version` into a known_peers parcel. V9's entries of other networks are skipped. */
-enum share_result factom_share_read(uint32_t version, uint32_t network, struct bytes payload,
+/* Reads a payload of `version` into a known_peers parcel of KNOWN_PEERS_TAKEN at most. V9's entries of other
+ * networks are skipped. */
+enum share_result factom_share_read(uint32_t version, const struct node_config *node, struct bytes payload,
                                     struct parcel **shared);
 
 /* Appends the payload that lists those endpoints in `version`. V9 leaves IPv6 out: generation 1 would not

@@ -442,18 +442,19 @@ def each_field_of_a_parcel_is_checked(lab):
 
 @promises("F11", "F12")
 def a_score_belongs_to_an_ip_address(lab):
-    """Traffic raises and lowers it, another port and node id keep it, another address has its own. What somebody earns
-    who goes at once is kept as well."""
-    node, source, good = lab.node("-exclusive", "-acceptInterval", "0"), lab.address(), 50
+    """Traffic raises and lowers it, another port and node id keep it, another address has its own. It grows with time,
+    not with messages. What somebody earns who goes at once is kept as well."""
+    good = 50
+    node, source = lab.node("-exclusive", "-acceptInterval", "0", "-meritGood", str(good)), lab.address()
 
     def score(address):
         return peer_at(node, address)["quality"]
 
     peer = RawPeer(node, source, node_id=0x81, port=b"9001")
     peer.receive_kind(wire.PEER_REQUEST)
-    for i in range(good):
+    for i in range(9):
         peer.send(wire.MESSAGE, b"message %d" % i)
-    until(lambda: score(source) >= good, 3, lambda: f"{good} good messages, and its score is {score(source)}")
+    until(lambda: score(source) == good, 3, lambda: f"nine messages in a minute, and its score is {score(source)}")
     before = score(source)
     peer.send(wire.PEER_RESPONSE, wire.field(1, wire.field(1, b"10.1.2.4") + wire.field(2, b"99999")))
     peer.alive()
@@ -464,13 +465,15 @@ def a_score_belongs_to_an_ip_address(lab):
     lab.closes(RawPeer(node, source, node_id=0x82, port=b"9002"))
     node.wait_online(f"{source}:9002")
     check(after - 2 <= score(source) <= after + 2, f"another port: its score is {score(source)}, {after} before")
-    brief, mark = RawPeer(node, source, node_id=0x83, port=b"9003"), node.mark()
-    for i in range(good):
-        brief.send(wire.MESSAGE, b"brief %d" % i)
+    hasty = lab.address()
+    brief, mark = RawPeer(node, hasty, node_id=0x83, port=b"9003"), node.mark()
+    brief.send(wire.MESSAGE, b"brief")
     brief.alive()
     brief.close()
-    node.wait("offline", since=mark, where=lambda e: e["peer"].startswith(f"{source}:9003 "))
-    check(score(source) >= after + good - 3, f"{good} more, and its score is {score(source)}, {after} before")
+    node.wait("offline", since=mark, where=lambda e: e["peer"].startswith(f"{hasty}:9003 "))
+    lab.closes(RawPeer(node, hasty, node_id=0x84, port=b"9004"))
+    node.wait_online(f"{hasty}:9004")
+    check(score(hasty) >= good - 3, f"it was useful and went at once, and its score is {score(hasty)}")
     stranger = lab.address()
     lab.closes(RawPeer(node, stranger, node_id=0x82, port=b"9002"))
     node.wait_online(f"{stranger}:9002")

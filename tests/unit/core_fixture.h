@@ -69,6 +69,7 @@ struct world {
     size_t n_online, n_dropped_events, n_fetched, n_saved;
     int32_t saved_quality;                   /* the first that there is */
     int64_t saved_heard, saved_banned_until; /* the same */
+    size_t saved_anchors;
     size_t n_lines;                          /* of the log, which is silent unless the test says so */
     char last_line[512];
     bool ended;
@@ -240,6 +241,10 @@ static inline void w_save_peers(void *world, struct book_snapshot *s)
     w->n_saved++;
     w->saved_quality = s->n_scores > 0 ? s->scores[0].quality : 0;
     w->saved_banned_until = s->n_scores > 0 ? s->scores[0].banned_until : 0;
+    w->saved_anchors = 0;
+    for (size_t i = 0; i < s->n_entries; i++) {
+        w->saved_anchors += s->entries[i].anchor;
+    }
     w->saved_heard = s->n_entries > 0 ? s->entries[0].heard_ms : 0;
     book_snapshot_free(s);
 }

@@ -578,13 +578,12 @@ static void what_others_earned_just_now_decides_who_is_shared(void **state)
     struct world *w = world_new();
     struct message request = {.type = MSG_PEER, .kind = FACTOM_PEER_REQUEST};
     (void)state;
+    w->config.merits.good = 30;
     world_open(w);
     struct peer_ref good = incoming(w, 1);
     incoming(w, 2);
     request.peer = incoming(w, 3);
-    for (int i = 0; i < 30; i++) {
-        receive(w, good, "good");
-    }
+    receive(w, good, "good");
     controller_handle(w->core, now(w), &request);
     assert_int_equal(w->answer_bytes, sizeof(struct known_peer));
     world_free(w);
@@ -613,10 +612,11 @@ static void a_full_node_refuses_with_alternatives(void **state)
     struct world *w = world_new();
     (void)state;
     w->config.incoming = 3;
+    w->config.merits.good = 30; /* with one message good enough to be shared: above 20 */
     world_open(w);
     for (int i = 1; i <= 3; i++) {
         struct peer_ref slot = incoming(w, i);
-        for (int k = 0; k < 30 && i < 3; k++) { /* good enough to be shared: above 20 */
+        if (i < 3) {
             receive(w, slot, "good");
         }
     }
@@ -632,11 +632,10 @@ static void special_peers_are_not_named_as_alternatives(void **state)
     (void)state;
     special_flag(w, "10.1.0.1:8110");
     w->config.incoming = 0;
+    w->config.merits.good = 30;
     world_open(w);
     struct peer_ref slot = incoming(w, 1);
-    for (int k = 0; k < 30; k++) {
-        receive(w, slot, "good");
-    }
+    receive(w, slot, "good");
     ended(w, slot, END_CLOSED);
     knock(w, "10.9.0.1:50000");
     assert_true(w->refused[1]);
@@ -726,8 +725,9 @@ static void a_full_node_refuses_so_many_at_once(void **state)
     world_free(w);
 }
 
-/* What its connection dealt with itself. */
-static void merits_are_counted_one_by_one(void **state)
+/* One for each minute with a message for the application, however many there are; and nothing for what the
+ * connection dealt with itself: heartbeats, pings, parts. A demerit counts at once. */
+static void merit_grows_with_time(void **state)
 {
     struct world *w = world_new();
     struct message m = {.type = MSG_CREDIT, .credit.good = 100};
@@ -737,13 +737,39 @@ static void merits_are_counted_one_by_one(void **state)
     world_open(w);
     m.peer = incoming(w, 1);
     controller_handle(w->core, now(w), &m);
-    assert_int_equal(quality(w), 300);
-    m.credit.good = 1;
+    assert_int_equal(quality(w), 0);
+    for (int i = 0; i < 1000; i++) {
+        receive(w, m.peer, "hello");
+    }
+    assert_int_equal(quality(w), 3);
+    struct peer_ref second = knock(w, "10.1.0.1:40001");
+    online(w, second, "10.1.0.1:8111", 2);
+    pass(w, 59 * 1000);
+    receive(w, m.peer, "hello");
+    receive(w, second, "hello");
+    assert_int_equal(quality(w), 3); /* by another connection of that IP neither */
+    pass(w, 1000);
+    receive(w, m.peer, "hello");
+    receive(w, second, "hello");
+    assert_int_equal(quality(w), 6);
     m.credit.bad = 4;
     controller_handle(w->core, now(w), &m);
-    assert_int_equal(quality(w), 300 + 3 - 80);
-    receive(w, m.peer, "hello");
-    assert_int_equal(quality(w), 300 + 3 - 80 + 3);
+    assert_int_equal(quality(w), 6 - 80);
+    world_free(w);
+}
+
+/* What is only repeated is of no use. */
+static void what_came_before_earns_nothing(void **state)
+{
+    struct world *w = relay_world();
+    (void)state;
+    struct peer_ref a = incoming(w, 1);
+    receive(w, a, "hello");
+    struct peer_ref b = incoming(w, 2);
+    receive(w, b, "hello");
+    assert_int_equal(quality(w), 0); /* of the last */
+    receive(w, b, "something else");
+    assert_int_equal(quality(w), 1);
     world_free(w);
 }
 
@@ -944,17 +970,17 @@ static void what_is_sent_to_an_ended_connection_goes_the_other_way(void **state)
     world_free(w);
 }
 
-/* A peer that earns much must not end up at the other end. */
+/* A peer that loses much must not end up at the other end. */
 static void merits_do_not_wrap_around(void **state)
 {
     struct world *w = world_new();
-    struct message m = {.type = MSG_CREDIT, .credit.good = UINT32_MAX};
+    struct message m = {.type = MSG_CREDIT, .credit.bad = UINT32_MAX};
     (void)state;
     world_open(w);
     m.peer = incoming(w, 1);
     for (int i = 0; i < 2; i++) {
         controller_handle(w->core, now(w), &m);
-        assert_int_equal(quality(w), QUALITY_MAX);
+        assert_int_equal(quality(w), QUALITY_MIN);
     }
     world_free(w);
 }
@@ -1061,12 +1087,12 @@ static void what_a_full_book_loses_is_said_once(void **state)
     w->config.log_level = LOG_LEVEL_DEBUG;
     w->config.outgoing = 0;
     world_open(w);
-    seed_ports(w, "10.1.0.1:8110", 1000); /* more than the book keeps of one IP */
+    seed_ports(w, "10.1.0.1:8110", 5000); /* more than the book keeps of seeds */
     pass(w, 60 * 1000);
-    char *said = strstr(w->log, "address book is full: ");
+    char *said = strstr(w->log, "bounds of the address book: ");
     assert_non_null(said);
     pass(w, 60 * 1000);
-    assert_null(strstr(said + 1, "address book is full: "));
+    assert_null(strstr(said + 1, "bounds of the address book: "));
     world_free(w);
 }
 
@@ -1134,13 +1160,12 @@ static void peers_are_saved_when_something_changed(void **state)
     int64_t save = w->config.node.timings.save;
     (void)state;
     w->config.outgoing = 0; /* a dial would be a change */
+    w->config.merits.good = 30;
     world_open(w);
     pass(w, save);
     assert_int_equal(w->n_saved, 0);
     struct peer_ref a = incoming(w, 1);
-    for (int k = 0; k < 30; k++) {
-        receive(w, a, "good");
-    }
+    receive(w, a, "good");
     pass(w, save);
     assert_int_equal(w->n_saved, 1);
     assert_int_equal(w->saved_quality, 30); /* with what was earned a moment ago */
@@ -1260,7 +1285,8 @@ int main(void)
         promise_test("P20", a_ban_ends_every_connection_of_the_ip),
         cmocka_unit_test(bad_handshakes_end_in_refusal),
         cmocka_unit_test(a_full_node_refuses_so_many_at_once),
-        promise_test("F11 P42", merits_are_counted_one_by_one),
+        promise_test("F11 P42", merit_grows_with_time),
+        promise_test("F11", what_came_before_earns_nothing),
         cmocka_unit_test(what_is_told_is_harmless),
         cmocka_unit_test(losses_are_counted_by_their_cause),
         cmocka_unit_test(exclusive_in_accepts_special_peers_only),

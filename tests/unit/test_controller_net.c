@@ -11,7 +11,7 @@ enum {
     OUTGOING = 8,
     LINKS = 8192,
     DELAY_MS = 10,       /* of the virtual network, one way */
-    PING_MS = 15 * 1000, /* idle connections ping; each ping and pong is a valid parcel */
+    PING_MS = 15 * 1000, /* idle connections ping; each ping and pong is a sign of life */
     LIMIT_MS = 20 * 60 * 1000,
 };
 
@@ -411,7 +411,7 @@ static void arrive(struct net *net, const struct post *p)
     discard(&p->message);
 }
 
-/* What the sessions would do on their own. By it a peer becomes good enough to be shared with others. */
+/* What the sessions would do on their own. */
 static void ping_all(struct net *net)
 {
     struct message credit = {.type = MSG_CREDIT, .credit.good = 1};

@@ -4,6 +4,8 @@
 #include "protocol/ddrp/share.h"
 #include "protocol/ddrp/sign.h"
 #endif
+#include "protocol/factom/factom.h"
+#include "protocol/known_peers.h"
 #include "tests/unit/core_fixture.h"
 #include "tests/unit/promise.h"
 
@@ -562,7 +564,173 @@ static void the_end_of_a_ban_by_request_is_noticed(void **state)
     world_free(w);
 }
 
+/* --- feelers and anchors --- */
+
+/* With one outgoing connection, which it has, and two others that it knows of. */
+static struct world *world_with_one_peer(void)
+{
+    struct world *w = world_new();
+    w->config.outgoing = 1;
+    world_open(w);
+    seed(w, "10.1.0.1:8110");
+    pass(w, 1000);
+    online(w, w->dialed[0], "10.1.0.1:8110", 1);
+    seed(w, "10.2.0.1:8110");
+    seed(w, "10.3.0.1:8110");
+    return w;
+}
+
+/* In steps in which nothing is missed. */
+static void live_for(struct world *w, int64_t ms)
+{
+    for (int64_t end_ms = w->now_ms + ms; w->now_ms < end_ms;) {
+        pass(w, 1000);
+    }
+}
+
+static void an_address_is_tried_now_and_then(void **state)
+{
+    struct world *w = world_with_one_peer();
+    (void)state;
+    live_for(w, 59 * 1000);
+    assert_int_equal(w->n_dialed, 1);
+    for (size_t i = 1; i <= 2; i++) {
+        size_t online_before = w->n_online;
+        live_for(w, 180 * 1000);
+        assert_int_equal(w->n_dialed, i + 1); /* one at a time */
+        live_for(w, 180 * 1000);
+        assert_int_equal(w->n_dialed, i + 1);
+        online(w, w->dialed[i], w->dialed_to[i], i + 1);
+        assert_int_equal(w->n_closed, i);
+        assert_int_equal(w->closed_why[i - 1], END_DISCONNECT);
+        assert_int_equal(w->n_online, online_before); /* the application hears nothing of it */
+        ended(w, w->dialed[i], END_DISCONNECT);
+    }
+    live_for(w, 1800 * 1000);
+    assert_int_equal(w->n_dialed, 3); /* both have answered */
+    world_free(w);
+}
+
+/* They are none of the outgoing connections, and do not keep them from being dialed. */
+static void a_feeler_takes_no_slot(void **state)
+{
+    struct world *w = world_with_one_peer();
+    (void)state;
+    live_for(w, 180 * 1000);
+    assert_int_equal(w->n_dialed, 2);
+    ended(w, w->dialed[0], END_CLOSED);
+    pass(w, 1000);
+    assert_int_equal(w->n_dialed, 3);
+    ended(w, w->dialed[1], END_HANDSHAKE_TIMEOUT);
+    online(w, w->dialed[2], w->dialed_to[2], 3);
+    assert_int_equal(w->n_online, 2);
+    world_free(w);
+}
+
+static void nobody_is_tried_before_all_slots_are_filled_nor_by_an_exclusive_node(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct world *w = world_new();
+        w->config.outgoing = i ? 0 : 2;
+        w->config.exclusive = i == 1;
+        w->config.node.limits.give_up = 1;
+        world_open(w);
+        seed(w, "10.1.0.1:8110");
+        seed(w, "10.2.0.1:8110");
+        pass(w, 1000);
+        size_t n = w->n_dialed;
+        assert_int_equal(n, i ? 0 : 2);
+        if (n > 0) {
+            online(w, w->dialed[0], w->dialed_to[0], 1);
+            ended(w, w->dialed[1], END_DIAL_FAILED);
+        }
+        incoming(w, 5);
+        live_for(w, 30 * 1000);
+        n = w->n_dialed;
+        live_for(w, 600 * 1000);
+        assert_int_equal(w->n_dialed, n);
+        world_free(w);
+    }
+}
+
+/* The outgoing ordinary peers at the end; not one that was lost before, or that dialed us, or is special. */
+static void outgoing_peers_are_saved_as_anchors(void **state)
+{
+    struct world *w = world_new();
+    (void)state;
+    special_flag(w, "10.9.0.1:8110");
+    w->config.outgoing = 3;
+    world_open(w);
+    online(w, w->dialed[0], w->dialed_to[0], 9);
+    for (int i = 1; i <= 3; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "10.%d.0.1:8110", i);
+        seed(w, text);
+        pass(w, 1000);
+        online(w, w->dialed[i], w->dialed_to[i], (uint64_t)i);
+    }
+    incoming(w, 5);
+    ended(w, w->dialed[3], END_CLOSED);
+    handle(w, (struct message){.type = MSG_COMMAND, .command = command(COMMAND_QUIT)});
+    for (size_t i = 0; i < 3; i++) {
+        ended(w, w->dialed[i], END_SHUTDOWN);
+    }
+    ended(w, w->accepted[0], END_SHUTDOWN);
+    pass(w, 10);
+    assert_int_equal(w->n_saved, 1);
+    assert_int_equal(w->saved_anchors, 2);
+    world_free(w);
+}
+
 /* --- what peers tell --- */
+
+static void share_many(struct world *w, struct peer_ref from, uint8_t block, unsigned n)
+{
+    struct message m = {.type = MSG_PEER, .kind = FACTOM_PEER_SHARE, .peer = from};
+    struct known_peers share;
+    m.parcel = known_peers_new(n, &share);
+    assert_non_null(m.parcel);
+    for (unsigned i = 0; i < n; i++) {
+        share.list[i].endpoint = (struct endpoint){.ip.bytes = {[10] = 0xff,
+                                                                [11] = 0xff,
+                                                                [12] = 20,
+                                                                [13] = (uint8_t)i,
+                                                                [14] = block,
+                                                                [15] = (uint8_t)(i >> 8)},
+                                                   .port = 8110};
+    }
+    handle(w, m);
+}
+
+/* Of one share 256; of one network group 2,000 at once, those included that say where they listen; of another
+ * group as many again. */
+static void what_peers_teach_is_bounded(void **state)
+{
+    struct world *w = world_new();
+    (void)state;
+    w->config.log_level = LOG_LEVEL_DEBUG;
+    w->config.outgoing = 0;
+    world_open(w);
+    struct peer_ref other = incoming(w, 2);
+    for (unsigned i = 0; i < 9; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "10.1.0.%u:40000", i + 1);
+        struct peer_ref p = knock(w, text);
+        snprintf(text, sizeof text, "10.1.0.%u:8110", i + 1);
+        online(w, p, text, i + 1);
+        share_many(w, p, (uint8_t)i, 300);
+    }
+    uint64_t before = known(w);
+    assert_in_range(before, 300, 512 + 10);
+    pass(w, 60 * 1000);
+    char text[64];
+    snprintf(text, sizeof text, " %d more than a peer may tell", 9 * 300 + 9 - 2000);
+    assert_non_null(strstr(w->log, text));
+    share_many(w, other, 100, 200);
+    assert_in_range(known(w), before + 100, before + 200);
+    world_free(w);
+}
 
 #ifdef KITH_WITH_DDRP
 /* With a special peer, which is the first to be online. */
@@ -724,6 +892,11 @@ int main(void)
         cmocka_unit_test(an_end_after_the_handshake_is_no_failure),
         cmocka_unit_test(who_is_banned_does_not_come_online),
         cmocka_unit_test(the_end_of_a_ban_by_request_is_noticed),
+        cmocka_unit_test(an_address_is_tried_now_and_then),
+        cmocka_unit_test(a_feeler_takes_no_slot),
+        cmocka_unit_test(nobody_is_tried_before_all_slots_are_filled_nor_by_an_exclusive_node),
+        cmocka_unit_test(outgoing_peers_are_saved_as_anchors),
+        promise_test("P27", what_peers_teach_is_bounded),
 #ifdef KITH_WITH_DDRP
         cmocka_unit_test(a_special_peer_is_not_the_one_that_is_wanted),
         cmocka_unit_test(who_is_said_to_be_there_need_not_be),

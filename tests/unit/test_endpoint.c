@@ -122,6 +122,20 @@ static void test_groups(void **state)
     }
 }
 
+static void test_holders(void **state)
+{
+    (void)state;
+    static const char *const pairs[][2] = {
+        {"1.2.3.4", "1.2.3.4"},        {"2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"},
+        {"2001:db8::1", "2001:db8::"}, {"::1", "::1"},
+        {"fe80::1%2", "fe80::%2"},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        struct ip a = ip_of(pairs[i][0]), b = ip_of(pairs[i][1]), holder = ip_holder(&a);
+        assert_true(ip_equal(&holder, &b));
+    }
+}
+
 static void test_endpoint_text(void **state)
 {
     (void)state;
@@ -440,6 +454,7 @@ int main(void)
         cmocka_unit_test(test_ip_with_any_port),
         cmocka_unit_test(test_routable),
         cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_holders),
         cmocka_unit_test(test_endpoint_text),
         cmocka_unit_test(test_sockaddr),
         cmocka_unit_test(test_address_text),

@@ -832,7 +832,8 @@ static void expect_share(uint32_t version, const char *text, int n)
 {
     struct parcel *p;
     struct bytes payload = {.data = (const uint8_t *)text, .size = strlen(text)};
-    enum share_result r = factom_share_read(version, 77, payload, &p);
+    static const struct node_config node = {.network.id = 77};
+    enum share_result r = factom_share_read(version, &node, payload, &p);
     if ((r == SHARE_OK) != (n >= 0)) {
         fail_msg("%s", text);
     }
@@ -872,29 +873,63 @@ static void test_shares(void **state)
     expect_share(11, "\x0a\x07\x0a\x02::\x12\x01", -1);
 }
 
+/* A share of ever so many addresses costs the controller no more than one of 256, which are not always the
+ * same. */
+static void test_share_of_many(void **state)
+{
+    (void)state;
+    enum { MANY = 5000 };
+    struct buffer b = {0};
+    struct endpoint all[MANY];
+    for (unsigned i = 0; i < MANY; i++) {
+        all[i] = (struct endpoint){
+            .ip.bytes = {[10] = 0xff, [11] = 0xff, [12] = 11, [14] = (uint8_t)(i >> 8), [15] = (uint8_t)i},
+            .port = 8108};
+    }
+    factom_share_write(11, 77, all, MANY, &b);
+    struct parcel *p[2];
+    unsigned late = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        struct node_config node = {.network.id = 77, .nonce = i + 1};
+        struct bytes payload = {.data = b.data, .size = b.used};
+        assert_int_equal(factom_share_read(11, &node, payload, &p[i]), SHARE_OK);
+        assert_int_equal(p[i]->size, KNOWN_PEERS_TAKEN * sizeof(struct known_peer));
+    }
+    const struct known_peers taken = known_peers_of(p[0]);
+    for (size_t i = 0; i < taken.n; i++) {
+        late += taken.list[i].endpoint.ip.bytes[14] >= MANY / 2 >> 8;
+    }
+    assert_in_range(late, KNOWN_PEERS_TAKEN / 3, KNOWN_PEERS_TAKEN * 2 / 3);
+    assert_memory_not_equal(p[0]->bytes, p[1]->bytes, p[0]->size);
+    parcel_release(p[0]);
+    parcel_release(p[1]);
+    buffer_fini(&b);
+}
+
 static void test_share_too_long(void **state)
 {
     (void)state;
+    static const struct node_config node;
     struct parcel *p;
     char *text = malloc(SHARE_BYTES_MAX + 1);
     memset(text, ' ', SHARE_BYTES_MAX + 1);
     text[0] = '[';
     text[SHARE_BYTES_MAX - 1] = ']';
     struct bytes payload = {.data = (const uint8_t *)text, .size = SHARE_BYTES_MAX};
-    assert_int_equal(factom_share_read(10, 0, payload, &p), SHARE_OK);
+    assert_int_equal(factom_share_read(10, &node, payload, &p), SHARE_OK);
     parcel_release(p);
     payload.size++;
-    assert_int_equal(factom_share_read(10, 0, payload, &p), SHARE_INVALID);
+    assert_int_equal(factom_share_read(10, &node, payload, &p), SHARE_INVALID);
     /* In V11 one with a long field that means nothing. */
     size_t head = 1 + varint_write((uint8_t *)text + 1, SHARE_BYTES_MAX - 4);
     text[0] = 15 << 3 | 2;
     payload.size = head + SHARE_BYTES_MAX - 4;
     assert_int_equal(payload.size, SHARE_BYTES_MAX);
-    assert_int_equal(factom_share_read(11, 0, payload, &p), SHARE_OK);
+    assert_int_equal(factom_share_read(11, &node, payload, &p), SHARE_OK);
     parcel_release(p);
     varint_write((uint8_t *)text + 1, SHARE_BYTES_MAX - 3);
     payload.size++;
-    assert_int_equal(factom_share_read(11, 0, payload, &p), SHARE_INVALID);
+    assert_int_equal(factom_share_read(11, &node, payload, &p), SHARE_INVALID);
     free(text);
 }
 
@@ -1359,6 +1394,7 @@ int main(void)
         cmocka_unit_test(test_strange_structs),
         cmocka_unit_test(test_waits_for_the_rest),
         cmocka_unit_test(test_shares),
+        cmocka_unit_test(test_share_of_many),
         cmocka_unit_test(test_share_too_long),
         cmocka_unit_test(test_lengths),
         cmocka_unit_test(test_payload_limit),

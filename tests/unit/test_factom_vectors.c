@@ -180,7 +180,8 @@ static void expect_v11_share(json_t *fields, struct bytes payload)
         return;
     }
     struct parcel *p;
-    assert_int_equal(factom_share_read(11, 0, payload, &p), SHARE_OK);
+    static const struct node_config node;
+    assert_int_equal(factom_share_read(11, &node, payload, &p), SHARE_OK);
     assert_int_equal(p->size, json_array_size(list) * sizeof(struct known_peer));
     for (size_t i = 0; i < json_array_size(list); i++) {
         struct endpoint e;

@@ -29,7 +29,7 @@ static int tear_down(void **state)
 
 static struct ip numbered(unsigned n)
 {
-    return (struct ip){{[0] = 0x20, [14] = (uint8_t)(n >> 8), [15] = (uint8_t)n}};
+    return (struct ip){{[0] = 0x20, [6] = (uint8_t)(n >> 8), [7] = (uint8_t)n}};
 }
 
 static void an_unknown_ip_is_allowed(void **state)
@@ -73,6 +73,21 @@ static void the_memory_is_bounded_and_the_oldest_go_first(void **state)
     assert_false(ip_limit_allows(&limit, &newest, MOST + 10));
 }
 
+/* Whoever has one address of it has all. */
+static void a_64_is_one_address(void **state)
+{
+    (void)state;
+    struct ip a = numbered(1), b = numbered(1);
+    b.bytes[15] = 7;
+    assert_true(ip_limit_accepted(&limit, &a, 1));
+    assert_false(ip_limit_allows(&limit, &b, 1));
+    for (uint8_t i = 0; i < 100; i++) {
+        b.bytes[8] = i;
+        assert_true(ip_limit_accepted(&limit, &b, 1));
+    }
+    assert_int_equal(limit.seen.n, 1);
+}
+
 static void a_memory_of_one_is_enough(void **state)
 {
     (void)state;
@@ -106,6 +121,7 @@ int main(void)
         TEST(an_unknown_ip_is_allowed),
         TEST(the_gap_counts_from_the_last_accepted_one),
         promise_test_setup_teardown("P58", the_memory_is_bounded_and_the_oldest_go_first, set_up, tear_down),
+        TEST(a_64_is_one_address),
         TEST(a_memory_of_one_is_enough),
         TEST(without_a_gap_nothing_is_remembered),
     };
