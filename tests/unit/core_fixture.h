@@ -70,7 +70,7 @@ struct world {
     int32_t saved_quality;                   /* the first that there is */
     int64_t saved_heard, saved_banned_until; /* the same */
     size_t saved_anchors;
-    size_t n_lines;                          /* of the log, which is silent unless the test says so */
+    size_t n_lines; /* of the log, which is silent unless the test says so */
     char last_line[512];
     bool ended;
 

@@ -15,8 +15,8 @@ enum {
     EVIL_MOST = OUTGOING / 4, /* of them may be the attacker's */
     CONNECTIONS = 256,
     POSTS = 4096,
-    SHARE = 2000,  /* addresses in a share of the attacker's */
-    LIVES = 4,     /* three restarts */
+    SHARE = 2000, /* addresses in a share of the attacker's */
+    LIVES = 4,    /* three restarts */
     SECOND = 1000,
     MINUTE = 60 * SECOND,
     LIFE_MS = 30 * MINUTE,
