@@ -94,6 +94,9 @@ static void print_status(struct frontend *f, const struct kith_status *s)
                   (unsigned long long)s->banned);
     output_printf(f->out, "queues: %u to the network, %u from it; %llu connections closed unanswered\n",
                   s->to_network, s->from_network, (unsigned long long)s->shed);
+    if (s->eclipse_risk > 0) {
+        output_printf(f->out, "risk of being surrounded: %u %%, %s\n", s->eclipse_risk, s->eclipse_reason);
+    }
     if (s->repeated > 0) {
         output_printf(f->out, "parcels that had come before: %llu\n", (unsigned long long)s->repeated);
     }

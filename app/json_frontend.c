@@ -169,6 +169,8 @@ static json_t *status_event(const struct kith_status *s)
     json_object_set_new(o, "datagrams_dropped", counts(s->datagrams_dropped));
     json_object_set_new(o, "shed", number(s->shed));
     json_object_set_new(o, "repeated", number(s->repeated));
+    json_object_set_new(o, "eclipse_risk", number(s->eclipse_risk));
+    json_object_set_new(o, "eclipse_reason", json_string(s->eclipse_reason));
     json_object_set_new(o, "uptime_ms", json_integer(s->uptime_ms));
     return o;
 }

@@ -6,12 +6,15 @@
 
 #include "base/utf8.h"
 #include "controller/notes.h"
+#include "controller/risk.h"
 #include "controller/slots.h"
 #include "controller/state.h"
 
 _Static_assert(sizeof((struct kith_peer){0}.hash) == PEER_HASH_MAX, "every name of a peer has room");
 _Static_assert(sizeof((struct kith_status){0}.network) >= NETWORK_NAME_MAX, "every network's name has room");
 _Static_assert(sizeof((struct kith_status){0}.identity) >= PEER_ID_TEXT_MAX, "every identity has room");
+_Static_assert(sizeof((struct kith_status){0}.eclipse_reason) >= sizeof((struct controller){0}.risk.reason),
+               "every reason has room");
 _Static_assert(sizeof((struct kith_peer){0}.address) >= ENDPOINT_TEXT_MAX, "every address has room");
 
 /* An event and what it points at are one block, so freeing the event frees all. */
@@ -215,6 +218,9 @@ static void fill_status(struct controller *c, struct status_event *e)
     for (int i = 0; i < END_REASON_COUNT; i++) {
         e->ended[i] = (struct kith_count){end_reason_text((enum end_reason)i), c->ended[i]};
     }
+    risk_look(c);
+    s->eclipse_risk = c->risk.percent;
+    snprintf(s->eclipse_reason, sizeof s->eclipse_reason, "%s", c->risk.reason);
     c->act->measure_node(c->host, s, e->datagrams_dropped);
     s->to_network += slots_parked(c);
 }

@@ -16,7 +16,10 @@
 
 #define NEVER INT64_MAX
 
-enum { LESSON_CELLS = 512 };
+enum {
+    LESSON_CELLS = 512,
+    RISK_PEERS_MAX = 256, /* of more outgoing peers the first are looked at */
+};
 
 enum slot_state {
     SLOT_FREE,
@@ -180,6 +183,14 @@ struct controller {
     struct allowance lessons[LESSON_CELLS]; /* of network groups */
     uint8_t lesson_key[BOOK_KEY_BYTES];     /* which cell is whose */
     uint64_t untaught, untaught_told;       /* addresses that were over the bounds; what the log has said */
+
+    /* How much of that is in one hand: risk.c. */
+    struct {
+        uint32_t percent;
+        char reason[96]; /* "" for none */
+        int64_t looked_ms;
+        bool is_told;
+    } risk;
 
     /* Messages: route.c, sending.c, directed.c. */
     struct digest_key digest_key;

@@ -6,6 +6,7 @@
 #include "controller/addresses.h"
 #include "controller/chance.h"
 #include "controller/notes.h"
+#include "controller/risk.h"
 #include "controller/slots.h"
 #include "controller/specials.h"
 #include "controller/state.h"
@@ -181,6 +182,7 @@ void upkeep_run(struct controller *c)
         c->expire_ms = c->now.ms + EXPIRE_MS;
         book_expire(c->book, must_stay, c, book_time(c));
         tell_losses(c);
+        risk_tell(c);
         c->dial_wanted = true;
     }
     if (c->drop_round_ms <= c->now.ms) {

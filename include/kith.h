@@ -210,6 +210,11 @@ struct kith_status {
     uint64_t shed;                                         /* connections closed unanswered */
     uint64_t repeated;                                     /* parcels that, with -relay, had come before */
     int64_t uptime_ms;
+    /* How near the node is to being surrounded by one attacker: the greatest share in percent that one
+     * network group (/16, /32 of IPv6) has of the outgoing peers, or of what told us of them and of the
+     * addresses in the book; and which that is, "" for 0. */
+    uint32_t eclipse_risk;
+    char eclipse_reason[96];
     const struct kith_count *dropped; /* parcels, by cause; the last one's cause is NULL */
     const struct kith_count *ended;   /* connections, by the reason why they ended; likewise */
     /* By cause; likewise. Its first cause is NULL if the protocol has no datagrams. */

@@ -267,6 +267,34 @@ size_t book_count_tried(const struct book *b)
     return n;
 }
 
+static int compare_tellers(const void *a, const void *b)
+{
+    const uint64_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+struct book_told book_told(const struct book *b)
+{
+    struct book_told told = {0};
+    uint64_t *tellers = calloc(b->entries.n + 1, sizeof *tellers);
+    if (!tellers) {
+        return told;
+    }
+    for (size_t i = 0; i < b->entries.n; i++) {
+        const struct book_row *row = table_row(&b->entries, i);
+        if (!row->entry.self && row->entry.told_by != TELLER_SEEDS && row->entry.told_by != TELLER_FILE) {
+            tellers[told.n++] = row->entry.told_by;
+        }
+    }
+    qsort(tellers, told.n, sizeof *tellers, compare_tellers);
+    for (size_t i = 0, run = 0; i < told.n; i++) {
+        run = i > 0 && tellers[i] == tellers[i - 1] ? run + 1 : 1;
+        told.most = run > told.most ? run : told.most;
+    }
+    free(tellers);
+    return told;
+}
+
 /* --- upkeep --- */
 
 static bool is_too_old(const struct book *b, const struct book_entry *e, int64_t now_ms)

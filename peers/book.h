@@ -168,6 +168,13 @@ const struct book_entry *book_find(const struct book *b, const struct endpoint *
 size_t book_count(const struct book *b);
 size_t book_count_tried(const struct book *b); /* looks at every endpoint */
 
+/* Of the endpoints that peers told of: how many there are, and how many the same teller has told. Looks at
+ * every endpoint. Zeros if memory is short. */
+struct book_told {
+    size_t n, most;
+};
+struct book_told book_told(const struct book *b);
+
 /* --- choosing --- */
 
 struct book_choice {

@@ -329,7 +329,8 @@ def status_and_peers(lab):
     a.wait("parcel")
     status = a.status()
     for key, value in {"network": "LOCAL", "network_id": wire.LOCAL, "protocol": "factom", "port": PORT, "incoming": 1,
-                       "outgoing": 0, "special": 0, "bans": 0, "to_network": 0, "shed": 0}.items():
+                       "outgoing": 0, "special": 0, "bans": 0, "to_network": 0, "shed": 0,
+                       "eclipse_risk": 0, "eclipse_reason": ""}.items():
         check(status[key] == value, f"{key}: {status[key]}")
     check(status["parcels_in"] >= 1 and status["bytes_in"] > 0 and status["uptime_ms"] > 0, f"{status}")
     check(re.fullmatch("[0-9a-f]{8,16}", status["node_id"]), status["node_id"])

@@ -70,6 +70,8 @@ struct world {
     int32_t saved_quality;                   /* the first that there is */
     int64_t saved_heard, saved_banned_until; /* the same */
     size_t saved_anchors;
+    uint32_t risk;
+    char risk_reason[96];
     size_t n_lines; /* of the log, which is silent unless the test says so */
     char last_line[512];
     bool ended;
@@ -222,6 +224,8 @@ static inline void w_tell(void *world, struct node_event *event)
     }
     if (e->type == KITH_STATUS) {
         w->known = e->status->known;
+        w->risk = e->status->eclipse_risk;
+        snprintf(w->risk_reason, sizeof w->risk_reason, "%s", e->status->eclipse_reason);
     }
     if (e->type == KITH_PEERS && e->count > 0) {
         w->quality = e->peers[e->count - 1].quality;

@@ -778,6 +778,49 @@ static void who_is_said_to_be_there_need_not_be(void **state)
 }
 #endif
 
+static void assert_risk(struct world *w, uint32_t percent, const char *reason)
+{
+    pass(w, 6000);
+    known(w);
+    assert_int_equal(w->risk, percent);
+    assert_string_equal(w->risk_reason, reason);
+}
+
+/* Whose groups the outgoing peers are of, who told of them, and of the book. */
+static void what_is_in_one_hand_is_told(void **state)
+{
+    struct world *w = internet_world();
+    (void)state;
+    w->config.log_level = LOG_LEVEL_WARNING;
+    w->config.outgoing = 5;
+    world_open(w);
+    assert_risk(w, 0, "");
+    for (int i = 0; i < 5; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "11.%d.%d.1:8110", i < 2 ? 1 : i, i);
+        seed(w, text);
+        pass(w, 1000);
+        assert_int_equal(w->n_dialed, i + 1);
+        online(w, w->dialed[i], w->dialed_to[i], (uint64_t)i + 1);
+    }
+    assert_risk(w, 40, "2 of 5 outgoing peers are of one network group");
+    assert_null(strstr(w->log, "surrounded"));
+    struct peer_ref p = knock(w, "12.1.0.1:40000");
+    online(w, p, "12.1.0.1:8110", 20);
+    share_many(w, p, 1, 100);
+    pass(w, 6000);
+    known(w);
+    assert_int_equal(w->risk, 100);
+    assert_non_null(strstr(w->risk_reason, " addresses were told by one network group"));
+    pass(w, 60 * 1000);
+    const char *said = strstr(w->log, "risk of being surrounded: 100 %");
+    assert_non_null(said);
+    pass(w, 60 * 1000);
+    pass(w, 60 * 1000);
+    assert_null(strstr(said + 1, "risk of"));
+    world_free(w);
+}
+
 /* --- seed lists --- */
 
 static void the_seed_list_is_fetched_in_its_time(void **state)
@@ -897,6 +940,7 @@ int main(void)
         cmocka_unit_test(nobody_is_tried_before_all_slots_are_filled_nor_by_an_exclusive_node),
         cmocka_unit_test(outgoing_peers_are_saved_as_anchors),
         promise_test("P27", what_peers_teach_is_bounded),
+        cmocka_unit_test(what_is_in_one_hand_is_told),
 #ifdef KITH_WITH_DDRP
         cmocka_unit_test(a_special_peer_is_not_the_one_that_is_wanted),
         cmocka_unit_test(who_is_said_to_be_there_need_not_be),
