@@ -6,10 +6,12 @@
 #include "controller/addresses.h"
 #include "controller/dialing.h"
 #include "controller/directed.h"
+#include "controller/evict.h"
 #include "controller/feelers.h"
 #include "controller/lessons.h"
 #include "controller/meet.h"
 #include "controller/notes.h"
+#include "controller/pending.h"
 #include "controller/report.h"
 #include "controller/service_dials.h"
 #include "controller/slots.h"
@@ -79,7 +81,7 @@ static const char *unwanted(struct controller *c, const struct accepted *a)
     if (l->per_ip && slots_of_holder(c, &a->remote.ip) >= l->per_ip) {
         return "too many connections of its IP";
     }
-    return NULL;
+    return evict_bound(c, &a->remote.ip);
 }
 
 /* An operator who named special peers must be told why somebody does not get in. But peers that dial us must
@@ -96,23 +98,42 @@ static void log_refused(struct controller *c, const struct accepted *a, const ch
     }
 }
 
+/* Incoming connections, without those that have been asked to end. Those whose handshake is under way count
+ * as well, so that not more of them finish it than get a place. But only those of the same network group:
+ * what others have begun, and may never finish, keeps nobody out. */
+static uint32_t expected(const struct controller *c, const struct ip *from)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < c->n_slots; i++) {
+        const struct slot *s = &c->slots[i];
+        bool is_online = s->state == SLOT_ONLINE && s->direction == DIRECTION_INCOMING;
+        bool comes = s->state == SLOT_PENDING && ip_group(&s->remote.ip) == ip_group(from);
+        n += !s->closing && (is_online || comes);
+    }
+    return n;
+}
+
 /* Special peers come on top: of an IP that has some, as many connections as it has special peers. */
-static bool is_full(const struct controller *c, const struct ip *from)
+static bool is_full(struct controller *c, const struct ip *from)
 {
     return c->n_incoming + c->n_pending >= c->config->incoming &&
-           slots_incoming_of_ip(c, from) >= specials_of_ip(c, from);
+           slots_incoming_of_ip(c, from) >= specials_of_ip(c, from) &&
+           expected(c, from) >= c->config->incoming && !evict_may(c, from);
 }
 
 void admit_accepted(struct controller *c, struct accepted *a)
 {
     const char *why = unwanted(c, a);
-    bool full = is_full(c, &a->remote.ip);
+    bool full = !why && is_full(c, &a->remote.ip);
     if (!why && full && c->n_refusing >= REFUSING_MAX) {
         why = "full";
     }
     if (!why && full) {
         refuse(c, a);
         return;
+    }
+    if (!why && !pending_has_room(c, &a->remote.ip)) {
+        why = "too many handshakes under way";
     }
     struct slot *s = why ? NULL : slot_take(c, SLOT_PENDING, DIRECTION_INCOMING);
     if (!s) {
@@ -123,6 +144,7 @@ void admit_accepted(struct controller *c, struct accepted *a)
     }
     s->remote = a->remote;
     start(c, s, a, false, NULL, 0);
+    pending_began(c);
 }
 
 /* --- finished handshakes --- */
@@ -190,6 +212,10 @@ static void come_online(struct controller *c, struct slot *s)
         return;
     }
     if (!meet_online(c, s)) {
+        return;
+    }
+    if (s->direction == DIRECTION_INCOMING && !evict_for(c, s)) {
+        send_away(c, s, END_REFUSED);
         return;
     }
     s->service_state =

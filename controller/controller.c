@@ -15,6 +15,7 @@
 #include "controller/meet.h"
 #include "controller/merits.h"
 #include "controller/notes.h"
+#include "controller/pending.h"
 #include "controller/quit.h"
 #include "controller/report.h"
 #include "controller/route.h"
@@ -112,7 +113,9 @@ static int open_all(struct controller *c, const struct book_snapshot *restored)
 
 uint32_t controller_max_slots(const struct config *config)
 {
-    return config->outgoing + config->incoming + config->node.limits.pending + 2 * SPECIAL_MAX + SPARE_SLOTS;
+    /* As many handshakes again may be on their way out, to make room. */
+    return config->outgoing + config->incoming + 2 * config->node.limits.pending + 2 * SPECIAL_MAX +
+           SPARE_SLOTS;
 }
 
 struct controller *controller_new(const struct config *config, const struct controller_actions *actions,
@@ -130,7 +133,7 @@ struct controller *controller_new(const struct config *config, const struct cont
     c->now = now;
     c->max_slots = controller_max_slots(config);
     c->dial_ms = c->seed_ms = c->save_ms = c->expire_ms = c->report_ms = NEVER;
-    c->drop_round_ms = c->next_spare_ms = NEVER;
+    c->drop_round_ms = c->next_spare_ms = c->silence_ms = NEVER;
     notes_begin(c);
     if (open_all(c, restored)) {
         controller_free(c);
@@ -398,6 +401,7 @@ static void run_due(struct controller *c)
     upkeep_run(c);
     meet_run(c);
     drops_run(c);
+    pending_run(c);
 }
 
 void controller_tick(struct controller *c, struct moment now)
@@ -425,5 +429,6 @@ int64_t controller_deadline(const struct controller *c)
     at = earlier(at, upkeep_deadline(c));
     at = earlier(at, meet_deadline(c));
     at = earlier(at, drops_deadline(c));
+    at = earlier(at, pending_deadline(c));
     return earlier(at, notes_deadline(c));
 }

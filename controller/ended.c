@@ -15,9 +15,17 @@
 #include "controller/slots.h"
 #include "controller/state.h"
 
-static int32_t merit_of(const struct controller *c, enum end_reason reason)
+/* Who takes a place for a handshake and says nothing loses so much at least, in every protocol: after 40 of
+ * them it is not let in any more. */
+enum { SILENT_MERIT = -5 };
+
+static int32_t merit_of(const struct controller *c, const struct slot *s, enum end_reason reason)
 {
     const struct merits *m = &c->config->merits;
+    if (reason == END_HANDSHAKE_TIMEOUT && s->direction == DIRECTION_INCOMING &&
+        m->handshake_failed > SILENT_MERIT) {
+        return SILENT_MERIT;
+    }
     switch (end_reason_merit(reason)) {
     case MERIT_HANDSHAKE:
         return m->handshake_failed;
@@ -61,7 +69,7 @@ void ended_connection(struct controller *c, const struct message *m)
     c->ended[reason]++;
     log_ended(c, s, e);
     if (s->remote.port) {
-        slot_loses(c, s, merit_of(c, reason));
+        slot_loses(c, s, merit_of(c, s, reason));
     }
     if (s->direction == DIRECTION_OUTGOING) {
         dialing_ended(c, s, reason, e);

@@ -110,6 +110,15 @@ static void retry_relayed(struct controller *c)
     c->n_relayed = kept;
 }
 
+/* Who is of use keeps its place (evict.c), and earns something now and then. */
+static void note_delivered(struct controller *c, struct slot *s)
+{
+    s->delivered_ms = c->now.ms;
+    if (c->now.ms >= s->useful_ms) {
+        slot_earns(c, s, c->config->merits.good);
+    }
+}
+
 /* Deliveries stay in order. While one waits, the peers' next messages are not taken (controller_takes): so at
  * most the deliveries of one message are in the list. */
 void route_deliver(void *core, struct peer_ref from, uint32_t kind, struct parcel *parcel)
@@ -126,8 +135,8 @@ void route_deliver(void *core, struct peer_ref from, uint32_t kind, struct parce
         return;
     }
     struct slot *s = slot_find(c, from);
-    if (s && c->now.ms >= s->useful_ms) {
-        slot_earns(c, s, c->config->merits.good);
+    if (s) {
+        note_delivered(c, s);
     }
     if (c->heard_from_anyone) {
         relay(c, SCOPE_FULL, from, kind, parcel);

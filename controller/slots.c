@@ -181,6 +181,7 @@ struct slot *slot_take(struct controller *c, enum slot_state state, enum directi
     s->ref = (struct peer_ref){.index = i, .generation = generation ? generation : 1}; /* 0 is nobody's */
     s->number = ++c->n_begun;
     s->direction = direction;
+    s->begun_ms = c->now.ms;
     c->n_busy++;
     slot_set_state(c, s, state);
     return s;

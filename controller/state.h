@@ -58,7 +58,8 @@ struct slot {
     bool ready;      /* MSG_ONLINE has come */
     bool was_online; /* the application has been told */
     bool closing;    /* asked to end */
-    int64_t online_ms, heard_ms;
+    int64_t begun_ms, online_ms, heard_ms;
+    int64_t delivered_ms;  /* a message for the application came last; 0 for never */
     struct ending *ending; /* from malloc; NULL before MSG_ENDED, or without memory for it */
 
     /* Beside other connections with the same peer (meet.c). */
@@ -169,6 +170,16 @@ struct controller {
     uint64_t shed;         /* sockets that were closed unanswered */
     int64_t next_spare_ms; /* the first spare_ms of all slots */
     int64_t refusal_ms;    /* the next peer that is not special may be logged then */
+
+    /* Who gives up a place: evict.c, pending.c. */
+    uint64_t crowd_key[2]; /* random, for the node's life; drawn when the first place is missing */
+    bool has_crowd_key;
+    int64_t look_ms;        /* whether a newcomer may evict another is not looked at before */
+    int64_t silence_ms;     /* the next look for handshakes that say nothing */
+    int64_t dropped_ms;     /* a handshake was dropped to make room */
+    uint32_t turned_away;   /* lately: those that found no place for their handshake */
+    int64_t turned_away_ms; /* counted since then */
+
     struct endpoint listening;
 
     /* Whom to dial: dialing.c, special_dials.c. The book knows the addresses and their scores. */

@@ -32,8 +32,9 @@ static bool make_queues(struct node *n)
     const struct limits *l = &n->config.node.limits;
     /* Room for all that may be under way. The listener, the node and the core bound how much of each kind
      * there is. */
-    struct queue_config control = {
-        .messages = l->pending + ANSWERS + NAMES_MOST, .many_writers = true, .reader_bell = &n->worker.bell};
+    struct queue_config control = {.messages = 2 * l->pending + ANSWERS + NAMES_MOST,
+                                   .many_writers = true,
+                                   .reader_bell = &n->worker.bell};
     struct queue_config commands = {.messages = COMMANDS,
                                     .many_writers = true,
                                     .reader_bell = &n->worker.bell,
@@ -81,7 +82,7 @@ static bool start_listener(struct node *n, char *error, size_t error_size)
         .bind = c->has_bind ? &c->bind : NULL,
         .port = c->node.listen_port,
         .accept_ms = c->node.timings.accept,
-        .pending = c->node.limits.pending,
+        .pending = 2 * c->node.limits.pending, /* the core makes room: some are on their way out */
         .accepted = node_on_accepted,
         .context = n,
         .log = n->sink,

@@ -21,6 +21,8 @@
     X(END_ERROR, "connection error", MERIT_LOST)                                                             \
     X(END_DUPLICATE, "already connected", MERIT_NONE)                                                        \
     X(END_REFUSED, "refused: full", MERIT_NONE)                                                              \
+    X(END_CROWDED, "too many handshakes at once", MERIT_NONE)                                                \
+    X(END_EVICTED, "made room for another peer", MERIT_NONE)                                                 \
     X(END_BANNED, "banned", MERIT_NONE)                                                                      \
     X(END_DISCONNECT, "disconnected on request", MERIT_NONE)                                                 \
     X(END_CAT, "dropped in a CAT round", MERIT_NONE)                                                         \

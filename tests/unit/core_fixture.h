@@ -62,6 +62,8 @@ struct world {
     size_t n_asked_store, store_room;
     struct datagram *datagram; /* the last that was sent */
 
+    uint64_t bytes_in[MOST]; /* by the index of the peer's slot */
+
     uint64_t sent_peers, dropped, known;
     int32_t quality; /* of the last peer of a list */
     enum kith_event_type last;
@@ -255,9 +257,8 @@ static inline void w_save_peers(void *world, struct book_snapshot *s)
 
 static inline void w_measure(void *world, struct peer_ref slot, struct kith_peer *p)
 {
-    (void)world;
-    (void)slot;
-    (void)p;
+    struct world *w = world;
+    p->bytes_in = w->bytes_in[slot.index];
 }
 
 static inline void w_measure_node(void *world, struct kith_status *s,

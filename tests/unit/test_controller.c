@@ -859,8 +859,8 @@ static void each_kind_of_end_has_its_price(void **state)
     static const struct {
         enum end_reason reason;
         int32_t price;
-    } cases[] = {
-        {END_BAD_INPUT, -7}, {END_SILENT, -3}, {END_CLOSED, -3}, {END_HANDSHAKE, -11}, {END_DISCONNECT, 0}};
+    } cases[] = {{END_BAD_INPUT, -7}, {END_SILENT, -3}, {END_CLOSED, -3}, {END_HANDSHAKE, -11},
+                 {END_DISCONNECT, 0}, {END_EVICTED, 0}, {END_CROWDED, 0}};
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
