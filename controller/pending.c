@@ -13,6 +13,7 @@ enum {
     SILENCE_MS = 1000,  /* several round trips, and the loss of a packet */
     LOOK_MS = 100,      /* between two looks for silent ones */
     WINDOW_MS = 1000,   /* in which those turned away are counted */
+    DROPS_MAX = 64,     /* at once, and one in each millisecond: a thread ends and another one starts */
 };
 
 /* Whether its handshake is under way. One that is being dropped takes no place any more. */
@@ -54,6 +55,15 @@ static int64_t patience(struct controller *c)
     return PATIENCE_MS / (1 + (int64_t)c->turned_away);
 }
 
+/* A flood that displaces itself leaves half of the drops to those that displace it. */
+static bool may_drop(struct controller *c, bool gives_way)
+{
+    int64_t used = c->drops_used - (c->now.ms - c->drops_ms);
+    c->drops_used = used > 0 ? used : 0;
+    c->drops_ms = c->now.ms;
+    return c->drops_used < (gives_way ? DROPS_MAX : DROPS_MAX / 2);
+}
+
 /* One of the most crowded, at random; NULL if all of them, the newcomer among them, are to be waited for. */
 static struct slot *choose(struct controller *c, struct crowd *w, bool special)
 {
@@ -68,6 +78,9 @@ static struct slot *choose(struct controller *c, struct crowd *w, bool special)
         return NULL;
     }
     bool gives_way = special || crowd_compare(most, newcomer) > 0;
+    if (!may_drop(c, gives_way)) {
+        return NULL;
+    }
     int64_t begun_by = gives_way ? c->now.ms : c->now.ms - patience(c);
     uint32_t n = 0, chosen = 0;
     for (size_t i = 0; i < w->n; i++) {
@@ -89,7 +102,7 @@ bool pending_has_room(struct controller *c, const struct ip *from)
     }
     struct crowd w = {0};
     struct slot *s = NULL;
-    if (c->now.ms != c->dropped_ms && gather(c, &w, from)) {
+    if (gather(c, &w, from)) {
         s = choose(c, &w, specials_of_ip(c, from) > 0);
     }
     crowd_free(&w);
@@ -97,7 +110,7 @@ bool pending_has_room(struct controller *c, const struct ip *from)
         c->turned_away++;
         return false;
     }
-    c->dropped_ms = c->now.ms;
+    c->drops_used++;
     note(c, NOTE_REFUSAL, "connection %" PRIu64 ": %s", s->number, end_reason_text(END_CROWDED));
     slot_close(c, s, END_CROWDED, true);
     return true;

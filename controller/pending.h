@@ -14,7 +14,7 @@
 #include "controller/state.h"
 
 /* Whether a socket from that address may begin its handshake; if need be, another one has been dropped. One
- * is dropped in a millisecond at most. */
+ * is dropped in each millisecond at most, and 64 at once. */
 bool pending_has_room(struct controller *c, const struct ip *from);
 
 /* A handshake has begun. */

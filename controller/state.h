@@ -176,7 +176,8 @@ struct controller {
     bool has_crowd_key;
     int64_t look_ms;        /* whether a newcomer may evict another is not looked at before */
     int64_t silence_ms;     /* the next look for handshakes that say nothing */
-    int64_t dropped_ms;     /* a handshake was dropped to make room */
+    int64_t drops_used;     /* handshakes dropped to make room, less one for each millisecond since */
+    int64_t drops_ms;       /* when drops_used was worked out last */
     uint32_t turned_away;   /* lately: those that found no place for their handshake */
     int64_t turned_away_ms; /* counted since then */
 
