@@ -16,8 +16,9 @@ enum {
     SPARED_MAX = 8,            /* and no more */
     YOUNG_MS = 5 * 1000,       /* without crowds, one that came later is not evicted */
     USEFUL_MS = 5 * 60 * 1000, /* nor one that was useful within */
-    LOOK_SHARE = 200, /* a look at so many connections takes some 20 microseconds, and is allowed each
-                         millisecond: 2 % of a processor at most */
+    LOOK_SHARE = 200,          /* a look at so many connections takes some 20 microseconds */
+    LOOKS_A_MS = 2,            /* so many of those are allowed: 4 % of a processor at most, whoever knocks */
+    LOOKS_MAX = 256,           /* at once */
 
     HOLDER_SHARE = 25, /* one address may have a place of so many: 8 of 200. Enough for a few nodes behind one
                           router; to take all places takes 25 addresses */
@@ -216,14 +217,22 @@ static struct slot *look(struct controller *c, const struct ip *newcomer, bool *
     return s;
 }
 
-bool evict_may(struct controller *c, const struct ip *from)
+static bool may_look(struct controller *c)
 {
-    if (c->now.ms < c->look_ms) {
+    int64_t used = c->looks_used - LOOKS_A_MS * (c->now.ms - c->looks_ms);
+    c->looks_used = used > 0 ? used : 0;
+    c->looks_ms = c->now.ms;
+    if (c->looks_used >= LOOKS_MAX) {
         return false;
     }
+    c->looks_used += 1 + c->n_incoming / LOOK_SHARE;
+    return true;
+}
+
+bool evict_may(struct controller *c, const struct ip *from)
+{
     bool has_room;
-    c->look_ms = c->now.ms + 1 + c->n_incoming / LOOK_SHARE;
-    return look(c, from, &has_room);
+    return may_look(c) && look(c, from, &has_room);
 }
 
 bool evict_for(struct controller *c, const struct slot *s)

@@ -14,7 +14,7 @@
 #include "controller/state.h"
 
 /* Whether a peer at that address would be let in, though all places are taken. Looks at all incoming
- * connections, and so at most once in a while: in between, the answer is no. */
+ * connections, and so only as often as there is time for; beyond it the answer is no. */
 bool evict_may(struct controller *c, const struct ip *from);
 
 /* The handshake of s, an incoming connection, is done. True if it has a place: a free one, or one whose

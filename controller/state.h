@@ -174,7 +174,8 @@ struct controller {
     /* Who gives up a place: evict.c, pending.c. */
     uint64_t crowd_key[2]; /* random, for the node's life; drawn when the first place is missing */
     bool has_crowd_key;
-    int64_t look_ms;        /* whether a newcomer may evict another is not looked at before */
+    int64_t looks_used;     /* for whom a place may be made, less what has come back since */
+    int64_t looks_ms;       /* when looks_used was worked out last */
     int64_t silence_ms;     /* the next look for handshakes that say nothing */
     int64_t drops_used;     /* handshakes dropped to make room, less one for each millisecond since */
     int64_t drops_ms;       /* when drops_used was worked out last */

@@ -18,6 +18,7 @@
 
 enum {
     COMMANDS = 4096,      /* commands of the application that may wait */
+    ACCEPTED_AHEAD = 64,  /* accepted sockets that the core has not seen yet */
     ANSWERS = 64,         /* of the seed fetcher, which waits longer after each, and one of the keeper */
     DATAGRAMS = 1024,     /* that may wait, each way */
     DATAGRAM_RATE = 100,  /* a second, of one group of addresses */
@@ -32,7 +33,7 @@ static bool make_queues(struct node *n)
     const struct limits *l = &n->config.node.limits;
     /* Room for all that may be under way. The listener, the node and the core bound how much of each kind
      * there is. */
-    struct queue_config control = {.messages = 2 * l->pending + ANSWERS + NAMES_MOST,
+    struct queue_config control = {.messages = 2 * l->pending + ACCEPTED_AHEAD + ANSWERS + NAMES_MOST,
                                    .many_writers = true,
                                    .reader_bell = &n->worker.bell};
     struct queue_config commands = {.messages = COMMANDS,
@@ -82,7 +83,8 @@ static bool start_listener(struct node *n, char *error, size_t error_size)
         .bind = c->has_bind ? &c->bind : NULL,
         .port = c->node.listen_port,
         .accept_ms = c->node.timings.accept,
-        .pending = 2 * c->node.limits.pending, /* the core makes room: some are on their way out */
+        /* The core makes room: as many again may be on their way out, and some have not been looked at. */
+        .pending = 2 * c->node.limits.pending + ACCEPTED_AHEAD,
         .accepted = node_on_accepted,
         .context = n,
         .log = n->sink,
