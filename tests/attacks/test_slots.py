@@ -121,8 +121,8 @@ def one_address(lab):
             pass
     for peer in honest:
         peer.alive()
-    check(node.ended("made room for another peer") == HONEST, f"{node.status()['ended']}")
-    check(node.status()["incoming"] == 200, f"{node.status()['incoming']} are online")
+    until(lambda: node.ended("made room for another peer") == HONEST, 5, lambda: f"{node.status()['ended']}")
+    until(lambda: node.status()["incoming"] == 200, 5, lambda: f"{node.status()['incoming']} are online")
     return f"{HONEST} of {HONEST} got in, within {longest:.2f} s"
 
 
