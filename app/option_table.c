@@ -173,7 +173,7 @@ static const struct setting table[] = {
           "rate"),
     BYTES("maxParcel", parcel_bytes, 1, (int64_t)PARCEL_MAX, NULL, "longest payload to accept and to send"),
     BYTES("receiveBytes", receive_bytes, 1, 1024 * GIGA, NULL,
-          "partly received parcels of all peers together, beyond 64K each; not less than -maxParcel"),
+          "what all peers together have us keep, beyond 64K each; not less than -maxParcel"),
     BYTES("maxHandshake", handshake_bytes, KILO, 16 * MEGA, NULL, "longest handshake to accept"),
 
     MERIT("meritGood", good, 0, MERIT_MAX, NULL, "for each minute with a message for the application"),

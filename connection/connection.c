@@ -1,5 +1,6 @@
 #include "connection/connection.h"
 
+#include <malloc.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,12 +21,12 @@ enum {
     LEAVE_MS = 700, /* a graceful end waits so long for the peer to take what is queued */
     DRAIN_MS = 300, /* and so long for it to close its side */
     WATCH_MS = 50,  /* one that waits for room looks again so often: small steps ring no bell */
-    TRIM_MS = 1000, /* with nothing to do for so long, it gives back the memory that it can do without */
+    MUCH = 1024 * 1024, /* who held so much gives back to the system what the allocator keeps of it */
+    TRIM_MS = 1000,     /* with nothing to do for so long, it gives back the memory that it can do without */
     DRAIN_BYTES = 4096,
     OUTBOUND_CONTROLS = 5, /* to go on, to look for signs of life, to end, and to end at once */
     INBOUND_CONTROLS = 5,  /* MSG_MET, MSG_ONLINE, MSG_ALIVE, MSG_IDLE and MSG_ENDED at most */
     INBOUND_PARCELS = 1024,
-    INBOUND_BYTES = 4 * 1024 * 1024,
 };
 
 /* --- what the controller asks --- */
@@ -148,6 +149,7 @@ static void trim(struct connection *c)
         c->busy_ms = clock_ms();
         return;
     }
+    transfer_shrink_inbound(c, INBOUND_FREE);
     if (c->outbound_used) {
         struct message m = {.type = MSG_IDLE, .peer = c->ref};
         queue_post_and_wake(c->inbound_control, &m);
@@ -161,6 +163,9 @@ static void sleep_until_ready(struct connection *c)
 {
     struct pollfd fds[2] = {[1] = {.fd = c->fd}};
     wire_trim(c->wire);
+    if (wire_is_starved(c->wire)) { /* the controller keeps the budget */
+        queue_wake(c->inbound);
+    }
     if (wire_wants_bytes(c->wire)) {
         fds[1].events |= POLLIN;
     }
@@ -296,7 +301,11 @@ static void run(void *self)
         converse(c);
         flush_and_close(c);
     }
+    int64_t held = budget_held(&c->account);
     struct wire_done unsent = wire_close(c->wire);
+    if (held >= MUCH) {
+        malloc_trim(0);
+    }
     queue_done(c->outbound, unsent.messages, unsent.bytes);
     hand_over(c);
     post_ended(c);
@@ -328,7 +337,7 @@ static bool make_queues(struct connection *c, const struct connection_config *t)
                                .writer_bell = controllers};
     struct queue_config out_control = {.messages = OUTBOUND_CONTROLS, .reader_bell = own};
     struct queue_config in = {.messages = INBOUND_PARCELS,
-                              .bytes = INBOUND_BYTES,
+                              .bytes = INBOUND_FREE,
                               .reader_bell = controllers,
                               .writer_bell = own,
                               .list = t->nonempty,
@@ -358,6 +367,8 @@ static void destroy(struct connection *c)
     queue_free(c->outbound_control, NULL, NULL);
     queue_free(c->inbound, NULL, NULL);
     queue_free(c->inbound_control, free_told, NULL);
+    budget_close(&c->account);
+    budget_close(&c->inbound_account);
     worker_fini(&c->worker);
     free(c);
 }
@@ -368,7 +379,7 @@ static size_t round_up(size_t n, size_t multiple)
 }
 
 static struct wire *make_wire(void *memory, const struct connection_config *t,
-                              const struct endpoint *alternatives)
+                              const struct endpoint *alternatives, struct budget_account *account)
 {
     struct wire_config config = {
         .ref = t->ref,
@@ -382,7 +393,7 @@ static struct wire *make_wire(void *memory, const struct connection_config *t,
         .n_alternatives = t->n_alternatives,
         .digest = t->digest,
         .digest_context = t->digest_context,
-        .receive_room = t->receive_room,
+        .account = account,
         .random = random_number,
         .wall_ms = wall_clock,
     };
@@ -431,10 +442,13 @@ static struct connection *make(const struct connection_config *t)
                              .n_targets = n_targets,
                              .destination = t->destination,
                              .fd = t->fd,
-                             .remote = t->remote};
+                             .remote = t->remote,
+                             .account.budget = t->budget,
+                             .inbound_account.budget = t->budget,
+                             .inbound_bytes = INBOUND_FREE};
     copy_endpoints(endpoints, targets, n_targets);
     copy_endpoints(endpoints + n_targets, t->alternatives, t->n_alternatives);
-    c->wire = make_wire(memory + wire_at, t, endpoints + n_targets);
+    c->wire = make_wire(memory + wire_at, t, endpoints + n_targets, &c->account);
     return c;
 }
 
@@ -482,6 +496,11 @@ struct connection_counts connection_counts(const struct connection *c)
         .parcels_in = atomic_load_explicit(&c->parcels_in, memory_order_relaxed),
         .parcels_out = atomic_load_explicit(&c->parcels_out, memory_order_relaxed),
     };
+}
+
+const struct budget_account *connection_account(const struct connection *c)
+{
+    return &c->account;
 }
 
 void connection_free(struct connection *c, void (*discard)(void *context, struct message *m), void *context)

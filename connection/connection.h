@@ -15,6 +15,7 @@
 
 #include <stdatomic.h>
 
+#include "base/budget.h"
 #include "base/endpoint.h"
 #include "connection/events.h"
 #include "protocol/protocol.h"
@@ -52,9 +53,9 @@ struct connection_config {
     struct bell *controller_bell;   /* rung when inbound has something, and when outbound has room; outlives
                                        the connection */
     struct nonempty_list *nonempty; /* where both inbound queues list themselves; outlives the connection */
-    /* Bytes that the receive buffers of all connections may still grow by, beyond the small one that each
-     * has; outlives the connection. */
-    _Atomic int64_t *receive_room;
+    /* Pays for all that the peer has us keep, beyond the little that each connection has; outlives the
+     * connection. If it is short, the connection rings controller_bell. */
+    struct budget *budget;
     /* The queue that what comes from the peer goes to in the end; outlives the connection. Its progress is a
      * sign for the peer that we get on. NULL for none. */
     const struct queue *destination;
@@ -77,6 +78,9 @@ struct queue *connection_outbound_control(struct connection *c);
 struct queue *connection_inbound(struct connection *c);
 struct queue *connection_inbound_control(struct connection *c);
 struct connection_counts connection_counts(const struct connection *c);
+/* What it holds and wants. What it holds comes free if the connection ends, but for a parcel that waits for
+ * room in inbound. */
+const struct budget_account *connection_account(const struct connection *c);
 
 /* The controller's thread, after it has taken MSG_ENDED and everything else from inbound. Joins the thread,
  * which is then past its last message, so that this returns at once; frees everything. `discard` is given,

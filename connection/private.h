@@ -17,6 +17,9 @@ struct connection {
     struct worker worker;
     struct queue *outbound, *outbound_control, *inbound, *inbound_control;
     _Atomic uint64_t bytes_in, bytes_out, parcels_in, parcels_out;
+    struct budget_account account;         /* what the wire keeps */
+    struct budget_account inbound_account; /* what waits in inbound */
+    uint64_t inbound_bytes;                /* the most of it; what is beyond INBOUND_FREE is paid for */
 
     struct wire *wire;      /* lies behind this struct */
     int fd;                 /* -1 until a socket is connected */
@@ -32,6 +35,12 @@ struct connection {
     int unacknowledged; /* bytes that the socket held when transfer_watch last looked */
 };
 
+/* Bytes of parcels in inbound. */
+enum {
+    INBOUND_FREE = 64 * 1024,        /* so many every connection has */
+    INBOUND_BYTES = 4 * 1024 * 1024, /* and no more are of use, but for one parcel that is longer */
+};
+
 /* transfer.c: each returns true if it got something done. */
 bool transfer_out(struct connection *c, int64_t now);    /* outbound -> wire -> socket */
 bool transfer_in(struct connection *c, int64_t now);     /* socket -> wire -> inbound */
@@ -41,6 +50,8 @@ bool transfer_events(struct connection *c, int64_t now); /* wire -> inbound, as 
 bool transfer_held(struct connection *c);
 /* Tells a peer that is read more slowly than it sends that it is read on all the same. */
 bool transfer_progress(struct connection *c, int64_t now);
+/* Inbound may hold `bytes` at most from now on; what it had paid for beyond that is given back. */
+void transfer_shrink_inbound(struct connection *c, uint64_t bytes);
 /* While the socket takes nothing: notes it as progress if the peer has taken bytes out of the socket. */
 void transfer_watch(struct connection *c);
 /* Makes a connected socket fit for it. */

@@ -139,11 +139,76 @@ static void note_signs(struct connection *c)
     }
 }
 
+void transfer_shrink_inbound(struct connection *c, uint64_t bytes)
+{
+    if (bytes < c->inbound_bytes) {
+        budget_give(&c->inbound_account, c->inbound_bytes - bytes);
+        c->inbound_bytes = bytes;
+        queue_set_bytes(c->inbound, bytes);
+    }
+}
+
+/* One parcel that was longer than most made inbound large. */
+static void shrink_inbound(struct connection *c)
+{
+    uint32_t messages;
+    uint64_t bytes;
+    queue_fill(c->inbound, &messages, &bytes);
+    if (bytes <= INBOUND_BYTES) {
+        transfer_shrink_inbound(c, INBOUND_BYTES);
+    }
+}
+
+static bool pay_for_inbound(struct connection *c, uint64_t more, bool needed, int64_t now)
+{
+    if (!needed) {
+        return budget_take_spare(&c->inbound_account, now, more);
+    }
+    if (budget_take(&c->inbound_account, now, more)) {
+        budget_ask(&c->account, 0);
+        return true;
+    }
+    /* The session is over, and what paid for the parcel then pays for it now. */
+    if (c->account.keeps && budget_held(&c->account) >= (int64_t)more) {
+        budget_move(&c->account, &c->inbound_account, more);
+        return true;
+    }
+    budget_ask(&c->account, more);
+    return false;
+}
+
+/* Inbound is full, or the parcel is longer than all that it may hold. An empty queue takes any parcel, so
+ * that one must be paid for before. A queue that is full need not grow, as its reader makes room. Never
+ * inlined: a parcel that finds room does not pay for this. */
+static __attribute__((noinline)) bool grow_inbound(struct connection *c, uint64_t size, int64_t now)
+{
+    bool needed = size > c->inbound_bytes;
+    uint64_t bytes = 2 * c->inbound_bytes < INBOUND_BYTES ? 2 * c->inbound_bytes : INBOUND_BYTES;
+    if (needed) {
+        bytes = size;
+    }
+    if (bytes <= c->inbound_bytes || !pay_for_inbound(c, bytes - c->inbound_bytes, needed, now)) {
+        return false;
+    }
+    c->inbound_bytes = bytes;
+    queue_set_bytes(c->inbound, bytes);
+    return true;
+}
+
+static bool post_parcel(struct connection *c, const struct message *m, int64_t now)
+{
+    uint64_t size = m->parcel ? m->parcel->size : 0;
+    if (size > c->inbound_bytes && !grow_inbound(c, size, now)) {
+        return false;
+    }
+    return queue_post(c->inbound, m) || (grow_inbound(c, size, now) && queue_post(c->inbound, m));
+}
+
 /* There is always room for the few of the control queue. */
-static bool post(struct connection *c, const struct message *m)
+static bool post(struct connection *c, const struct message *m, int64_t now)
 {
     if (m->type == MSG_PEER) {
-        if (!queue_post(c->inbound, m)) {
+        if (!post_parcel(c, m, now)) {
             return false;
         }
         count(&c->parcels_in, 1);
@@ -161,7 +226,7 @@ bool transfer_events(struct connection *c, int64_t now)
     struct message m;
     bool any = false;
     while (wire_event(c->wire, now, &m)) {
-        if (!post(c, &m)) {
+        if (!post(c, &m, now)) {
             wire_put_back(c->wire, &m);
             break;
         }
@@ -213,6 +278,9 @@ static bool receive_more(struct connection *c, int64_t now)
 bool transfer_in(struct connection *c, int64_t now)
 {
     bool any = transfer_events(c, now);
+    if (c->inbound_bytes > INBOUND_BYTES) {
+        shrink_inbound(c);
+    }
     if (wire_wants_bytes(c->wire)) {
         any |= wire_has_buffer(c->wire) ? receive_more(c, now) : receive_little(c, now);
     }

@@ -366,6 +366,15 @@ void controller_retry(struct controller *c, struct moment now)
     route_retry(c);
 }
 
+void controller_expel(struct controller *c, struct moment now, struct peer_ref peer, enum end_reason why)
+{
+    struct slot *s = slot_find(c, peer);
+    c->now = now;
+    if (s) {
+        slot_close(c, s, why, true);
+    }
+}
+
 void controller_dropped(struct controller *c, struct peer_ref peer, enum drop_cause cause, uint64_t parcels)
 {
     drops_count(c, peer, cause, parcels);

@@ -65,6 +65,9 @@ bool controller_waits(const struct controller *c);
  * of what waits, which controller_deadline does not count in. */
 void controller_retry(struct controller *c, struct moment now);
 
+/* That connection is to end at once, for a reason that the host has found. */
+void controller_expel(struct controller *c, struct moment now, struct peer_ref peer, enum end_reason why);
+
 /* Counts `parcels` parcels, of or for that peer, as dropped; the caller has released them. May be called
  * within controller_actions.post and deliver, or between calls of the core. */
 void controller_dropped(struct controller *c, struct peer_ref peer, enum drop_cause cause, uint64_t parcels);

@@ -9,6 +9,7 @@
 #include "node/controller_actions.h"
 #include "node/inbound.h"
 #include "node/peer_thread.h"
+#include "node/shortage.h"
 
 enum {
     YIELDS = 16, /* looks at its queues before it sleeps */
@@ -201,6 +202,7 @@ static void loop(struct node *n)
         any |= serve_connections(n);
         any |= take_app(n, now);
         any |= tick(n, now);
+        shortage_run(n, now);
         try_quit(n, now);
         node_flush(n);
         if (n->over) {

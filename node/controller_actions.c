@@ -47,7 +47,7 @@ static bool start(struct node *n, struct peer_ref slot, struct connection_config
     config->digest = controller_digest;
     config->digest_context = n->core;
     config->nonempty = n->nonempty;
-    config->receive_room = &n->receive_room;
+    config->budget = &n->budget;
     config->destination = n->from_network;
     controller_facts(n->core, &config->facts);
     l->connection = connection_start(config);

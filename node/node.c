@@ -13,6 +13,7 @@
 #include "node/control_thread.h"
 #include "node/controller_actions.h"
 #include "node/peer_thread.h"
+#include "node/shortage.h"
 #include "peers/file.h"
 #include "queue/parcel.h"
 
@@ -55,7 +56,7 @@ static bool make_queues(struct node *n)
         bell_init(&n->command_bell) < 0) {
         return false;
     }
-    atomic_init(&n->receive_room, (int64_t)l->receive_bytes);
+    budget_init(&n->budget, shortage_budget(l));
     n->most_peers = controller_max_slots(&n->config);
     n->peers = calloc(n->most_peers, sizeof *n->peers);
     n->control = queue_new(&control);

@@ -24,6 +24,7 @@ struct peer_thread {
     bool dirty;       /* posted to, and not woken yet */
     bool queued;      /* in run_queue */
     bool ended;       /* MSG_ENDED has come */
+    bool condemned;   /* told to end, as it held too much */
     bool handshaking; /* an accepted socket whose handshake the listener still counts */
     struct batch batch;
 };
@@ -53,7 +54,7 @@ struct node {
                                    would take the ring that was meant for the other */
     struct nonempty_list *nonempty; /* connections of which something waits in a queue */
     struct roster *roster;
-    _Atomic int64_t receive_room; /* struct connection_config */
+    struct budget budget; /* struct connection_config */
     _Atomic bool closing; /* asked to end: nothing new is taken from the application or the listener */
     _Atomic bool ended;   /* the thread has posted its last and touches nothing any more */
     struct listener *listener;

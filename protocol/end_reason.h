@@ -27,6 +27,7 @@
     X(END_DISCONNECT, "disconnected on request", MERIT_NONE)                                                 \
     X(END_CAT, "dropped in a CAT round", MERIT_NONE)                                                         \
     X(END_RESOURCES, "out of memory, threads or descriptors", MERIT_NONE)                                    \
+    X(END_HOARDED, "held too much memory for too long", MERIT_BAD)                                           \
     X(END_LOCAL, "our own network failed", MERIT_NONE)                                                       \
     X(END_SHUTDOWN, "shutting down", MERIT_NONE)
 

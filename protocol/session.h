@@ -22,6 +22,7 @@
 #include "protocol/peer_info.h"
 #include "queue/message.h"
 
+struct budget_account;
 struct protocol;
 
 /* Copied by open. */
@@ -32,20 +33,23 @@ struct session_config {
     struct endpoint remote; /* the other end of the TCP connection, as the socket says */
     bool refuse; /* answer the peer's handshake with a refusal that carries `alternatives`, then end */
     const struct endpoint *alternatives;
-    size_t n_alternatives;   /* up to ALTERNATIVES_MAX; the array outlives the session */
-    struct facts facts;      /* as the service stated them when the connection started */
-    struct peer_id expected; /* who must be there; size 0 for anybody */
+    size_t n_alternatives;          /* up to ALTERNATIVES_MAX; the array outlives the session */
+    struct facts facts;             /* as the service stated them when the connection started */
+    struct peer_id expected;        /* who must be there; size 0 for anybody */
+    struct budget_account *account; /* pays for what the peer has it keep; outlives the session */
     uint64_t (*random)(void *context);
     int64_t (*wall_ms)(void *context); /* since 1970; for protocols that write the time of day */
     void *context;
 };
 
 enum session_event_type {
-    SESSION_NOTHING,  /* bytes were consumed, or nothing is due; the counts below may say more */
-    SESSION_MET,      /* the peer has said who it is. If it has dialed us, it has yet to prove it. If we have
-                         dialed it, the session goes on once consent is called. Comes before SESSION_READY: peer */
-    SESSION_READY,    /* the handshake is done: peer */
-    SESSION_MESSAGE,  /* message, for the service: application kinds and control kinds alike */
+    SESSION_NOTHING, /* bytes were consumed, or nothing is due; the counts below may say more */
+    SESSION_MET,     /* the peer has said who it is. If it has dialed us, it has yet to prove it. If we have
+                        dialed it, the session goes on once consent is called. Comes before SESSION_READY: peer */
+    SESSION_READY,   /* the handshake is done: peer */
+    SESSION_MESSAGE, /* message, for the service: application kinds and control kinds alike */
+    SESSION_STARVED, /* nothing was consumed, as there is no room in the budget: read is to be called again in
+                        a while, with the same bytes: wants */
     SESSION_REJECTED, /* the peer refused us, with alternatives; the connection is to be closed */
     SESSION_ENDED,    /* the connection is to be closed: reason and text (a goodbye, a timeout, bad input) */
 };
@@ -61,6 +65,7 @@ struct session_event {
     bool alive;       /* the peer has said that it is there: it gets on with what we have sent it */
     union {
         struct peer_info peer; /* SESSION_MET, SESSION_READY */
+        uint64_t wants;        /* SESSION_STARVED: bytes */
         struct {
             uint32_t kind;
             struct parcel *parcel; /* the taker owns the reference; NULL for a kind without payload */
@@ -94,6 +99,8 @@ enum session_tick {
     /* Much of what we sent waits, because the peer does not read: a session must add nothing that the peer
      * has not asked for, such as a ping. */
     TICK_CLOGGED = 2,
+    /* The last SESSION_MESSAGE waits for room: what paid for its parcel is not given back yet. */
+    TICK_HELD = 4,
 };
 
 /* One implementation. *ev is always clear when a function is called. None of the functions is NULL but

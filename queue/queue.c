@@ -15,6 +15,7 @@ _Static_assert(QUEUE_MOST == RING_MOST, "the limit is that of a ring");
 struct queue {
     struct queue_config config;
     struct ring *ring;
+    _Atomic uint64_t most_bytes;       /* config.bytes, or what queue_set_bytes has made of it */
     _Alignas(64) _Atomic uint64_t put; /* the writers' side */
     _Atomic bool listed;
     _Alignas(64) _Atomic uint64_t done; /* the reader's side */
@@ -40,6 +41,12 @@ static uint64_t bytes_of(uint64_t charge)
     return charge & (ONE_MESSAGE - 1);
 }
 
+/* Relaxed: a reader that still sees the number of before calls the writer a little sooner or later. */
+static uint64_t bytes_most(const struct queue *q)
+{
+    return atomic_load_explicit(&q->most_bytes, memory_order_relaxed);
+}
+
 static uint64_t charge_of(const struct queue *q, const struct message *message)
 {
     bool has_payload = q->config.bytes > 0 && message->parcel;
@@ -59,6 +66,7 @@ struct queue *queue_new(const struct queue_config *config)
     }
     /* progress: not 0, so that a stall gate that is all zero has not seen it yet. */
     *q = (struct queue){.config = *config,
+                        .most_bytes = config->bytes,
                         .ring = ring_new(RING_OF_MESSAGES, config->messages, config->many_writers),
                         .progress = 1};
     if (!q->ring) {
@@ -99,8 +107,7 @@ static bool reserve(struct queue *q, uint64_t charge)
         /* Acquire, with the release in take_back, as another writer's slot is freed that way. */
         uint64_t put = atomic_load_explicit(&q->put, memory_order_acquire);
         uint64_t all = put - done + charge;
-        if (put != done &&
-            (all >> BYTE_BITS > q->config.messages || (all & (ONE_MESSAGE - 1)) > q->config.bytes)) {
+        if (put != done && (all >> BYTE_BITS > q->config.messages || bytes_of(all) > bytes_most(q))) {
             return false;
         }
         if (!q->config.many_writers) {
@@ -189,6 +196,11 @@ bool queue_post_and_wake(struct queue *q, const struct message *message)
     return true;
 }
 
+void queue_set_bytes(struct queue *q, uint64_t bytes)
+{
+    atomic_store_explicit(&q->most_bytes, bytes, memory_order_relaxed);
+}
+
 bool queue_trim(struct queue *q)
 {
     return ring_trim(q->ring);
@@ -213,7 +225,7 @@ static bool at_most_half(const struct queue *q)
 {
     uint64_t done = atomic_load_explicit(&q->done, memory_order_acquire);
     uint64_t used = atomic_load_explicit(&q->put, memory_order_relaxed) - done;
-    return messages_of(used) <= q->config.messages / 2 && bytes_of(used) <= q->config.bytes / 2;
+    return messages_of(used) <= q->config.messages / 2 && bytes_of(used) <= bytes_most(q) / 2;
 }
 
 /* After the budget has shrunk. If the reader is fast, a writer is told of room at half, so that it wakes for

@@ -67,6 +67,10 @@ void queue_wake(struct queue *q);
 /* The same as both, for messages that come one by one. */
 bool queue_post_and_wake(struct queue *q, const struct message *message);
 
+/* The thread of the only writer; never blocks. Sets the most bytes of a queue that counts them, 1 ..
+ * QUEUE_BYTES_MAX. If more than that are inside, they stay. */
+void queue_set_bytes(struct queue *q, uint64_t bytes);
+
 /* The thread of the only writer; never blocks. For a writer that has nothing to post for a while: gives the
  * memory of an empty queue back to the system. If the queue is not empty, does nothing and returns false: the
  * caller tries again later. Of a queue with many writers nothing is ever given back. */

@@ -24,7 +24,6 @@ struct in_flight {
 struct receive_buffer {
     uint8_t *data;
     size_t start, end, raw, filled, capacity;
-    int64_t taken; /* of what the buffers of all wires share */
 };
 
 struct wire {
@@ -41,6 +40,10 @@ struct wire {
     bool output_stopped; /* the peer takes nothing any more */
     enum end_reason reason;
     struct ending *ending; /* from malloc, once it is over; NULL without memory */
+
+    int64_t now_ms;  /* at the last tick */
+    bool is_starved; /* there is no room in the budget for what comes next; tried again at starved_until */
+    int64_t starved_until;
 
     struct receive_buffer in;
     bool backlog;     /* the session may have something to say before more bytes come */
@@ -79,6 +82,7 @@ void wire_end_by_session(struct wire *w, const struct session_event *ev);
 
 /* room.c */
 void wire_drop_buffer(struct wire *w);
+void wire_starve(struct wire *w, uint64_t bytes); /* so many are wanted: nothing is read for a while */
 
 /* stream.c: none does anything without a stream. */
 bool wire_open_stream(struct wire *w);   /* false if memory is short */

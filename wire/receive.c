@@ -43,7 +43,8 @@ bool wire_may_read(const struct wire *w)
 
 bool wire_wants_bytes(const struct wire *w)
 {
-    return w->is_open && !w->is_over && !w->backlog && !w->stream_failed && wire_may_read(w);
+    return w->is_open && !w->is_over && !w->backlog && !w->stream_failed && !w->is_starved &&
+           wire_may_read(w);
 }
 
 /* --- what the session says --- */
@@ -78,6 +79,9 @@ static __attribute__((noinline)) void note_change(struct wire *w, const struct s
     switch (ev->type) {
     case SESSION_NOTHING:
     case SESSION_MESSAGE:
+        break;
+    case SESSION_STARVED:
+        wire_starve(w, ev->wants);
         break;
     case SESSION_MET:
         note_peer(w, &w->met, &ev->peer);
@@ -175,7 +179,7 @@ static inline bool read_one(struct wire *w, int64_t now, struct session_event *e
         w->answers_end = w->out.total;
     }
     in->start += used;
-    return used > 0 || ev->type != SESSION_NOTHING;
+    return used > 0 || (ev->type != SESSION_NOTHING && ev->type != SESSION_STARVED);
 }
 
 /* The session has nothing more, or may not go on. */

@@ -22,40 +22,25 @@ static size_t limit_of(const struct wire *w)
     return (size_t)(l->parcel_bytes > l->control_bytes ? l->parcel_bytes : l->control_bytes) + slack;
 }
 
-/* Takes from, or gives back to, what the buffers of all wires share. Relaxed: nothing but the number itself
- * is agreed upon. Without the atomic step two threads could both take the last of it, and a change could be
- * lost for ever; a subtraction that is undone if it was too much would meanwhile show the others less than
- * there is. */
-static bool take_share(struct wire *w, size_t capacity)
+/* A small one is free: so floods of large parcels never stop small ones. */
+static uint64_t charge_of(size_t capacity)
 {
-    int64_t wanted = capacity > SMALL ? (int64_t)(capacity - SMALL) : 0, more = wanted - w->in.taken;
-    int64_t room = atomic_load_explicit(w->config.receive_room, memory_order_relaxed);
-    do {
-        if (more > 0 && room < more) {
-            return false;
-        }
-    } while (!atomic_compare_exchange_weak_explicit(w->config.receive_room, &room, room - more,
-                                                    memory_order_relaxed, memory_order_relaxed));
-    w->in.taken = wanted;
-    return true;
+    return capacity > SMALL ? capacity - SMALL : 0;
 }
 
 void wire_drop_buffer(struct wire *w)
 {
-    take_share(w, 0);
+    budget_give(w->config.account, charge_of(w->in.capacity));
     free(w->in.data);
     w->in = (struct receive_buffer){0};
 }
 
-/* False if memory is short, or what all buffers share; the buffer is then as it was. */
+/* What it grows by is paid for. False if memory is short, and the buffer is as it was. */
 static bool grow(struct wire *w, size_t capacity)
 {
-    if (!take_share(w, capacity)) {
-        return false;
-    }
     uint8_t *data = realloc(w->in.data, capacity);
     if (!data) {
-        take_share(w, w->in.capacity);
+        budget_give(w->config.account, charge_of(capacity) - charge_of(w->in.capacity));
         return false;
     }
     w->in.data = data;
@@ -63,13 +48,19 @@ static bool grow(struct wire *w, size_t capacity)
     return true;
 }
 
+/* False if the wire is over, or must wait for room. */
 static bool resize(struct wire *w, size_t capacity)
 {
-    if (grow(w, capacity)) {
-        return true;
+    uint64_t more = charge_of(capacity) - charge_of(w->in.capacity);
+    if (more > 0 && !budget_take(w->config.account, w->now_ms, more)) {
+        wire_starve(w, more);
+        return false;
     }
-    wire_end(w, END_RESOURCES, "no memory, or no share of what all receive buffers have");
-    return false;
+    if (!grow(w, capacity)) {
+        wire_end(w, END_RESOURCES, "no memory for a receive buffer");
+        return false;
+    }
+    return true;
 }
 
 /* The buffer was full. A small one grows at once; a larger one if much of it is the beginning of a parcel
@@ -78,7 +69,8 @@ static void stretch(struct wire *w, size_t held)
 {
     size_t capacity = w->in.capacity < SMALL ? SMALL : 2 * w->in.capacity;
     if (w->in.filled == w->in.capacity && (capacity == SMALL || held > w->in.capacity / 8) &&
-        capacity <= COMFORT && capacity <= limit_of(w)) {
+        capacity <= COMFORT && capacity <= limit_of(w) &&
+        budget_take_spare(w->config.account, w->now_ms, charge_of(capacity) - charge_of(w->in.capacity))) {
         grow(w, capacity);
     }
 }
@@ -106,6 +98,7 @@ static bool make_room(struct wire *w)
     struct receive_buffer *in = &w->in;
     size_t held = held_by(in);
     if (held < in->filled && (in->filled == in->capacity || held == 0)) {
+        budget_progress(w->config.account, w->now_ms);
         stretch(w, held);
         close_gaps(in, in->data);
     }
@@ -121,6 +114,18 @@ static bool make_room(struct wire *w)
         return false;
     }
     return resize(w, in->capacity * 2 < limit ? in->capacity * 2 : limit);
+}
+
+void wire_starve(struct wire *w, uint64_t bytes)
+{
+    budget_ask(w->config.account, bytes);
+    w->is_starved = w->left_unread = true;
+    w->starved_until = w->now_ms + BUDGET_AGAIN_MS;
+}
+
+bool wire_is_starved(const struct wire *w)
+{
+    return w->is_starved;
 }
 
 uint8_t *wire_room(struct wire *w, size_t *size)
@@ -156,7 +161,7 @@ void wire_return_bytes(struct wire *w)
     struct receive_buffer lent = w->in;
     size_t held = held_by(&lent);
     bool more = lent.capacity == WIRE_LEND_MAX;
-    w->in = (struct receive_buffer){.taken = lent.taken};
+    w->in = (struct receive_buffer){0};
     if (!w->is_over && (held > 0 || more) && resize(w, more ? SMALL : LITTLE)) {
         close_gaps(&lent, w->in.data);
         w->in.end = w->in.raw = lent.end;

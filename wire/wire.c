@@ -52,6 +52,7 @@ static bool open_session(struct wire *w, int64_t now, const struct endpoint *rem
         .node = c->node,
         .direction = c->direction,
         .remote = *remote,
+        .account = c->account,
         .refuse = c->refuse,
         .alternatives = c->alternatives,
         .n_alternatives = c->n_alternatives,
@@ -65,6 +66,7 @@ void wire_open(struct wire *w, int64_t now, const struct endpoint *remote)
 {
     const struct limits *l = &w->config.node->limits;
     int64_t stall = w->config.node->timings.stall;
+    w->now_ms = now;
     w->rate_tokens = (int64_t)l->burst * 1000;
     w->rate_tokens_ms = now;
     w->sign_ms = now - stall - 1;
@@ -96,6 +98,8 @@ static void close_session(struct wire *w)
 struct wire_done wire_close(struct wire *w)
 {
     struct wire_done unsent = {.messages = (uint32_t)w->n_in_flight};
+    /* The parcel that still waits for room stays, and was paid for by the bytes that it was made of. */
+    w->config.account->keeps = w->is_held;
     if (w->is_open) {
         close_session(w);
     }
@@ -130,7 +134,8 @@ void wire_fini(struct wire *w, void (*discard)(void *context, struct message *m)
 
 void wire_trim(struct wire *w)
 {
-    if (w->in.data && w->in.start == w->in.filled) {
+    /* A parcel that was put back is paid for by the buffer that its bytes came to. */
+    if (w->in.data && w->in.start == w->in.filled && !w->is_held) {
         wire_drop_buffer(w);
     }
     if (w->n_in_flight == 0) {
@@ -156,7 +161,22 @@ int64_t wire_deadline(const struct wire *w)
     if (w->probe_by > 0) {
         at = earlier(at, w->probe_by);
     }
+    if (w->is_starved) {
+        at = earlier(at, w->starved_until);
+    }
     return earlier(at, wire_rate_deadline(w));
+}
+
+/* What found no room in the budget is tried again. */
+static bool feed_again(struct wire *w, int64_t now)
+{
+    w->now_ms = now;
+    if (!w->is_starved || now < w->starved_until) {
+        return false;
+    }
+    w->is_starved = false;
+    w->backlog = true; /* it may be the session that waits */
+    return true;
 }
 
 static bool tick_session(struct wire *w, int64_t now)
@@ -166,7 +186,8 @@ static bool tick_session(struct wire *w, int64_t now)
     }
     struct session_event ev;
     session_event_clear(&ev);
-    unsigned marks = (w->left_unread ? TICK_DEAF : 0) | (buffer_left(&w->out) >= CLOGGED ? TICK_CLOGGED : 0);
+    unsigned marks = (w->left_unread ? TICK_DEAF : 0) | (buffer_left(&w->out) >= CLOGGED ? TICK_CLOGGED : 0) |
+                     (w->is_held ? TICK_HELD : 0);
     w->ops->tick(w->session, now, marks, &ev, w->session_out);
     wire_wrap(w);
     w->left_unread = false;
@@ -181,7 +202,7 @@ static void judge(struct wire *w, int64_t now)
         return;
     }
     w->probe_by = 0;
-    if (w->heard || !wire_may_read(w)) {
+    if (w->heard || w->is_starved || !wire_may_read(w)) {
         w->is_alive = w->is_urgent = true;
     } else {
         wire_end(w, END_SILENT, "no sign of life, and its peer has come by another connection");
@@ -190,9 +211,9 @@ static void judge(struct wire *w, int64_t now)
 
 bool wire_tick(struct wire *w, int64_t now)
 {
-    bool any = false;
+    bool any = feed_again(w, now);
     if (!w->is_over) {
-        any = tick_session(w, now);
+        any |= tick_session(w, now);
     }
     if (!w->is_over) {
         judge(w, now);

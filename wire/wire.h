@@ -19,9 +19,9 @@
 #ifndef KITH_WIRE_WIRE_H
 #define KITH_WIRE_WIRE_H
 
-#include <stdatomic.h>
 #include <sys/uio.h>
 
+#include "base/budget.h"
 #include "protocol/protocol.h"
 #include "wire/events.h"
 
@@ -42,9 +42,9 @@ struct wire_config {
      * place. The context outlives the wire. */
     uint64_t (*digest)(const void *context, uint32_t kind, const struct parcel *p);
     const void *digest_context;
-    /* Bytes that the receive buffers of all wires may still grow by, beyond the small one that each has.
-     * Several threads may share it; outlives the wire. */
-    _Atomic int64_t *receive_room;
+    /* Pays for its receive buffer, beyond the small one that each has, and for what its session keeps. Used
+     * by the wire's thread; outlives the wire, whose owner closes it. */
+    struct budget_account *account;
     uint64_t (*random)(void *context);
     int64_t (*wall_ms)(void *context); /* since 1970 */
     void *context;                     /* of both; outlives the wire */
@@ -80,11 +80,16 @@ void wire_fini(struct wire *w, void (*discard)(void *context, struct message *m)
 /* --- what comes --- */
 
 /* It would read if there were bytes. False while the events of those before were not all taken, while the
- * peer sends more than it may, or does not read our answers, and once the wire is over. */
+ * peer sends more than it may, or does not read our answers, while it is starved, and once the wire is over.
+ */
 bool wire_wants_bytes(const struct wire *w);
 
+/* The budget has no room for what comes next, and the account says what it wants. The wire tries again by
+ * itself, at wire_deadline. Meanwhile its owner wakes the keeper of the budget. */
+bool wire_is_starved(const struct wire *w);
+
 /* If wire_wants_bytes: where the next bytes are to be received, *size of them at most. NULL, and the wire is
- * over, if memory is short or what came is longer than the limits say. Until the next call. */
+ * starved, or over if memory is short or what came is longer than the limits say. Until the next call. */
 uint8_t *wire_room(struct wire *w, size_t *size);
 void wire_filled(struct wire *w, size_t n); /* so many bytes, 1 or more, have come to wire_room */
 

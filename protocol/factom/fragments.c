@@ -7,6 +7,11 @@
 /* Messages under way at once. Looking for one goes through them all. */
 #define UNFINISHED_MAX 256
 
+/* It pays for so much at once, and gives it back when twice as much is not needed. */
+#define STEP ((uint64_t)64 << 10)
+
+#define WHOLE_MS 100 /* what paid for a whole message is looked at again so often */
+
 #define NAME_BYTES 32 /* names are kept as digests: a peer chooses how long they are */
 
 struct piece {
@@ -25,9 +30,44 @@ struct unfinished {
     uint8_t seen[];        /* a bit for each fragment */
 };
 
-void factom_fragments_init(struct fragments *p, uint64_t budget, uint64_t message_most, int64_t span_ms)
+void factom_fragments_init(struct fragments *p, struct budget_account *account, uint64_t most,
+                           uint64_t message_most, int64_t span_ms)
 {
-    *p = (struct fragments){.budget = budget, .message_most = message_most, .span_ms = span_ms};
+    uint64_t half =
+        account ? (uint64_t)account->budget->total / 2 : most; /* the whole message comes on top */
+    *p = (struct fragments){.account = account,
+                            .most = most < half ? most : half,
+                            .message_most = message_most,
+                            .span_ms = span_ms};
+}
+
+/* True if so many bytes more are paid for. Else *wants says how many the budget lacks. */
+static bool pay(struct fragments *p, int64_t now_ms, uint64_t more, uint64_t *wants)
+{
+    uint64_t all = p->used + p->whole + more;
+    if (!p->account || all <= FRAGMENTS_FREE + p->paid) {
+        return true;
+    }
+    *wants = (all - FRAGMENTS_FREE - p->paid + STEP - 1) / STEP * STEP;
+    if (!budget_take(p->account, now_ms, *wants)) {
+        return false;
+    }
+    p->paid += *wants;
+    return true;
+}
+
+/* Gives back what paid for nothing any more. */
+static void settle(struct fragments *p)
+{
+    uint64_t all = p->used + p->whole;
+    uint64_t due = all <= FRAGMENTS_FREE ? 0 : (all - FRAGMENTS_FREE + STEP - 1) / STEP * STEP;
+    if (p->paid > due + STEP || due == 0) {
+        uint64_t back = p->paid - due;
+        p->paid = due;
+        if (p->account) {
+            budget_give(p->account, back);
+        }
+    }
 }
 
 static void charge(struct fragments *p, struct unfinished *u, size_t bytes)
@@ -54,6 +94,8 @@ void factom_fragments_fini(struct fragments *p)
     while (p->oldest) {
         remove_message(p, p->oldest);
     }
+    p->whole = 0;
+    settle(p);
 }
 
 static void digest(const struct fragment *fragment, uint8_t name[NAME_BYTES])
@@ -149,26 +191,50 @@ static struct parcel *put_together(struct unfinished *u)
 static uint32_t make_room(struct fragments *p, struct unfinished *u)
 {
     uint32_t dropped = 0;
-    while (p->n > UNFINISHED_MAX || p->used > p->budget) {
-        remove_message(p, u->charged > p->budget ? u : p->oldest);
+    while (p->n > UNFINISHED_MAX || p->used > p->most) {
+        remove_message(p, u->charged > p->most ? u : p->oldest);
         dropped++;
     }
     return dropped;
 }
 
-static enum fragments_result finish(struct fragments *p, struct unfinished *u, struct parcel **whole)
+/* Its parcel may have to wait for room, and stays paid for meanwhile. */
+static enum fragments_result finish(struct fragments *p, int64_t now_ms, struct unfinished *u,
+                                    struct parcel **whole)
 {
     *whole = put_together(u);
+    p->whole = u->payload;
+    p->whole_ms = now_ms + WHOLE_MS;
     remove_message(p, u);
+    if (p->account) {
+        budget_progress(p->account, now_ms);
+    }
     return *whole ? FRAGMENTS_WHOLE : FRAGMENTS_NO_MEMORY;
 }
 
+/* How much memory one more fragment needs; u is its message, or NULL if it is the first. The last one needs
+ * as much again as the message is long. */
+static uint64_t cost_of(const struct unfinished *u, const struct fragment *fragment)
+{
+    uint64_t cost = sizeof(struct piece) + fragment->payload.size;
+    if (!u) {
+        return cost + sizeof *u + (fragment->total + 7) / 8 + 4 * sizeof(struct piece *);
+    }
+    if (u->n == u->capacity) {
+        cost += u->capacity * sizeof(struct piece *);
+    }
+    return u->n + 1 == u->total ? cost + u->payload + fragment->payload.size : cost;
+}
+
 static enum fragments_result keep(struct fragments *p, int64_t now_ms, const struct fragment *fragment,
-                                  struct parcel **whole, uint32_t *dropped)
+                                  struct parcel **whole, uint32_t *dropped, uint64_t *wants)
 {
     uint8_t name[NAME_BYTES];
     digest(fragment, name);
     struct unfinished *u = find(p, name);
+    if (!pay(p, now_ms, cost_of(u, fragment), wants)) {
+        return FRAGMENTS_NO_ROOM;
+    }
     if (!u) {
         u = start(p, now_ms, name, fragment->total);
     }
@@ -190,7 +256,7 @@ static enum fragments_result keep(struct fragments *p, int64_t now_ms, const str
         return FRAGMENTS_KEPT;
     }
     if (u->n == u->total) {
-        return finish(p, u, whole);
+        return finish(p, now_ms, u, whole);
     }
     *dropped += make_room(p, u);
     return FRAGMENTS_KEPT;
@@ -209,13 +275,16 @@ static bool is_under_way(const struct fragments *p, const struct fragment *fragm
 
 enum fragments_result factom_fragments_add(struct fragments *p, int64_t now_ms,
                                            const struct fragment *fragment, struct parcel **whole,
-                                           uint32_t *dropped)
+                                           uint32_t *dropped, uint64_t *wants)
 {
+    p->whole = 0; /* whoever reads on has taken it */
     if (fragment->no >= fragment->total) {
         return FRAGMENTS_INVALID;
     }
     if (fragment->total > 1) {
-        return keep(p, now_ms, fragment, whole, dropped);
+        enum fragments_result result = keep(p, now_ms, fragment, whole, dropped, wants);
+        settle(p);
+        return result;
     }
     if (is_under_way(p, fragment)) {
         return FRAGMENTS_INVALID;
@@ -226,15 +295,21 @@ enum fragments_result factom_fragments_add(struct fragments *p, int64_t now_ms,
 
 int64_t factom_fragments_deadline(const struct fragments *p)
 {
-    return p->oldest ? p->oldest->since_ms + p->span_ms : INT64_MAX;
+    int64_t at = p->oldest ? p->oldest->since_ms + p->span_ms : INT64_MAX;
+    return p->whole > 0 && p->whole_ms < at ? p->whole_ms : at;
 }
 
-uint32_t factom_fragments_expire(struct fragments *p, int64_t now_ms)
+uint32_t factom_fragments_expire(struct fragments *p, int64_t now_ms, bool held)
 {
     uint32_t n = 0;
-    while (factom_fragments_deadline(p) <= now_ms) {
+    if (p->whole > 0 && p->whole_ms <= now_ms) {
+        p->whole = held ? p->whole : 0;
+        p->whole_ms = now_ms + WHOLE_MS;
+    }
+    while (p->oldest && p->oldest->since_ms + p->span_ms <= now_ms) {
         remove_message(p, p->oldest);
         n++;
     }
+    settle(p);
     return n;
 }

@@ -133,6 +133,10 @@ static size_t read_gob(struct session *s, int64_t now_ms, struct bytes in, struc
         return frame.size;
     }
     gob_value(s, now_ms, &frame, ev, out);
+    if (ev->type == SESSION_STARVED) { /* the same bytes are read again */
+        factom_gob_types_cut(&s->types, defined);
+        return 0;
+    }
     if (frame.body.missing > 0) {
         factom_gob_types_cut(&s->types, defined);
         s->need = in.size + frame.body.missing;

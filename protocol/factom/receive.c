@@ -36,9 +36,14 @@ static void receive_fragment(struct session *s, int64_t now_ms, const struct dec
         return;
     }
     struct parcel *whole;
-    switch (factom_fragments_add(&s->fragments, now_ms, &a->fragment, &whole, &ev->dropped)) {
-    case FRAGMENTS_KEPT:
-        ev->good = 1;
+    uint64_t wants;
+    switch (factom_fragments_add(&s->fragments, now_ms, &a->fragment, &whole, &ev->dropped, &wants)) {
+    case FRAGMENTS_KEPT: /* merit is earned by messages */
+        ev->ignored = 1;
+        break;
+    case FRAGMENTS_NO_ROOM:
+        ev->type = SESSION_STARVED;
+        ev->wants = wants;
         break;
     case FRAGMENTS_WHOLE:
         give(ev, FACTOM_MESSAGE, whole);

@@ -21,8 +21,8 @@ static int factom_session_open(void *session, const struct session_config *confi
                           .opened_ms = now_ms,
                           .liveness = {.ping_ms = t->ping, .silence_ms = t->silence}};
     factom_gob_types_init(&s->types, &gob, factom_v9_names);
-    factom_fragments_init(&s->fragments, own->assemble_bytes, config->node->limits.parcel_bytes,
-                          own->assemble_ms);
+    factom_fragments_init(&s->fragments, config->account, own->assemble_bytes,
+                          config->node->limits.parcel_bytes, own->assemble_ms);
     if (config->direction == DIRECTION_OUTGOING) {
         factom_send_hello(s, s->version, out);
     }
@@ -63,7 +63,7 @@ static void factom_session_tick(void *session, int64_t now_ms, unsigned marks, s
     if (s->stage != STAGE_OPEN) {
         return;
     }
-    ev->dropped = factom_fragments_expire(&s->fragments, now_ms);
+    ev->dropped = factom_fragments_expire(&s->fragments, now_ms, (marks & TICK_HELD) != 0);
     switch (liveness_tick(&s->liveness, now_ms, marks)) {
     case LIVENESS_SILENT:
         factom_end(s, ev, END_SILENT, "nothing came for %" PRId64 " ms", now_ms - s->liveness.heard_ms);

@@ -127,6 +127,7 @@ static inline void side_event(struct side *s, const struct session_event *ev)
     s->bad += ev->bad;
     s->ignored += ev->ignored;
     switch (ev->type) {
+    case SESSION_STARVED:
     case SESSION_NOTHING:
         return;
     case SESSION_MET:

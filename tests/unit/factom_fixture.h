@@ -112,6 +112,8 @@ static inline void side_event(struct side *s, const struct session_event *ev)
     switch (ev->type) {
     case SESSION_NOTHING:
         return;
+    case SESSION_STARVED:
+        break;
     case SESSION_MET:
         fail_msg("there is nothing to consent to");
         break;

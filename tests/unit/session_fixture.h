@@ -29,7 +29,7 @@ static inline void side_read(struct side *s)
         assert_true(used <= size);
         buffer_consume(&s->in, used);
         side_event(s, &ev);
-        if (used == 0 && ev.type == SESSION_NOTHING) {
+        if (used == 0 && (ev.type == SESSION_NOTHING || ev.type == SESSION_STARVED)) {
             return;
         }
     }

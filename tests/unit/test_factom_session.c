@@ -597,7 +597,7 @@ static void test_parts_over_the_budget(void **state)
     memset(big, 'x', 400);
     big[400] = '\0';
     ready_v9(&s);
-    s.session.fragments.budget = 2000;
+    s.session.fragments.most = 2000;
     feed_part(&s, 0, 3, "a", big);
     feed_part(&s, 0, 3, "b", big);
     feed_part(&s, 0, 3, "c", big);
@@ -616,7 +616,7 @@ static void test_parts_over_the_budget(void **state)
     assert_true(s.session.fragments.used <= 2000);
     assert_false(s.over);
     assert_int_equal(s.dropped, 4); /* c, and e */
-    s.session.fragments.budget = 450;
+    s.session.fragments.most = 450;
     feed_part(&s, 0, 2, "f", "a small one"); /* instead of e */
     assert_int_equal(s.dropped, 5);
     feed_part(&s, 0, 2, "g", big); /* too much at once, and nobody else's fault */
@@ -625,6 +625,94 @@ static void test_parts_over_the_budget(void **state)
     assert_int_equal(s.messages, 2);
     expect_text(&s, "a small one stays");
     side_close(&s);
+}
+
+static enum fragments_result add_large(struct side *s, uint32_t no, struct parcel **whole)
+{
+    static uint8_t bytes[40000];
+    uint64_t wants = 0;
+    uint32_t dropped = 0;
+    const struct fragment f = {.name = {.data = (const uint8_t *)"a", .size = 1},
+                               .no = no,
+                               .total = 4,
+                               .payload = {.data = bytes, .size = sizeof bytes}};
+    enum fragments_result result =
+        factom_fragments_add(&s->session.fragments, s->now_ms, &f, whole, &dropped, &wants);
+    assert_int_equal(dropped, 0);
+    assert_int_equal(result == FRAGMENTS_NO_ROOM,
+                     wants > 0 && budget_room(s->session.fragments.account->budget) == 0);
+    return result;
+}
+
+/* Beyond what every connection has, parts are paid for; so is the message, while it waits for room. */
+static void test_parts_are_paid_for(void **state)
+{
+    (void)state;
+    struct side s;
+    struct parcel *whole = NULL;
+    struct budget b;
+    budget_init(&b, 1 << 20);
+    struct budget_account own = {.budget = &b}, other = {.budget = &b};
+    ready_v9(&s);
+    s.session.fragments.account = &own;
+    assert_int_equal(add_large(&s, 0, &whole), FRAGMENTS_KEPT);
+    assert_int_equal(budget_held(&own), 0);
+    assert_int_equal(add_large(&s, 1, &whole), FRAGMENTS_KEPT);
+    assert_int_equal(budget_held(&own), 65536);
+    assert_int_equal(add_large(&s, 2, &whole), FRAGMENTS_KEPT);
+    uint64_t used = s.session.fragments.used;
+    assert_true(budget_take(&other, 0, (uint64_t)budget_room(&b)));
+    assert_int_equal(add_large(&s, 3, &whole), FRAGMENTS_NO_ROOM);
+    assert_true(s.session.fragments.used == used);
+    budget_close(&other);
+    assert_int_equal(add_large(&s, 3, &whole), FRAGMENTS_WHOLE);
+    assert_int_equal(whole->size, 160000);
+    parcel_release(whole);
+    assert_true(budget_held(&own) >= 160000 - 65536);
+    s.now_ms = factom_fragments_deadline(&s.session.fragments);
+    factom_fragments_expire(&s.session.fragments, s.now_ms, true);
+    assert_true(budget_held(&own) >= 160000 - 65536);
+    s.now_ms = factom_fragments_deadline(&s.session.fragments);
+    factom_fragments_expire(&s.session.fragments, s.now_ms, false);
+    assert_int_equal(budget_held(&own), 0);
+    assert_true(factom_fragments_deadline(&s.session.fragments) == INT64_MAX);
+    assert_int_equal(add_large(&s, 0, &whole), FRAGMENTS_KEPT);
+    assert_int_equal(add_large(&s, 1, &whole), FRAGMENTS_KEPT);
+    assert_true(budget_held(&own) > 0);
+    side_close(&s);
+    assert_int_equal(budget_room(&b), 1 << 20);
+}
+
+/* Nothing of a part that finds no room is taken: the same bytes come again. */
+static void test_a_part_without_room_is_not_taken(void **state)
+{
+    (void)state;
+    struct side s;
+    char piece[401];
+    struct budget b;
+    budget_init(&b, 100000);
+    struct budget_account own = {.budget = &b}, other = {.budget = &b};
+    memset(piece, 'x', 400);
+    piece[400] = '\0';
+    ready_v9(&s);
+    s.session.fragments.account = &own;
+    assert_true(budget_take(&other, 0, 100000));
+    for (uint32_t no = 0; no < 200 && s.last.type != SESSION_STARVED; no++) {
+        feed_part(&s, no, 1000, "a", piece);
+    }
+    assert_int_equal(s.last.type, SESSION_STARVED);
+    assert_in_range(s.session.fragments.used, 60000, 65536);
+    assert_true(s.last.wants > 0);
+    assert_int_equal(s.session.fragments.oldest ? s.session.fragments.n : 0, 1);
+    uint64_t used = s.session.fragments.used;
+    side_read(&s);
+    assert_true(s.session.fragments.used == used);
+    budget_close(&other);
+    side_read(&s);
+    assert_true(s.session.fragments.used > used);
+    assert_int_equal(buffer_left(&s.in), 0);
+    side_close(&s);
+    assert_int_equal(budget_room(&b), 100000);
 }
 
 static void test_too_many_unfinished(void **state)
@@ -1385,6 +1473,8 @@ int main(void)
         cmocka_unit_test(test_parts_in_any_order),
         cmocka_unit_test(test_bad_parts),
         cmocka_unit_test(test_parts_over_the_budget),
+        cmocka_unit_test(test_parts_are_paid_for),
+        cmocka_unit_test(test_a_part_without_room_is_not_taken),
         cmocka_unit_test(test_too_many_unfinished),
         cmocka_unit_test(test_message_of_parts_too_long),
         cmocka_unit_test(test_parts_time_out),
