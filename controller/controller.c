@@ -208,7 +208,9 @@ static void on_peer(struct controller *c, const struct message *m)
         drops_count(c, m->peer, DROP_GONE, 1);
         return;
     }
-    slot_is_heard(c, s);
+    if (c->now.ms - s->heard_ms >= HEARD_MS) {
+        slot_is_heard(c, s);
+    }
     c->arrived = m->parcel;
     c->arrived_kind = m->kind;
     c->arrived_digest = m->digest;
@@ -222,7 +224,7 @@ static void on_credit(struct controller *c, const struct message *m)
     if (!s) {
         return;
     }
-    if (m->credit.good) {
+    if (m->credit.good && c->now.ms - s->heard_ms >= HEARD_MS) {
         slot_is_heard(c, s);
     }
     if (!m->credit.bad) {

@@ -35,10 +35,6 @@ void slot_loses(struct controller *c, struct slot *s, int64_t merit)
 
 void slot_is_heard(struct controller *c, struct slot *s)
 {
-    enum { HEARD_MS = 60 * 1000 };
-    if (c->now.ms - s->heard_ms < HEARD_MS) {
-        return;
-    }
     s->heard_ms = c->now.ms;
     if (s->direction == DIRECTION_OUTGOING) {
         book_answered(c->book, slot_listens_at(s), book_time(c));

@@ -16,7 +16,9 @@ void slot_earns(struct controller *c, struct slot *s, int32_t points);
 /* A demerit, which goes into the book at once. */
 void slot_loses(struct controller *c, struct slot *s, int64_t merit);
 
-/* It has said something, whatever that is: it is alive. The book is told once a minute. */
+/* It has said something, whatever that is: it is alive. To be called if HEARD_MS have gone by since
+ * s->heard_ms, so that the book is told once a minute and a message pays for no call. */
+enum { HEARD_MS = 60 * 1000 };
 void slot_is_heard(struct controller *c, struct slot *s);
 
 #endif

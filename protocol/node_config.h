@@ -63,7 +63,7 @@ struct limits {
     uint32_t per_ip;        /* connections of one IP, both directions; 0: no limit */
     uint32_t pending;       /* incoming handshakes under way at once */
     uint32_t dials;         /* dials under way at once; special peers are dialed beyond it; up to DIALS_MAX */
-    uint32_t few_peers;     /* with fewer known the seed list is fetched at start */
+    uint32_t few_peers;     /* with fewer that have answered us the seed list is fetched at start */
     uint32_t cat_keep;      /* a CAT round drops down to so many */
     uint32_t rate, burst;   /* messages a second of one peer, and at once, before we read on later; 0: any */
     uint32_t queue_parcels; /* each queue: parcels */

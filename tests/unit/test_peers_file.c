@@ -235,14 +235,21 @@ static struct book_snapshot *two_peers(void)
                                                      .heard_ms = NOW - 1,
                                                      .learned_ms = NOW - 2,
                                                      .dialed_ms = NOW - 3,
+                                                     .answered_ms = NOW - 2,
+                                                     .since_ms = NOW - 9,
+                                                     .told_by = UINT64_C(4) << 32 | 258,
+                                                     .tried = true,
+                                                     .anchor = true,
                                                      .failures = UINT32_MAX,
                                                      .source = SOURCE_INCOMING};
     s->entries[s->n_entries++] = (struct book_entry){
-        .endpoint = at("[2a00::1]:1"), .learned_ms = 7, .source = SOURCE_SEED, .self = true};
+        .endpoint = at("[2a00::1]:1"), .learned_ms = 7, .source = SOURCE_OPERATOR, .self = true};
     s->entries[0].id_proved = true;
     s->entries[0].id = (struct peer_id){.size = 3, .bytes = {0, 0xab, 0xff}};
-    s->scores[s->n_scores++] =
-        (struct book_score){.ip = ip_of("1.2.3.4"), .quality = QUALITY_MIN, .quality_ms = NOW - 4};
+    s->scores[s->n_scores++] = (struct book_score){
+        .ip = ip_of("1.2.3.4"), .quality = QUALITY_MIN, .standing = -3, .quality_ms = NOW - 4};
+    s->has_key = true;
+    memset(s->key, 0xab, sizeof s->key);
     s->scores[s->n_scores++] = (struct book_score){.ip = ip_of("::5"), .banned_until = INT64_MAX};
     return s;
 }
@@ -263,10 +270,16 @@ static void test_round_trip(void **state)
     assert_string_equal(g.message, "");
     assert_int_equal(g.s->n_entries, 2);
     assert_int_equal(g.s->n_scores, 2);
+    assert_true(g.s->has_key);
+    assert_memory_equal(g.s->key, s->key, sizeof s->key);
     for (size_t i = 0; i < 2; i++) {
         const struct book_entry *a = &s->entries[i], *b = &g.s->entries[i];
         assert_true(endpoint_equal(&a->endpoint, &b->endpoint));
         assert_int_equal(a->heard_ms, b->heard_ms);
+        assert_int_equal(a->answered_ms, b->answered_ms);
+        assert_int_equal(a->since_ms, b->since_ms);
+        assert_int_equal(a->told_by, b->told_by);
+        assert_true(a->tried == b->tried && a->anchor == b->anchor);
         assert_int_equal(a->learned_ms, b->learned_ms);
         assert_int_equal(a->dialed_ms, b->dialed_ms);
         assert_int_equal(a->failures, b->failures);
@@ -276,6 +289,7 @@ static void test_round_trip(void **state)
         const struct book_score *x = &s->scores[i], *y = &g.s->scores[i];
         assert_true(ip_equal(&x->ip, &y->ip));
         assert_int_equal(x->quality, y->quality);
+        assert_int_equal(x->standing, y->standing);
         assert_int_equal(x->quality_ms, y->quality_ms);
         assert_int_equal(x->banned_until, y->banned_until);
     }
@@ -317,6 +331,58 @@ static void test_tolerance(void **state)
     assert_int_equal(g.s->scores[0].quality, -7);
     assert_non_null(strstr(g.message, "left out 18 malformed entries"));
     book_snapshot_free(g.s);
+}
+
+/* As the versions before wrote it: who answered us is tried, as far as the file can tell. */
+static void test_a_file_without_rooms(void **state)
+{
+    const struct place *p = *state;
+    static const bool tried[] = {true, false, false, false, false};
+    put(p->path,
+        FRAME("{\"address\":\"1.2.3.4:1\",\"heard\":50,\"learned\":9,\"dialed\":40,\"source\":\"seed\"},"
+              "{\"address\":\"1.2.3.4:2\",\"heard\":50,\"source\":\"incoming\"},"
+              "{\"address\":\"1.2.3.4:3\",\"heard\":50,\"dialed\":60,\"failures\":1},"
+              "{\"address\":\"1.2.3.4:4\",\"heard\":50,\"dialed\":60},"
+              "{\"address\":\"1.2.3.4:5\",\"dialed\":60}",
+              "{\"ip\":\"2001:db8::7\",\"quality\":-7}"));
+    struct got g = get(p->path);
+    assert_int_equal(g.result, PEERS_FILE_READ);
+    assert_false(g.s->has_key);
+    assert_int_equal(g.s->n_entries, 5);
+    for (size_t i = 0; i < 5; i++) {
+        const struct book_entry *e = &g.s->entries[i];
+        assert_int_equal(e->tried, tried[i]);
+        assert_int_equal(e->answered_ms, tried[i] ? 50 : 0);
+        assert_int_equal(e->since_ms, tried[i] ? 9 : 0);
+    }
+    const struct book_config config = {.most_ips = 10, .quality_refuse = -200};
+    struct book *b = book_new(&config);
+    assert_non_null(b);
+    assert_int_equal(book_restore(b, g.s, NOW), 0);
+    assert_int_equal(book_count(b), 5);
+    assert_int_equal(book_count_tried(b), 1);
+    struct ip ip = ip_of("2001:db8::8"); /* of the same /64 */
+    assert_int_equal(book_quality(b, &ip, NOW), -7);
+    book_free(b);
+    book_snapshot_free(g.s);
+}
+
+/* A key that makes no sense is none; the entries are put anew. */
+static void test_a_bad_key(void **state)
+{
+    const struct place *p = *state;
+    static const char *const keys[] = {"\"\"", "7", "\"5b1c\"", "\"zb1c0e7a9d3f4b2286e1c7d05f90a3b4\"",
+                                       "\"5b1c0e7a9d3f4b2286e1c7d05f90a3b4ff\""};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        char text[256];
+        snprintf(text, sizeof text,
+                 "{\"kith_peers\":1,\"network\":\"LOCAL\",\"key\":%s,\"peers\":[],\"scores\":[]}", keys[i]);
+        put(p->path, text);
+        struct got g = get(p->path);
+        assert_int_equal(g.result, PEERS_FILE_READ);
+        assert_false(g.s->has_key);
+        book_snapshot_free(g.s);
+    }
 }
 
 static void test_not_to_be_touched(void **state)
@@ -881,6 +947,8 @@ int main(void)
         promise_test_setup_teardown("F25", test_round_trip, set_up, tear_down),
         FOLDER_TEST(test_missing),
         FOLDER_TEST(test_tolerance),
+        FOLDER_TEST(test_a_file_without_rooms),
+        FOLDER_TEST(test_a_bad_key),
         FOLDER_TEST(test_not_to_be_touched),
         FOLDER_TEST(test_too_long),
         FOLDER_TEST(test_corrupt_is_set_aside),
