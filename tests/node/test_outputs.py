@@ -348,7 +348,7 @@ def the_id_comes_back_whatever_it_is(lab):
     for number in (b"9223372036854775807", b"9223372036854775808", b"18446744073709551615", b"-9223372036854775809",
                    b"1" + b"0" * 60, b'"a\\u0000b"', b"null", b'[1,{"a":"}"}]'):
         program.type(b'{"x":[1,"{\\"id\\":3"],"id": %s ,"command":"status"}\n' % number)
-        program.shows(b'"repeated":0,"uptime_ms":')
+        program.shows(b'"repeated":0,"eclipse_risk":')
         program.shows(b',"id":%s}\n' % number)
         program.text = b""
     for i, request in enumerate((b'"text":"\xff","send":"<BROADCAST>"', b'"text":"\\ud800","send":"<BROADCAST>"',
