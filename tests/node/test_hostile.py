@@ -248,8 +248,10 @@ def many_half_handshakes_of_many_addresses(lab):
     target = Target(lab)
     socks = list(filter(None, (try_dial(target.node.address, lab.address(), HALF) for _ in range(500))))
     threads, descriptors = target.node.threads() - target.threads, target.node.descriptors() - target.descriptors
-    check(threads <= 64 + 4, f"{threads} more threads")
-    check(descriptors <= 3 * 64 + 8, f"{descriptors} more descriptors")
+    # Who gave its place to another takes a moment to leave.
+    check(threads <= 2 * 64 and descriptors <= 2 * 3 * 64, f"{threads} more threads, {descriptors} more descriptors")
+    until(lambda: target.node.threads() - target.threads <= 64 + 4, 2, "64 threads")
+    until(lambda: target.node.descriptors() - target.descriptors <= 3 * 64 + 8, 2, "64 connections' descriptors")
     target.serves()
     late = lab.node("-exclusive", "-peers", target.node.endpoint, "-redialSpecial", "500ms")
     target.node.wait_online(late, HANDSHAKE + 4)

@@ -914,8 +914,9 @@ static void test_ten_thousand_are_chosen_from_quickly(void **state)
         int64_t took = milliseconds() - start;
         best = took < best ? took : best;
     }
-    /* A few, if nobody disturbs it. Comparing each with each takes longer than this on any machine. */
-    assert_true(best < 100);
+    /* 8, if nobody disturbs it. Comparing each with each takes longer than this on any machine. */
+    const char *slow = getenv("KITH_TEST_SLOW"); /* under sanitizers */
+    assert_true(best < 100 * (slow ? atoi(slow) : 1));
     book_free(b);
 }
 
