@@ -74,7 +74,7 @@ static struct slot *choose(struct controller *c, struct crowd *w, bool special)
             most = m;
         }
     }
-    if (!most || (!special && crowd_compare(newcomer, most) > 0)) {
+    if (!most) {
         return NULL;
     }
     bool gives_way = special || crowd_compare(most, newcomer) > 0;
