@@ -175,7 +175,7 @@ static void learn(struct controller *c, struct slot *s)
         book_heard(c->book, e, book_time(c));
     }
     if (s->info.id.size > 0) {
-        book_identify(c->book, e, &s->info.id, s->direction == DIRECTION_OUTGOING);
+        book_identify(c->book, e, &s->info.id, s->direction == DIRECTION_OUTGOING ? NULL : &s->remote.ip);
     }
 }
 

@@ -200,6 +200,27 @@ static void learn_alternatives(struct controller *c, struct slot *s, const struc
     }
 }
 
+bool dialing_was_misled(const struct controller *c, const struct slot *s, enum end_reason reason)
+{
+    const struct book_entry *e =
+        reason == END_IDENTITY && !s->special && s->remote.port ? book_find(c->book, &s->remote) : NULL;
+    return e && e->id.size > 0 && !e->id_proved && peer_id_equal(&e->id, &s->to.id);
+}
+
+/* The next dial expects nobody then; and it was a lie, if this one expected whom we had been told of. */
+static bool was_hearsay(struct controller *c, const struct slot *s)
+{
+    struct ip told_by;
+    bool misled = dialing_was_misled(c, s, END_IDENTITY);
+    if (!book_was_hearsay(c->book, &s->remote, &told_by)) {
+        return false;
+    }
+    if (misled && !ip_is_unspecified_v6(&told_by)) {
+        lessons_lied(c, &told_by);
+    }
+    return true;
+}
+
 /* Whether the dialed address is as good as before. It is if we ended the connection, made it wait or had no
  * memory, and if it was a duplicate, or has only no room for a feeler, as its peer does answer. It also is if
  * somebody else was there than others had told us: then the next dial takes whoever is there. */
@@ -207,8 +228,7 @@ static bool is_no_fault(struct controller *c, const struct slot *s, enum end_rea
 {
     return reason == END_SHUTDOWN || reason == END_DISCONNECT || reason == END_BANNED ||
            reason == END_RESOURCES || reason == END_DUPLICATE || s->rival.generation ||
-           (s->feeler && reason == END_REJECTED) ||
-           (reason == END_IDENTITY && book_was_hearsay(c->book, &s->remote));
+           (s->feeler && reason == END_REJECTED) || (reason == END_IDENTITY && was_hearsay(c, s));
 }
 
 static void note_dialed(struct controller *c, const struct slot *s, enum end_reason reason)
@@ -267,7 +287,7 @@ void dialing_met(struct controller *c, struct slot *s)
     if (p) {
         p->found = s->info.id;
     }
-    book_identify(c->book, &s->remote, &s->info.id, true);
+    book_identify(c->book, &s->remote, &s->info.id, NULL);
 }
 
 void dialing_online(struct controller *c, struct slot *s)

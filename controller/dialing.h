@@ -12,6 +12,10 @@ void dialing_begin(struct controller *c);
 void dialing_run(struct controller *c);
 int64_t dialing_deadline(const struct controller *c);
 
+/* Whether an outgoing connection ends because somebody else is there than others had told us: the peer that
+ * is there is not to blame. To be asked before dialing_ended. */
+bool dialing_was_misled(const struct controller *c, const struct slot *s, enum end_reason reason);
+
 /* How many outgoing connections are missing, special peers not counted. */
 uint32_t dialing_wanted(struct controller *c);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "controller/chance.h"
+#include "controller/merits.h"
 
 /* Tokens: 1,000 at once for a connection, and one more in ten seconds; twice that for a group, in which there
  * may be several honest ones. */
@@ -12,6 +13,8 @@ enum {
     CONNECTION_MS = 10000,
     GROUP_MOST = 2000,
     GROUP_MS = 5000,
+    LIE_TOKENS = 50,
+    LIE_MERIT = -2, /* a hundred lies, and its address is refused */
 };
 
 /* One that was never used is full. */
@@ -24,9 +27,9 @@ static bool has_token(struct allowance *a, int64_t most, int64_t each_ms, int64_
 }
 
 /* Groups that share a cell share its allowance. Which those are, nobody outside can tell. */
-static struct allowance *of_group(struct controller *c, const struct slot *s)
+static struct allowance *of_group(struct controller *c, const struct ip *ip)
 {
-    uint64_t group = ip_group(&s->remote.ip), number;
+    uint64_t group = ip_group(ip), number;
     unsigned char out[crypto_shorthash_BYTES];
     crypto_shorthash(out, (const unsigned char *)&group, sizeof group, c->lesson_key);
     memcpy(&number, out, sizeof number);
@@ -35,7 +38,7 @@ static struct allowance *of_group(struct controller *c, const struct slot *s)
 
 static bool may_teach(struct controller *c, struct slot *s)
 {
-    struct allowance *group = of_group(c, s);
+    struct allowance *group = of_group(c, &s->remote.ip);
     if (!has_token(&s->lessons, CONNECTION_MOST, CONNECTION_MS, c->now.ms) ||
         !has_token(group, GROUP_MOST, GROUP_MS, c->now.ms)) {
         c->untaught++;
@@ -55,6 +58,14 @@ bool lessons_learn(struct controller *c, struct slot *s, const struct endpoint *
         return false;
     }
     return may_teach(c, s) && book_learn(c->book, e, source, told_by, book_time(c));
+}
+
+void lessons_lied(struct controller *c, const struct ip *teller)
+{
+    struct allowance *group = of_group(c, teller);
+    has_token(group, GROUP_MOST, GROUP_MS, c->now.ms); /* brings it up to date */
+    group->used = earlier(group->used + LIE_TOKENS, GROUP_MOST);
+    ip_loses(c, teller, LIE_MERIT);
 }
 
 size_t lessons_draw(struct controller *c, const struct known_peer *all, size_t n,

@@ -17,4 +17,9 @@ size_t lessons_draw(struct controller *c, const struct known_peer *all, size_t n
 bool lessons_learn(struct controller *c, struct slot *s, const struct endpoint *e,
                    enum endpoint_source source);
 
+/* A peer at that address has told us who is at an address where somebody else was: it loses merit, and its
+ * network group may teach us less for a while. Little at a time: an honest peer passes on what it was told,
+ * so others could lie through it. */
+void lessons_lied(struct controller *c, const struct ip *teller);
+
 #endif

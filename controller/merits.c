@@ -4,12 +4,12 @@
 #include "controller/slots.h"
 #include "controller/state.h"
 
-static void note_score(struct controller *c, const struct slot *s, int32_t points)
+static void note_score(struct controller *c, const struct ip *ip, int32_t points)
 {
     char text[IP_TEXT_MAX];
     if (note_is_wanted(c, NOTE_SCORE)) {
-        note(c, NOTE_SCORE, "%s: %+d points, quality %d", ip_format(&s->remote.ip, text, sizeof text),
-             (int)points, (int)book_quality(c->book, &s->remote.ip, book_time(c)));
+        note(c, NOTE_SCORE, "%s: %+d points, quality %d", ip_format(ip, text, sizeof text), (int)points,
+             (int)book_quality(c->book, ip, book_time(c)));
     }
 }
 
@@ -20,17 +20,24 @@ void slot_earns(struct controller *c, struct slot *s, int32_t points)
     }
     s->useful_ms = c->now.ms + EARN_MS;
     book_earn(c->book, &s->remote.ip, points, s->direction == DIRECTION_OUTGOING, book_time(c));
-    note_score(c, s, points);
+    note_score(c, &s->remote.ip, points);
+}
+
+void ip_loses(struct controller *c, const struct ip *ip, int64_t merit)
+{
+    int32_t points = (int32_t)(merit < QUALITY_MIN ? QUALITY_MIN : merit > QUALITY_MAX ? QUALITY_MAX : merit);
+    if (points == 0) {
+        return;
+    }
+    book_merit(c->book, ip, points, book_time(c));
+    note_score(c, ip, points);
 }
 
 void slot_loses(struct controller *c, struct slot *s, int64_t merit)
 {
-    int32_t points = (int32_t)(merit < QUALITY_MIN ? QUALITY_MIN : merit > QUALITY_MAX ? QUALITY_MAX : merit);
-    if (points == 0 || !s->remote.port) {
-        return;
+    if (s->remote.port) {
+        ip_loses(c, &s->remote.ip, merit);
     }
-    book_merit(c->book, &s->remote.ip, points, book_time(c));
-    note_score(c, s, points);
 }
 
 void slot_is_heard(struct controller *c, struct slot *s)

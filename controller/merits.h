@@ -7,14 +7,17 @@
 
 #include <stdint.h>
 
+#include "base/endpoint.h"
+
 struct controller;
 struct slot;
 
 /* It was useful, or the service says so. */
 void slot_earns(struct controller *c, struct slot *s, int32_t points);
 
-/* A demerit, which goes into the book at once. */
+/* A demerit, which goes into the book at once: of that connection's peer, or of an IP address. */
 void slot_loses(struct controller *c, struct slot *s, int64_t merit);
+void ip_loses(struct controller *c, const struct ip *ip, int64_t merit);
 
 /* It has said something, whatever that is: it is alive. To be called if HEARD_MS have gone by since
  * s->heard_ms, so that the book is told once a minute and a message pays for no call. */

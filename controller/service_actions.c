@@ -53,7 +53,7 @@ static void do_learn(void *core, struct peer_ref from, const struct known_peer *
         }
         added += lessons_learn(c, s, e, SOURCE_PEER);
         if (drawn[i]->id.size > 0) {
-            book_identify(c->book, e, &drawn[i]->id, false);
+            book_identify(c->book, e, &drawn[i]->id, &s->remote.ip);
         }
     }
     note(c, NOTE_SHARE, "%s told us of %zu addresses: %zu are new, %zu are none of a public network",

@@ -24,7 +24,7 @@ static void learn_bootstrap(struct controller *c)
         }
         addresses_learn_seed(c, &e, SOURCE_OPERATOR);
         if (list->items[i].id.size > 0) {
-            book_identify(c->book, &e, &list->items[i].id, true);
+            book_identify(c->book, &e, &list->items[i].id, NULL);
         }
     }
 }

@@ -223,25 +223,32 @@ int64_t book_ip_dialed_ms(const struct book *b, const struct ip *ip)
     return last;
 }
 
-void book_identify(struct book *b, const struct endpoint *key, const struct peer_id *id, bool proved)
+void book_identify(struct book *b, const struct endpoint *key, const struct peer_id *id,
+                   const struct ip *told_by)
 {
     struct book_row *row = book_row_of(b, key);
     struct book_entry *e = row ? &row->entry : NULL;
-    if (!e || (e->id.size > 0 && !proved) || (e->id_proved == proved && peer_id_equal(&e->id, id))) {
+    bool proved = !told_by;
+    if (!e || (!proved && (e->id.size > 0 || row->id_was_lie)) ||
+        (e->id_proved == proved && peer_id_equal(&e->id, id))) {
         return;
     }
     e->id = *id;
     e->id_proved = proved;
+    row->id_told_by = proved ? (struct ip){{0}} : *told_by;
+    row->id_was_lie = false;
     b->version++;
 }
 
-bool book_was_hearsay(struct book *b, const struct endpoint *key)
+bool book_was_hearsay(struct book *b, const struct endpoint *key, struct ip *told_by)
 {
     struct book_row *row = book_row_of(b, key);
     if (!row || row->entry.id.size == 0 || row->entry.id_proved) {
         return false;
     }
+    *told_by = row->id_told_by;
     row->entry.id = (struct peer_id){.size = 0};
+    row->id_was_lie = true;
     b->version++;
     return true;
 }

@@ -154,14 +154,16 @@ void book_set_anchor(struct book *b, const struct endpoint *e, bool stands);
  */
 int64_t book_ip_dialed_ms(const struct book *b, const struct ip *ip);
 
-/* Says which peer is at the endpoint. `proved`: the peer itself has proved it when we dialed it, or the
- * operator says so. Not proved: hearsay, which replaces no id that is known. Ignored if the endpoint is not
- * in the book. */
-void book_identify(struct book *b, const struct endpoint *e, const struct peer_id *id, bool proved);
+/* Says which peer is at the endpoint. `told_by`: the IP address of who says so; NULL if the peer itself has
+ * proved it when we dialed it, or the operator says so. What is told replaces no id that is known, and is not
+ * believed after a lie. Ignored if the endpoint is not in the book. */
+void book_identify(struct book *b, const struct endpoint *e, const struct peer_id *id,
+                   const struct ip *told_by);
 
-/* Another peer than the known one was found at the endpoint. Returns true if the known id was only hearsay:
- * the id is then forgotten, and the dial should not count against the endpoint. */
-bool book_was_hearsay(struct book *b, const struct endpoint *e);
+/* Another peer than the known one was found at the endpoint. Returns true if the known id was only told: it
+ * is then forgotten, and the dial should not count against the endpoint. *told_by is then who told of it, or
+ * all zero if that is not known. */
+bool book_was_hearsay(struct book *b, const struct endpoint *e, struct ip *told_by);
 
 /* The entry of that endpoint; NULL if it is not known. Valid until the next call that changes the book. */
 const struct book_entry *book_find(const struct book *b, const struct endpoint *e);

@@ -21,6 +21,8 @@ enum {
 struct book_row {
     struct ip holder;
     struct book_entry entry;
+    struct ip id_told_by; /* who told of entry.id; all zero if it is proved, or that is not known */
+    bool id_was_lie;      /* another peer was found there than was told: no hearsay is believed any more */
     uint16_t bucket;
     uint8_t place;
 };

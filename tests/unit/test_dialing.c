@@ -262,6 +262,40 @@ static void hearsay_that_was_wrong_is_no_failure(void **state)
     world_free(w);
 }
 
+static void tells(struct world *w, const char *from, const char *where)
+{
+    struct peer_ref teller = knock(w, from);
+    online_as(w, teller, where, 1, somebody);
+    ended(w, teller, END_DISCONNECT);
+}
+
+static int32_t quality_of_last(struct world *w)
+{
+    handle(w, (struct message){.type = MSG_COMMAND, .command = command(COMMAND_PEERS)});
+    return w->quality;
+}
+
+/* It is not who is there that pays for it, and the liar is not believed again. */
+static void a_lie_about_who_is_there_costs_the_liar(void **state)
+{
+    struct world *w = retry_world();
+    (void)state;
+    tells(w, "10.1.0.1:40000", "10.9.0.1:8110");
+    pass(w, 1000);
+    assert_int_equal(w->n_dialed, 1);
+    assert_int_equal(w->dialed_id[0].size, 1);
+    ended(w, w->dialed[0], END_IDENTITY);
+    tells(w, "10.1.0.1:40001", "10.9.0.1:8110");
+    pass(w, 1000);
+    assert_int_equal(w->n_dialed, 2);
+    assert_int_equal(w->dialed_id[1].size, 0);
+    online(w, w->dialed[1], "10.9.0.1:8110", 7);
+    assert_int_equal(quality_of_last(w), 0);
+    online(w, knock(w, "10.1.0.1:40002"), "10.1.0.1:8110", 8);
+    assert_int_equal(quality_of_last(w), -2);
+    world_free(w);
+}
+
 static void somebody_else_where_a_peer_had_proved_to_be_is_a_failure(void **state)
 {
     struct world *w = retry_world();
@@ -919,6 +953,7 @@ int main(void)
         cmocka_unit_test(oneself_is_dialed_once),
         cmocka_unit_test(an_ordinary_peer_is_given_up_after_five_failures),
         cmocka_unit_test(hearsay_that_was_wrong_is_no_failure),
+        cmocka_unit_test(a_lie_about_who_is_there_costs_the_liar),
         cmocka_unit_test(somebody_else_where_a_peer_had_proved_to_be_is_a_failure),
         cmocka_unit_test(what_is_not_its_fault_is_no_failure),
         cmocka_unit_test(a_seed_that_failed_is_dialed_again_soon),
