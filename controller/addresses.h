@@ -17,7 +17,12 @@ bool addresses_allow(const struct controller *c, const struct ip *ip);
 bool addresses_learn_seed(struct controller *c, const struct endpoint *e, enum endpoint_source source);
 
 /* Up to `max` addresses that may be told to others: good ones, never those of special peers. `asker` is the
- * endpoint at which the peer that asks listens, and is left out too; NULL for none. Returns how many. */
+ * endpoint at which the peer that asks listens, and is left out too; NULL for none. Returns how many; 0 also
+ * if memory is short.
+ *
+ * They are drawn at random from the whole book: a millisecond or two, if it is full. So draws have a bound,
+ * and whoever asks beyond it is told of those that were drawn last, as far as they may still be told. */
 size_t addresses_share(struct controller *c, const struct endpoint *asker, struct endpoint *out, size_t max);
+void addresses_free(struct controller *c);
 
 #endif

@@ -4,6 +4,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 
+#include "controller/addresses.h"
 #include "controller/admit.h"
 #include "controller/chance.h"
 #include "controller/commands.h"
@@ -168,6 +169,7 @@ void controller_free(struct controller *c)
         service->close(c->service);
     }
     free(c->service);
+    addresses_free(c);
     free(c->slots);
     free(c->online);
     free(c->specials);

@@ -197,6 +197,14 @@ struct controller {
     uint8_t lesson_key[BOOK_KEY_BYTES];     /* which cell is whose */
     uint64_t untaught, untaught_told;       /* addresses that were over the bounds; what the log has said */
 
+    /* Whom others are told of: addresses.c. */
+    struct {
+        struct endpoint *list; /* in the order in which they were drawn; from calloc, NULL before the first */
+        size_t n;
+        int64_t looked_at; /* endpoints of the book, less those that time has given back */
+        int64_t looked_ms; /* when looked_at was worked out last */
+    } sample;
+
     /* How much of that is in one hand: risk.c. */
     struct {
         uint32_t percent;

@@ -241,6 +241,9 @@ int64_t book_next_candidate(const struct book *b, int64_t now_ms);
 size_t book_shareable(const struct book *b, const struct book_choice *choice, int32_t quality_above,
                       struct endpoint *out, size_t most, int64_t now_ms);
 
+/* Whether an endpoint may be shared now, choice->skip aside. Looks at that one alone. */
+bool book_may_share(const struct book *b, const struct endpoint *e, int32_t quality_above, int64_t now_ms);
+
 /* --- scores and bans, per IP (IPv6: per /64) --- */
 
 /* Points for having been useful: they count once in EARN_MS, whatever the number of connections, so that

@@ -382,3 +382,9 @@ size_t book_shareable(const struct book *b, const struct book_choice *choice, in
     free(c.list);
     return n;
 }
+
+bool book_may_share(const struct book *b, const struct endpoint *e, int32_t quality_above, int64_t now_ms)
+{
+    const struct book_entry *known = book_find(b, e);
+    return known && is_shareable(b, known, quality_above, now_ms);
+}
