@@ -172,11 +172,18 @@ static void sleep_until_ready(struct connection *c)
     if (wire_has_output(c->wire)) {
         fds[1].events |= POLLOUT;
     }
-    /* With neither wanted, a hang-up would make poll return at once, for ever: the socket is left out. */
+    /* Whom we do not read may leave. */
+    if (!wire_wants_bytes(c->wire) && !wire_has_left(c->wire)) {
+        fds[1].events |= POLLRDHUP;
+    }
+    /* With nothing wanted, a hang-up would make poll return at once, for ever: the socket is left out. */
     if (!fds[1].events) {
         fds[1].fd = -1;
     }
     worker_sleep(&c->worker, is_busy, fds, 2, deadline_of(c));
+    if ((fds[1].events & POLLRDHUP) && (fds[1].revents & (POLLRDHUP | POLLERR | POLLHUP))) {
+        wire_left(c->wire, clock_ms());
+    }
     transfer_watch(c);
 }
 

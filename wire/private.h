@@ -4,7 +4,8 @@
 
 #include "wire/wire.h"
 
-#define IN_FLIGHT_MAX 512 /* messages in the out buffer that are not wholly written yet */
+#define IN_FLIGHT_MAX 512                 /* messages in the out buffer that are not wholly written yet */
+#define ANSWERS_MAX   ((size_t)64 * 1024) /* bytes of unsent answers above which nothing more is read */
 
 /* What of a message is needed if it does not go whole, and goes back to the controller. There are many, and
  * each is written and read once. */
@@ -38,6 +39,8 @@ struct wire {
     bool flushes;        /* what is written goes before the socket is closed */
     bool stream_failed;  /* it is over once the session has read what came before that */
     bool output_stopped; /* the peer takes nothing any more */
+    bool has_left;       /* the peer sends nothing more; since left_ms */
+    int64_t left_ms;
     enum end_reason reason;
     struct ending *ending; /* from malloc, once it is over; NULL without memory */
 

@@ -3,8 +3,6 @@
 
 #include "wire/private.h"
 
-#define ANSWERS_MAX ((size_t)64 * 1024) /* bytes of unsent answers above which nothing more is read */
-
 /* --- how much one peer may send ---
  *
  * A bucket of limits.burst messages, into which limits.rate a second drip. While it is empty we do not read,
@@ -165,6 +163,21 @@ static bool tells_counts(struct wire *w, struct message *m)
            tells_loss(w, LOSS_UNFINISHED, &w->unfinished, m);
 }
 
+/* The session has answered. Who takes nothing any more is answered all the same: it is read to its end. Never
+ * inlined: a message does not pay for it. */
+static __attribute__((noinline)) void note_answer(struct wire *w, size_t bytes)
+{
+    if (w->output_stopped) {
+        buffer_fini(&w->out);
+        return;
+    }
+    w->answer_bytes += bytes;
+    w->answers_end = w->out.total;
+    if (w->has_left && w->answer_bytes >= ANSWERS_MAX) {
+        wire_stop_output(w);
+    }
+}
+
 /* The session consumes bytes up to one event. True if it may have more to say without other bytes. */
 static inline bool read_one(struct wire *w, int64_t now, struct session_event *ev)
 {
@@ -175,8 +188,7 @@ static inline bool read_one(struct wire *w, int64_t now, struct session_event *e
     size_t used = w->ops->read(w->session, now, bytes, ev, w->session_out);
     wire_wrap(w);
     if (w->out.total > before) {
-        w->answer_bytes += w->out.total - before;
-        w->answers_end = w->out.total;
+        note_answer(w, w->out.total - before);
     }
     in->start += used;
     return used > 0 || (ev->type != SESSION_NOTHING && ev->type != SESSION_STARVED);

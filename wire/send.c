@@ -127,6 +127,22 @@ bool wire_carries(const struct wire *w)
 void wire_stop_output(struct wire *w)
 {
     w->output_stopped = true;
+    w->answer_bytes = 0;
+    buffer_fini(&w->out);
+}
+
+void wire_left(struct wire *w, int64_t now)
+{
+    w->has_left = true;
+    w->left_ms = now;
+    if (w->answer_bytes >= ANSWERS_MAX) {
+        wire_stop_output(w);
+    }
+}
+
+bool wire_has_left(const struct wire *w)
+{
+    return w->has_left;
 }
 
 bool wire_output_stopped(const struct wire *w)

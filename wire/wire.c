@@ -209,6 +209,14 @@ static void judge(struct wire *w, int64_t now)
     }
 }
 
+/* What has left must not fill a place for as long as a low rate makes of a full socket. */
+static void end_if_left(struct wire *w, int64_t now)
+{
+    if (w->has_left && !wire_is_within_rate(w) && now - w->left_ms >= w->config.node->timings.silence) {
+        wire_end(w, END_CLOSED, "left, and had sent more than its rate allows");
+    }
+}
+
 bool wire_tick(struct wire *w, int64_t now)
 {
     bool any = feed_again(w, now);
@@ -217,6 +225,7 @@ bool wire_tick(struct wire *w, int64_t now)
     }
     if (!w->is_over) {
         judge(w, now);
+        end_if_left(w, now);
     }
     return any || w->is_alive;
 }
@@ -245,7 +254,7 @@ void wire_probe(struct wire *w, int64_t now)
 bool wire_owes_sign(const struct wire *w, int64_t now)
 {
     return w->held_back && now - w->alive_ms >= w->config.node->timings.stall / SIGNS && w->is_ready &&
-           !w->is_over && !wire_has_output(w) && w->ops->alive;
+           !w->is_over && !w->output_stopped && !wire_has_output(w) && w->ops->alive;
 }
 
 bool wire_show_progress(struct wire *w, int64_t now, uint64_t progress)

@@ -137,9 +137,16 @@ bool wire_has_output(const struct wire *w);
 bool wire_carries(const struct wire *w);  /* messages of wire_send have not gone whole */
 bool wire_is_ready(const struct wire *w); /* the handshake is done */
 
-/* The peer takes nothing any more; what it sent before is still read. */
+/* The peer takes nothing any more; what it sent before is still read, and answers to it are thrown away. */
 void wire_stop_output(struct wire *w);
 bool wire_output_stopped(const struct wire *w);
+
+/* The peer sends nothing more: it has closed its side, or is gone, and the owner has seen that before it has
+ * read all. What came before the end is still read. If that waits for the peer to read our answers, the
+ * answers are given up, and with them all output. If it waits for limits.rate, it waits for the silence limit
+ * at most, and then the wire is over. */
+void wire_left(struct wire *w, int64_t now_ms);
+bool wire_has_left(const struct wire *w);
 
 /* --- time, and what the controller asks --- */
 

@@ -422,6 +422,76 @@ static void but_against_who_does_not_read(void **state)
     rig_free(r);
 }
 
+/* Of which the controller takes nothing. */
+static void flood(struct rig *r)
+{
+    for (int i = 0; i < ROUNDS / 10; i++) {
+        say_text(r, "gmdgmdgmdgmdgmdgmdgmdgmdgmdgmd");
+    }
+    until(atomic_load(&deaf_ticks) >= 1, (void)0);
+}
+
+/* Its end is seen all the same, however it leaves, and what it had said before counts. */
+static void the_end_of_who_does_not_read_is_seen(void **state)
+{
+    enum { ASKED = 1000, SAID = 100 };
+    (void)state;
+    for (int resets = 0; resets < 2; resets++) {
+        struct rig *r = rig_new();
+        rig_open_tcp(r);
+        say(r, 'a', ASKED);
+        say(r, 'm', SAID);
+        some_ticks(5);
+        assert_in_range(atomic_load(&answers), 1, ASKED - 1); /* it is not read on */
+        if (resets) {
+            close(r->peer); /* with unread bytes */
+            r->peer = -1;
+        } else {
+            shutdown(r->peer, SHUT_WR);
+        }
+        until(r->ended, take_all(r));
+        take_all(r);
+        assert_int_equal(r->why, END_CLOSED);
+        assert_int_equal(r->messages, SAID);
+        rig_free(r);
+    }
+}
+
+/* Also if it left while there was no room for what it had said before. */
+static void nor_does_it_stay_if_there_was_no_room(void **state)
+{
+    struct rig *r = rig_new();
+    (void)state;
+    rig_open_tcp(r);
+    flood(r);
+    say(r, 'a', 1000);
+    say(r, 'm', 100);
+    shutdown(r->peer, SHUT_WR);
+    some_ticks(5);
+    until(r->ended, take_all(r));
+    take_all(r);
+    assert_int_equal(r->messages, ROUNDS + 100);
+    rig_free(r);
+}
+
+/* A rate that would take an hour for what lies in the socket holds no place for an hour. */
+static void who_left_does_not_stay_for_its_rate(void **state)
+{
+    struct rig *r = rig_new();
+    (void)state;
+    r->node.limits.rate = 20;
+    r->node.limits.burst = 2;
+    r->node.timings.silence = 200;
+    rig_open(r);
+    say(r, 'm', 1000);
+    shutdown(r->peer, SHUT_RDWR);
+    until(r->ended, take_all(r));
+    take_all(r);
+    assert_int_equal(r->why, END_CLOSED);
+    assert_in_range(r->messages, 3, 500);
+    rig_free(r);
+}
+
 /* --- what is counted --- */
 
 static void what_the_session_dealt_with_is_told(void **state)
@@ -436,15 +506,6 @@ static void what_the_session_dealt_with_is_told(void **state)
     rig_close(r);
     assert_true(r->good == 3 && r->bad == 1 && r->unfinished == 2);
     rig_free(r);
-}
-
-/* Of which the controller takes nothing. */
-static void flood(struct rig *r)
-{
-    for (int i = 0; i < ROUNDS / 10; i++) {
-        say_text(r, "gmdgmdgmdgmdgmdgmdgmdgmdgmdgmd");
-    }
-    until(atomic_load(&deaf_ticks) >= 1, (void)0);
 }
 
 static void nothing_is_lost_where_the_controller_is_slow(void **state)
@@ -887,6 +948,9 @@ int main(void)
         promise_test("P32", silence_is_not_held_against_whom_we_did_not_read),
         cmocka_unit_test(nor_against_whom_we_slow_down),
         promise_test("P3", but_against_who_does_not_read),
+        promise_test("P32", the_end_of_who_does_not_read_is_seen),
+        cmocka_unit_test(nor_does_it_stay_if_there_was_no_room),
+        cmocka_unit_test(who_left_does_not_stay_for_its_rate),
         promise_test("F11", what_the_session_dealt_with_is_told),
         promise_test("P22", what_could_not_be_said_is_told),
         cmocka_unit_test(nothing_is_lost_where_the_controller_is_slow),

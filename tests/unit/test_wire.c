@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -913,6 +914,36 @@ static void answers_that_are_not_read_stop_the_reading(void **state)
     pair_free(&a, &b);
 }
 
+/* Once it has left, or takes nothing any more, it is read to its end, and its answers take no memory. */
+static void ask_and_leave(bool resets)
+{
+    enum { PINGS = 2000 };
+    static uint8_t ping[ECHO_HEAD + 1000] = {ECHO_PING, 0, 0, 1000 >> 8, 1000 & 0xff};
+    struct end a, b;
+    pair_open(&a, &b, &echo_protocol, ALL);
+    while (feed(&a, ping, sizeof ping, ALL) == sizeof ping) {
+    }
+    assert_false(wire_wants_bytes(a.wire));
+    if (resets) {
+        wire_stop_output(a.wire);
+    } else {
+        wire_left(a.wire, a.now_ms);
+    }
+    size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
+    for (size_t i = 0; i < PINGS; i++) {
+        assert_int_equal(feed(&a, ping, sizeof ping, ALL), sizeof ping);
+    }
+    assert_true(mallinfo2().uordblks + mallinfo2().hblkhd < before + PINGS * sizeof ping / 10);
+    pair_free(&a, &b);
+}
+
+static void who_asked_and_left_is_read_to_its_end(void **state)
+{
+    (void)state;
+    ask_and_leave(false);
+    ask_and_leave(true);
+}
+
 static void throw_garbage(const struct protocol *p, uint64_t seed, bool after_handshake)
 {
     struct end a;
@@ -1143,6 +1174,7 @@ int main(void)
         cmocka_unit_test(what_was_written_goes_after_the_end),
         promise_test("P3", the_receive_buffer_is_bounded),
         promise_test("P3", answers_that_are_not_read_stop_the_reading),
+        promise_test("P3", who_asked_and_left_is_read_to_its_end),
         cmocka_unit_test(garbage_does_no_harm),
         cmocka_unit_test(a_stream_lies_between),
         cmocka_unit_test(handshake_and_data_come_in_one_read),
