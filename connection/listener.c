@@ -16,7 +16,8 @@
 
 #define PAUSE_FIRST_MS 100
 #define PAUSE_MOST_MS  2000
-#define REPORT_MS      1000  /* least time between two lines about connections that were closed at once */
+#define REPORT_MS      1000  /* between two lines about connections that were closed at once */
+#define REPORT_MOST_MS 10000 /* likewise, while they go on: it doubles up to that */
 #define EPISODE_MS     10000 /* so long without a shortage ends an episode of them */
 #define BATCH                                                                                                \
     64 /* connections of one socket in a row, so that stopping and the other socket get their turn */
@@ -36,6 +37,7 @@ struct listener {
     int64_t resume_ms;      /* when it ends */
     int64_t warn_ms;        /* no warning of a shortage before */
     int64_t report_ms;      /* no report before */
+    int64_t report_gap_ms;  /* after the last one */
     struct listener_counts reported;
 };
 
@@ -90,8 +92,10 @@ static void report(struct listener *l, int64_t now)
               "not taken: the node is ending, or too busy");
     log_line(l->config.log, LOG_LEVEL_INFO, "listener: closed %" PRIu64 " connections at once: %s",
              unreported(l), causes);
+    bool goes_on = l->report_gap_ms > 0 && now - l->report_ms < EPISODE_MS;
+    l->report_gap_ms = goes_on ? earlier(2 * l->report_gap_ms, REPORT_MOST_MS) : REPORT_MS;
+    l->report_ms = now + l->report_gap_ms;
     l->reported = counts;
-    l->report_ms = now + REPORT_MS;
 }
 
 /* With a reset: a flood of closed connections must leave nothing behind in the kernel, not even TIME_WAIT. */

@@ -20,7 +20,6 @@
 
 enum {
     REFUSING_MAX = 32, /* connections at once that are only told where else to go */
-    REFUSAL_MS = 1000, /* between two lines of the log about peers that are not special */
 };
 
 static const char not_special[] = "with -exclusiveIn, and not from the IP address of a special peer";
@@ -33,7 +32,8 @@ static void start(struct controller *c, struct slot *s, struct accepted *a, bool
     if (c->act->accept(c->host, s->ref, a, refuse, alternatives, n)) {
         return;
     }
-    note(c, NOTE_SHORTAGE, "a connection was closed unanswered: %s", end_reason_text(END_RESOURCES));
+    note_address(c, NOTE_SHORTAGE, 0, &s->remote.ip, "a connection was closed unanswered: %s",
+                 end_reason_text(END_RESOURCES));
     c->shed++;
     slot_free(c, s);
 }
@@ -84,17 +84,15 @@ static const char *unwanted(struct controller *c, const struct accepted *a)
     return evict_bound(c, &a->remote.ip);
 }
 
-/* An operator who named special peers must be told why somebody does not get in. But peers that dial us must
- * not fill the log: one such line a second. */
+/* An operator who named special peers must be told why somebody does not get in. */
 static void log_refused(struct controller *c, const struct accepted *a, const char *why)
 {
     char text[ENDPOINT_TEXT_MAX];
     endpoint_format(&a->remote, text, sizeof text);
-    if (why != not_special || c->now.ms < c->refusal_ms) {
-        note(c, NOTE_REFUSAL, "%s closed unanswered: %s", text, why);
+    if (why == not_special) {
+        note_address(c, NOTE_KEPT_OUT, 0, &a->remote.ip, "%s closed unanswered: %s", text, why);
     } else {
-        c->refusal_ms = c->now.ms + REFUSAL_MS;
-        note_unbounded(c, LOG_LEVEL_INFO, "%s closed unanswered: %s", text, why);
+        note(c, NOTE_REFUSAL, "%s closed unanswered: %s", text, why);
     }
 }
 

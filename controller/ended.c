@@ -39,7 +39,7 @@ static int32_t merit_of(const struct controller *c, const struct slot *s, enum e
     return 0;
 }
 
-static void log_ended(struct controller *c, struct slot *s, const struct ending *e)
+static void log_ended(struct controller *c, struct slot *s, enum end_reason reason, const struct ending *e)
 {
     char text[ENDPOINT_TEXT_MAX] = "an unknown address";
     const char *name = text;
@@ -50,8 +50,12 @@ static void log_ended(struct controller *c, struct slot *s, const struct ending 
     } else if (s->remote.port) {
         endpoint_format(&s->remote, text, sizeof text);
     }
-    note(c, NOTE_ENDED, "%s ended, %s: %s", name,
-         s->direction == DIRECTION_OUTGOING ? "outgoing" : "incoming", e->text);
+    const char *way = s->direction == DIRECTION_OUTGOING ? "outgoing" : "incoming";
+    if (reason == END_DISCONNECT || reason == END_BANNED) { /* by a command of the operator */
+        note_unbounded(c, LOG_LEVEL_INFO, "%s ended, %s: %s", name, way, e->text);
+    } else {
+        note_slot(c, NOTE_ENDED, reason, s, "%s ended, %s: %s", name, way, e->text);
+    }
 }
 
 void ended_connection(struct controller *c, const struct message *m)
@@ -67,7 +71,7 @@ void ended_connection(struct controller *c, const struct message *m)
     snprintf(bare.text, sizeof bare.text, "%s", end_reason_text(reason));
     s->ending = m->ending;
     c->ended[reason]++;
-    log_ended(c, s, e);
+    log_ended(c, s, reason, e);
     if (s->remote.port) {
         slot_loses(c, s, dialing_was_misled(c, s, reason) ? 0 : merit_of(c, s, reason));
     }

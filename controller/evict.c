@@ -245,7 +245,8 @@ bool evict_for(struct controller *c, const struct slot *s)
     if (!victim) {
         return has_room;
     }
-    note(c, NOTE_SENT_AWAY, "%s: makes room for %s", victim->info.hash, s->info.hash);
+    note_slot(c, NOTE_SENT_AWAY, END_EVICTED, victim, "%s: makes room for %s", victim->info.hash,
+              s->info.hash);
     slot_close(c, victim, END_EVICTED, false);
     return true;
 }

@@ -6,10 +6,12 @@
 
 #include "controller/state.h"
 
+/* Lines of a kind that may come at once, and how long it takes until one more may. */
 enum {
-    BURST = 100,     /* lines of a kind that may come at once */
-    PER_SECOND = 10, /* and afterwards */
-    TELL_MS = 1000,  /* how soon it is told how many were left out */
+    FAST_MOST = 100, /* of level debug, or about what the operator brought about */
+    FAST_MS = 100,
+    SLOW_MOST = 50, /* the others, which strangers bring about */
+    SLOW_MS = 2000,
 };
 
 static const struct {
@@ -21,10 +23,17 @@ static const struct {
 #undef NOTE_KIND
 };
 
+static bool is_slow(enum note_kind kind)
+{
+    return kinds[kind].level < LOG_LEVEL_DEBUG && kind != NOTE_OURS;
+}
+
 void notes_begin(struct controller *c)
 {
+    line_limit_begin(&c->note_limit, c->lesson_key);
     for (int i = 0; i < NOTE_KIND_COUNT; i++) {
-        c->notes[i] = (struct note_bound){.room = BURST, .filled_ms = c->now.ms};
+        bool slow = is_slow((enum note_kind)i);
+        line_bound_begin(&c->notes[i], slow ? SLOW_MOST : FAST_MOST, slow ? SLOW_MS : FAST_MS, c->now.ms);
     }
     c->notes_ms = NEVER;
 }
@@ -34,22 +43,24 @@ bool note_is_wanted(const struct controller *c, enum note_kind kind)
     return kinds[kind].level <= c->config->log_level;
 }
 
-static bool take_room(struct controller *c, struct note_bound *b)
+/* Looked at after each line that was left out. */
+static void plan(struct controller *c, enum note_kind kind)
 {
-    int64_t more = (c->now.ms - b->filled_ms) * PER_SECOND / 1000;
-    b->filled_ms += more * 1000 / PER_SECOND;
-    b->room = more > BURST - b->room ? BURST : b->room + more;
-    if (b->room > 0) {
-        b->room--;
-        return true;
-    }
-    if (b->left_out++ == 0) {
-        b->tell_ms = c->now.ms + TELL_MS;
-    }
-    if (b->tell_ms < c->notes_ms) {
-        c->notes_ms = b->tell_ms;
-    }
-    return false;
+    c->notes_ms = earlier(c->notes_ms, line_bound_due(&c->notes[kind]));
+}
+
+static bool kind_allows(struct controller *c, enum note_kind kind)
+{
+    bool allowed = line_bound_allows(&c->notes[kind], c->now.ms);
+    plan(c, kind);
+    return allowed;
+}
+
+static bool address_allows(struct controller *c, enum note_kind kind, unsigned cause, const struct ip *ip)
+{
+    bool allowed = line_limit_allows(&c->note_limit, &c->notes[kind], kind, cause, ip, c->now.ms);
+    plan(c, kind);
+    return allowed;
 }
 
 static __attribute__((format(printf, 3, 0))) void write_line(struct controller *c, enum log_level level,
@@ -62,7 +73,40 @@ static __attribute__((format(printf, 3, 0))) void write_line(struct controller *
 
 void note(struct controller *c, enum note_kind kind, const char *format, ...)
 {
-    if (!note_is_wanted(c, kind) || !take_room(c, &c->notes[kind])) {
+    if (!note_is_wanted(c, kind) || !kind_allows(c, kind)) {
+        return;
+    }
+    va_list arguments;
+    va_start(arguments, format);
+    write_line(c, kinds[kind].level, format, arguments);
+    va_end(arguments);
+}
+
+void note_address(struct controller *c, enum note_kind kind, unsigned cause, const struct ip *ip,
+                  const char *format, ...)
+{
+    if (!note_is_wanted(c, kind) || !address_allows(c, kind, cause, ip)) {
+        return;
+    }
+    va_list arguments;
+    va_start(arguments, format);
+    write_line(c, kinds[kind].level, format, arguments);
+    va_end(arguments);
+}
+
+/* Who was dialed has no IP address before its name is looked up. */
+static bool slot_allows(struct controller *c, enum note_kind kind, unsigned cause, const struct slot *s)
+{
+    if (s->special) {
+        return kind_allows(c, NOTE_OURS);
+    }
+    return s->remote.port ? address_allows(c, kind, cause, &s->remote.ip) : kind_allows(c, kind);
+}
+
+void note_slot(struct controller *c, enum note_kind kind, unsigned cause, const struct slot *s,
+               const char *format, ...)
+{
+    if (!note_is_wanted(c, kind) || !slot_allows(c, kind, cause, s)) {
         return;
     }
     va_list arguments;
@@ -84,10 +128,15 @@ void note_unbounded(struct controller *c, enum log_level level, const char *form
 
 static void tell_left_out(struct controller *c, enum note_kind kind)
 {
-    struct note_bound *b = &c->notes[kind];
-    note_unbounded(c, kinds[kind].level, "%" PRIu64 " more lines about %s were left out", b->left_out,
-                   kinds[kind].text);
-    b->left_out = 0;
+    struct line_bound *b = &c->notes[kind];
+    char from[64] = "";
+    if (b->holders > 0) {
+        snprintf(from, sizeof from, ", from %s%" PRIu64 " addresses",
+                 line_limit_is_rough(&c->note_limit, b) ? "up to " : "", b->holders);
+    }
+    note_unbounded(c, kinds[kind].level, "%" PRIu64 " more lines about %s were left out%s", b->left_out,
+                   kinds[kind].text, from);
+    line_bound_told(b);
 }
 
 void notes_run(struct controller *c, bool all)
@@ -97,11 +146,11 @@ void notes_run(struct controller *c, bool all)
     }
     c->notes_ms = NEVER;
     for (int i = 0; i < NOTE_KIND_COUNT; i++) {
-        const struct note_bound *b = &c->notes[i];
-        if (b->left_out > 0 && (all || b->tell_ms <= c->now.ms)) {
+        int64_t due_ms = line_bound_due(&c->notes[i]);
+        if (due_ms != INT64_MAX && (all || due_ms <= c->now.ms)) {
             tell_left_out(c, (enum note_kind)i);
-        } else if (b->left_out > 0 && b->tell_ms < c->notes_ms) {
-            c->notes_ms = b->tell_ms;
+        } else {
+            c->notes_ms = earlier(c->notes_ms, due_ms);
         }
     }
 }

@@ -1,5 +1,6 @@
-/* What the log is told. Peers bring most of it about, so each kind of line has a bound: a burst of lines,
- * then a number a second. Lines beyond it are counted, and the count is told a second later. */
+/* What the log is told. Strangers bring most of it about, so each kind of line has a bound: a burst of lines,
+ * then one in a time. From level info on there is one line of a kind for an address in ten seconds, too
+ * (base/line_limit.h). Lines beyond that are counted, and the count is told ten seconds later. */
 #ifndef KITH_CONTROLLER_NOTES_H
 #define KITH_CONTROLLER_NOTES_H
 
@@ -15,7 +16,16 @@ bool note_is_wanted(const struct controller *c, enum note_kind kind);
 void note(struct controller *c, enum note_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The same without a bound: for what peers cannot bring about at will. */
+/* Likewise, and within the bound of its address. `cause` tells one reason for such a line from another. */
+void note_address(struct controller *c, enum note_kind kind, unsigned cause, const struct ip *ip,
+                  const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* Likewise, about the address of a connection. What is about a special peer has a wide bound of its own, so
+ * that no stranger can hide it. */
+void note_slot(struct controller *c, enum note_kind kind, unsigned cause, const struct slot *s,
+               const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* A line that has no bound: for what strangers cannot bring about at will. */
 void note_unbounded(struct controller *c, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -134,9 +134,9 @@ void report_online(struct controller *c, struct slot *s)
 {
     struct node_event *e = event_of_peer(c, s, KITH_ONLINE, "");
     char text[ENDPOINT_TEXT_MAX];
-    note(c, NOTE_ONLINE, "%s online, %s, version %u, from %s", s->info.hash,
-         s->direction == DIRECTION_OUTGOING ? "outgoing" : "incoming", s->info.version,
-         endpoint_format(&s->remote, text, sizeof text));
+    note_slot(c, NOTE_ONLINE, 0, s, "%s online, %s, version %u, from %s", s->info.hash,
+              s->direction == DIRECTION_OUTGOING ? "outgoing" : "incoming", s->info.version,
+              endpoint_format(&s->remote, text, sizeof text));
     if (e) {
         e->ref = s->ref;
     }
@@ -156,8 +156,12 @@ bool report_dropped(struct controller *c, struct slot *s, enum drop_cause cause,
         return false;
     }
     e->public.count = parcels;
-    note(c, NOTE_DROPS, "%s: %llu parcels dropped: %s", s ? s->info.hash : "gone peers",
-         (unsigned long long)parcels, text);
+    if (s) {
+        note_slot(c, NOTE_DROPS, cause, s, "%s: %llu parcels dropped: %s", s->info.hash,
+                  (unsigned long long)parcels, text);
+    } else {
+        note(c, NOTE_DROPS, "gone peers: %llu parcels dropped: %s", (unsigned long long)parcels, text);
+    }
     tell(c, e);
     return true;
 }

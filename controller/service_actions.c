@@ -81,7 +81,7 @@ static void do_disconnect(void *core, struct peer_ref p, enum end_reason why, co
     if (!s) {
         return;
     }
-    note(c, NOTE_SENT_AWAY, "%s: %s", s->info.hash, text);
+    note_slot(c, NOTE_SENT_AWAY, why, s, "%s: %s", s->info.hash, text);
     slot_close(c, s, why, false);
 }
 

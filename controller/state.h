@@ -8,6 +8,7 @@
 #define KITH_CONTROLLER_STATE_H
 
 #include "base/earlier.h"
+#include "base/line_limit.h"
 #include "controller/actions.h"
 #include "controller/config.h"
 #include "controller/seen_cache.h"
@@ -133,19 +134,14 @@ struct sending {
     X(NOTE_ONLINE, LOG_LEVEL_INFO, "peers that came online")                                                 \
     X(NOTE_ENDED, LOG_LEVEL_INFO, "connections that ended")                                                  \
     X(NOTE_SENT_AWAY, LOG_LEVEL_INFO, "peers that were sent away")                                           \
+    X(NOTE_KEPT_OUT, LOG_LEVEL_INFO, "peers that are not special")                                           \
     X(NOTE_DROPS, LOG_LEVEL_WARNING, "dropped parcels")                                                      \
-    X(NOTE_SHORTAGE, LOG_LEVEL_WARNING, "connections closed unanswered")
+    X(NOTE_SHORTAGE, LOG_LEVEL_WARNING, "connections closed unanswered")                                     \
+    X(NOTE_OURS, LOG_LEVEL_WARNING, "special peers") /* what the operator brought about, of any kind */
 
 #define NOTE_KIND_ENUM(name, level, text) name,
 enum note_kind { NOTE_KINDS(NOTE_KIND_ENUM) NOTE_KIND_COUNT };
 #undef NOTE_KIND_ENUM
-
-struct note_bound {
-    int64_t room;      /* lines that may still come now */
-    int64_t filled_ms; /* when that was last added to */
-    uint64_t left_out; /* lines, not told yet */
-    int64_t tell_ms;   /* when they are told */
-};
 
 struct controller {
     const struct config *config;
@@ -169,7 +165,6 @@ struct controller {
     uint64_t ended[END_REASON_COUNT];                                  /* connections */
     uint64_t shed;         /* sockets that were closed unanswered */
     int64_t next_spare_ms; /* the first spare_ms of all slots */
-    int64_t refusal_ms;    /* the next peer that is not special may be logged then */
 
     /* Who gives up a place: evict.c, pending.c. */
     uint64_t crowd_key[2]; /* random, for the node's life; drawn when the first place is missing */
@@ -235,7 +230,8 @@ struct controller {
     int64_t report_ms;
 
     /* The log: notes.c. */
-    struct note_bound notes[NOTE_KIND_COUNT];
+    struct line_bound notes[NOTE_KIND_COUNT];
+    struct line_limit note_limit; /* by address */
     int64_t notes_ms; /* when the first of them is to be told; asked for in each round of the thread */
 
     /* Upkeep: upkeep.c. */

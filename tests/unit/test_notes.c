@@ -4,6 +4,8 @@
 #include "controller/notes.h"
 #include "controller/service_actions.h"
 
+enum { TELL_MS = 10000 };
+
 static struct world *open_at(enum log_level level)
 {
     struct world *w = world_new();
@@ -179,22 +181,29 @@ static void what_peers_have_the_log_say_is_bounded_and_counted(void **state)
     assert_int_equal(w->n_lines, 100);
     incoming(w, 1);
     expect_line(w, "10.1.0.1:8110 00000001 online");
-    assert_in_range(controller_deadline(w->core), w->now_ms, w->now_ms + 1000);
+    assert_in_range(controller_deadline(w->core), w->now_ms, w->now_ms + TELL_MS);
     forget_lines(w);
-    pass(w, 1000);
+    pass(w, TELL_MS);
     expect_line(w, "900 more lines about refusals were left out");
     pass(w, 1);
     assert_int_equal(w->n_lines, 1); /* told once */
     forget_lines(w);
-    for (int i = 0; i < 50; i++) {
+    for (int i = 0; i < 150; i++) {
         knock(w, "10.9.0.1:40000");
     }
-    assert_int_equal(count_of(w, "closed unanswered"), 10);
+    assert_int_equal(count_of(w, "closed unanswered"), 100); /* ten seconds later */
     world_free(w);
 }
 
-/* At the default level too: connections that come to nothing. */
-static void what_strangers_have_the_log_say_at_level_info_is_bounded(void **state)
+static void knock_and_fail(struct world *w, int n)
+{
+    char text[ENDPOINT_TEXT_MAX];
+    snprintf(text, sizeof text, "10.%d.%d.1:40000", 100 + n / 250, n % 250);
+    ended(w, knock(w, text), END_RESOURCES);
+}
+
+/* At the default level an address has one line of a kind in ten seconds, and one more for another reason. */
+static void a_stranger_has_one_line_of_a_kind_in_a_time(void **state)
 {
     struct world *w = open_at(LOG_LEVEL_INFO);
     (void)state;
@@ -203,14 +212,84 @@ static void what_strangers_have_the_log_say_at_level_info_is_bounded(void **stat
     for (int i = 0; i < 300; i++) {
         ended(w, knock(w, "10.3.0.1:40000"), END_RESOURCES);
     }
-    assert_int_equal(count_of(w, "ended, incoming"), 100);
+    assert_int_equal(count_of(w, "ended, incoming"), 1);
+    ended(w, knock(w, "10.3.0.1:40000"), END_CLOSED);
+    ended(w, knock(w, "10.4.0.1:40000"), END_RESOURCES);
+    ended(w, knock(w, "10.4.0.1:40000"), END_RESOURCES);
+    assert_int_equal(count_of(w, "ended, incoming"), 3);
+    pass(w, TELL_MS);
+    expect_line(w, "300 more lines about connections that ended were left out, from 2 addresses");
+    forget_lines(w);
+    ended(w, knock(w, "10.3.0.1:40000"), END_RESOURCES);
+    expect_line(w, "10.3.0.1:40000 ended, incoming: ");
+    world_free(w);
+}
+
+/* Of a million addresses, too: fifty lines at once, and one in two seconds. */
+static void strangers_of_many_addresses_are_bounded_together(void **state)
+{
+    struct world *w = open_at(LOG_LEVEL_INFO);
+    (void)state;
+    w->config.exclusive = true;
+    world_open(w);
+    for (int i = 0; i < 300; i++) {
+        knock_and_fail(w, i);
+    }
+    assert_int_equal(count_of(w, "ended, incoming"), 50);
+    struct peer_ref peer = incoming(w, 1);
+    expect_line(w, "10.1.0.1:8110 00000001 online");
     handle(w, (struct message){.type = MSG_COMMAND, .command = command(COMMAND_QUIT)});
+    ended(w, peer, END_SHUTDOWN);
     for (int i = 0; i < 3 && !w->ended; i++) {
         pass(w, 0);
         handle(w, (struct message){.type = MSG_SAVED});
     }
-    assert_true(w->ended);
-    expect_line(w, "200 more lines about connections that ended were left out"); /* not later than the end */
+    expect_line(w, "251 more lines about connections that ended were left out, from 251 addresses");
+    world_free(w);
+}
+
+static void a_flood_for_a_minute_is_a_few_lines(void **state)
+{
+    struct world *w = open_at(LOG_LEVEL_INFO);
+    (void)state;
+    w->config.exclusive = true;
+    world_open(w);
+    for (int i = 0; i < 600; i++) {
+        knock_and_fail(w, i);
+        knock_and_fail(w, 0);
+        pass(w, 100);
+    }
+    assert_in_range(w->n_lines, 50 + 25, 50 + 30 + 6 + 2);
+    world_free(w);
+}
+
+/* Whom the operator named is told of all the same, and what the operator does. */
+static void no_stranger_hides_what_the_operator_brings_about(void **state)
+{
+    struct world *w = open_at(LOG_LEVEL_INFO);
+    (void)state;
+    w->config.exclusive = true;
+    special_flag(w, "10.0.0.1:8110");
+    world_open(w);
+    for (int i = 0; i < 300; i++) {
+        knock_and_fail(w, i);
+    }
+    for (int i = 0; i < 3; i++) {
+        incoming(w, 1);
+        forget_lines(w);
+        ended(w, w->dialed[w->n_dialed - 1], END_DIAL_FAILED);
+        expect_line(w, "10.0.0.1:8110 ended, outgoing: ");
+        pass(w, 60000);
+        for (int j = 0; j < 300; j++) {
+            knock_and_fail(w, j);
+        }
+    }
+    struct peer_ref peer = incoming(w, 7);
+    forget_lines(w);
+    ban(w, "10.7.0.1");
+    ended(w, peer, END_BANNED);
+    expect_line(w, "10.7.0.1 banned for ");
+    expect_line(w, "10.7.0.1:8110 00000007 ended, incoming: ");
     world_free(w);
 }
 
@@ -226,7 +305,10 @@ int main(void)
         cmocka_unit_test(seeds_and_saves_are_told),
         cmocka_unit_test(debug_lines_are_not_told_at_other_levels),
         cmocka_unit_test(what_peers_have_the_log_say_is_bounded_and_counted),
-        cmocka_unit_test(what_strangers_have_the_log_say_at_level_info_is_bounded),
+        cmocka_unit_test(a_stranger_has_one_line_of_a_kind_in_a_time),
+        cmocka_unit_test(strangers_of_many_addresses_are_bounded_together),
+        cmocka_unit_test(a_flood_for_a_minute_is_a_few_lines),
+        cmocka_unit_test(no_stranger_hides_what_the_operator_brings_about),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
