@@ -8,7 +8,7 @@
 
 /* Lines of a kind that may come at once, and how long it takes until one more may. */
 enum {
-    FAST_MOST = 100, /* of level debug, or about what the operator brought about */
+    FAST_MOST = 100, /* what the operator brought about; all, if the log is at level debug */
     FAST_MS = 100,
     SLOW_MOST = 50, /* the others, which strangers bring about */
     SLOW_MS = 2000,
@@ -23,16 +23,17 @@ static const struct {
 #undef NOTE_KIND
 };
 
-static bool is_slow(enum note_kind kind)
+/* Whoever sets level debug looks for something, and looks at the log. */
+static bool is_debug(const struct controller *c)
 {
-    return kinds[kind].level < LOG_LEVEL_DEBUG && kind != NOTE_OURS;
+    return c->config->log_level >= LOG_LEVEL_DEBUG;
 }
 
 void notes_begin(struct controller *c)
 {
     line_limit_begin(&c->note_limit, c->lesson_key);
     for (int i = 0; i < NOTE_KIND_COUNT; i++) {
-        bool slow = is_slow((enum note_kind)i);
+        bool slow = i != NOTE_OURS && !is_debug(c);
         line_bound_begin(&c->notes[i], slow ? SLOW_MOST : FAST_MOST, slow ? SLOW_MS : FAST_MS, c->now.ms);
     }
     c->notes_ms = NEVER;
@@ -58,6 +59,9 @@ static bool kind_allows(struct controller *c, enum note_kind kind)
 
 static bool address_allows(struct controller *c, enum note_kind kind, unsigned cause, const struct ip *ip)
 {
+    if (is_debug(c)) {
+        return kind_allows(c, kind);
+    }
     bool allowed = line_limit_allows(&c->note_limit, &c->notes[kind], kind, cause, ip, c->now.ms);
     plan(c, kind);
     return allowed;

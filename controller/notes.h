@@ -1,6 +1,6 @@
 /* What the log is told. Strangers bring most of it about, so each kind of line has a bound: a burst of lines,
- * then one in a time. From level info on there is one line of a kind for an address in ten seconds, too
- * (base/line_limit.h). Lines beyond that are counted, and the count is told ten seconds later. */
+ * then one in a time. Unless the log is at level debug, there is one line of a kind for an address in ten
+ * seconds, too (base/line_limit.h). Lines beyond that are counted. The count is told ten seconds later. */
 #ifndef KITH_CONTROLLER_NOTES_H
 #define KITH_CONTROLLER_NOTES_H
 

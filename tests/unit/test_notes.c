@@ -225,6 +225,20 @@ static void a_stranger_has_one_line_of_a_kind_in_a_time(void **state)
     world_free(w);
 }
 
+/* Who looks for something sees each of them, up to the bound of that level. */
+static void at_level_debug_an_address_has_more_lines(void **state)
+{
+    struct world *w = open_at(LOG_LEVEL_DEBUG);
+    (void)state;
+    w->config.exclusive = true;
+    world_open(w);
+    for (int i = 0; i < 150; i++) {
+        ended(w, knock(w, "10.3.0.1:40000"), END_RESOURCES);
+    }
+    assert_int_equal(count_of(w, "ended, incoming"), 100);
+    world_free(w);
+}
+
 /* Of a million addresses, too: fifty lines at once, and one in two seconds. */
 static void strangers_of_many_addresses_are_bounded_together(void **state)
 {
@@ -306,6 +320,7 @@ int main(void)
         cmocka_unit_test(debug_lines_are_not_told_at_other_levels),
         cmocka_unit_test(what_peers_have_the_log_say_is_bounded_and_counted),
         cmocka_unit_test(a_stranger_has_one_line_of_a_kind_in_a_time),
+        cmocka_unit_test(at_level_debug_an_address_has_more_lines),
         cmocka_unit_test(strangers_of_many_addresses_are_bounded_together),
         cmocka_unit_test(a_flood_for_a_minute_is_a_few_lines),
         cmocka_unit_test(no_stranger_hides_what_the_operator_brings_about),

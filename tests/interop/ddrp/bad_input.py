@@ -221,7 +221,7 @@ def play_all(lab, revision, rows):
     """Each row by a peer that dials the node, and, but for HelloAck, by one that the node dials."""
     rows = list(rows)
     dialed = [(row, listener(lab, revision)) for row in rows if row.stage != "ack" and "outgoing" in row.ways]
-    target = Target(lab, revision, "-peers", " ".join(place.endpoint() for _, place in dialed))
+    target = Target(lab, revision, "-logLevel", "debug", "-peers", " ".join(place.endpoint() for _, place in dialed))
 
     def as_responder(pair):
         row, place = pair
