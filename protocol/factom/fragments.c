@@ -12,6 +12,14 @@
 
 #define WHOLE_MS 100 /* what paid for a whole message is looked at again so often */
 
+/* What malloc takes for so many bytes: its own word, in steps of 16, and 32 at least. Without it a message in
+ * parts of one byte would take twice the memory that was paid for. */
+static size_t block(size_t bytes)
+{
+    size_t all = (bytes + sizeof(size_t) + 15) / 16 * 16;
+    return all < 32 ? 32 : all;
+}
+
 #define NAME_BYTES 32 /* names are kept as digests: a peer chooses how long they are */
 
 struct piece {
@@ -127,7 +135,7 @@ static struct unfinished *start(struct fragments *p, int64_t now_ms, const uint8
     *(p->newest ? &p->newest->newer : &p->oldest) = u;
     p->newest = u;
     p->n++;
-    charge(p, u, size);
+    charge(p, u, block(size));
     return u;
 }
 
@@ -160,7 +168,7 @@ static bool add_piece(struct fragments *p, struct unfinished *u, const struct fr
     u->pieces[u->n++] = piece;
     u->payload += fragment->payload.size;
     u->seen[fragment->no / 8] |= (uint8_t)(1U << fragment->no % 8);
-    charge(p, u, size);
+    charge(p, u, block(size));
     return true;
 }
 
@@ -216,9 +224,9 @@ static enum fragments_result finish(struct fragments *p, int64_t now_ms, struct 
  * as much again as the message is long. */
 static uint64_t cost_of(const struct unfinished *u, const struct fragment *fragment)
 {
-    uint64_t cost = sizeof(struct piece) + fragment->payload.size;
+    uint64_t cost = block(sizeof(struct piece) + fragment->payload.size);
     if (!u) {
-        return cost + sizeof *u + (fragment->total + 7) / 8 + 4 * sizeof(struct piece *);
+        return cost + block(sizeof *u + (fragment->total + 7) / 8) + 4 * sizeof(struct piece *);
     }
     if (u->n == u->capacity) {
         cost += u->capacity * sizeof(struct piece *);

@@ -75,10 +75,14 @@ struct gob_limits {
     uint32_t types, depth, definition;
 };
 
+/* All types of a stream together take the memory of so many definitions of the longest kind. */
+#define GOB_DEFINITIONS 16
+
 /* The types that one stream has defined so far. */
 struct gob_types {
     struct gob_type **list; /* by id; each stays where it is, since readers hold on to it */
     size_t n, capacity;
+    size_t bytes; /* of all of them, the list aside */
     struct gob_limits limits;
     const char *const *names; /* of the fields that the reader wants; up to a NULL */
 };

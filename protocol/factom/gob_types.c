@@ -17,7 +17,7 @@ void factom_gob_types_fini(struct gob_types *t)
     }
     free(t->list);
     t->list = NULL;
-    t->n = t->capacity = 0;
+    t->n = t->capacity = t->bytes = 0;
 }
 
 const struct gob_type *factom_gob_find(const struct gob_types *t, int32_t id)
@@ -34,8 +34,16 @@ const struct gob_type *factom_gob_find(const struct gob_types *t, int32_t id)
     return low < t->n && t->list[low]->id == id ? t->list[low] : NULL;
 }
 
+static size_t bytes_of(const struct gob_type *type)
+{
+    return sizeof *type + type->n_fields * sizeof type->fields[0];
+}
+
 static bool insert(struct gob_types *t, struct gob_type *type)
 {
+    if (t->bytes + bytes_of(type) > (size_t)GOB_DEFINITIONS * t->limits.definition) {
+        return false;
+    }
     if (t->n == t->capacity) {
         size_t capacity = t->capacity == 0 ? 4 : t->capacity * 2;
         struct gob_type **list = reallocarray(t->list, capacity, sizeof(struct gob_type *));
@@ -45,6 +53,7 @@ static bool insert(struct gob_types *t, struct gob_type *type)
         t->list = list;
         t->capacity = capacity;
     }
+    t->bytes += bytes_of(type);
     type->serial = t->n;
     size_t i = t->n++;
     for (; i > 0 && t->list[i - 1]->id > type->id; i--) {
@@ -61,6 +70,7 @@ void factom_gob_types_cut(struct gob_types *t, size_t n)
         if (t->list[i]->serial < n) {
             t->list[kept++] = t->list[i];
         } else {
+            t->bytes -= bytes_of(t->list[i]);
             free(t->list[i]);
         }
     }

@@ -6,7 +6,8 @@
 #include "protocol/factom/harvest.h"
 #include "protocol/protocol.h"
 
-/* A longer share is invalid: parsed, JSON and protobuf take many times the memory of their bytes. */
+/* A longer share is invalid. No more memory is used than a few times one address takes, though JSON and
+ * protobuf take many times their bytes if all of it is parsed at once. */
 #define SHARE_BYTES_MAX ((size_t)256 << 10)
 
 enum share_result { SHARE_OK, SHARE_INVALID, SHARE_NO_MEMORY };

@@ -8,6 +8,9 @@
 /* Deeper than any share; jansson calls itself for each level. */
 #define DEPTH_MAX 8
 
+/* Generation 1 adds to each address who has told of it, about 60 bytes for one. */
+#define ENTRY_BYTES_MAX ((size_t)8 << 10)
+
 static bool is_shallow(struct bytes text)
 {
     unsigned depth = 0;
@@ -58,21 +61,104 @@ static bool add_v9(const json_t *entry, uint32_t network, struct harvest *h)
     return add_entry(entry, "Address", "Port", h);
 }
 
-static enum share_result read_array(struct bytes text, uint32_t network, struct harvest *h,
-                                    bool (*add)(const json_t *entry, uint32_t network, struct harvest *h))
+static bool is_blank(uint8_t c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+static void skip_blanks(struct bytes *text)
+{
+    while (text->size > 0 && is_blank(text->data[0])) {
+        text->data++;
+        text->size--;
+    }
+}
+
+static bool take(struct bytes *text, uint8_t c)
+{
+    if (text->size == 0 || text->data[0] != c) {
+        return false;
+    }
+    text->data++;
+    text->size--;
+    return true;
+}
+
+/* Takes off the text what stands before the next comma or closing bracket of the list. Whether it is JSON is
+ * jansson's to say. */
+static struct bytes take_entry(struct bytes *text)
+{
+    unsigned depth = 0;
+    bool in_string = false;
+    size_t i = 0;
+    for (; i < text->size; i++) {
+        uint8_t c = text->data[i];
+        if (in_string) {
+            i += c == '\\';
+            in_string = c != '"';
+        } else if (depth == 0 && (c == ',' || c == ']')) {
+            break;
+        } else if (c == '"') {
+            in_string = true;
+        } else if (c == '[' || c == '{') {
+            depth++;
+        } else if ((c == ']' || c == '}') && depth > 0) {
+            depth--;
+        }
+    }
+    i = i < text->size ? i : text->size;
+    struct bytes entry = {.data = text->data, .size = i};
+    text->data += i;
+    text->size -= i;
+    return entry;
+}
+
+/* As reals, since a node id may be above what jansson has integers for: all 64 bits. */
+static json_t *load(struct bytes text)
+{
+    return json_loadb((const char *)text.data, text.size, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, NULL);
+}
+
+/* Go writes null for a list that nothing was ever added to. */
+static bool is_null(struct bytes text)
+{
+    json_t *value = text.size <= ENTRY_BYTES_MAX ? load(text) : NULL;
+    bool null = json_is_null(value);
+    json_decref(value);
+    return null;
+}
+
+typedef bool add_function(const json_t *entry, uint32_t network, struct harvest *h);
+
+/* One entry at a time: jansson makes up to 45 bytes of one. */
+static bool read_list(struct bytes text, uint32_t network, struct harvest *h, add_function *add)
+{
+    skip_blanks(&text);
+    if (take(&text, ']')) {
+        skip_blanks(&text);
+        return text.size == 0;
+    }
+    do {
+        struct bytes one = take_entry(&text);
+        json_t *entry = one.size <= ENTRY_BYTES_MAX ? load(one) : NULL;
+        bool valid = entry && add(entry, network, h);
+        json_decref(entry);
+        if (!valid) {
+            return false;
+        }
+    } while (take(&text, ','));
+    bool closed = take(&text, ']');
+    skip_blanks(&text);
+    return closed && text.size == 0;
+}
+
+static enum share_result read_array(struct bytes text, uint32_t network, struct harvest *h, add_function *add)
 {
     if (text.size > SHARE_BYTES_MAX || !is_shallow(text)) {
         return SHARE_INVALID;
     }
-    /* As reals, since a node id may be above what jansson has integers for: all 64 bits. */
-    json_t *list =
-        json_loadb((const char *)text.data, text.size, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, NULL);
-    /* Go writes null for a list that nothing was ever added to. */
-    bool valid = json_is_array(list) || json_is_null(list);
-    for (size_t i = 0; valid && i < json_array_size(list); i++) {
-        valid = add(json_array_get(list, i), network, h);
-    }
-    json_decref(list);
+    skip_blanks(&text);
+    bool valid = take(&text, '[') ? read_list(text, network, h, add) : is_null(text);
     return valid ? SHARE_OK : SHARE_INVALID;
 }
 

@@ -1,129 +1,11 @@
+/* What V11 writes. */
 #include "protocol/factom/v11.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "protocol/factom/wire.pb-c.h"
 #include "protocol/varint.h"
-
-static bool add_endpoints(struct harvest *h, FactomWire__Endpoint *const *list, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        const FactomWire__Endpoint *e = list[i];
-        /* protobuf-c leaves the pointer of an empty field NULL. */
-        if (e->host.len == 0 || e->port.len == 0 ||
-            !factom_harvest_add(h, (const char *)e->host.data, e->host.len, (const char *)e->port.data,
-                                e->port.len)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-const char *factom_v11_read_handshake(struct bytes message, struct handshake *h)
-{
-    FactomWire__Handshake *w = factom_wire__handshake__unpack(NULL, message.size, message.data);
-    if (!w) {
-        return "handshake can't be read";
-    }
-    *h = (struct handshake){.network = w->network,
-                            .version = w->version,
-                            .type = w->type,
-                            .node_id = w->node_id,
-                            .has_nonce = w->type == TYPE_HANDSHAKE,
-                            .nonce = w->loopback};
-    h->port = w->listen_port.len > 0 ? factom_harvest_port(w->listen_port.data, w->listen_port.len) : 0;
-    struct harvest harvest = {.to = h->alternatives, .most = ALTERNATIVES_MAX};
-    bool good = add_endpoints(&harvest, w->alternatives, w->n_alternatives);
-    factom_handshake_set_alternatives(h, &harvest, good ? SHARE_OK : SHARE_INVALID);
-    factom_wire__handshake__free_unpacked(w, NULL);
-    return h->type == TYPE_HANDSHAKE || h->type == TYPE_REJECT ? NULL : "first message is no handshake";
-}
-
-enum share_result factom_v11_read_share(struct bytes message, struct harvest *h)
-{
-    FactomWire__Share *w = factom_wire__share__unpack(NULL, message.size, message.data);
-    if (!w) {
-        return SHARE_INVALID;
-    }
-    bool good = add_endpoints(h, w->share, w->n_share);
-    factom_wire__share__free_unpacked(w, NULL);
-    return good ? SHARE_OK : SHARE_INVALID;
-}
-
-/* --- Msg, by hand --- */
-
-enum wire_type { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2, WIRE_FIXED32 = 5 };
-
-#define TAG_BYTES_MAX 5
-
-/* Advances *at past a varint of at most `most` bytes. False if it does not end in time. */
-static bool read_varint(struct bytes m, size_t *at, size_t most, uint64_t *value)
-{
-    *value = 0;
-    for (size_t i = 0; i < most && *at < m.size; i++) {
-        uint8_t b = m.data[(*at)++];
-        *value |= i < VARINT_BYTES_MAX - 1 || b <= 1 ? (uint64_t)(b & 0x7f) << (7 * i) : 0;
-        if (b < 0x80) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool read_bytes(struct bytes m, size_t *at, uint64_t n, struct bytes *value)
-{
-    if (n > m.size - *at) {
-        return false;
-    }
-    *value = (struct bytes){.data = m.data + *at, .size = (size_t)n};
-    *at += (size_t)n;
-    return true;
-}
-
-/* Reads one field's value; number is set for varints, bytes for the others. */
-static bool read_value(struct bytes m, size_t *at, unsigned wire, uint64_t *number, struct bytes *bytes)
-{
-    switch (wire) {
-    case WIRE_VARINT:
-        return read_varint(m, at, VARINT_BYTES_MAX, number);
-    case WIRE_FIXED64:
-        return read_bytes(m, at, 8, bytes);
-    case WIRE_BYTES:
-        return read_varint(m, at, TAG_BYTES_MAX, number) && read_bytes(m, at, *number, bytes);
-    case WIRE_FIXED32:
-        return read_bytes(m, at, 4, bytes);
-    default:
-        return false; /* groups, which proto3 does not have */
-    }
-}
-
-enum { FIELD_TYPE = 1, FIELD_PAYLOAD = 2 };
-
-bool factom_v11_read_msg(struct bytes m, uint32_t *type, struct bytes *payload)
-{
-    *type = 0;
-    *payload = (struct bytes){.data = m.data};
-    for (size_t at = 0; at < m.size;) {
-        uint64_t tag, number = 0;
-        struct bytes bytes = {.size = 0};
-        if (!read_varint(m, &at, TAG_BYTES_MAX, &tag) ||
-            !read_value(m, &at, (unsigned)(tag & 7), &number, &bytes)) {
-            return false;
-        }
-        uint32_t field = (uint32_t)(tag >> 3);
-        unsigned wire = (unsigned)(tag & 7);
-        if (field == FIELD_TYPE && wire == WIRE_VARINT) {
-            *type = (uint32_t)number;
-        } else if (field == FIELD_PAYLOAD && wire == WIRE_BYTES) {
-            *payload = bytes;
-        } else if (field <= FIELD_PAYLOAD) {
-            return false; /* of another wire type, or no field at all */
-        }
-    }
-    return true;
-}
 
 static void encode_length(uint8_t to[V11_LENGTH_BYTES], size_t length)
 {
@@ -137,10 +19,10 @@ void factom_v11_write_msg(struct buffer *out, enum parcel_type type, const struc
     uint8_t head[V11_LENGTH_BYTES + 2 + 2 * VARINT_BYTES_MAX];
     size_t n = V11_LENGTH_BYTES;
     if (type != 0) {
-        head[n++] = FIELD_TYPE << 3 | WIRE_VARINT;
+        head[n++] = FACTOM_V11_TYPE << 3 | FACTOM_WIRE_VARINT;
         n += varint_write(head + n, type);
     }
-    head[n++] = FIELD_PAYLOAD << 3 | WIRE_BYTES;
+    head[n++] = FACTOM_V11_PAYLOAD << 3 | FACTOM_WIRE_BYTES;
     n += varint_write(head + n, payload->size);
     encode_length(head, n - V11_LENGTH_BYTES + payload->size);
     factom_payload_add(out, (struct bytes){.data = head, .size = n}, payload, false);
