@@ -5,6 +5,7 @@
 
 #include "controller/addresses.h"
 #include "controller/chance.h"
+#include "controller/lately.h"
 #include "controller/own_network.h"
 #include "controller/slots.h"
 #include "controller/specials.h"
@@ -92,7 +93,8 @@ static void used_free(struct used *u)
 static bool was_dialed_lately(const struct controller *c, const struct ip *ip)
 {
     int64_t last = book_ip_dialed_ms(c->book, ip), since = book_time(c) - last;
-    return !c->config->node.network.open && last != 0 && since >= 0 && since < c->config->node.timings.redial;
+    bool known = last != 0 && since >= 0 && since < c->config->node.timings.redial;
+    return !c->config->node.network.open && (known || lately_has(c, ip));
 }
 
 bool candidate_ip_has_enough(const struct controller *c, const struct ip *ip)

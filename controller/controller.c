@@ -13,6 +13,7 @@
 #include "controller/drops.h"
 #include "controller/ended.h"
 #include "controller/feelers.h"
+#include "controller/lately.h"
 #include "controller/meet.h"
 #include "controller/merits.h"
 #include "controller/notes.h"
@@ -170,6 +171,7 @@ void controller_free(struct controller *c)
     }
     free(c->service);
     addresses_free(c);
+    lately_free(c);
     free(c->slots);
     free(c->online);
     free(c->specials);

@@ -6,6 +6,7 @@
 #include "controller/addresses.h"
 #include "controller/candidates.h"
 #include "controller/chance.h"
+#include "controller/lately.h"
 #include "controller/lessons.h"
 #include "controller/notes.h"
 #include "controller/own_network.h"
@@ -35,6 +36,7 @@ void dialing_begin(struct controller *c)
 static void network_failed(struct controller *c, const struct endpoint *e)
 {
     own_network_failed(c, e);
+    lately_forget(c, &e->ip);
     c->refill_ms = c->now.ms + chance_between(c, OUTAGE_MS / 2, OUTAGE_MS);
 }
 
@@ -48,6 +50,7 @@ static bool dial_picked(struct controller *c, const struct book_pick *picked)
         request.to.id = known->id;
     }
     book_dialed(c->book, e, book_time(c));
+    lately_dialed(c, &e->ip);
     char why[64];
     snprintf(why, sizeof why, "for %u outgoing connections, %u there", c->config->outgoing, c->n_outgoing);
     struct slot *s = slot_dial(c, &request, why);

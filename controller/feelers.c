@@ -3,6 +3,7 @@
 #include "controller/candidates.h"
 #include "controller/chance.h"
 #include "controller/dialing.h"
+#include "controller/lately.h"
 #include "controller/slots.h"
 
 enum { FEELER_MS = 2 * 60 * 1000 }; /* between two, on average */
@@ -25,6 +26,7 @@ static void dial(struct controller *c, const struct endpoint *e)
     struct dial_request request = {.to.port = e->port};
     ip_format(&e->ip, request.to.host, sizeof request.to.host);
     book_dialed(c->book, e, book_time(c));
+    lately_dialed(c, &e->ip);
     struct slot *s = slot_dial(c, &request, "to see if anybody answers");
     if (s) {
         s->feeler = true;

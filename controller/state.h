@@ -143,6 +143,12 @@ struct sending {
 enum note_kind { NOTE_KINDS(NOTE_KIND_ENUM) NOTE_KIND_COUNT };
 #undef NOTE_KIND_ENUM
 
+/* A dial of a moment ago: lately.c. */
+struct lately {
+    uint64_t hash;    /* of the holder of the address */
+    int64_t again_ms; /* when it may be dialed again */
+};
+
 struct controller {
     const struct config *config;
     const struct controller_actions *act;
@@ -186,6 +192,8 @@ struct controller {
     struct outage outages[2]; /* of IPv6 and of IPv4 */
     bool dial_wanted; /* something has changed, so that there may be somebody to dial; anyone sets it */
     int64_t refill_ms, dial_ms, alone_ms, feeler_ms;
+
+    struct lately *lately; /* LATELY_CELLS cells; NULL before the first dial: lately.c */
 
     /* What others teach us of addresses: lessons.c. */
     struct allowance lessons[LESSON_CELLS]; /* of network groups */

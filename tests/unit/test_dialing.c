@@ -766,6 +766,67 @@ static void what_peers_teach_is_bounded(void **state)
     world_free(w);
 }
 
+/* A connection tells of an address of the victim's network at a port, and of so many others there. */
+static void tell_of_victim(struct world *w, struct peer_ref from, uint16_t port, unsigned others)
+{
+    struct message m = {.type = MSG_PEER, .kind = FACTOM_PEER_SHARE, .peer = from};
+    struct known_peers share;
+    m.parcel = known_peers_new(1 + others, &share);
+    assert_non_null(m.parcel);
+    for (unsigned i = 0; i <= others; i++) {
+        struct endpoint e = endpoint_of("47.1.0.1:8108");
+        e.port = i == 0 ? port : e.port;
+        e.ip.bytes[14] = (uint8_t)(i == 0 ? 0 : 1 + w_random(w) % 250);
+        e.ip.bytes[15] = (uint8_t)(i == 0 ? 1 : 1 + w_random(w) % 250);
+        share.list[i].endpoint = e;
+    }
+    handle(w, m);
+}
+
+/* What did not answer makes room for what is told next, and could then be told again. */
+static void nobody_is_dialed_more_often_because_he_was_forgotten(void **state)
+{
+    struct world *w = internet_world();
+    size_t dials = 0;
+    (void)state;
+    world_open(w);
+    for (uint16_t round = 0; round < 600; round++) {
+        char text[64];
+        snprintf(text, sizeof text, "46.%d.0.1:40000", 1 + round % 20);
+        struct peer_ref from = knock(w, text);
+        online(w, from, "46.1.0.1:8108", round);
+        tell_of_victim(w, from, (uint16_t)(1000 + round), 30);
+        pass(w, 1000);
+        for (size_t i = 0; i < w->n_dialed; i++) {
+            dials += strncmp(w->dialed_to[i], "47.1.0.1:", 9) == 0;
+            ended(w, w->dialed[i], END_DIAL_FAILED);
+        }
+        w->n_dialed = 0;
+        ended(w, from, END_CLOSED);
+        w->n_accepted = w->n_closed = 0;
+    }
+    assert_in_range(dials, 3, 6);
+    world_free(w);
+}
+
+/* It is dialed again as soon as our own network may work again, and not only after the usual time. */
+static void a_dial_that_never_left_is_forgotten(void **state)
+{
+    struct world *w = internet_world();
+    (void)state;
+    w->config.node.timings.redial = 3600 * 1000;
+    world_open(w);
+    seed(w, "47.1.0.1:8108");
+    pass(w, 1000);
+    assert_int_equal(w->n_dialed, 1);
+    ended(w, w->dialed[0], END_LOCAL);
+    for (int i = 0; i < 60; i++) {
+        pass(w, 1000);
+    }
+    assert_int_equal(w->n_dialed, 2);
+    world_free(w);
+}
+
 #ifdef KITH_WITH_DDRP
 /* With a special peer, which is the first to be online. */
 static struct world *world_with_a_friend(void)
@@ -975,6 +1036,8 @@ int main(void)
         cmocka_unit_test(nobody_is_tried_before_all_slots_are_filled_nor_by_an_exclusive_node),
         cmocka_unit_test(outgoing_peers_are_saved_as_anchors),
         promise_test("P27", what_peers_teach_is_bounded),
+        cmocka_unit_test(nobody_is_dialed_more_often_because_he_was_forgotten),
+        cmocka_unit_test(a_dial_that_never_left_is_forgotten),
         cmocka_unit_test(what_is_in_one_hand_is_told),
 #ifdef KITH_WITH_DDRP
         cmocka_unit_test(a_special_peer_is_not_the_one_that_is_wanted),
