@@ -216,6 +216,7 @@ static enum gate_result do_deliver(void *host, struct moment now, const struct m
     if (r == GATE_POSTED) {
         n->stamp++;
     }
+    /* Also if it was dropped: the application may have found nothing while others' messages were moved. */
     n->from_network_dirty = true;
     return r;
 }

@@ -15,6 +15,7 @@
 #include "node/peer_thread.h"
 #include "node/shortage.h"
 #include "peers/file.h"
+#include "queue/fair_drop.h"
 #include "queue/parcel.h"
 
 enum {
@@ -65,6 +66,7 @@ static bool make_queues(struct node *n)
     n->from_network = queue_new(&from);
     n->events = queue_new(&events);
     n->from_gate.queue = n->from_network;
+    n->from_gate.fair = fair_drop_new(from.messages, from.bytes, n->most_peers);
     /* Room for all, and for the names of those that have gone, so that to queue one can't fail: a name that
      * was taken off the list and not queued would never be listed again. */
     n->run_queue.items = calloc(2 * (size_t)n->most_peers, sizeof *n->run_queue.items);
@@ -74,7 +76,7 @@ static bool make_queues(struct node *n)
     n->last_event = node_event_new(KITH_ENDED, 0, 0);
     return batch_open(&n->app) && batch_open(&n->held_parcels) && n->peers && n->run_queue.items &&
            n->control && n->commands && n->to_network && n->from_network && n->events && n->nonempty &&
-           n->roster && n->last_event;
+           n->from_gate.fair && n->roster && n->last_event;
 }
 
 static bool start_listener(struct node *n, char *error, size_t error_size)
@@ -242,6 +244,7 @@ static void destroy(struct node *n)
     queue_free(n->commands, discard_command, NULL);
     queue_free(n->to_network, NULL, NULL);
     queue_free(n->from_network, NULL, NULL);
+    fair_drop_free(n->from_gate.fair);
     queue_free(n->events, discard_event, NULL);
     nonempty_list_free(n->nonempty);
     roster_free(n->roster);

@@ -121,6 +121,28 @@ static enum take_result give_last(struct node *n, struct taken *t)
     return TAKE_EVENT;
 }
 
+/* Looks at the parcels once more, and is certain if none is found that the controller has none in hand: it
+ * may have claimed them all, to drop some (queue_claim). */
+static bool is_certain(struct node *n, const struct message **parcel)
+{
+    uint32_t claims = queue_claims(n->from_network);
+    *parcel = batch_look(&n->held_parcels, n->from_network);
+    return *parcel || (claims % 2 == 0 && claims == queue_claims(n->from_network));
+}
+
+/* There is an event, and no parcel was found. Without this look the event could overtake parcels that the
+ * controller has claimed: a peer's OFFLINE its last parcel. False if nobody knows. The controller rings once
+ * it has put the parcels back; without the second look this thread could miss that ring, if it comes before
+ * the bell is armed. */
+static bool knows_parcel(struct node *n, const struct message **parcel)
+{
+    if (is_certain(n, parcel)) {
+        return true;
+    }
+    bell_arm(&n->app_bell);
+    return is_certain(n, parcel);
+}
+
 enum take_result node_take(struct node *n, struct taken *t)
 {
     const struct message *parcel = fill_held(n);
@@ -132,6 +154,9 @@ enum take_result node_take(struct node *n, struct taken *t)
         if (!parcel && !n->has_event) {
             return ended ? give_last(n, t) : TAKE_NOTHING;
         }
+    }
+    if (!parcel && !knows_parcel(n, &parcel)) {
+        return TAKE_NOTHING;
     }
     /* The order of the two queues is the order of their stamps. */
     if (!parcel || (n->has_event && n->held_event.order < parcel->order)) {

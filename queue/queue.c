@@ -18,6 +18,7 @@ struct queue {
     _Atomic uint64_t most_bytes;       /* config.bytes, or what queue_set_bytes has made of it */
     _Alignas(64) _Atomic uint64_t put; /* the writers' side */
     _Atomic bool listed;
+    _Atomic uint32_t claims;
     _Alignas(64) _Atomic uint64_t done; /* the reader's side */
     _Atomic uint64_t progress;
     _Atomic uint64_t signs;
@@ -280,6 +281,34 @@ bool queue_drop_oldest(struct queue *q, struct message *oldest)
     return true;
 }
 
+/* A reader that sees the head of after the claim also sees that a claim has begun: the step that moves the
+ * head is a release. With the number written after that step, a reader could take the queue for empty. */
+size_t queue_claim(struct queue *q, struct message *messages)
+{
+    uint32_t claims = atomic_load_explicit(&q->claims, memory_order_relaxed);
+    atomic_store_explicit(&q->claims, claims + 1, memory_order_relaxed);
+    return ring_take_messages(q->ring, messages, q->config.messages);
+}
+
+void queue_forget(struct queue *q, const struct message *message)
+{
+    take_back(q, charge_of(q, message));
+}
+
+/* The ring has a slot for each: they were in it before, and nobody else puts. */
+void queue_put_back(struct queue *q, const struct message *messages, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!ring_put_message(q->ring, &messages[i])) {
+            abort();
+        }
+    }
+    /* Release: with a relaxed store a reader could see that the claim is over, and not yet what was put
+     * back. */
+    uint32_t claims = atomic_load_explicit(&q->claims, memory_order_relaxed);
+    atomic_store_explicit(&q->claims, claims + 1, memory_order_release);
+}
+
 /* --- the reader --- */
 
 size_t queue_take(struct queue *q, struct message *messages, size_t most)
@@ -370,6 +399,13 @@ void queue_fill(const struct queue *q, uint32_t *messages, uint64_t *bytes)
 bool queue_empty(const struct queue *q)
 {
     return ring_empty(q->ring);
+}
+
+/* Acquire: with the release in queue_put_back. It also keeps the reader's look between its two loads; that
+ * the second does not come before the look, the acquire of the head sees to. */
+uint32_t queue_claims(const struct queue *q)
+{
+    return atomic_load_explicit(&q->claims, memory_order_acquire);
 }
 
 uint64_t queue_progress(const struct queue *q)

@@ -80,6 +80,17 @@ bool queue_trim(struct queue *q);
  * back. The caller owns the message. False if nothing is left in it (the reader may still hold some). */
 bool queue_drop_oldest(struct queue *q, struct message *oldest);
 
+/* Dropping others than the oldest (queue/fair_drop.h). queue_claim takes out all that is inside, in one step
+ * and oldest first. The caller owns these messages; the budget goes on counting them. `messages` has room for
+ * config.messages; returns how many they are. Until queue_put_back the caller posts nothing, and the reader
+ * finds nothing, or none of those that are still to come: queue_claims tells it. queue_forget gives back the
+ * budget of a claimed message that is not put back; its parcel is still the caller's. queue_put_back takes
+ * the others, n of them in their order, and ends the claim: to be called also if n is 0. All three: the
+ * thread of the only writer; never block. */
+size_t queue_claim(struct queue *q, struct message *messages);
+void queue_forget(struct queue *q, const struct message *message);
+void queue_put_back(struct queue *q, const struct message *messages, size_t n);
+
 /* --- the reader: none of its functions blocks --- */
 
 /* The reader's thread. Takes up to `most` messages, oldest first, which the caller owns; returns how many.
@@ -117,6 +128,11 @@ void queue_unlist(struct queue *q);
  * bytes. */
 void queue_fill(const struct queue *q, uint32_t *messages, uint64_t *bytes);
 bool queue_empty(const struct queue *q); /* nothing is inside; the reader may still hold some */
+
+/* Grows by one when a claim begins and by one when it ends: it is odd while the writer has the messages. A
+ * reader that finds nothing inside knows that nothing was, if it reads the same even number before and after
+ * that look. */
+uint32_t queue_claims(const struct queue *q);
 
 /* A number, never 0, that grows whenever the reader makes progress: by one with queue_done, by the steps of
  * queue_getting_on; not with queue_take, and not when a writer drops. */

@@ -1,5 +1,6 @@
 #include "queue/stall_gate.h"
 
+#include "queue/fair_drop.h"
 #include "queue/queue.h"
 
 static int64_t after(int64_t at, int64_t ms)
@@ -77,19 +78,31 @@ static bool has_stalled(struct stall_gate *g, int64_t now_ms, int64_t stall_ms)
     return (g->least_rate > 0 && is_too_slow(g, progress, now_ms, stall_ms)) || still;
 }
 
+/* Nothing is left to drop: the reader has taken all that the budget counts, or the others have less in the
+ * queue than the sender of this message. The time to wait is over. */
+static enum gate_result refuse(const struct message *message,
+                               void (*dropped)(void *context, struct message *message), void *context)
+{
+    struct message refused = *message;
+    dropped(context, &refused);
+    return GATE_DROPPED;
+}
+
 static enum gate_result drop_for(struct stall_gate *g, const struct message *message,
                                  void (*dropped)(void *context, struct message *message), void *context)
 {
-    struct message oldest, refused = *message;
+    struct message oldest;
+    if (g->fair) {
+        fair_drop_for(g->fair, g->queue, message, dropped, context);
+        return queue_post(g->queue, message) ? GATE_POSTED : refuse(message, dropped, context);
+    }
     while (queue_drop_oldest(g->queue, &oldest)) {
         dropped(context, &oldest);
         if (queue_post(g->queue, message)) {
             return GATE_POSTED;
         }
     }
-    /* Nothing is left to drop: the reader has taken all that the budget counts. The time to wait is over. */
-    dropped(context, &refused);
-    return GATE_DROPPED;
+    return refuse(message, dropped, context);
 }
 
 /* Never inlined: a post that finds room does not pay for it. */

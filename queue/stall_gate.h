@@ -7,25 +7,27 @@
 
 #include "queue/message.h"
 
+struct fair_drop;
 struct queue;
 
-/* A new one has its queue, perhaps a least rate, and zeros. "Progress" is queue_progress, "signs" are
- * queue_signs; both are looked at only by a post that meets a full queue. */
+/* A new one has its queue, perhaps a least rate, perhaps a fair_drop, and zeros. "Progress" is
+ * queue_progress, "signs" are queue_signs; both are looked at only by a post that meets a full queue. */
 struct stall_gate {
     struct queue *queue;
-    uint64_t least_rate; /* steps a second; a reader below it counts as stalled; 0: none */
-    uint64_t seen;       /* progress plus signs at the last look */
-    int64_t since_ms;    /* the look at which `seen` had changed last */
-    uint64_t taken;      /* progress at the last look */
-    int64_t taken_ms;    /* the look at which `taken` had changed last */
-    uint64_t paced;      /* progress when the current measuring of the rate began */
-    int64_t paced_ms;    /* when it began */
-    int64_t tried_ms;    /* the last look */
-    int64_t pause_ms;    /* the longest pause of the reader of late, with the queue full */
-    bool full;           /* the last post met a full queue and was told to wait */
-    bool moved;          /* at the last look the reader had moved since a look with an earlier now_ms */
-    bool stalled;        /* no progress for the stall time: posting drops the oldest until the reader moves */
-    bool slow;           /* below the least rate: likewise, until it is measured again */
+    struct fair_drop *fair; /* who loses if the reader has stalled; NULL: whoever sent the oldest messages */
+    uint64_t least_rate;    /* steps a second; a reader below it counts as stalled; 0: none */
+    uint64_t seen;          /* progress plus signs at the last look */
+    int64_t since_ms;       /* the look at which `seen` had changed last */
+    uint64_t taken;         /* progress at the last look */
+    int64_t taken_ms;       /* the look at which `taken` had changed last */
+    uint64_t paced;         /* progress when the current measuring of the rate began */
+    int64_t paced_ms;       /* when it began */
+    int64_t tried_ms;       /* the last look */
+    int64_t pause_ms;       /* the longest pause of the reader of late, with the queue full */
+    bool full;              /* the last post met a full queue and was told to wait */
+    bool moved;             /* at the last look the reader had moved since a look with an earlier now_ms */
+    bool stalled; /* no progress for the stall time: posting drops the oldest until the reader moves */
+    bool slow;    /* below the least rate: likewise, until it is measured again */
 };
 
 enum gate_result {
@@ -33,13 +35,15 @@ enum gate_result {
     GATE_WAIT,    /* still the caller's; to be tried again when the writer's bell rings, or at
                    * stall_gate_deadline
                    */
-    GATE_DROPPED, /* stalled, and nothing older to drop: the message itself went to `dropped` */
+    GATE_DROPPED, /* stalled, and nothing else to drop for it: the message itself went to `dropped` */
 };
 
 /* The single writer's thread; never blocks. Posts the message if there is room; else says wait while the
  * reader makes progress. If the reader has made none for stall_ms with the queue full, drops the oldest
- * messages until there is room: each goes to `dropped`, which owns it and must not use the gate. From then on
- * each post drops just what it needs, without waiting, until the reader moves.
+ * messages until there is room: each goes to `dropped`, which owns it and must not use the gate nor its
+ * queue. From then on each post drops just what it needs, without waiting, until the reader moves. With
+ * `fair` it drops the oldest messages of those senders that have the most in the queue, and a few more than
+ * it needs: queue/fair_drop.h says whose. The message itself may be the one to go (GATE_DROPPED).
  *
  * A reader that stood still before and went on gets twice its longest pause of late, if that is more than
  * stall_ms, up to STALL_GATE_PATIENCE times stall_ms: TCP shows the progress of a slow reader in large steps.

@@ -562,6 +562,8 @@ static void the_end_is_told_when_events_were_missed(void **state)
     kith_close(a);
 }
 
+#define FROM_MESSAGES 64
+
 /* What the controller does with FromNetwork: an event and a parcel in turns, each numbered. */
 struct turns {
     struct node *inner;
@@ -569,7 +571,17 @@ struct turns {
     _Atomic uint64_t end;   /* so many are posted in all; UINT64_MAX: not known yet */
     bool in_pairs; /* two are posted once the application has taken all; or as many as there is room for */
     bool parcels_are_odd;
+    bool claims; /* the parcels are taken out and put back, as if some were dropped */
 };
+
+static void claim_and_put_back(const struct turns *t)
+{
+    struct message all[FROM_MESSAGES];
+    size_t n = queue_claim(t->inner->from_network, all);
+    sched_yield();
+    queue_put_back(t->inner->from_network, all, n);
+    bell_ring(&t->inner->app_bell);
+}
 
 static void post_turn(const struct turns *t, uint64_t number)
 {
@@ -585,6 +597,9 @@ static void post_turn(const struct turns *t, uint64_t number)
     }
     while (!queue_post_and_wake(is_parcel ? t->inner->from_network : t->inner->events, &m)) {
         sched_yield();
+    }
+    if (t->claims) {
+        claim_and_put_back(t);
     }
 }
 
@@ -635,11 +650,12 @@ static void take_turns(struct turns *t)
 }
 
 /* Neither a peer's OFFLINE before its last parcel, nor its first parcel before its ONLINE: whether the queue
- * is never empty, or is found empty just before both come. */
+ * is never empty, or is found empty just before both come, or has its parcels taken out for a while. */
 static void the_two_queues_keep_their_order(void **state)
 {
     struct node *a = aligned_alloc(_Alignof(struct node), sizeof *a);
-    struct queue_config config = {.messages = 64, .bytes = 64, .reader_bell = &a->app_bell};
+    struct queue_config config = {
+        .messages = FROM_MESSAGES, .bytes = FROM_MESSAGES, .reader_bell = &a->app_bell};
     (void)state;
     assert_non_null(a);
     memset(a, 0, sizeof *a);
@@ -648,9 +664,13 @@ static void the_two_queues_keep_their_order(void **state)
     config.bytes = 0;
     a->events = queue_new(&config);
     assert_true(a->from_network && a->events);
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < 8; i++) {
         static struct turns t; /* not on the stack: where a turn is wrong, its thread goes on */
-        t = (struct turns){.inner = a, .end = UINT64_MAX, .in_pairs = i < 2, .parcels_are_odd = i % 2 == 1};
+        t = (struct turns){.inner = a,
+                           .end = UINT64_MAX,
+                           .in_pairs = i % 4 < 2,
+                           .parcels_are_odd = i % 2 == 1,
+                           .claims = i >= 4};
         take_turns(&t);
     }
     batch_drop(&a->held_parcels, NULL, node_release, NULL);

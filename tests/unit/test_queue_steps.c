@@ -24,6 +24,7 @@ struct rig {
     struct nonempty_list *list;
     struct bell reader_bell, writer_bell;
     bool posted;
+    bool taken, is_certain; /* what the reader's last look found */
 };
 
 static struct rig rig;
@@ -201,6 +202,74 @@ static void two_writers_list_a_queue_once(void **state)
     interrupt_everywhere(post_and_unlist, wake, wake, is_taken_or_listed_once);
 }
 
+/* --- claims --- */
+
+static struct message claimed;
+static size_t n_claimed;
+
+static void post_one(void)
+{
+    post();
+    assert_true(rig.posted);
+    rig.taken = false;
+}
+
+static void claim(void)
+{
+    n_claimed = queue_claim(rig.queue, &claimed);
+}
+
+static void put_back(void)
+{
+    queue_put_back(rig.queue, &claimed, n_claimed);
+}
+
+static void claim_and_put_back(void)
+{
+    claim();
+    put_back();
+}
+
+/* As a reader does that must know if the queue is empty. */
+static void look(void)
+{
+    struct message m;
+    uint32_t claims = queue_claims(rig.queue);
+    rig.taken = queue_take_one(rig.queue, &m);
+    rig.is_certain = rig.taken || (claims % 2 == 0 && claims == queue_claims(rig.queue));
+}
+
+static void is_not_taken_for_empty(void)
+{
+    struct message m;
+    assert_true(rig.taken || !rig.is_certain);
+    assert_int_equal(queue_take_one(rig.queue, &m), !rig.taken);
+}
+
+static void put_back_and_judge(void)
+{
+    put_back();
+    is_not_taken_for_empty();
+}
+
+static void a_look_during_a_claim_does_not_take_the_queue_for_empty(void **state)
+{
+    (void)state;
+    interrupt_everywhere(post_one, claim_and_put_back, look, is_not_taken_for_empty);
+}
+
+static void a_claim_during_a_look_is_noticed(void **state)
+{
+    (void)state;
+    interrupt_everywhere(post_one, look, claim_and_put_back, is_not_taken_for_empty);
+}
+
+static void a_claim_that_begins_during_a_look_is_noticed(void **state)
+{
+    (void)state;
+    interrupt_everywhere(post_one, look, claim, put_back_and_judge);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_rig, close_rig)
 
 int main(void)
@@ -211,6 +280,9 @@ int main(void)
         TEST(a_message_that_comes_during_the_last_look_is_listed),
         TEST(a_look_while_a_message_comes_is_not_the_last),
         TEST(two_writers_list_a_queue_once),
+        TEST(a_look_during_a_claim_does_not_take_the_queue_for_empty),
+        TEST(a_claim_during_a_look_is_noticed),
+        TEST(a_claim_that_begins_during_a_look_is_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

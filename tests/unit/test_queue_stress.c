@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "queue/bell.h"
+#include "queue/fair_drop.h"
 #include "queue/nonempty_list.h"
 #include "queue/parcel.h"
 #include "queue/queue.h"
@@ -460,14 +461,16 @@ static void one_reader_serves_a_flock_of_queues(void **state)
     parcel_release(f.parcel);
 }
 
-/* --- writers that drop the oldest while the reader takes --- */
+/* --- writers that drop the oldest, or the heaviest sender's, while the reader takes --- */
 
 #define RACE_EACH  60000
 #define RACE_MOST  2
+#define RACE_ROOM  5
 #define RACE_TOTAL (RACE_MOST * RACE_EACH)
 
 struct race {
     struct queue *queue;
+    struct fair_drop *fair; /* NULL: the oldest are dropped */
     struct bell reader_bell;
     struct parcel *parcel;
     _Atomic uint8_t seen[RACE_TOTAL]; /* how often each came out, on either way */
@@ -479,6 +482,12 @@ struct race_writer {
     uint32_t number;
 };
 
+/* Of a fair one, the first writer is two senders. */
+static uint32_t sender_of(const struct race *r, uint32_t writer, uint32_t number)
+{
+    return r->fair ? number % 3 == 0 : writer;
+}
+
 static void note_seen(struct race *r, struct message *message, _Atomic uint64_t *count)
 {
     expect(atomic_fetch_add(&r->seen[message->id], 1) == 0, "a message came out twice");
@@ -486,11 +495,30 @@ static void note_seen(struct race *r, struct message *message, _Atomic uint64_t 
     parcel_release(message->parcel);
 }
 
+static void note_dropped(void *context, struct message *message)
+{
+    struct race *r = context;
+    note_seen(r, message, &r->dropped);
+}
+
+static void post_fairly(struct race *r, const struct message *message)
+{
+    struct message refused = *message;
+    fair_drop_for(r->fair, r->queue, message, note_dropped, r);
+    if (!queue_post(r->queue, message)) {
+        note_dropped(r, &refused);
+    }
+}
+
 /* Drops until there is room. If there is nothing to drop, the reader is just about to be done with what it
  * took. */
 static bool post_by_dropping(struct race *r, const struct message *message)
 {
     int64_t until = now_ms() + SLEEP_MS;
+    if (r->fair) {
+        post_fairly(r, message);
+        return true;
+    }
     while (!queue_post(r->queue, message)) {
         struct message oldest;
         if (queue_drop_oldest(r->queue, &oldest)) {
@@ -510,8 +538,9 @@ static void *race_write(void *argument)
     const struct race_writer *w = argument;
     struct race *r = w->race;
     for (uint32_t i = 0; i < RACE_EACH && !failed(); i++) {
-        struct message message = {
-            .peer = {w->number, 1}, .id = w->number * RACE_EACH + i, .parcel = parcel_hold(r->parcel)};
+        struct message message = {.peer = {sender_of(r, w->number, i), 1},
+                                  .id = w->number * RACE_EACH + i,
+                                  .parcel = parcel_hold(r->parcel)};
         if (!queue_post(r->queue, &message) && !post_by_dropping(r, &message)) {
             parcel_release(message.parcel);
         }
@@ -546,14 +575,15 @@ static void race_read(struct race *r, uint32_t writers)
     }
 }
 
-static void run_race(uint32_t writers)
+static void run_race(uint32_t writers, struct fair_drop *fair)
 {
     static struct race r;
     memset(&r, 0, sizeof r);
+    r.fair = fair;
     open_bell(&r.reader_bell);
     r.parcel = parcel_new("x", 1);
     r.queue = queue_new(&(struct queue_config){
-        .messages = 5, .bytes = 100, .many_writers = writers > 1, .reader_bell = &r.reader_bell});
+        .messages = RACE_ROOM, .bytes = 100, .many_writers = writers > 1, .reader_bell = &r.reader_bell});
     assert_non_null(r.parcel);
     assert_non_null(r.queue);
     pthread_t threads[RACE_MOST];
@@ -585,13 +615,22 @@ static void run_race(uint32_t writers)
 static void a_writer_drops_what_the_reader_does_not_take(void **state)
 {
     (void)state;
-    run_race(1);
+    run_race(1, NULL);
 }
 
 static void two_writers_drop_what_the_reader_does_not_take(void **state)
 {
     (void)state;
-    run_race(2);
+    run_race(2, NULL);
+}
+
+static void a_writer_drops_what_the_heaviest_sender_has_left(void **state)
+{
+    struct fair_drop *fair = fair_drop_new(RACE_ROOM, 100, RACE_MOST);
+    (void)state;
+    assert_non_null(fair);
+    run_race(1, fair);
+    fair_drop_free(fair);
 }
 
 /* --- the narrow places, tried again and again --- */
@@ -812,6 +851,7 @@ int main(void)
         promise_test_setup_teardown("F32", one_reader_serves_a_flock_of_queues, forget_failures, NULL),
         TEST(a_writer_drops_what_the_reader_does_not_take),
         TEST(two_writers_drop_what_the_reader_does_not_take),
+        TEST(a_writer_drops_what_the_heaviest_sender_has_left),
         TEST(a_writer_that_meets_the_last_room_is_called),
         TEST(a_queue_with_a_message_is_on_its_list),
         TEST(whoever_is_last_frees_the_parcel),
