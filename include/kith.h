@@ -18,7 +18,8 @@
  *
  * Every queue is bounded. While its reader makes progress, the writer waits and nothing is lost; a reader
  * that makes none for the stall time (option "stall", 500 ms) loses the oldest parcels of its own queue, and
- * each is counted and reported. That holds for peers, and for this application.
+ * each is counted and reported. That holds for peers, and for this application. What this application loses
+ * are the oldest of those peers that have the most in its queue: a peer that sends little loses nothing.
  *
  * Nothing is lost if a reader takes one message, of any size, in each half of the stall time (250 ms). That
  * holds for this application, and for that of a peer that is a kith node. If the peer is another program, TCP

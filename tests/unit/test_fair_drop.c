@@ -174,6 +174,21 @@ static void of_equal_senders_the_oldest_message_goes_and_no_other(void **state)
     close_rig(&r);
 }
 
+static void of_equal_senders_the_one_whose_message_comes_loses(void **state)
+{
+    struct rig r;
+    uint32_t taken[SENDERS];
+    (void)state;
+    open_rig(&r, 8, 0);
+    for (uint32_t i = 0; i < 8; i++) {
+        send(&r, i % 2, 0);
+    }
+    assert_int_equal(send(&r, 1, 0), GATE_POSTED);
+    assert_int_equal(r.dropped[1], 1);
+    assert_int_equal(take_all(&r, taken), 8);
+    close_rig(&r);
+}
+
 static void a_sender_alone_loses_its_oldest(void **state)
 {
     struct rig r;
@@ -255,6 +270,7 @@ int main(void)
         cmocka_unit_test(honest_messages_outlast_one_that_needs_the_whole_queue),
         cmocka_unit_test(the_heaviest_sender_loses_its_oldest),
         cmocka_unit_test(of_equal_senders_the_oldest_message_goes_and_no_other),
+        cmocka_unit_test(of_equal_senders_the_one_whose_message_comes_loses),
         cmocka_unit_test(a_sender_alone_loses_its_oldest),
         cmocka_unit_test(a_message_that_is_more_than_anybody_has_goes_itself_and_alone),
         cmocka_unit_test(what_the_reader_holds_costs_nobody_else),
