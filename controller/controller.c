@@ -13,6 +13,7 @@
 #include "controller/drops.h"
 #include "controller/ended.h"
 #include "controller/feelers.h"
+#include "controller/judge.h"
 #include "controller/lately.h"
 #include "controller/meet.h"
 #include "controller/merits.h"
@@ -235,7 +236,7 @@ static void on_credit(struct controller *c, const struct message *m)
         return;
     }
     note(c, NOTE_FAULT, "%s: %u faults that do not end its session", s->info.hash, m->credit.bad);
-    slot_loses(c, s, (int64_t)m->credit.bad * c->config->merits.bad);
+    judge_loses(c, s, (int64_t)m->credit.bad * c->config->merits.bad);
 }
 
 static void on_datagram(struct controller *c, struct datagram *d)

@@ -1,6 +1,6 @@
 #include "controller/drops.h"
 
-#include "controller/merits.h"
+#include "controller/judge.h"
 #include "controller/report.h"
 #include "controller/slots.h"
 #include "controller/state.h"
@@ -42,8 +42,8 @@ static void report_each(struct controller *c, struct slot *s, uint64_t *unreport
 
 void drops_report_slot(struct controller *c, struct slot *s)
 {
-    if (s->unreported_drops[DROP_STALLED] && s->state == SLOT_ONLINE) {
-        slot_loses(c, s, c->config->merits.lost);
+    if (s->unreported_drops[DROP_STALLED]) {
+        judge_stalled(c, s);
     }
     report_each(c, s, s->unreported_drops);
 }

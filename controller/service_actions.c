@@ -5,6 +5,7 @@
 #include "controller/addresses.h"
 #include "controller/chance.h"
 #include "controller/dialing.h"
+#include "controller/judge.h"
 #include "controller/lessons.h"
 #include "controller/merits.h"
 #include "controller/notes.h"
@@ -69,7 +70,7 @@ static void do_merit(void *core, struct peer_ref about, int32_t merit)
         if (merit > 0) {
             slot_earns(c, s, merit);
         } else {
-            slot_loses(c, s, merit);
+            judge_loses(c, s, merit);
         }
     }
 }

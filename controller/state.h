@@ -71,6 +71,8 @@ struct slot {
 
     /* What it has earned, and lost. */
     int64_t useful_ms;                           /* it may earn something again then */
+    int64_t lost;                                /* by its own faults: 0 or less (judge.c) */
+    int64_t stalled_ms;                          /* being stalled may cost it something again then */
     struct allowance lessons;                    /* what it may teach us of addresses (lessons.c) */
     uint64_t dropped, repeated;                  /* parcels */
     uint64_t unreported_drops[DROP_CAUSE_COUNT]; /* those that the application has not been told of */

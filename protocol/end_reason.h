@@ -23,6 +23,7 @@
     X(END_REFUSED, "refused: full", MERIT_NONE)                                                              \
     X(END_CROWDED, "too many handshakes at once", MERIT_NONE)                                                \
     X(END_EVICTED, "made room for another peer", MERIT_NONE)                                                 \
+    X(END_JUDGED, "its quality fell too low", MERIT_NONE)                                                    \
     X(END_BANNED, "banned", MERIT_NONE)                                                                      \
     X(END_DISCONNECT, "disconnected on request", MERIT_NONE)                                                 \
     X(END_CAT, "dropped in a CAT round", MERIT_NONE)                                                         \

@@ -1,0 +1,18 @@
+/* Live connections are judged: whoever costs more than it is worth has to go, and not only if it comes again.
+ *
+ * A connection ends if the quality of its IP is below refuse_below and it has lost at least a tenth of that
+ * itself. So others behind the same IP, whose faults are not its own, do not end it, and neither does a
+ * single fault. A special peer is exempt: a ban alone keeps it out. */
+#ifndef KITH_CONTROLLER_JUDGE_H
+#define KITH_CONTROLLER_JUDGE_H
+
+#include "controller/state.h"
+
+/* A demerit of a connection that lives, for each of its faults. It may be asked to end, with END_JUDGED. */
+void judge_loses(struct controller *c, struct slot *s, int64_t merit);
+
+/* Parcels for it were dropped, as it is stalled. One cause counts once a minute, however many there are: an
+ * application that hangs for a while is one fault. */
+void judge_stalled(struct controller *c, struct slot *s);
+
+#endif

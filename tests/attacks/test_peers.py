@@ -1,0 +1,58 @@
+#!/usr/bin/env python3
+"""Peers that cost more than they are worth: they have to go, and nobody else waits for them."""
+import os
+import socket
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../node"))
+
+from factomwire import HEARTBEAT, PEER_RESPONSE, PING, RawPeer, parcel
+from kithnode import Failure, check, run, until
+from namespace import in_namespaces
+
+ALONE = ("-outgoing", "0", "-acceptInterval", "0")
+
+
+def refused(node, address):
+    try:
+        return RawPeer(node, address).hello is None
+    except (OSError, Failure):
+        return True
+
+
+@in_namespaces
+def invalid_shares(lab):
+    """20,000 of them: its connection ends, and heartbeats buy nothing back."""
+    node = lab.node(*ALONE, address="127.9.0.1")
+    honest, liar = RawPeer(node, "127.38.2.1", node_id=2), RawPeer(node, "127.38.1.1", node_id=1)
+    try:
+        for _ in range(20):
+            liar.sock.sendall(parcel(PEER_RESPONSE, b"\x0a\x00") * 1000)
+        liar.sock.sendall(parcel(HEARTBEAT, b"x") * 1000)
+    except OSError:
+        pass  # it was ended meanwhile
+    until(lambda: node.ended("its quality fell too low") == 1, 5, lambda: f"{node.status()['ended']}")
+    node.wait("offline", where=lambda e: "quality" in e["reason"])
+    check(refused(node, "127.38.1.1"), "it came back")
+    honest.alive()
+
+
+@in_namespaces
+def lingerers(lab):
+    """They ask much, read nothing and leave: their places are free at once."""
+    node = lab.node(*ALONE, address="127.9.0.1")
+    peers = [RawPeer(node, f"127.33.0.{1 + i}", receive_buffer=4096, node_id=i + 1) for i in range(4)]
+    for peer in peers:
+        peer.sock.settimeout(0.3)
+        try:
+            for _ in range(1000):
+                peer.sock.sendall(parcel(PING, b"x") * 3000)
+            raise Failure("who reads no answer is read on")
+        except socket.timeout:
+            peer.close()
+    until(lambda: node.status()["incoming"] == 0, 5, lambda: f"{node.status()['incoming']} linger")
+    check(node.ended("closed by peer") == len(peers), f"{node.status()['ended']}")
+
+
+if __name__ == "__main__":
+    run([], alone=[invalid_shares, lingerers])
