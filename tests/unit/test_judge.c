@@ -120,7 +120,7 @@ static void a_special_peer_is_exempt(void **state)
     pass(w, 1000);
     struct peer_ref out = w->dialed[0], in = knock(w, "10.1.0.1:40001");
     online(w, out, "10.1.0.1:8110", 1);
-    online(w, in, "10.1.0.1:9999", 2); /* who knows where its dialing socket will say that it listens */
+    online(w, in, "10.1.0.1:9999", 2);
     faults(w, out, 10000);
     faults(w, in, 10000);
     assert_false(was_judged(w, out) || was_judged(w, in));
