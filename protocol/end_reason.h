@@ -23,14 +23,14 @@
     X(END_REFUSED, "refused: full", MERIT_NONE)                                                              \
     X(END_CROWDED, "too many handshakes at once", MERIT_NONE)                                                \
     X(END_EVICTED, "made room for another peer", MERIT_NONE)                                                 \
-    X(END_JUDGED, "its quality fell too low", MERIT_NONE)                                                    \
     X(END_BANNED, "banned", MERIT_NONE)                                                                      \
     X(END_DISCONNECT, "disconnected on request", MERIT_NONE)                                                 \
     X(END_CAT, "dropped in a CAT round", MERIT_NONE)                                                         \
     X(END_RESOURCES, "out of memory, threads or descriptors", MERIT_NONE)                                    \
     X(END_HOARDED, "held too much memory for too long", MERIT_BAD)                                           \
     X(END_LOCAL, "our own network failed", MERIT_NONE)                                                       \
-    X(END_SHUTDOWN, "shutting down", MERIT_NONE)
+    X(END_SHUTDOWN, "shutting down", MERIT_NONE)                                                             \
+    X(END_JUDGED, "its quality fell too low", MERIT_NONE)
 
 enum end_merit { MERIT_NONE, MERIT_HANDSHAKE, MERIT_BAD, MERIT_LOST };
 
