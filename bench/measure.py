@@ -96,14 +96,17 @@ class Process:
         return self.usage.ru_utime + self.usage.ru_stime
 
 
-def listening(port):
-    """Whether a TCP socket of this machine listens there, whatever its address."""
-    wanted = f":{port:04X}"
+def listening_ports():
+    """Where TCP sockets of this machine listen, whatever their addresses."""
+    ports = set()
     for name in ("tcp", "tcp6"):
         with open(f"/proc/self/net/{name}", encoding="ascii") as file:
-            if any(x[1].endswith(wanted) and x[3] == "0A" for x in map(str.split, file)):
-                return True
-    return False
+            ports.update(int(x[1].rpartition(":")[2], 16) for x in map(str.split, file) if x[3] == "0A")
+    return ports
+
+
+def listening(port):
+    return port in listening_ports()
 
 
 def steal_and_total():
@@ -120,7 +123,8 @@ class Bench:
     @staticmethod
     def _free_ports():
         while True:
-            free = [port for port in PORTS if not listening(port)]
+            taken = listening_ports()
+            free = [port for port in PORTS if port not in taken]
             if not free:
                 raise SystemExit("no port is free")
             yield from (port for port in free if not listening(port))
@@ -170,7 +174,7 @@ class Bench:
         while not listening(port):
             if time.monotonic() > by or process.reap(time.monotonic()):
                 raise BadRun(f"does not listen: {process.complaint()}")
-            time.sleep(0.002)
+            time.sleep(0.005)
 
 
 def judge(run, cell, cpus, results):

@@ -157,7 +157,7 @@ def received(peer):
 @promises("F32", "P22", "P23")
 def a_peer_that_stops_reading(lab):
     # Never so few that the queue (5000) and the kernel's buffers (some 3000) could hold them all.
-    count, star = max(few(20_000), 10_000), Star(lab)
+    count, star = max(few(12_000), 10_000), Star(lab)
     hub = star.hub
     alone = star.broadcast(count)
 

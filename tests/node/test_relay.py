@@ -88,7 +88,7 @@ def a_mesh(lab):
 
 def floods_that_cross(lab):
     """Two relays in the middle with short queues, each flooded by a peer of its own: all comes through, in the end."""
-    count, flags = few(2000), ("-exclusive", "-acceptInterval", "0", "-queue", "20", "-stall", "10s")
+    count, flags = few(1000), ("-exclusive", "-acceptInterval", "0", "-queue", "20", "-stall", "10s")
     ends = [lab.node(*flags) for _ in range(2)]
     relays = [lab.node(*flags, "-relay", "-peers", ends[0].endpoint)]
     relays.append(lab.node(*flags, "-relay", "-peers", f"{ends[1].endpoint},{relays[0].endpoint}"))
@@ -156,11 +156,11 @@ def a_ring_of_relays(lab):
     counts = []
     for _ in range(5):
         before = came[0]
-        time.sleep(2 * SLOW)
+        time.sleep(SLOW)
         counts.append(came[0] - before)
     over.set()
-    check(min(counts) > 0, f"{counts} messages in two seconds each")
-    return f"{counts} messages in two seconds each"
+    check(min(counts) > 0, f"{counts} messages in a second each")
+    return f"{counts} messages in a second each"
 
 
 def an_application_that_relays_too(lab):

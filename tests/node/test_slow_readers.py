@@ -13,6 +13,7 @@ from kithnode import EVERYONE, PARCEL, SLOW, check, promises, run, until
 SECONDS = 8  # of flood
 PAUSE = 0.2 * SLOW  # under half of the stall time
 STALL = ("-stall", f"{int(500 * SLOW)}ms")  # the default, stretched with all else under sanitizers
+MORE_THAN_ENOUGH = 300 / SLOW  # messages a second: of 60,000 bytes, many times what a slow peer takes
 
 
 class SlowProgram:
@@ -52,13 +53,16 @@ class SlowProgram:
         self.process.wait()
 
 
-def flood(node, size, seconds=3 * SECONDS):
-    """In a thread of its own: messages that bear their numbers, as fast as the node takes them."""
+def flood(node, size, rate=None, seconds=3 * SECONDS):
+    """In a thread of its own: messages that bear their numbers, as fast as the node takes them, or so many a second."""
     over = threading.Event()
 
     def send():
-        by, number = time.monotonic() + seconds * SLOW, 0
-        while time.monotonic() < by and not over.is_set():
+        start, number = time.monotonic(), 0
+        while time.monotonic() < start + seconds * SLOW and not over.is_set():
+            if rate and number > (time.monotonic() - start) * rate:
+                time.sleep(0.01)
+                continue
             try:
                 node.request(send=EVERYONE, text=f"{number} ".ljust(size, "."))
             except (BrokenPipeError, ValueError):
@@ -161,7 +165,7 @@ def a_peer_that_pings_and_does_not_read_has_stalled(lab):
     peer = RawPeer(node, lab.address())
     lab.closers.append(peer.close)
     node.wait("online")
-    flood(node, 60000)
+    flood(node, 60000, MORE_THAN_ENOUGH)
     since = node.mark()
     for _ in range(8):
         peer.send(PING, b"Ping")
@@ -176,8 +180,8 @@ def slow_and_fast(lab, *flags):
     slow, fast = SlowPeer(node, lab.address(), 65536, 0.05), SlowPeer(node, lab.address(), 65536, 0)
     lab.closers += [slow.close, fast.close]
     until(lambda: node.status()["incoming"] == 2, 5, "both peers are online")
-    _, over = flood(node, 60000)
-    time.sleep(SECONDS * SLOW)
+    _, over = flood(node, 60000, MORE_THAN_ENOUGH)
+    time.sleep(SECONDS / 2 * SLOW)
     over.set()
     time.sleep(1.5)
     return fast.got, node.all("dropped")
