@@ -9,6 +9,7 @@ import time
 from factomwire import MESSAGE, RawPeer
 from kithnode import EVERYONE, PARCEL, SLOW, check, few, run, until
 
+PAUSE = 0.004  # of who reads, so that the queues are full whatever the speed of the machine
 
 
 class Heard:
@@ -101,8 +102,11 @@ def floods_that_cross(lab):
         came[end] = 0
 
         def take(line, end=end):
-            came[end] += line.startswith(PARCEL)
-            return line.startswith(PARCEL)
+            if not line.startswith(PARCEL):
+                return False
+            time.sleep(PAUSE)
+            came[end] += 1
+            return True
 
         end.raw = take
         relay.raw = lambda line: line.startswith(PARCEL)
@@ -136,8 +140,11 @@ def a_ring_of_relays(lab):
             other.wait_online(relay)
 
     def take(line):
-        came[0] += line.startswith(PARCEL)
-        return line.startswith(PARCEL)
+        if not line.startswith(PARCEL):
+            return False
+        time.sleep(PAUSE)
+        came[0] += 1
+        return True
 
     def flood(end):
         for number in range(1 << 30):
