@@ -24,8 +24,8 @@ enum {
     SENDERS = 4,
     EACH = 2000,
     COMMANDS = 24000,
-    TURNS = 1000000,
-    TURNS_MS = 1000,
+    TURNS = 200000,
+    TURNS_MS = 250,
     COMMANDERS = 4,
     ROUNDS = 1000 /* fewer, and one thread is done before the next one begins */
 };
