@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "app/frontend.h"
-#include "base/utf8.h"
+#include "app/pieces.h"
 
 static const char help[] =
     "a line                   is sent to all special peers and some others\n"
@@ -24,17 +24,13 @@ static const char help[] =
 
 #define LINE_SHOWN 200 /* bytes of a line that is told of in an error */
 
-/* Neither what peers send nor what is typed must reach the terminal as control sequences: each byte that is
- * no part of a harmless character is shown by its number. */
+/* Neither what peers send nor what is typed must reach the terminal as control sequences. */
 static void print_safely(struct output *out, const char *text, size_t size)
 {
-    for (size_t n; size > 0; text += n, size -= n) {
-        n = utf8_harmless(text, size);
-        if (n > 0) {
-            output_add(out, text, n);
-        } else {
-            output_printf(out, "\\x%02x", (unsigned char)text[n++]);
-        }
+    char piece[PIECE_BYTES];
+    struct pieces p = {.bytes = text, .size = size};
+    for (size_t n; (n = pieces_harmless(&p, piece)) > 0;) {
+        output_add(out, piece, n);
     }
 }
 
@@ -47,12 +43,28 @@ static void print_line(struct output *out, const char *line, size_t size)
 /* The kind is shown if it is not the usual one. */
 static void console_parcel(struct frontend *f, const struct kith_parcel *p)
 {
+    struct pieces *shown = f->state;
     output_printf(f->out, "[%s] ", p->peer);
     if (strcmp(p->kind, kith_kind(f->node, 0)) != 0) {
         output_printf(f->out, "%s: ", p->kind);
     }
-    print_safely(f->out, p->bytes, p->size);
-    output_add(f->out, "\n", 1);
+    *shown = (struct pieces){.bytes = p->bytes, .size = p->size};
+    output_pieces_begin(f->out);
+}
+
+static bool console_more(struct frontend *f)
+{
+    char piece[PIECE_BYTES];
+    struct pieces *shown = f->state;
+    while (output_has_room(f->out)) {
+        size_t n = pieces_harmless(shown, piece);
+        output_add_piece(f->out, n > 0 ? piece : "\n", n > 0 ? n : 1);
+        if (n == 0) {
+            output_pieces_end(f->out);
+            return true;
+        }
+    }
+    return false;
 }
 
 static void print_peers(struct frontend *f, const struct kith_event *e)
@@ -301,19 +313,21 @@ static void console_too_long(struct frontend *f, const char *line, size_t size)
 
 static void console_close(struct frontend *f)
 {
-    (void)f;
+    free(f->state);
 }
 
 bool console_frontend(struct frontend *f, bool greet)
 {
+    f->state = calloc(1, sizeof(struct pieces)); /* of the parcel that is being written */
     f->line = console_line;
     f->too_long = console_too_long;
     f->parcel = console_parcel;
+    f->more = console_more;
     f->event = console_event;
     f->close = console_close;
     if (greet) {
         output_printf(f->out, "kith %s. A line you type is broadcast; /help shows the commands.\n",
                       kith_version());
     }
-    return true;
+    return f->state;
 }

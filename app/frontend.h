@@ -22,7 +22,12 @@ struct frontend {
     /* A line of input, NUL-terminated; it may be changed. */
     enum frontend_result (*line)(struct frontend *f, char *line, size_t size);
     void (*too_long)(struct frontend *f, const char *line, size_t size); /* its beginning */
+
+    /* Begins to write a parcel, which has to stay until `more` has returned true. `more` writes on while
+     * standard output has room; true once all of it is written. */
     void (*parcel)(struct frontend *f, const struct kith_parcel *p);
+    bool (*more)(struct frontend *f);
+
     void (*event)(struct frontend *f, const struct kith_event *e);
     void (*close)(struct frontend *f);
 };

@@ -7,6 +7,7 @@
 
 #include "app/frontend.h"
 #include "app/json_id.h"
+#include "app/json_parcel.h"
 #include "base/array.h"
 
 /* A request that is not answered yet: our number for it, and the caller's "id". The id is kept as JSON text,
@@ -21,6 +22,8 @@ struct json_state {
     struct request *requests;
     size_t first, end, capacity;
     uint64_t last;
+
+    struct json_parcel parcel; /* being written */
 };
 
 /* --- answers --- */
@@ -216,21 +219,14 @@ static void json_event(struct frontend *f, const struct kith_event *e)
 
 static void json_parcel(struct frontend *f, const struct kith_parcel *p)
 {
-    size_t size = sodium_base64_encoded_len(p->size, sodium_base64_VARIANT_ORIGINAL);
-    char *base64 = malloc(size);
-    if (!base64) {
-        write_error(f, NULL, "out of memory: a parcel was not shown");
-        return;
-    }
-    sodium_bin2base64(base64, size, p->bytes, p->size, sodium_base64_VARIANT_ORIGINAL);
-    json_t *o = json_pack("{ss ss sI ss ss}", "event", "parcel", "peer", p->peer, "connection",
-                          (json_int_t)p->connection, "kind", p->kind, "base64", base64);
-    json_t *text = json_stringn(p->bytes, p->size); /* NULL if it is not UTF-8 */
-    if (text) {
-        json_object_set_new(o, "text", text);
-    }
-    free(base64);
-    write_object(f, o, NULL);
+    struct json_state *s = f->state;
+    json_parcel_begin(&s->parcel, f->out, p);
+}
+
+static bool json_more(struct frontend *f)
+{
+    struct json_state *s = f->state;
+    return json_parcel_more(&s->parcel, f->out);
 }
 
 /* --- requests --- */
@@ -493,6 +489,7 @@ bool json_frontend(struct frontend *f)
     f->line = json_line;
     f->too_long = json_too_long;
     f->parcel = json_parcel;
+    f->more = json_more;
     f->event = json_event;
     f->close = json_close;
     return f->state;

@@ -31,11 +31,6 @@ static bool make_room(struct lines *l)
         l->end -= l->start;
         l->start = 0;
     }
-    if (l->end == 0 && l->capacity > KEPT_BYTES) {
-        free(l->text);
-        l->text = NULL;
-        l->capacity = 0;
-    }
     return array_reserve(l->text, l->capacity, l->end + READ_AT_ONCE + 1);
 }
 
@@ -93,6 +88,16 @@ static enum lines_result whole(struct lines *l, char *line, size_t *size)
     return LINES_LINE;
 }
 
+/* A long line's memory goes back at once, not with the next line. */
+static void give_back(struct lines *l)
+{
+    if (l->end == l->start && l->capacity > KEPT_BYTES) {
+        free(l->text);
+        l->text = NULL;
+        l->capacity = l->start = l->end = 0;
+    }
+}
+
 enum lines_result lines_next(struct lines *l, char **line, size_t *size)
 {
     if (l->end > l->start && !skip_byte_order_mark(l)) {
@@ -115,5 +120,6 @@ enum lines_result lines_next(struct lines *l, char **line, size_t *size)
             return whole(l, from, size);
         }
     }
+    give_back(l);
     return LINES_NONE;
 }

@@ -28,9 +28,9 @@ void lines_read(struct lines *l);
 enum lines_result { LINES_NONE, LINES_LINE, LINES_TOO_LONG };
 
 /* The next whole line, NUL-terminated, without its newline and without a carriage return before that; valid
- * until the next lines_read. A byte order mark before the first line is passed over. A last line without a
- * newline counts once input has ended. LINES_TOO_LONG once for each line over the limit, which is skipped:
- * then *line and *size are its beginning, without a NUL. */
+ * until the next call of this or of lines_read. A byte order mark before the first line is passed over. A
+ * last line without a newline counts once input has ended. LINES_TOO_LONG once for each line over the limit,
+ * which is skipped: then *line and *size are its beginning, without a NUL. */
 enum lines_result lines_next(struct lines *l, char **line, size_t *size);
 
 #endif

@@ -41,10 +41,11 @@ struct program {
     bool stdin_open, stdin_is_terminal, ends_with_input;
     char *pending; /* a line that must be given again when there is room for it */
     size_t pending_size;
-    int pending_fd;   /* which tells of that */
-    bool has_room;    /* since the pending line was given last */
-    size_t unwritten; /* bytes that standard output had not taken at the last look */
-    size_t said;      /* bytes of answers to lines since standard output was last not full */
+    int pending_fd;  /* which tells of that */
+    bool has_room;   /* since the pending line was given last */
+    uint64_t taken;  /* bytes that standard output had taken at the last look */
+    bool is_writing; /* the parcel that was received last: it is not all in the output yet */
+    size_t said;     /* bytes of answers to lines since standard output was last not full */
     bool quitting, ended;
     int64_t quit_by;
 };
@@ -145,16 +146,24 @@ static void take_lines(struct program *p)
     }
 }
 
+/* A long parcel goes out piece by piece; the next item waits for it. */
+static bool write_parcel(struct program *p)
+{
+    p->is_writing = p->is_writing && !p->frontend.more(&p->frontend);
+    return !p->is_writing;
+}
+
 /* True if there may be more. */
 static bool take_items(struct program *p)
 {
-    for (int i = 0; i < ITEMS_AT_ONCE && !output_is_full(&p->out); i++) {
+    for (int i = 0; i < ITEMS_AT_ONCE && write_parcel(p) && !output_is_full(&p->out); i++) {
         struct kith_item item;
         switch (kith_receive(p->node, &item)) {
         case KITH_NOTHING:
             return false;
         case KITH_PARCEL:
             p->frontend.parcel(&p->frontend, &item.parcel);
+            p->is_writing = true;
             break;
         case KITH_EVENT:
             p->frontend.event(&p->frontend, &item.event);
@@ -162,7 +171,7 @@ static bool take_items(struct program *p)
             break;
         }
     }
-    return !output_is_full(&p->out);
+    return write_parcel(p) && !output_is_full(&p->out);
 }
 
 /* A job in the background leaves the keyboard to the job in the foreground. */
@@ -188,7 +197,8 @@ static void wait(struct program *p, bool more)
 {
     struct pollfd fds[FD_COUNT] = {
         [FD_SIGNALS] = {.fd = p->signals, .events = POLLIN},
-        [FD_NODE] = {.fd = output_is_full(&p->out) ? -1 : kith_fd(p->node), .events = POLLIN},
+        [FD_NODE] = {.fd = p->is_writing || output_is_full(&p->out) ? -1 : kith_fd(p->node),
+                     .events = POLLIN},
         [FD_ROOM] = {.fd = p->pending ? p->pending_fd : -1, .events = POLLIN},
         [FD_IN] = {.fd = -1, .events = POLLIN},
         [FD_OUT] = {.events = POLLIN},
@@ -206,6 +216,7 @@ static void wait(struct program *p, bool more)
         timeout = left > 0 ? (int)left : 0;
     }
     fds[FD_OUT].fd = output_sleep_begin(&p->out);
+    more |= p->is_writing && output_has_room(&p->out);
     poll(fds, FD_COUNT, more || fds[FD_OUT].fd < 0 ? 0 : timeout);
     output_sleep_end(&p->out);
     p->has_room |= fds[FD_ROOM].revents != 0;
@@ -221,11 +232,11 @@ static void wait(struct program *p, bool more)
  * we make progress. */
 static void report_progress(struct program *p)
 {
-    size_t left = output_size(&p->out);
-    if (left < p->unwritten) {
+    uint64_t taken = output_taken(&p->out);
+    if (taken > p->taken) {
         kith_getting_on(p->node);
     }
-    p->unwritten = left;
+    p->taken = taken;
 }
 
 static void run(struct program *p)
@@ -298,6 +309,9 @@ static void end_output(struct program *p)
     if (p->out.left > 0 && !p->out.error) {
         log_line(&p->log_sink, LOG_LEVEL_WARNING, "standard output: the last %zu bytes were not read",
                  p->out.left);
+    }
+    if (p->is_writing) {
+        log_line(&p->log_sink, LOG_LEVEL_WARNING, "standard output: the last message is cut off");
     }
 }
 

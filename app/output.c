@@ -118,17 +118,48 @@ static bool is_idle(const struct output_thread *t)
 
 /* --- main --- */
 
-void output_add(struct output *o, const char *text, size_t size)
+/* Half a line would be worse than none: without memory there is no further text. */
+static bool append(struct output *o, char **to, size_t *to_size, size_t *capacity, const char *text,
+                   size_t size)
 {
     if (o->error) {
-        return;
+        return false;
     }
-    if (!array_reserve(o->text, o->capacity, o->size + size)) {
-        o->error = ENOMEM; /* half a line would be worse than none */
-        return;
+    if (!array_reserve(*to, *capacity, *to_size + size)) {
+        o->error = ENOMEM;
+        return false;
     }
-    memcpy(o->text + o->size, text, size);
-    o->size += size;
+    memcpy(*to + *to_size, text, size);
+    *to_size += size;
+    return true;
+}
+
+void output_add_piece(struct output *o, const char *text, size_t size)
+{
+    append(o, &o->text, &o->size, &o->capacity, text, size);
+}
+
+void output_add(struct output *o, const char *text, size_t size)
+{
+    if (o->in_pieces) {
+        append(o, &o->aside, &o->aside_size, &o->aside_capacity, text, size);
+    } else {
+        output_add_piece(o, text, size);
+    }
+}
+
+void output_pieces_begin(struct output *o)
+{
+    o->in_pieces = true;
+}
+
+void output_pieces_end(struct output *o)
+{
+    o->in_pieces = false;
+    output_add_piece(o, o->aside, o->aside_size);
+    free(o->aside);
+    o->aside = NULL;
+    o->aside_size = o->aside_capacity = 0;
 }
 
 void output_printf(struct output *o, const char *format, ...)
@@ -143,13 +174,26 @@ void output_printf(struct output *o, const char *format, ...)
     }
 }
 
-size_t output_size(const struct output *o)
+/* Without what waits aside. */
+static size_t unwritten(const struct output *o)
 {
     const struct output_thread *t = o->thread;
-    if (is_idle(t)) {
-        return o->size;
-    }
-    return o->size + t->size - atomic_load_explicit(&t->written, memory_order_relaxed);
+    return is_idle(t) ? o->size : o->size + t->size - atomic_load_explicit(&t->written, memory_order_relaxed);
+}
+
+size_t output_size(const struct output *o)
+{
+    return unwritten(o) + o->aside_size;
+}
+
+uint64_t output_taken(const struct output *o)
+{
+    return o->passed - (unwritten(o) - o->size);
+}
+
+bool output_has_room(const struct output *o)
+{
+    return o->error || unwritten(o) < OUTPUT_ENOUGH;
 }
 
 bool output_is_full(const struct output *o)
@@ -172,6 +216,7 @@ static void pass_text(struct output *o)
     t->block = o->text;
     t->size = o->size;
     t->capacity = o->capacity;
+    o->passed += o->size;
     if (capacity > KEPT_BYTES) {
         free(block);
         block = NULL;
@@ -253,5 +298,6 @@ void output_fini(struct output *o, int64_t by_ms)
         free_thread(t);
     }
     free(o->text);
+    free(o->aside);
     *o = (struct output){.error = o->error, .left = o->left, .is_terminal = o->is_terminal};
 }

@@ -19,8 +19,12 @@ struct output {
     char *text; /* not yet passed to the thread */
     size_t size, capacity;
     bool is_terminal;
-    size_t left; /* after output_fini: bytes that nobody took */
-    int error;   /* the errno of the write that failed; all further text is thrown away; 0 for none */
+    bool in_pieces; /* a text is being added in pieces */
+    char *aside;    /* other text, which comes after it */
+    size_t aside_size, aside_capacity;
+    uint64_t passed; /* bytes that the thread was ever given */
+    size_t left;     /* after output_fini: bytes that nobody took */
+    int error;       /* the errno of the write that failed; all further text is thrown away; 0 for none */
 };
 
 /* `fd` stays the caller's, and its mode is not changed. False if memory or a thread is short. */
@@ -32,10 +36,18 @@ void output_fini(struct output *o, int64_t by_ms);
 
 void output_add(struct output *o, const char *text, size_t size); /* a copy */
 
+/* A text of any length is added in pieces while there is room. Between begin and end, text that is added
+ * otherwise waits, and comes behind it. */
+void output_pieces_begin(struct output *o);
+bool output_has_room(const struct output *o); /* for a piece; always after an error */
+void output_add_piece(struct output *o, const char *text, size_t size);
+void output_pieces_end(struct output *o);
+
 /* Cut to 8191 bytes. */
 void output_printf(struct output *o, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-size_t output_size(const struct output *o); /* bytes not yet written */
+size_t output_size(const struct output *o);    /* bytes not yet written */
+uint64_t output_taken(const struct output *o); /* bytes that were ever written: they show progress */
 bool output_is_full(const struct output *o);
 
 /* True if the error means that nobody reads any more: the other end is closed. */

@@ -1,0 +1,22 @@
+/* A parcel as a line of JSON (kith(1), "JSON"), written while standard output has room for it. Main thread
+ * only; nothing blocks or allocates, but for the text that waits in the output. */
+#ifndef KITH_APP_JSON_PARCEL_H
+#define KITH_APP_JSON_PARCEL_H
+
+#include "app/output.h"
+#include "app/pieces.h"
+#include "kith.h"
+
+struct json_parcel {
+    struct pieces base64, text;
+    bool is_text; /* UTF-8, as far as it was looked at */
+    enum { JSON_PARCEL_BASE64, JSON_PARCEL_TEXT, JSON_PARCEL_WRITTEN } stage;
+};
+
+/* Writes the line's beginning. *p's bytes have to stay until json_parcel_more returns true. */
+void json_parcel_begin(struct json_parcel *w, struct output *out, const struct kith_parcel *p);
+
+/* Writes on while there is room; true once the line is written. */
+bool json_parcel_more(struct json_parcel *w, struct output *out);
+
+#endif
