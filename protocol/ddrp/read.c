@@ -3,6 +3,9 @@
 
 #include "protocol/ddrp/session.h"
 
+/* Two make a handshake; the others are of kinds that we do not know, and ignore. */
+enum { HANDSHAKE_ENVELOPES = 8 };
+
 static uint64_t smaller(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
@@ -108,6 +111,10 @@ static size_t read_envelope(struct ddrp_session *s, int64_t now_ms, struct bytes
     a.kind = ddrp_kind_of(s->revision, a.envelope.type);
     if (s->stage != STAGE_OPEN) {
         s->handshake_used += a.envelope.size;
+        if (++s->handshake_envelopes > HANDSHAKE_ENVELOPES) {
+            ddrp_end(s, ev, END_HANDSHAKE, "more than %d envelopes in the handshake", HANDSHAKE_ENVELOPES);
+            return a.envelope.size;
+        }
     }
     if (ddrp_check_received(s, now_ms, &a, ev)) {
         act(s, now_ms, &a, ev, out);

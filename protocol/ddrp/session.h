@@ -24,7 +24,8 @@ struct ddrp_session {
     uint8_t peer_public_key[DDRP_PUBLIC_KEY_BYTES]; /* from STAGE_ACK on */
     uint8_t peer_nonce[DDRP_NONCE_BYTES];           /* the same, for whom we have dialed */
     struct peer_info peer;
-    uint64_t handshake_used; /* bytes of the peer's before the session was open */
+    uint64_t handshake_used;      /* bytes of the peer's before the session was open */
+    uint32_t handshake_envelopes; /* and how many envelopes these are: each takes as long as a signature */
     int64_t opened_ms;
     struct liveness liveness;
 };

@@ -28,6 +28,17 @@ static size_t wait_for_more(struct session *s, int64_t now_ms, size_t have)
 
 /* --- gob --- */
 
+/* A value that goes on in the next message is read anew from its start each time that bytes of it were
+ * missing. What a stream may make us read so is bounded: before the handshake it is less work than to take
+ * the connection, and Go's nodes send no such handshake. */
+enum { REREAD_HANDSHAKE = 16 << 10, REREAD_MAX = 512 << 10 };
+
+static bool may_reread(struct session *s, size_t bytes)
+{
+    s->reread += bytes;
+    return s->reread <= (s->stage == STAGE_HANDSHAKE ? REREAD_HANDSHAKE : REREAD_MAX);
+}
+
 /* Where only bytes are missing, nothing is wrong: the value is read anew once they are there. */
 static void unreadable(struct session *s, const struct gob_frame *frame, struct session_event *ev)
 {
@@ -139,6 +150,10 @@ static size_t read_gob(struct session *s, int64_t now_ms, struct bytes in, struc
     }
     if (frame.body.missing > 0) {
         factom_gob_types_cut(&s->types, defined);
+        if (!may_reread(s, (size_t)(frame.body.end - in.data))) {
+            factom_end(s, ev, fault_of(s), "a value in too many pieces");
+            return 0;
+        }
         s->need = in.size + frame.body.missing;
         return wait_for_more(s, now_ms, in.size);
     }

@@ -29,7 +29,8 @@ struct session {
     int64_t opened_ms;
     struct liveness liveness; /* from STAGE_OPEN on */
     size_t partial;           /* bytes of an unfinished message that counted as a sign of life */
-    size_t need;              /* before so many bytes are there, reading again is of no use */
+    size_t reread; /* bytes that were read anew, as the value that they are of went on in another message */
+    size_t need;   /* before so many bytes are there, reading again is of no use */
     struct fragments fragments;
 };
 

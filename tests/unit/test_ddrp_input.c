@@ -681,6 +681,27 @@ static void test_nonces(void **state)
     }
 }
 
+/* Each takes as long as a signature. */
+static void test_handshake_envelopes(void **state)
+{
+    struct side s;
+    (void)state;
+    side_start(&s, &ddrp_protocol, DIRECTION_INCOMING, bob);
+    for (int i = 0; i < 3; i++) {
+        unknown_type(&s);
+    }
+    hello(&s);
+    for (int i = 0; i < 4; i++) {
+        unknown_type(&s);
+    }
+    assert_int_equal(s.ignored, 7);
+    assert_false(s.over);
+    unknown_type(&s);
+    assert_int_equal(s.ignored, 7);
+    expect_ended(&s, END_HANDSHAKE);
+    side_close(&s);
+}
+
 /* What comes before the session is open is bounded, though each part of it may be ignored. */
 static void test_handshake_bytes(void **state)
 {
@@ -759,6 +780,7 @@ int main(void)
         cmocka_unit_test(test_versions),
         cmocka_unit_test(test_nonces),
         cmocka_unit_test(test_handshake_bytes),
+        cmocka_unit_test(test_handshake_envelopes),
         promise_test("D14", test_zero_fields),
         promise_test("D16", test_other_ports),
     };

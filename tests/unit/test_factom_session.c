@@ -416,6 +416,86 @@ static void test_handshake_too_long(void **state)
     side_close(&s);
 }
 
+/* --- a value of many pieces --- */
+
+static void put_uint(struct buffer *b, uint64_t value)
+{
+    uint8_t bytes[GOB_UINT_MAX];
+    buffer_add(b, bytes, factom_gob_encode_uint(bytes, value));
+}
+
+static void put_id(struct buffer *b, int id)
+{
+    put_uint(b, id < 0 ? (uint64_t)(-1 - id) << 1 | 1 : (uint64_t)id << 1);
+}
+
+/* "a", the name of an interface's type, and the definition of a slice of integers that ends the message. */
+static void put_joint(struct buffer *b, int id)
+{
+    buffer_add(b, "\1a", 2);
+    put_id(b, -id);
+    buffer_add(b, "\2\1\2", 3);
+    put_id(b, id);
+    buffer_add(b, "\0\1\4\0\0", 5);
+}
+
+static void feed_message(struct side *s, const struct buffer *message)
+{
+    struct buffer length = {0};
+    put_uint(&length, message->used);
+    side_feed(s, length.data, length.used);
+    side_feed(s, message->data, message->used);
+    buffer_fini(&length);
+}
+
+/* A value that is a list of `nils` interfaces and one that goes on in the next message, and so on. Returns
+ * how many messages of it were read. */
+static int feed_pieces(struct side *s, size_t nils, int pieces)
+{
+    enum { FIRST_ID = 100 };
+    struct buffer b = {0};
+    side_feed_hex(s, "16ff81030101015401ff8200010101015801ff84000000"); /* 65: struct T { X 66 } */
+    side_feed_hex(s, "0fff83020101017301ff840001100000");               /* 66: a list of interfaces */
+    put_id(&b, 65);
+    put_uint(&b, 1);
+    put_uint(&b, nils + 1000);
+    for (size_t i = 0; i < nils; i++) {
+        put_uint(&b, 0);
+    }
+    put_joint(&b, FIRST_ID);
+    feed_message(s, &b);
+    int n = 1;
+    for (; n < pieces && !s->over; n++) {
+        b.used = b.total = 0;
+        put_id(&b, FIRST_ID + n - 1);
+        buffer_add(&b, "\2\0\0", 3);
+        put_joint(&b, FIRST_ID + n);
+        feed_message(s, &b);
+    }
+    buffer_fini(&b);
+    return n;
+}
+
+/* It is read anew for each piece, which is work that the peer pays nothing for. */
+static void test_value_in_too_many_pieces(void **state)
+{
+    static const struct {
+        size_t nils;
+        int fewest, most; /* pieces that are read */
+    } cases[] = {{10, 10, 50}, {1000, 5, 20}, {15000, 2, 2}, {50000, 1, 2}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct side s;
+        side_start(&s, 10, DIRECTION_INCOMING, 7);
+        int n = feed_pieces(&s, cases[i].nils, 60);
+        assert_true(s.over);
+        assert_int_equal(s.last.end.reason, END_HANDSHAKE);
+        assert_string_equal(s.last.end.text, "a value in too many pieces");
+        assert_in_range(n, cases[i].fewest, cases[i].most);
+        side_close(&s);
+    }
+}
+
 /* Of many messages, none of which is too long. */
 static void test_handshake_of_pieces_too_long(void **state)
 {
@@ -1468,6 +1548,7 @@ int main(void)
         promise_test("F9 F10", test_v11_handshakes),
         cmocka_unit_test(test_handshake_too_long),
         cmocka_unit_test(test_handshake_of_pieces_too_long),
+        promise_test("P3", test_value_in_too_many_pieces),
         cmocka_unit_test(test_handshake_timeout),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_parts_in_any_order),
