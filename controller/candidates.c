@@ -13,11 +13,17 @@
 
 /* The endpoints and network groups in use, gathered once per look and sorted: the book asks about each
  * candidate. */
+struct met {
+    struct peer_id id;
+    struct ip ip;
+    bool elsewhere; /* it is that peer, and not somebody from that IP address alone who says so (meet.h) */
+};
+
 struct used {
     struct controller *c;
     struct endpoint *endpoints; /* of every connection: what we dialed, or the remote end of one that came */
     uint64_t *groups;           /* of the outgoing ones */
-    struct peer_id *ids;        /* who is online */
+    struct met *ids;            /* who is online */
     size_t n, n_groups, n_ids;
     bool incoming_too, outages_too; /* see candidates_find */
 };
@@ -35,9 +41,11 @@ static int compare_groups(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
+/* In the order of ids; a key has no more than an id. */
 static int compare_ids(const void *a, const void *b)
 {
-    return memcmp(a, b, sizeof(struct peer_id));
+    const struct met *x = a, *y = b;
+    return memcmp(&x->id, &y->id, sizeof x->id);
 }
 
 static void gather_ids(struct used *u)
@@ -46,7 +54,8 @@ static void gather_ids(struct used *u)
     for (size_t i = 0; i < c->n_online; i++) {
         const struct slot *s = &c->slots[c->online[i]];
         if (s->info.id.size > 0 && (s->direction == DIRECTION_OUTGOING || u->incoming_too)) {
-            u->ids[u->n_ids++] = s->info.id;
+            bool elsewhere = s->direction == DIRECTION_OUTGOING || s->is_vouched;
+            u->ids[u->n_ids++] = (struct met){.id = s->info.id, .ip = s->remote.ip, .elsewhere = elsewhere};
         }
     }
     qsort(u->ids, u->n_ids, sizeof *u->ids, compare_ids);
@@ -108,7 +117,20 @@ bool candidate_ip_has_enough(const struct controller *c, const struct ip *ip)
 static bool is_online(const struct used *u, const struct endpoint *e)
 {
     const struct book_entry *known = u->n_ids > 0 ? book_find(u->c->book, e) : NULL;
-    return known && known->id_proved && bsearch(&known->id, u->ids, u->n_ids, sizeof *u->ids, compare_ids);
+    if (!known || !known->id_proved) {
+        return false;
+    }
+    const struct met key = {.id = known->id}, *end = u->ids + u->n_ids;
+    const struct met *at = bsearch(&key, u->ids, u->n_ids, sizeof *u->ids, compare_ids);
+    while (at && at > u->ids && compare_ids(at - 1, &key) == 0) {
+        at--;
+    }
+    for (; at && at < end && compare_ids(at, &key) == 0; at++) {
+        if (at->elsewhere || ip_equal(&at->ip, &e->ip)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool skip(void *context, const struct endpoint *e)

@@ -225,12 +225,13 @@ static bool was_hearsay(struct controller *c, const struct slot *s)
 }
 
 /* Whether the dialed address is as good as before. It is if we ended the connection, made it wait or had no
- * memory, and if it was a duplicate, or has only no room for a feeler, as its peer does answer. It also is if
- * somebody else was there than others had told us: then the next dial takes whoever is there. */
+ * memory, and if it was a duplicate, or one beside a connection that the peer keeps, or has only no room for
+ * a feeler, as its peer does answer. It also is if somebody else was there than others had told us: then the
+ * next dial takes whoever is there. */
 static bool is_no_fault(struct controller *c, const struct slot *s, enum end_reason reason)
 {
     return reason == END_SHUTDOWN || reason == END_DISCONNECT || reason == END_BANNED ||
-           reason == END_RESOURCES || reason == END_DUPLICATE || s->rival.generation ||
+           reason == END_RESOURCES || reason == END_DUPLICATE || s->rival.generation || s->was_double ||
            (s->feeler && reason == END_REJECTED) || (reason == END_IDENTITY && was_hearsay(c, s));
 }
 

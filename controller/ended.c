@@ -8,6 +8,7 @@
 #include "controller/directed.h"
 #include "controller/drops.h"
 #include "controller/feelers.h"
+#include "controller/meet.h"
 #include "controller/merits.h"
 #include "controller/notes.h"
 #include "controller/report.h"
@@ -75,6 +76,7 @@ void ended_connection(struct controller *c, const struct message *m)
     if (s->remote.port) {
         slot_loses(c, s, dialing_was_misled(c, s, reason) ? 0 : merit_of(c, s, reason));
     }
+    meet_ended(c, s);
     if (s->direction == DIRECTION_OUTGOING) {
         dialing_ended(c, s, reason, e);
         feeler_ended(c, s);

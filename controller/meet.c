@@ -50,6 +50,15 @@ static struct slot *find_crossing(struct controller *c, const struct slot *s)
     return other && slot_same_ip(other, &s->remote.ip) ? other : NULL;
 }
 
+/* Whether s, which we dial, has nothing to fear of that one: it has come from elsewhere, and perhaps under an
+ * id that is not its own. Who we found where we have dialed him is more likely the one. Without this, whoever
+ * can pass for a peer, or passes its bytes on, keeps us from it. */
+static bool is_hearsay(const struct slot *s, const struct slot *older)
+{
+    return older->direction == DIRECTION_INCOMING && !older->is_vouched &&
+           !slot_same_ip(older, &s->remote.ip);
+}
+
 static void give_way(struct controller *c, struct slot *s)
 {
     note(c, NOTE_REFUSAL, "connection %" PRIu64 ", %s: refused, %s", s->number, s->info.hash,
@@ -81,6 +90,9 @@ void meet_decide(struct controller *c, struct slot *s)
 {
     struct slot *older = find_older(c, s, c->config->protocol->one_connection);
     struct slot *crossing = find_crossing(c, s);
+    if (older && is_hearsay(s, older)) {
+        older = NULL;
+    }
     if (find_under_way(c, s, SLOT_DIALING) || (crossing && !older && !slot_we_are_above(c, &s->info.id))) {
         give_way(c, s);
     } else if (older || crossing) {
@@ -145,7 +157,7 @@ void meet_came(struct controller *c, struct slot *s)
 {
     struct slot *reverse = slot_find(c, s->reverse);
     refuse_heirs(c, s);
-    if (!c->config->protocol->one_connection || !reverse || reverse->state != SLOT_ONLINE) {
+    if (!reverse || reverse->state != SLOT_ONLINE || !slot_is_double(c, s, reverse)) {
         return;
     }
     probe(c, reverse);
@@ -161,6 +173,20 @@ void meet_alive(struct controller *c, struct slot *s)
 {
     s->probed = false;
     refuse_heirs(c, s);
+}
+
+void meet_ended(struct controller *c, struct slot *s)
+{
+    bool stayed = s->was_online && c->now.ms - s->online_ms >= SPARE_MS;
+    if (stayed || s->direction == DIRECTION_INCOMING || !c->config->protocol->one_connection) {
+        return;
+    }
+    for (size_t i = 0; i < c->n_online; i++) {
+        struct slot *other = &c->slots[c->online[i]];
+        if (is_same_peer(other, s) && other->direction == DIRECTION_INCOMING) {
+            other->is_vouched = s->was_double = true;
+        }
+    }
 }
 
 void meet_run(struct controller *c)

@@ -1,5 +1,8 @@
 /* A peer that is met again: which of its connections stays.
  *
+ * An id may be another's: fnd does not protect it, and in any protocol bytes can be passed on. So who has
+ * come from one address keeps us from nobody whom we dial at another, until such a dial did not stay.
+ *
  * Without identities anybody may claim to be somebody: of one direction the older connection stays, always.
  * Whoever proves to be the same peer may have lost its old connection without a word: the new one waits until
  * the old one has given a sign of life, or has ended.
@@ -29,6 +32,11 @@ void meet_came(struct controller *c, struct slot *s);
 
 /* MSG_ALIVE: s stays, and what waited for its place is closed. */
 void meet_alive(struct controller *c, struct slot *s);
+
+/* s has ended. If we have dialed it, and it did not stay beside a connection by which the same peer has
+ * dialed us, then the peer keeps that one: it is believed to be the peer's from now on, and s was no fault.
+ * To be called before dialing_ended. */
+void meet_ended(struct controller *c, struct slot *s);
 
 /* Closes connections that are one too many, if the other one still stands. */
 void meet_run(struct controller *c);

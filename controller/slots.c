@@ -39,10 +39,16 @@ bool slot_we_are_above(const struct controller *c, const struct peer_id *id)
     return memcmp(c->config->node.id.bytes, id->bytes, sizeof id->bytes) > 0;
 }
 
-bool slot_is_preferred(const struct controller *c, const struct slot *s)
+bool slot_is_double(const struct controller *c, const struct slot *s, const struct slot *reverse)
 {
+    return c->config->protocol->one_connection && slot_same_ip(s, &reverse->remote.ip);
+}
+
+bool slot_is_preferred(struct controller *c, const struct slot *s)
+{
+    const struct slot *reverse = slot_find(c, s->reverse);
     bool dialed = s->direction == DIRECTION_OUTGOING;
-    return c->config->protocol->one_connection ? dialed == slot_we_are_above(c, &s->info.id) : dialed;
+    return reverse && slot_is_double(c, s, reverse) ? dialed == slot_we_are_above(c, &s->info.id) : dialed;
 }
 
 struct slot *slot_to_peer(struct controller *c, struct peer_ref ref)

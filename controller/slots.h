@@ -42,9 +42,14 @@ struct service_peer as_service_peer(struct slot *s);
  * is taken again. */
 struct slot *slot_to_peer(struct controller *c, struct peer_ref ref);
 
+/* Whether s and `reverse`, one each way, are one too many: if the protocol keeps one connection, and the peer
+ * has dialed us from the address at which we have dialed it. From elsewhere it may be somebody else under its
+ * id, and both stay. */
+bool slot_is_double(const struct controller *c, const struct slot *s, const struct slot *reverse);
+
 /* Of two connections with one peer, one each way, whether s is the one that we send by. Both sides choose the
- * same if the protocol keeps one connection; else each sends by the one that it has dialed. */
-bool slot_is_preferred(const struct controller *c, const struct slot *s);
+ * same if one is one too many; else each sends by the one that it has dialed. */
+bool slot_is_preferred(struct controller *c, const struct slot *s);
 
 /* Whether our id is the higher one: it decides what two nodes must decide alike without a word. */
 bool slot_we_are_above(const struct controller *c, const struct peer_id *id);

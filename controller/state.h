@@ -67,6 +67,8 @@ struct slot {
     bool probed;             /* asked for a sign of life */
     struct peer_ref rival;   /* another one, which this one waits for to end or to stay; nobody for none */
     struct peer_ref reverse; /* the one in the other direction; nobody for none */
+    bool is_vouched;         /* incoming: our dial of that peer, elsewhere, came to nothing beside it */
+    bool was_double;         /* outgoing: it ended beside such a one */
     int64_t spare_ms;        /* if `reverse` stands by then, this one is one too many; 0 for never */
 
     /* What it has earned, and lost. */

@@ -43,8 +43,8 @@ struct protocol {
     bool (*identity)(const uint8_t *secret, struct peer_id *id);
     size_t id_size; /* bytes of every peer_id that this protocol makes; 0 if it has no identities */
 
-    /* Two nodes keep one connection with each other, whoever has dialed; else up to one that each has dialed.
-     */
+    /* Two nodes keep one connection with each other, whoever has dialed, if each comes from the address at
+     * which it is dialed; else up to one that each has dialed. */
     bool one_connection;
 
     /* The kinds that an application may send and will be given, the first being the default; up to a NULL
