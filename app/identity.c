@@ -21,8 +21,11 @@
 /* Two digits a byte, a newline, and a byte more, which only a file that is too long fills. */
 #define TEXT_MAX (2 * (size_t)IDENTITY_MAX + 2)
 
+/* What a secret passes through while it is read or made. It lies in locked memory, and is wiped at the end.
+ */
 struct key {
     uint8_t secret[IDENTITY_MAX];
+    char text[TEXT_MAX];
     struct peer_id id;
 };
 
@@ -50,13 +53,13 @@ static ssize_t read_up_to(int fd, char *text, size_t most)
     return (ssize_t)size;
 }
 
-static bool decode(const struct protocol *p, const char *text, size_t size, struct key *k)
+static bool decode(const struct protocol *p, size_t size, struct key *k)
 {
-    if (size > 0 && text[size - 1] == '\n') {
+    if (size > 0 && k->text[size - 1] == '\n') {
         size--;
     }
     size_t bytes;
-    return sodium_hex2bin(k->secret, sizeof k->secret, text, size, NULL, &bytes, NULL) == 0 &&
+    return sodium_hex2bin(k->secret, sizeof k->secret, k->text, size, NULL, &bytes, NULL) == 0 &&
            bytes == p->identity_size && p->identity(k->secret, &k->id);
 }
 
@@ -74,11 +77,9 @@ static int read_open(int fd, const char *path, const struct protocol *p, struct 
         return text_fail(error, error_size, OPTION ": '%s' is open to others (mode %04o, not 0600)", path,
                          (unsigned)(s.st_mode & 07777));
     }
-    char text[TEXT_MAX];
-    ssize_t size = read_up_to(fd, text, sizeof text);
+    ssize_t size = read_up_to(fd, k->text, sizeof k->text);
     int why = errno;
-    bool good = size >= 0 && decode(p, text, (size_t)size, k);
-    sodium_memzero(text, sizeof text);
+    bool good = size >= 0 && decode(p, (size_t)size, k);
     if (size < 0) {
         return text_fail(error, error_size, OPTION ": '%s' cannot be read: %s", path, strerror(why));
     }
@@ -194,31 +195,25 @@ static int write_behind_links(const char *path, const char *text, size_t size)
     return result;
 }
 
-static int make_key(const char *path, const struct protocol *p, char *error, size_t error_size)
+static int make_key(const char *path, const struct protocol *p, struct key *k, char *error, size_t error_size)
 {
     if (folder_check(OPTION, path, error, error_size) != 0) {
         return -1;
     }
-    struct key k;
-    if (!draw(p, &k)) {
+    if (!draw(p, k)) {
         return text_fail(error, error_size, OPTION ": no secret could be made for '%s'", path);
     }
-    char text[TEXT_MAX];
-    sodium_bin2hex(text, sizeof text, k.secret, p->identity_size);
-    text[2 * p->identity_size] = '\n';
-    int result = write_behind_links(path, text, 2 * p->identity_size + 1);
-    int why = errno;
-    sodium_memzero(text, sizeof text);
-    sodium_memzero(&k, sizeof k);
-    return result == 0
+    sodium_bin2hex(k->text, sizeof k->text, k->secret, p->identity_size);
+    k->text[2 * p->identity_size] = '\n';
+    return write_behind_links(path, k->text, 2 * p->identity_size + 1) == 0
                ? 0
-               : text_fail(error, error_size, OPTION ": '%s' cannot be written: %s", path, strerror(why));
+               : text_fail(error, error_size, OPTION ": '%s' cannot be written: %s", path, strerror(errno));
 }
 
 static enum found make_and_read(const char *path, const struct protocol *p, struct key *k, char *error,
                                 size_t error_size)
 {
-    if (make_key(path, p, error, error_size) != 0) {
+    if (make_key(path, p, k, error, error_size) != 0) {
         return FOUND_BAD;
     }
     /* What counts is what the file holds now: another process may have written it. */
@@ -227,6 +222,42 @@ static enum found make_and_read(const char *path, const struct protocol *p, stru
         text_fail(error, error_size, OPTION ": '%s' is a link that leads nowhere", path);
     }
     return found;
+}
+
+/* Byte by byte: memcpy would leave the secret in vector registers, which a core dump has in it. */
+static void copy_bytes(volatile uint8_t *to, const uint8_t *from, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        to[i] = from[i];
+    }
+}
+
+/* Takes the secret over; -1 if memory is short. */
+static int keep(const struct key *k, size_t size, struct node_config *config)
+{
+    uint8_t *secret = sodium_malloc(size);
+    if (!secret) {
+        return -1;
+    }
+    copy_bytes(secret, k->secret, size);
+    sodium_mprotect_readonly(secret);
+    config->secret = secret;
+    config->id = k->id;
+    return 0;
+}
+
+static int load(const char *path, const struct protocol *p, struct key *k, struct node_config *config,
+                char *error, size_t error_size)
+{
+    enum found found = read_key(path, p, k, error, error_size);
+    if (found == FOUND_NOTHING) {
+        found = make_and_read(path, p, k, error, error_size);
+    }
+    if (found != FOUND_KEY) {
+        return -1;
+    }
+    return keep(k, p->identity_size, config) == 0 ? 0
+                                                  : text_fail(error, error_size, OPTION ": out of memory");
 }
 
 int identity_load(const char *path, const struct protocol *p, struct node_config *config, char *error,
@@ -238,15 +269,18 @@ int identity_load(const char *path, const struct protocol *p, struct node_config
     if (sodium_init() < 0) {
         return text_fail(error, error_size, OPTION ": libsodium cannot be initialised");
     }
-    struct key k;
-    enum found found = read_key(path, p, &k, error, error_size);
-    if (found == FOUND_NOTHING) {
-        found = make_and_read(path, p, &k, error, error_size);
+    struct key *k = sodium_malloc(sizeof *k);
+    if (!k) {
+        return text_fail(error, error_size, OPTION ": out of memory");
     }
-    if (found == FOUND_KEY) {
-        memcpy(config->secret, k.secret, p->identity_size);
-        config->id = k.id;
-    }
-    sodium_memzero(&k, sizeof k);
-    return found == FOUND_KEY ? 0 : -1;
+    int result = load(path, p, k, config, error, error_size);
+    sodium_free(k);
+    return result;
+}
+
+void identity_forget(struct node_config *config)
+{
+    /* The cast takes away a const that only keeps others from writing. NULL is allowed. */
+    sodium_free((void *)(uintptr_t)config->secret);
+    config->secret = NULL;
 }

@@ -16,9 +16,17 @@
  * A file that others may read or write, that is no regular file, or that does not hold a secret of the
  * protocol is an error; it is never changed. Does nothing for a protocol without identities.
  *
- * 0, and the caller wipes *config when it is done with it; or -1 with `error`, one line that begins with
+ * The secret lies in memory that is locked and left out of core dumps, as far as the system allows it, and is
+ * read-only. There is no other copy of it when this returns.
+ *
+ * 0, and the caller calls identity_forget when it is done with *config; or -1 with `error`, one line that
+ * begins with
  * "-identityFile: ", and *config as it was. */
 int identity_load(const char *path, const struct protocol *p, struct node_config *config, char *error,
                   size_t error_size);
+
+/* Any thread; does not block. Wipes the secret and gives its memory back; config->secret is NULL afterwards.
+ * Idempotent. All copies of *config lose their secret with it. */
+void identity_forget(struct node_config *config);
 
 #endif

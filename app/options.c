@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "app/configfile.h"
+#include "app/identity.h"
 #include "app/option.h"
 #include "app/text.h"
 
@@ -27,7 +28,7 @@ void options_free(struct options *o)
     address_list_free(&o->config.special_file);
     address_list_free(&o->config.bootstrap);
     free(o->own);
-    sodium_memzero(o->config.node.secret, sizeof o->config.node.secret);
+    identity_forget(&o->config.node);
     options_init(o);
 }
 
@@ -569,6 +570,7 @@ int options_finish(struct options *o, char *error, size_t error_size)
     address_list_free(&o->config.special_flags);
     address_list_free(&o->config.special_file);
     address_list_free(&o->config.bootstrap);
+    identity_forget(&o->config.node);
     o->config = (struct config){.protocol = NULL};
     o->customnet[0] = '\0';
     option_defaults(o, NULL);

@@ -256,7 +256,6 @@ static void destroy(struct node *n)
     free(n->run_queue.items);
     free(n->dirty.items);
     node_event_free(n->last_event);
-    sodium_memzero(n->config.node.secret, sizeof n->config.node.secret);
     free(n);
 }
 

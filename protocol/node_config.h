@@ -86,8 +86,9 @@ struct node_config {
     uint16_t listen_port; /* what we tell peers to dial */
     uint32_t version;     /* preferred protocol version; never 0: the protocol's default stands for it */
     uint32_t version_minimum; /* peers below are refused */
-    /* Proves who we are; protocol->identity_size bytes; never logged or shown. */
-    uint8_t secret[IDENTITY_MAX];
+    /* Proves who we are; protocol->identity_size bytes, NULL if the protocol has no identities. They lie in
+     * locked memory, once (app/identity.h). Never logged, shown or copied to where they stay. */
+    const uint8_t *secret;
     struct peer_id id; /* what the secret makes us; size 0 if the protocol has no identities */
     bool any_port;     /* peers that listen on another port than the network's are shared and dialed, too */
 };

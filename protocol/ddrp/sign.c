@@ -14,6 +14,10 @@
 _Static_assert(DDRP_DIGEST_BYTES == crypto_generichash_BYTES, "BLAKE2b-256");
 _Static_assert(DDRP_SIGNATURE_BYTES == 1 + 64, "header, r, s");
 
+/* What the library leaves on the stack of a secret is less than this deep. It is wiped after each use: a key
+ * that is locked in memory would be of no use if copies of it lay about. */
+#define STACK_BYTES 8192
+
 static bool compress(const secp256k1_pubkey *key, uint8_t *compressed)
 {
     size_t n = DDRP_PUBLIC_KEY_BYTES;
@@ -29,6 +33,7 @@ static bool make_public(struct ddrp_key *k)
     bool made = secp256k1_context_randomize(k->context, seed) == 1 &&
                 secp256k1_ec_pubkey_create(k->context, &key, k->secret) == 1 && compress(&key, k->public_key);
     sodium_memzero(seed, sizeof seed);
+    sodium_stackzero(STACK_BYTES);
     return made;
 }
 
@@ -80,6 +85,7 @@ void ddrp_sign(const struct ddrp_key *k, const uint8_t *digest, uint8_t *signatu
     secp256k1_ecdsa_recoverable_signature made;
     /* Neither fails: the secret made a public key, and the default nonce is always found. */
     secp256k1_ecdsa_sign_recoverable(k->context, &made, digest, k->secret, NULL, NULL);
+    sodium_stackzero(STACK_BYTES);
     int recovery_id;
     secp256k1_ecdsa_recoverable_signature_serialize_compact(k->context, signature + 1, &recovery_id, &made);
     signature[0] = (uint8_t)(HEADER + recovery_id);

@@ -63,6 +63,22 @@ static inline int64_t side_wall_ms(void *context)
     return s->wall_ms;
 }
 
+/* They stay. */
+static inline const uint8_t *secret_bytes(const char *secret)
+{
+    static struct {
+        char hex[2 * IDENTITY_MAX + 1];
+        uint8_t bytes[IDENTITY_MAX];
+    } known[8];
+    size_t i = 0;
+    while (known[i].hex[0] && strcmp(known[i].hex, secret) != 0) {
+        assert_true(++i < sizeof known / sizeof known[0]);
+    }
+    snprintf(known[i].hex, sizeof known[i].hex, "%s", secret);
+    hex_to(known[i].bytes, secret);
+    return known[i].bytes;
+}
+
 /* A node of that protocol, on its LOCAL network. */
 static inline struct node_config test_node(const struct protocol *p, const char *secret)
 {
@@ -73,7 +89,7 @@ static inline struct node_config test_node(const struct protocol *p, const char 
                                .listen_port = 9097,
                                .version = 1,
                                .version_minimum = 1};
-    hex_to(node.secret, secret);
+    node.secret = secret_bytes(secret);
     assert_true(p->identity(node.secret, &node.id));
     return node;
 }

@@ -227,7 +227,8 @@ static void test_no_identity(void **state)
     (void)state;
     struct side s;
     side_prepare(&s, &ddrp_protocol, alice);
-    memset(s.node.secret, 0, sizeof s.node.secret);
+    static const uint8_t none[IDENTITY_MAX];
+    s.node.secret = none;
     struct session_config config = test_config(&s, DIRECTION_OUTGOING);
     assert_int_equal(ddrp_protocol.session->open(&s.session, &config, 0, &s.out), -1);
     buffer_fini(&s.out);

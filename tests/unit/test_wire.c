@@ -27,6 +27,7 @@ enum {
 struct end {
     const struct protocol *protocol;
     struct node_config node;
+    uint8_t secret[IDENTITY_MAX];
     struct wire *wire;
     struct budget budget;
     struct budget_account account;
@@ -82,7 +83,8 @@ static void end_new(struct end *e, const struct protocol *p, enum direction dire
     assert_true(protocol_network(p, "LOCAL", NULL, &e->node.network));
     e->node.limits.rate = 0;
     if (p->identity) {
-        memset(e->node.secret, 1 + (int)direction, p->identity_size);
+        memset(e->secret, 1 + (int)direction, p->identity_size);
+        e->node.secret = e->secret;
         assert_true(p->identity(e->node.secret, &e->node.id));
     }
     buffer_init(&e->came);
