@@ -158,7 +158,7 @@ static void learn(struct controller *c, struct slot *s)
         return;
     }
     if (!s->special) {
-        s->special = special_has_endpoint(c, e);
+        s->special = special_is_peer(c, e, &s->info.id);
     }
     if (!addresses_allow(c, &e->ip)) {
         return;

@@ -49,6 +49,18 @@ bool special_has_endpoint(const struct controller *c, const struct endpoint *e)
     return false;
 }
 
+bool special_is_peer(const struct controller *c, const struct endpoint *e, const struct peer_id *id)
+{
+    for (size_t i = 0; i < c->n_specials; i++) {
+        const struct special *p = &c->specials[i];
+        bool is_demanded = p->address.id.size == 0 || peer_id_equal(&p->address.id, id);
+        if (is_demanded && special_is_at(p, e)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 uint32_t specials_of_ip(const struct controller *c, const struct ip *ip)
 {
     uint32_t n = 0;
@@ -81,8 +93,8 @@ static void special_adopt(struct controller *c, struct special *p)
 /* The connection may stand already: from now on it is special, or no longer. */
 static void slot_mark(struct controller *c, struct slot *s)
 {
-    s->special =
-        special_of_slot(c, s) || (s->info.endpoint.port && special_has_endpoint(c, &s->info.endpoint));
+    s->special = special_of_slot(c, s) ||
+                 (s->info.endpoint.port && special_is_peer(c, &s->info.endpoint, &s->info.id));
 }
 
 static void specials_mark(struct controller *c)

@@ -17,6 +17,9 @@ struct special *special_of_slot(struct controller *c, const struct slot *s); /* 
 bool special_is_at(const struct special *p, const struct endpoint *e);
 bool special_has_endpoint(const struct controller *c, const struct endpoint *e);
 
+/* The same, of a peer that has, or proves, that id: if the operator demands an id, it counts too. */
+bool special_is_peer(const struct controller *c, const struct endpoint *e, const struct peer_id *id);
+
 uint32_t specials_of_ip(const struct controller *c, const struct ip *ip); /* how many are at that IP */
 
 /* p->known has changed; *was is p as it was before. Marks the connections that are special from now on, and

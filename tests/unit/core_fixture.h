@@ -66,6 +66,7 @@ struct world {
 
     uint64_t sent_peers, dropped, known;
     int32_t quality; /* of the last peer of a list */
+    bool is_special; /* the same */
     enum kith_event_type last;
     char last_text[256], last_hash[PEER_HASH_MAX];
     size_t n_online, n_dropped_events, n_fetched, n_saved;
@@ -231,6 +232,7 @@ static inline void w_tell(void *world, struct node_event *event)
     }
     if (e->type == KITH_PEERS && e->count > 0) {
         w->quality = e->peers[e->count - 1].quality;
+        w->is_special = e->peers[e->count - 1].special;
     }
     node_event_free(event);
 }

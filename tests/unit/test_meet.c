@@ -387,6 +387,24 @@ static void special_peers_that_have_come_are_not_dialed(void **state)
     }
 }
 
+/* If the operator demands an id, its address does not make anybody special. */
+static void who_shares_an_address_is_not_special_by_it(void **state)
+{
+    (void)state;
+    for (int is_it = 0; is_it < 2; is_it++) {
+        struct world *w = world_of("ddrp");
+        char text[PEER_ID_TEXT_MAX + 32], id[PEER_ID_TEXT_MAX];
+        struct peer_id demanded = id_of(LOWER);
+        snprintf(text, sizeof text, "%s@10.0.0.1:9097", peer_id_format(&demanded, id, sizeof id));
+        special_flag(w, text);
+        world_open(w);
+        comes(w, "10.0.0.1:5", "10.0.0.1:9097", is_it ? LOWER : HIGHER);
+        handle(w, (struct message){.type = MSG_COMMAND, .command = command(COMMAND_PEERS)});
+        assert_int_equal(w->is_special, is_it);
+        world_free(w);
+    }
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -411,6 +429,7 @@ int main(void)
         cmocka_unit_test(who_is_connected_is_not_dialed_again),
         cmocka_unit_test(to_wait_is_no_fault),
         cmocka_unit_test(special_peers_that_have_come_are_not_dialed),
+        cmocka_unit_test(who_shares_an_address_is_not_special_by_it),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }
