@@ -53,6 +53,10 @@ struct controller_actions {
      * the application are dropped to make room, controller_dropped is told within this call. */
     enum gate_result (*post)(void *host, struct moment now, struct peer_ref to, const struct message *m);
 
+    /* The same for a message that can't wait: never GATE_WAIT. The peer loses its oldest if it has no room.
+     */
+    enum gate_result (*push)(void *host, struct peer_ref to, const struct message *m);
+
     /* Answers MSG_MET of a connection that dials: it is to go on. */
     void (*consent)(void *host, struct peer_ref slot);
 
@@ -67,6 +71,12 @@ struct controller_actions {
      * takes no more of them. Not is_full: they have all gone, or that connection has. What comes between the
      * two all the same, the core keeps. Called for each connection with that peer. */
     void (*full)(void *host, struct peer_ref peer, bool is_full);
+
+    /* A message that a peer brought about is to wait in the core for room in a queue: takes so many bytes of
+     * the node's budget for it. False if there are none: it, or others that wait, must not. give_room
+     * gives them back. */
+    bool (*take_room)(void *host, struct moment now, uint64_t bytes);
+    void (*give_room)(void *host, uint64_t bytes);
 
     /* Asks a connection to end: at once or, if not at_once, after what is queued for it has gone. */
     void (*close)(void *host, struct peer_ref slot, enum end_reason why, bool at_once);

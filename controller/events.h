@@ -68,7 +68,7 @@ void command_free(struct command *c); /* with its list; NULL is allowed; any thr
 
 /* Why parcels were dropped. Each is counted by peer and cause. */
 #define DROP_CAUSES(X)                                                                                       \
-    X(DROP_STALLED, "peer stalled")            /* it took nothing for the stall time */                      \
+    X(DROP_STALLED, "peer stalled") /* it took nothing for the stall time, or too much waited for it */      \
     X(DROP_APPLICATION, "application stalled") /* FromNetwork was not read for the stall time */             \
     X(DROP_LOST, "connection lost")            /* queued for a connection that ended */                      \
     X(DROP_GONE, "no such peer") /* for a peer that had gone, or of one that never came online */            \

@@ -51,6 +51,42 @@ static bool relayed_keep(struct controller *c)
     return true;
 }
 
+static void unpay(struct controller *c, struct sending *r)
+{
+    c->act->give_room(c->host, r->paid);
+    r->paid = 0;
+}
+
+/* The relay that has waited longest waits no more: it waits for the slowest peers, who lose their oldest for
+ * it. If it were the newest that they lose, each of many slow peers could keep messages that nobody else has
+ * any more. Its place in the list goes with the next try. False if none waits. */
+static bool push_oldest(struct controller *c)
+{
+    for (size_t i = 0; i < c->n_relayed; i++) {
+        struct sending *r = &c->relayed[i];
+        if (r->active && r->paid > 0) {
+            sending_push(c, r);
+            unpay(c, r);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* It waits because of a peer's message, so the budget pays. If that is used up, those pay that the others
+ * have waited for longest, and neither who sent it nor who has just no room. */
+static void pay_to_wait(struct controller *c, struct sending *r)
+{
+    uint64_t bytes = r->active ? waiting_bytes(&r->message) : 0;
+    while (!c->act->take_room(c->host, c->now, bytes)) {
+        if (!push_oldest(c)) {
+            sending_push(c, r);
+            return;
+        }
+    }
+    r->paid = bytes;
+}
+
 /* If a queue has no room the message waits, and with it all that comes next from the same peer, but from no
  * other (controller_takes). If all peers were kept back, two nodes that relay each other's floods would wait
  * for each other. A peer has a message or two waiting, so the table of connections bounds the list. */
@@ -70,6 +106,7 @@ static bool relay(struct controller *c, enum scope scope, struct peer_ref from, 
     *to = (struct sending){0};
     parcel_hold(parcel);
     sending_start(c, to, &m);
+    pay_to_wait(c, to);
     if (relayed_keep(c) && s) {
         s->n_relayed++;
     }
@@ -91,6 +128,12 @@ void route_return(struct controller *c, const struct message *m)
     parcel_release(m->parcel);
 }
 
+static void relayed_end(struct controller *c, struct sending *r)
+{
+    unpay(c, r);
+    free(r->left);
+}
+
 static void retry_relayed(struct controller *c)
 {
     size_t kept = 0;
@@ -102,7 +145,7 @@ static void retry_relayed(struct controller *c)
             c->relayed[kept++] = *r;
             continue;
         }
-        free(r->left);
+        relayed_end(c, r);
         if (s) {
             s->n_relayed--;
         }
@@ -163,6 +206,19 @@ static void retry_deliveries(struct controller *c)
 
 /* --- from the service --- */
 
+static bool backlog_add(struct controller *c, const struct message *m)
+{
+    uint64_t bytes = waiting_bytes(m);
+    if (!c->act->take_room(c->host, c->now, bytes)) {
+        return false;
+    }
+    if (!waiting_add(&c->service_backlog, m)) {
+        c->act->give_room(c->host, bytes);
+        return false;
+    }
+    return true;
+}
+
 /* If the peer's queue is full the message waits beside the others' and keeps none of them back. Otherwise
  * two nodes that flood each other would each wait for the other to read, and a slow reader would keep back
  * everybody. */
@@ -175,7 +231,7 @@ void route_answer(void *core, struct peer_ref to, uint32_t kind, struct parcel *
         if (s->service_backlog == 0 && c->act->post(c->host, c->now, to, &m) != GATE_WAIT) {
             return;
         }
-        if (!c->quitting && s->service_backlog < BACKLOG_MAX && waiting_add(&c->service_backlog, &m)) {
+        if (!c->quitting && s->service_backlog < BACKLOG_MAX && backlog_add(c, &m)) {
             s->service_backlog++;
             return;
         }
@@ -214,7 +270,10 @@ static void retry_answers(struct controller *c)
     struct waiting_list *l = &c->service_backlog;
     size_t kept = 0;
     for (size_t i = 0; i < l->n; i++) {
-        if (!retry_answer(c, &l->items[i])) {
+        uint64_t bytes = waiting_bytes(&l->items[i]); /* once it is posted, its parcel is somebody else's */
+        if (retry_answer(c, &l->items[i])) {
+            c->act->give_room(c->host, bytes);
+        } else {
             l->items[kept++] = l->items[i];
         }
     }
@@ -264,6 +323,7 @@ void route_abandon(struct controller *c)
         drops_count(c, c->deliveries.items[i].peer, DROP_SHUTDOWN, 1);
     }
     for (size_t i = 0; i < c->service_backlog.n; i++) {
+        c->act->give_room(c->host, waiting_bytes(&c->service_backlog.items[i]));
         parcel_release(c->service_backlog.items[i].parcel);
     }
     c->deliveries.n = c->service_backlog.n = 0;
@@ -273,7 +333,7 @@ void route_abandon(struct controller *c)
             s->n_relayed--;
         }
         sending_abandon(c, &c->relayed[i]);
-        free(c->relayed[i].left);
+        relayed_end(c, &c->relayed[i]);
     }
     c->n_relayed = 0;
     directed_abandon(c);

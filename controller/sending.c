@@ -173,6 +173,32 @@ void sending_again(struct controller *c, struct sending *s, const struct message
     sending_retry(c, s);
 }
 
+static void push_one(struct controller *c, struct sending *s, struct peer_ref to)
+{
+    const struct slot *slot = slot_to_peer(c, to);
+    struct message m = s->message;
+    if (!slot) {
+        drops_count(c, to, DROP_GONE, 1);
+        return;
+    }
+    if (slot->parked.n > 0) { /* it may not overtake those */
+        drops_count(c, to, DROP_STALLED, 1);
+        return;
+    }
+    m.peer = slot->ref;
+    parcel_hold(m.parcel);
+    s->sent += c->act->push(c->host, m.peer, &m) == GATE_POSTED;
+}
+
+void sending_push(struct controller *c, struct sending *s)
+{
+    for (size_t i = 0; i < s->n_left; i++) {
+        push_one(c, s, s->left[i]);
+    }
+    s->n_left = 0;
+    finish(c, s);
+}
+
 void sending_abandon(struct controller *c, struct sending *s)
 {
     if (!s->active) {

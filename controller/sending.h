@@ -15,6 +15,9 @@ void sending_again(struct controller *c, struct sending *s, const struct message
 /* Tries those that wait. Nothing if s is not active. */
 void sending_retry(struct controller *c, struct sending *s);
 
+/* Waits no longer, and ends: the peers that have no room make some, as if they had stalled. s is active. */
+void sending_push(struct controller *c, struct sending *s);
+
 /* Gives up: counts as dropped what still waits, and ends. */
 void sending_abandon(struct controller *c, struct sending *s);
 

@@ -123,6 +123,7 @@ struct sending {
     struct peer_ref *left;
     size_t n_left, capacity;
     uint64_t sent; /* peers that have it */
+    uint64_t paid; /* bytes of the budget, while it waits; 0 if the application sent it */
 };
 
 /* What lines of the log are about: each has a level, and a bound of its own, so that no peer can fill the

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "queue/parcel.h"
 
 bool waiting_add(struct waiting_list *l, const struct message *m)
 {
@@ -21,6 +22,11 @@ void waiting_remove(struct waiting_list *l, size_t n)
     }
     l->n -= n;
     memmove(l->items, l->items + n, l->n * sizeof *l->items);
+}
+
+uint64_t waiting_bytes(const struct message *m)
+{
+    return m->parcel ? sizeof *m->parcel + m->parcel->size : 0;
 }
 
 void waiting_free(struct waiting_list *l)

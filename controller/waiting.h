@@ -19,6 +19,9 @@ bool waiting_add(struct waiting_list *l, const struct message *m);
 /* Forgets the first n, which somebody else has taken. */
 void waiting_remove(struct waiting_list *l, size_t n);
 
+/* Bytes of a message's parcel, as a whole; 0 if it has none. */
+uint64_t waiting_bytes(const struct message *m);
+
 /* Frees the memory, not the messages. The list is empty then. */
 void waiting_free(struct waiting_list *l);
 

@@ -11,6 +11,7 @@
 #include "node/answers.h"
 #include "node/app_events.h"
 #include "node/peer_thread.h"
+#include "node/shortage.h"
 #include "queue/parcel.h"
 
 static void dropped(struct node *n, struct message *m, struct peer_ref peer, enum drop_cause cause)
@@ -55,6 +56,7 @@ static bool start(struct node *n, struct peer_ref slot, struct connection_config
         return false;
     }
     l->ref = slot;
+    l->replies = (struct replies){.account.budget = &n->budget};
     l->gate = (struct stall_gate){.queue = connection_outbound(l->connection),
                                   .least_rate = n->config.node.limits.slowest};
     n->n_peers++;
@@ -118,26 +120,78 @@ static void retry_at_deadline(struct node *n, const struct stall_gate *g)
     n->retry_ms = earlier(n->retry_ms, stall_gate_deadline(g, n->config.node.timings.stall));
 }
 
+static void make_dirty(struct node *n, struct peer_thread *l)
+{
+    if (!l->dirty) {
+        l->dirty = ref_list_add(&n->dirty, l->ref);
+    }
+    if (!l->dirty) { /* no memory for the list: wake it at once */
+        queue_wake(l->gate.queue);
+    }
+}
+
+static enum gate_result no_thread(struct node *n, struct peer_ref to, const struct message *m)
+{
+    struct message gone = *m;
+    dropped(n, &gone, to, DROP_GONE);
+    return GATE_DROPPED;
+}
+
 static enum gate_result do_post(void *host, struct moment now, struct peer_ref to, const struct message *m)
 {
     struct node *n = host;
     struct peer_thread *l = peer_thread_find(n, to);
     if (!l) {
-        struct message gone = *m;
-        dropped(n, &gone, to, DROP_GONE);
-        return GATE_DROPPED;
+        return no_thread(n, to, m);
+    }
+    uint64_t reply = m->scope == SCOPE_NONE && m->parcel ? m->parcel->size : 0;
+    if (reply > 0 && !replies_may_post(&l->replies, l->gate.queue, reply, now.ms)) {
+        n->retry_ms = earlier(n->retry_ms, now.ms + BUDGET_AGAIN_MS);
+        return GATE_WAIT;
     }
     enum gate_result r = stall_gate_post(&l->gate, m, now.ms, n->config.node.timings.stall, drop_stalled, n);
     if (r == GATE_WAIT) {
         retry_at_deadline(n, &l->gate);
+    } else if (r == GATE_POSTED) {
+        l->replies.posted++;
+        l->replies.bytes += reply;
     }
-    if (!l->dirty) {
-        l->dirty = ref_list_add(&n->dirty, to);
-    }
-    if (!l->dirty) { /* no memory for the list: wake it at once */
-        queue_wake(l->gate.queue);
-    }
+    make_dirty(n, l);
     return r;
+}
+
+static enum gate_result do_push(void *host, struct peer_ref to, const struct message *m)
+{
+    struct node *n = host;
+    struct peer_thread *l = peer_thread_find(n, to);
+    if (!l) {
+        return no_thread(n, to, m);
+    }
+    enum gate_result r = stall_gate_push(&l->gate, m, drop_stalled, n);
+    l->replies.posted += r == GATE_POSTED;
+    make_dirty(n, l);
+    return r;
+}
+
+/* A quarter of the budget is for this, or one message. */
+static bool do_take_room(void *host, struct moment now, uint64_t bytes)
+{
+    struct node *n = host;
+    int64_t held = budget_held(&n->waiting);
+    if (held > 0 && (uint64_t)held + bytes > shortage_quarter(&n->budget)) {
+        return false;
+    }
+    if (!budget_take(&n->waiting, now.ms, bytes)) {
+        budget_ask(&n->waiting, bytes);
+        return false;
+    }
+    return true;
+}
+
+static void do_give_room(void *host, uint64_t bytes)
+{
+    struct node *n = host;
+    budget_give(&n->waiting, bytes);
 }
 
 static void do_waits(void *host, struct peer_ref from, struct peer_ref to)
@@ -348,10 +402,13 @@ const struct controller_actions node_actions = {
     .accept = do_accept,
     .shed = do_shed,
     .post = do_post,
+    .push = do_push,
     .consent = do_consent,
     .probe = do_probe,
     .waits = do_waits,
     .full = do_full,
+    .take_room = do_take_room,
+    .give_room = do_give_room,
     .close = do_close,
     .deliver = do_deliver,
     .tell = do_tell,

@@ -30,6 +30,7 @@ static void take_controls(struct node *n, struct peer_thread *l)
         }
         if (m.type == MSG_IDLE) {
             queue_trim(connection_outbound(l->connection));
+            replies_settle(&l->replies, l->gate.queue, node_now().ms);
             continue;
         }
         if (m.type == MSG_ENDED) {
@@ -82,6 +83,7 @@ static void return_message(void *context, struct message *m)
 static void free_thread(struct node *n, struct peer_thread *l)
 {
     batch_drop(&l->batch, NULL, node_release, NULL);
+    budget_close(&l->replies.account);
     connection_free(l->connection, return_message, n);
     handshake_over(n, l);
     memset(l, 0, sizeof *l);

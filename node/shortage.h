@@ -9,6 +9,13 @@
  * that: its receive buffer, the parcel made of it, and the one before that waits for the application. */
 uint64_t shortage_budget(const struct limits *l);
 
+/* Half of the budget is for what waits in inbound and outbound, at most; a quarter for what waits in the
+ * core. The last quarter is always there for whoever holds no more than its part of it. */
+static inline uint64_t shortage_quarter(const struct budget *b)
+{
+    return (uint64_t)b->total / 4;
+}
+
 /* If somebody has found no room: asks those to end that hold the most, until what they give back is enough
  * for the one that wants least. Never blocks; looks at all connections, at most each 20 ms. */
 void shortage_run(struct node *n, struct moment now);

@@ -10,6 +10,7 @@
 #include "node/keeper.h"
 #include "node/namer.h"
 #include "node/node.h"
+#include "node/replies.h"
 #include "node/roster.h"
 #include "queue/stall_gate.h"
 #include "queue/worker.h"
@@ -21,6 +22,7 @@ struct peer_thread {
     struct connection *connection; /* NULL: the place is free */
     struct peer_ref ref;
     struct stall_gate gate;
+    struct replies replies;
     bool dirty;       /* posted to, and not woken yet */
     bool queued;      /* in run_queue */
     bool ended;       /* MSG_ENDED has come */
@@ -71,13 +73,14 @@ struct node {
     struct ref_list dirty;
     struct batch app; /* from to_network */
     struct stall_gate from_gate;
-    bool from_network_dirty; /* posted to, and not woken yet */
-    int64_t retry_ms;        /* when the core must try again what waits for room */
-    uint64_t stamp;          /* order of what goes into FromNetwork */
-    uint64_t missed;         /* events that found no room */
-    struct namer *namer;     /* NULL before the first host name */
-    uint32_t n_naming;       /* names that were given to it, and whose answers have not been taken */
-    bool quitting;           /* asked to end; the core is told once ToNetwork is empty */
+    struct budget_account waiting; /* what peers have the core keep, until there is room in a queue */
+    bool from_network_dirty;       /* posted to, and not woken yet */
+    int64_t retry_ms;              /* when the core must try again what waits for room */
+    uint64_t stamp;                /* order of what goes into FromNetwork */
+    uint64_t missed;               /* events that found no room */
+    struct namer *namer;           /* NULL before the first host name */
+    uint32_t n_naming;             /* names that were given to it, and whose answers have not been taken */
+    bool quitting;                 /* asked to end; the core is told once ToNetwork is empty */
     bool quit_told;
     int64_t quit_by;
     bool over;

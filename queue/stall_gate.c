@@ -126,6 +126,12 @@ enum gate_result stall_gate_post(struct stall_gate *g, const struct message *mes
     return post_to_full(g, message, now_ms, stall_ms, dropped, context);
 }
 
+enum gate_result stall_gate_push(struct stall_gate *g, const struct message *message,
+                                 void (*dropped)(void *context, struct message *message), void *context)
+{
+    return queue_post(g->queue, message) ? GATE_POSTED : drop_for(g, message, dropped, context);
+}
+
 int64_t stall_gate_deadline(const struct stall_gate *g, int64_t stall_ms)
 {
     int64_t again = after(g->tried_ms, STALL_GATE_AGAIN_MS), stalled = stalled_at(g, stall_ms);

@@ -54,6 +54,10 @@ enum gate_result stall_gate_post(struct stall_gate *g, const struct message *mes
                                  int64_t stall_ms, void (*dropped)(void *context, struct message *message),
                                  void *context);
 
+/* The same for a message that can't wait, whatever the reader does: never GATE_WAIT. */
+enum gate_result stall_gate_push(struct stall_gate *g, const struct message *message,
+                                 void (*dropped)(void *context, struct message *message), void *context);
+
 #define STALL_GATE_PATIENCE 4
 
 /* The number of stall times after the last progress of the reader itself for which its signs set `moved`.

@@ -5,17 +5,19 @@ import os
 import socket
 import struct
 import sys
+import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../node"))
 
 import gobwire  # noqa: E402  (the folder beside this one)
 from factomwire import MESSAGE, RawPeer  # noqa: E402
-from kithnode import SLOW, check, run, until  # noqa: E402
+from kithnode import PARCEL, SLOW, check, run, until  # noqa: E402
 from namespace import in_namespaces  # noqa: E402
 
 MEGA = 1 << 20
 BUDGET = 48  # MiB, three of the longest parcels
 FLAGS = ("-exclusive", "-maxParcel", "16M", "-receiveBytes", f"{BUDGET}M", "-acceptInterval", "0", "-silence", "60s")
+SENDERS = 32
 HOARDED = "held too much memory for too long"
 
 
@@ -99,6 +101,46 @@ def parts_of_messages_that_never_end(lab):
     return f"{paid} of 12 hoarders ended, memory grew by {grown:.0f} MiB at most"
 
 
+class Reader(threading.Thread):
+    """Reads all that comes."""
+
+    def __init__(self, peer):
+        super().__init__(daemon=True)
+        self.sock, self.bytes = peer.sock, 0
+
+    def run(self):
+        self.sock.settimeout(None)
+        to = bytearray(MEGA)
+        try:
+            while n := self.sock.recv_into(to):
+                self.bytes += n
+        except OSError:
+            pass  # the test is over
+
+
+@in_namespaces
+def relays_that_wait_for_one_who_does_not_read(lab):
+    """Each sender's message waits for it, beside all others'. It alone loses some; who reads gets all of them."""
+    victim = lab.node(*FLAGS, "-receiveBytes", "64M", "-relay", "-queueBytes", "1M", "-stall", "60s", address="127.9.0.1")
+    victim.raw = lambda line: line.startswith(PARCEL)
+    reader = Reader(RawPeer(victim, "127.81.0.1", node_id=1))
+    silent = RawPeer(victim, "127.82.0.1", receive_buffer=4096, node_id=2)
+    senders = [RawPeer(victim, f"127.80.{i}.1", node_id=100 + i) for i in range(SENDERS)]
+    readers = [Reader(sender) for sender in senders]
+    for thread in (reader, *readers):
+        thread.start()
+    before = victim.memory("VmRSS")
+    for i, sender in enumerate(senders):
+        sender.send(MESSAGE, bytes([i + 1]) * MEGA)
+        until(lambda: reader.bytes >= (i + 1) * MEGA, 10, lambda: f"{reader.bytes} bytes of {i + 1} MiB came to who reads")
+    grown = victim.memory("VmRSS") - before
+    lost = victim.status()["dropped"].get("peer stalled", 0)
+    silent.close()
+    check(lost > 0, f"{victim.status()['dropped']}, {grown:.0f} MiB")
+    check(grown < 128 * SLOW, f"memory grew by {grown:.0f} MiB")
+    return f"who does not read lost {lost} of {SENDERS}, memory grew by {grown:.0f} MiB"
+
+
 if __name__ == "__main__":
     os.environ.pop("MALLOC_PERTURB_", None)  # it writes to memory that a node has only reserved
-    run([], alone=[parcels_that_never_end, parts_of_messages_that_never_end])
+    run([], alone=[parcels_that_never_end, parts_of_messages_that_never_end, relays_that_wait_for_one_who_does_not_read])

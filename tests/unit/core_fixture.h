@@ -45,6 +45,10 @@ struct world {
     struct peer_ref waiting, waited_for;      /* the last that the core told of */
     struct peer_ref told_full;                /* the last peer of which the core said so */
     bool is_full[MOST];                       /* by the index of the peer's slot */
+    uint64_t room_taken;                      /* for what waits */
+    uint64_t room;                            /* at most so much; 0: any */
+    size_t n_pushed;                          /* messages that had to wait and could not */
+    bool no_room;                             /* for more of it */
     size_t answer_bytes;                      /* of the last that had any */
     bool from_full;                           /* delivering says wait */
     size_t from_room;                         /* after so many; 0 for never */
@@ -158,6 +162,33 @@ static inline enum gate_result w_post(void *world, struct moment at, struct peer
     }
     parcel_release(m->parcel);
     return GATE_POSTED;
+}
+
+static inline enum gate_result w_push(void *world, struct peer_ref to, const struct message *m)
+{
+    struct world *w = world;
+    assert_true(peer_ref_equal(to, w->full));
+    w->n_pushed++;
+    parcel_release(m->parcel);
+    return GATE_POSTED;
+}
+
+static inline bool w_take_room(void *world, struct moment at, uint64_t bytes)
+{
+    struct world *w = world;
+    (void)at;
+    if (bytes > 0 && (w->no_room || (w->room > 0 && w->room_taken + bytes > w->room))) {
+        return false;
+    }
+    w->room_taken += bytes;
+    return true;
+}
+
+static inline void w_give_room(void *world, uint64_t bytes)
+{
+    struct world *w = world;
+    assert_true(w->room_taken >= bytes);
+    w->room_taken -= bytes;
 }
 
 static inline void w_consent(void *world, struct peer_ref slot)
@@ -319,10 +350,13 @@ static const struct controller_actions actions = {
     .accept = w_accept,
     .shed = w_shed,
     .post = w_post,
+    .push = w_push,
     .consent = w_consent,
     .probe = w_probe,
     .waits = w_waits,
     .full = w_full,
+    .take_room = w_take_room,
+    .give_room = w_give_room,
     .close = w_close,
     .deliver = w_deliver,
     .tell = w_tell,

@@ -370,6 +370,65 @@ static void a_relay_that_waits_keeps_back_the_sender_alone(void **state)
     world_free(w);
 }
 
+/* Who sent it is not kept back: who does not read loses its oldest. */
+static void a_relay_that_has_no_room_to_wait_goes_at_the_cost_of_the_slow_peer(void **state)
+{
+    struct world *w = relay_world();
+    (void)state;
+    struct peer_ref a = incoming(w, 1);
+    struct peer_ref b = incoming(w, 2);
+    w->full = b;
+    receive(w, a, "one");
+    assert_true(w->room_taken >= 3 && w->room_taken < 200);
+    assert_false(controller_takes(w->core, a));
+    w->full = PEER_NOBODY;
+    controller_retry(w->core, now(w));
+    assert_int_equal(w->room_taken, 0);
+    w->full = b;
+    w->no_room = true;
+    receive(w, a, "two");
+    assert_true(controller_takes(w->core, a));
+    assert_false(controller_waits(w->core));
+    assert_int_equal(w->n_delivered, 2);
+    assert_int_equal(w->n_pushed, 1);
+    w->no_room = false;
+    receive(w, a, "six");
+    assert_true(w->room_taken > 0);
+    controller_free(w->core);
+    assert_int_equal(w->room_taken, 0);
+    w->core = NULL;
+    world_free(w);
+}
+
+static void the_relay_that_has_waited_longest_makes_room(void **state)
+{
+    struct world *w = relay_world();
+    (void)state;
+    struct peer_ref a = incoming(w, 1);
+    struct peer_ref b = incoming(w, 2);
+    struct peer_ref c = incoming(w, 3);
+    w->room = 2 * (sizeof(struct parcel) + 3);
+    w->full = c;
+    receive(w, a, "one");
+    receive(w, b, "two");
+    assert_false(controller_takes(w->core, a) || controller_takes(w->core, b));
+    struct peer_ref d = incoming(w, 4);
+    receive(w, d, "six");
+    assert_int_equal(w->room_taken, w->room);
+    controller_retry(w->core, now(w));
+    assert_true(controller_takes(w->core, a));
+    assert_false(controller_takes(w->core, b) || controller_takes(w->core, d));
+    w->full = PEER_NOBODY;
+    w->n_posted = 0;
+    controller_retry(w->core, now(w));
+    assert_int_equal(w->n_posted, 2);
+    assert_string_equal(w->posted_text[0], "two");
+    assert_string_equal(w->posted_text[1], "six");
+    assert_int_equal(w->room_taken, 0);
+    assert_int_equal(w->n_pushed, 1);
+    world_free(w);
+}
+
 static void what_a_relay_still_holds_at_the_end_is_counted(void **state)
 {
     struct world *w = relay_world();
@@ -441,6 +500,42 @@ static void what_waits_for_one_peer_is_bounded(void **state)
     controller_retry(w->core, now(w));
     assert_false(controller_waits(w->core));
     assert_int_equal(w->dropped, 0); /* the node's own: the application misses nothing */
+    world_free(w);
+}
+
+static void ask_for_peers(struct world *w, struct peer_ref from)
+{
+    struct message request = {.type = MSG_PEER, .kind = FACTOM_PEER_REQUEST, .peer = from};
+    controller_handle(w->core, now(w), &request);
+}
+
+static void answers_that_wait_take_room_of_the_budget(void **state)
+{
+    struct world *w = world_new();
+    (void)state;
+    w->config.node.timings.request_limit = 0;
+    w->config.merits.good = 30;
+    world_open(w);
+    struct peer_ref a = incoming(w, 1);
+    receive(w, incoming(w, 2), "good"); /* whom a is told of */
+    w->full = a;
+    for (int i = 0; i < 100; i++) {
+        ask_for_peers(w, a);
+    }
+    assert_int_equal(w->room_taken, 16 * (sizeof(struct parcel) + sizeof(struct known_peer)));
+    w->full = PEER_NOBODY;
+    controller_retry(w->core, now(w));
+    assert_int_equal(w->room_taken, 0);
+    w->full = a;
+    w->no_room = true;
+    ask_for_peers(w, a);
+    assert_false(controller_waits(w->core));
+    w->no_room = false;
+    ask_for_peers(w, a);
+    assert_true(w->room_taken > 0);
+    ended(w, a, END_CLOSED);
+    controller_retry(w->core, now(w));
+    assert_int_equal(w->room_taken, 0);
     world_free(w);
 }
 
@@ -1268,9 +1363,12 @@ int main(void)
         cmocka_unit_test(a_relay_sends_nothing_back),
         cmocka_unit_test(what_a_relay_sent_itself_does_not_come_back),
         cmocka_unit_test(a_relay_that_waits_keeps_back_the_sender_alone),
+        cmocka_unit_test(a_relay_that_has_no_room_to_wait_goes_at_the_cost_of_the_slow_peer),
+        cmocka_unit_test(the_relay_that_has_waited_longest_makes_room),
         cmocka_unit_test(what_a_relay_still_holds_at_the_end_is_counted),
         cmocka_unit_test(what_the_service_says_keeps_nobody_back),
         cmocka_unit_test(what_waits_for_one_peer_is_bounded),
+        cmocka_unit_test(answers_that_wait_take_room_of_the_budget),
         cmocka_unit_test(to_a_peer_that_has_gone_is_counted),
         cmocka_unit_test(a_peer_connected_both_ways_gets_one_copy),
         promise_test("F29", the_others_are_chosen_at_random),

@@ -911,6 +911,23 @@ static void a_gate_drops_just_enough_when_the_reader_stalls(void **state)
     queue_free(g.queue, NULL, NULL);
 }
 
+static void what_is_pushed_does_not_wait(void **state)
+{
+    struct stall_gate g = {.queue = plain_queue(2, 100)};
+    struct drops d = {.count = 0};
+    (void)state;
+    for (uint64_t id = 1; id <= 3; id++) {
+        struct message message = message_of(id, 0);
+        assert_int_equal(stall_gate_push(&g, &message, note_drop, &d), GATE_POSTED);
+    }
+    assert_int_equal(d.count, 1);
+    assert_int_equal(d.ids[0], 1);
+    take_and_finish(g.queue, 2);
+    assert_int_equal(put(&g, 4, 0, 0, &d), GATE_POSTED);
+    assert_int_equal(put(&g, 5, 0, 0, &d), GATE_WAIT);
+    queue_free(g.queue, NULL, NULL);
+}
+
 static void a_gate_waits_again_once_the_reader_moves(void **state)
 {
     (void)state;
@@ -1115,6 +1132,7 @@ int main(void)
         TEST(a_gate_waits_while_the_reader_moves),
         promise_test_setup_teardown("F32", a_gate_drops_just_enough_when_the_reader_stalls, open_bells,
                                     close_bells),
+        TEST(what_is_pushed_does_not_wait),
         TEST(a_gate_waits_again_once_the_reader_moves),
         TEST(a_gate_gives_back_the_message_where_the_reader_holds_everything),
         TEST(the_stall_time_starts_with_the_first_full_post),

@@ -7,16 +7,19 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <sodium.h>
 
 #include "base/clock.h"
-#include "node/node.h"
+#include "node/state.h"
+#include "protocol/buffer.h"
 #include "seed/fetch.h"
 #include "tests/unit/echo.h"
 #include "tests/unit/memory_store.h"
@@ -276,6 +279,74 @@ static void nothing_is_lost_while_a_peer_is_held(void **state)
     stop(&a);
 }
 
+/* A peer by hand, which says hello and never reads. */
+static int dial(const struct member *m)
+{
+    static const uint8_t hello[ECHO_HELLO_SIZE] = {[7] = 77};
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(m->port)};
+    struct buffer out = {0};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&to, sizeof to), 0);
+    echo_frame(&out, ECHO_HELLO, hello, sizeof hello);
+    assert_int_equal(write(fd, out.data, out.used), out.used);
+    buffer_fini(&out);
+    return fd;
+}
+
+static void write_frames(int fd, enum echo_kind kind, const char *payload, size_t size, unsigned n)
+{
+    struct buffer out = {0};
+    for (unsigned i = 0; i < n; i++) {
+        echo_frame(&out, kind, payload, size);
+    }
+    assert_int_equal(write(fd, out.data, out.used), out.used);
+    buffer_fini(&out);
+}
+
+/* It asks for 128 MiB; once it has gone, the node keeps nothing for it. */
+static void who_asks_and_does_not_read_is_kept_little(void **state)
+{
+    enum { VALUE = 128 * 1024, ASKS = 1024 };
+    struct member a;
+    uint64_t bytes, most = 0;
+    uint32_t messages, calm = 0;
+    (void)state;
+    configure(&a, 1);
+    a.protocol.stream = NULL; /* what is written is plain */
+    a.config.node.limits.queue_bytes = 64 << 20;
+    a.config.node.limits.queue_parcels = 5000;
+    a.config.node.limits.receive_bytes = 64 << 20;
+    start(&a);
+    int fd = dial(&a);
+    char *value = calloc(1, VALUE);
+    assert_non_null(value);
+    value[0] = 'k';
+    write_frames(fd, ECHO_KEEP, value, VALUE, 1);
+    write_frames(fd, ECHO_FETCH, "k", 1, ASKS);
+    free(value);
+    assert_null(next_parcel(&a, LONG_MS, &a.n_online));
+    assert_true(a.n_online);
+    const struct queue *outbound = a.node->peers[a.peer.index].gate.queue;
+    /* Until it has held no more for a while. */
+    for (int64_t by = clock_ms() + LONG_MS; calm < 20 && clock_ms() < by; calm++) {
+        assert_null(next_parcel(&a, 20, NULL));
+        queue_fill(outbound, &messages, &bytes);
+        calm = bytes > most ? 0 : calm;
+        most = bytes > most ? bytes : most;
+    }
+    assert_true(most > REPLIES_MOST / 2 && most <= REPLIES_MOST);
+    assert_true(budget_room(&a.node->budget) < a.node->budget.total);
+    close(fd);
+    assert_null(next_parcel(&a, LONG_MS, &a.n_offline));
+    for (int64_t by = clock_ms() + LONG_MS;
+         budget_room(&a.node->budget) < a.node->budget.total && clock_ms() < by;) {
+        assert_null(next_parcel(&a, 10, NULL));
+    }
+    assert_int_equal(budget_room(&a.node->budget), a.node->budget.total);
+    stop(&a);
+}
+
 static void a_probe_says_if_somebody_answers(void **state)
 {
     struct member a, b, c;
@@ -384,6 +455,7 @@ int main(void)
         cmocka_unit_test(a_datagram_comes_back),
         cmocka_unit_test(a_dropped_datagram_is_shown_by_cause),
         cmocka_unit_test(nothing_is_lost_while_a_peer_is_held),
+        cmocka_unit_test(who_asks_and_does_not_read_is_kept_little),
         cmocka_unit_test(a_probe_says_if_somebody_answers),
         cmocka_unit_test(what_is_sent_is_kept_and_announced),
         cmocka_unit_test(the_end_closes_the_store_and_leaves_no_thread_or_descriptor),
