@@ -176,6 +176,7 @@ void controller_free(struct controller *c)
     free(c->slots);
     free(c->online);
     free(c->specials);
+    free(c->special_places);
     free(c->sending.left);
     free(c->relayed);
     free(c->deliveries.items);

@@ -4,6 +4,7 @@
 
 #include "base/array.h"
 #include "controller/slots.h"
+#include "controller/special_index.h"
 #include "controller/state.h"
 
 /* --- which they are --- */
@@ -41,8 +42,10 @@ bool special_is_at(const struct special *p, const struct endpoint *e)
 
 bool special_has_endpoint(const struct controller *c, const struct endpoint *e)
 {
-    for (size_t i = 0; i < c->n_specials; i++) {
-        if (special_is_at(&c->specials[i], e)) {
+    size_t n;
+    const struct special_place *places = special_index_find(c, &e->ip, &n);
+    for (size_t i = 0; i < n; i++) {
+        if (places[i].at.port == e->port) {
             return true;
         }
     }
@@ -51,10 +54,11 @@ bool special_has_endpoint(const struct controller *c, const struct endpoint *e)
 
 bool special_is_peer(const struct controller *c, const struct endpoint *e, const struct peer_id *id)
 {
-    for (size_t i = 0; i < c->n_specials; i++) {
-        const struct special *p = &c->specials[i];
-        bool is_demanded = p->address.id.size == 0 || peer_id_equal(&p->address.id, id);
-        if (is_demanded && special_is_at(p, e)) {
+    size_t n;
+    const struct special_place *places = special_index_find(c, &e->ip, &n);
+    for (size_t i = 0; i < n; i++) {
+        const struct peer_id *demanded = &c->specials[places[i].special].address.id;
+        if (places[i].at.port == e->port && (demanded->size == 0 || peer_id_equal(demanded, id))) {
             return true;
         }
     }
@@ -63,16 +67,9 @@ bool special_is_peer(const struct controller *c, const struct endpoint *e, const
 
 uint32_t specials_of_ip(const struct controller *c, const struct ip *ip)
 {
-    uint32_t n = 0;
-    for (size_t i = 0; i < c->n_specials; i++) {
-        const struct special *p = &c->specials[i];
-        bool has = false;
-        for (size_t j = 0; j < p->n_known && !has; j++) {
-            has = ip_equal(&p->known[j].ip, ip);
-        }
-        n += has;
-    }
-    return n;
+    size_t n;
+    special_index_find(c, ip, &n);
+    return (uint32_t)n; /* all addresses of one special peer have its port, and none is there twice */
 }
 
 /* --- which connections are theirs --- */
@@ -111,6 +108,7 @@ static void specials_mark(struct controller *c)
 
 void special_moved(struct controller *c, struct special *p, const struct special *was)
 {
+    special_index_sort(c);
     special_adopt(c, p);
     for (uint32_t i = 0; i < c->n_slots; i++) {
         struct slot *s = &c->slots[i];
@@ -126,7 +124,8 @@ void special_moved(struct controller *c, struct special *p, const struct special
 
 static struct special *special_add(struct controller *c, const struct address *a)
 {
-    if (!array_reserve(c->specials, c->specials_capacity, c->n_specials + 1)) {
+    if (!array_reserve(c->specials, c->specials_capacity, c->n_specials + 1) ||
+        !special_index_reserve(c, c->n_specials + 1)) {
         return NULL;
     }
     struct special *p = &c->specials[c->n_specials++];
@@ -171,6 +170,7 @@ int specials_set(struct controller *c, const struct address_list *flags, const s
         }
     }
     if (specials_merge(c, flags, true) || specials_merge(c, file, false)) {
+        special_index_sort(c);
         return ENOMEM;
     }
     for (size_t i = 0; i < c->n_specials; i++) {
@@ -179,6 +179,7 @@ int specials_set(struct controller *c, const struct address_list *flags, const s
         }
     }
     c->n_specials = kept;
+    special_index_sort(c);
     specials_mark(c);
     c->dial_wanted = true;
     return 0;

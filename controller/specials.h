@@ -23,8 +23,8 @@ bool special_is_peer(const struct controller *c, const struct endpoint *e, const
 uint32_t specials_of_ip(const struct controller *c, const struct ip *ip); /* how many are at that IP */
 
 /* p->known has changed; *was is p as it was before. Marks the connections that are special from now on, and
- * those that are no longer. Looks at p alone: there may be a thousand others, which have nothing to do with
- * it. */
+ * those that are no longer. Of the connections, looks for those of p alone: there may be a thousand others,
+ * which have nothing to do with it. */
 void special_moved(struct controller *c, struct special *p, const struct special *was);
 
 #endif

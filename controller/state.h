@@ -110,6 +110,12 @@ struct special {
     int64_t look_ms, asked_ms; /* when its name is looked up next, and was last */
 };
 
+/* An address of a special peer: special_index.c. */
+struct special_place {
+    struct endpoint at;
+    size_t special; /* its index */
+};
+
 /* Our own network fails for a family of addresses (own_network.c). */
 struct outage {
     int64_t until_ms; /* its addresses are dialed after all others until then */
@@ -194,6 +200,8 @@ struct controller {
     struct book *book;
     struct special *specials;
     size_t n_specials, specials_capacity;
+    struct special_place *special_places; /* where they are, in the order of the IP addresses */
+    size_t n_special_places, special_places_capacity;
     struct outage outages[2]; /* of IPv6 and of IPv4 */
     bool dial_wanted; /* something has changed, so that there may be somebody to dial; anyone sets it */
     int64_t refill_ms, dial_ms, alone_ms, feeler_ms;

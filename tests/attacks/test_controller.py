@@ -161,8 +161,8 @@ def requests_of_99_peers_without_end(lab):
 
 
 @in_namespaces
-def a_storm_of_connections(lab):
-    return beside(lab, "storm")
+def a_storm_of_connections_beside_a_thousand_special_peers(lab):
+    return beside(lab, "storm", "-peers", " ".join(f"127.251.{i // 200}.{1 + i % 200}:{PORT}" for i in range(1000)))
 
 
 @in_namespaces
@@ -171,5 +171,5 @@ def a_storm_of_refusals(lab):
 
 
 if __name__ == "__main__":
-    run([], alone=[shares_of_99_peers_at_once, requests_of_99_peers_without_end, a_storm_of_connections,
-                   a_storm_of_refusals])
+    run([], alone=[shares_of_99_peers_at_once, requests_of_99_peers_without_end,
+                   a_storm_of_connections_beside_a_thousand_special_peers, a_storm_of_refusals])
