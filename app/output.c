@@ -129,7 +129,9 @@ static bool append(struct output *o, char **to, size_t *to_size, size_t *capacit
         o->error = ENOMEM;
         return false;
     }
-    memcpy(*to + *to_size, text, size);
+    if (size > 0) { /* else `text` may be NULL, which memcpy is not defined for */
+        memcpy(*to + *to_size, text, size);
+    }
     *to_size += size;
     return true;
 }
