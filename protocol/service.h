@@ -37,8 +37,9 @@ struct service_peer {
 struct service_actions {
     /* Posts a message of `kind` to a peer; takes the parcel's reference (NULL for a kind without payload).
      * If the peer's queue is full it waits, in order, and keeps nothing else back. It is dropped if the
-     * peer is stalled or has gone, or has so much waiting already that it must have stopped reading. That is
-     * not counted, as the service asks or is asked again. */
+     * peer is stalled or has gone, or has so much waiting already that it must have stopped reading; or if
+     * it has to wait, and the node has no room for that. That is not counted, as the service asks or is asked
+     * again. */
     void (*send)(void *host, struct peer_ref to, uint32_t kind, struct parcel *parcel);
     /* Hands an application message on to FromNetwork; takes the reference. If FromNetwork is full the
      * controller takes no further messages from peers until it has room; what a stalled application loses is

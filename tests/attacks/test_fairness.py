@@ -9,7 +9,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../node"))
 
 from factomwire import MESSAGE, RawPeer, parcel  # noqa: E402  (the folder beside this one)
-from kithnode import PARCEL, SLOW, check, run, until  # noqa: E402
+from kithnode import PARCEL, SLOW, check, promises, run, until  # noqa: E402
 from namespace import in_namespaces  # noqa: E402
 
 MEGA = 1 << 20
@@ -86,11 +86,13 @@ def flooded(lab, sizes):
     return f"{HONEST} honest messages were heard, {lost} of the flooders were dropped"
 
 
+@promises("P11")
 @in_namespaces
 def a_flood_of_messages_of_one_byte(lab):
     return flooded(lab, [1] * FLOODERS)
 
 
+@promises("P11")
 @in_namespaces
 def a_flood_of_messages_of_a_mebibyte(lab):
     return flooded(lab, [MEGA] * FLOODERS)
