@@ -552,8 +552,7 @@ def bad_messages(lab):
 
 
 if __name__ == "__main__":
-    run([what_takes_its_time, the_peer_by_its_vectors, the_peer_with_itself, handshakes, opaque_messages,
-         the_book_is_told, the_book_is_filled, other_ports_if_asked_for, identities,
-         whoever_failed_is_left_alone, bad_input_is_not_held_against_others, handshakes_under_way, recorded_sessions,
-         bad_envelopes, bad_handshakes, bad_messages],
-        alone=[some_are_asked_each_time, pings, silence, too_many_messages])
+    run([what_takes_its_time, some_are_asked_each_time, pings, silence, too_many_messages, the_peer_by_its_vectors,
+         the_peer_with_itself, handshakes, opaque_messages, the_book_is_told, the_book_is_filled,
+         other_ports_if_asked_for, identities, whoever_failed_is_left_alone, bad_input_is_not_held_against_others,
+         handshakes_under_way, recorded_sessions, bad_envelopes, bad_handshakes, bad_messages])
