@@ -99,6 +99,7 @@ def no_core_dump_has_the_secret(lab):
         os.chdir(folder)
         resource.setrlimit(resource.RLIMIT_CORE, kept)
     peer.wait_online(aborted)
+    aborted.wait_online(peer)
     for i in range(20):
         aborted.send("<FULLBROADCAST>", f"answer {i}")
         peer.wait("parcel", text=f"answer {i}")
