@@ -9,8 +9,20 @@
 
 enum {
     READ_AT_ONCE = 64 * 1024,
+    LINE_SLACK = 65536,
+    JSON_BYTES = 8, /* for one of a message: four of base64 for three, and each may be escaped, \\u0041 */
     KEPT_BYTES = 4 << 20, /* an empty buffer is not kept if it is larger */
 };
+
+uint64_t lines_longest(uint64_t message, bool as_json)
+{
+    return (as_json ? JSON_BYTES : 1) * message + LINE_SLACK;
+}
+
+uint64_t lines_most(uint64_t message, bool as_json)
+{
+    return 2 * (lines_longest(message, as_json) + READ_AT_ONCE + 1);
+}
 
 void lines_init(struct lines *l, int fd, size_t longest)
 {

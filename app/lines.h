@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct lines {
     int fd;         /* the caller's */
@@ -16,6 +17,12 @@ struct lines {
     bool refused;  /* by the last read */
     bool ended;
 };
+
+/* The longest line: of a message of so many bytes. */
+uint64_t lines_longest(uint64_t message, bool as_json);
+
+/* The most memory of the lines. */
+uint64_t lines_most(uint64_t message, bool as_json);
 
 void lines_init(struct lines *l, int fd, size_t longest);
 void lines_fini(struct lines *l);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "app/frontend.h"
+#include "app/limits.h"
 #include "app/lines.h"
 #include "app/open.h"
 #include "app/options.h"
@@ -21,12 +22,10 @@
 
 enum {
     ITEMS_AT_ONCE = 256,
-    END_MS = 1600,       /* after being asked to end, at the latest */
-    FLUSH_MS = 100,      /* how long standard error may take for the last lines */
-    BACKGROUND_MS = 300, /* how often it looks whether it is in the foreground again, as nothing tells */
-    BLOCKED_MS = 20,     /* a read, at the longest */
-    LINE_SLACK = 65536,
-    JSON_BYTES = 8, /* for one of a message: four of base64 for three, and each may be escaped, \\u0041 */
+    END_MS = 1600,         /* after being asked to end, at the latest */
+    FLUSH_MS = 100,        /* how long standard error may take for the last lines */
+    BACKGROUND_MS = 300,   /* how often it looks whether it is in the foreground again, as nothing tells */
+    BLOCKED_MS = 20,       /* a read, at the longest */
     BAD_CONFIGURATION = 2, /* the exit status */
 };
 
@@ -283,8 +282,7 @@ static bool prepare(struct program *p, const struct options *o)
     p->stdin_open = true;
     p->stdin_is_terminal = isatty(STDIN_FILENO);
     p->ends_with_input = input_is_alive(STDIN_FILENO);
-    lines_init(&p->in, STDIN_FILENO,
-               (size_t)(o->json ? JSON_BYTES : 1) * o->config.node.limits.parcel_bytes + LINE_SLACK);
+    lines_init(&p->in, STDIN_FILENO, (size_t)lines_longest(o->config.node.limits.parcel_bytes, o->json));
     p->frontend.node = p->node;
     p->frontend.out = &p->out;
     p->frontend.protocol = o->config.protocol->name;
@@ -429,6 +427,8 @@ int main(int argc, char **argv)
         options_help(&o, stdout);
     } else if (o.show_version) {
         printf("kith %s\n", kith_version());
+    } else if (o.show_limits) {
+        limits_print(&o, stdout);
     } else {
         status = start(&o);
     }

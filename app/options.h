@@ -35,7 +35,7 @@ struct options {
     struct config config; /* complete after options_finish, with these exceptions. identity_load reads
                              config.secret and config.id. The opening of the node draws config.nonce and, if
                              no nodeName is set, config.node_id */
-    bool json, show_version, show_help, show_identity;
+    bool json, show_version, show_help, show_identity, show_limits;
     enum network_choice network;
     char customnet[NETWORK_NAME_MAX];
     char home[CONFIG_PATH_MAX]; /* known from options_load or options_finish on; nothing here creates it */

@@ -261,6 +261,14 @@ void output_sleep_end(struct output *o)
     bell_get_up(&o->thread->main_bell);
 }
 
+/* A byte of a message becomes six at most, in JSON as in what a terminal is shown. The text doubles as it
+ * grows, there are two of them, and jansson has another, beside a copy. */
+uint64_t output_most(uint64_t message, bool as_json)
+{
+    uint64_t text = 6 * message;
+    return 2 * (2 * OUTPUT_ENOUGH + 2 * text) + (as_json ? 2 * text + message : 0);
+}
+
 /* --- its end --- */
 
 /* Sleeps until the thread has written more, or `ms` are over. */

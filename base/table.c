@@ -11,6 +11,15 @@ void table_init(struct table *t, size_t row_size, size_t key_size, size_t hash_s
     crypto_shorthash_keygen(t->hash_key);
 }
 
+uint64_t table_memory(size_t rows, size_t row_size)
+{
+    uint64_t room = FIRST_ROOM;
+    while (room < rows) {
+        room *= 2;
+    }
+    return room * (row_size + 2 * sizeof(uint32_t));
+}
+
 void table_clear(struct table *t)
 {
     free(t->rows);

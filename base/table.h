@@ -29,7 +29,8 @@ struct table {
 
 /* An empty table without memory of its own. sodium_init must have been called. */
 void table_init(struct table *t, size_t row_size, size_t key_size, size_t hash_size);
-void table_clear(struct table *t); /* frees the memory; the table is empty then */
+uint64_t table_memory(size_t rows, size_t row_size); /* of a table of so many rows */
+void table_clear(struct table *t);                   /* frees the memory; the table is empty then */
 
 /* Row `i` of `t->n`. It stays where it is until the next table_add, table_remove or table_evict. */
 void *table_row(const struct table *t, size_t i);

@@ -16,7 +16,6 @@
 #include "queue/thread.h"
 
 enum {
-    STACK_BYTES = 256 * 1024, /* touched as far as used; no frame of ours is large */
     YIELDS = 16,    /* looks at its queues before it sleeps: waking an idle core costs more than they do */
     LEAVE_MS = 700, /* a graceful end waits so long for the peer to take what is queued */
     DRAIN_MS = 300, /* and so long for it to close its side */
@@ -24,9 +23,6 @@ enum {
     MUCH = 1024 * 1024, /* who held so much gives back to the system what the allocator keeps of it */
     TRIM_MS = 1000,     /* with nothing to do for so long, it gives back the memory that it can do without */
     DRAIN_BYTES = 4096,
-    OUTBOUND_CONTROLS = 5, /* to go on, to look for signs of life, to end, and to end at once */
-    INBOUND_CONTROLS = 5,  /* MSG_MET, MSG_ONLINE, MSG_ALIVE, MSG_IDLE and MSG_ENDED at most */
-    INBOUND_PARCELS = 1024,
 };
 
 /* --- what the controller asks --- */

@@ -20,6 +20,7 @@
 
 #include <stdatomic.h>
 
+#include "base/bounds.h"
 #include "base/budget.h"
 #include "base/endpoint.h"
 #include "connection/events.h"
@@ -76,6 +77,11 @@ struct connection_counts {
 /* The controller's thread; does not block. Copies *config, with the alternatives and targets, and starts the
  * thread. Takes config->fd, also on failure. NULL if threads, descriptors or memory are short. */
 struct connection *connection_start(const struct connection_config *config);
+
+/* Any thread; does not block. The rows of one of `count` connections of a node of that protocol, and those of
+ * what they cost together beyond that. `budget`: the node's, in bytes. */
+void connection_bounds(struct bounds *b, const struct protocol *p, const struct node_config *node,
+                       uint64_t count, uint64_t budget);
 
 /* Any thread, between start and free; none blocks. The queues live as long as the connection. */
 struct queue *connection_outbound(struct connection *c);

@@ -41,6 +41,13 @@ enum {
     INBOUND_BYTES = 4 * 1024 * 1024, /* and no more are of use, but for one parcel that is longer */
 };
 
+enum {
+    STACK_BYTES = 256 * 1024, /* touched as far as used; no frame of ours is large */
+    OUTBOUND_CONTROLS = 5,    /* to go on, to look for signs of life, to end, and to end at once */
+    INBOUND_CONTROLS = 5,     /* MSG_MET, MSG_ONLINE, MSG_ALIVE, MSG_IDLE and MSG_ENDED at most */
+    INBOUND_PARCELS = 1024,
+};
+
 /* transfer.c: each returns true if it got something done. */
 bool transfer_out(struct connection *c, int64_t now);    /* outbound -> wire -> socket */
 bool transfer_in(struct connection *c, int64_t now);     /* socket -> wire -> inbound */

@@ -29,11 +29,7 @@
 #include "controller/state.h"
 #include "controller/upkeep.h"
 
-enum {
-    BOOK_IPS = 20000,
-    BOOK_PER_IP = 256, /* one IP must not fill the book with its ports */
-    SPARE_SLOTS = 256, /* for connections that have ended but are not yet drained, and for refusals */
-};
+enum { BOOK_PER_IP = 256 /* one IP must not fill the book with its ports */ };
 
 /* --- the start and the end --- */
 
@@ -112,13 +108,6 @@ static int open_all(struct controller *c, const struct book_snapshot *restored)
     error = error ? error : open_seen_caches(c);
     error = error ? error : specials_set(c, &c->config->special_flags, &c->config->special_file);
     return error ? error : open_service(c);
-}
-
-uint32_t controller_max_slots(const struct config *config)
-{
-    /* As many handshakes again may be on their way out, to make room. */
-    return config->outgoing + config->incoming + 2 * config->node.limits.pending + 2 * SPECIAL_MAX +
-           SPARE_SLOTS;
 }
 
 struct controller *controller_new(const struct config *config, const struct controller_actions *actions,

@@ -13,12 +13,12 @@
 #include "controller/actions.h"
 #include "controller/config.h"
 #include "controller/events.h"
+#include "controller/places.h"
 
 struct controller;
 
-/* How many connections there may be at once, those included that have ended and are not drained yet. The
- * index of every slot is below it. */
-uint32_t controller_max_slots(const struct config *config);
+/* Any thread. The rows of the controller's own tables. */
+void controller_bounds(struct bounds *b, const struct config *config);
 
 /* Any thread, once sodium_init was called. Borrows config and actions for its life; copies `restored` (what
  * the peers file held, NULL for none). May draw random numbers. Call controller_start next.

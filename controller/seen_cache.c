@@ -56,6 +56,11 @@ struct seen_cache *seen_cache_new(int64_t window_ms)
     return cache;
 }
 
+size_t seen_cache_memory(void)
+{
+    return sizeof(struct seen_cache);
+}
+
 void seen_cache_free(struct seen_cache *cache)
 {
     free(cache);

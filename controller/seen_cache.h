@@ -33,6 +33,7 @@ struct seen_cache;
 
 /* `window_ms`: how long an entry counts. NULL if memory is short. */
 struct seen_cache *seen_cache_new(int64_t window_ms);
+size_t seen_cache_memory(void);                 /* of one */
 void seen_cache_free(struct seen_cache *cache); /* NULL is allowed */
 
 /* In all of these, `from` is PEER_NOBODY if it does not matter who sent the message. */

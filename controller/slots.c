@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "controller/notes.h"
+#include "controller/places.h"
 #include "controller/state.h"
 
 struct slot *slot_find(struct controller *c, struct peer_ref ref)
@@ -174,7 +175,8 @@ bool slots_have_room(const struct controller *c)
 
 struct slot *slot_take(struct controller *c, enum slot_state state, enum direction direction)
 {
-    if (c->n_busy == c->n_slots && !slots_grow(c)) {
+    if (c->n_busy >= controller_places(c->config, c->n_specials) ||
+        (c->n_busy == c->n_slots && !slots_grow(c))) {
         return NULL;
     }
     uint32_t i = 0;

@@ -10,7 +10,7 @@
 /* NULL if that connection has gone. */
 struct slot *slot_find(struct controller *c, struct peer_ref ref);
 
-/* A free slot, in that state from now on. NULL if there is none, or memory is short. */
+/* A free slot, in that state from now on. NULL if there is none (controller_places), or memory is short. */
 struct slot *slot_take(struct controller *c, enum slot_state state, enum direction direction);
 
 /* If the service dials, makes room for as many dials as may run at once, as far as memory allows. This may

@@ -19,13 +19,7 @@
 #include "queue/parcel.h"
 
 enum {
-    COMMANDS = 4096,      /* commands of the application that may wait */
-    ACCEPTED_AHEAD = 64,  /* accepted sockets that the core has not seen yet */
-    ANSWERS = 64,         /* of the seed fetcher, which waits longer after each, and one of the keeper */
-    DATAGRAMS = 1024,     /* that may wait, each way */
-    DATAGRAM_RATE = 100,  /* a second, of one group of addresses */
-    STORE_REQUESTS = 256, /* under way */
-    EVENTS = 16384,       /* events that may wait for the application */
+    DATAGRAM_RATE = 100, /* a second, of one group of addresses */
     SEED_CONNECT_MS = 5000,
     SEED_TOTAL_MS = 15000,
 };
@@ -35,10 +29,9 @@ static bool make_queues(struct node *n)
     const struct limits *l = &n->config.node.limits;
     /* Room for all that may be under way. The listener, the node and the core bound how much of each kind
      * there is. */
-    struct queue_config control = {.messages = 2 * l->pending + ACCEPTED_AHEAD + ANSWERS + NAMES_MOST,
-                                   .many_writers = true,
-                                   .reader_bell = &n->worker.bell};
-    struct queue_config commands = {.messages = COMMANDS,
+    struct queue_config control = {
+        .messages = controls_most(l), .many_writers = true, .reader_bell = &n->worker.bell};
+    struct queue_config commands = {.messages = COMMANDS_MOST,
                                     .many_writers = true,
                                     .reader_bell = &n->worker.bell,
                                     .writer_bell = &n->command_bell};

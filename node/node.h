@@ -8,6 +8,7 @@
 #ifndef KITH_NODE_NODE_H
 #define KITH_NODE_NODE_H
 
+#include "base/bounds.h"
 #include "base/log.h"
 #include "controller/config.h"
 #include "controller/events.h"
@@ -74,6 +75,12 @@ int node_fd(const struct node *n);
 
 /* The thread of node_take; never blocks. The application has got on with what it took last. */
 void node_getting_on(struct node *n);
+
+/* --- what it takes --- */
+
+/* Any thread; does not block. The rows of a node of that configuration, and how many connections they are
+ * for. */
+uint64_t node_bounds(struct bounds *b, const struct config *config);
 
 /* --- the end --- */
 

@@ -36,6 +36,11 @@ struct roster *roster_new(uint32_t places)
     return r;
 }
 
+uint64_t roster_row_memory(void)
+{
+    return sizeof(struct roster_place);
+}
+
 void roster_free(struct roster *r)
 {
     free(r);

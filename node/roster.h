@@ -16,6 +16,7 @@ struct roster;
 /* Any thread, once sodium_init was called; does not block. A roster of connections whose index is below
  * `places`. NULL if memory is short. */
 struct roster *roster_new(uint32_t places);
+uint64_t roster_row_memory(void);   /* of one place */
 void roster_free(struct roster *r); /* when no thread uses it any more; NULL is allowed */
 
 /* The controller's thread; never blocks. Enters a connection, or takes it out. The roster keeps only a digest

@@ -39,6 +39,21 @@ struct ref_list {
 /* Names that may be looked up at once, or wait for it: those of both lists of special peers. */
 #define NAMES_MOST ((uint32_t)2 * SPECIAL_MAX)
 
+enum {
+    COMMANDS_MOST = 4096, /* commands of the application that may wait */
+    ACCEPTED_AHEAD = 64,  /* accepted sockets that the core has not seen yet */
+    ANSWERS = 64,         /* of the seed fetcher, which waits longer after each, and one of the keeper */
+    DATAGRAMS = 1024,     /* that may wait, each way */
+    STORE_REQUESTS = 256, /* under way */
+    EVENTS = 16384,       /* events that may wait for the application */
+};
+
+/* Messages of the queue `control`. */
+static inline uint32_t controls_most(const struct limits *l)
+{
+    return 2 * l->pending + ACCEPTED_AHEAD + ANSWERS + NAMES_MOST;
+}
+
 struct node {
     struct config config; /* the caller's, with what only the start could settle: port, node id, nonce */
     const struct log_sink *sink;

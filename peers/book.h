@@ -32,6 +32,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bounds.h"
 #include "base/endpoint.h"
 
 #define QUALITY_MIN (-2147483000)
@@ -273,6 +274,10 @@ size_t book_ban_count(const struct book *b, int64_t now_ms);
 bool book_refuses(const struct book *b, const struct ip *ip, int64_t now_ms);
 
 /* --- upkeep and the peers file --- */
+
+/* The rows of a book of that configuration, and of a snapshot that is being written to the peers file. Any
+ * thread. */
+void book_bounds(struct bounds *b, const struct book_config *config);
 
 /* Forgets endpoints without a sign for forget_ms, scores that have decayed to nothing, and bans that are
  * over. Cheap enough to be called once a minute. `keep` returns true for an endpoint that must stay

@@ -219,3 +219,8 @@ void resolve_drop(struct resolve *r)
         leave(r);
     }
 }
+
+size_t resolve_memory(void)
+{
+    return sizeof(struct resolve) + STACK_BYTES;
+}

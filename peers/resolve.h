@@ -35,4 +35,7 @@ size_t resolve_take(const struct resolve *r, struct endpoint *out, size_t most, 
 /* The thread that owns r, at any time; never blocks. r is gone for the caller. NULL is allowed. */
 void resolve_drop(struct resolve *r);
 
+/* Any thread. The most memory of one look-up, with the stack of its thread. */
+size_t resolve_memory(void);
+
 #endif

@@ -104,7 +104,7 @@ enum session_tick {
 };
 
 /* One implementation. *ev is always clear when a function is called. None of the functions is NULL but
- * consent and alive, as said there. */
+ * consent, alive and most, as said there. */
 struct session_ops {
     size_t size; /* of a session */
 
@@ -142,6 +142,10 @@ struct session_ops {
     void (*tick)(void *s, int64_t now_ms, unsigned marks, struct session_event *ev, struct buffer *out);
 
     void (*close)(void *s); /* frees what the session holds and wipes its keys */
+
+    /* The most memory that a session of that node holds beyond its own, and beyond what its account pays for.
+     * NULL for none. */
+    uint64_t (*most)(const struct node_config *node);
 };
 
 #endif

@@ -22,6 +22,11 @@ struct nonempty_list *nonempty_list_new(uint32_t most)
     return l;
 }
 
+uint64_t nonempty_list_memory(uint32_t most)
+{
+    return sizeof(struct nonempty_list) + ring_memory(RING_OF_REFS, most);
+}
+
 void nonempty_list_free(struct nonempty_list *l)
 {
     if (!l) {

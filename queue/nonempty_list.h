@@ -15,6 +15,7 @@ struct nonempty_list;
  * freed: the list is made for twice as many as there are queues. A queue that finds it full all the same
  * stays unlisted until its next queue_wake. NULL if memory is short or `most` is out of its limits. */
 struct nonempty_list *nonempty_list_new(uint32_t most);
+uint64_t nonempty_list_memory(uint32_t most);     /* what that takes */
 void nonempty_list_free(struct nonempty_list *l); /* when no queue uses it any more; NULL is allowed */
 
 /* Any thread; never blocks. For queue_wake alone. False if the list is full. */

@@ -46,3 +46,8 @@ void parcel_release(struct parcel *p)
         pool_give(p, sizeof *p + p->size);
     }
 }
+
+uint64_t parcel_memory(uint64_t parcels, uint64_t bytes)
+{
+    return pool_memory(parcels, bytes + parcels * sizeof(struct parcel));
+}

@@ -27,6 +27,9 @@ struct parcel *parcel_new(const void *bytes, size_t size);
 /* Any thread that holds a reference; never blocks. One more reference; returns p. */
 struct parcel *parcel_hold(struct parcel *p);
 
+/* Any thread; never blocks. The most memory of so many parcels with so many bytes of payload together. */
+uint64_t parcel_memory(uint64_t parcels, uint64_t bytes);
+
 /* Any thread; never blocks. Gives one reference back; the last one frees the parcel. NULL is allowed. */
 void parcel_release(struct parcel *p);
 

@@ -177,3 +177,61 @@ void pool_give(void *block, size_t size)
         halve(c);
     }
 }
+
+/* --- bounds --- */
+
+enum { PAGE = 4096 };
+
+/* The shortest block of a class and what it takes; behind the classes come those from malloc, which has them
+ * on pages of their own. */
+static void sizes_of(unsigned c, uint64_t *least, uint64_t *takes)
+{
+    *least = c == 0 ? 1 : (uint64_t)class_sizes[c - 1] + 1;
+    *takes = c < CLASSES ? class_sizes[c] : *least + PAGE;
+}
+
+/* Of blocks of the two classes alone, as many of each as the two bounds allow. */
+static uint64_t most_of_two(unsigned a, unsigned b, uint64_t blocks, uint64_t bytes)
+{
+    uint64_t least_a, least_b, takes_a, takes_b;
+    sizes_of(a, &least_a, &takes_a);
+    sizes_of(b, &least_b, &takes_b);
+    uint64_t large = blocks > bytes / least_b ? bytes / least_b : blocks;
+    if (a < b && blocks <= bytes / least_a && blocks > bytes / least_b) {
+        large = (bytes - blocks * least_a) / (least_b - least_a) + 1;
+    }
+    uint64_t left = bytes > large * least_b ? bytes - large * least_b : 0;
+    uint64_t small = blocks - large > left / least_a ? left / least_a : blocks - large;
+    return large * takes_b + (small + 1) * takes_a;
+}
+
+uint64_t pool_memory(uint64_t blocks, uint64_t bytes)
+{
+    uint64_t most = 0;
+    for (unsigned b = 0; b <= CLASSES; b++) {
+        for (unsigned a = 0; a <= b; a++) {
+            uint64_t sum = most_of_two(a, b, blocks, bytes);
+            most = sum > most ? sum : most;
+        }
+    }
+    uint64_t whole = bytes + bytes / 16 + PAGE; /* a few that are longer than all classes */
+    return most > whole ? most : whole;
+}
+
+uint64_t pool_kept_by_thread(void)
+{
+    uint64_t sum = 0;
+    for (unsigned c = 0; c < CLASSES; c++) {
+        sum += (uint64_t)2 * magazine_blocks[c] * class_sizes[c];
+    }
+    return sum;
+}
+
+uint64_t pool_kept_by_all(void)
+{
+    uint64_t sum = 0;
+    for (unsigned c = 0; c < CLASSES; c++) {
+        sum += (uint64_t)SHELVES * 2 * magazine_blocks[c] * class_sizes[c];
+    }
+    return sum;
+}

@@ -77,6 +77,11 @@ struct queue *queue_new(const struct queue_config *config)
     return q;
 }
 
+uint64_t queue_memory(uint32_t messages)
+{
+    return sizeof(struct queue) + ring_memory(RING_OF_MESSAGES, messages);
+}
+
 void queue_free(struct queue *q, void (*discard)(void *context, struct message *message), void *context)
 {
     if (!q) {

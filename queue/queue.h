@@ -42,6 +42,9 @@ struct queue_config {
 /* Any thread; does not block. Copies *config. NULL if memory is short or the config is out of its limits. */
 struct queue *queue_new(const struct queue_config *config);
 
+/* Any thread; does not block. The memory of a queue of so many messages, without what they point at. */
+uint64_t queue_memory(uint32_t messages);
+
 /* One thread, when no other uses it any more; does not block. Every message still inside goes to `discard`,
  * which owns it. If `discard` is NULL, the parcels are released; a queue of anything else must be empty then.
  * A queue of NULL is allowed. */

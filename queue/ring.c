@@ -76,17 +76,33 @@ static unsigned int first_slot(size_t slot_size)
     return randombytes_uniform((uint32_t)(page_size() / slot_size));
 }
 
+/* CK wants a power of two, of which it leaves one slot empty. */
+static uint32_t slots_for(uint32_t most)
+{
+    uint32_t slots = 2;
+    while (slots - 1 < most) {
+        slots *= 2;
+    }
+    return slots;
+}
+
+static size_t slot_size_of(enum ring_kind kind)
+{
+    return kind == RING_OF_REFS ? sizeof(struct peer_ref) : sizeof(struct message);
+}
+
+uint64_t ring_memory(enum ring_kind kind, uint32_t most)
+{
+    return sizeof(struct ring) + slots_for(most) * slot_size_of(kind);
+}
+
 struct ring *ring_new(enum ring_kind kind, uint32_t most, bool many_writers)
 {
     if (most == 0 || most > RING_MOST) {
         return NULL;
     }
-    /* CK wants a power of two, of which it leaves one slot empty. */
-    uint32_t slots = 2;
-    while (slots - 1 < most) {
-        slots *= 2;
-    }
-    size_t slot_size = kind == RING_OF_REFS ? sizeof(struct peer_ref) : sizeof(struct message);
+    uint32_t slots = slots_for(most);
+    size_t slot_size = slot_size_of(kind);
     struct ring *r = make(slots * slot_size);
     if (!r) {
         return NULL;

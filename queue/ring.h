@@ -26,6 +26,7 @@ enum ring_kind {
  * memory is not touched before it is used. many_writers: whether several threads may put at once. NULL if
  * memory is short or `most` is out of its limits. */
 struct ring *ring_new(enum ring_kind kind, uint32_t most, bool many_writers);
+uint64_t ring_memory(enum ring_kind kind, uint32_t most); /* what that takes */
 void ring_free(struct ring *r); /* when no thread uses it any more; NULL is allowed */
 
 /* A writer's thread. Copies the slot in; false if the ring is full. Everything that the thread did before

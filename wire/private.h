@@ -4,6 +4,11 @@
 
 #include "wire/wire.h"
 
+enum {
+    LITTLE = WIRE_LEND_MAX,  /* the smallest receive buffer */
+    SMALL = 64 * 1024,       /* that of a peer that sends more, while no parcel is larger; free of charge */
+    OUT_ENOUGH = 256 * 1024, /* bytes in the out buffer above which nothing more is taken */
+};
 #define IN_FLIGHT_MAX 512                 /* messages in the out buffer that are not wholly written yet */
 #define ANSWERS_MAX   ((size_t)64 * 1024) /* bytes of unsent answers above which nothing more is read */
 

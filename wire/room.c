@@ -5,10 +5,8 @@
 #include "wire/private.h"
 
 enum {
-    LITTLE = WIRE_LEND_MAX, /* the smallest buffer */
-    SMALL = 64 * 1024,      /* the buffer of a peer that sends more, while no parcel is larger */
-    COMFORT = 512 * 1024,   /* and while large ones come one after the other */
-    SLACK = 64 * 1024,      /* what a frame may be longer than its payload */
+    COMFORT = 512 * 1024, /* the buffer while large parcels come one after the other */
+    SLACK = 64 * 1024,    /* what a frame may be longer than its payload */
 };
 
 /* The most that may wait in the receive buffer: what one frame can need, before and after the handshake. */

@@ -5,8 +5,7 @@
 #include "wire/private.h"
 
 enum {
-    OUT_ENOUGH = 256 * 1024, /* bytes in the out buffer above which nothing more is taken */
-    RELEASE_AHEAD = 8,       /* parcels */
+    RELEASE_AHEAD = 8, /* parcels */
     CACHE_LINE = 64,
 };
 

@@ -21,6 +21,7 @@
 
 #include <sys/uio.h>
 
+#include "base/bounds.h"
 #include "base/budget.h"
 #include "protocol/protocol.h"
 #include "wire/events.h"
@@ -171,6 +172,9 @@ bool wire_show_progress(struct wire *w, int64_t now_ms, uint64_t progress);
 
 /* Gives back the memory that nothing lies in. */
 void wire_trim(struct wire *w);
+
+/* Any thread. The rows of one of `count` wires of that protocol. */
+void wire_bounds(struct bounds *b, const struct protocol *p, const struct node_config *node, uint64_t count);
 
 /* --- its end --- */
 

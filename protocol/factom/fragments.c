@@ -7,9 +7,6 @@
 /* Messages under way at once. Looking for one goes through them all. */
 #define UNFINISHED_MAX 256
 
-/* It pays for so much at once, and gives it back when twice as much is not needed. */
-#define STEP ((uint64_t)64 << 10)
-
 #define WHOLE_MS 100 /* what paid for a whole message is looked at again so often */
 
 /* What malloc takes for so many bytes: its own word, in steps of 16, and 32 at least. Without it a message in
@@ -56,7 +53,7 @@ static bool pay(struct fragments *p, int64_t now_ms, uint64_t more, uint64_t *wa
     if (!p->account || all <= FRAGMENTS_FREE + p->paid) {
         return true;
     }
-    *wants = (all - FRAGMENTS_FREE - p->paid + STEP - 1) / STEP * STEP;
+    *wants = (all - FRAGMENTS_FREE - p->paid + FRAGMENTS_STEP - 1) / FRAGMENTS_STEP * FRAGMENTS_STEP;
     if (!budget_take(p->account, now_ms, *wants)) {
         return false;
     }
@@ -68,8 +65,10 @@ static bool pay(struct fragments *p, int64_t now_ms, uint64_t more, uint64_t *wa
 static void settle(struct fragments *p)
 {
     uint64_t all = p->used + p->whole;
-    uint64_t due = all <= FRAGMENTS_FREE ? 0 : (all - FRAGMENTS_FREE + STEP - 1) / STEP * STEP;
-    if (p->paid > due + STEP || due == 0) {
+    uint64_t due = all <= FRAGMENTS_FREE
+                       ? 0
+                       : (all - FRAGMENTS_FREE + FRAGMENTS_STEP - 1) / FRAGMENTS_STEP * FRAGMENTS_STEP;
+    if (p->paid > due + FRAGMENTS_STEP || due == 0) {
         uint64_t back = p->paid - due;
         p->paid = due;
         if (p->account) {

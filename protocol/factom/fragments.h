@@ -26,6 +26,9 @@ struct fragments {
 
 #define FRAGMENTS_FREE ((uint64_t)64 << 10) /* so many bytes every connection has anyway */
 
+/* They pay for so much at once, and give it back when twice as much is not needed. */
+#define FRAGMENTS_STEP ((uint64_t)64 << 10)
+
 struct fragment {
     struct bytes name; /* the same for all fragments of one message */
     uint32_t no, total;

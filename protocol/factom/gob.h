@@ -90,6 +90,9 @@ struct gob_types {
 void factom_gob_types_init(struct gob_types *t, const struct gob_limits *limits, const char *const *names);
 void factom_gob_types_fini(struct gob_types *t); /* idempotent */
 
+/* The most memory of the types of one stream. */
+uint64_t factom_gob_types_most(uint32_t types, uint32_t definition);
+
 /* Reads the definition of type `id`. False if it is not one, the id is taken, a limit is met or memory is
  * short. */
 bool factom_gob_define(struct gob_types *t, int32_t id, struct gob_cursor *c);

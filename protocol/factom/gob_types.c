@@ -266,6 +266,13 @@ static struct gob_type *read_definition(const struct gob_types *t, struct gob_cu
     return type;
 }
 
+enum { OF_MALLOC = 32 }; /* for one type: its word, and what it rounds up */
+
+uint64_t factom_gob_types_most(uint32_t types, uint32_t definition)
+{
+    return (uint64_t)GOB_DEFINITIONS * definition + types * (2 * sizeof(struct gob_type *) + OF_MALLOC);
+}
+
 bool factom_gob_define(struct gob_types *t, int32_t id, struct gob_cursor *c)
 {
     if (id < GOB_FIRST_ID || t->n >= t->limits.types || factom_gob_find(t, id)) {

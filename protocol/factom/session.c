@@ -84,6 +84,13 @@ static void factom_session_close(void *session)
     s->stage = STAGE_OVER;
 }
 
+static uint64_t factom_session_most(const struct node_config *node)
+{
+    const struct factom_settings *own = node->settings;
+    return factom_gob_types_most(own->gob_types, own->gob_definition) + FRAGMENTS_FREE + FRAGMENTS_STEP +
+           FACTOM_SHARE_MEMORY;
+}
+
 const struct session_ops factom_session_ops = {
     .size = sizeof(struct session),
     .open = factom_session_open,
@@ -93,4 +100,5 @@ const struct session_ops factom_session_ops = {
     .deadline = factom_session_deadline,
     .tick = factom_session_tick,
     .close = factom_session_close,
+    .most = factom_session_most,
 };

@@ -10,6 +10,10 @@
  * protobuf take many times their bytes if all of it is parsed at once. */
 #define SHARE_BYTES_MAX ((size_t)256 << 10)
 
+/* Of one entry in JSON. Generation 1 adds to each address who has told of it, about 60 bytes for one. */
+#define SHARE_ENTRY_MAX     ((size_t)8 << 10)
+#define FACTOM_SHARE_MEMORY (64 * SHARE_ENTRY_MAX) /* jansson makes up to so many bytes of one */
+
 enum share_result { SHARE_OK, SHARE_INVALID, SHARE_NO_MEMORY };
 
 /* Reads a payload of `version` into a known_peers parcel of KNOWN_PEERS_TAKEN at most. V9's entries of other

@@ -8,9 +8,6 @@
 /* Deeper than any share; jansson calls itself for each level. */
 #define DEPTH_MAX 8
 
-/* Generation 1 adds to each address who has told of it, about 60 bytes for one. */
-#define ENTRY_BYTES_MAX ((size_t)8 << 10)
-
 static bool is_shallow(struct bytes text)
 {
     unsigned depth = 0;
@@ -122,7 +119,7 @@ static json_t *load(struct bytes text)
 /* Go writes null for a list that nothing was ever added to. */
 static bool is_null(struct bytes text)
 {
-    json_t *value = text.size <= ENTRY_BYTES_MAX ? load(text) : NULL;
+    json_t *value = text.size <= SHARE_ENTRY_MAX ? load(text) : NULL;
     bool null = json_is_null(value);
     json_decref(value);
     return null;
@@ -130,7 +127,7 @@ static bool is_null(struct bytes text)
 
 typedef bool add_function(const json_t *entry, uint32_t network, struct harvest *h);
 
-/* One entry at a time: jansson makes up to 45 bytes of one. */
+/* One entry at a time, as jansson needs much memory. */
 static bool read_list(struct bytes text, uint32_t network, struct harvest *h, add_function *add)
 {
     skip_blanks(&text);
@@ -140,7 +137,7 @@ static bool read_list(struct bytes text, uint32_t network, struct harvest *h, ad
     }
     do {
         struct bytes one = take_entry(&text);
-        json_t *entry = one.size <= ENTRY_BYTES_MAX ? load(one) : NULL;
+        json_t *entry = one.size <= SHARE_ENTRY_MAX ? load(one) : NULL;
         bool valid = entry && add(entry, network, h);
         json_decref(entry);
         if (!valid) {

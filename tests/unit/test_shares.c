@@ -60,7 +60,7 @@ static void a_list_is_json_as_a_whole_parser_has_it(void **state)
 static void an_entry_may_be_so_long_and_no_longer(void **state)
 {
     (void)state;
-    enum { MOST = 8192 };
+    enum { MOST = SHARE_ENTRY_MAX };
     char text[MOST + 16];
     for (int over = 0; over < 2; over++) {
         int pad = MOST - (int)strlen("{\"more\":\"\",\"ip\":\"1.2.3.4\",\"port\":\"5\"}") + over;
@@ -106,7 +106,7 @@ static void expect_little_memory(const char *entry)
     free(text);
     assert_int_equal(used, 0);
     assert_true(most_used > 0);
-    if (most_used > (size_t)512 << 10) {
+    if (most_used > FACTOM_SHARE_MEMORY) {
         fail_msg("%zu bytes of memory for a list of %s", most_used, entry);
     }
 }

@@ -1,0 +1,33 @@
+/* What the core keeps at most, the book included. */
+#include "controller/controller.h"
+#include "controller/places.h"
+#include "controller/state.h"
+
+static size_t specials_of(const struct config *config)
+{
+    return config->special_flags.n + config->special_file.n;
+}
+
+/* Each has as many receivers as there are peers. */
+static uint64_t relayed_bytes(uint64_t places)
+{
+    return 2 * (sizeof(struct sending) + places * sizeof(struct peer_ref));
+}
+
+void controller_bounds(struct bounds *b, const struct config *config)
+{
+    const struct book_config book = {.most_ips = BOOK_IPS};
+    uint64_t places = controller_places(config, specials_of(config));
+    bool echo = config->node.timings.echo > 0;
+    bounds_add(b, BOUND_CONNECTION, "its slot, and the service's state",
+               sizeof(struct slot) + sizeof(uint32_t) + config->protocol->service->peer_size, places,
+               "crowds, at random; then newcomers");
+    book_bounds(b, &book);
+    bounds_add(b, BOUND_NODE, "the core, and what each network group may teach", sizeof(struct controller), 1,
+               "who teaches more than that: it is not believed");
+    bounds_add(b, BOUND_NODE, "digests of messages that came", seen_cache_memory(),
+               (uint64_t)echo + config->relay, "the oldest: they may come again");
+    bounds_add(b, BOUND_NODE, "special peers", sizeof(struct special), specials_of(config), "nobody");
+    bounds_add(b, BOUND_CONNECTION, "to whom its relayed messages still go",
+               config->relay ? relayed_bytes(places) : 0, places, "the peer: nothing more is taken from it");
+}
