@@ -10,6 +10,7 @@
 #include "node/inbound.h"
 #include "node/peer_thread.h"
 #include "node/shortage.h"
+#include "node/tidy.h"
 
 enum {
     YIELDS = 16, /* looks at its queues before it sleeps */
@@ -173,7 +174,7 @@ static bool nothing_to_do(const struct node *n)
 
 static int64_t deadline_of(const struct node *n)
 {
-    int64_t at = earlier(controller_deadline(n->core), n->retry_ms);
+    int64_t at = earlier(earlier(controller_deadline(n->core), n->retry_ms), tidy_deadline(n));
     if (n->quitting && !n->quit_told) {
         at = earlier(at, n->quit_by);
     }
@@ -187,6 +188,7 @@ static int64_t look_again(void *node)
     struct node *n = node;
     retry(n, node_now());
     node_flush(n);
+    tidy_run(n, node_now().ms);
     return nothing_to_do(n) ? deadline_of(n) : WORKER_BUSY;
 }
 

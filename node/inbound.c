@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "node/peer_thread.h"
+#include "node/tidy.h"
 
 enum {
     SHARE = 64, /* messages of one connection before the next one's turn */
@@ -31,6 +32,7 @@ static void take_controls(struct node *n, struct peer_thread *l)
         if (m.type == MSG_IDLE) {
             queue_trim(connection_outbound(l->connection));
             replies_settle(&l->replies, l->gate.queue, node_now().ms);
+            tidy_note(n, l);
             continue;
         }
         if (m.type == MSG_ENDED) {
@@ -84,6 +86,7 @@ static void free_thread(struct node *n, struct peer_thread *l)
 {
     batch_drop(&l->batch, NULL, node_release, NULL);
     budget_close(&l->replies.account);
+    tidy_note(n, l);
     connection_free(l->connection, return_message, n);
     handshake_over(n, l);
     memset(l, 0, sizeof *l);

@@ -29,6 +29,7 @@ struct peer_thread {
     bool condemned;   /* told to end, as it held too much */
     bool handshaking; /* an accepted socket whose handshake the listener still counts */
     struct batch batch;
+    uint64_t noted_bytes; /* of those that came and went, what tidy.c knows of */
 };
 
 struct ref_list {
@@ -90,6 +91,8 @@ struct node {
     struct stall_gate from_gate;
     struct budget_account waiting; /* what peers have the core keep, until there is room in a queue */
     bool from_network_dirty;       /* posted to, and not woken yet */
+    uint64_t untidy_bytes;         /* that have come and gone since memory was given back to the system */
+    int64_t tidy_ms;               /* when memory is given back to the system; 0: there is none */
     int64_t retry_ms;              /* when the core must try again what waits for room */
     uint64_t stamp;                /* order of what goes into FromNetwork */
     uint64_t missed;               /* events that found no room */

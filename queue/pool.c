@@ -14,17 +14,18 @@ struct block {
 };
 
 enum {
-    CLASSES = 7,
+    CLASSES = 9,
     MAGAZINE_BYTES = 32 * 1024, /* of blocks that are handed on together; at least one */
     SHELVES = 128,              /* for magazines, of each class */
 };
 
 #define BLOCKS_OF(size) ((size) < MAGAZINE_BYTES ? MAGAZINE_BYTES / (size) : 1)
 
-static const uint32_t class_sizes[CLASSES] = {160, 416, 1152, 2304, 8448, 32768, POOL_LARGEST};
+/* Each less than three times the one before: a block is mostly used. */
+static const uint32_t class_sizes[CLASSES] = {160, 416, 1152, 2304, 4352, 8448, 16640, 32768, POOL_LARGEST};
 static const uint32_t magazine_blocks[CLASSES] = {
-    BLOCKS_OF(160),  BLOCKS_OF(416),   BLOCKS_OF(1152),         BLOCKS_OF(2304),
-    BLOCKS_OF(8448), BLOCKS_OF(32768), BLOCKS_OF(POOL_LARGEST),
+    BLOCKS_OF(160),  BLOCKS_OF(416),   BLOCKS_OF(1152),  BLOCKS_OF(2304),         BLOCKS_OF(4352),
+    BLOCKS_OF(8448), BLOCKS_OF(16640), BLOCKS_OF(32768), BLOCKS_OF(POOL_LARGEST),
 };
 
 /* What a thread keeps: up to two magazines of a class, so that one who gives and takes in turns hands nothing
@@ -127,6 +128,18 @@ void pool_trim(void)
         }
         cache.first[c] = NULL;
         cache.n[c] = 0;
+    }
+}
+
+void pool_clear(void)
+{
+    pool_trim();
+    for (unsigned c = 0; c < CLASSES; c++) {
+        for (int i = 0; i < SHELVES; i++) {
+            if (atomic_load_explicit(&shelves[c][i], memory_order_relaxed)) {
+                free_all(atomic_exchange_explicit(&shelves[c][i], NULL, memory_order_acquire));
+            }
+        }
     }
 }
 
