@@ -29,8 +29,10 @@ static void add_program(struct bounds *b, const struct options *o)
     bounds_add(b, BOUND_PROGRAM, "lines of the log",
                parcel_memory(LOG_WRITER_LINES, LOG_WRITER_BYTES) + queue_memory(LOG_WRITER_LINES), 1,
                "the newest: they are counted");
-    bounds_add(b, BOUND_PROGRAM, "standard output", output_most(longest, o->json), 1,
+    bounds_add(b, BOUND_PROGRAM, "standard output", output_most(), 1,
                "nothing more is taken from FromNetwork");
+    bounds_add(b, BOUND_PROGRAM, "the parcel that is written there", parcel_memory(1, longest), 1,
+               "as the line above");
     bounds_add(b, BOUND_APPLICATION, "a line of standard input", lines_most(longest, o->json), 1,
                "the line: it is refused");
 }

@@ -261,12 +261,11 @@ void output_sleep_end(struct output *o)
     bell_get_up(&o->thread->main_bell);
 }
 
-/* A byte of a message becomes six at most, in JSON as in what a terminal is shown. The text doubles as it
- * grows, there are two of them, and jansson has another, beside a copy. */
-uint64_t output_most(uint64_t message, bool as_json)
+/* Text up to that bound and an event beyond it, in arrays that double: main's, the thread's, and what is put
+ * aside. */
+uint64_t output_most(void)
 {
-    uint64_t text = 6 * message;
-    return 2 * (2 * OUTPUT_ENOUGH + 2 * text) + (as_json ? 2 * text + message : 0);
+    return 3 * 2 * OUTPUT_ENOUGH;
 }
 
 /* --- its end --- */

@@ -27,8 +27,7 @@ struct output {
     int error;       /* the errno of the write that failed; all further text is thrown away; 0 for none */
 };
 
-/* The most memory of it, if one message of so many bytes may be its longest text. */
-uint64_t output_most(uint64_t message, bool as_json);
+uint64_t output_most(void); /* memory of it */
 
 /* `fd` stays the caller's, and its mode is not changed. False if memory or a thread is short. */
 bool output_init(struct output *o, int fd);
