@@ -203,32 +203,41 @@ static void sizes_of(unsigned c, uint64_t *least, uint64_t *takes)
     *takes = c < CLASSES ? class_sizes[c] : *least + PAGE;
 }
 
-/* Of blocks of the two classes alone, as many of each as the two bounds allow. */
+/* Of a class as many as both bounds allow; bytes that are left make some of those from malloc longer. */
+static uint64_t most_of_one(unsigned c, uint64_t blocks, uint64_t bytes)
+{
+    uint64_t least, takes;
+    sizes_of(c, &least, &takes);
+    uint64_t n = blocks < bytes / least ? blocks : bytes / least;
+    return n * takes + bytes - n * least;
+}
+
+/* Of two classes, the second the larger, as many as use up both bounds; 0 if one alone does. */
 static uint64_t most_of_two(unsigned a, unsigned b, uint64_t blocks, uint64_t bytes)
 {
     uint64_t least_a, least_b, takes_a, takes_b;
     sizes_of(a, &least_a, &takes_a);
     sizes_of(b, &least_b, &takes_b);
-    uint64_t large = blocks > bytes / least_b ? bytes / least_b : blocks;
-    if (a < b && blocks <= bytes / least_a && blocks > bytes / least_b) {
-        large = (bytes - blocks * least_a) / (least_b - least_a) + 1;
+    if (blocks > bytes / least_a || blocks <= bytes / least_b) {
+        return 0;
     }
-    uint64_t left = bytes > large * least_b ? bytes - large * least_b : 0;
-    uint64_t small = blocks - large > left / least_a ? left / least_a : blocks - large;
-    return large * takes_b + (small + 1) * takes_a;
+    uint64_t n = (bytes - blocks * least_a) / (least_b - least_a);
+    return (n + 1) * takes_b + (blocks - n) * takes_a;
 }
 
+/* Two bounds are met by two sizes at most, as in any linear program. */
 uint64_t pool_memory(uint64_t blocks, uint64_t bytes)
 {
     uint64_t most = 0;
     for (unsigned b = 0; b <= CLASSES; b++) {
-        for (unsigned a = 0; a <= b; a++) {
-            uint64_t sum = most_of_two(a, b, blocks, bytes);
+        uint64_t sum = most_of_one(b, blocks, bytes);
+        most = sum > most ? sum : most;
+        for (unsigned a = 0; a < b; a++) {
+            sum = most_of_two(a, b, blocks, bytes);
             most = sum > most ? sum : most;
         }
     }
-    uint64_t whole = bytes + bytes / 16 + PAGE; /* a few that are longer than all classes */
-    return most > whole ? most : whole;
+    return most + PAGE;
 }
 
 uint64_t pool_kept_by_thread(void)

@@ -44,6 +44,7 @@ static const struct number numbers[] = {
     ALL("help", 0),
     ALL("version", 0),
     ALL("identity", 0),
+    ALL("limits", 0),
     ALL("logLevel", LOG_LEVEL_INFO),
     ALL("json", 0),
 
