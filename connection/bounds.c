@@ -17,8 +17,8 @@ static uint64_t rings(const struct limits *l)
            queue_memory(INBOUND_CONTROLS);
 }
 
-/* Of the budget half at most goes to inbound by blocks, as inbound of what is longer than those is by one
- * parcel each. */
+/* Of the budget half at most goes to what waits in queues, and may be of blocks that are longer than their
+ * payload: what is longer than all blocks comes one by one. */
 void connection_bounds(struct bounds *b, const struct protocol *p, const struct node_config *node,
                        uint64_t count, uint64_t budget)
 {
@@ -32,10 +32,11 @@ void connection_bounds(struct bounds *b, const struct protocol *p, const struct 
     bounds_add(b, BOUND_CONNECTION, "parcels in inbound, as far as they are free",
                parcel_memory(INBOUND_PARCELS, INBOUND_FREE) + parcel_memory(1, INBOUND_FREE), count,
                "the peer: it is read no more, but for the budget below");
-    bounds_add(b, BOUND_NODE, "the budget: receive buffers, parts of messages, parcels in inbound", budget, 1,
+    bounds_add(b, BOUND_NODE,
+               "the budget: receive buffers, parts, parcels in inbound, answers, relays that wait", budget, 1,
                "who holds most for longest: its connection ends");
     bounds_add(b, BOUND_NODE, "parcels made in paid buffers, that wait for room in inbound", budget, 1,
                "their peer: it is read no more");
-    bounds_add(b, BOUND_NODE, "blocks of paid parcels in inbound, beyond their payload",
+    bounds_add(b, BOUND_NODE, "blocks of paid parcels in queues, beyond their payload",
                parcel_memory(count * INBOUND_PARCELS, budget / 2) - budget / 2, 1, "as the budget");
 }

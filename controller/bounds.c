@@ -1,5 +1,6 @@
 /* What the core keeps at most, the book included. */
 #include "controller/controller.h"
+#include "controller/lately.h"
 #include "controller/places.h"
 #include "controller/state.h"
 
@@ -23,7 +24,9 @@ void controller_bounds(struct bounds *b, const struct config *config)
                sizeof(struct slot) + sizeof(uint32_t) + config->protocol->service->peer_size, places,
                "crowds, at random; then newcomers");
     book_bounds(b, &book);
-    bounds_add(b, BOUND_NODE, "the core, and what each network group may teach", sizeof(struct controller), 1,
+    bounds_add(b, BOUND_NODE,
+               "the core: what each network group may teach, addresses of late, lines of the log",
+               sizeof(struct controller) + LATELY_CELLS * sizeof(struct lately), 1,
                "who teaches more than that: it is not believed");
     bounds_add(b, BOUND_NODE, "digests of messages that came", seen_cache_memory(),
                (uint64_t)echo + config->relay, "the oldest: they may come again");

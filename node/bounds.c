@@ -1,8 +1,10 @@
 /* What a node keeps at most, with all that it runs. */
 #include "node/node.h"
+#include "node/replies.h"
 #include "node/shortage.h"
 #include "node/state.h"
 #include "peers/resolve.h"
+#include "queue/fair_drop.h"
 #include "queue/parcel.h"
 #include "queue/pool.h"
 #include "seed/fetch.h"
@@ -37,7 +39,8 @@ static void add_queues(struct bounds *b, const struct limits *l, uint64_t most_s
                "the newest: they are counted as missed");
     bounds_add(b, BOUND_NODE, "places in the node's queues",
                2 * queue_memory(l->queue_parcels) + queue_memory(EVENTS) + queue_memory(COMMANDS_MOST) +
-                   queue_memory(controls_most(l)) + nonempty_list_memory(4 * (uint32_t)most_slots),
+                   queue_memory(controls_most(l)) + nonempty_list_memory(4 * (uint32_t)most_slots) +
+                   fair_drop_memory(l->queue_parcels, (uint32_t)most_slots),
                1, "as the queue says");
     bounds_add(b, BOUND_NODE, "sockets that were accepted, and not looked at", sizeof(struct accepted),
                2 * (uint64_t)l->pending + ACCEPTED_AHEAD, "the newest: it is closed unanswered");
@@ -49,6 +52,17 @@ static void add_tables(struct bounds *b, uint64_t most_slots)
                    sizeof(struct kith_peer) + BATCH_MAX * (sizeof(struct message) + sizeof(uint32_t));
     bounds_add(b, BOUND_NODE, "a row for each connection, in five tables", row, most_slots,
                "newcomers: they find no place");
+}
+
+/* Relayed parcels are shared and go to all, so that all queues hold the latest; one may differ, of a peer
+ * that sent most of them itself. */
+static void add_sent(struct bounds *b, const struct config *c, uint64_t places)
+{
+    bounds_add(b, BOUND_CONNECTION, "answers in outbound, as far as they are free",
+               parcel_memory(REPLIES_FREE / sizeof(struct known_peer), REPLIES_FREE), places,
+               "the peer: it gets no further ones, but for the budget below");
+    bounds_add(b, BOUND_NODE, "relayed parcels in the queues outbound", payload_of(&c->node.limits),
+               c->relay ? 2 : 0, "the peer whose queue it is: its oldest");
 }
 
 static void add_helpers(struct bounds *b, const struct config *c)
@@ -90,6 +104,7 @@ uint64_t node_bounds(struct bounds *b, const struct config *config)
     connection_bounds(b, config->protocol, &config->node, places, shortage_budget(&config->node.limits));
     add_queues(b, &config->node.limits, most_slots);
     add_tables(b, most_slots);
+    add_sent(b, config, places);
     controller_bounds(b, config);
     add_helpers(b, config);
     add_application(b, config, places);

@@ -33,6 +33,12 @@ struct run {
     void *context;
 };
 
+uint64_t fair_drop_memory(uint32_t messages, uint32_t senders)
+{
+    return sizeof(struct fair_drop) + (uint64_t)messages * sizeof(struct message) +
+           (uint64_t)senders * sizeof(struct sender);
+}
+
 struct fair_drop *fair_drop_new(uint32_t messages, uint64_t bytes, uint32_t senders)
 {
     struct fair_drop *f = calloc(1, sizeof *f);

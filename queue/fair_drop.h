@@ -25,6 +25,7 @@ struct queue;
  * whose messages all bear an index below `senders`. The memory, 32 bytes a message, is not touched before it
  * is used. NULL if memory is short. */
 struct fair_drop *fair_drop_new(uint32_t messages, uint64_t bytes, uint32_t senders);
+uint64_t fair_drop_memory(uint32_t messages, uint32_t senders); /* of one */
 void fair_drop_free(struct fair_drop *f); /* NULL is allowed */
 
 /* The thread of the only writer; never blocks. The queue has no room for `coming`, which stays the caller's:
