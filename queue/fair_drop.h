@@ -26,7 +26,7 @@ struct queue;
  * is used. NULL if memory is short. */
 struct fair_drop *fair_drop_new(uint32_t messages, uint64_t bytes, uint32_t senders);
 uint64_t fair_drop_memory(uint32_t messages, uint32_t senders); /* of one */
-void fair_drop_free(struct fair_drop *f); /* NULL is allowed */
+void fair_drop_free(struct fair_drop *f);                       /* NULL is allowed */
 
 /* The thread of the only writer; never blocks. The queue has no room for `coming`, which stays the caller's:
  * makes room as said above. What has to go goes to `dropped`, which owns it and must not use the queue.
