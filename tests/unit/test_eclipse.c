@@ -489,9 +489,13 @@ static unsigned attacked_by(unsigned attack, uint64_t seed)
 
 static void an_attacker_gets_a_quarter_at_most(void **state)
 {
-    static const unsigned attacks[] = {BY_SHARES, BY_SHARES | BY_HANDSHAKES, BY_SHARES | BY_MERIT,
-                                       BY_SHARES | BY_TARPITS, BY_HANDSHAKES | BY_MERIT};
-    enum { RUNS = 20, N_ATTACKS = sizeof attacks / sizeof attacks[0] };
+    static const unsigned attacks[] = {BY_SHARES,
+                                       BY_SHARES | BY_HANDSHAKES,
+                                       BY_SHARES | BY_MERIT,
+                                       BY_SHARES | BY_TARPITS,
+                                       BY_HANDSHAKES | BY_MERIT,
+                                       BY_SHARES | BY_HANDSHAKES | BY_MERIT | BY_TARPITS};
+    enum { RUNS = 24, N_ATTACKS = sizeof attacks / sizeof attacks[0] };
     (void)state;
     for (unsigned run = 0; run < RUNS; run++) {
         unsigned attack = attacks[run % N_ATTACKS] | (run / N_ATTACKS % 2 ? KILLED : 0);
