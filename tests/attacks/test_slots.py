@@ -163,15 +163,15 @@ def silent_connections(lab):
     return handshakes(lab, 2, b"")
 
 
-def ddrp(lab, protocol, addresses):
-    """Silent sockets under DDRP, whose nodes have 12 places for handshakes."""
+def ddrp(lab, protocol, addresses, data=b"", live=30):
+    """Sockets that say no more than `data` under DDRP, whose nodes have 12 places for handshakes."""
     port = 9097
     if subprocess.run([lab.kith, "-protocol", protocol, "-help"], capture_output=True, check=False).returncode:
         raise Skipped(f"built without {protocol}")
     node = lab.node("-protocol", protocol, *DEFAULTS, address="127.9.0.1", port=port)
     place = f"{node.status()['identity']}@{node.endpoint}"
     times = []
-    with Flood(node, addresses, b"", live=30, gap=0) as flood:
+    with Flood(node, addresses, data, live=live, gap=0) as flood:
         for i in range(3):
             before = time.monotonic()
             guest = lab.node("-protocol", protocol, "-exclusive", "-redialSpecial", "1s", "-peers", place,
@@ -199,7 +199,12 @@ def silence_of_many_addresses_under_ddrp(lab):
     return ddrp(lab, "ddrp", attackers(2))
 
 
+@in_namespaces
+def half_handshakes_of_many_networks_under_ddrp(lab):
+    return ddrp(lab, "ddrp", attackers(100), b"\xca", 80)
+
+
 if __name__ == "__main__":
     run([], alone=[one_address, addresses_of_a_few_networks, half_handshakes, half_handshakes_of_many_networks,
                    silent_connections, silence_of_one_address_under_ddrp, silence_of_one_address_under_fnd,
-                   silence_of_many_addresses_under_ddrp])
+                   silence_of_many_addresses_under_ddrp, half_handshakes_of_many_networks_under_ddrp])
