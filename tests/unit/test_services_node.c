@@ -83,7 +83,7 @@ static void configure(struct member *m, uint64_t node_id)
 static void note_status(struct member *m, const struct kith_status *s)
 {
     const struct kith_count *c = s->datagrams_dropped;
-    while (c->cause && strcmp(c->cause, m->status.cause) != 0) {
+    while (c->cause && m->status.cause && strcmp(c->cause, m->status.cause) != 0) {
         c++;
     }
     m->status.count = c->cause ? c->count : UINT64_MAX;
@@ -219,13 +219,18 @@ static void a_datagram_comes_back(void **state)
     stop(&a);
 }
 
-/* How many datagrams a node says that it has dropped for that cause. */
-static uint64_t dropped_datagrams(struct member *m, const char *cause)
+static void ask_status(struct member *m)
 {
     struct command *c = calloc(1, sizeof *c);
     assert_non_null(c);
     c->type = COMMAND_STATUS;
     assert_int_equal(node_command(m->node, c, 1), KITH_OK);
+}
+
+/* How many datagrams a node says that it has dropped for that cause. */
+static uint64_t dropped_datagrams(struct member *m, const char *cause)
+{
+    ask_status(m);
     m->status.cause = cause;
     m->n_status = 0;
     assert_null(next_parcel(m, LONG_MS, &m->n_status));
@@ -335,8 +340,9 @@ static void who_asks_and_does_not_read_is_kept_little(void **state)
         calm = bytes > most ? 0 : calm;
         most = bytes > most ? bytes : most;
     }
-    assert_true(most > REPLIES_MOST / 2 && most <= REPLIES_MOST);
+    assert_in_range(most, REPLIES_MOST / 2, REPLIES_MOST);
     assert_true(budget_room(&a.node->budget) < a.node->budget.total);
+    ask_status(&a); /* the controller, which frees that queue, comes after the last look at it */
     close(fd);
     assert_null(next_parcel(&a, LONG_MS, &a.n_offline));
     for (int64_t by = clock_ms() + LONG_MS;
