@@ -22,6 +22,7 @@ from ddrp_fixture import (ALONE, REVISIONS, another_key, answers, dialer, expect
                           listener, met, node_identity, talks, wait_online)
 from ddrpwire import FND, PIP, Closed, Identity, Malformed, Peer
 from kithnode import SLOW, check, promises, run, until
+from test_memory import updates_by_300_peers
 
 VECTORS = json.loads(Path(__file__).resolve().parents[2].joinpath("vectors", "ddrp.json").read_text(encoding="utf-8"))
 
@@ -555,4 +556,4 @@ if __name__ == "__main__":
     run([what_takes_its_time, some_are_asked_each_time, pings, silence, too_many_messages, the_peer_by_its_vectors,
          the_peer_with_itself, handshakes, opaque_messages, the_book_is_told, the_book_is_filled,
          other_ports_if_asked_for, identities, whoever_failed_is_left_alone, bad_input_is_not_held_against_others,
-         handshakes_under_way, recorded_sessions, bad_envelopes, bad_handshakes, bad_messages])
+         handshakes_under_way, recorded_sessions, bad_envelopes, bad_handshakes, bad_messages, updates_by_300_peers])
