@@ -7,7 +7,10 @@
 #include "controller/state.h"
 #include "controller/upkeep.h"
 
-enum { QUIT_MS = 1200 }; /* connections that have not ended by then are ended at once */
+enum {
+    QUIT_MS = 1100, /* connections that have not ended by then are ended at once */
+    SAVE_MS = 1400, /* nor does anybody wait for the disk any longer */
+};
 
 static void close_all(struct controller *c, bool at_once)
 {
@@ -29,6 +32,11 @@ void quit_begin(struct controller *c)
     close_all(c, false);
 }
 
+static bool waits_for_disk(const struct controller *c)
+{
+    return c->saving && c->now.ms < c->quit_ms + SAVE_MS;
+}
+
 void quit_run(struct controller *c)
 {
     if (c->done) {
@@ -42,16 +50,21 @@ void quit_run(struct controller *c)
         close_all(c, true);
         return;
     }
-    if (c->saving) {
+    if (waits_for_disk(c)) {
         return;
     }
-    if (!c->saved_at_end) {
+    if (!c->saved_at_end && !c->saving) {
         c->saved_at_end = true;
         drops_report(c);
         upkeep_save(c, true);
     }
-    if (c->saving) {
+    if (waits_for_disk(c)) {
         return;
+    }
+    if (c->saving) {
+        note_unbounded(c, LOG_LEVEL_WARNING,
+                       "peers file %s: the disk does not answer; it is as it was, or new",
+                       c->config->peers_file);
     }
     c->done = true;
     notes_run(c, true);
@@ -66,5 +79,5 @@ int64_t quit_deadline(const struct controller *c)
     if (c->n_busy > 0) {
         return c->closed_at_once ? NEVER : c->quit_ms + QUIT_MS;
     }
-    return c->saving ? NEVER : c->now.ms;
+    return c->saving ? c->quit_ms + SAVE_MS : c->now.ms;
 }

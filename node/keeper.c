@@ -10,14 +10,20 @@
 #include "queue/queue.h"
 #include "queue/worker.h"
 
+#define HOME_MS 10 /* how long `saved` may take */
+
 /* Between two lines that say the same. */
 #define TELL_AGAIN_MS ((int64_t)10 * 60 * 1000)
+
+/* Whether the thread is with the disk, which may not answer for good. */
+enum { AT_HOME, WITH_DISK, ABANDONED };
 
 struct keeper {
     struct keeper_config config;
     char *path, *network;
     struct worker worker;
     struct queue *snapshots;
+    _Atomic int where;
 
     /* The thread's own. */
     int error;       /* of the write that was last; 0: it succeeded */
@@ -51,22 +57,52 @@ static void tell_success(struct keeper *k)
     k->error = 0;
 }
 
-static void write_snapshot(struct keeper *k, struct book_snapshot *s)
+/* False if the thread has been abandoned. Relaxed: nothing else is read by what it says. In one step, or
+ * keeper_stop could abandon a thread that then goes on to a log or a context that are gone. */
+static bool move(struct keeper *k, int from, int to)
 {
+    return atomic_compare_exchange_strong_explicit(&k->where, &from, to, memory_order_relaxed,
+                                                   memory_order_relaxed);
+}
+
+/* False if the thread has been abandoned. */
+static bool write_snapshot(struct keeper *k, struct book_snapshot *s)
+{
+    move(k, AT_HOME, WITH_DISK);
     bool failed = peers_file_write(k->path, k->network, s, clock_wall_ms()) != 0;
+    int error = errno;
+    book_snapshot_free(s);
+    if (!move(k, WITH_DISK, AT_HOME)) {
+        return false;
+    }
     if (failed) {
-        tell_failure(k, errno);
+        tell_failure(k, error);
     } else {
         tell_success(k);
     }
-    book_snapshot_free(s);
     k->config.saved(k->config.context, failed);
+    return true;
+}
+
+static void free_snapshot(void *context, struct message *m)
+{
+    (void)context;
+    book_snapshot_free(m->snapshot);
 }
 
 static bool has_snapshot(const void *self)
 {
     const struct keeper *k = self;
     return !queue_empty(k->snapshots);
+}
+
+static void destroy(struct keeper *k)
+{
+    queue_free(k->snapshots, free_snapshot, NULL);
+    worker_fini(&k->worker);
+    free(k->path);
+    free(k->network);
+    free(k);
 }
 
 static void run(void *self)
@@ -77,22 +113,17 @@ static void run(void *self)
         bool last = worker_stopped(&k->worker);
         struct message m;
         if (queue_take_one(k->snapshots, &m)) {
-            write_snapshot(k, m.snapshot);
+            if (!write_snapshot(k, m.snapshot)) {
+                worker_leave(&k->worker);
+                destroy(k);
+                return;
+            }
         } else if (last) {
             return;
         } else {
             worker_sleep(&k->worker, has_snapshot, NULL, 0, WORKER_NEVER);
         }
     }
-}
-
-static void destroy(struct keeper *k)
-{
-    queue_free(k->snapshots, NULL, NULL);
-    worker_fini(&k->worker);
-    free(k->path);
-    free(k->network);
-    free(k);
 }
 
 /* 0 or an error number. */
@@ -137,12 +168,17 @@ bool keeper_save(struct keeper *k, struct book_snapshot *s)
     return false;
 }
 
-void keeper_stop(struct keeper *k)
+void keeper_stop(struct keeper *k, int ms)
 {
     if (!k) {
         return;
     }
     worker_stop(&k->worker);
-    worker_join(&k->worker);
+    while (!worker_join_within(&k->worker, ms)) {
+        if (move(k, WITH_DISK, ABANDONED)) {
+            return; /* the thread frees the keeper */
+        }
+        ms = HOME_MS;
+    }
     destroy(k);
 }

@@ -32,8 +32,9 @@ struct keeper *keeper_start(const struct keeper_config *config);
  * it. The caller makes a newer snapshot once `saved` was called. */
 bool keeper_save(struct keeper *k, struct book_snapshot *s);
 
-/* The thread that saves; blocks on the disk. Writes the snapshots that were taken, then ends the thread and
- * frees the keeper. `saved` is not called afterwards. NULL is allowed. */
-void keeper_stop(struct keeper *k);
+/* The thread that saves. Waits up to `ms` until the snapshots that were taken are written, and a few more for
+ * `saved` to return; then the keeper is gone. A disk that has not answered by then has the thread to itself:
+ * it ends when the disk answers. Neither `saved` nor the log is called afterwards. NULL is allowed. */
+void keeper_stop(struct keeper *k, int ms);
 
 #endif

@@ -20,6 +20,7 @@
 
 enum {
     DATAGRAM_RATE = 100, /* a second, of one group of addresses */
+    KEEPER_MS = 100,     /* how long the disk may take when all else has ended */
     SEED_CONNECT_MS = 5000,
     SEED_TOTAL_MS = 15000,
 };
@@ -263,7 +264,7 @@ static void stop_helpers(struct node *n)
         seed_fetcher_join(n->fetcher);
     }
     if (n->keeper) {
-        keeper_stop(n->keeper);
+        keeper_stop(n->keeper, KEEPER_MS);
     }
     udp_stop(n->udp);
     store_stop(n->store);

@@ -37,7 +37,7 @@ int thread_start(pthread_t *thread, const char *name, size_t stack_bytes, void *
 
 /* pthread_timedjoin_np goes by the wall clock, which may be set back meanwhile; and of pthread_clockjoin_np
  * the thread sanitizer does not know that it joins. */
-static bool join_within(pthread_t thread, int ms)
+bool thread_join_within(pthread_t thread, int ms)
 {
     int64_t by = clock_ms() + ms;
     while (pthread_tryjoin_np(thread, NULL) != 0) {
@@ -51,11 +51,11 @@ static bool join_within(pthread_t thread, int ms)
 
 bool thread_end(pthread_t thread, int ms)
 {
-    if (join_within(thread, ms)) {
+    if (thread_join_within(thread, ms)) {
         return true;
     }
     pthread_cancel(thread);
-    if (join_within(thread, CANCEL_MS)) {
+    if (thread_join_within(thread, CANCEL_MS)) {
         return true;
     }
     pthread_detach(thread);

@@ -17,6 +17,9 @@ int thread_start(pthread_t *thread, const char *name, size_t stack_bytes, void *
  * goes on by itself, so what it uses must stay for as long as the process lives. */
 bool thread_end(pthread_t thread, int ms);
 
+/* Any thread; waits up to `ms` for a thread that was told to end. True: it has, and is joined. */
+bool thread_join_within(pthread_t thread, int ms);
+
 /* On a thread started by thread_start; does not block. Gives back the pages of its stack below those in use:
  * they stay resident once a deep call has touched them, however rarely it is made. It costs a system call, so
  * it is for a thread that is about to sleep for long. */

@@ -94,6 +94,16 @@ void worker_join(struct worker *w)
     pthread_join(w->thread, NULL);
 }
 
+bool worker_join_within(struct worker *w, int ms)
+{
+    return thread_join_within(w->thread, ms);
+}
+
+void worker_leave(struct worker *w)
+{
+    pthread_detach(w->thread);
+}
+
 bool worker_end(struct worker *w, int ms)
 {
     worker_stop(w);

@@ -70,6 +70,12 @@ void worker_stop(struct worker *w);
  * `run`. */
 void worker_join(struct worker *w);
 
+/* After worker_stop, as thread_join_within. */
+bool worker_join_within(struct worker *w, int ms);
+
+/* The worker's thread, if nobody will join it. It calls worker_fini itself, and ends. */
+void worker_leave(struct worker *w);
+
 /* The same as worker_stop and worker_join, for a thread that writes (queue/writing.h): waits as thread_end
  * says. False if a system call holds the thread for good: the worker and its actor must then stay. */
 bool worker_end(struct worker *w, int ms);

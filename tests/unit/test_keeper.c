@@ -19,6 +19,7 @@
 
 #include "node/keeper.h"
 #include "peers/file.h"
+#include "tests/unit/hanging_disk.h"
 
 #define NETWORK  "LOCAL"
 #define PATIENCE 5000 /* ms; reached by failures only */
@@ -166,7 +167,7 @@ static void a_snapshot_is_written_on_the_keepers_thread(void **state)
     assert_true(keeper_save(k, snapshot_of(1002)));
     wait_for_saved(2);
     assert_int_equal(port_on_disk(), 1002);
-    keeper_stop(k);
+    keeper_stop(k, PATIENCE);
     assert_int_equal(scene->n_lines, 0);
 }
 
@@ -178,7 +179,7 @@ static void the_terms_texts_are_copied(void **state)
     struct keeper *k = start(path);
     memset(path, 'x', sizeof path - 1);
     assert_true(keeper_save(k, snapshot_of(1001)));
-    keeper_stop(k);
+    keeper_stop(k, PATIENCE);
     assert_int_equal(port_on_disk(), 1001);
 }
 
@@ -221,7 +222,7 @@ static void failed_writes_are_told_and_each_cause_is_logged_once(void **state)
     save_and_wait(k, 9, true);
     assert_int_equal(scene->n_lines, 4);
     assert_non_null(strstr(scene->line, "failures: 1"));
-    keeper_stop(k);
+    keeper_stop(k, PATIENCE);
 }
 
 static void one_waits_while_one_is_written_and_a_third_is_refused(void **state)
@@ -235,7 +236,7 @@ static void one_waits_while_one_is_written_and_a_third_is_refused(void **state)
     assert_false(keeper_save(k, snapshot_of(1003)));
     open_gate(2);
     wait_for_saved(2);
-    keeper_stop(k);
+    keeper_stop(k, PATIENCE);
     assert_int_equal(scene->n_saved, 2);
     assert_int_equal(port_on_disk(), 1002);
 }
@@ -249,7 +250,7 @@ static void stopping_writes_what_waits(void **state)
     wait_for_saved(1);
     assert_true(keeper_save(k, snapshot_of(1002)));
     open_gate(2);
-    keeper_stop(k);
+    keeper_stop(k, PATIENCE);
     assert_int_equal(scene->n_saved, 2);
     assert_int_equal(port_on_disk(), 1002);
 }
@@ -260,7 +261,7 @@ static void many_saves_and_stops_lose_none(void **state)
     for (uint16_t i = 1; i <= 50; i++) {
         struct keeper *k = start(scene->path);
         assert_true(keeper_save(k, snapshot_of(i)));
-        keeper_stop(k);
+        keeper_stop(k, PATIENCE);
         assert_int_equal(scene->n_saved, i);
         assert_int_equal(port_on_disk(), i);
     }
@@ -271,10 +272,45 @@ static void stopping_an_idle_keeper_writes_nothing(void **state)
     (void)state;
     struct keeper *k = start(scene->path);
     poll(NULL, 0, 20);
-    keeper_stop(k);
+    keeper_stop(k, PATIENCE);
     assert_int_equal(scene->n_saved, 0);
     assert_int_equal(access(scene->path, F_OK), -1);
-    keeper_stop(NULL);
+    keeper_stop(NULL, 0);
+}
+
+static void wait_for_disk(int threads)
+{
+    for (int ms = 0; atomic_load(&waiting_for_disk) != threads; ms++) {
+        assert_true(ms < PATIENCE);
+        poll(NULL, 0, 1);
+    }
+}
+
+/* It goes on when the disk answers, and tells nobody: who would be told may be gone. */
+static void the_stop_does_not_wait_for_a_disk_that_hangs(void **state)
+{
+    (void)state;
+    struct keeper *k = start(scene->path);
+    atomic_store(&disk_hangs, true);
+    assert_true(keeper_save(k, snapshot_of(1001)));
+    wait_for_disk(1);
+    assert_true(keeper_save(k, snapshot_of(1002)));
+    struct timespec before, after;
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    keeper_stop(k, 20);
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    assert_in_range(after.tv_sec - before.tv_sec, 0, PATIENCE / 2000);
+    assert_int_equal(waiting_for_disk, 1);
+    atomic_store(&disk_hangs, false);
+    for (int ms = 0; access(scene->path, F_OK) != 0; ms++) {
+        assert_true(ms < PATIENCE);
+        poll(NULL, 0, 1);
+    }
+    wait_for_disk(0);
+    poll(NULL, 0, 50);
+    assert_int_equal(port_on_disk(), 1001); /* and what waited is not written */
+    assert_int_equal(scene->n_saved, 0);
+    assert_int_equal(scene->n_lines, 0);
 }
 
 int main(void)
@@ -288,6 +324,7 @@ int main(void)
         TEST(stopping_writes_what_waits),
         TEST(many_saves_and_stops_lose_none),
         TEST(stopping_an_idle_keeper_writes_nothing),
+        TEST(the_stop_does_not_wait_for_a_disk_that_hangs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,9 +10,11 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/unit/hanging_disk.h"
 #include "tests/unit/kith_fixture.h"
 #include "tests/unit/promise.h"
 
@@ -215,6 +217,36 @@ static void a_relay_ends_beside_a_peer_that_takes_nothing(void **state)
     kith_close(ends[1]);
 }
 
+/* Within the two seconds, whatever the disk does. */
+static void a_node_ends_though_the_disk_hangs(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/kith-end-XXXXXX";
+    assert_non_null(mkdtemp(path));
+    char file[64];
+    snprintf(file, sizeof file, "%s/peers.json", path);
+    const struct given_setting settings[] = {{"peersFile", file}, {NULL, NULL}};
+    struct kith *node = open_set("127.0.77.4", NULL, settings);
+    struct kith_item item;
+    next_event(node, KITH_LISTENING, &item);
+    atomic_store(&disk_hangs, true);
+    int64_t before_ms = now_ms();
+    kith_close(node);
+    assert_in_range(now_ms() - before_ms, 1000, 2000);
+    atomic_store(&disk_hangs, false);
+    for (int64_t by = now_ms() + WAIT_MS; access(file, F_OK) != 0 && now_ms() < by;) {
+        usleep(1000);
+    }
+    assert_int_equal(unlink(file), 0);
+    char lock[80];
+    snprintf(lock, sizeof lock, "%s.lock", file);
+    unlink(lock);
+    for (int64_t by = now_ms() + WAIT_MS; rmdir(path) != 0 && now_ms() < by;) {
+        usleep(1000);
+    }
+    assert_int_equal(access(path, F_OK), -1);
+}
+
 /* One of the threads that send until the node ends. Its numbers are `first`, `first` + SENDERS, ... */
 struct late {
     struct kith *node;
@@ -326,6 +358,7 @@ int main(void)
         promise_test("F30", room_for_commands_is_told_beside_a_full_queue),
         cmocka_unit_test(a_quit_ends_the_wait_for_room),
         cmocka_unit_test(a_relay_ends_beside_a_peer_that_takes_nothing),
+        cmocka_unit_test(a_node_ends_though_the_disk_hangs),
         cmocka_unit_test(what_is_sent_too_late_is_told),
         cmocka_unit_test(a_cancelled_sender_leaves_no_node_asleep),
     };
