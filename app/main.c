@@ -23,7 +23,7 @@
 
 enum {
     ITEMS_AT_ONCE = 256,
-    END_MS = 1450,         /* after being asked to end, at the latest */
+    END_MS = 1300,         /* after being asked to end, at the latest */
     FLUSH_MS = 100,        /* how long standard error may take for the last lines */
     BACKGROUND_MS = 300,   /* how often it looks whether it is in the foreground again, as nothing tells */
     BLOCKED_MS = 20,       /* a read, at the longest */

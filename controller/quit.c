@@ -8,8 +8,8 @@
 #include "controller/upkeep.h"
 
 enum {
-    QUIT_MS = 1100, /* connections that have not ended by then are ended at once */
-    SAVE_MS = 1400, /* nor does anybody wait for the disk any longer */
+    QUIT_MS = 1050, /* connections that have not ended by then are ended at once */
+    SAVE_MS = 1300, /* nor does anybody wait for the disk any longer */
 };
 
 static void close_all(struct controller *c, bool at_once)

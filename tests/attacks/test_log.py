@@ -128,7 +128,7 @@ def a_log_that_nobody_reads_holds_up_nobody(lab):
     node.status()
     check(time.monotonic() - before < SLOW, "status took its time")
     took = node.end()
-    check(took < 2 * SLOW, f"the end took {took:.1f} s")
+    check(took < 4 * SLOW, f"the end took {took:.1f} s")
     os.close(reads)
     os.close(writes)
     return f"ended within {took:.2f} s"
