@@ -1312,12 +1312,29 @@ static void who_does_not_end_in_time_is_ended(void **state)
     incoming(w, 1);
     handle(w, (struct message){.type = MSG_COMMAND, .command = command(COMMAND_QUIT)});
     assert_false(w->closed_at_once[0]);
-    pass(w, 1199);
+    pass(w, 1049);
     assert_int_equal(w->n_closed, 1);
     assert_true(controller_deadline(w->core) <= w->now_ms + 1);
     pass(w, 1);
     assert_int_equal(w->n_closed, 2);
     assert_true(w->closed_at_once[1]);
+    world_free(w);
+}
+
+static void a_disk_that_does_not_answer_holds_up_no_end(void **state)
+{
+    struct world *w = world_new();
+    (void)state;
+    w->config.log_level = LOG_LEVEL_WARNING;
+    snprintf(w->config.peers_file, sizeof w->config.peers_file, "/home/peers.json");
+    world_open(w);
+    handle(w, (struct message){.type = MSG_COMMAND, .command = command(COMMAND_QUIT)});
+    pass(w, 1299);
+    assert_int_equal(w->n_saved, 1);
+    assert_false(w->ended);
+    pass(w, 1);
+    assert_true(w->ended);
+    assert_non_null(strstr(w->last_line, "peers file /home/peers.json: the disk does not answer"));
     world_free(w);
 }
 
@@ -1408,6 +1425,7 @@ int main(void)
         promise_test("P45", peers_are_saved_when_something_changed),
         cmocka_unit_test(quitting_closes_saves_and_ends),
         cmocka_unit_test(who_does_not_end_in_time_is_ended),
+        cmocka_unit_test(a_disk_that_does_not_answer_holds_up_no_end),
         cmocka_unit_test(what_waits_at_the_end_is_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
