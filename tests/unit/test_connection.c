@@ -21,7 +21,7 @@
 #include "tests/unit/promise.h"
 
 enum {
-    PATIENCE_MS = 10000, /* reached by failures only */
+    PATIENCE_MS = 40000, /* reached by failures only */
     TICK_MS = 10,
     LARGE = 300 * 1024, /* bytes that the word 'l' takes */
     ANSWER = 16 * 1024, /* bytes that the word 'a' is answered with */
