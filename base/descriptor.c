@@ -1,9 +1,12 @@
 #include "base/descriptor.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
@@ -67,6 +70,32 @@ int descriptor_own(int fd)
         ;
     atomic_fetch_or_explicit(&owned[fd / WORD_BITS], bit_of(fd), memory_order_relaxed);
     return fd;
+}
+
+/* A new descriptor is the lowest that is free: one of the last tells that all others are taken. */
+static bool is_for_files(int fd)
+{
+    struct rlimit most;
+    return getrlimit(RLIMIT_NOFILE, &most) == 0 && (rlim_t)fd + DESCRIPTORS_FOR_FILES >= most.rlim_cur;
+}
+
+int descriptor_own_scarce(int fd)
+{
+    if (fd < 0 || !is_for_files(fd)) {
+        return descriptor_own(fd);
+    }
+    close(fd);
+    errno = EMFILE;
+    return -1;
+}
+
+bool descriptor_is_spare(void)
+{
+    int fd = eventfd(0, EFD_CLOEXEC);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return fd >= 0 && !is_for_files(fd);
 }
 
 /* The bit first: once the number is free, another thread of the program may get it for a file of its own,

@@ -97,7 +97,7 @@ static int begin(const struct dial *d, const struct endpoint *to)
 {
     struct sockaddr_storage address;
     socklen_t length = endpoint_to_sockaddr(to, &address);
-    int fd = descriptor_own(socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    int fd = descriptor_own_scarce(socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (fd < 0) {
         return -1;
     }

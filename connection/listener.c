@@ -165,13 +165,17 @@ static bool concerns_one_connection(int error)
     return false;
 }
 
-/* -1 with errno. */
-static int accept_socket(int listening, struct endpoint *remote)
+/* -1 with errno. Whoever waits in the kernel's queue is left there if there would be no room. */
+static int accept_socket(int listening, bool was_short, struct endpoint *remote)
 {
+    if (was_short && !descriptor_is_spare()) {
+        errno = EMFILE;
+        return -1;
+    }
     struct sockaddr_storage from = {0};
     socklen_t size = sizeof from;
-    int fd =
-        descriptor_own(accept4(listening, (struct sockaddr *)&from, &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    int fd = descriptor_own_scarce(
+        accept4(listening, (struct sockaddr *)&from, &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (fd < 0 || endpoint_from_sockaddr(remote, (const struct sockaddr *)&from)) {
         return fd;
     }
@@ -187,7 +191,7 @@ static bool accept_one(struct listener *l, int listening, int64_t now)
         l->spare = malloc(sizeof *l->spare);
     }
     struct endpoint remote;
-    int fd = !l->spare ? -1 : accept_socket(listening, &remote);
+    int fd = !l->spare ? -1 : accept_socket(listening, l->pause_ms > 0, &remote);
     if (fd < 0) {
         int error = !l->spare ? ENOMEM : errno;
         if (concerns_one_connection(error)) {

@@ -11,7 +11,7 @@
 int bell_init(struct bell *b)
 {
     atomic_init(&b->asleep, false);
-    b->fd = descriptor_own(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+    b->fd = descriptor_own_scarce(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
     return b->fd < 0 ? -1 : 0;
 }
 

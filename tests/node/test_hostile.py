@@ -301,7 +301,7 @@ def a_flood_of_pings(lab):
 def few_descriptors(lab):
     """Without descriptors it waits instead of spinning, and goes on once there are some."""
     target = Target(lab)
-    few = target.descriptors + 6
+    few = target.descriptors + 6 + 8  # the last eight are for files
     _, hard = resource.prlimit(target.node.process.pid, resource.RLIMIT_NOFILE)
     resource.prlimit(target.node.process.pid, resource.RLIMIT_NOFILE, (few, hard))
     socks = list(filter(None, (try_dial(target.node.address, lab.address(), HALF) for _ in range(60))))
