@@ -5,6 +5,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "node"))
+import measure  # noqa: E402
 import node  # noqa: E402
 import report  # noqa: E402
 import svg  # noqa: E402
@@ -102,6 +103,9 @@ def targets_and_tables(lab):
 
 
 if __name__ == "__main__":
+    # The two parts may run side by side, and have ports of their own.
+    half = len(measure.PORTS) // 2
+    measure.PORTS = measure.PORTS[half:] if "--alone" in sys.argv else measure.PORTS[:half]
     # One by one: they use the same ports.
     run([every_role_of_kith, every_role_of_raw_tcp, every_role_of_other_libraries, what_is_left_out_is_noticed,
          a_crowd_receives, what_a_node_costs, targets_and_tables], alone=[a_stalled_peer_costs_the_others_little],

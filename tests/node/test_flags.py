@@ -24,7 +24,7 @@ def every_flag_is_used_by_a_test(lab):
     shown = subprocess.run([lab.kith, "-help"], capture_output=True, text=True, timeout=10 * SLOW, check=True).stdout
     names = re.findall(r"^  -(\w+)", shown, re.M)
     check(len(names) > 50, f"{names}")
-    sources = "".join(path.read_text(encoding="utf-8") for path in TESTS.glob("node/*.py"))
+    sources = "".join(path.read_text(encoding="utf-8") for path in (*TESTS.glob("node/*.py"), *TESTS.glob("check_*.py")))
     for name, (file, text) in IN_UNIT_TESTS.items():
         check(text in TESTS.joinpath("unit", file).read_text(encoding="utf-8"), f"-{name} is not in {file}")
     unused = [name for name in names if name not in IN_UNIT_TESTS and not re.search(rf"[\"'{{]--?{name}\b", sources)]
