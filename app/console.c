@@ -5,6 +5,8 @@
 
 #include "app/frontend.h"
 #include "app/pieces.h"
+#include "base/clock.h"
+#include "base/line_limit.h"
 
 static const char help[] =
     "a line                   is sent to all special peers and some others\n"
@@ -19,6 +21,14 @@ static const char help[] =
     "/special HOST:PORT ...   the peers to stay connected with, in place of those of -peers\n"
     "/help\n"
     "/quit\n";
+
+/* Lines about peers that nobody pinned: so many at once, and one in so long a time afterwards. */
+enum { PEER_LINES = 50, PEER_LINE_MS = 2000 };
+
+struct console_state {
+    struct pieces shown; /* of the parcel that is being written */
+    struct line_bound about_peers;
+};
 
 /* --- output --- */
 
@@ -43,19 +53,19 @@ static void print_line(struct output *out, const char *line, size_t size)
 /* The kind is shown if it is not the usual one. */
 static void console_parcel(struct frontend *f, const struct kith_parcel *p)
 {
-    struct pieces *shown = f->state;
+    struct console_state *s = f->state;
     output_printf(f->out, "[%s] ", p->peer);
     if (strcmp(p->kind, kith_kind(f->node, 0)) != 0) {
         output_printf(f->out, "%s: ", p->kind);
     }
-    *shown = (struct pieces){.bytes = p->bytes, .size = p->size};
+    s->shown = (struct pieces){.bytes = p->bytes, .size = p->size};
     output_pieces_begin(f->out);
 }
 
 static bool console_more(struct frontend *f)
 {
     char piece[PIECE_BYTES];
-    struct pieces *shown = f->state;
+    struct pieces *shown = &((struct console_state *)f->state)->shown;
     while (output_has_room(f->out)) {
         size_t n = pieces_harmless(shown, piece);
         output_add_piece(f->out, n > 0 ? piece : "\n", n > 0 ? n : 1);
@@ -117,8 +127,33 @@ static void print_status(struct frontend *f, const struct kith_status *s)
     print_counts(f, "datagrams dropped", s->datagrams_dropped);
 }
 
+static void tell_unshown(struct frontend *f)
+{
+    struct line_bound *b = &((struct console_state *)f->state)->about_peers;
+    if (b->left_out > 0) {
+        output_printf(f->out, "* %llu more lines about peers were not shown\n",
+                      (unsigned long long)b->left_out);
+        line_bound_told(b);
+    }
+}
+
+/* Strangers come and go as often as they like. The terminal is the operator's. */
+static bool is_shown(struct frontend *f, const struct kith_event *e)
+{
+    struct console_state *s = f->state;
+    bool is_about_peer = e->type == KITH_ONLINE || e->type == KITH_OFFLINE || e->type == KITH_DROPPED;
+    if (is_about_peer && !e->peer->special && !line_bound_allows(&s->about_peers, clock_ms())) {
+        return false;
+    }
+    tell_unshown(f);
+    return true;
+}
+
 static void console_event(struct frontend *f, const struct kith_event *e)
 {
+    if (!is_shown(f, e)) {
+        return;
+    }
     switch (e->type) {
     case KITH_LISTENING:
         output_printf(f->out, "* listening on %s\n", e->address);
@@ -313,12 +348,13 @@ static void console_too_long(struct frontend *f, const char *line, size_t size)
 
 static void console_close(struct frontend *f)
 {
+    tell_unshown(f);
     free(f->state);
 }
 
 bool console_frontend(struct frontend *f, bool greet)
 {
-    f->state = calloc(1, sizeof(struct pieces)); /* of the parcel that is being written */
+    struct console_state *s = f->state = calloc(1, sizeof *s);
     f->line = console_line;
     f->too_long = console_too_long;
     f->parcel = console_parcel;
@@ -329,5 +365,8 @@ bool console_frontend(struct frontend *f, bool greet)
         output_printf(f->out, "kith %s. A line you type is broadcast; /help shows the commands.\n",
                       kith_version());
     }
-    return f->state;
+    if (s) {
+        line_bound_begin(&s->about_peers, PEER_LINES, PEER_LINE_MS, clock_ms());
+    }
+    return s;
 }

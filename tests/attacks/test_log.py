@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Strangers cannot fill the log, nor hide in it what the operator brings about: all that is left out is counted. And nobody
-waits for a log that is not read."""
+"""Strangers cannot fill the log, nor hide in it what the operator brings about: all that is left out is counted. And
+nobody waits for a log that is not read."""
 import os
 import re
 import socket
@@ -104,6 +104,27 @@ def what_the_operator_brings_about_is_told_all_the_same(lab):
 
 
 @in_namespaces
+def strangers_on_the_console(lab):
+    """Who comes and goes by the hundred is counted there, too."""
+    program = subprocess.Popen([lab.kith, "-network", "LOCAL", "-bind", "127.9.0.1", "-home", lab.home, "-seedURL=",
+                                *FLAGS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    lab.closers.append(program.kill)
+    node = type("Served", (), {"address": "127.9.0.1", "port": 8110})
+    until(lambda: strangers(node, 1, handshake), 5, "it serves")
+    before, count = time.monotonic(), few(300)
+    strangers(node, count, handshake)
+    until(lambda: strangers(node, 1, handshake), 5, "it serves")
+    program.stdin.write(b"/quit\n")
+    text = program.communicate(timeout=10 * SLOW)[0].decode()
+    took = time.monotonic() - before
+    lines = re.findall(r"^\* (?:online|offline): ", text, re.M)
+    check(len(lines) <= MOST_AT_ONCE + took / EACH_S + 1, f"{len(lines)} lines in {took:.1f} s")
+    unshown = sum(int(n) for n in re.findall(r"^\* (\d+) more lines about peers were not shown$", text, re.M))
+    check(unshown + len(lines) > 2 * MOST_AT_ONCE, f"{len(lines)} lines, {unshown} not shown")
+    return f"{len(lines)} lines, {unshown} not shown"
+
+
+@in_namespaces
 def a_log_that_nobody_reads_holds_up_nobody(lab):
     """Standard error is a full pipe. A peer is served, and the end takes no longer."""
     reads, writes = os.pipe()
@@ -135,5 +156,5 @@ def a_log_that_nobody_reads_holds_up_nobody(lab):
 
 
 if __name__ == "__main__":
-    run((), alone=(strangers_of_many_addresses, one_stranger_again_and_again,
+    run((), alone=(strangers_of_many_addresses, one_stranger_again_and_again, strangers_on_the_console,
                    what_the_operator_brings_about_is_told_all_the_same, a_log_that_nobody_reads_holds_up_nobody))
