@@ -17,6 +17,7 @@
 
 enum {
     YIELDS = 16,    /* looks at its queues before it sleeps: waking an idle core costs more than they do */
+    YIELD_MS = 20,  /* and looks no longer, if others keep the processor and ticks begin the looks anew */
     LEAVE_MS = 700, /* a graceful end waits so long for the peer to take what is queued */
     DRAIN_MS = 300, /* and so long for it to close its side */
     WATCH_MS = 50,  /* one that waits for room looks again so often: small steps ring no bell */
@@ -186,7 +187,7 @@ static void sleep_until_ready(struct connection *c)
 /* One round of all that there is to do. True if there was anything. */
 static bool step(struct connection *c)
 {
-    int64_t now = clock_ms();
+    int64_t now = c->step_ms = clock_ms();
     bool any = take_controls(c, now);
     any |= transfer_out(c, now);
     if (!wire_is_over(c->wire)) {
@@ -219,7 +220,7 @@ static void converse(struct connection *c)
     while (!wire_is_over(c->wire)) {
         if (step(c)) {
             idle = 0;
-        } else if (idle < YIELDS) {
+        } else if (idle < YIELDS && c->step_ms - c->busy_ms < YIELD_MS) {
             idle++;
             sched_yield();
         } else if (!wire_is_over(c->wire)) {
