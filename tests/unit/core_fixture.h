@@ -129,6 +129,7 @@ static inline bool w_accept(void *world, struct peer_ref slot, struct accepted *
     if (w->accept_fails) {
         return false;
     }
+    assert_true(w->n_accepted < MOST);
     w->accepted[w->n_accepted] = slot;
     w->refused[w->n_accepted] = refuse;
     w->alternatives[w->n_accepted++] = n;
@@ -194,12 +195,14 @@ static inline void w_give_room(void *world, uint64_t bytes)
 static inline void w_consent(void *world, struct peer_ref slot)
 {
     struct world *w = world;
+    assert_true(w->n_consented < MOST);
     w->consented[w->n_consented++] = slot;
 }
 
 static inline void w_probe(void *world, struct peer_ref slot)
 {
     struct world *w = world;
+    assert_true(w->n_probed < MOST);
     w->probed[w->n_probed++] = slot;
 }
 
@@ -220,6 +223,7 @@ static inline void w_full(void *world, struct peer_ref peer, bool is_full)
 static inline void w_close(void *world, struct peer_ref slot, enum end_reason why, bool at_once)
 {
     struct world *w = world;
+    assert_true(w->n_closed < MOST);
     w->closed_at_once[w->n_closed] = at_once;
     w->closed_why[w->n_closed] = why;
     w->closed[w->n_closed++] = slot;
@@ -333,6 +337,7 @@ static inline bool w_ask(void *world, const struct store_request *q)
         return false;
     }
     parcel_release(q->parcel);
+    assert_true(w->n_asked_store < sizeof w->asked_store / sizeof w->asked_store[0]);
     w->asked_store[w->n_asked_store++] = (struct store_request){.token = q->token, .kind = q->kind};
     return true;
 }

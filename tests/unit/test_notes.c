@@ -199,6 +199,7 @@ static void knock_and_fail(struct world *w, int n)
 {
     char text[ENDPOINT_TEXT_MAX];
     snprintf(text, sizeof text, "10.%d.%d.1:40000", 100 + n / 250, n % 250);
+    w->n_accepted = w->n_closed = 0; /* more than the world remembers */
     ended(w, knock(w, text), END_RESOURCES);
 }
 
