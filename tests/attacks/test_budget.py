@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 
 import gobwire  # noqa: E402  (the folder beside this one)
 from factomwire import MESSAGE, RawPeer  # noqa: E402
-from kithnode import PARCEL, SLOW, check, run, until  # noqa: E402
+from kithnode import PARCEL, SLOW, check, memory_is_measured, run, until  # noqa: E402
 from namespace import in_namespaces  # noqa: E402
 
 MEGA = 1 << 20
@@ -142,5 +142,5 @@ def relays_that_wait_for_one_who_does_not_read(lab):
 
 
 if __name__ == "__main__":
-    os.environ.pop("MALLOC_PERTURB_", None)  # it writes to memory that a node has only reserved
+    memory_is_measured()
     run([], alone=[parcels_that_never_end, parts_of_messages_that_never_end, relays_that_wait_for_one_who_does_not_read])

@@ -14,7 +14,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../node"))
 
 from factomwire import MESSAGE, RawPeer
-from kithnode import SLOW, Failure, Node, check, run, until
+from kithnode import SLOW, Failure, Node, check, memory_is_measured, run, until
 from namespace import in_namespaces
 
 MEGA = 1 << 20
@@ -155,5 +155,6 @@ def the_memory_of_a_long_request_goes_back(lab):
 
 
 if __name__ == "__main__":
+    memory_is_measured()
     run((), alone=(long_parcels_of_control_characters, the_memory_of_a_long_request_goes_back, pieces_are_what_one_line_would_be,
                    answers_wait_for_the_end_of_a_long_line, a_long_line_that_nobody_reads_holds_up_no_end))
