@@ -7,6 +7,13 @@
 #include "queue/worker.h"
 #include "wire/wire.h"
 
+/* A part of all that has gone to the socket: how much had gone before its begin, and before its end. */
+struct stretch {
+    struct gone {
+        uint64_t bytes, messages;
+    } begin, end;
+};
+
 struct connection {
     struct peer_ref ref;
     const struct node_config *node;
@@ -34,6 +41,13 @@ struct connection {
     int64_t step_ms;    /* when its thread last looked at everything */
     int64_t busy_ms;    /* when something last came or went */
     int unacknowledged; /* bytes that the socket held when transfer_watch last looked */
+
+    /* How long its signs of life are believed. */
+    struct stretch stretch;  /* the one that the peer's system is taking */
+    uint64_t taken;          /* bytes that it had taken at the peer's last sign */
+    uint64_t messages_taken; /* the messages in them, or nearly so */
+    int64_t taken_ms;        /* the sign at which that had grown last, or at which nothing was left to take */
+    int64_t credit_ms;       /* from then on; not used if less than SIGNS_LAST stall times */
 };
 
 /* Bytes of parcels in inbound. */

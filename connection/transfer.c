@@ -14,6 +14,8 @@
 enum {
     IOVECS = 64,
     UNSENT_MAX = 512 * 1024, /* bytes */
+    SIGNS_LAST = 20,         /* stall times in which signs of life count, though the peer takes no byte */
+    SIGNS_MOST = 1200,       /* and at most, if it was given many messages before: one for each of those */
 };
 
 void transfer_tune(int fd)
@@ -32,6 +34,11 @@ static inline void count(_Atomic uint64_t *counter, uint64_t more)
 {
     atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + more,
                           memory_order_relaxed);
+}
+
+static inline uint64_t load(const _Atomic uint64_t *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
 /* --- out --- */
@@ -129,10 +136,60 @@ static size_t receive(struct connection *c, uint8_t *to, size_t most)
     return 0;
 }
 
+/* How many messages lie in the first `taken` bytes of all. Looked at with each sign: between two looks that
+ * are a socket full of bytes apart, all of them count as equally long. */
+static uint64_t messages_in(struct connection *c, uint64_t taken)
+{
+    struct stretch *s = &c->stretch;
+    if (taken >= s->end.bytes) {
+        s->begin = s->end;
+        s->end = (struct gone){.bytes = load(&c->bytes_out), .messages = load(&c->parcels_out)};
+    }
+    uint64_t bytes = s->end.bytes - s->begin.bytes, messages = s->end.messages - s->begin.messages;
+    double part = bytes ? (double)(taken - s->begin.bytes) / (double)bytes : 0;
+    return s->begin.messages + (uint64_t)(part * (double)messages);
+}
+
+/* What the peer's system has taken since the last sign pays for signs to come. */
+static void note_taken(struct connection *c, uint64_t taken, int64_t now)
+{
+    int64_t stall = c->node->timings.stall, left = c->credit_ms - (now - c->taken_ms);
+    uint64_t messages = messages_in(c, taken), more = messages - c->messages_taken;
+    left = (left > 0 ? left : 0) + (int64_t)(more < SIGNS_MOST ? more : SIGNS_MOST) * stall;
+    c->credit_ms = left < SIGNS_MOST * stall ? left : SIGNS_MOST * stall;
+    c->messages_taken = messages;
+    c->taken = taken;
+    c->taken_ms = now;
+}
+
+/* TCP shows in large steps what a slow reader takes: between two of them the peer's word must do. But a word
+ * costs nothing. Who reads as slowly as may be takes a message in half a stall time, and was given all those
+ * that it reads between two steps. So it is believed for a stall time for each message that it was given, and
+ * for SIGNS_LAST of them whatever it was given; not for ever. */
+static bool is_believed(struct connection *c, int64_t now)
+{
+    int64_t stall = c->node->timings.stall;
+    int left;
+    if (ioctl(c->fd, SIOCOUTQ, &left) != 0) {
+        return true;
+    }
+    uint64_t out = load(&c->bytes_out), taken = out - (uint64_t)left;
+    if (taken != c->taken && out > 0) {
+        note_taken(c, taken, now);
+    } else if (left == 0) {
+        c->taken_ms = now; /* there is nothing to take */
+    }
+    int64_t gone = now - c->taken_ms;
+    return gone <= SIGNS_LAST * stall || gone <= c->credit_ms;
+}
+
 /* The peer has shown that it reads. The controller may have to pass it on, and rings for none of its own
  * would tell it. */
-static void note_signs(struct connection *c)
+static void note_signs(struct connection *c, int64_t now)
 {
+    if (!is_believed(c, now)) {
+        return;
+    }
     queue_sign(c->outbound);
     if (queue_wants_room(c->outbound)) {
         queue_wake(c->inbound);
@@ -233,7 +290,7 @@ bool transfer_events(struct connection *c, int64_t now)
         any = true;
     }
     if (wire_take_signs(c->wire)) {
-        note_signs(c);
+        note_signs(c, now);
     }
     return any;
 }

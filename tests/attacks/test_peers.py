@@ -3,11 +3,13 @@
 import os
 import socket
 import sys
+import threading
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../node"))
 
 from factomwire import HEARTBEAT, PEER_RESPONSE, PING, RawPeer, parcel
-from kithnode import Failure, check, run, until
+from kithnode import EVERYONE, SLOW, Failure, check, run, until
 from namespace import in_namespaces
 
 ALONE = ("-outgoing", "0", "-acceptInterval", "0")
@@ -54,5 +56,56 @@ def lingerers(lab):
     check(node.ended("closed by peer") == len(peers), f"{node.status()['ended']}")
 
 
+class Liar(threading.Thread):
+    """Says eight times in a stall time that it gets on, and takes nothing."""
+
+    def __init__(self, node, address):
+        super().__init__(daemon=True)
+        self.peer, self.goes_on = RawPeer(node, address, receive_buffer=4096, node_id=666), True
+        self.start()
+
+    def run(self):
+        while self.goes_on:
+            try:
+                self.peer.send(HEARTBEAT, b"x")
+            except OSError:
+                return
+            time.sleep(STALL / 8)
+
+
+def read_all(peer, got):
+    try:
+        while data := peer.sock.recv(1 << 20):
+            got[0] += len(data)
+    except OSError:
+        pass
+
+
+STALL, SIZE = 0.1 * SLOW, 60000
+
+
+@in_namespaces
+def a_liar_about_its_progress(lab):
+    """It is believed for twenty stall times; then nobody waits for it."""
+    node = lab.node(*ALONE, "-stall", f"{int(STALL * 1000)}ms", "-queueBytes", "1M", address="127.9.0.1")
+    honest, got = RawPeer(node, "127.41.1.1", node_id=2), [0]
+    threading.Thread(target=read_all, args=(honest, got), daemon=True).start()
+    liar = Liar(node, "127.41.2.1")
+    until(lambda: node.status()["incoming"] == 2, 5, "both are online")
+    begun = time.monotonic()
+    while not node.all("dropped"):
+        node.request(send=EVERYONE, text="." * SIZE)
+        time.sleep(0.01)
+        check(time.monotonic() - begun < 100 * STALL, "it is believed for ever")
+    waited, before = time.monotonic() - begun, got[0]
+    check(waited > 10 * STALL, "it is not believed at all")
+    check(all(e["cause"] == "peer stalled" for e in node.all("dropped")), f"{node.all('dropped')}")
+    for _ in range(100):
+        node.request(send=EVERYONE, text="." * SIZE)
+    until(lambda: got[0] - before > 90 * SIZE, 5, lambda: f"{got[0] - before} bytes went to the honest peer")
+    liar.goes_on = False
+    return f"after {waited:.1f} s nobody waits for it"
+
+
 if __name__ == "__main__":
-    run([], alone=[invalid_shares, lingerers])
+    run([], alone=[invalid_shares, lingerers, a_liar_about_its_progress])

@@ -87,6 +87,9 @@ static size_t words_read(void *s, int64_t now_ms, struct bytes in, struct sessio
     case 'a':
         answer(out);
         break;
+    case 's':
+        ev->alive = true;
+        break;
     case 'l':
         ev->good = 1;
         return LARGE;
@@ -498,6 +501,88 @@ static void who_left_does_not_stay_for_its_rate(void **state)
     rig_free(r);
 }
 
+/* --- signs of life --- */
+
+/* A parcel, from outbound to the peer. */
+static void goes_through(struct rig *r)
+{
+    post(r, SCOPE_FULL, 'x', 10);
+    queue_wake(connection_outbound(r->c));
+    peer_reads(r, 10);
+}
+
+enum { SIGN_STALL_MS = 20 };
+
+/* Says twice that it gets on, which is a sign. */
+static uint64_t sign(struct rig *r)
+{
+    say_text(r, "ss");
+    nap();
+    take_all(r);
+    return queue_signs(connection_outbound(r->c));
+}
+
+/* It says that it gets on, and takes no byte, for so long; ends when it is not believed any more. */
+static int64_t lie(struct rig *r, int64_t most_ms)
+{
+    int64_t since = clock_ms(), believed = since;
+    uint64_t signs = sign(r);
+    while (clock_ms() - since < most_ms && clock_ms() - believed < 10 * SIGN_STALL_MS) {
+        uint64_t next = sign(r);
+        believed = next != signs ? clock_ms() : believed;
+        signs = next;
+    }
+    return believed - since;
+}
+
+static struct rig *rig_of_signs(void)
+{
+    struct rig *r = rig_new();
+    r->node.timings.stall = SIGN_STALL_MS;
+    rig_open_tcp(r);
+    until(sign(r) > 0, (void)0);
+    return r;
+}
+
+/* More than the socket takes. */
+static void post_much(struct rig *r)
+{
+    for (int i = 0; i < 100; i++) {
+        post(r, SCOPE_FULL, 'x', 100 * 1000);
+    }
+    queue_wake(connection_outbound(r->c));
+}
+
+/* Twenty stall times, and it is believed again once it takes something. */
+static void who_takes_nothing_is_not_believed_for_ever(void **state)
+{
+    struct rig *r = rig_of_signs();
+    (void)state;
+    post_much(r);
+    assert_in_range(lie(r, PATIENCE_MS), 10 * SIGN_STALL_MS, 60 * SIGN_STALL_MS);
+    peer_reads(r, 1000 * 1000);
+    uint64_t signs = queue_signs(connection_outbound(r->c));
+    until(sign(r) > signs, (void)0);
+    rig_free(r);
+}
+
+/* It reads them one by one, and TCP does not show that. */
+static void who_was_given_many_messages_is_believed_for_longer(void **state)
+{
+    enum { GIVEN = 500 };
+    struct rig *r = rig_of_signs();
+    (void)state;
+    for (int i = 0; i < GIVEN; i++) {
+        goes_through(r);
+    }
+    for (int i = 0; i < 50; i++) {
+        sign(r);
+    }
+    post_much(r);
+    assert_true(lie(r, 80 * SIGN_STALL_MS) >= 60 * SIGN_STALL_MS);
+    rig_free(r);
+}
+
 /* --- what is counted --- */
 
 static void what_the_session_dealt_with_is_told(void **state)
@@ -581,14 +666,6 @@ static void a_peer_that_hangs_up_costs_no_time(void **state)
     nanosleep(&(struct timespec){.tv_nsec = 400 * 1000000}, NULL);
     assert_in_range(cpu_ms() - before, 0, 60);
     rig_free(r);
-}
-
-/* A parcel, from outbound to the peer. */
-static void goes_through(struct rig *r)
-{
-    post(r, SCOPE_FULL, 'x', 10);
-    queue_wake(connection_outbound(r->c));
-    peer_reads(r, 10);
 }
 
 /* The application misses what it sent, and not what the node says for itself. */
@@ -972,6 +1049,8 @@ int main(void)
         promise_test("P32", the_end_of_who_does_not_read_is_seen),
         cmocka_unit_test(nor_does_it_stay_if_there_was_no_room),
         cmocka_unit_test(who_left_does_not_stay_for_its_rate),
+        promise_test("F32", who_takes_nothing_is_not_believed_for_ever),
+        promise_test("F29", who_was_given_many_messages_is_believed_for_longer),
         promise_test("F11", what_the_session_dealt_with_is_told),
         promise_test("P22", what_could_not_be_said_is_told),
         cmocka_unit_test(nothing_is_lost_where_the_controller_is_slow),
