@@ -11,6 +11,7 @@
 #include "controller/meet.h"
 #include "controller/merits.h"
 #include "controller/notes.h"
+#include "controller/pending.h"
 #include "controller/report.h"
 #include "controller/service_dials.h"
 #include "controller/slots.h"
@@ -20,12 +21,21 @@
  * them it is not let in any more. */
 enum { SILENT_MERIT = -5 };
 
-static int32_t merit_of(const struct controller *c, const struct slot *s, enum end_reason reason)
+static bool wasted_a_place(struct controller *c, const struct slot *s, enum end_reason reason)
+{
+    if (s->direction != DIRECTION_INCOMING) {
+        return false;
+    }
+    /* Who leaves by itself right before its time is over took the place as well. */
+    return reason == END_HANDSHAKE_TIMEOUT ||
+           ((reason == END_CLOSED || reason == END_ERROR) && pending_was_silent(c, s));
+}
+
+static int32_t merit_of(struct controller *c, const struct slot *s, enum end_reason reason)
 {
     const struct merits *m = &c->config->merits;
-    if (reason == END_HANDSHAKE_TIMEOUT && s->direction == DIRECTION_INCOMING &&
-        m->handshake_failed > SILENT_MERIT) {
-        return SILENT_MERIT;
+    if (wasted_a_place(c, s, reason)) {
+        return m->handshake_failed < SILENT_MERIT ? m->handshake_failed : SILENT_MERIT;
     }
     switch (end_reason_merit(reason)) {
     case MERIT_HANDSHAKE:

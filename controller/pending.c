@@ -137,6 +137,11 @@ static bool is_silent(struct controller *c, const struct slot *s)
     return counts.bytes_in == 0;
 }
 
+bool pending_was_silent(struct controller *c, const struct slot *s)
+{
+    return s->state == SLOT_PENDING && c->now.ms - s->begun_ms >= SILENCE_MS && is_silent(c, s);
+}
+
 void pending_run(struct controller *c)
 {
     if (c->silence_ms > c->now.ms) {

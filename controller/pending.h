@@ -20,6 +20,10 @@ bool pending_has_room(struct controller *c, const struct ip *from);
 /* A handshake has begun. */
 void pending_began(struct controller *c);
 
+/* Whether s, which has just ended, held a place for a handshake for SILENCE_MS or longer and said nothing. An
+ * honest dialer speaks first in every protocol. */
+bool pending_was_silent(struct controller *c, const struct slot *s);
+
 void pending_run(struct controller *c);
 int64_t pending_deadline(const struct controller *c);
 

@@ -436,6 +436,35 @@ static void silence_ends_in_a_refusal_in_every_protocol(void **state)
     }
 }
 
+/* Nor is it free to leave right before the time is over. Who has said something may have found us slow, and
+ * who leaves at once has taken nothing. */
+static void silence_that_leaves_by_itself_costs_as_much(void **state)
+{
+    static const char *const names[] = {"factom", "ddrp", "fnd"};
+    static const struct {
+        int64_t stays_ms;
+        uint64_t says;
+        bool is_refused;
+    } cases[] = {{900, 0, false}, {1500, 1, false}, {1500, 0, true}};
+    (void)state;
+    for (size_t p = 0; p < sizeof names / sizeof names[0]; p++) {
+        for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+            struct world *w = world_of(names[p]);
+            world_open(w);
+            for (int n = 0; n < 41; n++) {
+                struct peer_ref slot = knock(w, "10.1.0.1:2000");
+                if (slot.generation) {
+                    w->bytes_in[slot.index] = cases[i].says;
+                    pass(w, cases[i].stays_ms);
+                    ended(w, slot, END_CLOSED);
+                }
+            }
+            assert_int_equal(!knock(w, "10.1.0.1:2000").generation, cases[i].is_refused);
+            world_free(w);
+        }
+    }
+}
+
 /* Attackers who only begin keep nobody out of places that are free. */
 static void handshakes_of_others_take_no_place(void **state)
 {
@@ -472,6 +501,7 @@ int main(void)
         cmocka_unit_test(a_special_peer_finds_a_place_for_its_handshake),
         cmocka_unit_test(who_says_nothing_goes_early_if_places_are_scarce),
         cmocka_unit_test(silence_ends_in_a_refusal_in_every_protocol),
+        cmocka_unit_test(silence_that_leaves_by_itself_costs_as_much),
         cmocka_unit_test(handshakes_of_others_take_no_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
