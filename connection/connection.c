@@ -259,6 +259,8 @@ static void flush_and_close(struct connection *c)
         }
         shutdown(c->fd, SHUT_WR);
         drain(c);
+    } else {
+        transfer_flush(c); /* a stream may have told the peer that this is the end */
     }
     descriptor_close(c->fd);
 }

@@ -251,6 +251,7 @@ static void destroy(struct node *n)
     free(n->run_queue.items);
     free(n->dirty.items);
     node_event_free(n->last_event);
+    sodium_memzero(n->config.node.stream_secret, sizeof n->config.node.stream_secret);
     free(n);
 }
 
@@ -279,10 +280,17 @@ static void draw_identity(struct node *n)
     do {
         randombytes_buf(&n->config.node.nonce, sizeof n->config.node.nonce);
     } while (n->config.node.nonce == 0);
+    randombytes_buf(n->config.node.stream_secret, sizeof n->config.node.stream_secret);
 }
 
 static bool start_parts(struct node *n, const struct peers_file_start *found, char *error, size_t error_size)
 {
+    const struct stream_ops *stream = n->config.protocol->stream;
+    if (stream && stream->prepare && !stream->prepare()) {
+        snprintf(error, error_size, "-protocol: this system has not the encryption that %s needs",
+                 n->config.protocol->name);
+        return false;
+    }
     if (!start_store(n, error, error_size)) { /* before the core, whose service may ask at once */
         return false;
     }

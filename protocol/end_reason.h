@@ -16,6 +16,7 @@
     X(END_LOOPBACK, "connected to ourselves", MERIT_NONE)                                                    \
     X(END_REJECTED, "peer is full", MERIT_NONE)                                                              \
     X(END_BAD_INPUT, "bad parcel", MERIT_BAD)                                                                \
+    X(END_STREAM, "broken encryption or framing", MERIT_NONE)                                                \
     X(END_SILENT, "silent too long", MERIT_LOST)                                                             \
     X(END_CLOSED, "closed by peer", MERIT_LOST)                                                              \
     X(END_ERROR, "connection error", MERIT_LOST)                                                             \

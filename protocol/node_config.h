@@ -14,6 +14,7 @@
 #define ALTERNATIVES_MAX 32 /* addresses that a refusal carries */
 #define IDENTITY_MAX     64 /* bytes of a node's secret */
 #define DIALS_MAX        64
+#define STREAM_SECRET    32
 
 struct network_config {
     char name[NETWORK_NAME_MAX]; /* MAIN, TEST, LOCAL, or what -customnet says */
@@ -89,6 +90,9 @@ struct node_config {
     /* Proves who we are; protocol->identity_size bytes, NULL if the protocol has no identities. They lie in
      * locked memory, once (app/identity.h). Never logged, shown or copied to where they stay. */
     const uint8_t *secret;
+    /* Random, for the node's life: what streams of all incoming connections have in common, such as a key
+     * pair. Never sent, logged or shown. */
+    uint8_t stream_secret[STREAM_SECRET];
     struct peer_id id; /* what the secret makes us; size 0 if the protocol has no identities */
     bool any_port;     /* peers that listen on another port than the network's are shared and dialed, too */
 };

@@ -104,13 +104,18 @@ enum session_tick {
 };
 
 /* One implementation. *ev is always clear when a function is called. None of the functions is NULL but
- * consent, alive and most, as said there. */
+ * begin, consent, alive and most, as said there. */
 struct session_ops {
     size_t size; /* of a session */
 
     /* Starts a session; a dialer's first bytes go to out. 0, or -1 if memory is short: then it holds
      * nothing, and no further call is made. */
     int (*open)(void *s, const struct session_config *config, int64_t now_ms, struct buffer *out);
+
+    /* Bytes can go: the stream below has done its handshake, or there is none. Once, after open, and before
+     * any bytes are read. What the session counts from here on, such as the time for a hello, begins now;
+     * what it has to say first may go to out here as well as in open. NULL if that changes nothing. */
+    void (*begin)(void *s, int64_t now_ms, struct buffer *out);
 
     /* Consumes bytes up to and including one event, fills *ev, and appends to out what the protocol owes in
      * answer (a handshake, a pong). Returns how many bytes were consumed. `in` holds everything that has come

@@ -11,7 +11,8 @@
  * example, that says why. If memory is short, the stream fails with END_RESOURCES; out->failed, which no
  * caller looks at, may have told it.
  *
- * A stream has no timer: timings.handshake of its session bounds the handshakes of both together. */
+ * A stream has no timer: the session's deadline bounds its handshake too, until session_ops.begin says that
+ * this is done. */
 #ifndef KITH_PROTOCOL_STREAM_H
 #define KITH_PROTOCOL_STREAM_H
 
@@ -27,6 +28,7 @@
 /* Copied by open. */
 struct stream_config {
     enum direction direction;
+    struct endpoint remote;            /* the other end of the TCP connection, as the socket says */
     const struct node_config *node;    /* outlives the stream */
     uint64_t (*random)(void *context); /* fit for keys */
     void *context;
@@ -41,6 +43,7 @@ struct stream_input {
     uint8_t *plain; /* where the plain bytes go: raw, or before it; may overlap what they are made of */
 };
 
+/* A peer that ends the stream in order is a failure too, with END_CLOSED. */
 struct stream_failure {
     enum end_reason reason;
     const char *text; /* a literal, for the log and the application; NULL if the reason says it all */
@@ -49,6 +52,11 @@ struct stream_failure {
 struct stream_ops {
     size_t size;
     size_t hold_max; /* the most raw bytes that it leaves unconsumed while it waits for more: one frame */
+
+    /* Makes ready what all streams of the process share, so that open reads no file and waits for nobody. Any
+     * thread that serves no peers, as often as it likes; a node calls it before its first stream. False if
+     * this system has not what the streams need. NULL for nothing. */
+    bool (*prepare)(void);
 
     /* Starts a stream, and appends to out what it sends first. 0, or -1 if memory is short: then it holds
      * nothing, and no further call is made. */
@@ -65,6 +73,14 @@ struct stream_ops {
      * become to out. Before its handshake is done it may leave them, and is called again after each read.
      * Once it has given any plain bytes it takes all. */
     void (*write)(void *s, struct buffer *plain, struct buffer *out);
+
+    /* True once the handshake is done: the session's bytes can go. It never becomes false again. */
+    bool (*is_open)(const void *s);
+
+    /* The connection ends for that reason, and all plain bytes that are to go were given to write: appends
+     * what tells the peer so. Once at most, not after a failure, and nothing but close after it. NULL if the
+     * end of the TCP connection tells it. */
+    void (*end)(void *s, enum end_reason reason, struct buffer *out);
 
     /* False if all is well; else why the connection is to end. */
     bool (*failure)(const void *s, struct stream_failure *f);

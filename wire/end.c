@@ -10,6 +10,7 @@ void wire_end(struct wire *w, enum end_reason reason, const char *text)
     if (w->is_over) {
         return;
     }
+    wire_end_stream(w, reason);
     w->is_over = true;
     w->reason = reason;
     w->ending = calloc(1, sizeof *w->ending);

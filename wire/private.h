@@ -39,7 +39,8 @@ struct wire {
     void *session, *stream_state;
 
     bool is_open;        /* the session, and the stream if there is one */
-    bool is_ready;       /* the handshake is done */
+    bool stream_is_open; /* its handshake is done; true if there is no stream */
+    bool is_ready;       /* the session's handshake is done */
     bool is_over;        /* `reason` and `ending` say how */
     bool flushes;        /* what is written goes before the socket is closed */
     bool stream_failed;  /* it is over once the session has read what came before that */
@@ -54,9 +55,10 @@ struct wire {
     int64_t starved_until;
 
     struct receive_buffer in;
-    bool backlog;     /* the session may have something to say before more bytes come */
-    bool is_urgent;   /* one of met, online, is_alive and is_held is there: events look at one place */
-    bool is_held;     /* `held` was put back: nothing is read meanwhile */
+    bool backlog;   /* the session may have something to say before more bytes come */
+    bool is_urgent; /* one of begins, met, online, is_alive and is_held is there: events look at one place */
+    bool begins;    /* the session is to be told that bytes can go */
+    bool is_held;   /* `held` was put back: nothing is read meanwhile */
     bool left_unread; /* bytes of the peer's were left unread since the last tick */
     bool held_back;   /* the peer was read more slowly than it sends, and was sent no sign of life since */
     bool has_signs;   /* for wire_take_signs */
@@ -93,10 +95,14 @@ void wire_drop_buffer(struct wire *w);
 void wire_starve(struct wire *w, uint64_t bytes); /* so many are wanted: nothing is read for a while */
 
 /* stream.c: none does anything without a stream. */
-bool wire_open_stream(struct wire *w);   /* false if memory is short */
-void wire_unwrap(struct wire *w);        /* raw bytes have come */
-void wire_wrap_all(struct wire *w);      /* the session has written */
-void wire_end_by_stream(struct wire *w); /* once the session has read all */
+bool wire_open_stream(struct wire *w, const struct endpoint *remote); /* false if memory is short */
+void wire_unwrap(struct wire *w);                                     /* raw bytes have come */
+void wire_wrap_all(struct wire *w);                                   /* the session has written */
+void wire_end_by_stream(struct wire *w);                              /* once the session has read all */
+void wire_end_stream(struct wire *w, enum end_reason reason); /* the wire ends: the stream tells the peer */
+
+/* receive.c: the session is told that bytes can go. */
+void wire_begin(struct wire *w, int64_t now_ms);
 
 /* The session has written something. */
 static inline void wire_wrap(struct wire *w)

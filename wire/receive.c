@@ -123,9 +123,21 @@ static bool tells_body(const struct wire *w, enum connection_message type, struc
     return m->info;
 }
 
-/* What goes ahead of others, and what was put back. */
-static bool tells_first(struct wire *w, struct message *m)
+void wire_begin(struct wire *w, int64_t now)
 {
+    if (w->ops->begin) {
+        w->ops->begin(w->session, now, w->session_out);
+        wire_wrap(w);
+    }
+}
+
+/* What goes ahead of others, and what was put back. */
+static bool tells_first(struct wire *w, int64_t now, struct message *m)
+{
+    if (w->begins && !w->is_over) {
+        w->begins = false;
+        wire_begin(w, now);
+    }
     if (tells_body(w, MSG_MET, &w->met, m) || tells_body(w, MSG_ONLINE, &w->online, m)) {
         return true;
     }
@@ -208,7 +220,7 @@ static bool finish_reading(struct wire *w, struct message *m)
 
 bool wire_event(struct wire *w, int64_t now, struct message *m)
 {
-    if (w->is_urgent && tells_first(w, m)) {
+    if (w->is_urgent && tells_first(w, now, m)) {
         return true;
     }
     if (w->config.node->limits.rate != 0) {
@@ -229,7 +241,7 @@ bool wire_event(struct wire *w, int64_t now, struct message *m)
             return true;
         }
         if (w->is_urgent) {
-            return tells_first(w, m);
+            return tells_first(w, now, m);
         }
     }
     return finish_reading(w, m);

@@ -7,12 +7,21 @@ static void note_failure(struct wire *w)
     w->stream_failed = w->stream->failure(w->stream_state, &failure);
 }
 
-bool wire_open_stream(struct wire *w)
+/* The session hears of it with the next event, which has the time. */
+static void note_handshake(struct wire *w)
+{
+    if (!w->stream_is_open && w->stream->is_open(w->stream_state)) {
+        w->stream_is_open = w->begins = w->is_urgent = true;
+    }
+}
+
+bool wire_open_stream(struct wire *w, const struct endpoint *remote)
 {
     if (!w->stream) {
         return true;
     }
     struct stream_config config = {.direction = w->config.direction,
+                                   .remote = *remote,
                                    .node = w->config.node,
                                    .random = w->config.random,
                                    .context = w->config.context};
@@ -39,6 +48,7 @@ void wire_unwrap(struct wire *w)
         .raw = in->data + in->raw, .size = in->filled - in->raw, .plain = in->data + in->end};
     in->raw += w->stream->read(w->stream_state, &input, &plain, &w->out);
     in->end += plain;
+    note_handshake(w);
     if (in->raw == in->filled) {
         in->raw = in->filled = in->end;
     }
@@ -46,6 +56,13 @@ void wire_unwrap(struct wire *w)
     if (w->out.total > before) {
         w->answer_bytes += w->out.total - before;
         w->answers_end = w->out.total;
+    }
+}
+
+void wire_end_stream(struct wire *w, enum end_reason reason)
+{
+    if (w->stream && w->stream->end && w->is_open && !w->stream_failed) {
+        w->stream->end(w->stream_state, reason, &w->out);
     }
 }
 

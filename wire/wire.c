@@ -71,7 +71,7 @@ void wire_open(struct wire *w, int64_t now, const struct endpoint *remote)
     w->rate_tokens_ms = now;
     w->sign_ms = now - stall - 1;
     w->alive_ms = now - stall;
-    if (!wire_open_stream(w)) {
+    if (!wire_open_stream(w, remote)) {
         wire_end(w, END_RESOURCES, "no memory for a stream");
         return;
     }
@@ -83,7 +83,12 @@ void wire_open(struct wire *w, int64_t now, const struct endpoint *remote)
         return;
     }
     w->is_open = true;
-    wire_wrap(w);
+    if (w->stream) {
+        wire_wrap_all(w);
+    } else {
+        w->stream_is_open = true;
+        wire_begin(w, now);
+    }
 }
 
 static void close_session(struct wire *w)

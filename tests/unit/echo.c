@@ -8,8 +8,8 @@
 
 struct session {
     struct session_config config;
-    bool is_open, is_over;
-    int64_t opened_ms;
+    bool has_begun, is_open, is_over;
+    int64_t since_ms; /* it was opened, or has begun */
     struct liveness liveness;
 };
 
@@ -65,11 +65,18 @@ static int session_open(void *session, const struct session_config *config, int6
     struct session *s = session;
     const struct timings *t = &config->node->timings;
     *s = (struct session){
-        .config = *config, .opened_ms = now_ms, .liveness = {.ping_ms = t->ping, .silence_ms = t->silence}};
-    if (config->direction == DIRECTION_OUTGOING) {
+        .config = *config, .since_ms = now_ms, .liveness = {.ping_ms = t->ping, .silence_ms = t->silence}};
+    return out->failed ? -1 : 0;
+}
+
+static void session_begin(void *session, int64_t now_ms, struct buffer *out)
+{
+    struct session *s = session;
+    s->has_begun = true;
+    s->since_ms = now_ms;
+    if (s->config.direction == DIRECTION_OUTGOING) {
         say_hello(s, out);
     }
-    return out->failed ? -1 : 0;
 }
 
 __attribute__((format(printf, 4, 5))) static void end(struct session *s, struct session_event *ev,
@@ -196,7 +203,7 @@ static int64_t session_deadline(const void *session)
     if (s->is_over) {
         return INT64_MAX;
     }
-    return s->is_open ? liveness_deadline(&s->liveness) : s->opened_ms + s->config.node->timings.handshake;
+    return s->is_open ? liveness_deadline(&s->liveness) : s->since_ms + s->config.node->timings.handshake;
 }
 
 static void session_tick(void *session, int64_t now_ms, unsigned marks, struct session_event *ev,
@@ -207,8 +214,8 @@ static void session_tick(void *session, int64_t now_ms, unsigned marks, struct s
         return;
     }
     if (!s->is_open) {
-        if (now_ms - s->opened_ms >= s->config.node->timings.handshake) {
-            end(s, ev, END_HANDSHAKE_TIMEOUT, "no hello");
+        if (now_ms - s->since_ms >= s->config.node->timings.handshake) {
+            end(s, ev, END_HANDSHAKE_TIMEOUT, s->has_begun ? "no hello" : "no stream");
         }
         return;
     }
@@ -281,6 +288,7 @@ static const struct protocol_kind kinds[] = {{ECHO_MESSAGE, "Message"}, {ECHO_CA
 static const struct session_ops session_ops = {
     .size = sizeof(struct session),
     .open = session_open,
+    .begin = session_begin,
     .read = session_read,
     .write = session_write,
     .alive = session_alive,

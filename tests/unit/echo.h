@@ -5,7 +5,8 @@
  * side, the dialer's first
  *
  * The service gives the application what its kinds say, and sends the payload of ECHO_CALL back to the peer
- * as an ECHO_MESSAGE. A peer's version is 1 and its height. echo_full has a service that does all that
+ * as an ECHO_MESSAGE. A peer's version is 1 and its height. The stream has timings.handshake for its
+ * handshake, and then the peer has as much for its hello. echo_full has a service that does all that
  * services can (echo_service.c). */
 #ifndef KITH_TESTS_ECHO_H
 #define KITH_TESTS_ECHO_H

@@ -82,6 +82,7 @@ static void end_new(struct end *e, const struct protocol *p, enum direction dire
                                    .version_minimum = p->version_lowest};
     assert_true(protocol_network(p, "LOCAL", NULL, &e->node.network));
     e->node.limits.rate = 0;
+    memset(e->node.stream_secret, 5, sizeof e->node.stream_secret);
     if (p->identity) {
         memset(e->secret, 1 + (int)direction, p->identity_size);
         e->node.secret = e->secret;
@@ -1124,6 +1125,104 @@ static void a_stream_writes_while_it_reads(void **state)
     pair_free(&a, &b);
 }
 
+/* Those of the stream's own first bytes, for the other end. */
+static void bring_key(struct end *from, struct end *to)
+{
+    struct iovec iov;
+    assert_int_equal(wire_output(from->wire, &iov, 1), 1);
+    assert_int_equal(feed(to, iov.iov_base, XOR_KEY, ALL), XOR_KEY);
+}
+
+/* The stream has its time, and the hello has as much from then on. */
+static void a_session_begins_once_its_stream_is_open(void **state)
+{
+    (void)state;
+    for (int with_key = 0; with_key < 2; with_key++) {
+        struct end a, b;
+        end_start(&a, &echo_xor_protocol, DIRECTION_OUTGOING);
+        end_start(&b, &echo_xor_protocol, DIRECTION_INCOMING);
+        assert_int_equal(unsent(&a), XOR_KEY); /* no hello */
+        int64_t due = START_MS + a.node.timings.handshake;
+        wait_until(&a, due - 1);
+        if (with_key) {
+            bring_key(&b, &a);
+            assert_int_equal(unsent(&a), XOR_KEY + XOR_HEAD + ECHO_HEAD + ECHO_HELLO_SIZE + 1);
+            due += a.node.timings.handshake - 1;
+            assert_int_equal(wire_deadline(a.wire), due);
+            wait_until(&a, due - 1);
+        }
+        assert_false(wire_is_over(a.wire));
+        wait_until(&a, due);
+        assert_ends(&a, END_HANDSHAKE_TIMEOUT, with_key ? "no hello" : "no stream");
+        pair_free(&a, &b);
+    }
+
+    struct end plain;
+    end_start(&plain, &echo_protocol, DIRECTION_OUTGOING);
+    assert_int_equal(unsent(&plain), ECHO_HEAD + ECHO_HELLO_SIZE);
+    end_free(&plain);
+}
+
+static void a_stream_knows_who_is_there(void **state)
+{
+    static const char remote[] = "10.0.0.7:7000";
+    (void)state;
+    struct end a;
+    struct end b;
+    pair_open(&a, &b, &echo_xor_protocol, ALL);
+    uint8_t key[XOR_KEY];
+    common_key(&a, &b, key);
+    struct buffer question = {0}, answer = {0};
+    xor_frame(&question, key, XOR_WHO, NULL, 0);
+    xor_frame(&answer, key, XOR_PONG, (const uint8_t *)remote, strlen(remote));
+    assert_int_equal(feed(&a, question.data, question.used, ALL), question.used);
+    struct iovec iov;
+    assert_int_equal(wire_output(a.wire, &iov, 1), 1);
+    assert_int_equal(iov.iov_len, answer.used);
+    assert_memory_equal(iov.iov_base, answer.data, answer.used);
+    buffer_fini(&question);
+    buffer_fini(&answer);
+    pair_free(&a, &b);
+}
+
+/* Whoever ends the wire, the stream tells the peer why, behind all that was said. */
+static void a_stream_ends_in_order(void **state)
+{
+    enum { BY_SESSION, BY_US, WAYS };
+    (void)state;
+    for (int way = 0; way < WAYS; way++) {
+        struct end a;
+        struct end b;
+        pair_open(&a, &b, &echo_xor_protocol, ALL);
+        uint8_t key[XOR_KEY];
+        common_key(&a, &b, key);
+        send_one(&a, 1, 30);
+        if (way == BY_SESSION) {
+            struct buffer bye = {0}, frame = {0};
+            echo_frame(&bye, ECHO_BYE, "so be it", 8);
+            xor_frame(&frame, key, XOR_DATA, bye.data, bye.used);
+            feed(&a, frame.data, frame.used, ALL);
+            buffer_fini(&bye);
+            buffer_fini(&frame);
+        } else {
+            wire_end(a.wire, END_EVICTED, NULL);
+            wire_end(a.wire, END_BANNED, NULL);
+        }
+        assert_true(wire_is_over(a.wire));
+        struct iovec iov;
+        assert_int_equal(wire_output(a.wire, &iov, 1), 1);
+        const uint8_t *last = (const uint8_t *)iov.iov_base + iov.iov_len - XOR_HEAD - 2;
+        assert_int_equal(last[0], XOR_END);
+        assert_int_equal(last[XOR_HEAD] ^ key[0], way == BY_SESSION ? END_CLOSED : END_EVICTED);
+        assert_int_not_equal(last[-XOR_HEAD - 2], XOR_END); /* told once */
+        converse(&a, &b, ALL, ALL);
+        assert_got(&b, 0, 1, 30);
+        assert_ends(&b, END_CLOSED, "an end");
+        assert_int_equal(unsent(&b), 0); /* a stream that has failed says no more */
+        pair_free(&a, &b);
+    }
+}
+
 /* What came before the failure is valid; what comes after it is not read. */
 static void a_failure_comes_after_what_was_before(void **state)
 {
@@ -1182,6 +1281,9 @@ int main(void)
         cmocka_unit_test(handshake_and_data_come_in_one_read),
         cmocka_unit_test(what_came_before_consent_is_read_after_it),
         cmocka_unit_test(a_stream_writes_while_it_reads),
+        cmocka_unit_test(a_session_begins_once_its_stream_is_open),
+        cmocka_unit_test(a_stream_knows_who_is_there),
+        cmocka_unit_test(a_stream_ends_in_order),
         cmocka_unit_test(a_failure_comes_after_what_was_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 struct stream {
+    struct endpoint remote;
     bool has_key; /* the peer's has come */
     uint8_t key[XOR_KEY];
     bool failed;
@@ -13,6 +14,7 @@ static int open_stream(void *stream, const struct stream_config *config, struct 
 {
     struct stream *s = stream;
     uint64_t random = config->random(config->context);
+    s->remote = config->remote;
     memcpy(s->key, &random, sizeof s->key);
     buffer_add(out, s->key, sizeof s->key);
     return out->failed ? -1 : 0;
@@ -73,7 +75,7 @@ static size_t take_frame(struct stream *s, uint8_t *raw, size_t size, uint8_t *t
     }
     size_t length = (size_t)raw[1] << 8 | raw[2];
     enum xor_kind kind = raw[0];
-    if (kind > XOR_PONG || length > XOR_FRAME_MAX) {
+    if (kind > XOR_END || length > XOR_FRAME_MAX) {
         fail(s, "no frame");
         return 0;
     }
@@ -90,6 +92,13 @@ static size_t take_frame(struct stream *s, uint8_t *raw, size_t size, uint8_t *t
         *plain += length;
     } else if (kind == XOR_PING) {
         xor_frame(out, s->key, XOR_PONG, raw + XOR_HEAD, length);
+    } else if (kind == XOR_WHO) {
+        char text[ENDPOINT_TEXT_MAX];
+        endpoint_format(&s->remote, text, sizeof text);
+        xor_frame(out, s->key, XOR_PONG, (const uint8_t *)text, strlen(text));
+    } else if (kind == XOR_END) {
+        s->failed = true;
+        s->failure = (struct stream_failure){.reason = END_CLOSED, .text = "an end"};
     }
     return XOR_HEAD + length + 1;
 }
@@ -127,6 +136,20 @@ static void write_stream(void *stream, struct buffer *plain, struct buffer *out)
     }
 }
 
+static bool is_open(const void *stream)
+{
+    const struct stream *s = stream;
+    return s->has_key;
+}
+
+static void end_stream(void *stream, enum end_reason reason, struct buffer *out)
+{
+    const struct stream *s = stream;
+    if (s->has_key) {
+        xor_frame(out, s->key, XOR_END, &(uint8_t){(uint8_t)reason}, 1);
+    }
+}
+
 static bool failure(const void *stream, struct stream_failure *f)
 {
     const struct stream *s = stream;
@@ -147,6 +170,8 @@ const struct stream_ops xor_stream = {
     .open = open_stream,
     .read = read_stream,
     .write = write_stream,
+    .is_open = is_open,
+    .end = end_stream,
     .failure = failure,
     .close = close_stream,
 };
