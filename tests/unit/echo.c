@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "protocol/liveness.h"
+#include "protocol/noise/noise.h"
 #include "tests/unit/xor_stream.h"
 
 struct session {
@@ -340,3 +341,4 @@ static const struct service_ops service_ops = {
 
 const struct protocol echo_protocol = {.name = "echo", ECHO_FIELDS};
 const struct protocol echo_xor_protocol = {.name = "echo-xor", .stream = &xor_stream, ECHO_FIELDS};
+const struct protocol echo_noise_protocol = {.name = "echo-noise", .stream = &noise_stream, ECHO_FIELDS};

@@ -357,7 +357,8 @@ static void assert_got(const struct end *e, size_t i, size_t number, size_t size
 /* i-th of those of this build and of the tests; NULL past the last. */
 static const struct protocol *each(size_t i)
 {
-    static const struct protocol *const own[] = {&echo_protocol, &echo_xor_protocol, NULL};
+    static const struct protocol *const own[] = {&echo_protocol, &echo_xor_protocol, &echo_noise_protocol,
+                                                 NULL};
     size_t n = 0;
     while (protocol_at(n)) {
         n++;
