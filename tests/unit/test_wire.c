@@ -1224,6 +1224,31 @@ static void a_stream_ends_in_order(void **state)
     }
 }
 
+/* A frame may be 65537 bytes long; memory for it follows those that came. */
+static void a_length_alone_reserves_nothing(void **state)
+{
+    static uint8_t frame[2 + 65535] = {0xff, 0xff};
+    (void)state;
+    struct end a, b;
+    pair_open(&a, &b, &echo_noise_protocol, ALL);
+    wire_trim(b.wire);
+    assert_false(wire_has_buffer(b.wire));
+    assert_int_equal(feed(&b, frame, 2, ALL), 2);
+    size_t size;
+    assert_non_null(wire_room(b.wire, &size));
+    assert_in_range(size, 1, WIRE_LEND_MAX);
+    assert_int_equal(feed(&b, frame + 2, 60000, 4000), 60000);
+    assert_int_equal(budget_room(&b.budget), ROOM);
+    size_t left = sizeof frame - 60002;
+    assert_int_equal(feed(&b, frame + 60002, left - 1, 4000), left - 1);
+    assert_in_range(ROOM - budget_room(&b.budget), 1, 65536);
+    assert_false(wire_is_over(b.wire));
+    assert_int_equal(feed(&b, frame + sizeof frame - 1, 1, 1), 1);
+    assert_ends(&b, END_STREAM, "a packet that the peer has not sealed");
+    assert_int_equal(unsent(&b), 0);
+    pair_free(&a, &b);
+}
+
 /* What came before the failure is valid; what comes after it is not read. */
 static void a_failure_comes_after_what_was_before(void **state)
 {
@@ -1285,6 +1310,7 @@ int main(void)
         cmocka_unit_test(a_session_begins_once_its_stream_is_open),
         cmocka_unit_test(a_stream_knows_who_is_there),
         cmocka_unit_test(a_stream_ends_in_order),
+        cmocka_unit_test(a_length_alone_reserves_nothing),
         cmocka_unit_test(a_failure_comes_after_what_was_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
