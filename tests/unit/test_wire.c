@@ -1158,10 +1158,14 @@ static void a_session_begins_once_its_stream_is_open(void **state)
         pair_free(&a, &b);
     }
 
-    struct end plain;
-    end_start(&plain, &echo_protocol, DIRECTION_OUTGOING);
-    assert_int_equal(unsent(&plain), ECHO_HEAD + ECHO_HELLO_SIZE);
-    end_free(&plain);
+    struct end c;
+    struct end d;
+    end_start(&c, &echo_protocol, DIRECTION_OUTGOING);
+    assert_int_equal(unsent(&c), ECHO_HEAD + ECHO_HELLO_SIZE);
+    end_free(&c);
+    pair_open(&c, &d, &echo_xor_protocol, ALL);
+    assert_int_equal(c.bad + d.bad, 0); /* and once: a second hello is bad */
+    pair_free(&c, &d);
 }
 
 static void a_stream_knows_who_is_there(void **state)
@@ -1218,8 +1222,10 @@ static void a_stream_ends_in_order(void **state)
         assert_int_not_equal(last[-XOR_HEAD - 2], XOR_END); /* told once */
         converse(&a, &b, ALL, ALL);
         assert_got(&b, 0, 1, 30);
+        assert_false(wire_has_output(b.wire)); /* a stream that has failed says no more */
+        assert_int_equal(b.came.total, 0);
+        assert_int_equal(a.came.total, 0);
         assert_ends(&b, END_CLOSED, "an end");
-        assert_int_equal(unsent(&b), 0); /* a stream that has failed says no more */
         pair_free(&a, &b);
     }
 }
