@@ -5,12 +5,20 @@
 
 #include "wire/private.h"
 
+/* The stream tells the peer. */
+static void end_stream(struct wire *w, enum end_reason reason)
+{
+    if (w->stream && w->stream->end && w->is_open && !w->stream_failed) {
+        w->stream->end(w->stream_state, reason, &w->out);
+    }
+}
+
 void wire_end(struct wire *w, enum end_reason reason, const char *text)
 {
     if (w->is_over) {
         return;
     }
-    wire_end_stream(w, reason);
+    end_stream(w, reason);
     w->is_over = true;
     w->reason = reason;
     w->ending = calloc(1, sizeof *w->ending);
@@ -32,6 +40,15 @@ void wire_end_by_session(struct wire *w, const struct session_event *ev)
         w->ending->n_alternatives = ev->end.n_alternatives;
         memcpy(w->ending->alternatives, ev->end.alternatives,
                ev->end.n_alternatives * sizeof ev->end.alternatives[0]);
+    }
+}
+
+void wire_end_by_stream(struct wire *w)
+{
+    struct stream_failure failure;
+    if (w->stream->failure(w->stream_state, &failure)) {
+        wire_end(w, failure.reason, failure.text);
+        w->flushes = true;
     }
 }
 

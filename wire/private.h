@@ -87,8 +87,9 @@ struct wire {
     _Alignas(max_align_t) unsigned char memory[];
 };
 
-/* end.c: the session's end. */
+/* end.c */
 void wire_end_by_session(struct wire *w, const struct session_event *ev);
+void wire_end_by_stream(struct wire *w); /* it has failed, and the session has read all */
 
 /* room.c */
 void wire_drop_buffer(struct wire *w);
@@ -98,11 +99,6 @@ void wire_starve(struct wire *w, uint64_t bytes); /* so many are wanted: nothing
 bool wire_open_stream(struct wire *w, const struct endpoint *remote); /* false if memory is short */
 void wire_unwrap(struct wire *w);                                     /* raw bytes have come */
 void wire_wrap_all(struct wire *w);                                   /* the session has written */
-void wire_end_by_stream(struct wire *w);                              /* once the session has read all */
-void wire_end_stream(struct wire *w, enum end_reason reason); /* the wire ends: the stream tells the peer */
-
-/* receive.c: the session is told that bytes can go. */
-void wire_begin(struct wire *w, int64_t now_ms);
 
 /* The session has written something. */
 static inline void wire_wrap(struct wire *w)
@@ -112,7 +108,9 @@ static inline void wire_wrap(struct wire *w)
     }
 }
 
-/* receive.c: takes note of all that an event says but its message. */
+/* receive.c */
+void wire_begin(struct wire *w, int64_t now_ms); /* the session is told that bytes can go */
+/* Takes note of all that an event says but its message. */
 void wire_note_event(struct wire *w, int64_t now_ms, const struct session_event *ev);
 /* The peer may send on, and what it sends is taken: not whether it does. */
 bool wire_may_read(const struct wire *w);

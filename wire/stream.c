@@ -58,19 +58,3 @@ void wire_unwrap(struct wire *w)
         w->answers_end = w->out.total;
     }
 }
-
-void wire_end_stream(struct wire *w, enum end_reason reason)
-{
-    if (w->stream && w->stream->end && w->is_open && !w->stream_failed) {
-        w->stream->end(w->stream_state, reason, &w->out);
-    }
-}
-
-void wire_end_by_stream(struct wire *w)
-{
-    struct stream_failure failure;
-    if (w->stream->failure(w->stream_state, &failure)) {
-        wire_end(w, failure.reason, failure.text);
-        w->flushes = true;
-    }
-}
