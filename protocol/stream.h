@@ -70,14 +70,16 @@ struct stream_ops {
     size_t (*read)(void *s, const struct stream_input *in, size_t *plain, struct buffer *out);
 
     /* Takes plain bytes from the front of `plain`, by buffer_iovec and buffer_consume, and appends what they
-     * become to out. Before its handshake is done it may leave them, and is called again after each read.
-     * Once it has given any plain bytes it takes all. */
-    void (*write)(void *s, struct buffer *plain, struct buffer *out);
+     * become to out, until that has `enough` unsent bytes or more: the last frame may go beyond by its own
+     * length. Before its handshake is done it may leave them all, and is called again after each read. Once
+     * it is open it leaves some only if out has enough, and is called again when the socket has taken some of
+     * that. */
+    void (*write)(void *s, struct buffer *plain, struct buffer *out, size_t enough);
 
     /* True once the handshake is done: the session's bytes can go. It never becomes false again. */
     bool (*is_open)(const void *s);
 
-    /* The connection ends for that reason, and all plain bytes that are to go were given to write: appends
+    /* The connection ends for that reason, and write has taken all plain bytes: appends
      * what tells the peer so. Once at most, not after a failure, and nothing but close after it. NULL if the
      * end of the TCP connection tells it. */
     void (*end)(void *s, enum end_reason reason, struct buffer *out);

@@ -5,22 +5,17 @@
 
 #include "wire/private.h"
 
-/* The stream tells the peer. */
-static void end_stream(struct wire *w, enum end_reason reason)
-{
-    if (w->stream && w->stream->end && w->is_open && !w->stream_failed) {
-        w->stream->end(w->stream_state, reason, &w->out);
-    }
-}
-
 void wire_end(struct wire *w, enum end_reason reason, const char *text)
 {
     if (w->is_over) {
         return;
     }
-    end_stream(w, reason);
     w->is_over = true;
     w->reason = reason;
+    if (w->stream) {
+        w->stream_ends = w->is_open && w->stream->end;
+        wire_wrap_all(w);
+    }
     w->ending = calloc(1, sizeof *w->ending);
     if (w->ending) {
         snprintf(w->ending->text, sizeof w->ending->text, "%s",

@@ -9,13 +9,14 @@ enum {
     SMALL = 64 * 1024,       /* that of a peer that sends more, while no parcel is larger; free of charge */
     OUT_ENOUGH = 256 * 1024, /* bytes in the out buffer above which nothing more is taken */
 };
-#define IN_FLIGHT_MAX 512                 /* messages in the out buffer that are not wholly written yet */
+#define IN_FLIGHT_MAX 512 /* messages that the session has written and the socket has not wholly taken */
 #define ANSWERS_MAX   ((size_t)64 * 1024) /* bytes of unsent answers above which nothing more is read */
 
 /* What of a message is needed if it does not go whole, and goes back to the controller. There are many, and
  * each is written and read once. */
 struct in_flight {
-    size_t end; /* where it ends in the stream of the out buffer */
+    size_t end; /* where it ends in the stream of the out buffer, or not far behind; in that of plain, until
+                   the stream below has taken it */
     struct parcel *parcel;
     uint32_t kind;
     enum scope scope;
@@ -77,15 +78,21 @@ struct wire {
     struct buffer out;
     struct buffer plain;         /* with a stream: what the session wrote and the stream has not taken */
     struct buffer *session_out;  /* plain, or out */
-    size_t answer_bytes;         /* bytes in `out` that answer the peer's: one that asks and does not read is
+    bool stream_ends;            /* the stream is to say that this is the end, behind all that is in plain */
+    size_t answer_bytes;         /* unsent bytes that answer the peer's: one that asks and does not read is
                                     not read on */
     size_t answers_end;          /* where the last of them ends in the stream of the out buffer */
+    size_t plain_answers_end;    /* the same in plain, while that one is there; else 0 */
     struct in_flight *in_flight; /* IN_FLIGHT_MAX, while there are any; NULL at rest */
     size_t n_in_flight;
+    size_t n_wrapped; /* with a stream: the first ones, which it has taken whole */
 
     /* The protocol's session, and behind it its stream. */
     _Alignas(max_align_t) unsigned char memory[];
 };
+
+/* answers.c: the session, or a stream, has answered: what b has beyond `before` bytes. */
+void wire_note_answer(struct wire *w, struct buffer *b, size_t before);
 
 /* end.c */
 void wire_end_by_session(struct wire *w, const struct session_event *ev);

@@ -175,33 +175,18 @@ static bool tells_counts(struct wire *w, struct message *m)
            tells_loss(w, LOSS_UNFINISHED, &w->unfinished, m);
 }
 
-/* The session has answered. Who takes nothing any more is answered all the same: it is read to its end. Never
- * inlined: a message does not pay for it. */
-static __attribute__((noinline)) void note_answer(struct wire *w, size_t bytes)
-{
-    if (w->output_stopped) {
-        buffer_fini(&w->out);
-        return;
-    }
-    w->answer_bytes += bytes;
-    w->answers_end = w->out.total;
-    if (w->has_left && w->answer_bytes >= ANSWERS_MAX) {
-        wire_stop_output(w);
-    }
-}
-
 /* The session consumes bytes up to one event. True if it may have more to say without other bytes. */
 static inline bool read_one(struct wire *w, int64_t now, struct session_event *ev)
 {
     struct receive_buffer *in = &w->in;
     struct bytes bytes = {.data = in->data ? in->data + in->start : NULL, .size = in->end - in->start};
-    size_t before = w->out.total;
+    size_t before = w->session_out->total;
     session_event_clear(ev);
     size_t used = w->ops->read(w->session, now, bytes, ev, w->session_out);
-    wire_wrap(w);
-    if (w->out.total > before) {
-        note_answer(w, w->out.total - before);
+    if (w->session_out->total > before) {
+        wire_note_answer(w, w->session_out, before);
     }
+    wire_wrap(w);
     in->start += used;
     return used > 0 || (ev->type != SESSION_NOTHING && ev->type != SESSION_STARVED);
 }

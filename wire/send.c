@@ -61,9 +61,9 @@ struct wire_done wire_send(struct wire *w, int64_t now, const struct message *m,
             give_up(w, &m[i], &done);
             continue;
         }
-        wire_wrap(w);
         w->in_flight[w->n_in_flight++] = (struct in_flight){
-            .end = w->out.total, .parcel = m[i].parcel, .kind = m[i].kind, .scope = m[i].scope};
+            .end = w->session_out->total, .parcel = m[i].parcel, .kind = m[i].kind, .scope = m[i].scope};
+        wire_wrap(w);
     }
     return done;
 }
@@ -96,21 +96,25 @@ int wire_output(const struct wire *w, struct iovec *iov, int most)
 
 struct wire_done wire_written(struct wire *w, size_t n)
 {
-    size_t through = 0;
+    size_t through = 0, n_out = w->stream ? w->n_wrapped : w->n_in_flight;
     buffer_consume(&w->out, n);
     if (buffer_left(&w->out) == 0) {
         /* The buffer starts anew from 0 once it is empty, so an empty one means all of them. */
-        w->answer_bytes = 0;
-        through = w->n_in_flight;
+        through = n_out;
     } else {
-        if (w->out.sent >= w->answers_end) {
-            w->answer_bytes = 0;
-        }
-        while (through < w->n_in_flight && w->in_flight[through].end <= w->out.sent) {
+        while (through < n_out && w->in_flight[through].end <= w->out.sent) {
             through++;
         }
     }
-    return release(w, through);
+    if (w->plain_answers_end == 0 && (buffer_left(&w->out) == 0 || w->out.sent >= w->answers_end)) {
+        w->answer_bytes = 0;
+    }
+    struct wire_done done = release(w, through);
+    if (w->stream) {
+        w->n_wrapped -= through;
+        wire_wrap_all(w);
+    }
+    return done;
 }
 
 bool wire_has_output(const struct wire *w)
@@ -121,30 +125,4 @@ bool wire_has_output(const struct wire *w)
 bool wire_carries(const struct wire *w)
 {
     return w->n_in_flight > 0;
-}
-
-void wire_stop_output(struct wire *w)
-{
-    w->output_stopped = true;
-    w->answer_bytes = 0;
-    buffer_fini(&w->out);
-}
-
-void wire_left(struct wire *w, int64_t now)
-{
-    w->has_left = true;
-    w->left_ms = now;
-    if (w->answer_bytes >= ANSWERS_MAX) {
-        wire_stop_output(w);
-    }
-}
-
-bool wire_has_left(const struct wire *w)
-{
-    return w->has_left;
-}
-
-bool wire_output_stopped(const struct wire *w)
-{
-    return w->output_stopped;
 }

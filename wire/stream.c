@@ -28,11 +28,32 @@ bool wire_open_stream(struct wire *w, const struct endpoint *remote)
     return w->stream->open(w->stream_state, &config, &w->out) == 0;
 }
 
+/* What the stream has taken ends where `out` does now. Plain starts anew from 0 once it is empty. */
+static void note_wrapped(struct wire *w)
+{
+    size_t taken = buffer_left(&w->plain) == 0 ? SIZE_MAX : w->plain.sent;
+    while (w->n_wrapped < w->n_in_flight && w->in_flight[w->n_wrapped].end <= taken) {
+        w->in_flight[w->n_wrapped++].end = w->out.total;
+    }
+    if (w->plain_answers_end > 0 && w->plain_answers_end <= taken) {
+        w->plain_answers_end = 0;
+        w->answers_end = w->out.total;
+    }
+}
+
 void wire_wrap_all(struct wire *w)
 {
+    if (w->output_stopped) {
+        return;
+    }
     if (!w->stream_failed && buffer_left(&w->plain) > 0) {
-        w->stream->write(w->stream_state, &w->plain, &w->out);
+        w->stream->write(w->stream_state, &w->plain, &w->out, OUT_ENOUGH);
         note_failure(w);
+        note_wrapped(w);
+    }
+    if (w->stream_ends && !w->stream_failed && buffer_left(&w->plain) == 0) {
+        w->stream_ends = false;
+        w->stream->end(w->stream_state, w->reason, &w->out);
     }
 }
 
@@ -54,7 +75,6 @@ void wire_unwrap(struct wire *w)
     }
     note_failure(w);
     if (w->out.total > before) {
-        w->answer_bytes += w->out.total - before;
-        w->answers_end = w->out.total;
+        wire_note_answer(w, &w->out, before);
     }
 }

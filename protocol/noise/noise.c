@@ -218,10 +218,10 @@ static void put_packet(struct noise_stream *s, struct buffer *plain, struct buff
     buffer_consume(plain, size);
 }
 
-static void write_stream(void *stream, struct buffer *plain, struct buffer *out)
+static void write_stream(void *stream, struct buffer *plain, struct buffer *out, size_t enough)
 {
     struct noise_stream *s = stream;
-    while (s->is_open && !s->has_failed && buffer_left(plain) > 0) {
+    while (s->is_open && !s->has_failed && buffer_left(plain) > 0 && buffer_left(out) < enough) {
         put_packet(s, plain, out);
     }
 }

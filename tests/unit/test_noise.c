@@ -163,7 +163,7 @@ static size_t side_feed(struct side *s, const uint8_t *bytes, size_t n, size_t s
         s->n_raw -= used;
         memmove(s->raw, s->raw + used, s->n_raw);
         assert_true(s->n_raw < noise_stream.hold_max || noise_stream.failure(&s->stream, &f));
-        noise_stream.write(&s->stream, &s->plain, &s->out);
+        noise_stream.write(&s->stream, &s->plain, &s->out, SIZE_MAX);
     }
     return fed;
 }
@@ -171,7 +171,7 @@ static size_t side_feed(struct side *s, const uint8_t *bytes, size_t n, size_t s
 static void side_say(struct side *s, const void *bytes, size_t n)
 {
     buffer_add(&s->plain, bytes, n);
-    noise_stream.write(&s->stream, &s->plain, &s->out);
+    noise_stream.write(&s->stream, &s->plain, &s->out, SIZE_MAX);
 }
 
 /* All that `from` has for `to`. False if there was nothing. */

@@ -1195,13 +1195,15 @@ static void a_stream_ends_in_order(void **state)
 {
     enum { BY_SESSION, BY_US, WAYS };
     (void)state;
-    for (int way = 0; way < WAYS; way++) {
+    for (int i = 0; i < 2 * WAYS; i++) {
+        int way = i % WAYS;
+        size_t size = i < WAYS ? 30 : 900000; /* more than the stream takes at once */
         struct end a;
         struct end b;
         pair_open(&a, &b, &echo_xor_protocol, ALL);
         uint8_t key[XOR_KEY];
         common_key(&a, &b, key);
-        send_one(&a, 1, 30);
+        send_one(&a, 1, size);
         if (way == BY_SESSION) {
             struct buffer bye = {0}, frame = {0};
             echo_frame(&bye, ECHO_BYE, "so be it", 8);
@@ -1215,19 +1217,89 @@ static void a_stream_ends_in_order(void **state)
         }
         assert_true(wire_is_over(a.wire));
         struct iovec iov;
+        while (unsent(&a) > 30 + 100) {
+            write_some(&a, &b, unsent(&a) / 2);
+        }
         assert_int_equal(wire_output(a.wire, &iov, 1), 1);
         const uint8_t *last = (const uint8_t *)iov.iov_base + iov.iov_len - XOR_HEAD - 2;
         assert_int_equal(last[0], XOR_END);
         assert_int_equal(last[XOR_HEAD] ^ key[0], way == BY_SESSION ? END_CLOSED : END_EVICTED);
         assert_int_not_equal(last[-XOR_HEAD - 2], XOR_END); /* told once */
         converse(&a, &b, ALL, ALL);
-        assert_got(&b, 0, 1, 30);
+        assert_got(&b, 0, 1, size);
         assert_false(wire_has_output(b.wire)); /* a stream that has failed says no more */
         assert_int_equal(b.came.total, 0);
         assert_int_equal(a.came.total, 0);
         assert_ends(&b, END_CLOSED, "an end");
         pair_free(&a, &b);
     }
+}
+
+/* What the socket has not asked for yet costs no second copy, and is no less counted. */
+static void a_stream_takes_what_the_socket_soon_takes(void **state)
+{
+    static const struct protocol *const protocols[] = {&echo_xor_protocol, &echo_noise_protocol};
+    enum { MESSAGES = 3, SIZE = 1 << 20, MOST = 256 * 1024 + 65537 };
+    (void)state;
+    for (size_t k = 0; k < 2; k++) {
+        struct end a, b;
+        pair_open(&a, &b, protocols[k], ALL);
+        a.done = (struct wire_done){0};
+        struct message m[MESSAGES];
+        for (size_t i = 0; i < MESSAGES; i++) {
+            m[i] = message_of(&a, i, SIZE);
+        }
+        assert_true(wire_takes(a.wire));
+        wire_send(a.wire, a.now_ms, m, MESSAGES);
+        assert_false(wire_takes(a.wire));
+        size_t went = 0;
+        while (wire_has_output(a.wire)) {
+            assert_in_range(unsent(&a), 1, MOST);
+            size_t before = b.came.total;
+            write_some(&a, &b, 100000);
+            went += b.came.total - before;
+            assert_true(a.done.messages <= went / SIZE);
+            assert_true(a.done.messages + 1 >= went / (SIZE + MOST));
+        }
+        assert_false(wire_carries(a.wire));
+        assert_int_equal(a.done.messages, MESSAGES);
+        converse(&a, &b, ALL, ALL);
+        for (size_t i = 0; i < MESSAGES; i++) {
+            assert_got(&b, i, i, SIZE);
+        }
+        pair_free(&a, &b);
+    }
+}
+
+/* Also if the answers wait behind much else. */
+static void answers_that_a_stream_has_not_taken_stop_the_reading(void **state)
+{
+    static uint8_t ping[ECHO_HEAD + 1000] = {ECHO_PING, 0, 0, 1000 >> 8, 1000 & 0xff};
+    (void)state;
+    struct end a;
+    struct end b;
+    pair_open(&a, &b, &echo_xor_protocol, ALL);
+    uint8_t key[XOR_KEY];
+    common_key(&a, &b, key);
+    struct buffer frame = {0};
+    xor_frame(&frame, key, XOR_DATA, ping, sizeof ping);
+    send_one(&a, 1, 1 << 20);
+    size_t pings = 0, before = unsent(&a);
+    while (feed(&a, frame.data, frame.used, ALL) == frame.used) {
+        assert_true(++pings < 1000);
+    }
+    assert_in_range(pings, 60, 70);
+    assert_int_equal(unsent(&a), before);
+    for (size_t went = 0; went < 1 << 20; went += 50000) {
+        assert_false(wire_wants_bytes(a.wire));
+        write_some(&a, &b, 50000);
+    }
+    while (write_some(&a, &b, ALL)) {
+    }
+    take_events(&a);
+    assert_true(wire_wants_bytes(a.wire));
+    buffer_fini(&frame);
+    pair_free(&a, &b);
 }
 
 /* A frame may be 65537 bytes long; memory for it follows those that came. */
@@ -1316,6 +1388,8 @@ int main(void)
         cmocka_unit_test(a_session_begins_once_its_stream_is_open),
         cmocka_unit_test(a_stream_knows_who_is_there),
         cmocka_unit_test(a_stream_ends_in_order),
+        cmocka_unit_test(a_stream_takes_what_the_socket_soon_takes),
+        promise_test("P3", answers_that_a_stream_has_not_taken_stop_the_reading),
         cmocka_unit_test(a_length_alone_reserves_nothing),
         cmocka_unit_test(a_failure_comes_after_what_was_before),
     };

@@ -121,11 +121,11 @@ static size_t read_stream(void *stream, const struct stream_input *in, size_t *p
     return used;
 }
 
-static void write_stream(void *stream, struct buffer *plain, struct buffer *out)
+static void write_stream(void *stream, struct buffer *plain, struct buffer *out, size_t enough)
 {
     struct stream *s = stream;
     struct iovec iov;
-    while (!s->failed && s->has_key && buffer_iovec(plain, &iov, 1) == 1) {
+    while (!s->failed && s->has_key && buffer_left(out) < enough && buffer_iovec(plain, &iov, 1) == 1) {
         size_t n = iov.iov_len < XOR_FRAME_MAX ? iov.iov_len : XOR_FRAME_MAX;
         xor_frame(out, s->key, XOR_DATA, iov.iov_base, n);
         buffer_consume(plain, n);
