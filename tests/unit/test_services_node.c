@@ -18,8 +18,11 @@
 #include <sodium.h>
 
 #include "base/clock.h"
+#include "node/node.h"
 #include "node/state.h"
 #include "protocol/buffer.h"
+#include "protocol/noise/handshake.h"
+#include "protocol/noise/noise.h"
 #include "seed/fetch.h"
 #include "tests/unit/echo.h"
 #include "tests/unit/memory_store.h"
@@ -145,19 +148,26 @@ static void start(struct member *m)
 }
 
 /* b dials a. */
-static void start_pair(struct member *a, struct member *b)
+static void start_pair_upon(struct member *a, struct member *b, const struct stream_ops *stream)
 {
     char text[32], bad[128];
     echo_height = 6;
     configure(a, 1);
+    a->protocol.stream = stream;
     start(a);
     configure(b, 2);
+    b->protocol.stream = stream;
     snprintf(text, sizeof text, "127.0.0.1:%u", a->port);
     assert_int_equal(address_list_parse(&b->config.special_flags, text, bad, sizeof bad), 0);
     start(b);
     assert_null(next_parcel(b, LONG_MS, &b->n_online));
     assert_null(next_parcel(a, LONG_MS, &a->n_online));
     assert_true(a->n_online && b->n_online);
+}
+
+static void start_pair(struct member *a, struct member *b)
+{
+    start_pair_upon(a, b, echo_full().stream);
 }
 
 static void stop(struct member *m)
@@ -400,6 +410,190 @@ static void a_store_that_does_not_open_is_a_clear_error(void **state)
     assert_string_equal(error, "cannot open the chain at '/tmp/kith-nowhere.store'");
 }
 
+/* --- Noise --- */
+
+static void messages_pass_upon_noise(void **state)
+{
+    enum { LARGE = 700000 };
+    (void)state;
+    struct member a, b;
+    char *text = malloc(LARGE + 1);
+    assert_non_null(text);
+    memset(text, 'x', LARGE);
+    text[LARGE] = '\0';
+    start_pair_upon(&a, &b, &noise_stream);
+    say(&b, ECHO_MESSAGE, "small");
+    say(&b, ECHO_MESSAGE, text);
+    hears(&a, "small");
+    hears(&a, text);
+    say(&a, ECHO_MESSAGE, text);
+    hears(&b, text);
+    stop(&b);
+    stop(&a);
+    free(text);
+}
+
+/* A peer that a test plays: a socket and a stream upon it. */
+struct client {
+    int fd;
+    void *stream;
+    size_t came; /* bytes */
+};
+
+static uint64_t any_number(void *context)
+{
+    uint64_t n;
+    (void)context;
+    randombytes_buf(&n, sizeof n);
+    return n;
+}
+
+static void send_all(const struct client *c, struct buffer *out)
+{
+    assert_int_equal(send(c->fd, out->data, out->used, MSG_NOSIGNAL), out->used);
+    buffer_fini(out);
+}
+
+static size_t receive_some(struct client *c, uint8_t *to, size_t most)
+{
+    struct pollfd fd = {.fd = c->fd, .events = POLLIN};
+    assert_int_equal(poll(&fd, 1, LONG_MS), 1);
+    ssize_t n = recv(c->fd, to, most, 0);
+    assert_true(n >= 0);
+    c->came += (size_t)n;
+    return (size_t)n;
+}
+
+enum { FIRST = 2 + 32, SECOND = 2 + 96 }; /* Noise's messages */
+
+static void client_dial(struct client *c, const struct member *m)
+{
+    struct endpoint to = {.ip = m->config.bind, .port = m->port};
+    struct sockaddr_storage address;
+    socklen_t size = endpoint_to_sockaddr(&to, &address);
+    *c = (struct client){.fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    assert_true(c->fd >= 0);
+    assert_int_equal(connect(c->fd, (struct sockaddr *)&address, size), 0);
+}
+
+static void receive_second(struct client *c, uint8_t to[SECOND])
+{
+    while (c->came < SECOND) {
+        assert_true(receive_some(c, to + c->came, SECOND - c->came) > 0);
+    }
+}
+
+/* Who dials a node finds one static key there, as long as it runs. */
+static void a_node_has_one_key_for_who_dials_it(void **state)
+{
+    uint8_t seen[3][NOISE_KEY];
+    struct member a, b;
+    (void)state;
+    configure(&a, 1);
+    configure(&b, 2);
+    a.protocol.stream = b.protocol.stream = &noise_stream;
+    start(&a);
+    start(&b);
+    for (int i = 0; i < 3; i++) {
+        struct client c;
+        struct noise_handshake h;
+        uint8_t first[FIRST] = {32}, second[SECOND];
+        noise_handshake_start(&h, DIRECTION_OUTGOING, (struct bytes){0});
+        randombytes_buf(h.e, sizeof h.e);
+        assert_true(noise_handshake_write(&h, (struct bytes){0}, first + 2));
+        client_dial(&c, i < 2 ? &a : &b);
+        assert_int_equal(send(c.fd, first, sizeof first, MSG_NOSIGNAL), sizeof first);
+        receive_second(&c, second);
+        assert_true(noise_handshake_read(&h, second + 2, sizeof second - 2));
+        memcpy(seen[i], h.rs, NOISE_KEY);
+        close(c.fd);
+    }
+    assert_memory_equal(seen[0], seen[1], NOISE_KEY);
+    assert_memory_not_equal(seen[0], seen[2], NOISE_KEY);
+    stop(&b);
+    stop(&a);
+}
+
+static void client_meet(struct client *c, struct member *m)
+{
+    static const uint8_t hello[ECHO_HELLO_SIZE] = {[7] = 9};
+    struct stream_config config = {
+        .direction = DIRECTION_OUTGOING, .node = &m->config.node, .random = any_number};
+    struct buffer out = {0}, plain = {0};
+    uint8_t second[SECOND];
+    size_t made;
+    client_dial(c, m);
+    c->stream = calloc(1, noise_stream.size);
+    assert_non_null(c->stream);
+    assert_int_equal(noise_stream.open(c->stream, &config, &out), 0);
+    send_all(c, &out);
+    receive_second(c, second);
+    struct stream_input in = {.raw = second, .size = sizeof second, .plain = second};
+    assert_int_equal(noise_stream.read(c->stream, &in, &made, &out), sizeof second);
+    assert_true(noise_stream.is_open(c->stream));
+    echo_frame(&plain, ECHO_HELLO, hello, sizeof hello);
+    noise_stream.write(c->stream, &plain, &out, SIZE_MAX);
+    send_all(c, &out);
+    buffer_fini(&plain);
+    assert_null(next_parcel(m, LONG_MS, &m->n_online));
+    assert_true(m->n_online);
+}
+
+static void client_close(struct client *c)
+{
+    noise_stream.close(c->stream);
+    free(c->stream);
+    close(c->fd);
+}
+
+/* An end in the middle of a length, and a packet that nobody has sealed: neither is answered. */
+static void bad_noise_ends_a_peer_and_is_not_answered(void **state)
+{
+    static const uint8_t packet[2 + 16] = {16};
+    enum { HELLO = 2 + ECHO_HEAD + ECHO_HELLO_SIZE + 16 };
+    (void)state;
+    for (int whole = 0; whole < 2; whole++) {
+        struct member a;
+        struct client c;
+        uint8_t bytes[1000];
+        configure(&a, 1);
+        a.protocol.stream = &noise_stream;
+        a.config.node.timings.ping = a.config.node.timings.silence = 100000;
+        start(&a);
+        client_meet(&c, &a);
+        assert_int_equal(send(c.fd, packet, whole ? sizeof packet : 1, MSG_NOSIGNAL),
+                         whole ? sizeof packet : 1);
+        if (!whole) {
+            shutdown(c.fd, SHUT_WR);
+        }
+        assert_null(next_parcel(&a, LONG_MS, &a.n_offline));
+        assert_int_equal(a.n_offline, 1);
+        while (receive_some(&c, bytes, sizeof bytes) > 0) {
+        }
+        assert_int_equal(c.came, SECOND + HELLO);
+        client_close(&c);
+        stop(&a);
+    }
+}
+
+static bool prepare_nothing(void)
+{
+    return false;
+}
+
+static void a_system_without_the_encryption_is_a_clear_error(void **state)
+{
+    struct member a;
+    struct stream_ops stream = noise_stream;
+    char error[256] = "";
+    (void)state;
+    configure(&a, 1);
+    stream.prepare = prepare_nothing;
+    a.protocol.stream = &stream;
+    assert_null(node_start(&a.config, &sink, error, sizeof error));
+    assert_string_equal(error, "-protocol: this system has not the encryption that echo-full needs");
+}
+
 static size_t entries(const char *folder)
 {
     size_t n = 0;
@@ -465,6 +659,10 @@ int main(void)
         cmocka_unit_test(a_probe_says_if_somebody_answers),
         cmocka_unit_test(what_is_sent_is_kept_and_announced),
         cmocka_unit_test(the_end_closes_the_store_and_leaves_no_thread_or_descriptor),
+        cmocka_unit_test(messages_pass_upon_noise),
+        cmocka_unit_test(a_node_has_one_key_for_who_dials_it),
+        cmocka_unit_test(bad_noise_ends_a_peer_and_is_not_answered),
+        cmocka_unit_test(a_system_without_the_encryption_is_a_clear_error),
         cmocka_unit_test(a_store_that_does_not_open_is_a_clear_error),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
