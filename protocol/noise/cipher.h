@@ -8,9 +8,11 @@
 #ifndef KITH_PROTOCOL_NOISE_CIPHER_H
 #define KITH_PROTOCOL_NOISE_CIPHER_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/uio.h>
 
 enum { NOISE_KEY = 32, NOISE_TAG = 16 };
@@ -40,9 +42,9 @@ extern const struct noise_cipher noise_cipher_sodium;  /* libsodium */
 /* The nonce of packet n. */
 static inline void noise_nonce(uint8_t nonce[12], uint64_t n)
 {
-    for (int i = 0; i < 12; i++) {
-        nonce[i] = i < 4 ? 0 : (uint8_t)(n >> (8 * (i - 4)));
-    }
+    uint64_t bytes = htole64(n);
+    memset(nonce, 0, 4);
+    memcpy(nonce + 4, &bytes, sizeof bytes);
 }
 
 #endif
