@@ -31,7 +31,7 @@ enum echo_kind {
 enum { ECHO_HEAD = 5, ECHO_HELLO_SIZE = 18 };
 
 extern const struct protocol echo_protocol;
-extern const struct protocol echo_xor_protocol; /* the same upon xor_stream */
+extern const struct protocol echo_xor_protocol;   /* the same upon xor_stream */
 extern const struct protocol echo_noise_protocol; /* and upon noise_stream */
 
 /* The latter with datagrams, which it sends back, a store in memory and facts. The height that it states is

@@ -5,8 +5,8 @@
  *
  * Payloads are XORed with the key, from its first byte on, in each frame. What the session writes waits until
  * the peer's key has come. A ping is answered with a pong; a question with a pong that says which end of the
- * connection the peer is, as the stream was told. An end, which says why in one byte, ends the stream. Another
- * kind, a size above XOR_FRAME_MAX or a wrong sum is a failure. */
+ * connection the peer is, as the stream was told. An end, which says why in one byte, ends the stream.
+ * Another kind, a size above XOR_FRAME_MAX or a wrong sum is a failure. */
 #ifndef KITH_TESTS_XOR_STREAM_H
 #define KITH_TESTS_XOR_STREAM_H
 
