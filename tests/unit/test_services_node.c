@@ -37,6 +37,7 @@ struct member {
     struct peer_ref peer; /* the last that came online */
     uint32_t version;     /* its */
     size_t n_online, n_offline, n_status;
+    char why[64];             /* it went offline */
     struct kith_count status; /* what the last status said of dropped datagrams of that cause */
 };
 
@@ -103,6 +104,7 @@ static void event_of(struct member *m, struct node_event *e)
         m->n_online++;
     } else if (e->public.type == KITH_OFFLINE) {
         m->n_offline++;
+        snprintf(m->why, sizeof m->why, "%s", e->public.text);
     } else if (e->public.type == KITH_STATUS) {
         note_status(m, e->public.status);
     }
@@ -410,7 +412,29 @@ static void a_store_that_does_not_open_is_a_clear_error(void **state)
     assert_string_equal(error, "cannot open the chain at '/tmp/kith-nowhere.store'");
 }
 
-/* --- Noise --- */
+/* --- streams --- */
+
+/* Also to a peer that is not waited for. */
+static void a_stream_tells_the_peer_that_it_ends(void **state)
+{
+    (void)state;
+    for (int at_once = 0; at_once < 2; at_once++) {
+        struct member a, b;
+        start_pair(&a, &b);
+        if (at_once) {
+            struct command *c = calloc(1, sizeof *c);
+            assert_non_null(c);
+            *c = (struct command){.type = COMMAND_BAN, .ip = a.config.bind};
+            assert_int_equal(node_command(a.node, c, 1), KITH_OK);
+        } else {
+            assert_int_equal(node_disconnect(a.node, a.peer, 1), KITH_OK);
+        }
+        assert_null(next_parcel(&b, LONG_MS, &b.n_offline));
+        assert_string_equal(b.why, "an end");
+        stop(&b);
+        stop(&a);
+    }
+}
 
 static void messages_pass_upon_noise(void **state)
 {
@@ -659,6 +683,7 @@ int main(void)
         cmocka_unit_test(a_probe_says_if_somebody_answers),
         cmocka_unit_test(what_is_sent_is_kept_and_announced),
         cmocka_unit_test(the_end_closes_the_store_and_leaves_no_thread_or_descriptor),
+        cmocka_unit_test(a_stream_tells_the_peer_that_it_ends),
         cmocka_unit_test(messages_pass_upon_noise),
         cmocka_unit_test(a_node_has_one_key_for_who_dials_it),
         cmocka_unit_test(bad_noise_ends_a_peer_and_is_not_answered),
