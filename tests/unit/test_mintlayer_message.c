@@ -321,6 +321,7 @@ static void test_bad_bodies(void **state)
                 false); /* the time, too long */
     expect_read("08007f000001d70b", true);
     expect_read("08027f000001d70b", false);
+    expect_read("080220010db8000100020003000400050006d70b", false);
     expect_read("0a00", true);
     expect_read("0a04007f000001d70b", true);
     expect_read("0a08007f000001d70b", false);
