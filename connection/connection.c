@@ -59,8 +59,8 @@ static void leave(struct connection *c, int64_t now)
     if (now < c->leave_by && sends && (!queue_empty(c->outbound) || wire_has_output(c->wire))) {
         return;
     }
-    c->flushes = now < c->leave_by;
-    wire_end(c->wire, c->asked, NULL);
+    bool said = wire_leave(c->wire, now, c->asked);
+    c->flushes = now < c->leave_by || (said && c->asked != END_SHUTDOWN);
 }
 
 /* --- the socket --- */
@@ -393,6 +393,7 @@ static struct wire *make_wire(void *memory, const struct connection_config *t,
         .node = t->node,
         .direction = t->fd >= 0 ? DIRECTION_INCOMING : DIRECTION_OUTGOING,
         .facts = t->facts,
+        .special = t->special,
         .expected = t->to.id,
         .refuse = t->refuse,
         .alternatives = alternatives,

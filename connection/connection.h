@@ -41,6 +41,7 @@ struct connection_config {
     const struct protocol *protocol;
     const struct node_config *node; /* outlives the connection */
     struct facts facts;             /* what the session may state */
+    bool special;                   /* we dial it, as the operator asked for */
     const struct ip *bind;          /* address to dial from, outlives the connection; NULL for any */
     struct address to;              /* whom to dial; not used if fd >= 0 */
     /* If that is: a host name's addresses, copied by connection_start. None if `to` is an IP address.

@@ -10,16 +10,6 @@
 /* A thousand years: further on, sums of times would be too large for any number. */
 #define BAN_MAX_MS (INT64_C(1000) * 365 * 24 * 3600 * 1000)
 
-/* Every connection of that IP (IPv6: of its /64) ends, not only the one that was named. */
-static void close_ip(struct controller *c, const struct ip *ip, enum end_reason why)
-{
-    for (uint32_t i = 0; i < c->n_slots; i++) {
-        if (c->slots[i].state != SLOT_FREE && slot_same_holder(&c->slots[i], ip)) {
-            slot_close(c, &c->slots[i], why, true);
-        }
-    }
-}
-
 static void ban(struct controller *c, const struct command *command, uint64_t id)
 {
     int64_t ms = command->ms > 0 ? command->ms : c->config->node.timings.ban;
@@ -39,7 +29,7 @@ static void ban(struct controller *c, const struct command *command, uint64_t id
     char text[IP_TEXT_MAX];
     note_unbounded(c, LOG_LEVEL_INFO, "%s banned for %lld s", ip_format(&ip, text, sizeof text),
                    (long long)(ms / 1000));
-    close_ip(c, &ip, END_BANNED);
+    slots_close_ip(c, &ip, END_BANNED, true); /* not only the one that was named */
     report_event(c, KITH_DONE, id, "banned %s for %lld s", text, (long long)(ms / 1000));
 }
 

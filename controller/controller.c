@@ -345,7 +345,7 @@ bool controller_takes(const struct controller *c, struct peer_ref peer)
 void controller_facts(const struct controller *c, struct facts *facts)
 {
     const struct service_ops *s = c->config->protocol->service;
-    *facts = (struct facts){0};
+    *facts = (struct facts){.nonce = c->starting_nonce};
     if (s->facts) {
         s->facts(c->service, facts);
     }

@@ -44,10 +44,26 @@ static int32_t merit_of(struct controller *c, const struct slot *s, enum end_rea
         return m->bad;
     case MERIT_LOST:
         return m->lost;
+    case MERIT_DISCOURAGED:
     case MERIT_NONE:
         break;
     }
     return 0;
+}
+
+/* Whom the operator has us dial is left alone. */
+static void discourage(struct controller *c, const struct slot *s)
+{
+    int64_t now_ms = book_time(c), ms = c->config->node.timings.ban;
+    if ((s->special && s->direction == DIRECTION_OUTGOING) ||
+        book_is_discouraged(c->book, &s->remote.ip, now_ms)) {
+        return;
+    }
+    char text[IP_TEXT_MAX];
+    note(c, NOTE_SENT_AWAY, "%s is discouraged for %lld s", ip_format(&s->remote.ip, text, sizeof text),
+         (long long)(ms / 1000));
+    book_discourage(c->book, &s->remote.ip, now_ms + ms, now_ms);
+    slots_close_ip(c, &s->remote.ip, END_MISCONDUCT, false);
 }
 
 static void log_ended(struct controller *c, struct slot *s, enum end_reason reason, const struct ending *e)
@@ -92,6 +108,9 @@ void ended_connection(struct controller *c, const struct message *m)
         feeler_ended(c, s);
     }
     slot_set_state(c, s, SLOT_ENDED);
+    if (s->remote.port && end_reason_merit(reason) == MERIT_DISCOURAGED) {
+        discourage(c, s);
+    }
     admit_waiting(c, s);
     c->dial_wanted = true;
     service_dial_ended(c, s, reason);

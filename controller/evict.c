@@ -185,9 +185,28 @@ static struct slot *of_no_use(struct controller *c, const struct crowd *w)
     return chosen;
 }
 
+/* One of those at random; NULL if there is none. */
+static struct slot *discouraged(struct controller *c, const struct crowd *w)
+{
+    struct slot *chosen = NULL;
+    uint32_t n = 0;
+    for (size_t i = 0; i < w->n; i++) {
+        struct slot *s = w->members[i].spared ? NULL : &c->slots[w->members[i].index];
+        if (s && book_is_discouraged(c->book, &s->remote.ip, book_time(c))) {
+            n++;
+            chosen = chance_between(c, 1, n) == 1 ? s : chosen;
+        }
+    }
+    return chosen;
+}
+
 static struct slot *choose(struct controller *c, struct crowd *w)
 {
     const struct crowd_member newcomer = *crowd_newcomer(w);
+    struct slot *first = discouraged(c, w);
+    if (first || book_is_discouraged(c->book, &newcomer.holder, book_time(c))) {
+        return first;
+    }
     spare(c, w);
     const struct crowd_member *most = most_crowded(c, w);
     if (!most) {

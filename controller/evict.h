@@ -7,6 +7,8 @@
  * has more connections than the newcomer's would have: so nobody gains by coming often. If no group has two,
  * one that was of no use for a while makes room.
  *
+ * Before all that, one whose IP is discouraged makes room, at random; for one nobody else does.
+ *
  * Special peers and outgoing connections are never among them. */
 #ifndef KITH_CONTROLLER_EVICT_H
 #define KITH_CONTROLLER_EVICT_H

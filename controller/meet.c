@@ -102,10 +102,26 @@ void meet_decide(struct controller *c, struct slot *s)
     }
 }
 
+/* The dial by which we have come to ourselves; NULL if it is somebody else who comes. */
+static struct slot *find_own_dial(struct controller *c, const struct peer_info *info)
+{
+    for (uint32_t i = 0; info->nonce != 0 && i < c->n_slots; i++) {
+        if (c->slots[i].state == SLOT_DIALING && c->slots[i].nonce == info->nonce) {
+            return &c->slots[i];
+        }
+    }
+    return NULL;
+}
+
 void meet_peer(struct controller *c, struct slot *s, const struct peer_info *info)
 {
     s->info = *info;
     s->met = true;
+    struct slot *own = s->direction == DIRECTION_INCOMING ? find_own_dial(c, info) : NULL;
+    if (own) {
+        slot_close(c, s, END_LOOPBACK, true);
+        slot_close(c, own, END_LOOPBACK, true);
+    }
     if (s->closing || s->direction == DIRECTION_INCOMING) {
         return;
     }

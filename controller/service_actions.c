@@ -62,6 +62,12 @@ static void do_learn(void *core, struct peer_ref from, const struct known_peer *
     c->dial_wanted = true;
 }
 
+static bool do_is_welcome(void *core, const struct ip *ip)
+{
+    const struct controller *c = core;
+    return !book_is_banned(c->book, ip, book_time(c)) && !book_is_discouraged(c->book, ip, book_time(c));
+}
+
 static void do_merit(void *core, struct peer_ref about, int32_t merit)
 {
     struct controller *c = core;
@@ -132,6 +138,7 @@ const struct service_actions controller_service_actions = {
     .deliver = route_deliver,
     .share = do_share,
     .learn = do_learn,
+    .is_welcome = do_is_welcome,
     .wanted = do_wanted,
     .merit = do_merit,
     .disconnect = do_disconnect,

@@ -12,7 +12,8 @@ static bool may_dial(struct controller *c, const struct endpoint *to)
     return slots_have_room(c) && !c->quitting && to->port && addresses_allow(c, &to->ip) &&
            !book_is_self(c->book, to) && c->n_dialing < l->dials &&
            (!l->per_ip || slots_of_holder(c, &to->ip) < l->per_ip) &&
-           !book_refuses(c->book, &to->ip, book_time(c));
+           !book_refuses(c->book, &to->ip, book_time(c)) &&
+           !book_is_discouraged(c->book, &to->ip, book_time(c));
 }
 
 bool service_dial(void *core, const struct endpoint *to, uint64_t token)

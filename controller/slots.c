@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include "controller/notes.h"
 #include "controller/places.h"
 #include "controller/state.h"
@@ -209,6 +211,20 @@ void slot_free(struct controller *c, struct slot *s)
 
 /* --- what is asked of a connection --- */
 
+/* Nobody can guess it: whoever knew that of a dial to another could make us take that other for ourselves. */
+static uint64_t nonce_of(const struct controller *c, const struct slot *s)
+{
+    const struct {
+        char purpose[8];
+        uint64_t number;
+    } of = {"nonce", s->number};
+    uint64_t nonce;
+    unsigned char hash[crypto_shorthash_BYTES];
+    crypto_shorthash(hash, (const unsigned char *)&of, sizeof of, c->lesson_key);
+    memcpy(&nonce, hash, sizeof nonce);
+    return nonce ? nonce : 1;
+}
+
 struct slot *slot_dial(struct controller *c, const struct dial_request *request, const char *why)
 {
     struct slot *s = slot_take(c, SLOT_DIALING, DIRECTION_OUTGOING);
@@ -225,7 +241,10 @@ struct slot *slot_dial(struct controller *c, const struct dial_request *request,
     } else if (!address_is_ip(&request->to, &s->remote)) {
         s->remote.port = 0;
     }
-    if (c->act->dial(c->host, s->ref, request)) {
+    c->starting_nonce = s->nonce = nonce_of(c, s);
+    bool begun = c->act->dial(c->host, s->ref, request);
+    c->starting_nonce = 0;
+    if (begun) {
         return s;
     }
     note(c, NOTE_DIAL, "connection %" PRIu64 ": %s", s->number, end_reason_text(END_RESOURCES));
@@ -272,6 +291,17 @@ uint32_t slots_of_holder(const struct controller *c, const struct ip *ip)
         n += is_connection(&c->slots[i]) && slot_same_holder(&c->slots[i], ip);
     }
     return n;
+}
+
+void slots_close_ip(struct controller *c, const struct ip *ip, enum end_reason why, bool special_too)
+{
+    for (uint32_t i = 0; i < c->n_slots; i++) {
+        struct slot *s = &c->slots[i];
+        bool is_spared = !special_too && s->special && s->direction == DIRECTION_OUTGOING;
+        if (s->state != SLOT_FREE && !is_spared && slot_same_holder(s, ip)) {
+            slot_close(c, s, why, true);
+        }
+    }
 }
 
 uint32_t slots_incoming_of_ip(const struct controller *c, const struct ip *ip)

@@ -65,6 +65,9 @@ const struct endpoint *slot_listens_at(const struct slot *s);
 bool slot_same_ip(const struct slot *s, const struct ip *ip);
 bool slot_same_holder(const struct slot *s, const struct ip *ip);          /* IPv6: of its /64 (ip_holder) */
 uint32_t slots_of_holder(const struct controller *c, const struct ip *ip); /* connections and dials */
+/* Every connection of that IP (IPv6: of its /64) is asked to end at once; of those that we dialed as the
+ * operator asked, none if not special_too. */
+void slots_close_ip(struct controller *c, const struct ip *ip, enum end_reason why, bool special_too);
 uint32_t slots_incoming_of_ip(const struct controller *c, const struct ip *ip);
 
 /* How many messages to single peers wait (slot.parked), for all peers together. */

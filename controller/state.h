@@ -53,6 +53,7 @@ struct slot {
     struct address to;      /* outgoing: what was dialed */
     struct endpoint remote; /* the other end; port 0 while it is not known */
     struct peer_info info;  /* once met or ready */
+    uint64_t nonce;         /* outgoing: facts.nonce of its session */
     void *service_state;    /* service_ops.peer_size bytes, from malloc; NULL before it was online */
 
     /* How far it has come. */
@@ -176,7 +177,8 @@ struct controller {
     uint32_t n_slots, max_slots;
     uint32_t *online; /* indexes of the slots that are online, in no order */
     size_t n_online;
-    uint64_t n_begun;                                                  /* connections so far */
+    uint64_t n_begun;        /* connections so far */
+    uint64_t starting_nonce; /* of the dial that is being started; 0 for none */
     uint32_t n_dialing, n_outgoing, n_incoming, n_pending, n_refusing; /* slots by their state */
     uint32_t n_service_dials, n_feelers;                               /* slots with for_service, feeler */
     uint32_t n_busy;                                                   /* slots that are not free */
@@ -211,7 +213,7 @@ struct controller {
 
     /* What others teach us of addresses: lessons.c. */
     struct allowance lessons[LESSON_CELLS]; /* of network groups */
-    uint8_t lesson_key[BOOK_KEY_BYTES];     /* which cell is whose */
+    uint8_t lesson_key[BOOK_KEY_BYTES];     /* which cell is whose; nonces come from it, too */
     uint64_t untaught, untaught_told;       /* addresses that were over the bounds; what the log has said */
 
     /* Whom others are told of: addresses.c. */

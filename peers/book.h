@@ -104,12 +104,13 @@ struct book_entry {
 
 /* The score of one IP address, or of one /64 of IPv6. */
 struct book_score {
-    struct ip ip;         /* as ip_holder gives it */
-    int32_t quality;      /* as it was at quality_ms */
-    int32_t standing;     /* likewise, but of what was earned on connections that we dialed */
-    int64_t quality_ms;   /* when they last decayed; of one that is banned, when the ban began */
-    int64_t earned_ms;    /* when it last earned something; 0 for never, or not since the start */
-    int64_t banned_until; /* 0 for not banned */
+    struct ip ip;              /* as ip_holder gives it */
+    int32_t quality;           /* as it was at quality_ms */
+    int32_t standing;          /* likewise, but of what was earned on connections that we dialed */
+    int64_t quality_ms;        /* when they last decayed; of one that is banned, when the ban began */
+    int64_t earned_ms;         /* when it last earned something; 0 for never, or not since the start */
+    int64_t banned_until;      /* 0 for not banned */
+    int64_t discouraged_until; /* the same of book_discourage */
 };
 
 /* Copies *config. sodium_init must have been called. NULL if memory is short. */
@@ -206,8 +207,9 @@ struct book_pick {
     enum book_trust trust;
 };
 
-/* Chooses up to `most` endpoints to dial, in the order to dial them: not ourselves, not banned, quality not
- * below quality_refuse, not dialed within redial_ms (retry_ms), not given up, and not refused by `skip`.
+/* Chooses up to `most` endpoints to dial, in the order to dial them: not ourselves, neither banned nor
+ * discouraged, quality not below quality_refuse, not dialed within redial_ms (retry_ms), not given up, and
+ * not refused by `skip`.
  *
  * First come the anchors. Each of the others is drawn from those of the highest trust that there are: TRIED
  * goes before SEEDS there. But with a chance of one in four it is drawn from those of less trust, as long as
@@ -235,10 +237,10 @@ void book_forget_failures(struct book *b);
  * dialed lately; INT64_MAX for none. Looks at every endpoint. */
 int64_t book_next_candidate(const struct book *b, int64_t now_ms);
 
-/* Chooses up to `most` endpoints to share, at random: heard from, not ourselves, not banned, not waiting for
- * retry_ms, not refused by choice->skip (special peers, the asker); and either of a quality above
- * `quality_above`, or once answered and not below a tenth of quality_refuse. group_use is not used. 0 also if
- * memory is short. */
+/* Chooses up to `most` endpoints to share, at random: heard from, not ourselves, neither banned nor
+ * discouraged, not waiting for retry_ms, not refused by choice->skip (special peers, the asker); and either
+ * of a quality above `quality_above`, or once answered and not below a tenth of quality_refuse. group_use is
+ * not used. 0 also if memory is short. */
 size_t book_shareable(const struct book *b, const struct book_choice *choice, int32_t quality_above,
                       struct endpoint *out, size_t most, int64_t now_ms);
 
@@ -267,6 +269,11 @@ void book_ban(struct book *b, const struct ip *ip, int64_t until_ms, int64_t now
 bool book_unban(struct book *b,
                 const struct ip *ip); /* false if it was not banned; its quality starts at 0 */
 bool book_is_banned(const struct book *b, const struct ip *ip, int64_t now_ms);
+
+/* Discourages an IP until until_ms: it is neither dialed nor shared, and who comes from there is the first to
+ * give up its place. It may still come. Never shortens what was said before. An unban or ban ends it. */
+void book_discourage(struct book *b, const struct ip *ip, int64_t until_ms, int64_t now_ms);
+bool book_is_discouraged(const struct book *b, const struct ip *ip, int64_t now_ms);
 size_t book_ban_count(const struct book *b, int64_t now_ms);
 
 /* True if the node neither dials nor accepts an ordinary peer of that IP: it is banned, or its quality is

@@ -62,7 +62,8 @@ static int64_t dialable_at(const struct book *b, const struct book_entry *e, int
 
 static bool is_dialable(const struct book *b, const struct book_entry *e, int64_t now_ms)
 {
-    return !e->self && !book_entry_is_given_up(b, e) && !book_refuses(b, &e->endpoint.ip, now_ms);
+    return !e->self && !book_entry_is_given_up(b, e) && !book_refuses(b, &e->endpoint.ip, now_ms) &&
+           !book_is_discouraged(b, &e->endpoint.ip, now_ms);
 }
 
 /* Its time between two dials has gone by. */
@@ -345,6 +346,7 @@ static bool is_shareable(const struct book *b, const struct book_entry *e, int32
     }
     int32_t quality = book_quality(b, ip, now_ms), tolerable = b->config.quality_refuse / SHARE_PART;
     return e->heard_ms != 0 && !e->self && !book_is_banned(b, ip, now_ms) &&
+           !book_is_discouraged(b, ip, now_ms) &&
            (quality > quality_above || (e->answered_ms != 0 && quality >= tolerable));
 }
 

@@ -35,9 +35,10 @@ static json_t *encode_entry(const struct book_entry *e)
 static json_t *encode_score(const struct book_score *s)
 {
     char ip[IP_TEXT_MAX];
-    return json_pack("{s:s, s:i, s:i, s:I, s:I}", "ip", ip_format(&s->ip, ip, sizeof ip), "quality",
+    return json_pack("{s:s, s:i, s:i, s:I, s:I, s:I}", "ip", ip_format(&s->ip, ip, sizeof ip), "quality",
                      (int)s->quality, "standing", (int)s->standing, "at", (json_int_t)s->quality_ms,
-                     "banned_until", (json_int_t)s->banned_until);
+                     "banned_until", (json_int_t)s->banned_until, "discouraged_until",
+                     (json_int_t)s->discouraged_until);
 }
 
 json_t *format_encode(const char *network, const struct book_snapshot *s, int64_t now_ms)
@@ -144,7 +145,8 @@ static bool decode_score(const json_t *object, struct book_score *s)
         !get_number(object, "quality", QUALITY_MIN, QUALITY_MAX, 0, &quality) ||
         !get_number(object, "standing", QUALITY_MIN, QUALITY_MAX, 0, &standing) ||
         !get_number(object, "at", 0, INT64_MAX, 0, &s->quality_ms) ||
-        !get_number(object, "banned_until", 0, INT64_MAX, 0, &s->banned_until)) {
+        !get_number(object, "banned_until", 0, INT64_MAX, 0, &s->banned_until) ||
+        !get_number(object, "discouraged_until", 0, INT64_MAX, 0, &s->discouraged_until)) {
         return false;
     }
     s->quality = (int32_t)quality;

@@ -7,6 +7,18 @@ static bool banned(const struct book_score *s, int64_t now_ms)
     return s->banned_until > now_ms;
 }
 
+static bool discouraged(const struct book_score *s, int64_t now_ms)
+{
+    return s->discouraged_until > now_ms;
+}
+
+/* Until when the row must stay, as far as there is room: 0 if it need not. */
+static int64_t barred_until(const struct book_score *s, int64_t now_ms)
+{
+    int64_t ban = banned(s, now_ms) ? s->banned_until : 0;
+    return discouraged(s, now_ms) && s->discouraged_until > ban ? s->discouraged_until : ban;
+}
+
 /* At least 1 goes each time, or small scores would never go. */
 static int32_t decay(int32_t quality, int64_t periods)
 {
@@ -21,6 +33,9 @@ struct book_score book_score_now(const struct book *b, const struct book_score *
     struct book_score r = *s;
     if (banned(s, now_ms)) {
         return r;
+    }
+    if (!discouraged(s, now_ms)) {
+        r.discouraged_until = 0;
     }
     if (r.banned_until != 0) {
         r.banned_until = 0;
@@ -41,7 +56,7 @@ struct book_score book_score_now(const struct book *b, const struct book_score *
 
 bool book_score_is_nothing(const struct book_score *now)
 {
-    return now->quality == 0 && now->standing == 0 && now->banned_until == 0;
+    return now->quality == 0 && now->standing == 0 && now->banned_until == 0 && now->discouraged_until == 0;
 }
 
 /* Of the next rows of the table: the score nearest to zero or, if there are nothing but bans, the one that
@@ -56,11 +71,12 @@ static size_t find_least_score(struct book *b, int64_t now_ms)
         const struct book_score *s = table_row(&b->scores, at);
         struct book_score now = book_score_now(b, s, now_ms);
         int64_t worth = llabs(now.quality) + llabs(now.standing);
-        if (!banned(s, now_ms) && worth < least_worth) {
+        int64_t end = barred_until(s, now_ms);
+        if (end == 0 && worth < least_worth) {
             least_worth = worth;
             least = at;
-        } else if (banned(s, now_ms) && s->banned_until < first_end) {
-            first_end = s->banned_until;
+        } else if (end != 0 && end < first_end) {
+            first_end = end;
             first_ban = at;
         }
     }
@@ -166,6 +182,7 @@ void book_ban(struct book *b, const struct ip *ip, int64_t until_ms, int64_t now
     s->banned_until = until_ms;
     s->quality_ms = now_ms;
     s->quality = s->standing = 0;
+    s->discouraged_until = 0;
     b->version++;
 }
 
@@ -184,6 +201,24 @@ bool book_is_banned(const struct book *b, const struct ip *ip, int64_t now_ms)
 {
     const struct book_score *s = find_score(b, ip);
     return s && banned(s, now_ms);
+}
+
+void book_discourage(struct book *b, const struct ip *ip, int64_t until_ms, int64_t now_ms)
+{
+    if (until_ms <= now_ms || book_is_banned(b, ip, now_ms)) {
+        return;
+    }
+    struct book_score *s = score_row(b, ip, now_ms);
+    if (s && s->discouraged_until < until_ms) {
+        s->discouraged_until = until_ms;
+        b->version++;
+    }
+}
+
+bool book_is_discouraged(const struct book *b, const struct ip *ip, int64_t now_ms)
+{
+    const struct book_score *s = find_score(b, ip);
+    return s && discouraged(s, now_ms);
 }
 
 size_t book_ban_count(const struct book *b, int64_t now_ms)

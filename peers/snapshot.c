@@ -79,6 +79,7 @@ void book_snapshot_shift(struct book_snapshot *s, int64_t by_ms)
         s->scores[i].quality_ms = shifted(s->scores[i].quality_ms, by_ms);
         s->scores[i].earned_ms = shifted(s->scores[i].earned_ms, by_ms);
         s->scores[i].banned_until = shifted(s->scores[i].banned_until, by_ms);
+        s->scores[i].discouraged_until = shifted(s->scores[i].discouraged_until, by_ms);
     }
 }
 
@@ -96,13 +97,15 @@ static struct book_score believed(const struct book_score *s, int64_t now_ms)
     r.earned_ms = 0;
     r.quality_ms = past(s->quality_ms, now_ms);
     r.banned_until = shifted(s->banned_until, r.quality_ms - s->quality_ms);
+    r.discouraged_until = shifted(s->discouraged_until, r.quality_ms - s->quality_ms);
     return r;
 }
 
 static bool score_is_good(const struct book_score *s)
 {
     return s->quality >= QUALITY_MIN && s->quality <= QUALITY_MAX && s->standing >= QUALITY_MIN &&
-           s->standing <= QUALITY_MAX && s->quality_ms >= 0 && s->banned_until >= 0;
+           s->standing <= QUALITY_MAX && s->quality_ms >= 0 && s->banned_until >= 0 &&
+           s->discouraged_until >= 0;
 }
 
 static bool restore_score(struct book *b, const struct book_score *from)

@@ -16,6 +16,7 @@
     X(END_LOOPBACK, "connected to ourselves", MERIT_NONE)                                                    \
     X(END_REJECTED, "peer is full", MERIT_NONE)                                                              \
     X(END_BAD_INPUT, "bad parcel", MERIT_BAD)                                                                \
+    X(END_MISCONDUCT, "misbehaved", MERIT_DISCOURAGED)                                                       \
     X(END_STREAM, "broken encryption or framing", MERIT_NONE)                                                \
     X(END_SILENT, "silent too long", MERIT_LOST)                                                             \
     X(END_CLOSED, "closed by peer", MERIT_LOST)                                                              \
@@ -33,7 +34,9 @@
     X(END_SHUTDOWN, "shutting down", MERIT_NONE)                                                             \
     X(END_JUDGED, "its quality fell too low", MERIT_NONE)
 
-enum end_merit { MERIT_NONE, MERIT_HANDSHAKE, MERIT_BAD, MERIT_LOST };
+/* MERIT_DISCOURAGED costs no merit: for timings.ban the IP is not dialed and not shared, and others come in
+ * before it (book_discourage). */
+enum end_merit { MERIT_NONE, MERIT_HANDSHAKE, MERIT_BAD, MERIT_LOST, MERIT_DISCOURAGED };
 
 #define END_REASON_ENUM(name, text, merit) name,
 enum end_reason { END_REASONS(END_REASON_ENUM) END_REASON_COUNT };

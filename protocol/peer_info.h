@@ -16,6 +16,9 @@ struct facts {
     uint64_t height; /* of the chain */
     int64_t time_s;  /* since 1970, as the network sees it */
     uint64_t flags;
+    /* Random, of this connection if it dials, else 0: the core's, not the service's. A session whose
+     * handshake has a nonce sends this one. */
+    uint64_t nonce;
 };
 
 enum direction { DIRECTION_OUTGOING, DIRECTION_INCOMING };
@@ -26,6 +29,12 @@ struct peer_info {
     uint64_t node_id;
     struct peer_id id; /* who it has proved to be; size 0 in protocols without identities */
     uint32_t version;
+    /* What it offers, in bits of the protocol's. */
+    uint64_t offers;
+    struct endpoint sees; /* our own end, as the peer says that it sees it; port 0 if it does not say */
+    /* Of one that has dialed us and SESSION_MET tells of: what its handshake carries in place of facts.nonce.
+     * If a dial of ours that is under way has the same, we have dialed ourselves. 0 for none. */
+    uint64_t nonce;
     bool asked; /* our handshake itself has asked for its addresses: the next share is an answer */
     char hash[PEER_HASH_MAX]; /* its name for the application */
 };

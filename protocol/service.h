@@ -51,6 +51,8 @@ struct service_actions {
     /* Peers that another told us of; copied, save those that the network does not allow. When they were heard
      * from is not believed. */
     void (*learn)(void *host, struct peer_ref from, const struct known_peer *peers, size_t n);
+    /* Whether others may be told of that IP: it is neither banned nor discouraged. */
+    bool (*is_welcome)(void *host, const struct ip *ip);
     /* How many outgoing connections are still wanted. */
     uint32_t (*wanted)(void *host);
     /* Adds to the quality of that peer's IP; nothing if the peer has gone. Of merits, only the first in a

@@ -31,6 +31,7 @@ struct session_config {
     const struct node_config *node;  /* outlives the session */
     enum direction direction;
     struct endpoint remote; /* the other end of the TCP connection, as the socket says */
+    bool special;           /* we have dialed it, as the operator asked for */
     bool refuse; /* answer the peer's handshake with a refusal that carries `alternatives`, then end */
     const struct endpoint *alternatives;
     size_t n_alternatives;          /* up to ALTERNATIVES_MAX; the array outlives the session */
@@ -104,7 +105,7 @@ enum session_tick {
 };
 
 /* One implementation. *ev is always clear when a function is called. None of the functions is NULL but
- * begin, consent, alive and most, as said there. */
+ * begin, consent, alive, leave and most, as said there. */
 struct session_ops {
     size_t size; /* of a session */
 
@@ -139,6 +140,10 @@ struct session_ops {
      * progress, and who seems to stand still loses parcels. Only after SESSION_READY. NULL if there is no
      * such message. */
     void (*alive)(void *s, int64_t now_ms, struct buffer *out);
+
+    /* The connection is to end for a reason that is not the session's own: appends the last words, which say
+     * so. Once at most, and nothing but close after it. NULL if the end of the connection says it all. */
+    void (*leave)(void *s, int64_t now_ms, enum end_reason why, struct buffer *out);
 
     /* When tick must run next; INT64_MAX for never. */
     int64_t (*deadline)(const void *s);

@@ -23,6 +23,20 @@ void wire_end(struct wire *w, enum end_reason reason, const char *text)
     }
 }
 
+bool wire_leave(struct wire *w, int64_t now, enum end_reason reason)
+{
+    bool speaks = w->is_open && !w->is_over && w->stream_is_open && !w->stream_failed && !w->output_stopped &&
+                  w->ops->leave && !wire_is_clogged(w);
+    size_t before = w->out.total;
+    if (speaks) {
+        w->ops->leave(w->session, now, reason, w->session_out);
+        wire_wrap(w);
+    }
+    bool said = w->out.total > before;
+    wire_end(w, reason, NULL);
+    return said;
+}
+
 void wire_end_by_session(struct wire *w, const struct session_event *ev)
 {
     bool first = !w->is_over;

@@ -9,6 +9,7 @@ enum {
     SMALL = 64 * 1024,       /* that of a peer that sends more, while no parcel is larger; free of charge */
     OUT_ENOUGH = 256 * 1024, /* bytes in the out buffer above which nothing more is taken */
 };
+#define CLOGGED       ((size_t)64 * 1024) /* unsent bytes from which on TICK_CLOGGED is said */
 #define IN_FLIGHT_MAX 512 /* messages that the session has written and the socket has not wholly taken */
 #define ANSWERS_MAX   ((size_t)64 * 1024) /* bytes of unsent answers above which nothing more is read */
 
@@ -106,6 +107,11 @@ void wire_starve(struct wire *w, uint64_t bytes); /* so many are wanted: nothing
 bool wire_open_stream(struct wire *w, const struct endpoint *remote); /* false if memory is short */
 void wire_unwrap(struct wire *w);                                     /* raw bytes have come */
 void wire_wrap_all(struct wire *w);                                   /* the session has written */
+
+static inline bool wire_is_clogged(const struct wire *w)
+{
+    return buffer_left(&w->out) >= CLOGGED;
+}
 
 /* The session has written something. */
 static inline void wire_wrap(struct wire *w)

@@ -11,7 +11,6 @@
 enum {
     PROBE_SLACK_MS = 1000, /* a ping may be so late */
     SIGNS = 8,             /* of life that are sent in a stall time, at most */
-    CLOGGED = 64 * 1024,   /* unsent bytes from which on TICK_CLOGGED is said */
 };
 
 /* --- its life --- */
@@ -47,6 +46,7 @@ static bool open_session(struct wire *w, int64_t now, const struct endpoint *rem
     struct session_config config = {
         .protocol = c->protocol,
         .facts = c->facts,
+        .special = c->special,
         .expected = c->expected,
         .wall_ms = c->wall_ms,
         .node = c->node,
@@ -191,7 +191,7 @@ static bool tick_session(struct wire *w, int64_t now)
     }
     struct session_event ev;
     session_event_clear(&ev);
-    unsigned marks = (w->left_unread ? TICK_DEAF : 0) | (buffer_left(&w->out) >= CLOGGED ? TICK_CLOGGED : 0) |
+    unsigned marks = (w->left_unread ? TICK_DEAF : 0) | (wire_is_clogged(w) ? TICK_CLOGGED : 0) |
                      (w->is_held ? TICK_HELD : 0);
     w->ops->tick(w->session, now, marks, &ev, w->session_out);
     wire_wrap(w);

@@ -35,6 +35,7 @@ struct wire_config {
     const struct node_config *node; /* outlives the wire */
     enum direction direction;
     struct facts facts;      /* what the session may state */
+    bool special;            /* we dial it, as the operator asked for */
     struct peer_id expected; /* who must be there; size 0 for anybody */
     bool refuse;             /* answer the handshake with a refusal that carries alternatives, and end */
     const struct endpoint *alternatives; /* outlives the wire */
@@ -177,6 +178,10 @@ void wire_trim(struct wire *w);
 void wire_bounds(struct bounds *b, const struct protocol *p, const struct node_config *node, uint64_t count);
 
 /* --- its end --- */
+
+/* As wire_end without a text, but if it is not over the session may add last words. True if it did: they are
+ * in wire_output. They are left out if the peer has left much of what was sent before. */
+bool wire_leave(struct wire *w, int64_t now_ms, enum end_reason reason);
 
 /* Ends it with that reason; text may be NULL. The first reason stays. Nothing more is read. */
 void wire_end(struct wire *w, enum end_reason reason, const char *text);

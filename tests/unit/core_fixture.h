@@ -28,6 +28,7 @@ struct world {
     struct peer_id dialed_id[MOST];
     size_t dialed_targets[MOST]; /* of host names: how many addresses, and the first */
     char dialed_first[MOST][ENDPOINT_TEXT_MAX];
+    uint64_t dialed_nonce[MOST];
     size_t n_dialed, n_looked_up;
     bool dial_fails, look_up_fails;
 
@@ -106,6 +107,9 @@ static inline bool w_dial(void *world, struct peer_ref slot, const struct dial_r
     if (request->n > 0) {
         endpoint_format(&request->targets[0], w->dialed_first[w->n_dialed], ENDPOINT_TEXT_MAX);
     }
+    struct facts facts;
+    controller_facts(w->core, &facts);
+    w->dialed_nonce[w->n_dialed] = facts.nonce;
     w->dialed_id[w->n_dialed] = request->to.id;
     w->dialed[w->n_dialed++] = slot;
     return true;

@@ -198,6 +198,14 @@ static void session_alive(void *session, int64_t now_ms, struct buffer *out)
     echo_frame(out, ECHO_PING, "", 0);
 }
 
+static void session_leave(void *session, int64_t now_ms, enum end_reason why, struct buffer *out)
+{
+    const char *text = end_reason_text(why);
+    (void)session;
+    (void)now_ms;
+    echo_frame(out, ECHO_BYE, text, strlen(text));
+}
+
 static int64_t session_deadline(const void *session)
 {
     const struct session *s = session;
@@ -293,6 +301,7 @@ static const struct session_ops session_ops = {
     .read = session_read,
     .write = session_write,
     .alive = session_alive,
+    .leave = session_leave,
     .deadline = session_deadline,
     .tick = session_tick,
     .close = session_close,

@@ -25,7 +25,8 @@ enum echo_kind {
     ECHO_HELLO = 16,
     ECHO_PING = 17, /* the session answers it with ECHO_PONG */
     ECHO_PONG = 18,
-    ECHO_BYE = 19, /* ends the session; its payload is the reason */
+    ECHO_BYE = 19, /* ends the session; its payload is the reason. Said if the connection is to end for
+                      one that is not the session's */
 };
 
 enum { ECHO_HEAD = 5, ECHO_HELLO_SIZE = 18 };

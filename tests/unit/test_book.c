@@ -873,6 +873,39 @@ static void test_restore_after_a_leap(void **state)
     }
 }
 
+static bool is_discouraged(const struct book *b, const char *ip, int64_t now_ms)
+{
+    struct ip i = ip_of(ip);
+    return book_is_discouraged(b, &i, now_ms);
+}
+
+static void test_discouragement(void **state)
+{
+    (void)state;
+    struct book_entry e = {.endpoint = at("2.0.0.1:80"), .heard_ms = NOW, .learned_ms = NOW};
+    struct book_score s = {.ip = ip_of("2.0.0.1"), .quality = 5, .quality_ms = NOW};
+    struct book *b = restored(&e, &s, NOW);
+    book_discourage(b, &s.ip, NOW + DAY, NOW);
+    book_discourage(b, &s.ip, NOW + HOUR, NOW); /* is not shortened */
+    assert_false(book_refuses(b, &s.ip, NOW));
+    assert_true(is_discouraged(b, "2.0.0.1", NOW + DAY - 1));
+    assert_false(is_discouraged(b, "2.0.0.1", NOW + DAY));
+    assert_false(is_discouraged(b, "2.0.0.2", NOW));
+    assert_int_equal(book_quality(b, &s.ip, NOW), 5);
+    book_expire(b, NULL, NULL, NOW + DAY - 1); /* its quality is nothing by then */
+    assert_true(is_discouraged(b, "2.0.0.1", NOW + DAY - 1));
+    struct book_snapshot *written = book_snapshot(b);
+    assert_int_equal(written->n_scores, 1);
+    struct book *again = restored(&e, &written->scores[0], NOW + HOUR);
+    assert_true(is_discouraged(again, "2.0.0.1", NOW + DAY - 1));
+    assert_false(is_discouraged(again, "2.0.0.1", NOW + DAY));
+    book_snapshot_free(written);
+    book_ban(b, &s.ip, NOW + HOUR, NOW);
+    assert_false(is_discouraged(b, "2.0.0.1", NOW + HOUR));
+    book_free(again);
+    book_free(b);
+}
+
 static void test_snapshot_is_shifted(void **state)
 {
     (void)state;
@@ -952,6 +985,7 @@ int main(void)
         cmocka_unit_test(test_snapshot_round_trip),
         cmocka_unit_test(test_restore_trusts_nothing),
         cmocka_unit_test(test_restore_after_a_leap),
+        cmocka_unit_test(test_discouragement),
         cmocka_unit_test(test_snapshot_is_shifted),
         cmocka_unit_test(test_ten_thousand_are_chosen_from_quickly),
     };

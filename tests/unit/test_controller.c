@@ -786,6 +786,106 @@ static void a_ban_ends_every_connection_of_the_ip(void **state)
     world_free(w);
 }
 
+static void misconduct_ends_every_connection_of_the_ip(void **state)
+{
+    struct world *w = world_new();
+    (void)state;
+    world_open(w);
+    struct peer_ref a = incoming(w, 1);
+    struct peer_ref sibling = knock(w, "10.1.0.1:41000");
+    online(w, sibling, "10.1.0.1:8111", 99);
+    ended(w, a, END_MISCONDUCT);
+    assert_int_equal(w->n_closed, 1);
+    assert_true(peer_ref_equal(w->closed[0], sibling));
+    assert_int_equal(w->closed_why[0], END_MISCONDUCT);
+    ended(w, sibling, END_MISCONDUCT);
+    assert_true(knock(w, "10.1.0.1:42000").generation); /* it may come again */
+    world_free(w);
+}
+
+static void the_discouraged_are_not_dialed(void **state)
+{
+    struct world *w = world_new();
+    (void)state;
+    w->config.node.timings.ban = 3600 * 1000;
+    world_open(w);
+    ended(w, knock(w, "10.1.0.1:40000"), END_MISCONDUCT);
+    seed(w, "10.1.0.1:8110");
+    pass(w, 1000);
+    assert_int_equal(w->n_dialed, 0);
+    pass(w, w->config.node.timings.ban - 2000);
+    assert_int_equal(w->n_dialed, 0);
+    pass(w, 60000);
+    assert_int_equal(w->n_dialed, 1);
+    world_free(w);
+}
+
+static void who_was_dialed_on_request_is_not_discouraged(void **state)
+{
+    struct world *w = world_new();
+    (void)state;
+    char bad[64];
+    w->config.exclusive = true;
+    assert_int_equal(address_list_parse(&w->config.special_flags, "10.1.0.1:8110", bad, sizeof bad), 0);
+    world_open(w);
+    assert_int_equal(w->n_dialed, 1);
+    online(w, w->dialed[0], "10.1.0.1:8110", 1);
+    struct peer_ref sibling = knock(w, "10.1.0.1:41000");
+    online(w, sibling, "10.1.0.1:8111", 99);
+    ended(w, w->dialed[0], END_MISCONDUCT);
+    assert_int_equal(w->n_closed, 0);
+    pass(w, 60000);
+    assert_int_equal(w->n_dialed, 2);
+    ended(w, sibling, END_MISCONDUCT); /* whose operator is another matter */
+    assert_int_equal(w->n_closed, 0);
+    world_free(w);
+}
+
+static void comes_with_nonce(struct world *w, struct peer_ref slot, uint64_t nonce)
+{
+    struct peer_info *t = calloc(1, sizeof *t);
+    assert_non_null(t);
+    t->nonce = nonce;
+    snprintf(t->hash, sizeof t->hash, "somebody");
+    handle(w, (struct message){.type = MSG_MET, .peer = slot, .info = t});
+}
+
+/* Both ends are dropped, and the address is not dialed again. One that is through is no dial any more. */
+static void we_know_ourselves_by_the_nonce(void **state)
+{
+    struct world *w = world_new();
+    (void)state;
+    world_open(w);
+    seed(w, "10.1.0.1:8110");
+    seed(w, "10.2.0.1:8110");
+    pass(w, 1000);
+    assert_int_equal(w->n_dialed, 2);
+    assert_true(w->dialed_nonce[0] != 0 && w->dialed_nonce[1] != 0);
+    assert_true(w->dialed_nonce[0] != w->dialed_nonce[1]);
+    struct facts facts;
+    controller_facts(w->core, &facts);
+    assert_true(facts.nonce == 0);
+    struct peer_ref other = knock(w, "10.9.0.1:40000");
+    comes_with_nonce(w, other, w->dialed_nonce[0] + 1);
+    comes_with_nonce(w, other, 0);
+    assert_int_equal(w->n_closed, 0);
+    struct peer_ref own = knock(w, "10.1.0.1:40000");
+    comes_with_nonce(w, own, w->dialed_nonce[0]);
+    assert_int_equal(w->n_closed, 2);
+    assert_true(peer_ref_equal(w->closed[0], own));
+    assert_true(peer_ref_equal(w->closed[1], w->dialed[0]));
+    assert_int_equal(w->closed_why[0], END_LOOPBACK);
+    assert_int_equal(w->closed_why[1], END_LOOPBACK);
+    ended(w, w->dialed[0], END_LOOPBACK);
+    ended(w, own, END_LOOPBACK);
+    online(w, w->dialed[1], "10.2.0.1:8110", 2);
+    comes_with_nonce(w, knock(w, "10.2.0.1:40000"), w->dialed_nonce[1]);
+    assert_int_equal(w->n_closed, 2);
+    pass(w, 3600 * 1000);
+    assert_int_equal(w->n_dialed, 2);
+    world_free(w);
+}
+
 static void bad_handshakes_end_in_refusal(void **state)
 {
     struct world *w = world_new();
@@ -1398,6 +1498,10 @@ int main(void)
         cmocka_unit_test(special_peers_are_not_named_as_alternatives),
         promise_test("F17", a_full_node_has_room_for_special_peers),
         promise_test("P20", a_ban_ends_every_connection_of_the_ip),
+        cmocka_unit_test(misconduct_ends_every_connection_of_the_ip),
+        cmocka_unit_test(the_discouraged_are_not_dialed),
+        cmocka_unit_test(who_was_dialed_on_request_is_not_discouraged),
+        cmocka_unit_test(we_know_ourselves_by_the_nonce),
         cmocka_unit_test(bad_handshakes_end_in_refusal),
         cmocka_unit_test(a_full_node_refuses_so_many_at_once),
         promise_test("F11 P42", merit_grows_with_time),

@@ -481,6 +481,28 @@ static void handshakes_of_others_take_no_place(void **state)
     world_free(w);
 }
 
+/* They come in as long as there are places, and take none of those that others have. */
+static void the_discouraged_make_room_first(void **state)
+{
+    struct world *w = world_of_places(4);
+    (void)state;
+    struct peer_ref fine = comes(w, "10.1.0.1", 2000);
+    struct peer_ref bad = comes(w, "10.2.0.1", 2000);
+    ended(w, bad, END_MISCONDUCT);
+    bad = comes(w, "10.2.0.1", 2001);
+    comes(w, "10.3.0.1", 2000);
+    comes(w, "10.3.0.2", 2000);
+    assert_true(comes(w, "10.4.0.1", 2000).generation);
+    assert_int_equal(w->n_closed, 1);
+    assert_true(was_evicted(w, bad));
+    assert_false(was_evicted(w, fine));
+    end_evicted(w);
+    pass(w, 10000);
+    knock(w, "10.2.0.1:2002");
+    assert_true(w->refused[w->n_accepted - 1]);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -503,6 +525,7 @@ int main(void)
         cmocka_unit_test(silence_ends_in_a_refusal_in_every_protocol),
         cmocka_unit_test(silence_that_leaves_by_itself_costs_as_much),
         cmocka_unit_test(handshakes_of_others_take_no_place),
+        cmocka_unit_test(the_discouraged_make_room_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1343,6 +1343,40 @@ static void a_length_alone_reserves_nothing(void **state)
     pair_free(&a, &b);
 }
 
+/* What the node ends is told to the peer behind all that was said, once. Who has left too much is told
+ * nothing. */
+static void last_words_are_said(void **state)
+{
+    static const struct protocol *const protocols[] = {&echo_protocol, &echo_xor_protocol};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct end a;
+        struct end b;
+        pair_open(&a, &b, protocols[i], ALL);
+        send_one(&a, 1, 30);
+        assert_true(wire_leave(a.wire, a.now_ms, END_EVICTED));
+        assert_false(wire_leave(a.wire, a.now_ms, END_BANNED));
+        assert_ends(&a, END_EVICTED, end_reason_text(END_EVICTED));
+        converse(&a, &b, ALL, ALL);
+        assert_got(&b, 0, 1, 30);
+        assert_ends(&b, END_CLOSED, end_reason_text(END_EVICTED));
+        pair_free(&a, &b);
+
+        pair_open(&a, &b, protocols[i], ALL);
+        send_one(&a, 1, 70000);
+        size_t before = unsent(&a);
+        assert_false(wire_leave(a.wire, a.now_ms, END_EVICTED));
+        assert_ends(&a, END_EVICTED, end_reason_text(END_EVICTED));
+        assert_true(unsent(&a) <= before + XOR_HEAD + 2); /* what the stream says of it */
+        pair_free(&a, &b);
+    }
+    struct end c;
+    end_start(&c, &echo_xor_protocol, DIRECTION_OUTGOING); /* its stream is not open */
+    assert_false(wire_leave(c.wire, c.now_ms, END_EVICTED));
+    assert_true(wire_is_over(c.wire));
+    end_free(&c);
+}
+
 /* What came before the failure is valid; what comes after it is not read. */
 static void a_failure_comes_after_what_was_before(void **state)
 {
@@ -1408,6 +1442,7 @@ int main(void)
         promise_test("P3", answers_that_a_stream_has_not_taken_stop_the_reading),
         cmocka_unit_test(a_length_alone_reserves_nothing),
         cmocka_unit_test(a_failure_comes_after_what_was_before),
+        cmocka_unit_test(last_words_are_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
