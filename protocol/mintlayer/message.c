@@ -149,11 +149,19 @@ bool mintlayer_message_read(struct bytes body, struct mintlayer_message *m)
     return body_read(&r, kind, m);
 }
 
+bool mintlayer_is_within_bounds(const struct mintlayer_message *m)
+{
+    if (m->row->body != BODY_IDS && m->row->body != BODY_LIST) {
+        return true;
+    }
+    return m->n >= m->row->least && (m->row->most == 0 || m->n <= m->row->most);
+}
+
 bool mintlayer_payload_fits(uint32_t kind, struct bytes payload)
 {
     struct mintlayer_message m;
     struct scale_reader r = scale_reader(payload);
-    return body_read(&r, kind, &m);
+    return body_read(&r, kind, &m) && mintlayer_is_within_bounds(&m);
 }
 
 /* --- writing --- */

@@ -72,7 +72,10 @@ enum mintlayer_framing mintlayer_frame_read(struct bytes in, size_t most, struct
 /* False for bytes that are no message. What *m points to lies in `body`. */
 bool mintlayer_message_read(struct bytes body, struct mintlayer_message *m);
 
-/* Whether those bytes may stand behind that kind. */
+/* Whether it has as many elements as the table allows; true if it has none. */
+bool mintlayer_is_within_bounds(const struct mintlayer_message *m);
+
+/* Whether those bytes may stand behind that kind, within those bounds. */
 bool mintlayer_payload_fits(uint32_t kind, struct bytes payload);
 
 /* Each appends a frame, or the head of one whose payload the caller appends. */
