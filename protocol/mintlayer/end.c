@@ -52,10 +52,7 @@ void mintlayer_fault(struct mintlayer_session *s, struct session_event *ev, stru
     if (s->faults < MINTLAYER_FAULT_FATAL) {
         return;
     }
-    /* Whom we meet with a fault is not told. */
-    if (s->stage == STAGE_OPEN) {
-        say(s, "Your address is discouraged", out);
-    }
+    say(s, "Your address is discouraged", out); /* in the handshake it has not told what it can read */
     va_list arguments;
     va_start(arguments, format);
     end(s, ev, END_MISCONDUCT, format, arguments);

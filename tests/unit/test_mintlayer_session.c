@@ -100,7 +100,9 @@ static void test_begin(void **state)
     side_open(&a, &config);
     expect_silence(&a);
     side_wait(&a, 9999);
+    side_feed_hex(&a, "00000000");
     assert_false(a.over);
+    buffer_consume(&a.in, buffer_left(&a.in));
     side_begin(&a);
     expect_said(&a, MINTLAYER_HANDSHAKE);
     side_wait(&a, 9999);
