@@ -149,15 +149,15 @@ void controller_free(struct controller *c)
     if (!c) {
         return;
     }
+    const struct service_ops *service = c->config->protocol->service;
     route_abandon(c);
+    if (c->service && service->close) {
+        service->close(c->service); /* while there are the peers that are online */
+    }
     for (uint32_t i = 0; i < c->n_slots; i++) {
         if (c->slots[i].state != SLOT_FREE) {
             slot_free(c, &c->slots[i]);
         }
-    }
-    const struct service_ops *service = c->config->protocol->service;
-    if (c->service && service->close) {
-        service->close(c->service);
     }
     free(c->service);
     addresses_free(c);

@@ -134,8 +134,8 @@ struct service_ops {
     int64_t (*send)(void *v, int64_t now_ms, enum scope scope, struct peer_ref to, uint32_t kind,
                     struct parcel *parcel);
 
-    /* Frees what the service holds; peers that are online then are not taken offline before. NULL if it holds
-     * nothing beyond its own memory. */
+    /* Frees what the service holds; peers that are online then are not taken offline before, and next_peer
+     * tells of them. NULL if it holds nothing beyond its own memory. */
     void (*close)(void *v);
 };
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "protocol/mintlayer/message.h"
+#include "protocol/mintlayer/service.h"
 #include "protocol/mintlayer/session.h"
 #include "protocol/mintlayer/setting.h"
 
@@ -108,4 +109,5 @@ const struct protocol mintlayer_protocol = {
     .setting_size = sizeof(struct mintlayer_settings),
     .setting_defaults = &mintlayer_setting_defaults,
     .session = &mintlayer_session_ops,
+    .service = &mintlayer_service_ops,
 };
