@@ -27,8 +27,8 @@ static struct world {
     struct mintlayer_service service;
     struct noted peers[PEERS];
     int64_t now_ms;
-    struct parcel *list; /* the last that was sent */
-    size_t shareable;
+    struct parcel *list;     /* the last that was sent */
+    size_t shareable, drawn; /* drawn: how often */
     struct known_peer shared[2000];
     size_t learned;
     struct endpoint learned_last;
@@ -84,6 +84,7 @@ static size_t on_share(void *world, struct peer_ref asker, struct known_peer *ou
     (void)world;
     (void)asker;
     size_t n = w.shareable < most ? w.shareable : most;
+    w.drawn++;
     memcpy(out, w.shared, n * sizeof *out);
     return n;
 }
@@ -275,7 +276,9 @@ static void test_lists_are_kept(void **state)
     assert_int_equal(list_of(1), 1000);
     struct parcel *full = w.list;
     w.shareable = 1400;
+    w.drawn = 0;
     assert_int_equal(list_of(0), 1000);
+    assert_int_equal(w.drawn, 0); /* there is nothing longer */
     assert_ptr_equal(w.list, full);
     stop();
     start();
