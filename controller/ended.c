@@ -60,8 +60,8 @@ static void discourage(struct controller *c, const struct slot *s)
         return;
     }
     char text[IP_TEXT_MAX];
-    note(c, NOTE_SENT_AWAY, "%s is discouraged for %lld s", ip_format(&s->remote.ip, text, sizeof text),
-         (long long)(ms / 1000));
+    note_slot(c, NOTE_SENT_AWAY, END_MISCONDUCT, s, "%s is discouraged for %lld s",
+              ip_format(&s->remote.ip, text, sizeof text), (long long)(ms / 1000));
     book_discourage(c->book, &s->remote.ip, now_ms + ms, now_ms);
     slots_close_ip(c, &s->remote.ip, END_MISCONDUCT, false);
 }

@@ -127,7 +127,7 @@ struct session_ops {
     size_t (*read)(void *s, int64_t now_ms, struct bytes in, struct session_event *ev, struct buffer *out);
 
     /* After SESSION_MET of a session that dials: the peer is to be talked with. As read without bytes. NULL
-     * if the sessions never say SESSION_MET. */
+     * if those that dial never say SESSION_MET. */
     void (*consent)(void *s, int64_t now_ms, struct session_event *ev, struct buffer *out);
 
     /* Appends one message to out; the parcel stays the caller's. m->kind is its kind, m->scope how its

@@ -5,6 +5,7 @@
 #include "protocol/ddrp/ddrp.h"
 #endif
 #include "protocol/factom/factom.h"
+#include "protocol/mintlayer/mintlayer.h"
 #include "protocol/protocol.h"
 
 static const struct protocol *const protocols[] = {
@@ -13,6 +14,7 @@ static const struct protocol *const protocols[] = {
     &ddrp_protocol,
     &fnd_protocol,
 #endif
+    &mintlayer_protocol,
 };
 
 #define PROTOCOLS (sizeof protocols / sizeof protocols[0])

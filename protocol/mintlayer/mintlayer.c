@@ -7,6 +7,7 @@
 #include "protocol/mintlayer/service.h"
 #include "protocol/mintlayer/session.h"
 #include "protocol/mintlayer/setting.h"
+#include "protocol/noise/noise.h"
 
 #define SECOND 1000
 #define MINUTE (60 * SECOND)
@@ -110,4 +111,5 @@ const struct protocol mintlayer_protocol = {
     .setting_defaults = &mintlayer_setting_defaults,
     .session = &mintlayer_session_ops,
     .service = &mintlayer_service_ops,
+    .stream = &noise_stream,
 };

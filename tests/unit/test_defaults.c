@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "app/option.h"
+#include "protocol/mintlayer/mintlayer.h"
 #include "tests/unit/promise.h"
 
 #define SECOND INT64_C(1000)
@@ -22,8 +23,8 @@
 #define MEGA   INT64_C(1048576)
 #define GIGA   INT64_C(1073741824)
 
-#define PROTOCOLS 3
-static const char *const protocols[PROTOCOLS] = {"factom", "ddrp", "fnd"};
+#define PROTOCOLS 4
+static const char *const protocols[PROTOCOLS] = {"factom", "ddrp", "fnd", "mintlayer"};
 
 /* --- numbers, times (in milliseconds), sizes (in bytes), switches --- */
 
@@ -36,7 +37,7 @@ struct number {
     {                                                                                                        \
         name,                                                                                                \
         {                                                                                                    \
-            standard, standard, standard                                                                     \
+            standard, standard, standard, standard                                                           \
         }                                                                                                    \
     }
 
@@ -48,10 +49,10 @@ static const struct number numbers[] = {
     ALL("logLevel", LOG_LEVEL_INFO),
     ALL("json", 0),
 
-    {"protocolVersion", {10, 1, 1}},
-    {"protocolVersionMinimum", {9, 1, 1}},
+    {"protocolVersion", {10, 1, 1, 3}},
+    {"protocolVersionMinimum", {9, 1, 1, 2}},
     ALL("network", NETWORK_LOCAL),
-    {"networkPort", {8110, 9097, 9097}},
+    {"networkPort", {8110, 9097, 9097, 23031}},
     ALL("anyPort", 0),
 
     ALL("exclusive", 0),
@@ -61,53 +62,56 @@ static const struct number numbers[] = {
     ALL("broadcastnum", 16),
     ALL("relay", 0),
 
-    {"dialTimeout", {5 * SECOND, 2 * SECOND, 2 * SECOND}},
-    {"handshakeTimeout", {5 * SECOND, 15 * SECOND, 15 * SECOND}},
-    {"redial", {2 * MINUTE, 30 * SECOND, 30 * SECOND}},
-    {"retry", {0, HOUR, HOUR}},
+    {"dialTimeout", {5 * SECOND, 2 * SECOND, 2 * SECOND, 10 * SECOND}},
+    {"handshakeTimeout", {5 * SECOND, 15 * SECOND, 15 * SECOND, 10 * SECOND}},
+    {"redial", {2 * MINUTE, 30 * SECOND, 30 * SECOND, 10 * SECOND}},
+    {"retry", {0, HOUR, HOUR, 5 * MINUTE}},
     ALL("redialSpecial", 20 * SECOND),
-    {"ping", {15 * SECOND, 5 * SECOND, 5 * SECOND}},
-    {"silence", {60 * SECOND, 30 * SECOND, 30 * SECOND}},
-    {"peerRequest", {180 * SECOND, 10 * SECOND, HOUR}},
+    {"ping", {15 * SECOND, 5 * SECOND, 5 * SECOND, 60 * SECOND}},
+    {"silence", {60 * SECOND, 30 * SECOND, 30 * SECOND, 150 * SECOND}},
+    {"peerRequest", {180 * SECOND, 10 * SECOND, HOUR, DAY}},
     ALL("peerRequestLimit", 5 * SECOND),
     ALL("reseed", 4 * HOUR),
     ALL("savePeers", 30 * SECOND),
-    ALL("forget", 7 * DAY),
+    {"forget", {7 * DAY, 7 * DAY, 7 * DAY, 28 * DAY}},
     ALL("decay", HOUR),
-    ALL("ban", 7 * DAY),
+    {"ban", {7 * DAY, 7 * DAY, 7 * DAY, DAY}},
     ALL("echo", 60 * SECOND),
     ALL("seen", 10 * MINUTE),
     ALL("cat", 0),
-    {"acceptInterval", {SECOND, 0, 0}},
+    {"acceptInterval", {SECOND, 0, 0, 0}},
     ALL("stall", 500),
     ALL("assemble", 10 * MINUTE),
 
     ALL("perIP", 0),
-    {"pending", {64, 12, 12}},
-    {"dials", {16, 5, 5}},
-    {"giveUp", {5, 1000, 1000}},
-    {"share", {32, 255, 255}},
-    ALL("fewPeers", 8),
-    {"rate", {0, 64, 64}},
-    {"rateBurst", {0, 192, 192}},
+    {"pending", {64, 12, 12, 100}},
+    {"dials", {16, 5, 5, 16}},
+    {"giveUp", {5, 1000, 1000, 672}},
+    {"share", {32, 255, 255, 1000}},
+    {"fewPeers", {8, 8, 8, 1}},
+    {"rate", {0, 64, 64, 0}},
+    {"rateBurst", {0, 192, 192, 0}},
     ALL("catKeep", 30),
     ALL("queue", 5000),
     ALL("queueBytes", 64 * MEGA),
     ALL("slowest", 0),
-    {"maxParcel", {128 * MEGA - 4 * KILO, 262144, 262144}},
+    {"maxParcel", {128 * MEGA - 4 * KILO, 262144, 262144, 10 * MEGA - 1}},
     ALL("receiveBytes", GIGA),
-    ALL("maxHandshake", 64 * KILO),
+    {"maxHandshake", {64 * KILO, 64 * KILO, 64 * KILO, 8 * KILO}},
     ALL("assembleBytes", 32 * MEGA),
+    ALL("services", MINTLAYER_ADDRESSES),
+    ALL("answersHeaders", 0),
+    ALL("pingAlways", 0),
     ALL("gobTypes", 64),
     ALL("gobDepth", 32),
     ALL("gobDefinition", 4 * KILO),
 
     ALL("meritGood", 1),
-    {"meritBad", {-5, 0, 0}},
-    {"meritLost", {-1, 0, 0}},
-    {"meritHandshake", {-10, 0, 0}},
+    {"meritBad", {-5, 0, 0, 0}},
+    {"meritLost", {-1, 0, 0, 0}},
+    {"meritHandshake", {-10, 0, 0, 0}},
     ALL("refuseBelow", -200),
-    {"shareAbove", {20, -1, -1}},
+    {"shareAbove", {20, -1, -1, -1}},
     ALL("bannedQuality", -2147000000),
 };
 
@@ -122,14 +126,14 @@ static const struct text {
 } texts[] = {
     ALL("config", HOME "/.kith/kith.conf"),
     ALL("home", HOME "/.kith"),
-    {"protocol", {"factom", "ddrp", "fnd"}},
+    {"protocol", {"factom", "ddrp", "fnd", "mintlayer"}},
     ALL("customnet", ""),
-    {"seedURL", {SEEDS "localseed.txt", "", ""}},
+    {"seedURL", {SEEDS "localseed.txt", "", "", ""}},
     ALL("nodeName", ""),
-    {"identityFile", {"", HOME "/.kith/identity-ddrp.key", HOME "/.kith/identity-fnd.key"}},
+    {"identityFile", {"", HOME "/.kith/identity-ddrp.key", HOME "/.kith/identity-fnd.key", ""}},
     {"peersFile",
-     {HOME "/.kith/peers-LOCAL.json", HOME "/.kith/peers-ddrp-LOCAL.json",
-      HOME "/.kith/peers-fnd-LOCAL.json"}},
+     {HOME "/.kith/peers-LOCAL.json", HOME "/.kith/peers-ddrp-LOCAL.json", HOME "/.kith/peers-fnd-LOCAL.json",
+      HOME "/.kith/peers-mintlayer-LOCAL.json"}},
 };
 
 /* --- what has no value until it is given --- */
@@ -264,6 +268,9 @@ static void each_network_brings_its_own(void **state)
     expect_network("ddrp", "LOCAL", 9097, "", 0);
     expect_network("fnd", "MAIN", 9097, "", 2);
     expect_network("fnd", "LOCAL", 9097, "", 0);
+    expect_network("mintlayer", "MAIN", 3031, "", 5);
+    expect_network("mintlayer", "TEST", 13031, "", 2);
+    expect_network("mintlayer", "LOCAL", 23031, "", 0);
 }
 
 static int set_up(void **state)
