@@ -89,6 +89,9 @@ void ended_connection(struct controller *c, const struct message *m)
 {
     enum end_reason reason = (enum end_reason)m->end.reason;
     struct slot *s = slot_find(c, m->peer);
+    if (s && s->is_ourselves) {
+        reason = END_LOOPBACK; /* whatever our own other end has said meanwhile */
+    }
     struct ending bare = {0};
     const struct ending *e = m->ending ? m->ending : &bare;
     if (!s) {

@@ -119,6 +119,7 @@ void meet_peer(struct controller *c, struct slot *s, const struct peer_info *inf
     s->met = true;
     struct slot *own = s->direction == DIRECTION_INCOMING ? find_own_dial(c, info) : NULL;
     if (own) {
+        own->is_ourselves = true;
         slot_close(c, s, END_LOOPBACK, true);
         slot_close(c, own, END_LOOPBACK, true);
     }

@@ -876,7 +876,7 @@ static void we_know_ourselves_by_the_nonce(void **state)
     assert_true(peer_ref_equal(w->closed[1], w->dialed[0]));
     assert_int_equal(w->closed_why[0], END_LOOPBACK);
     assert_int_equal(w->closed_why[1], END_LOOPBACK);
-    ended(w, w->dialed[0], END_LOOPBACK);
+    ended(w, w->dialed[0], END_CLOSED); /* by the last words of the other end, which came first */
     ended(w, own, END_LOOPBACK);
     online(w, w->dialed[1], "10.2.0.1:8110", 2);
     comes_with_nonce(w, knock(w, "10.2.0.1:40000"), w->dialed_nonce[1]);
