@@ -5,9 +5,13 @@ Usage: test_mintlayer.py PATH-OF-KITH [word of a test's name]...
 """
 import functools
 import signal
+import socket
+import struct
 import time
 
+import mintlayerwire as wire
 from kithnode import SLOW, check, promises, run, until
+from mintlayerwire import Peer, hello
 from namespace import in_namespaces, sh
 
 PORT = 23031
@@ -132,6 +136,107 @@ def messages_pass_by_their_names(lab):
     check(not c.all("parcel") and not c.all("offline"), "what was not offered was sent")
 
 
+# --- peers that no node would be ---
+
+@promises("M7", "M8", "M11")
+def who_does_not_fit_is_told(lab):
+    node = mintlayer(lab, *ALONE)
+    source, now = lab.address(), int(time.time())
+    refused = [((wire.WILL_DISCONNECT,), {"at": now - 60}), ((wire.WILL_DISCONNECT,), {"at": now + 60}),
+               ((), {"version": 1}), ((), {"version": 2, "at": now - 60}), ((), {"version": 0}),
+               ((wire.HANDSHAKE, wire.WILL_DISCONNECT), {"network": b"\x2b\x7e\x19\xf8"}),
+               ((wire.HANDSHAKE, wire.WILL_DISCONNECT), {"services": 3}),
+               ((wire.HANDSHAKE,), {"services": 3, "version": 2})]
+    for kinds, fields in refused:
+        Peer.dial(node, source, **fields).expect_end(*kinds)
+    check(not node.all("online"), "somebody was online all the same")
+    for version in (2, 3, 4):
+        peer = Peer.dial(node, source, version=version)
+        check(peer.is_alive(), "no answer to a ping")
+        node.wait("online", version=min(version, 3))
+        peer.close()
+
+
+@promises("M7")
+def who_begins_with_something_else_is_left(lab):
+    node = mintlayer(lab, *ALONE)
+    for body in (bytes([wire.PING_REQUEST]) + bytes(8), hello(ack=True), bytes([wire.WILL_DISCONNECT, 0]), b"", b"\x0e"):
+        peer = Peer.dial(node, lab.address(), bare=True)
+        peer.say(body)
+        peer.expect_end()
+    peer = Peer.dial(node, lab.address(), bare=True)
+    peer.say_bytes(struct.pack("<I", 85))  # by its length alone
+    peer.expect_end()
+
+
+def faults_add_up_and_the_discouraged_may_come_again(lab):
+    node = mintlayer(lab, *ALONE)
+    source = lab.address()
+    sibling = Peer.dial(node, source)
+    check(sibling.is_alive(), "no answer to a ping")
+    peer = Peer.dial(node, source)
+    for _ in range(4):
+        peer.say(bytes([wire.TRANSACTION_REQUEST]) + bytes(32))
+    check(peer.is_alive(), "no answer to a ping")
+    peer.say(bytes([wire.TRANSACTION_REQUEST]) + bytes(32))
+    check(peer.expect_end(wire.WILL_DISCONNECT) == "Your address is discouraged", "other words")
+    check(sibling.expect_end(wire.WILL_DISCONNECT) == "Your address is discouraged", "other words")
+    again = Peer.dial(node, source)
+    check(again.is_alive(), "who is discouraged may come as long as there is room")
+    again.say_bytes(struct.pack("<I", 10 * 1024 * 1024 + 1))
+    again.until_kind(wire.WILL_DISCONNECT)
+    check(again.take() is None, "not closed")
+
+
+def who_has_no_chain_says_so(lab):
+    node = mintlayer(lab, *ALONE, "-services", "all")
+    peer = Peer.dial(node, lab.address())
+    peer.until_kind(wire.HANDSHAKE)
+    peer.say(bytes([wire.HEADER_LIST_REQUEST, 0]))
+    check(peer.take() == bytes([wire.HEADER_LIST, 0]), "no empty list")
+    check(not node.all("parcel"), "the application was asked")
+
+
+@promises("M2")
+@on_public_addresses
+def a_bootnode_tells_of_those_that_it_dials(lab):
+    """A list goes to who has dialed, once; what is announced is learned."""
+    others = [mintlayer(lab, *ALONE) for _ in range(3)]
+    boot = mintlayer(lab, *QUICK, "-bootstrap", " ".join(n.endpoint for n in others))
+    wait_outgoing([boot], 3, 10)
+    source = lab.address()
+    peer = Peer.dial(boot, source)
+    peer.until_kind(wire.HANDSHAKE)
+    peer.say(bytes([wire.LIST_REQUEST]))
+    peer.say(bytes([wire.LIST_REQUEST]))  # a second one is not answered
+    body = peer.take()
+    told = {socket.inet_ntoa(body[i + 1:i + 5]) for i in range(2, len(body), 7)}
+    check(body[:2] == bytes([wire.LIST, 3 << 2]) and told == {n.address for n in others}, f"{body}")
+    announced = bytes([wire.ANNOUNCE, 0]) + socket.inet_aton("5.98.7.6") + struct.pack("<H", PORT)
+    peer.say(announced)
+    until(lambda: boot.status()["known"] >= 4, 10, "it has learned the address")
+    check(peer.is_alive(), "no answer to a ping")
+
+
+@promises("M12", "M13", "M14")
+def pings_are_for_idle_peers(lab):
+    node = mintlayer(lab, *ALONE, "-ping", "600ms", "-silence", "1300ms")
+    busy = Peer.dial(node, lab.address())
+    busy.until_kind(wire.HANDSHAKE)
+    for _ in range(10):
+        time.sleep(0.2)
+        check(busy.is_alive(), "no answer to a ping")  # what comes next is the answer: nothing was asked
+    idle = Peer.dial(node, lab.address())
+    idle.until_kind(wire.HANDSHAKE)
+    ping = idle.take()
+    check(ping[0] == wire.PING_REQUEST and len(ping) == 9, f"{ping}")
+    idle.say(bytes([wire.PING_RESPONSE]) + bytes(8))  # another nonce
+    check(idle.expect_end(wire.WILL_DISCONNECT) == "You ignore our ping requests", "other words")
+
+
 if __name__ == "__main__":
     run([a_network_of_one_bootnode, who_is_on_loopback_is_told_to_nobody, idle_nodes_stay_together,
-         a_stopped_peer_is_given_up, a_full_node_says_so, it_does_not_connect_with_itself, messages_pass_by_their_names])
+         a_stopped_peer_is_given_up, a_full_node_says_so, it_does_not_connect_with_itself, messages_pass_by_their_names,
+         who_does_not_fit_is_told, who_begins_with_something_else_is_left,
+         faults_add_up_and_the_discouraged_may_come_again, who_has_no_chain_says_so,
+         a_bootnode_tells_of_those_that_it_dials, pings_are_for_idle_peers])
