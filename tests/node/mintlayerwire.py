@@ -11,6 +11,7 @@ try:
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
     from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 except ImportError:
     ChaCha20Poly1305 = None
 
@@ -18,6 +19,10 @@ LOCAL = bytes.fromhex("aabbccdd")
 HANDSHAKE, PING_REQUEST, PING_RESPONSE, HEADER_LIST_REQUEST, HEADER_LIST, ANNOUNCE, LIST_REQUEST, LIST, WILL_DISCONNECT = \
     0, 1, 2, 4, 5, 8, 9, 10, 13
 TRANSACTION_REQUEST = 11
+
+
+def raw(key):
+    return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
 
 
 class Cipher:
@@ -71,10 +76,10 @@ class Handshake:
         out = b""
         for token in tokens.split():
             if token == "e":
-                out += self.e.public_key().public_bytes_raw()
+                out += raw(self.e.public_key())
                 self.mix_hash(out[-32:])
             elif token == "s":
-                out += self.put(self.s.public_key().public_bytes_raw())
+                out += self.put(raw(self.s.public_key()))
             else:
                 self.mix(token)
         return out + self.put(payload)
@@ -83,7 +88,7 @@ class Handshake:
         for token in tokens.split():
             if token == "e":
                 self.re, data = X25519PublicKey.from_public_bytes(data[:32]), data[32:]
-                self.mix_hash(self.re.public_bytes_raw())
+                self.mix_hash(raw(self.re))
             elif token == "s":
                 self.rs, data = X25519PublicKey.from_public_bytes(self.take(data[:48])), data[48:]
             else:
