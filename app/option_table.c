@@ -136,6 +136,8 @@ static const struct setting table[] = {
     TIME("redial", redial, 1, NULL, "between two dials of one ordinary peer"),
     TIME("retry", retry, 0, NULL,
          "the same, after a dial or a handshake that failed, seeds excepted; 0: as -redial"),
+    TIME("retryFirst", retry_first, 0, NULL,
+         "-retry begins with this, and doubles with each failure in a row; 0: all of it at once"),
     TIME("redialSpecial", redial_special, 1, NULL, "between two dials of one special peer, at most"),
     TIME("ping", ping, 1, NULL, "silence after which a peer is pinged; less than -silence"),
     TIME("silence", silence, 1, NULL, "silence after which a peer is disconnected"),

@@ -51,6 +51,7 @@ static struct book *make_book(struct controller *c)
         .decay_ms = t->timings.decay,
         .redial_ms = t->timings.redial,
         .retry_ms = t->timings.retry,
+        .retry_first_ms = t->timings.retry_first,
         .give_up = t->limits.give_up,
         .quality_refuse = config->merits.refuse_below,
         .quality_banned = config->merits.banned,

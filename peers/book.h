@@ -63,8 +63,10 @@ struct book_config {
     int64_t redial_ms; /* an endpoint is no candidate for this time after a dial (2 minutes) */
     int64_t retry_ms;  /* the same if that dial failed, and it is not shared either; seeds are exempt; 0 for
                           redial_ms (0) */
-    uint32_t give_up;  /* failures in a row after which it is not dialed until it is heard of again; 0 for
-                          never (5) */
+    int64_t retry_first_ms; /* after the first failure in a row it is so long, and twice as long after each
+                               further one, up to retry_ms; 0 for retry_ms at once (0) */
+    uint32_t give_up; /* failures in a row after which it is not dialed until it is heard of again; 0 for
+                         never (5) */
     int32_t quality_refuse; /* below this, an IP is neither dialed nor accepted, special peers excepted (-200)
                              */
     int32_t quality_banned; /* what book_quality returns for a banned IP (-2147000000) */

@@ -15,7 +15,14 @@ bool book_entry_is_penalised(const struct book *b, const struct book_entry *e)
 
 int64_t book_entry_pause(const struct book *b, const struct book_entry *e)
 {
-    return book_entry_is_penalised(b, e) ? b->config.retry_ms : b->config.redial_ms;
+    if (!book_entry_is_penalised(b, e)) {
+        return b->config.redial_ms;
+    }
+    int64_t pause = b->config.retry_first_ms;
+    for (uint32_t i = 1; i < e->failures && pause < b->config.retry_ms; i++) {
+        pause *= 2;
+    }
+    return pause > 0 && pause < b->config.retry_ms ? pause : b->config.retry_ms;
 }
 
 /* It makes room for anybody: given up; or it never was there, when it was dialed or for a seventh of the time

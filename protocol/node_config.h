@@ -32,6 +32,7 @@ struct timings {
     int64_t handshake;      /* from connected to ready; a stream may have as much before */
     int64_t redial;         /* between two dials of one ordinary endpoint */
     int64_t retry;          /* the same, after a dial or a handshake that failed; 0: redial */
+    int64_t retry_first;    /* if not 0, retry begins with so much and doubles with each failure in a row */
     int64_t redial_special; /* between two dials of a special peer */
     int64_t ping;           /* silence after which we ping */
     int64_t silence;        /* silence after which the peer is given up */

@@ -299,6 +299,41 @@ static void test_retry(void **state)
     book_free(b);
 }
 
+/* Each failure in a row doubles the pause, up to the longest one. */
+static void test_retry_doubles(void **state)
+{
+    (void)state;
+    static const int64_t pauses[] = {MINUTE, 2 * MINUTE, 4 * MINUTE, 5 * MINUTE, 5 * MINUTE, 5 * MINUTE};
+    struct book_config config = usual;
+    config.retry_ms = 5 * MINUTE;
+    config.retry_first_ms = MINUTE;
+    config.give_up = 0;
+    struct book *b = book_new(&config);
+    assert_non_null(b);
+    struct endpoint e = at("1.2.3.4:80"), out[4];
+    learn(b, "1.2.3.4:80", NOW);
+    int64_t now = NOW;
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < sizeof pauses / sizeof pauses[0]; i++) {
+            book_dialed(b, &e, now);
+            book_failed(b, &e, now);
+            assert_int_equal(candidates(b, out, 4, now + pauses[i] - 1), 0);
+            assert_int_equal(candidates(b, out, 4, now + pauses[i]), 1);
+            now += pauses[i];
+        }
+        book_dialed(b, &e, now);
+        book_answered(b, &e, now); /* which ends the row */
+        assert_int_equal(candidates(b, out, 4, now + config.redial_ms), 1);
+    }
+    for (int i = 0; i < 200; i++) {
+        book_dialed(b, &e, now);
+        book_failed(b, &e, now);
+    }
+    assert_int_equal(candidates(b, out, 4, now + 5 * MINUTE - 1), 0);
+    assert_int_equal(candidates(b, out, 4, now + 5 * MINUTE), 1);
+    book_free(b);
+}
+
 static void test_identities(void **state)
 {
     (void)state;
@@ -965,6 +1000,7 @@ int main(void)
         cmocka_unit_test(test_many_come_and_go),
         cmocka_unit_test(test_dial_rules),
         cmocka_unit_test(test_retry),
+        cmocka_unit_test(test_retry_doubles),
         cmocka_unit_test(test_identities),
         cmocka_unit_test(test_who_is_no_candidate),
         cmocka_unit_test(test_spared_waits_no_longer_than_a_dial),
