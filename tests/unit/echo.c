@@ -198,12 +198,17 @@ static void session_alive(void *session, int64_t now_ms, struct buffer *out)
     echo_frame(out, ECHO_PING, "", 0);
 }
 
+/* The variant of those that say last words. */
+static const char is_polite;
+
 static void session_leave(void *session, int64_t now_ms, enum end_reason why, struct buffer *out)
 {
+    const struct session *s = session;
     const char *text = end_reason_text(why);
-    (void)session;
     (void)now_ms;
-    echo_frame(out, ECHO_BYE, text, strlen(text));
+    if (s->config.protocol->variant == &is_polite) {
+        echo_frame(out, ECHO_BYE, text, strlen(text));
+    }
 }
 
 static int64_t session_deadline(const void *session)
@@ -350,4 +355,7 @@ static const struct service_ops service_ops = {
 
 const struct protocol echo_protocol = {.name = "echo", ECHO_FIELDS};
 const struct protocol echo_xor_protocol = {.name = "echo-xor", .stream = &xor_stream, ECHO_FIELDS};
+const struct protocol echo_polite_protocol = {.name = "echo-polite", .variant = &is_polite, ECHO_FIELDS};
+const struct protocol echo_xor_polite_protocol = {
+    .name = "echo-xor-polite", .variant = &is_polite, .stream = &xor_stream, ECHO_FIELDS};
 const struct protocol echo_noise_protocol = {.name = "echo-noise", .stream = &noise_stream, ECHO_FIELDS};

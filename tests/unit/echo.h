@@ -25,8 +25,9 @@ enum echo_kind {
     ECHO_HELLO = 16,
     ECHO_PING = 17, /* the session answers it with ECHO_PONG */
     ECHO_PONG = 18,
-    ECHO_BYE = 19, /* ends the session; its payload is the reason. Said if the connection is to end for
-                      one that is not the session's */
+    /* Ends the session; its payload is the reason. The polite ones say it if the connection is to end for a
+     * reason that is not the session's. */
+    ECHO_BYE = 19,
 };
 
 enum { ECHO_HEAD = 5, ECHO_HELLO_SIZE = 18 };
@@ -34,6 +35,8 @@ enum { ECHO_HEAD = 5, ECHO_HELLO_SIZE = 18 };
 extern const struct protocol echo_protocol;
 extern const struct protocol echo_xor_protocol;   /* the same upon xor_stream */
 extern const struct protocol echo_noise_protocol; /* and upon noise_stream */
+/* The first two with last words. */
+extern const struct protocol echo_polite_protocol, echo_xor_polite_protocol;
 
 /* The latter with datagrams, which it sends back, a store in memory and facts. The height that it states is
  * what was set last. */

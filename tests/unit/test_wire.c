@@ -1374,7 +1374,7 @@ static void a_length_alone_reserves_nothing(void **state)
  * nothing. */
 static void last_words_are_said(void **state)
 {
-    static const struct protocol *const protocols[] = {&echo_protocol, &echo_xor_protocol};
+    static const struct protocol *const protocols[] = {&echo_polite_protocol, &echo_xor_polite_protocol};
     (void)state;
     for (size_t i = 0; i < 2; i++) {
         struct end a;
@@ -1398,7 +1398,7 @@ static void last_words_are_said(void **state)
         pair_free(&a, &b);
     }
     struct end c;
-    end_start(&c, &echo_xor_protocol, DIRECTION_OUTGOING); /* its stream is not open */
+    end_start(&c, &echo_xor_polite_protocol, DIRECTION_OUTGOING); /* its stream is not open */
     assert_false(wire_leave(c.wire, c.now_ms, END_EVICTED));
     assert_true(wire_is_over(c.wire));
     end_free(&c);
