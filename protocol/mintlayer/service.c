@@ -18,6 +18,8 @@ enum {
     RELAYED_TO = 2,              /* peers that an announcement is passed on to */
     LIST_LEAST_MS = 54 * 60 * 1000,
     LIST_MOST_MS = 66 * 60 * 1000,
+    FEW = 32,                     /* who was told of fewer addresses is owed more */
+    OWED_MS = 2000,               /* between two looks for one */
     OWN_MS = 24 * 60 * 60 * 1000, /* between two announcements of ourselves to one peer, on average */
 };
 
@@ -124,17 +126,59 @@ static struct endpoint own_address(const struct mintlayer_service *s, const stru
     return goes ? own : (struct endpoint){.port = 0};
 }
 
-static void announce_ourselves(struct mintlayer_service *s, int64_t now_ms, const struct service_peer *p)
+/* It may be told what it knows: that we are still there. */
+static void announce_one(struct mintlayer_service *s, const struct service_peer *p, const struct endpoint *e)
 {
     struct mintlayer_peer *state = p->state;
     struct known_peers peers;
     struct parcel *parcel = known_peers_new(1, &peers);
     if (parcel) {
-        peers.list[0].endpoint = state->own;
-        mintlayer_known_add(&state->known, mark_of(s, &state->own));
+        peers.list[0].endpoint = *e;
+        mintlayer_known_add(&state->known, mark_of(s, e));
         s->config.actions->send(s->config.host, p->ref, MINTLAYER_ANNOUNCE_ADDR_REQUEST, parcel);
     }
+}
+
+static void announce_ourselves(struct mintlayer_service *s, int64_t now_ms, const struct service_peer *p)
+{
+    struct mintlayer_peer *state = p->state;
+    announce_one(s, p, &state->own);
     state->own_at_ms = now_ms + between(s, OWN_MS / 2, OWN_MS + OWN_MS / 2);
+}
+
+/* --- what is owed to newcomers --- */
+
+/* A list is told once, and may have come too early: who asked the first node of a network was told of nobody.
+ * Now that there is somebody, one address at a time is announced to it, as fast as it takes them: one is
+ * enough to get the list of whoever is there. */
+static void pay(struct mintlayer_service *s, int64_t now_ms, const struct service_peer *p)
+{
+    struct mintlayer_peer *state = p->state;
+    struct known_peer some[FEW];
+    size_t n = state->known.n < FEW ? s->config.actions->share(s->config.host, p->ref, some, FEW) : 0;
+    state->owed_at_ms = state->known.n < FEW ? now_ms + OWED_MS : NEVER;
+    for (size_t i = 0; i < n; i++) {
+        const struct endpoint *e = &some[i].endpoint;
+        if (mintlayer_is_discoverable(e) && !mintlayer_known_has(&state->known, mark_of(s, e))) {
+            announce_one(s, p, e);
+            state->owed_at_ms = now_ms + ANNOUNCEMENT_MS;
+            return;
+        }
+    }
+}
+
+static void owe(struct mintlayer_service *s, int64_t now_ms, const struct service_peer *p)
+{
+    struct mintlayer_peer *state = p->state;
+    struct known_peers told = known_peers_of(s->list);
+    if (told.n >= FEW || !shares_addresses(s, p)) {
+        return;
+    }
+    for (size_t i = 0; i < told.n; i++) {
+        mintlayer_known_add(&state->known, mark_of(s, &told.list[i].endpoint));
+    }
+    state->owed_at_ms = now_ms + OWED_MS;
+    s->announce_at_ms = earlier(s->announce_at_ms, state->owed_at_ms);
 }
 
 /* --- lists --- */
@@ -183,6 +227,7 @@ static void on_list_request(struct mintlayer_service *s, int64_t now_ms, const s
     renew_list(s, now_ms, p->ref);
     if (s->list) {
         s->config.actions->send(s->config.host, p->ref, MINTLAYER_ADDR_LIST_RESPONSE, parcel_hold(s->list));
+        owe(s, now_ms, p);
     }
 }
 
@@ -203,8 +248,11 @@ static void mintlayer_service_online(void *v, int64_t now_ms, const struct servi
 {
     struct mintlayer_service *s = v;
     struct mintlayer_peer *state = p->state;
-    *state = (struct mintlayer_peer){
-        .credit_ms = CREDIT_FIRST * ANNOUNCEMENT_MS, .credited_ms = now_ms, .own = own_address(s, p)};
+    *state = (struct mintlayer_peer){.credit_ms = CREDIT_FIRST * ANNOUNCEMENT_MS,
+                                     .credited_ms = now_ms,
+                                     .own_at_ms = NEVER,
+                                     .owed_at_ms = NEVER,
+                                     .own = own_address(s, p)};
     if (p->direction == DIRECTION_OUTGOING) {
         s->config.actions->send(s->config.host, p->ref, MINTLAYER_ADDR_LIST_REQUEST, NULL);
     }
@@ -256,13 +304,13 @@ static void mintlayer_service_tick(void *v, int64_t now_ms)
     for (struct peer_ref after = PEER_NOBODY; s->config.actions->next_peer(s->config.host, after, &p);
          after = p.ref) {
         const struct mintlayer_peer *state = p.state;
-        if (state->own.port == 0) {
-            continue;
-        }
         if (state->own_at_ms <= now_ms) {
             announce_ourselves(s, now_ms, &p);
         }
-        s->announce_at_ms = earlier(s->announce_at_ms, state->own_at_ms);
+        if (state->owed_at_ms <= now_ms) {
+            pay(s, now_ms, &p);
+        }
+        s->announce_at_ms = earlier(s->announce_at_ms, earlier(state->own_at_ms, state->owed_at_ms));
     }
 }
 

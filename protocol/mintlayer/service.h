@@ -12,7 +12,7 @@ struct mintlayer_service {
     uint64_t key[2];        /* of the marks of known addresses */
     struct parcel *list;    /* of addresses, as it was told last; NULL for none */
     int64_t list_until_ms;  /* another is drawn then */
-    int64_t announce_at_ms; /* when we announce ourselves next, to any peer */
+    int64_t announce_at_ms; /* when we announce anything of our own next, to any peer */
 };
 
 /* What it keeps of one peer. */
@@ -20,7 +20,8 @@ struct mintlayer_peer {
     struct mintlayer_known known;
     int64_t credit_ms, credited_ms; /* for announcements of its: what is left of it, and when it last grew */
     struct endpoint own;            /* ourselves, as it sees us; port 0 if that is nothing to announce */
-    int64_t own_at_ms;              /* when that is announced next */
+    int64_t own_at_ms;              /* when that is announced next; INT64_MAX for never */
+    int64_t owed_at_ms; /* when it is told of one more address, as its list was short; INT64_MAX for never */
 };
 
 extern const struct service_ops mintlayer_service_ops;

@@ -291,6 +291,56 @@ static void test_lists_are_kept(void **state)
     stop();
 }
 
+/* --- what is owed --- */
+
+/* Who asked too early is told of one address at a time, as fast as it takes them. */
+static void test_short_lists_are_made_up_for(void **state)
+{
+    (void)state;
+    start();
+    come(0, DIRECTION_INCOMING);
+    add_shareable("1.2.3.1:3031");
+    assert_int_equal(list_of(0), 1);
+    wait(60000);
+    assert_int_equal(w.peers[0].announcements, 0); /* there is nothing new */
+    add_shareable("10.2.3.2:3031");
+    add_shareable("1.2.3.3:3031");
+    add_shareable("1.2.3.4:3031");
+    wait(2000);
+    assert_int_equal(w.peers[0].announcements, 1);
+    assert_true(endpoint_equal(&w.peers[0].announced, &w.shared[2].endpoint));
+    wait(9999);
+    assert_int_equal(w.peers[0].announcements, 1);
+    wait(1);
+    assert_int_equal(w.peers[0].announcements, 2);
+    assert_true(endpoint_equal(&w.peers[0].announced, &w.shared[3].endpoint));
+    wait(60000);
+    assert_int_equal(w.peers[0].announcements, 2);
+    for (int i = 0; i < 50; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "1.2.4.%d:3031", i);
+        w.shareable = 0;
+        add_shareable(text);
+        wait(20000);
+    }
+    assert_int_equal(w.peers[0].announcements, 31); /* then it knows enough */
+    assert_true(ops->deadline(&w.service) == INT64_MAX);
+    come(1, DIRECTION_INCOMING);
+    come_as(2, DIRECTION_INCOMING, MINTLAYER_BLOCKS, NULL); /* has not said that it wants any */
+    for (w.shareable = 0; w.shareable < 32;) {
+        char text[64];
+        snprintf(text, sizeof text, "1.2.5.%zu:3031", w.shareable);
+        add_shareable(text);
+    }
+    wait(2 * HOUR);
+    assert_int_equal(list_of(1), 32); /* long enough */
+    w.shareable = 0;
+    wait(2 * HOUR);
+    assert_int_equal(list_of(2), 0);
+    assert_true(ops->deadline(&w.service) == INT64_MAX);
+    stop();
+}
+
 /* --- announcements --- */
 
 static uint32_t announcements(void)
@@ -534,6 +584,7 @@ int main(void)
         promise_test("M1 M3", test_asks_whom_it_dials),
         promise_test("M2", test_answers_with_what_is_discoverable),
         cmocka_unit_test(test_lists_are_kept),
+        promise_test("M1", test_short_lists_are_made_up_for),
         cmocka_unit_test(test_passes_on_to_two),
         cmocka_unit_test(test_nobody_is_told_twice),
         cmocka_unit_test(test_token_bucket),
