@@ -333,7 +333,7 @@ static void test_short_lists_are_made_up_for(void **state)
         add_shareable(text);
     }
     wait(2 * HOUR);
-    assert_int_equal(list_of(1), 32); /* long enough */
+    assert_int_equal(list_of(1), 32);              /* long enough */
     assert_int_equal(w.peers[1].state.known.n, 0); /* nothing has to be remembered */
     w.shareable = 0;
     wait(2 * HOUR);
