@@ -10,6 +10,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <sodium.h>
+
 #include "app/text.h"
 
 #define BLANKS "\t\v\f\r "
@@ -186,6 +188,7 @@ enum configfile_result configfile_read(const char *path, configfile_entry *entry
     }
     close(fd);
     enum configfile_result result = configfile_parse(path, text, size, entry, context, error, error_size);
+    sodium_memzero(text, size); /* a password may be in it */
     free(text);
     return result;
 }

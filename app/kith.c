@@ -156,10 +156,14 @@ static void log_who_we_are(const struct kith *node)
     if (c->node.listen_port != 0) {
         snprintf(port, sizeof port, "%u", c->node.listen_port);
     }
+    char proxy[ENDPOINT_TEXT_MAX] = "none";
+    if (config_has_proxy(c)) {
+        address_format(&c->proxy.at, proxy, sizeof proxy);
+    }
     log_line(&node->sink, LOG_LEVEL_INFO,
              "kith " KITH_VERSION
-             ", network %s, protocol %s, port %s, home %s, peers file %s, configuration file %s",
-             c->node.network.name, c->protocol->name, port, o->home,
+             ", network %s, protocol %s, port %s, proxy %s, home %s, peers file %s, configuration file %s",
+             c->node.network.name, c->protocol->name, port, proxy, o->home,
              c->peers_file[0] ? c->peers_file : "none", o->has_config_file ? o->config_path : "none");
     if (o->notice[0]) {
         log_line(&node->sink, LOG_LEVEL_INFO, "%s", o->notice);

@@ -30,7 +30,7 @@ const struct setting *option_find_any_case(const char *name);
 const char *network_choice_name(enum network_choice network);
 
 /* Reads a value into `place`, which is of the row's type; NULL for a check alone. 0; or -1 and the reason in
- * `bad`. An address list must be empty before; on success the caller frees it. */
+ * `bad`. An address list must be empty before; on success the caller frees it, or forgets the proxy. */
 int option_read(const struct setting *op, const char *text, void *place, char *bad, size_t bad_size);
 
 /* The value at `place`, of a number, a time, a size or a choice. */

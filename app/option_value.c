@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "app/option.h"
+#include "app/proxy.h"
 #include "app/text.h"
 #include "base/utf8.h"
 
@@ -275,6 +276,8 @@ int option_read(const struct setting *op, const char *text, void *place, char *b
         return read_addresses(op, text, place, bad, bad_size);
     case SETTING_PROTOCOL:
         return read_protocol(text, place, bad, bad_size);
+    case SETTING_PROXY:
+        return proxy_read(text, place, bad, bad_size);
     }
     return text_fail(bad, bad_size, "'%s' has no type", op->name);
 }
@@ -313,6 +316,7 @@ const char *option_format(const struct setting *op, const void *place, char buf[
     case SETTING_URL:
     case SETTING_IP:
     case SETTING_ADDRESSES:
+    case SETTING_PROXY:
         break;
     }
     buf[0] = '\0';

@@ -8,6 +8,7 @@
 #include "app/configfile.h"
 #include "app/identity.h"
 #include "app/option.h"
+#include "app/proxy.h"
 #include "app/text.h"
 
 #define BAD_MAX 384 /* the fault of one value */
@@ -17,13 +18,24 @@ void options_init(struct options *o)
     *o = (struct options){.json = false};
 }
 
+static void free_text(const struct setting *op, char *text)
+{
+    if (op->type == SETTING_PROXY) {
+        proxy_text_free(text);
+    } else {
+        free(text);
+    }
+}
+
 void options_free(struct options *o)
 {
-    for (size_t i = 0; i < OPTIONS_MOST; i++) {
+    const struct setting *op;
+    for (size_t i = 0; (op = option_at(i)); i++) {
         for (size_t j = 0; j < ORIGIN_COUNT; j++) {
-            free(o->given[i][j]);
+            free_text(op, o->given[i][j]);
         }
     }
+    proxy_forget(&o->config.proxy);
     address_list_free(&o->config.special_flags);
     address_list_free(&o->config.special_file);
     address_list_free(&o->config.bootstrap);
@@ -56,15 +68,16 @@ static int collect(struct options *o, const struct setting *op, unsigned origin,
                    size_t bad_size)
 {
     char **place = &o->given[option_index(op)][origin];
-    char *text = join(op->type == SETTING_ADDRESSES ? *place : NULL, value);
+    char *text = op->type == SETTING_PROXY ? proxy_text_copy(value)
+                                           : join(op->type == SETTING_ADDRESSES ? *place : NULL, value);
     if (!text) {
         return text_fail(bad, bad_size, "out of memory");
     }
     if (option_read(op, text, NULL, bad, bad_size) != 0) {
-        free(text);
+        free_text(op, text);
         return -1;
     }
-    free(*place);
+    free_text(op, *place);
     *place = text;
     return 0;
 }
@@ -100,8 +113,10 @@ static int take_flag(struct options *o, char *const *argv, int *i, char *error, 
     memcpy(name, flag, kept);
     name[kept] = '\0';
     const struct setting *op = option_find(name);
-    if (!op) {
-        return text_fail(error, error_size, "%s: no such flag", text_shown(argv[*i], shown));
+    if (!op) { /* its value is not shown: it may be a password */
+        char spelt[64];
+        snprintf(spelt, sizeof spelt, "%.*s", (int)(flag - argv[*i]) + (int)(length < 56 ? length : 56), argv[*i]);
+        return text_fail(error, error_size, "%s: no such flag", text_shown(spelt, shown));
     }
     const char *value = equals ? equals + 1 : op->type == SETTING_SWITCH ? "true" : argv[++*i];
     if (!value) {
@@ -462,12 +477,43 @@ static int check_ids(const struct protocol *p, struct address_list *list, char *
     return 0;
 }
 
+static bool ends_so(const char *host, const char *ending)
+{
+    size_t n = strlen(host), m = strlen(ending);
+    n -= n > 0 && host[n - 1] == '.';
+    char last[8];
+    if (n < m || m >= sizeof last) {
+        return false;
+    }
+    memcpy(last, host + n - m, m);
+    last[m] = '\0';
+    return text_equal(last, ending);
+}
+
+/* No name server knows them, and none shall be told of them (RFC 7686). Frees the list if there is one, and
+ * no proxy. */
+static int check_names(const struct options *o, struct address_list *list, char *bad, size_t bad_size)
+{
+    for (size_t i = 0; i < list->n && !config_has_proxy(&o->config); i++) {
+        const char *host = list->items[i].host;
+        if (ends_so(host, ".onion") || ends_so(host, ".i2p")) {
+            text_fail(bad, bad_size, "%s is reached through a proxy alone, see -proxy", host);
+            address_list_free(list);
+            return -1;
+        }
+    }
+    return 0;
+}
+
 static int read_list(const struct options *o, const char *name, const char *text, struct address_list *list,
                      char *bad, size_t bad_size)
 {
     *list = (struct address_list){.n = 0};
     int result = option_read(option_find(name), text, list, bad, bad_size);
-    return result != 0 ? result : check_ids(o->config.protocol, list, bad, bad_size);
+    if (result == 0) {
+        result = check_ids(o->config.protocol, list, bad, bad_size);
+    }
+    return result != 0 ? result : check_names(o, list, bad, bad_size);
 }
 
 int options_read_peers(const struct options *o, const char *text, struct address_list *list, char *bad,
@@ -557,6 +603,10 @@ static int apply_all(struct options *o, char *error, size_t error_size)
     }
     /* "::" is what people write for everything. */
     o->config.has_bind = setting(o, option_find("bind")) && !ip_is_unspecified_v6(&o->config.bind);
+    o->config.listens = !config_has_proxy(&o->config) || setting(o, option_find("bind"));
+    if (!o->config.listens && o->config.node.listen_port == 0) { /* a handshake must name one */
+        o->config.node.listen_port = o->config.node.network.port;
+    }
     o->config.exclusive = o->config.exclusive || o->config.exclusive_in;
     /* With none at once, nothing would ever be read. */
     if (o->config.node.limits.burst == 0) {
@@ -571,6 +621,7 @@ int options_finish(struct options *o, char *error, size_t error_size)
     address_list_free(&o->config.special_file);
     address_list_free(&o->config.bootstrap);
     identity_forget(&o->config.node);
+    proxy_forget(&o->config.proxy);
     o->config = (struct config){.protocol = NULL};
     o->customnet[0] = '\0';
     option_defaults(o, NULL);
@@ -596,6 +647,7 @@ int options_reload_special(const struct options *o, struct address_list *list, c
     options_init(&fresh);
     fresh.network = o->network;
     fresh.config.protocol = o->config.protocol;
+    fresh.config.proxy.at = o->config.proxy.at;
     struct loading l = {.o = &fresh, .only = option_find("peers")};
     char bad[BAD_MAX];
     int result = read_config(o, &l, error, error_size);

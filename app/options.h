@@ -88,6 +88,6 @@ int options_reload_special(const struct options *o, struct address_list *list, c
  * are those of the protocol that *o names. */
 void options_help(const struct options *o, FILE *out);
 
-void options_free(struct options *o); /* idempotent; wipes the node's secret */
+void options_free(struct options *o); /* idempotent; wipes the node's secret and the proxy's login */
 
 #endif

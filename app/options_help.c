@@ -35,6 +35,8 @@ static const char *takes(const struct setting *op)
         return "ADDRESS";
     case SETTING_ADDRESSES:
         return "\"[ID@]HOST:PORT ...\"";
+    case SETTING_PROXY:
+        return "[USER:PASSWORD@]HOST:PORT";
     case SETTING_TEXT:
     case SETTING_PROTOCOL:
         return "NAME";

@@ -7,7 +7,8 @@
 static uint64_t state_bytes(const struct protocol *p)
 {
     return sizeof(struct connection) + wire_size(p) +
-           (ALTERNATIVES_MAX + TARGETS_MAX) * sizeof(struct endpoint) + 2 * sizeof(struct peer_info) +
+           (ALTERNATIVES_MAX + TARGETS_MAX) * sizeof(struct endpoint) + sizeof(struct address) +
+           2 * sizeof(struct peer_info) +
            sizeof(struct ending);
 }
 

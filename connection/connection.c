@@ -10,8 +10,8 @@
 
 #include "base/clock.h"
 #include "base/descriptor.h"
-#include "connection/dial.h"
 #include "connection/private.h"
+#include "connection/route.h"
 #include "queue/pool.h"
 #include "queue/thread.h"
 
@@ -71,30 +71,32 @@ static bool is_asked(const void *self)
     return !queue_empty(c->outbound_control);
 }
 
-static void start_dial(const struct connection *c, struct dial *d)
+static void start_route(const struct connection *c, struct route *r)
 {
-    struct dial_config config = {.bind = c->bind,
-                                 .targets = c->targets,
-                                 .n_targets = c->n_targets,
-                                 .timeout_ms = c->node->timings.dial};
-    dial_start(d, &config, clock_ms());
+    struct route_config config = {.proxy = c->to ? c->proxy : NULL,
+                                  .to = c->to,
+                                  .dial = {.bind = c->bind,
+                                           .targets = c->targets,
+                                           .n_targets = c->n_targets,
+                                           .timeout_ms = c->node->timings.dial}};
+    route_start(r, &config, clock_ms());
 }
 
-/* Sets fd and remote, or the wire is over. */
-static void dial(struct connection *c)
+/* Sets fd and remote, or the wire is over. Never inlined: the route would lie in the frame under all that the
+ * thread does. */
+static __attribute__((noinline)) void dial(struct connection *c)
 {
-    struct dial d;
+    struct route r;
     size_t n = 0;
-    start_dial(c, &d);
+    start_route(c, &r);
     struct pollfd fds[1 + TARGETS_MAX];
     struct dial_result result;
     enum dial_state state;
-    while ((state = dial_step(&d, fds + 1, n, clock_ms(), &result)) == DIAL_RUNS && !c->is_leaving) {
-        n = dial_poll(&d, fds + 1);
-        worker_sleep(&c->worker, is_asked, fds, 1 + n, dial_deadline(&d));
+    while ((state = route_step(&r, fds + 1, n, clock_ms(), &result)) == DIAL_RUNS && !c->is_leaving) {
+        n = route_poll(&r, fds + 1);
+        worker_sleep(&c->worker, is_asked, fds, 1 + n, route_deadline(&r));
         take_controls(c, clock_ms());
     }
-    dial_stop(&d);
     if (state == DIAL_CONNECTED) {
         c->fd = result.fd;
         c->remote = result.remote;
@@ -103,6 +105,7 @@ static void dial(struct connection *c)
     } else {
         wire_end(c->wire, c->asked, NULL);
     }
+    route_stop(&r);
 }
 
 /* --- while it lives --- */
@@ -385,7 +388,8 @@ static size_t round_up(size_t n, size_t multiple)
 }
 
 static struct wire *make_wire(void *memory, const struct connection_config *t,
-                              const struct endpoint *alternatives, struct budget_account *account)
+                              const struct endpoint *alternatives, const struct address *proxied,
+                              struct budget_account *account)
 {
     struct wire_config config = {
         .ref = t->ref,
@@ -394,6 +398,7 @@ static struct wire *make_wire(void *memory, const struct connection_config *t,
         .direction = t->fd >= 0 ? DIRECTION_INCOMING : DIRECTION_OUTGOING,
         .facts = t->facts,
         .special = t->special,
+        .proxied = proxied,
         .expected = t->to.id,
         .refuse = t->refuse,
         .alternatives = alternatives,
@@ -414,18 +419,23 @@ static void copy_endpoints(struct endpoint *to, const struct endpoint *from, siz
     }
 }
 
+static bool is_proxied(const struct connection_config *t)
+{
+    return t->proxy && t->fd < 0;
+}
+
 /* Whom to dial. `only` is used if that is an IP address. */
 static const struct endpoint *targets_of(const struct connection_config *t, struct endpoint *only, size_t *n)
 {
-    *n = t->n_targets;
-    if (*n > 0 || t->fd >= 0 || !address_is_ip(&t->to, only)) {
+    *n = is_proxied(t) ? 0 : t->n_targets;
+    if (*n > 0 || t->fd >= 0 || t->proxy || !address_is_ip(&t->to, only)) {
         return t->targets;
     }
     *n = 1;
     return only;
 }
 
-/* The wire, the targets and the alternatives lie behind the struct, and not in the thread's own heap, where
+/* The wire, the targets, the alternatives and whom a proxy is told to dial lie behind the struct, and not in the thread's own heap, where
  * each would lie alone on its page. */
 static struct connection *make(const struct connection_config *t)
 {
@@ -435,8 +445,10 @@ static struct connection *make(const struct connection_config *t)
     size_t align = _Alignof(struct connection);
     size_t wire_at = round_up(sizeof(struct connection), _Alignof(max_align_t));
     size_t at = round_up(wire_at + wire_size(t->protocol), _Alignof(struct endpoint));
-    size_t size = (n_targets + t->n_alternatives) * sizeof(struct endpoint);
-    unsigned char *memory = aligned_alloc(align, round_up(at + size, align));
+    size_t n_endpoints = n_targets + t->n_alternatives;
+    size_t to_at = round_up(at + n_endpoints * sizeof(struct endpoint), _Alignof(struct address));
+    size_t size = to_at + (is_proxied(t) ? sizeof(struct address) : 0);
+    unsigned char *memory = aligned_alloc(align, round_up(size, align));
     if (!memory) {
         return NULL;
     }
@@ -445,6 +457,7 @@ static struct connection *make(const struct connection_config *t)
     *c = (struct connection){.ref = t->ref,
                              .node = t->node,
                              .bind = t->bind,
+                             .proxy = t->proxy,
                              .targets = endpoints,
                              .n_targets = n_targets,
                              .destination = t->destination,
@@ -455,7 +468,11 @@ static struct connection *make(const struct connection_config *t)
                              .inbound_bytes = INBOUND_FREE};
     copy_endpoints(endpoints, targets, n_targets);
     copy_endpoints(endpoints + n_targets, t->alternatives, t->n_alternatives);
-    c->wire = make_wire(memory + wire_at, t, endpoints + n_targets, &c->account);
+    if (is_proxied(t)) {
+        c->to = (struct address *)(void *)(memory + to_at);
+        *c->to = t->to;
+    }
+    c->wire = make_wire(memory + wire_at, t, endpoints + n_targets, c->to, &c->account);
     return c;
 }
 

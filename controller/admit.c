@@ -190,7 +190,7 @@ static void note_handshake(struct controller *c, const struct slot *s)
          "connection %" PRIu64 ", %s %s: handshake of %s, version %u, node id %08" PRIx64
          ", to be dialed at %s",
          s->number, s->direction == DIRECTION_OUTGOING ? "to" : "from",
-         endpoint_format(&s->remote, from, sizeof from), s->info.hash, s->info.version, s->info.node_id, at);
+         slot_format_remote(s, from), s->info.hash, s->info.version, s->info.node_id, at);
 }
 
 static void send_away(struct controller *c, struct slot *s, enum end_reason why)
@@ -205,7 +205,7 @@ static void come_online(struct controller *c, struct slot *s)
     if (s->closing) {
         return;
     }
-    if (is_barred(c, s->special, &s->remote.ip)) {
+    if (s->remote.port && is_barred(c, s->special, &s->remote.ip)) {
         send_away(c, s, END_BANNED);
         return;
     }

@@ -20,6 +20,10 @@ static void ban(struct controller *c, const struct command *command, uint64_t id
             report_event(c, KITH_FAILED, id, "ban: no such peer");
             return;
         }
+        if (!s->remote.port) {
+            report_event(c, KITH_FAILED, id, "ban: the proxy alone knows the peer's IP address");
+            return;
+        }
         ip = s->remote.ip;
     }
     if (ms > BAN_MAX_MS) {

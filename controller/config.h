@@ -8,6 +8,7 @@
 
 #include "base/address_list.h"
 #include "base/log.h"
+#include "base/proxy.h"
 #include "protocol/protocol.h"
 
 #define CONFIG_PATH_MAX 4096
@@ -26,8 +27,13 @@ struct config {
     bool exclusive;     /* dial special peers only */
     bool exclusive_in;  /* accept special peers only (by IP address) */
 
+    bool listens;   /* false: nobody can dial us, and node.listen_port is what handshakes say all the same */
     bool has_bind;  /* listen on, and dial from, bind alone; else listen on every address, IPv4 and IPv6 */
     struct ip bind; /* not "::"; 0.0.0.0 stands for every IPv4 address */
+
+    /* All dials and seeds go through it, and no host name is looked up but its own; dials do not come from
+     * `bind` then, and there are no datagrams. */
+    struct proxy proxy;
 
     struct address_list special_flags; /* from the command line */
     struct address_list special_file;  /* from the configuration file */
@@ -37,5 +43,10 @@ struct config {
     char node_name[64];               /* "" for none; if set, the node id comes from it */
     enum log_level log_level;
 };
+
+static inline bool config_has_proxy(const struct config *c)
+{
+    return c->proxy.at.port != 0;
+}
 
 #endif

@@ -296,6 +296,8 @@ void dialing_met(struct controller *c, struct slot *s)
 
 void dialing_online(struct controller *c, struct slot *s)
 {
-    own_network_works(c, &s->remote.ip);
+    if (s->remote.port) {
+        own_network_works(c, &s->remote.ip);
+    }
     c->dial_wanted = true; /* there may be more to dial than may be dialed at once */
 }

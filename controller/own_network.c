@@ -22,7 +22,7 @@ bool own_network_is_to_blame(enum end_reason reason)
 
 bool own_network_reaches(const struct controller *c, const struct ip *ip)
 {
-    return !c->config->has_bind || ip_is_v4(&c->config->bind) == ip_is_v4(ip);
+    return !c->config->has_bind || config_has_proxy(c->config) || ip_is_v4(&c->config->bind) == ip_is_v4(ip);
 }
 
 static struct outage *outage_of(struct controller *c, const struct ip *ip)
@@ -44,7 +44,8 @@ bool own_network_is_out_anywhere(const struct controller *c)
 static bool is_used(const struct controller *c, const struct ip *ip)
 {
     for (size_t i = 0; i < c->n_online; i++) {
-        if (ip_is_v4(&c->slots[c->online[i]].remote.ip) == ip_is_v4(ip)) {
+        const struct endpoint *remote = &c->slots[c->online[i]].remote;
+        if (remote->port && ip_is_v4(&remote->ip) == ip_is_v4(ip)) {
             return true;
         }
     }

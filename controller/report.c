@@ -105,6 +105,8 @@ static void describe(struct controller *c, struct slot *s, struct kith_peer *p)
     utf8_make_harmless(p->hash);
     if (s->info.endpoint.port) {
         endpoint_format(&s->info.endpoint, p->address, sizeof p->address);
+    } else if (s->direction == DIRECTION_OUTGOING && !s->remote.port) {
+        address_format(&s->to, p->address, sizeof p->address);
     }
     p->outgoing = s->direction == DIRECTION_OUTGOING;
     p->special = s->special;
@@ -134,9 +136,9 @@ void report_online(struct controller *c, struct slot *s)
 {
     struct node_event *e = event_of_peer(c, s, KITH_ONLINE, "");
     char text[ENDPOINT_TEXT_MAX];
+    slot_format_remote(s, text);
     note_slot(c, NOTE_ONLINE, 0, s, "%s online, %s, version %u, from %s", s->info.hash,
-              s->direction == DIRECTION_OUTGOING ? "outgoing" : "incoming", s->info.version,
-              endpoint_format(&s->remote, text, sizeof text));
+              s->direction == DIRECTION_OUTGOING ? "outgoing" : "incoming", s->info.version, text);
     if (e) {
         e->ref = s->ref;
     }

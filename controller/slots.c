@@ -266,6 +266,12 @@ const struct endpoint *slot_listens_at(const struct slot *s)
     return s->direction == DIRECTION_OUTGOING && s->remote.port ? &s->remote : &s->info.endpoint;
 }
 
+const char *slot_format_remote(const struct slot *s, char buf[ENDPOINT_TEXT_MAX])
+{
+    return s->remote.port ? endpoint_format(&s->remote, buf, ENDPOINT_TEXT_MAX)
+                          : address_format(&s->to, buf, ENDPOINT_TEXT_MAX);
+}
+
 /* --- how many --- */
 
 bool slot_same_ip(const struct slot *s, const struct ip *ip)

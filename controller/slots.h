@@ -60,6 +60,9 @@ void slot_find_reverse(struct controller *c, struct slot *s);
 /* Where it can be dialed: where we have dialed it or, if it has dialed us, where it says. Port 0: nowhere. */
 const struct endpoint *slot_listens_at(const struct slot *s);
 
+/* Its other end; if only a proxy knows that, the name that the proxy was given. Returns buf. */
+const char *slot_format_remote(const struct slot *s, char buf[ENDPOINT_TEXT_MAX]);
+
 /* --- by IP address --- */
 
 bool slot_same_ip(const struct slot *s, const struct ip *ip);

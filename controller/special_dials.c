@@ -63,8 +63,8 @@ static const char *why_unfit(struct controller *c, const struct special *p, cons
     return is_taken(c, p, e) || has_come(c, p, e) ? "there is a connection already" : NULL;
 }
 
-/* Puts the addresses that may be dialed into config. If there are none: why the last one is not; else NULL.
- */
+/* Puts the addresses that may be dialed into the request. If there are some, and none may: why the last one
+ * is not; else NULL. */
 static const char *choose_targets(struct controller *c, const struct special *p, struct dial_request *request)
 {
     const char *unfit = NULL;
@@ -103,12 +103,18 @@ static void special_dial(struct controller *c, struct special *p)
     }
 }
 
+/* Whether it is known where it is, and it is not connected. */
+static bool waits_for_dial(const struct special *p)
+{
+    return (p->n_known > 0 || p->proxied) && !p->slot.generation;
+}
+
 void special_dials_run(struct controller *c)
 {
     for (size_t i = 0; i < c->n_specials; i++) {
         struct special *p = &c->specials[i];
         special_name_run(c, p);
-        if (p->n_known > 0 && !p->slot.generation && p->dial_ms <= c->now.ms) {
+        if (waits_for_dial(p) && p->dial_ms <= c->now.ms) {
             special_dial(c, p);
         }
     }
@@ -120,7 +126,7 @@ int64_t special_dials_deadline(const struct controller *c)
     for (size_t i = 0; i < c->n_specials; i++) {
         const struct special *p = &c->specials[i];
         at = earlier(at, special_name_deadline(p));
-        if (p->n_known > 0 && !p->slot.generation) {
+        if (waits_for_dial(p)) {
             at = earlier(at, p->dial_ms);
         }
     }

@@ -131,7 +131,8 @@ static struct special *special_add(struct controller *c, const struct address *a
     struct special *p = &c->specials[c->n_specials++];
     *p = (struct special){.address = *a, .dial_ms = c->now.ms, .look_ms = c->now.ms};
     p->n_known = address_is_ip(a, &p->known[0]);
-    p->named = p->n_known == 0;
+    p->proxied = p->n_known == 0 && config_has_proxy(c->config);
+    p->named = p->n_known == 0 && !p->proxied;
     return p;
 }
 

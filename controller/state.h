@@ -102,6 +102,7 @@ struct special {
     bool from_flags, from_file;
     struct peer_ref slot; /* its outgoing connection or dial; nobody while there is none */
     bool named;           /* by a host name, which must be looked up */
+    bool proxied;         /* by a host name that the proxy is given: it has no known address */
     bool lost;            /* its name was not found when it was looked up last */
     struct endpoint known[NAME_ADDRESSES_MAX]; /* its addresses; of a host name, the last ones found */
     size_t n_known, first;                     /* first: which of them is dialed first */

@@ -73,7 +73,7 @@ static void add_helpers(struct bounds *b, const struct config *c)
     bool seeds = network->seed_url[0] || network->dns_seeds[0];
     bounds_add(b, BOUND_NODE, "a seed list that is fetched", seeds ? lists : 0, 1, "the list: it is refused");
     bounds_add(b, BOUND_NODE, "look-ups of host names: a thread each", resolve_memory(),
-               seeds ? RESOLVE_LIVE_MAX : 0, "the name: it is looked up later");
+               seeds || config_has_proxy(c) ? RESOLVE_LIVE_MAX : 0, "the name: it is looked up later");
     bounds_add(b, BOUND_NODE, "stacks of the other threads", THREAD_BYTES, THREADS, "nobody");
     bounds_add(b, BOUND_NODE, "datagrams, each way", sizeof(struct datagram) + c->protocol->datagram_max,
                c->protocol->datagram_max ? 2 * DATAGRAMS : 0, "the newest");

@@ -44,6 +44,7 @@ static bool start(struct node *n, struct peer_ref slot, struct connection_config
     config->protocol = n->config.protocol;
     config->node = &n->config.node;
     config->bind = n->config.has_bind ? &n->config.bind : NULL;
+    config->proxy = config_has_proxy(&n->config) ? &n->config.proxy : NULL;
     config->controller_bell = &n->worker.bell;
     config->digest = controller_digest;
     config->digest_context = n->core;
@@ -290,9 +291,10 @@ static void do_tell(void *host, struct node_event *e)
     node_event_free(e);
 }
 
-static void measure_datagrams(const struct udp *u, struct kith_count datagrams[DATAGRAM_CAUSES])
+static void measure_datagrams(const struct node *n, struct kith_count datagrams[DATAGRAM_CAUSES])
 {
-    const struct udp_counts counts = udp_counts(u);
+    const struct udp_counts counts =
+        n->udp ? udp_counts(n->udp) : (struct udp_counts){.unsent = n->unsent_datagrams};
     datagrams[0] = (struct kith_count){"too long", counts.too_long};
     datagrams[1] = (struct kith_count){"beyond the rate of their group", counts.limited};
     datagrams[2] = (struct kith_count){"not taken", counts.untaken};
@@ -319,8 +321,8 @@ static void do_measure_node(void *host, struct kith_status *s, struct kith_count
         struct listener_counts counts = listener_counts(n->listener);
         s->shed += counts.limited + counts.capped + counts.untaken;
     }
-    if (n->udp) {
-        measure_datagrams(n->udp, datagrams);
+    if (n->config.protocol->datagram_max > 0) {
+        measure_datagrams(n, datagrams);
     }
 }
 
@@ -356,7 +358,12 @@ static bool do_ask(void *host, const struct store_request *q)
 static void do_send_datagram(void *host, struct datagram *d)
 {
     struct node *n = host;
-    udp_send(n->udp, d); /* counts what it drops */
+    if (n->udp) {
+        udp_send(n->udp, d); /* counts what it drops */
+    } else {
+        free(d);
+        n->unsent_datagrams++;
+    }
 }
 
 static uint64_t do_random(void *host)

@@ -77,6 +77,10 @@ static bool make_queues(struct node *n)
 static bool start_listener(struct node *n, char *error, size_t error_size)
 {
     const struct config *c = &n->config;
+    if (!c->listens) {
+        log_line(n->sink, LOG_LEVEL_INFO, "nobody can dial this node: with -proxy it listens only where -bind says");
+        return true;
+    }
     struct listener_config config = {
         .bind = c->has_bind ? &c->bind : NULL,
         .port = c->node.listen_port,
@@ -131,7 +135,7 @@ static bool start_udp(struct node *n, char *error, size_t error_size)
         .reader_bell = &n->worker.bell,
         .log = n->sink,
     };
-    if (config.datagram_max == 0) {
+    if (config.datagram_max == 0 || config_has_proxy(c)) { /* the proxy takes none */
         return true;
     }
     n->udp = udp_start(&config, error, error_size);
@@ -156,24 +160,41 @@ static bool start_store(struct node *n, char *error, size_t error_size)
     return n->store;
 }
 
+/* A proxy looks no DNS seed up for us, and to look it up ourselves would go past the proxy. */
+static size_t list_dns_seeds(struct node *n, struct address dns[DNS_SEEDS_MAX])
+{
+    const struct network_config *network = &n->config.node.network;
+    size_t count = 0;
+    if (config_has_proxy(&n->config)) {
+        if (network->dns_seeds[0]) {
+            log_line(n->sink, LOG_LEVEL_INFO, "the network's DNS seeds are not looked up: that would go past the proxy");
+        }
+        return 0;
+    }
+    for (; count < DNS_SEEDS_MAX && network->dns_seeds[count]; count++) {
+        snprintf(dns[count].host, sizeof dns[0].host, "%s", network->dns_seeds[count]);
+        dns[count].port = network->port;
+    }
+    return count;
+}
+
 static bool start_fetcher(struct node *n)
 {
     const struct network_config *network = &n->config.node.network;
-    struct address dns[DNS_SEEDS_MAX];
+    const struct proxy *proxy = config_has_proxy(&n->config) ? &n->config.proxy : NULL;
+    struct address dns[DNS_SEEDS_MAX] = {{.port = 0}};
     struct seed_fetcher_config config = {
         .url = network->seed_url[0] ? network->seed_url : NULL,
+        .proxy = proxy,
         .dns = dns,
-        .connect_timeout_ms = SEED_CONNECT_MS,
+        .n_dns = list_dns_seeds(n, dns),
+        .connect_timeout_ms = proxy ? SEED_TOTAL_MS : SEED_CONNECT_MS, /* the proxy connects twice */
         .total_timeout_ms = SEED_TOTAL_MS,
         .backoff_percent = 100,
         .found = node_on_seeds,
         .context = n,
         .log = *n->sink,
     };
-    for (; config.n_dns < DNS_SEEDS_MAX && network->dns_seeds[config.n_dns]; config.n_dns++) {
-        snprintf(dns[config.n_dns].host, sizeof dns[0].host, "%s", network->dns_seeds[config.n_dns]);
-        dns[config.n_dns].port = network->port;
-    }
     if (!config.url && config.n_dns == 0) {
         return true;
     }

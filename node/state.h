@@ -78,7 +78,7 @@ struct node {
     struct listener *listener;
     struct seed_fetcher *fetcher;
     struct keeper *keeper;
-    struct udp *udp;     /* NULL if the protocol has no datagrams */
+    struct udp *udp;     /* NULL if the protocol has no datagrams, or there is a proxy */
     struct store *store; /* NULL if the protocol has no store */
 
     /* The controller thread's own. */
@@ -96,6 +96,7 @@ struct node {
     int64_t retry_ms;              /* when the core must try again what waits for room */
     uint64_t stamp;                /* order of what goes into FromNetwork */
     uint64_t missed;               /* events that found no room */
+    uint64_t unsent_datagrams;     /* as there is a proxy */
     struct namer *namer;           /* NULL before the first host name */
     uint32_t n_naming;             /* names that were given to it, and whose answers have not been taken */
     bool quitting;                 /* asked to end; the core is told once ToNetwork is empty */

@@ -30,8 +30,15 @@ struct session_config {
     const struct protocol *protocol; /* which one is spoken; protocols may share an implementation */
     const struct node_config *node;  /* outlives the session */
     enum direction direction;
-    struct endpoint remote; /* the other end of the TCP connection, as the socket says */
     bool special;           /* we have dialed it, as the operator asked for */
+    /* The other end of the TCP connection, as the socket says; if there is a proxy, what it was told to dial.
+     * Port 0: a host name was given to the proxy, and nobody knows where the peer is. Then peer_info.endpoint
+     * has port 0 too, and session_peer_name names the peer. */
+    struct endpoint remote;
+    /* Whom the proxy was told to dial; outlives the session. NULL if there is no proxy between us and the
+     * peer. If there is, `remote` is not to be told to the peer, and an address of ours that the peer says it
+     * sees is the proxy's. */
+    const struct address *proxied;
     bool refuse; /* answer the peer's handshake with a refusal that carries `alternatives`, then end */
     const struct endpoint *alternatives;
     size_t n_alternatives;          /* up to ALTERNATIVES_MAX; the array outlives the session */
@@ -103,6 +110,10 @@ enum session_tick {
     /* The last SESSION_MESSAGE waits for room: what paid for its parcel is not given back yet. */
     TICK_HELD = 4,
 };
+
+/* For sessions of protocols whose peers have no id. Writes "IP:PORT", where the peer is with the port that it
+ * says, or if that is not known what the proxy was told to dial, "HOST:PORT", cut to `size`. Returns buf. */
+const char *session_peer_name(const struct session_config *config, uint16_t port, char *buf, size_t size);
 
 /* One implementation. *ev is always clear when a function is called. None of the functions is NULL but
  * begin, consent, alive, leave and most, as said there. */

@@ -22,6 +22,7 @@ enum setting_type {
     /* In the program's table alone, as their values have an owner. */
     SETTING_ADDRESSES, /* host:port ..., each perhaps with ID@ before it: struct address_list */
     SETTING_PROTOCOL,  /* the name of a protocol of this build: const struct protocol * */
+    SETTING_PROXY,     /* [USER:PASSWORD@]HOST:PORT or "", never shown: struct proxy */
 };
 
 /* Under which heading the help shows it. */

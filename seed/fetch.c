@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -139,6 +140,23 @@ static bool set_options(struct transfer *t, const char *url, bool secure, const 
            leave_resolver(easy) && own_sockets(easy);
 }
 
+/* socks5h: the proxy is given the host's name. What the environment says of proxies does not count: it could
+ * lead past this one. libcurl copies the login, and frees it with the transfer. */
+static bool use_proxy(CURL *easy, const struct proxy *proxy)
+{
+    if (!proxy) {
+        return true;
+    }
+    char at[ENDPOINT_TEXT_MAX], url[ENDPOINT_TEXT_MAX + 16];
+    snprintf(url, sizeof url, "socks5h://%s", address_format(&proxy->at, at, sizeof at));
+    const struct proxy_login *login = proxy->login;
+    return curl_easy_setopt(easy, CURLOPT_PROXY, url) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_NOPROXY, "") == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_SOCKS5_AUTH, CURLAUTH_BASIC) == CURLE_OK &&
+           (!login || (curl_easy_setopt(easy, CURLOPT_PROXYUSERNAME, login->user) == CURLE_OK &&
+                       curl_easy_setopt(easy, CURLOPT_PROXYPASSWORD, login->password) == CURLE_OK));
+}
+
 static CURLcode outcome(CURLM *multi)
 {
     int left;
@@ -182,6 +200,7 @@ static int run(struct transfer *t, const char *url, bool secure, const struct se
                struct seed_result *result)
 {
     if (!t->multi || !t->easy || !set_options(t, url, secure, config) ||
+        !use_proxy(t->easy, config->proxy) ||
         curl_multi_add_handle(t->multi, t->easy) != CURLM_OK) {
         return seed_result_fail(result, "libcurl could not be set up");
     }

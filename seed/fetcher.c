@@ -219,7 +219,8 @@ static struct seed_fetcher *new_fetcher(const struct seed_fetcher_config *config
         .log = config->log,
         .retry_at = WORKER_NEVER,
         .config = {.connect_timeout_ms = config->connect_timeout_ms,
-                   .total_timeout_ms = config->total_timeout_ms},
+                   .total_timeout_ms = config->total_timeout_ms,
+                   .proxy = config->proxy},
     };
     f->config.stop = &f->worker.stop;
     f->config.log = &f->log;

@@ -10,6 +10,7 @@
 
 #include "base/endpoint.h"
 #include "base/log.h"
+#include "base/proxy.h"
 #include "seed/report.h"
 
 struct seed_fetcher;
@@ -17,7 +18,8 @@ struct seed_fetcher;
 struct seed_fetcher_config {
     const char *url;           /* copied; NULL: none */
     const struct address *dns; /* copied; the DNS seeds, each with the port of the nodes behind it */
-    size_t n_dns;              /* up to SEED_NAMES_MAX (seed/lookup.h) */
+    size_t n_dns;              /* up to SEED_NAMES_MAX (seed/lookup.h); 0 with a proxy */
+    const struct proxy *proxy; /* as in struct seed_config; outlives the fetcher */
     int64_t connect_timeout_ms;
     int64_t total_timeout_ms; /* for each of: the transfer, the look-ups in its list, the DNS seeds */
     uint32_t backoff_percent; /* how much of seed_backoff_ms is waited: 100, and less in tests */

@@ -14,7 +14,7 @@ struct lookup {
     struct seed_result *result;
     size_t n;                             /* look-ups that were started */
     size_t waiting;                       /* those of them that have not answered */
-    size_t left_out;                      /* host names beyond SEED_NAMES_MAX */
+    size_t left_out;                      /* host names beyond SEED_NAMES_MAX; with a proxy all */
     struct resolve *jobs[SEED_NAMES_MAX]; /* NULL: answered */
     struct pollfd fds[SEED_NAMES_MAX];    /* fd -1: answered */
     const struct address *names[SEED_NAMES_MAX];
@@ -30,7 +30,7 @@ static void unresolved(struct lookup *l, const struct address *name, const char 
 
 static void start(struct lookup *l, const struct address *name)
 {
-    if (l->n == SEED_NAMES_MAX) {
+    if (l->n == SEED_NAMES_MAX || l->config->proxy) {
         l->left_out++;
         return;
     }
@@ -56,7 +56,10 @@ static int start_all(struct lookup *l, const struct address *addresses, size_t n
         }
     }
     l->result->unresolved += l->left_out;
-    if (l->left_out > 0) {
+    if (l->left_out > 0 && l->config->proxy) {
+        log_line(l->config->log, LOG_LEVEL_WARNING,
+                 "seed: %zu host names are not looked up: that would go past the proxy", l->left_out);
+    } else if (l->left_out > 0) {
         log_line(l->config->log, LOG_LEVEL_WARNING,
                  "seed: %zu more host names are not looked up: at most %d are", l->left_out, SEED_NAMES_MAX);
     }

@@ -9,12 +9,16 @@
 
 #include "base/endpoint.h"
 #include "base/log.h"
+#include "base/proxy.h"
 
 struct seed_config {
     int64_t connect_timeout_ms; /* 5,000 */
     int64_t total_timeout_ms;   /* 15,000: a transfer, redirects included; and as much again for look-ups */
     const _Atomic bool *stop;   /* looked at at least every 100 ms; true ends it with an error. NULL: none */
     const struct log_sink *log; /* not NULL */
+    /* What transfers go through, with the names in their URLs; host names in lists are then not looked up.
+     * NULL for none. */
+    const struct proxy *proxy;
 };
 
 /* Starts as {0}. One thread at a time. */

@@ -47,6 +47,7 @@ static bool open_session(struct wire *w, int64_t now, const struct endpoint *rem
         .protocol = c->protocol,
         .facts = c->facts,
         .special = c->special,
+        .proxied = c->proxied,
         .expected = c->expected,
         .wall_ms = c->wall_ms,
         .node = c->node,

@@ -36,6 +36,7 @@ struct wire_config {
     enum direction direction;
     struct facts facts;      /* what the session may state */
     bool special;            /* we dial it, as the operator asked for */
+    const struct address *proxied; /* as session_config says; outlives the wire */
     struct peer_id expected; /* who must be there; size 0 for anybody */
     bool refuse;             /* answer the handshake with a refusal that carries alternatives, and end */
     const struct endpoint *alternatives; /* outlives the wire */
@@ -66,8 +67,8 @@ size_t wire_size(const struct protocol *p);
 /* Makes a wire in `memory`, which stays the caller's; it holds nothing else yet. Copies *config. */
 struct wire *wire_init(void *memory, const struct wire_config *config);
 
-/* There is a connection to `remote`: starts the stream and the session. If memory is short, the wire is over.
- */
+/* There is a connection to `remote`, as session_config says: starts the stream and the session. If memory is
+ * short, the wire is over. */
 void wire_open(struct wire *w, int64_t now_ms, const struct endpoint *remote);
 
 /* No more bytes come or go, opened or not, over or not. Closes the session and the stream, wipes them, and

@@ -7,6 +7,8 @@
 
 #include "protocol/factom/v11.h"
 
+enum { NODE_ID_DIGITS = 16 };
+
 /* Generation 2 sends eight zero bytes if it has no alternatives. */
 static void read_alternatives(struct handshake *h, struct bytes payload)
 {
@@ -83,14 +85,15 @@ enum end_reason factom_handshake_check(const struct handshake *h, const struct n
     return END_NONE;
 }
 
-void factom_handshake_peer(const struct handshake *h, const struct endpoint *remote, struct peer_info *peer)
+void factom_handshake_peer(const struct handshake *h, const struct session_config *config,
+                           struct peer_info *peer)
 {
-    peer->endpoint = (struct endpoint){.ip = remote->ip, .port = h->port};
+    const struct endpoint *remote = &config->remote;
+    peer->endpoint = (struct endpoint){.ip = remote->ip, .port = remote->port ? h->port : 0};
     peer->node_id = h->node_id;
-    char name[ENDPOINT_TEXT_MAX];
-    endpoint_format(&peer->endpoint, name, sizeof name);
-    /* An IP and a port take far less than an address with a host name. */
-    snprintf(peer->hash, sizeof peer->hash, "%.64s %08" PRIx64, name, h->node_id);
+    char name[PEER_HASH_MAX - NODE_ID_DIGITS - 1]; /* an IP address and a port take far less */
+    session_peer_name(config, h->port, name, sizeof name);
+    snprintf(peer->hash, sizeof peer->hash, "%s %08" PRIx64, name, h->node_id);
 }
 
 static void write_gob(struct buffer *out, uint32_t version, enum parcel_type type,

@@ -25,8 +25,9 @@ const char *factom_handshake_from_gob(struct handshake *h, const struct v9_parce
 enum end_reason factom_handshake_check(const struct handshake *h, const struct node_config *node, bool is_gob,
                                        char *text, size_t size);
 
-/* If the peer listens, and its name for the application. */
-void factom_handshake_peer(const struct handshake *h, const struct endpoint *remote, struct peer_info *peer);
+/* Where the peer listens, if that is known, and its name for the application. */
+void factom_handshake_peer(const struct handshake *h, const struct session_config *config,
+                           struct peer_info *peer);
 
 /* The alternatives have been read into h->alternatives, with this result. */
 static inline void factom_handshake_set_alternatives(struct handshake *h, const struct harvest *harvest,

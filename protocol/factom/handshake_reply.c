@@ -50,7 +50,7 @@ static uint64_t parcel_most(const struct limits *l)
 
 static void set_ready(struct session *s, int64_t now_ms, const struct handshake *h, struct session_event *ev)
 {
-    factom_handshake_peer(h, &s->config.remote, &s->peer);
+    factom_handshake_peer(h, &s->config, &s->peer);
     s->peer.version = s->version;
     s->stage = STAGE_OPEN;
     s->frame_most = parcel_most(&s->config.node->limits);
