@@ -98,9 +98,10 @@ static const struct setting table[] = {
            "port to listen on; 0 for any free one", .marks = SETTING_TOLD, .by_network = "NetworkPort"),
     OTHER(GROUP_NETWORK, SETTING_IP, "bind", config.bind, "every address",
           "the one IP address to listen on and dial from", .marks = SETTING_TOLD),
-    OTHER(GROUP_NETWORK, SETTING_PROXY, "proxy", config.proxy, NULL,
-          "SOCKS5 proxy for all dials and seeds, which gets host names as they are; the node then listens only "
-          "where -bind says"),
+    OTHER(
+        GROUP_NETWORK, SETTING_PROXY, "proxy", config.proxy, NULL,
+        "SOCKS5 proxy for all dials and seeds, which gets host names as they are; the node then listens only "
+        "where -bind says"),
     TEXT(GROUP_NETWORK, SETTING_URL, "seedURL", config.node.network.seed_url, 0, "the network's",
          "list of peers to start with: https, http or file; empty for none", .marks = SETTING_TOLD,
          .by_network = "SeedURL"),

@@ -115,7 +115,8 @@ static int take_flag(struct options *o, char *const *argv, int *i, char *error, 
     const struct setting *op = option_find(name);
     if (!op) { /* its value is not shown: it may be a password */
         char spelt[64];
-        snprintf(spelt, sizeof spelt, "%.*s", (int)(flag - argv[*i]) + (int)(length < 56 ? length : 56), argv[*i]);
+        snprintf(spelt, sizeof spelt, "%.*s", (int)(flag - argv[*i]) + (int)(length < 56 ? length : 56),
+                 argv[*i]);
         return text_fail(error, error_size, "%s: no such flag", text_shown(spelt, shown));
     }
     const char *value = equals ? equals + 1 : op->type == SETTING_SWITCH ? "true" : argv[++*i];

@@ -27,8 +27,8 @@ static int read_login(const char *text, const char *end, struct proxy *p, char *
     size_t user = colon ? (size_t)(colon - text) : 0;
     size_t password = colon ? (size_t)(end - colon - 1) : 0;
     if (user < 1 || user > PROXY_NAME_MAX || password < 1 || password > PROXY_NAME_MAX) {
-        return text_fail(bad, bad_size,
-                         "before the '@' there must be USER:PASSWORD, of 1 to %d bytes each", PROXY_NAME_MAX);
+        return text_fail(bad, bad_size, "before the '@' there must be USER:PASSWORD, of 1 to %d bytes each",
+                         PROXY_NAME_MAX);
     }
     if (!p) {
         return 0;

@@ -10,7 +10,7 @@
  * copied to where they stay. */
 struct proxy_login {
     char user[PROXY_NAME_MAX + 1], password[PROXY_NAME_MAX + 1];
-    size_t size;                              /* of `request` */
+    size_t size;                             /* of `request` */
     uint8_t request[3 + 2 * PROXY_NAME_MAX]; /* the same as RFC 1929 has it on the wire */
 };
 

@@ -8,8 +8,7 @@ static uint64_t state_bytes(const struct protocol *p)
 {
     return sizeof(struct connection) + wire_size(p) +
            (ALTERNATIVES_MAX + TARGETS_MAX) * sizeof(struct endpoint) + sizeof(struct address) +
-           2 * sizeof(struct peer_info) +
-           sizeof(struct ending);
+           2 * sizeof(struct peer_info) + sizeof(struct ending);
 }
 
 static uint64_t rings(const struct limits *l)

@@ -435,8 +435,8 @@ static const struct endpoint *targets_of(const struct connection_config *t, stru
     return only;
 }
 
-/* The wire, the targets, the alternatives and whom a proxy is told to dial lie behind the struct, and not in the thread's own heap, where
- * each would lie alone on its page. */
+/* The wire, the targets, the alternatives and whom a proxy is told to dial lie behind the struct, and not in
+ * the thread's own heap, where each would lie alone on its page. */
 static struct connection *make(const struct connection_config *t)
 {
     struct endpoint only;

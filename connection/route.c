@@ -19,8 +19,7 @@ static enum dial_state fail(struct route *r, enum end_reason why, const char *wh
 
 static void dial_proxy(struct route *r, const struct endpoint *targets, size_t n, int64_t now)
 {
-    struct dial_config config = {
-        .targets = targets, .n_targets = n, .timeout_ms = r->deadline_ms - now};
+    struct dial_config config = {.targets = targets, .n_targets = n, .timeout_ms = r->deadline_ms - now};
     r->stage = ROUTE_DIALS;
     dial_start(&r->dial, &config, now);
 }
@@ -28,10 +27,8 @@ static void dial_proxy(struct route *r, const struct endpoint *targets, size_t n
 void route_start(struct route *r, const struct route_config *config, int64_t now)
 {
     struct endpoint at;
-    *r = (struct route){.proxy = config->proxy,
-                        .to = config->to,
-                        .fd = -1,
-                        .deadline_ms = now + config->dial.timeout_ms};
+    *r = (struct route){
+        .proxy = config->proxy, .to = config->to, .fd = -1, .deadline_ms = now + config->dial.timeout_ms};
     if (!r->proxy) {
         r->stage = ROUTE_DIALS;
         dial_start(&r->dial, &config->dial, now);
@@ -54,9 +51,8 @@ static enum dial_state look_up(struct route *r, int64_t now, struct dial_result 
     }
     struct pollfd fd = {.fd = resolve_fd(r->look_up), .events = POLLIN};
     if (poll(&fd, 1, 0) <= 0) {
-        return now < r->deadline_ms
-                   ? DIAL_RUNS
-                   : fail(r, END_LOCAL, ": the look-up of its name timed out", "", result);
+        return now < r->deadline_ms ? DIAL_RUNS
+                                    : fail(r, END_LOCAL, ": the look-up of its name timed out", "", result);
     }
     size_t n = resolve_take(r->look_up, found, TARGETS_MAX, error, sizeof error);
     if (n == 0) {
@@ -169,8 +165,8 @@ size_t route_poll(const struct route *r, struct pollfd *fds)
         fds[0] = (struct pollfd){.fd = resolve_fd(r->look_up), .events = POLLIN};
         return 1;
     case ROUTE_TALKS:
-        fds[0] = (struct pollfd){.fd = r->fd,
-                                 .events = socks_output(&r->socks, &bytes) > 0 ? POLLOUT : POLLIN};
+        fds[0] =
+            (struct pollfd){.fd = r->fd, .events = socks_output(&r->socks, &bytes) > 0 ? POLLOUT : POLLIN};
         return 1;
     case ROUTE_DIALS:
         break;

@@ -59,7 +59,8 @@ void socks_received(struct socks *s, const uint8_t *bytes, size_t n); /* n is no
 /* The proxy has closed its side, or the connection failed: the words end with a failure. */
 void socks_cut(struct socks *s);
 
-/* Whether the proxy was asked to connect to the peer, and has not answered: who takes its time is the peer. */
+/* Whether the proxy was asked to connect to the peer, and has not answered: who takes its time is the peer.
+ */
 bool socks_is_asked(const struct socks *s);
 
 #endif

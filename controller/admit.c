@@ -189,8 +189,8 @@ static void note_handshake(struct controller *c, const struct slot *s)
     note(c, NOTE_HANDSHAKE,
          "connection %" PRIu64 ", %s %s: handshake of %s, version %u, node id %08" PRIx64
          ", to be dialed at %s",
-         s->number, s->direction == DIRECTION_OUTGOING ? "to" : "from",
-         slot_format_remote(s, from), s->info.hash, s->info.version, s->info.node_id, at);
+         s->number, s->direction == DIRECTION_OUTGOING ? "to" : "from", slot_format_remote(s, from),
+         s->info.hash, s->info.version, s->info.node_id, at);
 }
 
 static void send_away(struct controller *c, struct slot *s, enum end_reason why)

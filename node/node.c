@@ -78,7 +78,8 @@ static bool start_listener(struct node *n, char *error, size_t error_size)
 {
     const struct config *c = &n->config;
     if (!c->listens) {
-        log_line(n->sink, LOG_LEVEL_INFO, "nobody can dial this node: with -proxy it listens only where -bind says");
+        log_line(n->sink, LOG_LEVEL_INFO,
+                 "nobody can dial this node: with -proxy it listens only where -bind says");
         return true;
     }
     struct listener_config config = {
@@ -167,7 +168,8 @@ static size_t list_dns_seeds(struct node *n, struct address dns[DNS_SEEDS_MAX])
     size_t count = 0;
     if (config_has_proxy(&n->config)) {
         if (network->dns_seeds[0]) {
-            log_line(n->sink, LOG_LEVEL_INFO, "the network's DNS seeds are not looked up: that would go past the proxy");
+            log_line(n->sink, LOG_LEVEL_INFO,
+                     "the network's DNS seeds are not looked up: that would go past the proxy");
         }
         return 0;
     }

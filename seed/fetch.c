@@ -199,8 +199,7 @@ static int check_answer(const struct transfer *t, struct seed_result *result)
 static int run(struct transfer *t, const char *url, bool secure, const struct seed_config *config,
                struct seed_result *result)
 {
-    if (!t->multi || !t->easy || !set_options(t, url, secure, config) ||
-        !use_proxy(t->easy, config->proxy) ||
+    if (!t->multi || !t->easy || !set_options(t, url, secure, config) || !use_proxy(t->easy, config->proxy) ||
         curl_multi_add_handle(t->multi, t->easy) != CURLM_OK) {
         return seed_result_fail(result, "libcurl could not be set up");
     }

@@ -34,11 +34,11 @@ struct wire_config {
     const struct protocol *protocol;
     const struct node_config *node; /* outlives the wire */
     enum direction direction;
-    struct facts facts;      /* what the session may state */
-    bool special;            /* we dial it, as the operator asked for */
+    struct facts facts;            /* what the session may state */
+    bool special;                  /* we dial it, as the operator asked for */
     const struct address *proxied; /* as session_config says; outlives the wire */
-    struct peer_id expected; /* who must be there; size 0 for anybody */
-    bool refuse;             /* answer the handshake with a refusal that carries alternatives, and end */
+    struct peer_id expected;       /* who must be there; size 0 for anybody */
+    bool refuse; /* answer the handshake with a refusal that carries alternatives, and end */
     const struct endpoint *alternatives; /* outlives the wire */
     size_t n_alternatives;               /* up to ALTERNATIVES_MAX */
     /* Makes the digest of what the peer says, if it is still in the processor's cache; NULL for 0 in its
