@@ -56,8 +56,7 @@ static int read_quoted(char *p, char **value, char *bad, size_t bad_size)
     char *rest = skip_blanks(p + 1);
     *out = '\0';
     if (*rest != '\0' && !is_comment(*rest)) {
-        char shown[TEXT_SHOWN_MAX];
-        return text_fail(bad, bad_size, "'%s' follows the closing quote", text_shown(rest, shown));
+        return text_fail(bad, bad_size, "something follows the closing quote");
     }
     return 0;
 }
@@ -85,6 +84,7 @@ static int read_line(char *line, configfile_entry *entry, void *context, char *b
     char *equals = strchr(key, '=');
     char shown[TEXT_SHOWN_MAX];
     if (!equals || equals == key) {
+        key[strcspn(key, BLANKS)] = '\0'; /* the rest may be a password */
         const char *what = equals ? "no key before '='" : "no '='";
         return text_fail(bad, bad_size, "%s in '%s'", what, text_shown(key, shown));
     }

@@ -97,14 +97,15 @@ static void quotes(void **state)
     assert_bad("a = \"b", "f:1: the closing quote is missing");
     assert_bad("x = y\na = \"b\\\"\nc = \"d\"\n", "f:2: the closing quote is missing");
     assert_bad("a = \"b\\", "f:1: the closing quote is missing");
-    assert_bad("a = \"b\" c\n", "f:1: 'c' follows the closing quote");
+    assert_bad("a = \"b\" c\n", "f:1: something follows the closing quote");
 }
 
 static void bad_lines(void **state)
 {
     (void)state;
     assert_bad("\n\nnonsense\n", "f:3: no '=' in 'nonsense'");
-    assert_bad("a=b\n = c\n", "f:2: no key before '=' in '= c'");
+    assert_bad("proxy me:secret@127.0.0.1:1\n", "f:1: no '=' in 'proxy'");
+    assert_bad("a=b\n = c\n", "f:2: no key before '=' in '='");
     assert_bad("[app\n", "f:1: the section's ']' is missing");
     assert_bad("a=b\nrefused = 1\nc=d\n", "f:2: refused: no");
     assert_bad("esc\x1b[2J\n", "f:1: no '=' in 'esc?[2J'");

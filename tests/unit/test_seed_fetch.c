@@ -633,6 +633,24 @@ static void look_ups_are_bounded(void **state)
     seed_result_free(&result);
 }
 
+/* The proxy would not be asked for them. */
+static void with_a_proxy_no_name_is_looked_up(void **state)
+{
+    (void)state;
+    const struct proxy proxy = {.at = name("127.0.0.1:1080")};
+    const struct address names[] = {name("one.test:1"), name("1.2.3.4:2"), name("one.test:3")};
+    struct seed_config config = usual;
+    struct seed_result result = {0};
+    unsigned before = fake_names_asked();
+
+    config.proxy = &proxy;
+    assert_int_equal(seed_lookup(names, LENGTH(names), &config, &result), 0);
+    assert_int_equal(result.n, 1);
+    assert_int_equal(result.unresolved, 2);
+    assert_int_equal(fake_names_asked(), before);
+    seed_result_free(&result);
+}
+
 static void a_slow_name_does_not_hold_up_the_others(void **state)
 {
     (void)state;
@@ -1120,6 +1138,7 @@ int main(void)
         cmocka_unit_test(host_names_in_a_list_are_looked_up),
         cmocka_unit_test(a_list_of_dead_names_is_not_an_empty_list),
         cmocka_unit_test(look_ups_are_bounded),
+        cmocka_unit_test(with_a_proxy_no_name_is_looked_up),
         cmocka_unit_test(a_slow_name_does_not_hold_up_the_others),
         cmocka_unit_test(look_ups_are_stopped),
         cmocka_unit_test(errors_are_printable),
