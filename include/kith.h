@@ -162,7 +162,7 @@ KITH_API int kith_command_fd(const struct kith *node);
 /* --- receiving: one thread at a time --- */
 
 enum kith_event_type {
-    KITH_LISTENING, /* address */
+    KITH_LISTENING, /* address; not if the node does not listen (option "proxy") */
     KITH_ONLINE,    /* peer: connected, and of our network */
     KITH_OFFLINE,   /* peer, text: why */
     KITH_SENT,      /* id, count: peers that the message went to */
@@ -182,7 +182,7 @@ enum kith_event_type {
 struct kith_peer {
     uint64_t connection; /* its number, never given to another as long as the node lives; above 0 */
     char hash[160];      /* its name; what kith_send takes */
-    char address[264];   /* at which it can be dialed; "" if at none */
+    char address[264];   /* at which it can be dialed; "" if at none; through a proxy perhaps a host name */
     bool outgoing, special;
     uint32_t version;
     int32_t quality;   /* of its IP address, in points */
@@ -202,7 +202,7 @@ struct kith_status {
     char identity[129]; /* what peers know us by, in hex digits; "" in protocols without identities */
     uint32_t network_id;
     uint64_t node_id;
-    uint16_t port;
+    uint16_t port; /* on which it listens; 0 if it does not */
     uint32_t outgoing, incoming, special,
         dialing;                       /* peers online by direction, the special ones among them; dials */
     uint64_t known, banned;            /* endpoints known; IPs banned */

@@ -68,6 +68,27 @@ static void test_claimed_port(void **state)
     }
 }
 
+/* A proxy was given a host name: nobody knows where the peer is. */
+static void test_proxied(void **state)
+{
+    (void)state;
+    const struct address to = {.host = "abc.onion", .port = 258};
+    for (size_t i = 0; i < 2; i++) {
+        struct side a, b;
+        side_prepare(&a, both[i], alice);
+        struct session_config config = test_config(&a, DIRECTION_OUTGOING);
+        config.proxied = &to;
+        config.remote = (struct endpoint){.port = 0};
+        side_open(&a, &config);
+        side_start(&b, both[i], DIRECTION_INCOMING, bob);
+        converse(&a, &b, SIZE_MAX);
+        assert_int_equal(a.met, 1);
+        assert_int_equal(a.peer.endpoint.port, 0);
+        side_close(&a);
+        side_close(&b);
+    }
+}
+
 /* Nobody believes the address that a Hello claims: a peer is where its socket is. */
 static void test_claimed_address(void **state)
 {
@@ -571,6 +592,7 @@ int main(void)
         cmocka_unit_test(test_consent_is_not_waited_for_for_ever),
         cmocka_unit_test(test_meeting),
         cmocka_unit_test(test_claimed_port),
+        cmocka_unit_test(test_proxied),
         promise_test("D12", test_claimed_address),
         promise_test("D12", test_hellos),
         cmocka_unit_test(test_revisions_do_not_meet),

@@ -57,6 +57,39 @@ static uint32_t spoken(uint32_t dials, uint32_t listens)
     return dials == 10 && listens == 9 ? 9 : dials;
 }
 
+/* Through a proxy: where the peer is, is known if the proxy was given an IP address. */
+static void test_proxied(void **state)
+{
+    (void)state;
+    struct address to = {.port = 258};
+    for (uint32_t i = 0; i < 9; i++) {
+        struct pair p;
+        const size_t lengths[] = {20, 61, 250};
+        memset(to.host, 'a', sizeof to.host - 1);
+        strcpy(to.host + lengths[i % 3], ".x");
+        pair_start(&p, 9 + i / 3, 9 + i / 3);
+        side_close(&p.dialer);
+        p.dialer = (struct side){.protocol = &factom_protocol, .node = test_node(9 + i / 3), .now_ms = 1000};
+        p.dialer.node.nonce = 1;
+        struct session_config config = test_config(&p.dialer, DIRECTION_OUTGOING);
+        config.proxied = &to;
+        config.remote = (struct endpoint){.port = 0};
+        side_open(&p.dialer, &config);
+        converse(&p.dialer, &p.listener, SIZE_MAX);
+        assert_int_equal(p.dialer.ready, 1);
+        assert_int_equal(p.dialer.peer.endpoint.port, 0);
+        char wanted[PEER_HASH_MAX];
+        snprintf(wanted, sizeof wanted, "%.142s", to.host);
+        assert_memory_equal(p.dialer.peer.hash, wanted, strlen(wanted));
+        if (lengths[i % 3] < 100) {
+            snprintf(wanted, sizeof wanted, "%.100s:258 %08llx", to.host,
+                     (unsigned long long)p.listener.node.node_id);
+            assert_string_equal(p.dialer.peer.hash, wanted);
+        }
+        pair_close(&p);
+    }
+}
+
 static void exchange(struct pair *p, size_t chunk)
 {
     say_text(&p->dialer, "to the listener", SCOPE_BROADCAST);
@@ -1537,6 +1570,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_pair_of_versions),
+        cmocka_unit_test(test_proxied),
         promise_test("F10", test_minimum_version),
         cmocka_unit_test(test_reply_in_another_encoding),
         cmocka_unit_test(test_large_payload_is_not_copied),
