@@ -297,23 +297,21 @@ static void who_stops_early_keeps_nothing(void **state)
     close(proxy.listener);
 }
 
-#define TEST(name) cmocka_unit_test_setup(name, set_up)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(what_follows_the_answer_is_the_peers),
-        TEST(a_name_and_a_login_go_to_the_proxy),
-        TEST(the_proxys_own_name_is_looked_up),
-        TEST(a_proxy_whose_name_is_not_found_is_our_own_failure),
-        TEST(a_name_server_that_does_not_answer_is_not_waited_for),
-        TEST(a_proxy_that_is_down_is_our_own_failure),
-        TEST(a_proxy_that_says_nothing_is_our_own_failure),
-        TEST(a_peer_that_cannot_be_reached_in_time_is_the_peers_failure),
-        TEST(a_peer_that_refuses_is_the_peers_failure),
-        TEST(a_refused_password_is_our_own_failure),
-        TEST(a_cut_at_any_byte_is_our_own_failure),
-        TEST(who_stops_early_keeps_nothing),
+        cmocka_unit_test_setup(what_follows_the_answer_is_the_peers, set_up),
+        cmocka_unit_test_setup(a_name_and_a_login_go_to_the_proxy, set_up),
+        cmocka_unit_test_setup(the_proxys_own_name_is_looked_up, set_up),
+        cmocka_unit_test_setup(a_proxy_whose_name_is_not_found_is_our_own_failure, set_up),
+        cmocka_unit_test_setup(a_name_server_that_does_not_answer_is_not_waited_for, set_up),
+        cmocka_unit_test_setup(a_proxy_that_is_down_is_our_own_failure, set_up),
+        cmocka_unit_test_setup(a_proxy_that_says_nothing_is_our_own_failure, set_up),
+        cmocka_unit_test_setup(a_peer_that_cannot_be_reached_in_time_is_the_peers_failure, set_up),
+        cmocka_unit_test_setup(a_peer_that_refuses_is_the_peers_failure, set_up),
+        cmocka_unit_test_setup(a_refused_password_is_our_own_failure, set_up),
+        cmocka_unit_test_setup(a_cut_at_any_byte_is_our_own_failure, set_up),
+        cmocka_unit_test_setup(who_stops_early_keeps_nothing, set_up),
     };
     return cmocka_run_group_tests_name("route", tests, NULL, NULL);
 }
