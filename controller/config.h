@@ -27,7 +27,7 @@ struct config {
     bool exclusive;     /* dial special peers only */
     bool exclusive_in;  /* accept special peers only (by IP address) */
 
-    bool listens;   /* false: nobody can dial us, and node.listen_port is what handshakes say all the same */
+    bool hidden;    /* listens nowhere; node.listen_port is what handshakes say all the same */
     bool has_bind;  /* listen on, and dial from, bind alone; else listen on every address, IPv4 and IPv6 */
     struct ip bind; /* not "::"; 0.0.0.0 stands for every IPv4 address */
 

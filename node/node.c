@@ -77,7 +77,7 @@ static bool make_queues(struct node *n)
 static bool start_listener(struct node *n, char *error, size_t error_size)
 {
     const struct config *c = &n->config;
-    if (!c->listens) {
+    if (c->hidden) {
         log_line(n->sink, LOG_LEVEL_INFO,
                  "nobody can dial this node: with -proxy it listens only where -bind says");
         return true;

@@ -9,7 +9,7 @@ static struct world *world_proxied(const char *specials)
     struct world *w = world_new();
     special_flag(w, specials);
     w->config.proxy.at = (struct address){.host = "127.0.0.1", .port = 9050};
-    w->config.listens = false;
+    w->config.hidden = true;
     w->config.exclusive = true;
     w->config.log_level = LOG_LEVEL_INFO;
     world_open(w);

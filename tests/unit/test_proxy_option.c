@@ -124,19 +124,19 @@ static void a_node_listens_if_there_is_no_proxy_or_bind_says_so(void **state)
     struct options o;
     start(&o);
     finish(&o);
-    assert_true(o.config.listens);
+    assert_false(o.config.hidden);
     set(&o, "proxy", "127.0.0.1:9050");
     set(&o, "networkPort", "0");
     finish(&o);
-    assert_false(o.config.listens);
+    assert_true(o.config.hidden);
     assert_int_equal(o.config.node.listen_port, 8110); /* which a handshake must name */
     set(&o, "bind", "::");
     finish(&o);
-    assert_true(o.config.listens);
+    assert_false(o.config.hidden);
     assert_int_equal(o.config.node.listen_port, 0);
     set(&o, "bind", "127.0.0.1");
     finish(&o);
-    assert_true(o.config.listens && o.config.has_bind);
+    assert_true(!o.config.hidden && o.config.has_bind);
     set(&o, "proxy", "");
     finish(&o);
     assert_false(config_has_proxy(&o.config));
