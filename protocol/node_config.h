@@ -95,6 +95,7 @@ struct node_config {
      * pair. Never sent, logged or shown. */
     uint8_t stream_secret[STREAM_SECRET];
     struct peer_id id; /* what the secret makes us; size 0 if the protocol has no identities */
+    bool proxied;      /* it dials through a proxy: no handshake tells a peer how we see it */
     bool any_port;     /* peers that listen on another port than the network's are shared and dialed, too */
 };
 

@@ -30,14 +30,13 @@ struct session_config {
     const struct protocol *protocol; /* which one is spoken; protocols may share an implementation */
     const struct node_config *node;  /* outlives the session */
     enum direction direction;
-    bool special;           /* we have dialed it, as the operator asked for */
+    bool special; /* we have dialed it, as the operator asked for */
     /* The other end of the TCP connection, as the socket says; if there is a proxy, what it was told to dial.
      * Port 0: a host name was given to the proxy, and nobody knows where the peer is. Then peer_info.endpoint
      * has port 0 too, and session_peer_name names the peer. */
     struct endpoint remote;
     /* Whom the proxy was told to dial; outlives the session. NULL if there is no proxy between us and the
-     * peer. If there is, `remote` is not to be told to the peer, and an address of ours that the peer says it
-     * sees is the proxy's. */
+     * peer. If there is, an address of ours that the peer says it sees is the proxy's. */
     const struct address *proxied;
     bool refuse; /* answer the peer's handshake with a refusal that carries `alternatives`, then end */
     const struct endpoint *alternatives;

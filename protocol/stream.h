@@ -28,7 +28,7 @@
 /* Copied by open. */
 struct stream_config {
     enum direction direction;
-    struct endpoint remote;            /* the other end of the TCP connection, as the socket says */
+    struct endpoint remote;            /* as session_config says */
     const struct node_config *node;    /* outlives the stream */
     uint64_t (*random)(void *context); /* fit for keys */
     void *context;

@@ -27,7 +27,7 @@ static void put_hello(const struct mintlayer_session *s, bool is_ack, struct buf
         .version = s->config.node->version,
         .network = s->config.node->network.id,
         .services = s->own->services,
-        .has_receiver = s->config.remote.port != 0,
+        .has_receiver = s->config.remote.port != 0 && !s->config.node->proxied,
         .receiver = s->config.remote,
         .time_s = (uint64_t)(s->config.wall_ms(s->config.context) / 1000),
         .nonce = is_ack ? 0 : s->config.facts.nonce,
@@ -55,13 +55,13 @@ static void note_peer(struct mintlayer_session *s, const struct mintlayer_hello 
     s->version = h->version;
     s->common = h->services & s->own->services;
     *p = (struct peer_info){.version = h->version, .offers = h->services, .nonce = h->nonce};
-    endpoint_format(&s->config.remote, p->hash, sizeof p->hash);
+    session_peer_name(&s->config, s->config.remote.port, p->hash, sizeof p->hash);
     /* Where one listens that has dialed us, no handshake says. */
     p->endpoint = s->config.remote;
     if (is_dialed(s)) {
         p->endpoint.port = 0;
     }
-    if (h->has_receiver) {
+    if (h->has_receiver && !s->config.proxied) {
         p->sees = h->receiver;
     }
 }

@@ -139,12 +139,15 @@ static const struct text {
 
 /* --- what has no value until it is given --- */
 
-static const char *const nothing[] = {"bind", "bootstrap", "peers"};
+static const char *const nothing[] = {"bind", "bootstrap", "peers", "proxy"};
 
 static bool is_nothing(const struct setting *op, const struct options *o)
 {
     if (op->type == SETTING_IP) {
         return !o->config.has_bind;
+    }
+    if (op->type == SETTING_PROXY) {
+        return !config_has_proxy(&o->config) && !o->config.hidden;
     }
     assert_int_equal(op->type, SETTING_ADDRESSES);
     struct address_list list;

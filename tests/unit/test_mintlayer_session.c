@@ -90,6 +90,44 @@ static void test_hello(void **state)
     side_close(&b);
 }
 
+/* Through a proxy: no handshake tells how we see the peer, and what it sees is the proxy. */
+static void test_proxied(void **state)
+{
+    (void)state;
+    const struct address to = {.host = "abc.onion", .port = 258};
+    struct mintlayer_message m;
+    struct side a, b;
+    side_prepare(&a, ALL);
+    a.node.proxied = true;
+    struct session_config config = side_config(&a, DIRECTION_OUTGOING);
+    config.proxied = &to;
+    config.remote = (struct endpoint){.port = 0};
+    side_start_as(&a, &config);
+    side_start(&b, DIRECTION_INCOMING, ALL);
+    converse(&a, &b, SIZE_MAX);
+    assert_int_equal(a.ready, 1);
+    assert_string_equal(a.peer.hash, "abc.onion:258");
+    assert_int_equal(a.peer.endpoint.port, 0);
+    assert_int_equal(a.peer.sees.port, 0);
+    side_close(&a);
+    side_close(&b);
+    for (int i = 0; i < 2; i++) { /* nor if the address is known, or the peer has come to us */
+        side_prepare(&a, ALL);
+        a.node.proxied = true;
+        config = side_config(&a, i == 0 ? DIRECTION_OUTGOING : DIRECTION_INCOMING);
+        config.proxied = i == 0 ? &to : NULL;
+        side_start_as(&a, &config);
+        if (i == 1) {
+            struct mintlayer_hello h = a_hello(false);
+            side_feed_hello(&a, &h);
+        }
+        assert_true(side_takes(&a, &m));
+        assert_int_equal(m.kind, MINTLAYER_HANDSHAKE);
+        assert_false(m.hello.has_receiver);
+        side_close(&a);
+    }
+}
+
 /* Nothing is said, and nothing read, before the stream below is open. */
 static void test_begin(void **state)
 {
@@ -1140,6 +1178,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         promise_test("M4 M9", test_meeting),
         promise_test("M9 M10", test_hello),
+        cmocka_unit_test(test_proxied),
         promise_test("M7", test_begin),
         promise_test("M8 M11", test_versions),
         cmocka_unit_test(test_common_version),
