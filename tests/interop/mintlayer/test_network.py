@@ -1,0 +1,72 @@
+"""A network of twelve nodes of kith, and a peer that is none."""
+import os
+import time
+
+from kithnode import SLOW, Skipped, check, promises, until
+
+from fixture import PORT, QUICK, World, kith, on_public_addresses
+
+NODES, OUTGOING = 12, 8
+PINGS = 8  # as many of their times, as -ping has them, pass in silence
+LONG = os.environ.get("KITH_TEST_LONG")  # any text: also what takes minutes
+
+
+def network(lab, *flags):
+    boot = kith(lab, *flags)
+    return [boot] + [kith(lab, "-bootstrap", boot.endpoint, *flags) for _ in range(NODES - 1)]
+
+
+def outgoing(nodes):
+    return [n.count("outgoing") for n in nodes]
+
+
+def connections(nodes):
+    return [set(n.online) for n in nodes]
+
+
+def wait_full(nodes, seconds):
+    before = time.monotonic()
+    until(lambda: min(outgoing(nodes)) >= OUTGOING, seconds, lambda: f"{outgoing(nodes)} outgoing")
+    for node in nodes:
+        there = [peer for peer, way in node.online if way == "outgoing"]
+        check(len(there) == OUTGOING, f"{node} has dialed {len(there)}")
+    return time.monotonic() - before
+
+
+def idle(nodes, seconds):
+    """Nobody says anything but pings; every connection stays."""
+    had, before = connections(nodes), [len(n.all("offline")) for n in nodes]
+    time.sleep(seconds)
+    check([len(n.all("offline")) for n in nodes] == before, "a connection has ended")
+    check(all(a <= b for a, b in zip(had, connections(nodes))), "somebody is gone")
+    return sum(len(peers) for peers in had)
+
+
+@promises("M1", "M3", "M12", "M16")
+@on_public_addresses
+def twelve_from_one_bootnode_stay_together(lab):
+    """Also a peer that is no kith is told of all, and is kept as long as it answers."""
+    nodes = network(lab, *QUICK, "-ping", "1s", "-silence", "2500ms")
+    took = wait_full(nodes, 60)
+    world = World(lab)
+    peer = world.dial(nodes[0])
+    peer.meet()
+    peer.say("AddrListRequest")
+    told = peer.take_kind("AddrListResponse")["addresses"]
+    check(set(told) <= {n.endpoint for n in nodes} and len(told) == NODES - 1, f"it is told of {told}")
+    ends = idle(nodes, PINGS * SLOW)
+    pings = peer.answer_pings()
+    check(peer.is_alive(), "no answer to a ping")
+    return f"8 outgoing each after {took:.1f} s; then {ends} ends of connections idle through {PINGS} times of -ping, {pings}"
+
+
+@promises("M1", "M3", "M12", "M16")
+@on_public_addresses
+def twelve_as_they_are_idle_for_eight_minutes(lab):
+    """The same with no flag but the bootnode's address."""
+    if not LONG:
+        raise Skipped("takes ten minutes; KITH_TEST_LONG=1 runs it")
+    nodes = network(lab)
+    took = wait_full(nodes, 900)
+    ends = idle(nodes, 8 * 60)
+    return f"8 outgoing each after {took:.1f} s; then {ends} ends of connections idle for 8 minutes"
