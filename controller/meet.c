@@ -102,12 +102,15 @@ void meet_decide(struct controller *c, struct slot *s)
     }
 }
 
-/* The dial by which we have come to ourselves; NULL if it is somebody else who comes. */
+/* The dial by which we have come to ourselves; NULL if it is somebody else who comes. It may be online
+ * already: its end hears of the handshake's success about as soon as the other one tells of its start. */
 static struct slot *find_own_dial(struct controller *c, const struct peer_info *info)
 {
     for (uint32_t i = 0; info->nonce != 0 && i < c->n_slots; i++) {
-        if (c->slots[i].state == SLOT_DIALING && c->slots[i].nonce == info->nonce) {
-            return &c->slots[i];
+        struct slot *s = &c->slots[i];
+        bool is_there = s->state == SLOT_DIALING || s->state == SLOT_ONLINE;
+        if (is_there && s->direction == DIRECTION_OUTGOING && s->nonce == info->nonce) {
+            return s;
         }
     }
     return NULL;

@@ -850,7 +850,7 @@ static void comes_with_nonce(struct world *w, struct peer_ref slot, uint64_t non
     handle(w, (struct message){.type = MSG_MET, .peer = slot, .info = t});
 }
 
-/* Both ends are dropped, and the address is not dialed again. One that is through is no dial any more. */
+/* Both ends are dropped, and the address is not dialed again; also if our own is online first. */
 static void we_know_ourselves_by_the_nonce(void **state)
 {
     struct world *w = world_new();
@@ -879,8 +879,16 @@ static void we_know_ourselves_by_the_nonce(void **state)
     ended(w, w->dialed[0], END_CLOSED); /* by the last words of the other end, which came first */
     ended(w, own, END_LOOPBACK);
     online(w, w->dialed[1], "10.2.0.1:8110", 2);
-    comes_with_nonce(w, knock(w, "10.2.0.1:40000"), w->dialed_nonce[1]);
-    assert_int_equal(w->n_closed, 2);
+    own = knock(w, "10.2.0.1:40000");
+    comes_with_nonce(w, own, w->dialed_nonce[1]);
+    assert_int_equal(w->n_closed, 4);
+    assert_true(peer_ref_equal(w->closed[2], own));
+    assert_true(peer_ref_equal(w->closed[3], w->dialed[1]));
+    assert_int_equal(w->closed_why[3], END_LOOPBACK);
+    ended(w, w->dialed[1], END_CLOSED);
+    ended(w, own, END_LOOPBACK);
+    comes_with_nonce(w, knock(w, "10.2.0.1:40001"), w->dialed_nonce[1]); /* of a dial that is over */
+    assert_int_equal(w->n_closed, 4);
     pass(w, 3600 * 1000);
     assert_int_equal(w->n_dialed, 2);
     world_free(w);
