@@ -8,7 +8,7 @@ import struct
 import time
 
 import scale
-from kithnode import SLOW, Failure, check
+from kithnode import SLOW, Failure, check, until
 from namespace import in_namespaces, sh
 
 if os.environ.get("MINTLAYER_PEER", "python") == "python":
@@ -216,14 +216,19 @@ class World:
         node.wait("online", peer=peer.name, direction="incoming")
         return peer
 
-    def dialed(self, *flags, meet=True, option="-peers", **fields):
+    def dialing(self, *flags):
+        """A node that dials a listener again and again, as a special peer; and that listener."""
+        here = self.listener()
+        return kith(self.lab, "-exclusive", *QUICK, "-peers", here.endpoint, *flags), here
+
+    def dialed(self, *flags, special=True, **fields):
         """A node, and a peer that it has dialed."""
         here = self.listener()
-        node = kith(self.lab, *(ALONE if option == "-peers" else ()), option, here.endpoint, *flags)
-        peer = here.accept()
-        if meet:
-            peer.meet(**fields)
-            node.wait("online", peer=peer.name, direction="outgoing")
+        options = (*ALONE, "-peers") if special else (*QUICK, "-bootstrap")
+        node = kith(self.lab, *options, here.endpoint, *flags)
+        peer = here.accept().meet(**fields)
+        node.wait("online", peer=peer.name, direction="outgoing")
+        peer.listener = here
         return node, peer
 
     def in_both_directions(self, *flags, **fields):
@@ -236,6 +241,45 @@ _numbers = itertools.count(1)
 
 
 def an_id():
-    """A text of 32 bytes, and the id that it is."""
-    text = f"id {next(_numbers):029}"
-    return text, text.encode().hex()
+    """A text of 32 bytes."""
+    return f"id {next(_numbers):029}"
+
+
+def as_hex(text):
+    return text.encode().hex()
+
+
+# --- beyond the session: by messages of the application, which keep their place among those of the service ---
+
+def settle(node, peer):
+    """The node has dealt with all that the peer has said."""
+    mark = an_id()
+    peer.say("TransactionResponse", id=as_hex(mark))
+    node.wait("parcel", kind="TransactionResponse", peer=peer.name, text="\0" + mark)
+
+
+def heard(node, peer):
+    """What the node has said to the peer so far."""
+    mark, said = an_id(), []
+    check(node.send(peer.name, "\0" + mark, kind="TransactionResponse")["peers"] == 1, f"{peer.name} is not there")
+    while True:
+        m = peer.take()
+        check(m, f"closed after {said}")
+        if m == {"kind": "TransactionResponse", "id": as_hex(mark)}:
+            return said
+        said.append(m)
+
+
+class Ends:
+    """How many connections of a node have ended, by cause; each with counts one more."""
+
+    def __init__(self, node):
+        self.node = node
+
+    def expect(self, cause, act):
+        before = self.node.status()["ended"]
+        act()
+        until(lambda: sum(self.node.status()["ended"].values()) > sum(before.values()), 10, f"an end by {cause}")
+        now = self.node.status()["ended"]
+        more = {name: n - before[name] for name, n in now.items() if n > before[name]}
+        check(more == {cause: 1}, f"ended by {more}, not {cause}")
