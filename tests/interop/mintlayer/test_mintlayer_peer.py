@@ -76,10 +76,12 @@ def who_does_not_fit_is_told(lab):
             if acked:
                 peer.expect("HelloAck", version=3, network=NETWORK)
             peer.expect_words(words) if words else peer.expect_end()
+            return peer
 
         def outgoing():
             peer = here.accept().shake().greet(**timely(fields))
             peer.expect_words(words) if words else peer.expect_end()
+            return peer
         ends.expect(cause, incoming)
         ends.expect(cause, outgoing)
     check(not node.all("online"), "somebody is online")
@@ -141,6 +143,7 @@ def who_begins_with_something_else_is_left(lab):
             peer = world.dial(node).shake()
             peer.say_body(body)
             check(peer.take() is None, f"{name}: it answers")
+            return peer
         ends.expect("misbehaved", incoming)
     for name, body in wrong_hellos("HelloAck"):
         def outgoing():
@@ -148,6 +151,7 @@ def who_begins_with_something_else_is_left(lab):
             peer.expect("Hello")
             peer.say_body(body)
             check(peer.take() is None, f"{name}: it answers")
+            return peer
         ends.expect("misbehaved", outgoing)
 
     def last_words():
@@ -155,6 +159,7 @@ def who_begins_with_something_else_is_left(lab):
         peer.expect("Hello")
         peer.say_body(words)
         peer.expect_end()
+        return peer
     ends.expect("closed by peer", last_words)
     node.logged("the peer says: so long")
     here.accept().meet()
@@ -173,6 +178,7 @@ def lengths_are_judged_alone(lab):
             peer.take_kind("WillDisconnect") if last else None
             while peer.take():
                 pass
+            return peer
         return act
     ends.expect("misbehaved", says(lambda: world.dial(node).shake(), framed(b"", 85), False))
     ends.expect("misbehaved", says(lambda: here.accept().shake(), framed(b"\0", 77), False))
@@ -237,7 +243,8 @@ def noise_that_is_broken(lab):
             peer = start()
             peer.say_raw(data)
             peer.half_close()
-            wait_closed(peer)
+            until(lambda: is_closed(peer), 10, "it is closed")
+            return peer
         return act
 
     def transport(start, act):
@@ -245,12 +252,10 @@ def noise_that_is_broken(lab):
             peer = start().meet()
             peer.answers()
             act(peer)
-            peer.expect_end()
+            said = [m["kind"] for m in iter(peer.take, None)]
+            check(said in ([], ["AddrListRequest"]), f"it says {said}")
+            return peer
         return broken
-
-    def wait_closed(peer):
-        """What came before the handshake is none of ours."""
-        until(lambda: is_closed(peer), 10, "it is closed")
 
     def is_closed(peer):
         try:
@@ -294,7 +299,7 @@ def pings(lab):
         check(len(nonces) == 2, "a nonce came twice")
         for peer in (guest, host):
             peer.expect_words(IGNORES) if version > 2 else peer.expect_end()
-        check(node.ended("silent too long") == 2, f"{node.status()['ended']}")
+        until(lambda: node.ended("silent too long") == 2, 10, lambda: f"both have ended so: {node.status()['ended']}")
     node, guest, host = world.in_both_directions("-ping", "500ms", "-silence", "1s", "-pingAlways")
     by, seen = time.monotonic() + 3 * SLOW, {guest: 0, host: 0}
     while time.monotonic() < by:
@@ -344,6 +349,7 @@ def bytes_that_are_no_message(lab):
                     peer.expect_words(DISCOURAGED)
                 else:
                     check([m["kind"] for m in iter(peer.take, None)] in ([], ["AddrListRequest"]), f"{name}: words")
+                return peer
             ends.expect("misbehaved", act)
             n += 1
     check(not node.all("parcel"), f"{node.all('parcel')}")
@@ -468,7 +474,7 @@ def lists_of_a_thousand(lab):
         else:
             settle(node, host)
             known = node.status()["known"]
-            check(known > 200 if n else known == 0, f"{known} are known")
+            check(known > 200 if n else known <= 1, f"{known} are known")
 
 
 @promises("M2")
@@ -553,7 +559,7 @@ FAULTS = [  # that cost 20: (kind, fields, whether the peer has a chain in commo
     ("BlockListRequest", {"ids": []}, True),
     ("BlockListRequest", {"ids": [ID] * 501}, True),
     ("HeaderListRequest", {"ids": [ID] * 102}, True),
-    ("HeaderList", {"bytes": "461f" + "00" * 2001}, True)]
+    ("HeaderList", {"bytes": "451f" + "00" * 2001}, True)]
 
 
 def faults_add_up(lab):
@@ -608,8 +614,8 @@ def whom_the_operator_dials_is_spared(lab):
         pass
     node.end()
     with open(os.path.join(node.home, "peers-mintlayer-LOCAL.json"), encoding="utf-8") as file:
-        until_ms = [value for text in json.load(file)["peers"] for name, value in text.items() if name == "discouraged_until"]
-    left = max(until_ms) / 1000 - time.time()
+        until_ms = max(score["discouraged_until"] for score in json.load(file)["scores"])
+    left = until_ms / 1000 - time.time()
     check(DAY - 300 < left <= DAY, f"discouraged for {left:.0f} s")
 
 
@@ -637,16 +643,20 @@ def the_discouraged_come_while_there_is_room(lab):
 
 def handshakes_that_do_not_come(lab):
     """Noise has its time, and Hello as much."""
-    world = World(lab)
-    node, here = world.dialing("-handshakeTimeout", "1s")
-    ends = Ends(node)
-    for start in (lambda: world.dial(node), here.accept):
-        ends.expect("handshake timed out", lambda: until_gone(start()))
+    world, late = World(lab), ("-handshakeTimeout", "1s")
 
+    def in_vain(node, start, first):
         def silent():
             peer = start().shake()
-            check([m["kind"] for m in iter(peer.take, None)] in ([], ["Hello"]), "other messages")
+            check([m["kind"] for m in iter(peer.take, None)] == first, "other messages")
+            return peer
+        ends = Ends(node)
         ends.expect("handshake timed out", silent)
+        ends.expect("handshake timed out", lambda: until_gone(start()))
+    node = kith(lab, *ALONE, *late)
+    in_vain(node, lambda: world.dial(node), [])
+    node, here = world.dialing(*late)
+    in_vain(node, here.accept, ["Hello"])
 
 
 def until_gone(peer):
@@ -659,6 +669,7 @@ def until_gone(peer):
             return type(e).__name__ == "Ended"
         return False
     until(is_gone, 10, "it is closed")
+    return peer
 
 
 if __name__ == "__main__":
