@@ -174,6 +174,14 @@ class Peer:
                 return said
             said.append(m)
 
+    def wait_end(self):
+        """Of a connection without a handshake."""
+        try:
+            self.engine.wait_end(self.connection, TIMELY)
+        except Late:
+            raise Failure(f"{self.name}: not closed") from None
+        return self
+
     def half_close(self):
         self.engine.end_sending(self.connection)
 

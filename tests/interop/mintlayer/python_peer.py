@@ -145,6 +145,15 @@ class Engine:
     def take(self, connection, seconds):
         return connection.take(time.monotonic() + seconds)
 
+    def wait_end(self, connection, seconds):
+        """Whatever comes before it is left out."""
+        by = time.monotonic() + seconds
+        try:
+            while True:
+                connection.fill(by)
+        except Ended:
+            pass
+
     def end_sending(self, connection):
         connection.sock.shutdown(socket.SHUT_WR)
 

@@ -89,6 +89,9 @@ class Engine:
     def take(self, connection, seconds):
         return from_line(self.order("take", connection, seconds))
 
+    def wait_end(self, connection, seconds):
+        self.order("end", connection, seconds)
+
     def end_sending(self, connection):
         self.order("half", connection)
 

@@ -242,9 +242,7 @@ def noise_that_is_broken(lab):
         def act():
             peer = start()
             peer.say_raw(data)
-            peer.half_close()
-            until(lambda: is_closed(peer), 10, "it is closed")
-            return peer
+            return peer.wait_end()
         return act
 
     def transport(start, act):
@@ -257,13 +255,6 @@ def noise_that_is_broken(lab):
             return peer
         return broken
 
-    def is_closed(peer):
-        try:
-            peer.say_raw(b"\0")
-            time.sleep(0.02)
-            return False
-        except Exception as e:  # of either engine
-            return type(e).__name__ == "Ended"
     short, bad = (0).to_bytes(2, "little"), (96).to_bytes(2, "little") + bytes(96)
     for start in (lambda: world.dial(node), here.accept):
         ends.expect(BROKEN, handshake(start, short))
@@ -652,24 +643,11 @@ def handshakes_that_do_not_come(lab):
             return peer
         ends = Ends(node)
         ends.expect("handshake timed out", silent)
-        ends.expect("handshake timed out", lambda: until_gone(start()))
+        ends.expect("handshake timed out", lambda: start().wait_end())
     node = kith(lab, *ALONE, *late)
     in_vain(node, lambda: world.dial(node), [])
     node, here = world.dialing(*late)
     in_vain(node, here.accept, ["Hello"])
-
-
-def until_gone(peer):
-    """A connection on which nothing is said."""
-    def is_gone():
-        try:
-            peer.say_raw(b"")
-            peer.engine.shake(peer.connection, False, b"", 0, 0.05)
-        except Exception as e:
-            return type(e).__name__ == "Ended"
-        return False
-    until(is_gone, 10, "it is closed")
-    return peer
 
 
 if __name__ == "__main__":

@@ -89,6 +89,17 @@ impl Connection {
         if n == 0 { Err(Stop::Ended) } else { Ok(()) }
     }
 
+    /// Whatever comes before it is left out.
+    pub fn wait_end(&mut self, by: Instant) -> Result<(), Stop> {
+        loop {
+            match self.fill(by) {
+                Ok(()) => self.raw.clear(),
+                Err(Stop::Ended) => return Ok(()),
+                Err(e) => return Err(e),
+            }
+        }
+    }
+
     /// The next packet, sealed, or a message of the handshake.
     fn packet(&mut self, by: Instant) -> Result<Vec<u8>, Stop> {
         loop {

@@ -93,6 +93,7 @@ impl Peer {
                 self.connection(c)?.say(&message)?;
             }
             ["take", c, s] => return Ok(text::write(&self.connection(c)?.take(seconds(s)?)?)),
+            ["end", c, s] => self.connection(c)?.wait_end(seconds(s)?)?,
             ["half", c] => self.connection(c)?.end_sending()?,
             ["drop", c] => self.connections[number(c)?] = None,
             _ => return Err(Stop::Fault(format!("no order: {}", words[0]))),
