@@ -285,8 +285,8 @@ class Ends:
         self.node = node
 
     def expect(self, cause, act):
-        """By what act() does, which answers with its peer, one more has ended by that cause, and none by another; but for
-        dials that we were too slow to take."""
+        """By what act() does, which answers with its peer, one more has ended by that cause, and none by another; but
+        for dials that we were too slow to take."""
         before = self.node.status()["ended"]
         act().close()  # the node waits a while for that
 

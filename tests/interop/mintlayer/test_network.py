@@ -74,7 +74,8 @@ def twelve_as_they_are_idle_for_eight_minutes(lab):
     took = wait_full(nodes, 900)
     ends = idle(nodes, 8 * 60)
     feelers = sum(len(n.all("offline")) for n in nodes)
-    return f"8 outgoing each after {took:.1f} s; then {ends} ends of connections idle for 8 minutes, beside {feelers} feelers"
+    return f"8 outgoing each after {took:.1f} s; then {ends} ends of connections idle for 8 minutes, beside " \
+        f"{feelers} feelers"
 
 
 if __name__ == "__main__":
