@@ -523,11 +523,12 @@ def we_announce_ourselves(lab):
     world = World(lab)
     here = world.listener()
     node = kith(lab, *ALONE, "-services", "all", "-peers", here.endpoint)
-    for receiver in (f"{node.address}:55555", f"10.1.2.3:{PORT}", None):
+    seen = f"{node.address}:55555"
+    for receiver in (seen, f"10.1.2.3:{PORT}", None):
         host = here.accept().meet(receiver=receiver)
         node.wait("online", peer=host.name, since=0)
         said = heard(node, host)
-        wanted = [{"kind": "AnnounceAddrRequest", "address": node.endpoint}] if receiver == node.address + ":55555" else []
+        wanted = [{"kind": "AnnounceAddrRequest", "address": node.endpoint}] if receiver == seen else []
         check(said == TOLD_FIRST + wanted, f"seen as {receiver} it says {said}")
         guest = world.met(node, receiver=receiver)
         said = heard(node, guest)
