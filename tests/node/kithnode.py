@@ -22,6 +22,7 @@ import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 SLOW = float(os.environ.get("KITH_TEST_SLOW", "1"))  # under sanitizers, how much longer all may take
+SHADOW = float(os.environ.get("KITH_TEST_SHADOW", "1"))  # under the thread sanitizer, how much memory makes of one byte
 PORT = 8110
 EVERYONE, PARCEL = "<FULLBROADCAST>", b'{"event":"parcel"'
 AT_ONCE = 8 if SLOW == 1 else 2  # tests side by side: under sanitizers they wait less, and more would be late
@@ -224,8 +225,8 @@ class Node:
             return file.read()
 
     def memory(self, key="VmHWM"):
-        """MiB; VmHWM is the most that it ever had, VmRSS what it has."""
-        return int(re.search(key + r":\s+(\d+) kB", self._proc("status")).group(1)) / 1024
+        """MiB; VmHWM is the most that it ever had, VmRSS what it has. What a sanitizer keeps beside is left out."""
+        return int(re.search(key + r":\s+(\d+) kB", self._proc("status")).group(1)) / 1024 / SHADOW
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
