@@ -27,6 +27,7 @@ struct station {
 };
 
 static uint64_t version = VERSION_HIGHEST;
+static bool encrypted;    /* Mintlayer, upon Noise, in place of Factom */
 static uint64_t stalled;  /* peers of fan-send, besides its receivers, that are not expected to read */
 static uint64_t stall_ms; /* 0: as long as kith waits by itself */
 
@@ -62,8 +63,13 @@ static struct kith *open_node(const struct job *j, uint16_t port, uint16_t dial)
     set(config, "acceptInterval", "0");
     set(config, "logLevel", "error");
     set_number(config, "networkPort", port);
-    set_number(config, "protocolVersion", version);
-    set_number(config, "protocolVersionMinimum", version);
+    if (encrypted) {
+        set(config, "protocol", "mintlayer");
+        set(config, "services", "all");
+    } else {
+        set_number(config, "protocolVersion", version);
+        set_number(config, "protocolVersionMinimum", version);
+    }
     if (stall_ms > 0) {
         set_number(config, "stall", stall_ms);
     }
@@ -91,7 +97,7 @@ static void note(struct station *s, const struct kith_event *e)
 {
     switch (e->type) {
     case KITH_ONLINE:
-        if (e->peer->version != version) {
+        if (!encrypted && e->peer->version != version) {
             die("%s speaks version %" PRIu32, e->peer->hash, e->peer->version);
         }
         snprintf(s->peer, sizeof s->peer, "%s", e->peer->hash);
@@ -175,8 +181,10 @@ static void wait_online(struct station *s, size_t peers)
 
 static void send_message(struct station *s, const char *target, const void *bytes, size_t size)
 {
+    struct kith_message m = {
+        .target = target, .kind = encrypted ? "BlockResponse" : NULL, .bytes = bytes, .size = size};
     enum kith_result r;
-    while ((r = kith_send(s->node, target, bytes, size, 0)) == KITH_WOULD_BLOCK) {
+    while ((r = kith_send_message(s->node, &m, 0)) == KITH_WOULD_BLOCK) {
         if (!wait_readable(kith_room_fd(s->node), IDLE_LIMIT_MS)) {
             die("no room to send for %d ms", IDLE_LIMIT_MS);
         }
@@ -357,6 +365,10 @@ static bool own_option(const char *name, const char *value)
     }
     if (strcmp(name, "--stall") == 0) {
         stall_ms = option_number(name, value, UINT32_MAX);
+        return true;
+    }
+    if (strcmp(name, "--encrypted") == 0) {
+        encrypted = option_number(name, value, 1) == 1;
         return true;
     }
     if (strcmp(name, "--protocol-version") != 0) {

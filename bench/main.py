@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 
+import encrypted
 import node
 import plots
 import report
@@ -128,6 +129,7 @@ def options():
     p.add_argument("--quick", action="store_true",
                    help="kith and raw TCP alone, compared with the committed ratio: under a minute")
     p.add_argument("--node", action="store_true", help="memory, idle cost and many connections of a node instead")
+    p.add_argument("--encrypted", action="store_true", help="large messages upon Noise beside plain ones instead")
     p.add_argument("--plot", action="store_true", help="write docs/performance/*.svg instead")
     p.add_argument("--commit", action="store_true", help="keep the results in bench/committed.json")
     a = p.parse_args()
@@ -182,6 +184,10 @@ def main():
     systems, missing, cells = chosen(a, parser, folder)
     with tempfile.TemporaryDirectory(prefix="kith-bench-") as temporary:
         bench = Bench(temporary)
+        if a.encrypted:
+            rates = encrypted.measure(bench, folder, a.runs, a.seconds, say)
+            print(encrypted.table(rates) if rates else "not valid")
+            return 0 if rates else 1
         if a.plot:
             numbers = plots.draw(bench, kith, systems, folder, PERFORMANCE, say)
             if a.json:
