@@ -1,0 +1,1 @@
+"""The parts of scripts/nat-experiment: networks behind NATs, and nodes that try to reach each other through them."""

@@ -1,0 +1,180 @@
+"""Two nodes behind gateways, and the ways in which they try to get a connection. Each try has ports of its own."""
+import asyncio
+import contextlib
+import dataclasses
+import itertools
+import time
+
+from .meeting import PLACES, WITHIN, Introduction, end
+
+NUMBERS = itertools.count(1)
+TIMES = 1.5      # seconds for which a node goes on dialing; the kernel sends a second SYN after one
+PAUSE = 0.1      # seconds from a refusal to the next dial
+KNOCK = 0.15     # seconds for which the first dials in the sequential way
+TOGETHER = "together"
+
+
+@dataclasses.dataclass
+class Try:
+    """What became of it."""
+    name: str
+    targets: list = dataclasses.field(default_factory=list)  # whom its nodes dialed
+    success: bool = False
+    refused: int = 0
+    seconds: float = 0.0  # from the helper's word to the first byte of the other
+    note: str = ""
+
+
+class Side:
+    """One node in one try."""
+
+    def __init__(self, host, role, attempt, times=TIMES, retry=True):
+        self.host, self.role, self.attempt, self.times, self.retry = host, role, attempt, times, retry
+        self.port, self.loop = next(host.ports), asyncio.get_running_loop()
+        self.listener = self.accepted = None
+
+    async def introduce(self, place=PLACES[0]):
+        return await Introduction().start(self.host, self.port, place)
+
+    def listen(self):
+        self.listener = self.host.socket(self.port)
+        self.listener.listen()
+        self.accepted = asyncio.create_task(self.accept())
+
+    async def accept(self):
+        sock, _ = await self.loop.sock_accept(self.listener)
+        return await self.exchange(sock)
+
+    async def exchange(self, sock):
+        """Whether it is the other of this try that answers."""
+        try:
+            await self.loop.sock_sendall(sock, f"{self.role} {self.attempt.name:>12}".encode())
+            data = b""
+            while len(data) < 14:
+                more = await self.loop.sock_recv(sock, 14 - len(data))
+                if not more:
+                    return False
+                data += more
+            return data == f"{'b' if self.role == 'a' else 'a'} {self.attempt.name:>12}".encode()
+        finally:
+            end(sock)
+
+    async def dial_once(self, target, port=None):
+        sock = self.host.socket(port or self.port)
+        try:
+            self.attempt.targets.append(target)
+            await self.loop.sock_connect(sock, target)
+            return await self.exchange(sock)
+        finally:
+            end(sock)
+
+    async def dial(self, target):
+        """Dials again after a refusal until the time is over."""
+        by = time.monotonic() + self.times
+        while (left := by - time.monotonic()) > 0:
+            try:
+                if await asyncio.wait_for(self.dial_once(target), left):
+                    return True
+            except asyncio.TimeoutError:
+                break
+            except ConnectionRefusedError:
+                self.attempt.refused += 1
+            except OSError as error:
+                self.attempt.note = str(error)
+            if not self.retry:
+                break
+            await asyncio.sleep(PAUSE)
+        return False
+
+    async def close(self):
+        if self.accepted:
+            self.accepted.cancel()
+            with contextlib.suppress(asyncio.CancelledError, OSError):
+                await self.accepted
+            self.listener.close()
+
+    async def until_accepted(self, seconds):
+        with contextlib.suppress(asyncio.TimeoutError, OSError):
+            return await asyncio.wait_for(asyncio.shield(self.accepted), seconds)
+        return False
+
+
+# --- the ways ---
+
+async def simultaneous(side, order=TOGETHER, wanted=None, helper=None):
+    """Both dial, at the helper's word, from the port that the helper has seen, at the port of the other that it has
+    seen."""
+    helper = helper or await side.introduce()
+    try:
+        helper.meet(side.attempt.name, side.role, order, wanted)
+        target = await helper.endpoint("dial")
+        began = time.monotonic()
+        success = await side.dial(target)
+        return success, time.monotonic() - began
+    finally:
+        helper.close()
+
+
+async def sequential(side):
+    """Both listen. The first dials, which opens its own gateway, and gives up after a moment; then the second dials."""
+    side.listen()
+    helper = await side.introduce()
+    try:
+        helper.meet(side.attempt.name, side.role, "ready")
+        if side.role == "a":
+            return await knock(side, helper)
+        dialed = asyncio.create_task(helper.endpoint("dial"))
+        await asyncio.wait({dialed, side.accepted}, return_when=asyncio.FIRST_COMPLETED)
+        began = time.monotonic()
+        if side.accepted.done():
+            dialed.cancel()
+            return side.accepted.result(), 0.0
+        success = await side.dial(await dialed)
+        return success or await side.until_accepted(0.01), time.monotonic() - began
+    finally:
+        helper.close()
+        await side.close()
+
+
+async def knock(side, helper):
+    target = await helper.endpoint("dial")
+    began = time.monotonic()
+    with contextlib.suppress(asyncio.TimeoutError, OSError):
+        if await asyncio.wait_for(side.dial_once(target), KNOCK):
+            return True, time.monotonic() - began
+    helper.ready(side.attempt.name)
+    return await side.until_accepted(side.times + WITHIN / 10), time.monotonic() - began
+
+
+async def predicted(side):
+    """As simultaneous, but each asks the helper from three connections of one port, guesses at which port its gateway
+    will let it out next, and wants to be dialed there."""
+    probes = []
+    try:
+        for place in PLACES[:3]:
+            probes.append(await side.introduce(place))
+        (address, one), (_, two), (_, three) = (probe.seen for probe in probes)
+        step = three - two
+        guess = three + step if step == two - one and abs(step) < 16 else three
+        return await simultaneous(side, wanted=(address, guess), helper=probes.pop(0))
+    finally:
+        for probe in probes:
+            probe.close()
+
+
+WAYS = {"simultaneous": simultaneous, "sequential": sequential, "predicted": predicted}
+
+
+async def attempt(way, first, second, **options):
+    """One try of two hosts. `first` is the one that begins, if one does."""
+    result = Try(str(next(NUMBERS)))
+    extra = {name: options.pop(name) for name in ("order",) if name in options}
+    sides = [Side(host, role, result, **options) for host, role in ((first, "a"), (second, "b"))]
+    done = await asyncio.gather(*(WAYS[way](side, **extra) for side in sides), return_exceptions=True)
+    failures = [each for each in done if isinstance(each, BaseException)]
+    if failures:
+        result.note = repr(failures[0])
+    else:
+        result.success = all(success for success, _ in done)
+        result.seconds = max(seconds for _, seconds in done)
+    return result
