@@ -1,4 +1,4 @@
-"""The kinds of NAT: each is a set of rules for nftables. OUT is the gateway's interface to the outside."""
+"""The kinds of NAT: each is a set of rules for nftables. A gateway's interface to the outside is "out", that to its hosts "in"."""
 import dataclasses
 
 RULES = """
@@ -31,7 +31,7 @@ DROP, REJECT, RESET = "drop", "reject with tcp reset", "accept"  # the last leav
 OUT = 'oifname "out" ip protocol tcp'
 REMEMBER = f"{OUT} update @inside {{ tcp sport : ip saddr . tcp sport }}"
 TO_INSIDE = "dnat ip to tcp dport map @inside"
-HAIRPIN = 'iifname "in*" oifname "in*" ct status dnat masquerade'
+HAIRPIN = 'iifname "in" oifname "in" ct status dnat masquerade'
 # A number is made in the byte order of the machine and a port is read in that of the network: through a table of
 # ports it stays what it was.
 PORTS = 4096

@@ -39,8 +39,8 @@ class Helper:
                     await self.meet(writer, *words[1:])
                 elif words[0] == "ready":
                     self.meetings[words[1]]["ready"].set()
-        except OSError:
-            pass
+        except (OSError, asyncio.CancelledError):
+            pass  # the node, or the experiment, has ended
         finally:
             writer.close()
 

@@ -30,7 +30,7 @@ class Side:
 
     def __init__(self, host, role, attempt, times=TIMES, retry=True):
         self.host, self.role, self.attempt, self.times, self.retry = host, role, attempt, times, retry
-        self.port, self.loop = next(host.ports), asyncio.get_running_loop()
+        self.port, self.loop = host.port(), asyncio.get_running_loop()
         self.listener = self.accepted = None
 
     async def introduce(self, place=PLACES[0]):
@@ -42,8 +42,11 @@ class Side:
         self.accepted = asyncio.create_task(self.accept())
 
     async def accept(self):
-        sock, _ = await self.loop.sock_accept(self.listener)
-        return await self.exchange(sock)
+        while True:
+            sock, _ = await self.loop.sock_accept(self.listener)
+            with contextlib.suppress(OSError):
+                if await self.exchange(sock):
+                    return True
 
     async def exchange(self, sock):
         """Whether it is the other of this try that answers."""
@@ -68,6 +71,17 @@ class Side:
         finally:
             end(sock)
 
+    async def reach(self, target):
+        """Dials, unless the other is there first."""
+        dialing = asyncio.create_task(self.dial(target))
+        try:
+            await asyncio.wait({dialing, self.accepted}, return_when=asyncio.FIRST_COMPLETED)
+            if not self.accepted.done():
+                return await dialing or await self.until_accepted(0.01)
+            return self.accepted.result()
+        finally:
+            await forget(dialing)
+
     async def dial(self, target):
         """Dials again after a refusal until the time is over."""
         by = time.monotonic() + self.times
@@ -88,9 +102,7 @@ class Side:
 
     async def close(self):
         if self.accepted:
-            self.accepted.cancel()
-            with contextlib.suppress(asyncio.CancelledError, OSError):
-                await self.accepted
+            await forget(self.accepted)
             self.listener.close()
 
     async def until_accepted(self, seconds):
@@ -99,20 +111,28 @@ class Side:
         return False
 
 
+async def forget(task):
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError, OSError):
+        await task
+
+
 # --- the ways ---
 
 async def simultaneous(side, order=TOGETHER, wanted=None, helper=None):
-    """Both dial, at the helper's word, from the port that the helper has seen, at the port of the other that it has
-    seen."""
+    """Both listen and, at the helper's word, dial from the port that the helper has seen the port of the other that
+    it has seen."""
+    side.listen()
     helper = helper or await side.introduce()
     try:
         helper.meet(side.attempt.name, side.role, order, wanted)
         target = await helper.endpoint("dial")
         began = time.monotonic()
-        success = await side.dial(target)
+        success = await side.reach(target)
         return success, time.monotonic() - began
     finally:
         helper.close()
+        await side.close()
 
 
 async def sequential(side):
@@ -129,8 +149,8 @@ async def sequential(side):
         if side.accepted.done():
             dialed.cancel()
             return side.accepted.result(), 0.0
-        success = await side.dial(await dialed)
-        return success or await side.until_accepted(0.01), time.monotonic() - began
+        success = await side.reach(await dialed)
+        return success, time.monotonic() - began
     finally:
         helper.close()
         await side.close()
@@ -162,7 +182,12 @@ async def predicted(side):
             probe.close()
 
 
-WAYS = {"simultaneous": simultaneous, "sequential": sequential, "predicted": predicted}
+async def inside(side):
+    """As simultaneous, but each wants to be dialed at its address inside."""
+    return await simultaneous(side, wanted=(str(side.host.address), side.port))
+
+
+WAYS = {"simultaneous": simultaneous, "sequential": sequential, "predicted": predicted, "inside": inside}
 
 
 async def attempt(way, first, second, **options):

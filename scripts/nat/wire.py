@@ -38,7 +38,7 @@ class Wire:
         other.close()
 
     def packets(self):
-        """What has gone between gateways since the last call."""
+        """What has gone between gateways since the last call, and how many packets more that are not in the list."""
         self.sock.sendall(b"?")
         size, = SIZE.unpack(self._read(SIZE.size))
         return pickle.loads(self._read(size))
@@ -61,7 +61,7 @@ class Carrier:
     """The process itself."""
 
     def __init__(self, ways, sock):
-        self.sock, self.log, self.late, self.count = sock, [], [], 0
+        self.sock, self.log, self.late, self.count, self.lost = sock, [], [], 0, 0
         self.by_prefix = {prefix: (fd, delay, gateway) for prefix, fd, delay, gateway in ways}
         self.by_fd = {fd: (delay, gateway) for _, fd, delay, gateway in ways}
 
@@ -83,8 +83,8 @@ class Carrier:
             self.deliver()
 
     def answer(self):
-        data = pickle.dumps(self.log)
-        self.log = []
+        data = pickle.dumps((self.log, self.lost))
+        self.log, self.lost = [], 0
         self.sock.sendall(SIZE.pack(len(data)) + data)
 
     def take(self, fd):
@@ -101,10 +101,13 @@ class Carrier:
                 continue
             heapq.heappush(self.late, (now + delay + to[1], self.count, to[0], packet))
             self.count += 1
-            if from_gateway and to[2] and protocol == socket.IPPROTO_TCP and len(self.log) < KEPT:
+            if from_gateway and to[2] and protocol == socket.IPPROTO_TCP:
                 self.note(now, packet, (first & 15) * 4, source, destination)
 
     def note(self, now, packet, at, source, destination):
+        if len(self.log) >= KEPT:
+            self.lost += 1
+            return
         source_port, destination_port, _, _, offset, flags = struct.unpack_from(">HHIIBB", packet, at)
         payload = len(packet) - at - (offset >> 4) * 4
         self.log.append((now, socket.inet_ntoa(source), source_port, socket.inet_ntoa(destination), destination_port,

@@ -6,6 +6,7 @@ started are.
 import contextlib
 import ctypes
 import fcntl
+import ipaddress
 import os
 import shutil
 import socket
@@ -82,14 +83,17 @@ class Namespace:
 class Host:
     """A machine inside."""
 
-    def __init__(self, site, number, address, gateway):
-        self.site, self.address = site, address
-        self.namespace = Namespace()
-        self.ports = iter(range(2000, 20000))
-        site.gateway.ip(f"link add in{number} type veth peer name eth0 netns /proc/{os.getpid()}/fd/{self.namespace.fd}",
-                        f"address add {gateway}/30 dev in{number}", f"link set in{number} up")
-        self.namespace.ip("link set lo up", f"address add {address}/30 dev eth0", "link set eth0 up",
-                          f"route add default via {gateway}")
+    def __init__(self, gateway, number, address, network):
+        self.address, self.next_port, self.namespace = address, 2000, Namespace()
+        gateway.ip(f"link add port{number} type veth peer name eth0 netns /proc/{os.getpid()}/fd/{self.namespace.fd}",
+                   f"link set port{number} master in", f"link set port{number} up")
+        self.namespace.ip("link set lo up", f"address add {address}/{network.prefixlen} dev eth0", "link set eth0 up",
+                          f"route add default via {network[1]}")
+
+    def port(self):
+        """One that no other try has used; a gateway may still remember those."""
+        self.next_port += 1
+        return self.next_port - 1
 
     def socket(self, port):
         """A TCP socket that shares its port with others of this host that are made here."""
@@ -97,7 +101,7 @@ class Host:
             sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        sock.bind((self.address, port))
+        sock.bind((str(self.address), port))
         return sock
 
 
@@ -112,11 +116,11 @@ class Site:
         self.tun = self.gateway.tun()
         self.gateway.ip("link set lo up", *(f"address add 198.18.{number}.{i}/32 dev out" for i in range(1, 5)),
                         "link set out up", "route add default dev out")
+        network = ipaddress.ip_network("10.0.0.0/24" if kind.nat else f"198.18.{number}.8/29")
+        self.gateway.ip("link add in type bridge", f"address add {network[1]}/{network.prefixlen} dev in",
+                        "link set in up")
         self.gateway.write("ipv4/ip_forward", 1)
-        inside = "10.0.0." if kind.nat else f"198.18.{number}."
-        first = 0 if kind.nat else 8
-        self.hosts = [Host(self, i, f"{inside}{first + 4 * i + 2}", f"{inside}{first + 4 * i + 1}")
-                      for i in range(hosts)]
+        self.hosts = [Host(self.gateway, i, network[2 + i], network) for i in range(hosts)]
         self.gateway.run(kind.rules(self.public), "nft", "-f", "-")
 
     @property
