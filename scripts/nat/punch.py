@@ -3,14 +3,15 @@ import asyncio
 import contextlib
 import dataclasses
 import itertools
+import random
 import time
 
 from .meeting import PLACES, WITHIN, Introduction, end
 
 NUMBERS = itertools.count(1)
 TIMES = 1.5      # seconds for which a node goes on dialing; the kernel sends a second SYN after one
-PAUSE = 0.1      # seconds from a refusal to the next dial
-KNOCK = 0.15     # seconds for which the first dials in the sequential way
+PAUSE = 0.2      # seconds from a refusal to the next dial, at most: two that pause alike may miss each other for ever
+KNOCK = 0.3      # seconds for which the first dials in the sequential way
 TOGETHER = "together"
 
 
@@ -21,8 +22,14 @@ class Try:
     targets: list = dataclasses.field(default_factory=list)  # whom its nodes dialed
     success: bool = False
     refused: int = 0
+    repeated: int = 0  # times that the machine was too late, before
     seconds: float = 0.0  # from the helper's word to the first byte of the other
     note: str = ""
+    dialed: dict = dataclasses.field(default_factory=dict)  # when each began to
+
+    def apart(self):
+        """Seconds between the first dials of the two."""
+        return abs(self.dialed["a"] - self.dialed["b"]) if len(self.dialed) == 2 else 0.0
 
 
 class Side:
@@ -65,6 +72,7 @@ class Side:
     async def dial_once(self, target, port=None):
         sock = self.host.socket(port or self.port)
         try:
+            self.attempt.dialed.setdefault(self.role, time.monotonic())
             self.attempt.targets.append(target)
             await self.loop.sock_connect(sock, target)
             return await self.exchange(sock)
@@ -97,7 +105,7 @@ class Side:
                 self.attempt.note = str(error)
             if not self.retry:
                 break
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(random.uniform(0, PAUSE))
         return False
 
     async def close(self):
@@ -119,7 +127,7 @@ async def forget(task):
 
 # --- the ways ---
 
-async def simultaneous(side, order=TOGETHER, wanted=None, helper=None):
+async def simultaneous(side, order, wanted=None, helper=None):
     """Both listen and, at the helper's word, dial from the port that the helper has seen the port of the other that
     it has seen."""
     side.listen()
@@ -135,7 +143,7 @@ async def simultaneous(side, order=TOGETHER, wanted=None, helper=None):
         await side.close()
 
 
-async def sequential(side):
+async def sequential(side, _):
     """Both listen. The first dials, which opens its own gateway, and gives up after a moment; then the second dials."""
     side.listen()
     helper = await side.introduce()
@@ -166,7 +174,7 @@ async def knock(side, helper):
     return await side.until_accepted(side.times + WITHIN / 10), time.monotonic() - began
 
 
-async def predicted(side):
+async def predicted(side, order):
     """As simultaneous, but each asks the helper from three connections of one port, guesses at which port its gateway
     will let it out next, and wants to be dialed there."""
     probes = []
@@ -176,26 +184,25 @@ async def predicted(side):
         (address, one), (_, two), (_, three) = (probe.seen for probe in probes)
         step = three - two
         guess = three + step if step == two - one and abs(step) < 16 else three
-        return await simultaneous(side, wanted=(address, guess), helper=probes.pop(0))
+        return await simultaneous(side, order, wanted=(address, guess), helper=probes.pop(0))
     finally:
         for probe in probes:
             probe.close()
 
 
-async def inside(side):
+async def inside(side, order):
     """As simultaneous, but each wants to be dialed at its address inside."""
-    return await simultaneous(side, wanted=(str(side.host.address), side.port))
+    return await simultaneous(side, order, wanted=(str(side.host.address), side.port))
 
 
 WAYS = {"simultaneous": simultaneous, "sequential": sequential, "predicted": predicted, "inside": inside}
 
 
-async def attempt(way, first, second, **options):
-    """One try of two hosts. `first` is the one that begins, if one does."""
+async def attempt(way, first, second, order=TOGETHER, **options):
+    """One try of two hosts. `first` is the one that begins, if one does; `order` is what the helper goes by."""
     result = Try(str(next(NUMBERS)))
-    extra = {name: options.pop(name) for name in ("order",) if name in options}
     sides = [Side(host, role, result, **options) for host, role in ((first, "a"), (second, "b"))]
-    done = await asyncio.gather(*(WAYS[way](side, **extra) for side in sides), return_exceptions=True)
+    done = await asyncio.gather(*(WAYS[way](side, order) for side in sides), return_exceptions=True)
     failures = [each for each in done if isinstance(each, BaseException)]
     if failures:
         result.note = repr(failures[0])
