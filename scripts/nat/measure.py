@@ -10,13 +10,14 @@ import time
 
 from .kinds import KINDS
 from .meeting import PLACES, Introduction, end
-from .punch import NUMBERS, WAYS, Side, Try, attempt, forget
+from .punch import NUMBERS, Side, Try, attempt, forget
 from .world import HELPERS
 
+WAYS = ("simultaneous", "sequential", "predicted")
 MATRIX = ("firewall", "cone", "restricted", "keeps", "rejects", "resets", "pool", "hashed", "counting", "random", "fully-random")
 VARYING = ("counting", "random", "fully-random")
 LEFT, RIGHT, MIDDLE = 0.02, 0.04, 0.005  # seconds from a gateway, and from the helper, to the middle of the net
-AT_ONCE = 64
+AT_ONCE = 96
 APART = 0.045  # seconds between two dials at once; by more the machine was late, and the try says nothing of the NATs
 AGAIN = 8      # tries until one counts
 SYN, ACK, RST = 2, 16, 4
@@ -84,7 +85,7 @@ async def punctual(way, first, second, late=0, **options):
     for number in range(AGAIN):
         result = await attempt(way, first, second, order=f"after:{late}", **options)
         result.repeated = number
-        if way == "sequential" or abs(result.apart() - late / 1000) < APART:
+        if not result.broken and (way == "sequential" or abs(result.apart() - late / 1000) < APART):
             break
     return result
 
@@ -119,7 +120,7 @@ def traces(packets, tries):
         if payload:
             ended.add(each.name)
             continue
-        found[each.name].append((source, word_of(flags)))
+        found[each.name].append((source, destination, word_of(flags)))
     return found
 
 
@@ -129,13 +130,15 @@ def word_of(flags):
 
 
 def usual(packets, pair, first):
-    """What passed most often: < is from the second."""
-    found, place = traces(packets, pair.tries), first.public.rsplit(".", 1)[0]
-    texts = collections.Counter(
-        " ".join(("" if source.rsplit(".", 1)[0] == place else "<") + word for source, word in found[each.name])
-        for each in pair.tries)
-    text, count = texts.most_common(1)[0]
-    return text or "nothing", count
+    """(what passed most often, in how many tries): < is from the second, * is from an address inside."""
+    place = first.public.rsplit(".", 1)[0] + "."
+
+    def text(source, destination, word):
+        return ("<" if destination.startswith(place) else "") + word + ("*" if source.startswith("10.") else "")
+
+    found = traces(packets, pair.tries)
+    return collections.Counter(" ".join(text(*packet) for packet in found[each.name])
+                               for each in pair.tries).most_common(1)[0]
 
 
 # --- the kinds by themselves ---
@@ -196,7 +199,7 @@ async def kinds(world, sites):
 
 # --- one that comes late ---
 
-LATE = (0, 50, 200, 1000)
+LATE = (0, 100, 300, 1000)
 LATE_KINDS = ("keeps", "rejects", "resets")
 
 
@@ -209,7 +212,7 @@ async def late(sites, count):
         async with gate:
             hosts = [site.host for site in sites.pair(left, right)]
             results[left, right, milliseconds, retry].append(
-                await punctual("simultaneous", *hosts, late=milliseconds, retry=retry, times=2.5))
+                await punctual("simultaneous", *hosts, late=milliseconds, retry=retry, times=2.0))
 
     await asyncio.gather(*(one(left, right, milliseconds, retry) for left in LATE_KINDS for right in LATE_KINDS
                            for milliseconds in LATE for retry in (False, True) for _ in range(count)))
@@ -245,7 +248,7 @@ async def guess_once(one, other, ports, holes):
         target, address = helpers[1].seen, helpers[0].seen[0]
         dials = [asyncio.create_task(a.dial_once(target, one.port())) for _ in range(holes)]
         dials += [asyncio.create_task(b.dial_once((address, port))) for port in ports]
-        result.success = await first_good(dials, 1.0)
+        result.success = await first_good(dials, 2.0)
         result.seconds = time.monotonic() - began
     finally:
         for helper in helpers:

@@ -6,12 +6,13 @@ import itertools
 import random
 import time
 
-from .meeting import PLACES, WITHIN, Introduction, end
+from .meeting import PLACES, Introduction, end
 
 NUMBERS = itertools.count(1)
 TIMES = 1.5      # seconds for which a node goes on dialing; the kernel sends a second SYN after one
 PAUSE = 0.2      # seconds from a refusal to the next dial, at most: two that pause alike may miss each other for ever
 KNOCK = 0.3      # seconds for which the first dials in the sequential way
+LISTEN = 1.2     # seconds for which it listens then
 TOGETHER = "together"
 
 
@@ -21,6 +22,7 @@ class Try:
     name: str
     targets: list = dataclasses.field(default_factory=list)  # whom its nodes dialed
     success: bool = False
+    broken: bool = False  # the machine was too slow for the helper's words
     refused: int = 0
     repeated: int = 0  # times that the machine was too late, before
     seconds: float = 0.0  # from the helper's word to the first byte of the other
@@ -49,14 +51,22 @@ class Side:
         self.accepted = asyncio.create_task(self.accept())
 
     async def accept(self):
-        while True:
-            sock, _ = await self.loop.sock_accept(self.listener)
-            with contextlib.suppress(OSError):
-                if await self.exchange(sock):
-                    return True
+        """Until it is the other that comes."""
+        arrived = asyncio.Event()
+        self.loop.add_reader(self.listener, arrived.set)
+        try:
+            while True:
+                await arrived.wait()
+                arrived.clear()
+                with contextlib.suppress(OSError):
+                    if await self.exchange(self.listener.accept()[0]):
+                        return True
+        finally:
+            self.loop.remove_reader(self.listener)
 
     async def exchange(self, sock):
         """Whether it is the other of this try that answers."""
+        sock.setblocking(False)
         try:
             await self.loop.sock_sendall(sock, f"{self.role} {self.attempt.name:>12}".encode())
             data = b""
@@ -171,7 +181,7 @@ async def knock(side, helper):
         if await asyncio.wait_for(side.dial_once(target), KNOCK):
             return True, time.monotonic() - began
     helper.ready(side.attempt.name)
-    return await side.until_accepted(side.times + WITHIN / 10), time.monotonic() - began
+    return await side.until_accepted(LISTEN), time.monotonic() - began
 
 
 async def predicted(side, order):
@@ -205,7 +215,7 @@ async def attempt(way, first, second, order=TOGETHER, **options):
     done = await asyncio.gather(*(WAYS[way](side, order) for side in sides), return_exceptions=True)
     failures = [each for each in done if isinstance(each, BaseException)]
     if failures:
-        result.note = repr(failures[0])
+        result.broken, result.note = True, repr(failures[0])
     else:
         result.success = all(success for success, _ in done)
         result.seconds = max(seconds for _, seconds in done)
