@@ -11,8 +11,8 @@ from .meeting import PLACES, Introduction, end
 NUMBERS = itertools.count(1)
 TIMES = 1.5      # seconds for which a node goes on dialing; the kernel sends a second SYN after one
 PAUSE = 0.2      # seconds from a refusal to the next dial, at most: two that pause alike may miss each other for ever
-KNOCK = 0.3      # seconds for which the first dials in the sequential way
-LISTEN = 1.2     # seconds for which it listens then
+KNOCK = 0.6      # seconds for which the first dials in the sequential way
+LISTEN = 1.0     # seconds for which it listens then
 TOGETHER = "together"
 
 
@@ -67,17 +67,28 @@ class Side:
     async def exchange(self, sock):
         """Whether it is the other of this try that answers."""
         sock.setblocking(False)
+        good, other = False, "b" if self.role == "a" else "a"
         try:
-            await self.loop.sock_sendall(sock, f"{self.role} {self.attempt.name:>12}".encode())
-            data = b""
-            while len(data) < 14:
-                more = await self.loop.sock_recv(sock, 14 - len(data))
-                if not more:
-                    return False
-                data += more
-            return data == f"{'b' if self.role == 'a' else 'a'} {self.attempt.name:>12}".encode()
+            await self.loop.sock_sendall(sock, self.word(self.role))
+            good = await self.read(sock, len(self.word(other))) == self.word(other)
+            return good
         finally:
-            end(sock)
+            if good:
+                sock.close()  # without a reset: it could overtake what the other has not read yet
+            else:
+                end(sock)
+
+    def word(self, role):
+        return f"{role} {self.attempt.name:>12}".encode()
+
+    async def read(self, sock, size):
+        data = b""
+        while len(data) < size:
+            more = await self.loop.sock_recv(sock, size - len(data))
+            if not more:
+                break
+            data += more
+        return data
 
     async def dial_once(self, target, port=None):
         sock = self.host.socket(port or self.port)
@@ -85,9 +96,10 @@ class Side:
             self.attempt.dialed.setdefault(self.role, time.monotonic())
             self.attempt.targets.append(target)
             await self.loop.sock_connect(sock, target)
-            return await self.exchange(sock)
-        finally:
+        except BaseException:
             end(sock)
+            raise
+        return await self.exchange(sock)
 
     async def reach(self, target):
         """Dials, unless the other is there first."""
