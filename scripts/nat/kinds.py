@@ -1,4 +1,5 @@
-"""The kinds of NAT: each is a set of rules for nftables. A gateway's interface to the outside is "out", that to its hosts "in"."""
+"""The kinds of NAT: each is a set of rules for nftables. A gateway's interface to the outside is "out", that to its
+hosts "in"."""
 import dataclasses
 
 RULES = """
@@ -79,7 +80,8 @@ KINDS = {kind.name: kind for kind in (
     Kind("persistent", "masquerade random,persistent", f"{OUT} masquerade random,persistent"),
     Kind("few", "masquerade random to 64 ports", f"{OUT} masquerade to :20000-20063 random"),
     Kind("pool", "snat to one of four addresses", f"{OUT} snat to {{public}}-{{last}}"),
-    Kind("pool-persistent", "snat to one of four addresses, persistent", f"{OUT} snat to {{public}}-{{last}} persistent"),
-    Kind("hairpin", "cone, which also takes inside what the inside sends to its own outside address",
+    Kind("pool-persistent", "snat to one of four addresses, persistent",
+         f"{OUT} snat to {{public}}-{{last}} persistent"),
+    Kind("hairpin", "cone; what the inside sends to the outside address is also given another source",
          braced(f"{REMEMBER}\n{OUT} masquerade\n{HAIRPIN}"), f"ip daddr {{public}} {TO_INSIDE}"),
 )}

@@ -14,7 +14,8 @@ from .punch import NUMBERS, Side, Try, attempt, forget
 from .world import HELPERS
 
 WAYS = ("simultaneous", "sequential", "predicted")
-MATRIX = ("firewall", "cone", "restricted", "keeps", "rejects", "resets", "hashed", "counting", "random", "fully-random")
+MATRIX = ("firewall", "cone", "restricted", "keeps", "rejects", "resets", "hashed", "counting", "random",
+          "fully-random")
 VARYING = ("counting", "random", "fully-random")
 LEFT, RIGHT, MIDDLE = 0.02, 0.04, 0.005  # seconds from a gateway, and from the helper, to the middle of the net
 AT_ONCE = 64
