@@ -203,6 +203,17 @@ class Listener:
             raise
         return Peer(self.engine, connection, True, self.endpoint, self.endpoint)
 
+    def accept_of(self, other):
+        """Whichever of the two is dialed first."""
+        by = time.monotonic() + TIMELY
+        while time.monotonic() < by:
+            for listener in (self, other):
+                try:
+                    return listener.accept(0.05)
+                except Late:
+                    pass
+        raise Failure(f"neither {self.endpoint} nor {other.endpoint} is dialed")
+
 
 class World:
     """The peers of one test."""

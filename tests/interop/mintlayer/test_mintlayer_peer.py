@@ -14,7 +14,8 @@ import scale
 from kithnode import SLOW, check, promises, run, until
 from mintlayer_fixture import (ADDRESSES, ALL, ALONE, NETWORK, PORT, QUICK, TIMELY, Ends, Late, World, an_id, as_hex,
                                framed, heard, kith, on_public_addresses, our_hello, settle)
-from test_network import twelve_as_they_are_idle_for_eight_minutes, twelve_from_one_bootnode_stay_together
+from test_network import (a_feeler_only_asks_who_is_there, twelve_as_they_are_idle_for_eight_minutes,
+                          twelve_from_one_bootnode_stay_together)
 from wrong_bytes import wrong_hellos, wrong_messages
 
 BODY_MAX = 10 * 1024 * 1024
@@ -653,7 +654,8 @@ def handshakes_that_do_not_come(lab):
 
 
 if __name__ == "__main__":
-    run([twelve_as_they_are_idle_for_eight_minutes, twelve_from_one_bootnode_stay_together, pings,
+    run([twelve_as_they_are_idle_for_eight_minutes, a_feeler_only_asks_who_is_there,
+         twelve_from_one_bootnode_stay_together, pings,
          clocks_may_differ_by_ten_seconds, whom_the_operator_dials_is_spared, handshakes, who_does_not_fit_is_told,
          a_full_peer_offers_all_that_we_do, who_begins_with_something_else_is_left, lengths_are_judged_alone,
          we_know_ourselves_by_the_nonce, noise_comes_as_it_likes, noise_that_is_broken, who_talks_is_not_pinged,

@@ -78,5 +78,26 @@ def twelve_as_they_are_idle_for_eight_minutes(lab):
         f"{feelers} feelers"
 
 
+@on_public_addresses
+def a_feeler_only_asks_who_is_there(lab):
+    """Who is known but not needed is met, and told that this was all. Some services will do."""
+    if not LONG:
+        raise Skipped("takes up to three minutes; KITH_TEST_LONG=1 runs it")
+    world = World(lab)
+    listeners = [world.listener() for _ in range(2)]
+    node = kith(lab, *QUICK, "-outgoing", "1", "-bootstrap", " ".join(each.endpoint for each in listeners))
+    needed = listeners[0].accept_of(listeners[1]).meet()
+    node.wait("online", peer=needed.name)
+    other = next(each for each in listeners if each.endpoint != needed.own)
+    before = time.monotonic()
+    felt = other.accept(200).meet()
+    took = time.monotonic() - before
+    said = [m["kind"] for m in iter(felt.take, None)]
+    check(said == ["WillDisconnect"], f"it says {said}")
+    check(node.count("outgoing") == 1 and len(node.all("online")) == 1, "it is more than a feeler")
+    return f"after {took:.0f} s"
+
+
 if __name__ == "__main__":
-    run([twelve_as_they_are_idle_for_eight_minutes, twelve_from_one_bootnode_stay_together])
+    run([twelve_as_they_are_idle_for_eight_minutes, a_feeler_only_asks_who_is_there,
+         twelve_from_one_bootnode_stay_together])
