@@ -26,7 +26,7 @@ static void fail(struct socks *s, enum socks_fault fault, const char *text)
 
 static void await(struct socks *s, enum step step, size_t bytes)
 {
-    s->step = step;
+    s->step = (int)step;
     s->wants = bytes;
 }
 

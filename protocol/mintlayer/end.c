@@ -3,8 +3,9 @@
 
 #include <stdio.h>
 
-static void end(struct mintlayer_session *s, struct session_event *ev, enum end_reason reason,
-                const char *format, va_list arguments)
+static __attribute__((format(printf, 4, 0))) void end(struct mintlayer_session *s, struct session_event *ev,
+                                                      enum end_reason reason, const char *format,
+                                                      va_list arguments)
 {
     s->stage = STAGE_OVER;
     session_event_end(ev, reason, format, arguments);
