@@ -123,6 +123,21 @@ def retry(lab):
 
 
 @promises("P26")
+def retry_first(lab):
+    """The pause after a failure begins short, and doubles with each."""
+    met = RawListener(lab.address())
+    lab.closers += [met.close]
+    node = lab.node("-redial", "100ms", "-retry", "30s", "-retryFirst", "300ms", "-giveUp", "100")
+    RawPeer(node, met.address).close()
+    at = []
+    for _ in range(4):
+        met.accept().close()
+        at.append(time.monotonic())
+    pauses = [after - before for before, after in zip(at, at[1:])]
+    check(all(pause > least for pause, least in zip(pauses, (0.25, 0.5, 1.0))), f"pauses of {pauses}")
+
+
+@promises("P26")
 def rate(lab):
     """A burst is read at once, what is over it as the rate says; nothing is lost, and others are not kept waiting."""
     node = lab.node(*LONELY, "-rate", "50", "-rateBurst", "20")
@@ -308,4 +323,4 @@ if __name__ == "__main__":
     run([every_flag_is_used_by_a_test, ban, echo, per_ip_and_pending, redial_and_give_up, rate, dials, share,
          cat_and_what_it_keeps, queue_bytes, limits_of_handshakes, parts, merits, decay, dial_timeout, log_level,
          peers_file],
-        alone=[retry])
+        alone=[retry, retry_first])

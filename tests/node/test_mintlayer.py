@@ -197,6 +197,16 @@ def who_has_no_chain_says_so(lab):
     check(not node.all("parcel"), "the application was asked")
 
 
+def who_has_a_chain_is_asked(lab):
+    node = mintlayer(lab, *ALONE, "-services", "all", "-answersHeaders")
+    peer = Peer.dial(node, lab.address())
+    peer.until_kind(wire.HANDSHAKE)
+    peer.say(bytes([wire.HEADER_LIST_REQUEST, 0]))
+    asked = node.wait("parcel", kind="HeaderListRequest")
+    node.send(asked["peer"], "\x04a header", kind="HeaderList")
+    check(peer.take() == bytes([wire.HEADER_LIST]) + b"\x04a header", "not what the application said")
+
+
 @promises("M2")
 @on_public_addresses
 def a_bootnode_tells_of_those_that_it_dials(lab):
@@ -238,5 +248,5 @@ if __name__ == "__main__":
     run([a_network_of_one_bootnode, who_is_on_loopback_is_told_to_nobody, idle_nodes_stay_together,
          a_stopped_peer_is_given_up, a_full_node_says_so, it_does_not_connect_with_itself, messages_pass_by_their_names,
          who_does_not_fit_is_told, who_begins_with_something_else_is_left,
-         faults_add_up_and_the_discouraged_may_come_again, who_has_no_chain_says_so,
+         faults_add_up_and_the_discouraged_may_come_again, who_has_no_chain_says_so, who_has_a_chain_is_asked,
          a_bootnode_tells_of_those_that_it_dials, pings_are_for_idle_peers])
