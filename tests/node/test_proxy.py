@@ -56,7 +56,7 @@ def quiet_names(lab):
 
 
 def talk(node, other, name):
-    """Each gets what the other sends."""
+    """Each gets what the other sends. `other` has no further peer: it speaks with the first that it finds."""
     for one, text in ((node, "to the peer"), (other, "from the peer")):
         far = other if one is node else node
         mark = far.mark()
@@ -92,10 +92,10 @@ def the_proxy_may_demand_a_password(lab):
     nodes = [lab.node(*QUICK, "-peers", peer.endpoint, "-logLevel", "debug", "-proxy", f"me:{PASSWORD}@{AT}"),
              lab.node(*QUICK, "-peers", peer.endpoint, "-logLevel", "debug", start=False)]
     Path(nodes[1].home, "kith.conf").write_text(f'Proxy = "me:{PASSWORD}@{AT}"\n', encoding="utf-8")
-    nodes[1].start()
+    talk(nodes[0], peer, nodes[0].wait_online(peer)["peer"])
+    nodes[1].start()  # the peer speaks with the only one that it has
     for node in nodes:
-        event = node.wait_online(peer)
-        talk(node, peer, event["peer"]) if node is nodes[0] else None
+        node.wait_online(peer)
         said = node.stderr() + json.dumps(node.status()) + json.dumps(node.events)
         check("s3same" not in said, "the password is told")
         check(f"proxy {AT}," in node.stderr(), "the log does not name the proxy")
