@@ -455,7 +455,7 @@ def lists_of_addresses(lab):
 
 
 def lists_of_a_thousand(lab):
-    """Are taken; longer ones are the end."""
+    """Are taken, as far as chance gives each address a place of its own in the book; longer ones are the end."""
     world = World(lab)
     for n in (0, 1000, 1001):
         node, host = world.dialed("-services", "all", "-exclusive", special=True)
@@ -466,7 +466,7 @@ def lists_of_a_thousand(lab):
         else:
             settle(node, host)
             known = node.status()["known"]
-            check(known > 200 if n else known <= 1, f"{known} are known")
+            check(known > 100 if n else known <= 1, f"{known} are known")
 
 
 @promises("M2")
