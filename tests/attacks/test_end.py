@@ -11,25 +11,12 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../node"))
 
 from factomwire import MESSAGE, RawPeer
-from kithnode import SLOW, check, run, until
+from kithnode import SLOW, check, full_pipe, run, until
 from namespace import cover, in_namespaces
 
 MEGA = 1 << 20
 FLOODERS = 8
 FLAGS = ("-outgoing", "4", "-acceptInterval", "0", "-logLevel", "debug", "-maxParcel", "16M")
-
-
-def full_pipe():
-    """Nobody reads it."""
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    try:
-        while os.write(writer, bytes(65536)):
-            pass
-    except BlockingIOError:
-        pass
-    os.set_blocking(writer, True)
-    return reader, writer
 
 
 def silent_server(lab, address, port):

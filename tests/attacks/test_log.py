@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 
 import factomwire as wire
 from factomwire import RawPeer
-from kithnode import SLOW, check, few, run, until
+from kithnode import SLOW, check, few, full_pipe, run, until
 from namespace import in_namespaces
 
 IP_BIND_ADDRESS_NO_PORT = 24
@@ -127,14 +127,7 @@ def strangers_on_the_console(lab):
 @in_namespaces
 def a_log_that_nobody_reads_holds_up_nobody(lab):
     """Standard error is a full pipe. A peer is served, and the end takes no longer."""
-    reads, writes = os.pipe()
-    os.set_blocking(writes, False)
-    try:
-        while os.write(writes, bytes(65536)):
-            pass
-    except BlockingIOError:
-        pass
-    os.set_blocking(writes, True)
+    reads, writes = full_pipe()
     node = lab.node(*FLAGS, "-logLevel", "debug", address="127.9.0.1", start=False)
     popen = subprocess.Popen
     try:

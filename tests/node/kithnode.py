@@ -68,6 +68,19 @@ def until(condition, seconds, what):
         time.sleep(0.02)
 
 
+def full_pipe():
+    """Nobody reads it. Both ends, the one to read from first."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    try:
+        while os.write(writer, bytes(65536)):
+            pass
+    except BlockingIOError:
+        pass
+    os.set_blocking(writer, True)
+    return reader, writer
+
+
 def loopback_addresses():
     """Addresses that no other process of the tests uses at the same time: the process id chooses the block."""
     pid = os.getpid()

@@ -29,7 +29,7 @@ def enter():
 
 
 def in_namespaces(test):
-    """A test that runs on loopback addresses of its own. Skipped where there is no root."""
+    """A test that runs on loopback addresses of its own. Skipped if one is not root."""
     @functools.wraps(test)
     def alone(lab):
         def body():
@@ -40,6 +40,20 @@ def in_namespaces(test):
         with concurrent.futures.ThreadPoolExecutor(1) as executor:
             return executor.submit(body).result()
     return alone
+
+
+def on_public_addresses(test):
+    """On addresses that anybody may be told of, each in a network group of its own: lab.address gives the next."""
+    @in_namespaces
+    @functools.wraps(test)
+    def in_public(lab):
+        def each():
+            for group in range(1, 100):
+                sh("ip", "address", "add", f"5.{group}.0.1/32", "dev", "lo")
+                yield f"5.{group}.0.1"
+        lab.addresses = each()
+        return test(lab)
+    return in_public
 
 
 def cover(path, lab, text):

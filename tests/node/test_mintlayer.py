@@ -3,7 +3,6 @@
 
 Usage: test_mintlayer.py PATH-OF-KITH [word of a test's name]...
 """
-import functools
 import signal
 import socket
 import struct
@@ -12,7 +11,7 @@ import time
 import mintlayerwire as wire
 from kithnode import SLOW, check, promises, run, until
 from mintlayerwire import Peer, hello
-from namespace import in_namespaces, sh
+from namespace import on_public_addresses
 
 PORT = 23031
 OUTGOING = 8
@@ -22,20 +21,6 @@ ALONE = ("-exclusive", *QUICK)  # dials nobody but its special peers
 
 def mintlayer(lab, *flags, address=None, start=True):
     return lab.node("-protocol", "mintlayer", *flags, address=address, start=start, port=PORT)
-
-
-def on_public_addresses(test):
-    """On addresses that anybody may be told of, each in a network group of its own: lab.address gives the next."""
-    @in_namespaces
-    @functools.wraps(test)
-    def in_public(lab):
-        def each():
-            for group in range(1, 100):
-                sh("ip", "address", "add", f"5.{group}.0.1/32", "dev", "lo")
-                yield f"5.{group}.0.1"
-        lab.addresses = each()
-        return test(lab)
-    return in_public
 
 
 def outgoing(nodes):

@@ -1,6 +1,5 @@
 """The parts that tests with a Mintlayer peer are made of: a node, and peers that have dialed it or that it has dialed.
 MINTLAYER_PEER says which program they are: "python", or the path of the one in Rust."""
-import functools
 import itertools
 import os
 import secrets
@@ -9,7 +8,6 @@ import time
 
 import scale
 from kithnode import SLOW, Failure, check, until
-from namespace import in_namespaces, sh
 
 if os.environ.get("MINTLAYER_PEER", "python") == "python":
     from python_peer import Ended, Engine, Late
@@ -26,20 +24,6 @@ ALONE = ("-exclusive", "-redialSpecial", "60s")  # dials nobody but its special 
 
 def kith(lab, *flags, start=True):
     return lab.node("-protocol", "mintlayer", *flags, port=PORT, start=start)
-
-
-def on_public_addresses(test):
-    """On addresses that anybody may be told of, each in a network group of its own: lab.address gives the next."""
-    @in_namespaces
-    @functools.wraps(test)
-    def in_public(lab):
-        def each():
-            for group in range(1, 100):
-                sh("ip", "address", "add", f"5.{group}.0.1/32", "dev", "lo")
-                yield f"5.{group}.0.1"
-        lab.addresses = each()
-        return test(lab)
-    return in_public
 
 
 def framed(body, length=None):

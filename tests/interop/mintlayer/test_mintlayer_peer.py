@@ -13,7 +13,8 @@ import time
 import scale
 from kithnode import SLOW, check, promises, run, until
 from mintlayer_fixture import (ADDRESSES, ALL, ALONE, NETWORK, PORT, QUICK, TIMELY, Ends, Late, World, an_id, as_hex,
-                               framed, heard, kith, on_public_addresses, our_hello, settle)
+                               framed, heard, kith, our_hello, settle)
+from namespace import on_public_addresses
 from test_network import (a_feeler_only_asks_who_is_there, twelve_as_they_are_idle_for_eight_minutes,
                           twelve_from_one_bootnode_stay_together)
 from wrong_bytes import wrong_hellos, wrong_messages

@@ -3,8 +3,9 @@ import os
 import time
 
 from kithnode import SLOW, Skipped, check, promises, run, until
+from namespace import on_public_addresses
 
-from mintlayer_fixture import QUICK, World, kith, on_public_addresses
+from mintlayer_fixture import QUICK, World, kith
 
 NODES, OUTGOING = 12, 8
 PINGS = 8  # as many of their times, as -ping has them, pass in silence
