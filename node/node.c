@@ -274,7 +274,7 @@ static void destroy(struct node *n)
     free(n->run_queue.items);
     free(n->dirty.items);
     node_event_free(n->last_event);
-    sodium_memzero(n->config.node.stream_secret, sizeof n->config.node.stream_secret);
+    sodium_free(n->stream_secret); /* wipes it */
     free(n);
 }
 
@@ -303,7 +303,18 @@ static void draw_identity(struct node *n)
     do {
         randombytes_buf(&n->config.node.nonce, sizeof n->config.node.nonce);
     } while (n->config.node.nonce == 0);
-    randombytes_buf(n->config.node.stream_secret, sizeof n->config.node.stream_secret);
+}
+
+static bool draw_stream_secret(struct node *n)
+{
+    n->stream_secret = sodium_malloc(STREAM_SECRET);
+    if (!n->stream_secret) {
+        return false;
+    }
+    randombytes_buf(n->stream_secret, STREAM_SECRET);
+    sodium_mprotect_readonly(n->stream_secret);
+    n->config.node.stream_secret = n->stream_secret;
+    return true;
 }
 
 static bool start_parts(struct node *n, const struct peers_file_start *found, char *error, size_t error_size)
@@ -312,6 +323,9 @@ static bool start_parts(struct node *n, const struct peers_file_start *found, ch
     if (stream && stream->prepare && !stream->prepare()) {
         snprintf(error, error_size, "-protocol: this system has not the encryption that %s needs",
                  n->config.protocol->name);
+        return false;
+    }
+    if (stream && !draw_stream_secret(n)) {
         return false;
     }
     if (!start_store(n, error, error_size)) { /* before the core, whose service may ask at once */

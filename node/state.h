@@ -58,7 +58,8 @@ static inline uint32_t controls_most(const struct limits *l)
 struct node {
     struct config config; /* the caller's, with what only the start could settle: port, node id, nonce */
     const struct log_sink *sink;
-    struct worker worker; /* the controller's thread */
+    struct worker worker;   /* the controller's thread */
+    uint8_t *stream_secret; /* config.node's, which is read-only; NULL for none */
 
     /* Shared with other threads. */
     struct queue *commands;     /* of the application */

@@ -91,9 +91,10 @@ struct node_config {
     /* Proves who we are; protocol->identity_size bytes, NULL if the protocol has no identities. They lie in
      * locked memory, once (app/identity.h). Never logged, shown or copied to where they stay. */
     const uint8_t *secret;
-    /* Random, for the node's life: what streams of all incoming connections have in common, such as a key
-     * pair. Never sent, logged or shown. */
-    uint8_t stream_secret[STREAM_SECRET];
+    /* STREAM_SECRET random bytes, for the node's life: what streams of all incoming connections have in
+     * common, such as a key pair. NULL if the protocol has no stream. They lie in locked memory. Never sent,
+     * logged or shown. */
+    const uint8_t *stream_secret;
     struct peer_id id; /* what the secret makes us; size 0 if the protocol has no identities */
     bool proxied;      /* it dials through a proxy: no handshake tells a peer how we see it */
     bool any_port;     /* peers that listen on another port than the network's are shared and dialed, too */

@@ -30,6 +30,7 @@ struct end {
     const struct protocol *protocol;
     struct node_config node;
     uint8_t secret[IDENTITY_MAX];
+    uint8_t stream_secret[STREAM_SECRET];
     struct wire *wire;
     struct budget budget;
     struct budget_account account;
@@ -91,7 +92,8 @@ static void end_new(struct end *e, const struct protocol *p, enum direction dire
                                    .version_minimum = p->version_lowest};
     assert_true(protocol_network(p, "LOCAL", NULL, &e->node.network));
     e->node.limits.rate = 0;
-    memset(e->node.stream_secret, 5, sizeof e->node.stream_secret);
+    memset(e->stream_secret, 5, sizeof e->stream_secret);
+    e->node.stream_secret = e->stream_secret;
     if (p->identity) {
         memset(e->secret, 1 + (int)direction, p->identity_size);
         e->node.secret = e->secret;
