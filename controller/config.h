@@ -39,6 +39,10 @@ struct config {
     struct address_list special_file;  /* from the configuration file */
     struct address_list bootstrap;     /* IP addresses to start with, besides the seed list */
 
+    /* The application's word on what the store is to keep (store/schema.h); NULL for none. */
+    bool (*valid)(void *context, const char *kind, const void *bytes, size_t size);
+    void *valid_context;
+
     char peers_file[CONFIG_PATH_MAX]; /* "" to keep none */
     char node_name[64];               /* "" for none; if set, the node id comes from it */
     enum log_level log_level;

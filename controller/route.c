@@ -292,8 +292,12 @@ void route_send(struct controller *c, const struct message *m)
                        seen_cache_digest(&c->digest_key, m->kind, m->parcel), c->now.ms);
     }
     const struct service_ops *service = c->config->protocol->service;
-    int64_t told =
-        service->send ? service->send(c->service, c->now.ms, m->scope, m->peer, m->kind, m->parcel) : -1;
+    int64_t told = service->send
+                       ? service->send(c->service, c->now.ms, m->id, m->scope, m->peer, m->kind, m->parcel)
+                       : SERVICE_ROUTES;
+    if (told == SERVICE_TELLS_LATER) {
+        return;
+    }
     if (told >= 0) {
         if (m->id) {
             report_sent(c, m->id, (uint64_t)told);

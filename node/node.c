@@ -148,7 +148,11 @@ static bool start_store(struct node *n, char *error, size_t error_size)
 {
     char path[CONFIG_PATH_MAX + 8] = "";
     const struct store_config config = {.schema = n->config.protocol->store,
-                                        .path = path,
+                                        .place = {.path = path,
+                                                  .network = n->config.node.network.name,
+                                                  .valid = n->config.valid,
+                                                  .context = n->config.valid_context,
+                                                  .wall_ms = clock_wall_ms},
                                         .most = STORE_REQUESTS,
                                         .asker_bell = &n->worker.bell};
     if (!config.schema) {

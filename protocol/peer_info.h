@@ -29,6 +29,7 @@ struct peer_info {
     uint64_t node_id;
     struct peer_id id; /* who it has proved to be; size 0 in protocols without identities */
     uint32_t version;
+    uint64_t height; /* of its chain, in protocols whose handshakes say so */
     /* What it offers, in bits of the protocol's. */
     uint64_t offers;
     struct endpoint sees; /* our own end, as the peer says that it sees it; port 0 if it does not say */

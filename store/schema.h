@@ -24,12 +24,23 @@ struct store_answer {
     struct parcel *parcel; /* or NULL */
 };
 
+/* Where records are kept, and of what. All but the path outlives the store. */
+struct store_place {
+    const char *path;    /* for open alone; "" for nowhere: they are then gone with the node */
+    const char *network; /* its name: MAIN, TEST, LOCAL or a custom one */
+    /* The application's own word on a record of that kind's name, asked on the store's thread before it is
+     * kept: false to refuse it. It may be slow: it delays nobody but who asks. NULL for none. */
+    bool (*valid)(void *context, const char *kind, const void *bytes, size_t size);
+    void *context;
+    int64_t (*wall_ms)(void); /* since 1970 */
+};
+
 struct store_schema {
     size_t size; /* bytes of its state; zeroed before open */
 
-    /* `path` is where to keep it, "" for nowhere: it is then gone with the node. False with `error` filled
-     * (NUL-terminated, at most error_size); it then holds nothing, and no further call is made. */
-    bool (*open)(void *s, const char *path, char *error, size_t error_size);
+    /* False with `error` filled (NUL-terminated, at most error_size); it then holds nothing, and no further
+     * call is made. */
+    bool (*open)(void *s, const struct store_place *place, char *error, size_t error_size);
 
     /* Answers one request. The request's parcel stays the store's. *a bears the token, and is else all zero;
      * a parcel that is put there belongs to the store. What was asked to be kept is kept when this returns.

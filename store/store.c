@@ -66,7 +66,7 @@ static bool open_state(struct store *s, char *error, size_t error_size)
         snprintf(error, error_size, "cannot open the store: %s", strerror(ENOMEM));
         return false;
     }
-    return schema->open(s->state, s->config.path, error, error_size);
+    return schema->open(s->state, &s->config.place, error, error_size);
 }
 
 static bool begin(struct store *s, char *error, size_t error_size)

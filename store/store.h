@@ -11,7 +11,7 @@
 
 struct store_config {
     const struct store_schema *schema; /* outlives the store */
-    const char *path;                  /* as schema->open has it; not used after the start */
+    struct store_place place;          /* as schema->open has it */
     uint32_t most;                     /* requests that may be under way */
     struct bell *asker_bell;           /* rung when there is an answer to take; outlives the store */
 };

@@ -17,7 +17,8 @@ ARROWS = {
     "queue": ["base"],
     "peers": ["base"],
     "store": ["base", "queue"],
-    "protocol": ["base", "queue"],  # and STORE_SCHEMA
+    "chain": ["base", "queue"],  # and STORE_SCHEMA
+    "protocol": ["base", "queue", "chain"],  # and STORE_SCHEMA
     "wire": ["base", "queue", "protocol"],
     "connection": ["base", "queue", "peers", "protocol", "wire"],
     "seed": ["base", "queue", "peers"],
@@ -52,7 +53,7 @@ PURE_BASE = r"base/(?!clock|descriptor)\w+|queue/(message|parcel)"
 PURE_OWN = {
     "controller": re.compile(r"(kith|" + PURE_BASE + r"|queue/stall_gate|peers/(?!file|place|resolve)\w+|protocol/\w+|wire/events"
                              r"|connection/events|seed/report|store/schema|controller/\w+)\.h"),
-    "protocol": re.compile(r"(" + PURE_BASE + r"|protocol/[\w/]+(\.pb-c)?|store/schema)\.h"),
+    "protocol": re.compile(r"(" + PURE_BASE + r"|chain/(hash|item|request)|protocol/[\w/]+(\.pb-c)?|store/schema)\.h"),
     "wire": re.compile(r"(" + PURE_BASE + r"|protocol/\w+|wire/\w+)\.h"),
 }
 # Of libsodium and the C library, what they may not call: chance and the time are brought to them.
@@ -110,7 +111,7 @@ def check_include(path, line):
         # Made by protobuf in the folder of the protocol that it belongs to.
         if not found[1].endswith(".pb-c.h"):
             yield f"not from the root of the sources: {found[1]}"
-    elif folder != own and folder not in ARROWS[own] and not (own in ("protocol", "controller") and named == STORE_SCHEMA):
+    elif folder != own and folder not in ARROWS[own] and not (own in ("protocol", "controller", "chain") and named == STORE_SCHEMA):
         yield f"layer: {own} must not include {folder}: {found[1]}"
 
 

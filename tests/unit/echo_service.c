@@ -189,17 +189,18 @@ static void service_datagram(void *service, int64_t now_ms, const struct endpoin
     v->config.actions->send_datagram(v->config.host, from, bytes.data, bytes.size);
 }
 
-static int64_t service_send(void *service, int64_t now_ms, enum scope scope, struct peer_ref to,
+static int64_t service_send(void *service, int64_t now_ms, uint64_t id, enum scope scope, struct peer_ref to,
                             uint32_t kind, struct parcel *parcel)
 {
     struct service *v = service;
     struct service_peer p = {.ref = PEER_NOBODY};
     int64_t n = 0;
     (void)now_ms;
+    (void)id;
     (void)scope;
     (void)to;
     if (kind != ECHO_OWN) {
-        return -1;
+        return SERVICE_ROUTES;
     }
     parcel_release(v->own);
     v->own = parcel;

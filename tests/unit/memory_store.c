@@ -7,10 +7,10 @@ struct memory {
     struct parcel *values[256];
 };
 
-static bool memory_open(void *s, const char *path, char *error, size_t error_size)
+static bool memory_open(void *s, const struct store_place *place, char *error, size_t error_size)
 {
     (void)s;
-    (void)path;
+    (void)place;
     (void)error;
     (void)error_size;
     return true;
@@ -46,10 +46,10 @@ static void memory_close(void *s)
     }
 }
 
-static bool closed_open(void *s, const char *path, char *error, size_t error_size)
+static bool closed_open(void *s, const struct store_place *place, char *error, size_t error_size)
 {
     (void)s;
-    snprintf(error, error_size, "cannot open the chain at '%s'", path);
+    snprintf(error, error_size, "cannot open the chain at '%s'", place->path);
     return false;
 }
 

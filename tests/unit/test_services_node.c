@@ -54,10 +54,10 @@ static const struct log_sink sink = {.line = discard, .level = LOG_LEVEL_SILENT}
 static struct store_schema counted_store;
 static int n_open;
 
-static bool open_counted(void *s, const char *path, char *error, size_t error_size)
+static bool open_counted(void *s, const struct store_place *place, char *error, size_t error_size)
 {
     n_open++;
-    return memory_store.open(s, path, error, error_size);
+    return memory_store.open(s, place, error, error_size);
 }
 
 static void close_counted(void *s)

@@ -20,7 +20,7 @@ static struct bell bell;
 static struct store *start(const struct store_schema *schema)
 {
     const struct store_config config = {
-        .schema = schema, .path = "/nowhere", .most = MOST, .asker_bell = &bell};
+        .schema = schema, .place = {.path = "/nowhere"}, .most = MOST, .asker_bell = &bell};
     assert_int_equal(bell_init(&bell), 0);
     char error[160];
     struct store *s = store_start(&config, error, sizeof error);
@@ -145,7 +145,7 @@ static void one_that_does_not_open_says_why(void **state)
     (void)state;
     char error[160] = "";
     const struct store_config config = {
-        .schema = &closed_store, .path = "/nowhere", .most = MOST, .asker_bell = &bell};
+        .schema = &closed_store, .place = {.path = "/nowhere"}, .most = MOST, .asker_bell = &bell};
     assert_null(store_start(&config, error, sizeof error));
     assert_string_equal(error, "cannot open the chain at '/nowhere'");
 }

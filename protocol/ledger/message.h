@@ -1,0 +1,59 @@
+/* What Infnote and coin have in common: peers that pass on transactions and blocks of one chain. Their
+ * sessions turn what the wire says into these messages and back; the service (protocol/ledger/service.h) is
+ * one for both, and does not see which JSON they came in.
+ *
+ * Sessions have read and checked what is in a message: packs hold items that are well formed (chain/item.h).
+ * Structs lie in parcels of our own threads. */
+#ifndef KITH_PROTOCOL_LEDGER_MESSAGE_H
+#define KITH_PROTOCOL_LEDGER_MESSAGE_H
+
+#include "chain/request.h"
+#include "protocol/known_peers.h"
+
+enum ledger_kind {
+    /* The application's kinds: the canonical text of one, both ways. */
+    LEDGER_TRANSACTION = 1, /* "Transaction" */
+    LEDGER_BLOCK,           /* "Block" */
+
+    /* From session to service, and from service to session. In brackets how Infnote and coin say it. */
+    LEDGER_TRANSACTIONS,     /* a pack [Transactions; PUSHTRANSACTION] */
+    LEDGER_BLOCKS,           /* a pack: an answer [Blocks; BLOCK, one for each] */
+    LEDGER_NEW_BLOCK,        /* a pack of one [NewBlock; never: coin announces] */
+    LEDGER_HAVE_BLOCK,       /* struct ledger_block [never; BROADCASTBLOCK, the number alone] */
+    LEDGER_HAVE_TRANSACTION, /* struct chain_hash [never; BROADCASTTRANSACTION] */
+    LEDGER_GET_LIST,         /* struct chain_range [GetBlockHashes; GETLISTOFBLOCKS of from - 1] */
+    LEDGER_LIST,       /* struct chain_hashes; of coin all zero, as it names numbers: from .. from + n - 1
+                          [BlockHashes; LISTOFBLOCKS] */
+    LEDGER_GET_BLOCKS, /* struct chain_wanted [GetBlocks, by hash; GETBLOCK, by number, one for each] */
+    LEDGER_GET_TRANSACTION, /* struct chain_hash [never; GETBLOCK with an id] */
+    LEDGER_GET_ADDRESSES,   /* from a session: struct ledger_asker; to it: none [getaddr; GETADDR] */
+    LEDGER_ADDRESSES,       /* known peers [addr; ADDR] */
+    LEDGER_HEIGHT, /* struct ledger_block. From a session: the peer has so many. To it: we do; it is stated
+                      with the next HELLO, and nothing is said now [Status, once; HELLO, HEY] */
+    LEDGER_FAULT,  /* from a session: struct ledger_fault. What does not end it */
+};
+
+struct ledger_block {
+    int64_t number;         /* of the last block of a chain, or of the block that is announced */
+    struct chain_hash hash; /* zero if that is not said */
+};
+
+struct ledger_asker {
+    uint16_t port; /* where it says that it listens; 0: not said or not listening */
+};
+
+struct ledger_fault {
+    int32_t demerit; /* points, above 0 */
+    char text[92];   /* for the log */
+};
+
+/* What sessions and the service have to agree on; struct protocol's `variant` is one. */
+struct ledger_variant {
+    bool announces; /* ids and numbers are announced, and bodies fetched (coin); else bodies are sent
+                       (Infnote) */
+    bool by_hash;   /* lists hold hashes, and blocks are asked for by hash (Infnote); else by number (coin) */
+};
+
+extern const struct ledger_variant ledger_infnote, ledger_coin;
+
+#endif
