@@ -554,6 +554,7 @@ static int list_bootstrap(struct options *o, char *error, size_t error_size)
     char bad[BAD_MAX];
     const char *given = setting(o, option_find("bootstrap"));
     const char *text = given ? given : o->config.node.network.bootstrap;
+    o->config.bootstrap_given = given;
     if (text && read_list(o, "bootstrap", text, &o->config.bootstrap, bad, sizeof bad) != 0) {
         return text_fail(error, error_size, "-bootstrap: %s", bad);
     }

@@ -85,7 +85,7 @@ struct controller_actions {
     enum gate_result (*deliver)(void *host, struct moment now, const struct message *m);
 
     void (*tell)(void *host, struct node_event *e); /* to the application; takes the event (from malloc) */
-    void (*fetch_seeds)(void *host); /* MSG_SEEDS answers, if there is anywhere to fetch from */
+    bool (*fetch_seeds)(void *host); /* MSG_SEEDS answers. False: there is nowhere to fetch from */
     void (*save_peers)(void *host, struct book_snapshot *s); /* takes the snapshot; MSG_SAVED answers */
 
     /* Asks the store, on the conditions of service_actions.ask; MSG_ANSWER answers. Only if the protocol has

@@ -38,6 +38,7 @@ struct config {
     struct address_list special_flags; /* from the command line */
     struct address_list special_file;  /* from the configuration file */
     struct address_list bootstrap;     /* IP addresses to start with, besides the seed list */
+    bool bootstrap_given;              /* by the operator: they are dialed at once in any case */
 
     /* The application's word on what the store is to keep (store/schema.h); NULL for none. */
     bool (*valid)(void *context, const char *kind, const void *bytes, size_t size);

@@ -10,6 +10,7 @@
 #include "controller/commands.h"
 #include "controller/dialing.h"
 #include "controller/directed.h"
+#include "controller/discovery.h"
 #include "controller/drops.h"
 #include "controller/ended.h"
 #include "controller/feelers.h"
@@ -291,7 +292,7 @@ static __attribute__((noinline)) void dispatch_rare(struct controller *c, const 
         report_listening(c);
         break;
     case MSG_SEEDS:
-        upkeep_seeds(c, m->seeds);
+        discovery_seeds(c, m->seeds);
         break;
     case MSG_NAMES:
         special_names_found(c, m->names);

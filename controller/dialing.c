@@ -6,6 +6,7 @@
 #include "controller/addresses.h"
 #include "controller/candidates.h"
 #include "controller/chance.h"
+#include "controller/discovery.h"
 #include "controller/lately.h"
 #include "controller/lessons.h"
 #include "controller/notes.h"
@@ -16,17 +17,23 @@
 #include "controller/state.h"
 
 enum {
-    ALONE_MS =
-        15 * 60 * 1000, /* without any peer: between two tries of all that is known, and of the seeds */
-    REFILL_MS = 200,    /* between two looks for candidates: a burst of endings is one look */
-    LOST_MS = 500,      /* the longest wait after a lost peer; random, so that nodes do not dial together */
-    OUTAGE_MS = 1000,   /* the longest wait for the next look if our own network fails */
+    /* Without any peer: between two tries of all that is known, and of the seeds. */
+    ALONE_MS = 15 * 60 * 1000,
+    ALONE_IN_TURN_MS = 60 * 1000, /* the same if the next source has not been asked before */
+    REFILL_MS = 200,              /* between two looks for candidates: a burst of endings is one look */
+    LOST_MS = 500,    /* the longest wait after a lost peer; random, so that nodes do not dial together */
+    OUTAGE_MS = 1000, /* the longest wait for the next look if our own network fails */
 };
+
+static int64_t alone_time(const struct controller *c)
+{
+    return c->config->protocol->finds_in_turn ? ALONE_IN_TURN_MS : ALONE_MS;
+}
 
 void dialing_begin(struct controller *c)
 {
     c->refill_ms = c->now.ms;
-    c->alone_ms = c->now.ms + ALONE_MS;
+    c->alone_ms = c->now.ms + alone_time(c);
     c->dial_wanted = true;
 }
 
@@ -101,12 +108,10 @@ static uint32_t ordinary(const struct controller *c)
 /* Nobody is online and nobody is left to dial: perhaps our own network failed, and no peer is to blame. */
 static void try_everything_again(struct controller *c)
 {
-    c->alone_ms = c->now.ms + chance_between(c, ALONE_MS, ALONE_MS + ALONE_MS / 8);
+    c->alone_ms = c->now.ms + chance_between(c, alone_time(c), alone_time(c) + alone_time(c) / 8);
     book_forget_failures(c->book);
     c->dial_wanted = true;
-    if (!c->seeding && c->seed_ms > c->now.ms) {
-        c->seed_ms = c->now.ms;
-    }
+    discovery_alone(c);
 }
 
 static void dial_ordinary(struct controller *c)

@@ -260,10 +260,15 @@ struct controller {
     struct line_limit note_limit; /* by address */
     int64_t notes_ms; /* when the first of them is to be told; asked for in each round of the thread */
 
+    /* The first peers: discovery.c. */
+    int64_t seed_ms; /* when the fetcher is asked next */
+    bool seeding;    /* it is at work */
+    bool seeds_came; /* it has told something since the start, perhaps that there is nothing */
+
     /* Upkeep: upkeep.c. */
-    bool seeding, saving;
+    bool saving;
     uint64_t saved_version, saving_version;
-    int64_t seed_ms, save_ms, expire_ms, drop_round_ms;
+    int64_t save_ms, expire_ms, drop_round_ms;
     struct book_losses losses_told; /* what the log has said of the book */
 
     /* The end: quit.c. */

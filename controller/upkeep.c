@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "controller/addresses.h"
 #include "controller/chance.h"
+#include "controller/discovery.h"
 #include "controller/notes.h"
 #include "controller/risk.h"
 #include "controller/slots.h"
@@ -13,68 +13,15 @@
 
 enum { EXPIRE_MS = 60 * 1000 };
 
-/* What is pinned at the start of a node is known, and has room before what seed lists name. */
-static void learn_bootstrap(struct controller *c)
-{
-    const struct address_list *list = &c->config->bootstrap;
-    for (size_t i = 0; i < list->n && !c->config->exclusive; i++) {
-        struct endpoint e;
-        if (!address_is_ip(&list->items[i], &e)) {
-            continue;
-        }
-        addresses_learn_seed(c, &e, SOURCE_OPERATOR);
-        if (list->items[i].id.size > 0) {
-            book_identify(c->book, &e, &list->items[i].id, NULL);
-        }
-    }
-}
-
 void upkeep_begin(struct controller *c)
 {
     const struct timings *t = &c->config->node.timings;
-    learn_bootstrap(c);
     c->save_ms = c->now.ms + t->save;
     c->expire_ms = c->now.ms + EXPIRE_MS;
     if (t->cat > 0) {
         c->drop_round_ms = c->now.ms + t->cat;
     }
-    if (!c->config->exclusive) {
-        c->seed_ms =
-            c->now.ms + (book_count_tried(c->book) < c->config->node.limits.few_peers ? 0 : t->reseed);
-    }
-}
-
-/* --- seeds --- */
-
-static void fetch_seeds(struct controller *c)
-{
-    c->seeding = true;
-    c->seed_ms = NEVER;
-    note(c, NOTE_UPKEEP, "seeds: asked for, %zu addresses known", book_count(c->book));
-    c->act->fetch_seeds(c->host);
-}
-
-void upkeep_seeds(struct controller *c, struct seed_report *r)
-{
-    int64_t reseed = c->config->node.timings.reseed;
-    size_t added = 0;
-    if (r->error[0]) {
-        note_unbounded(c, LOG_LEVEL_WARNING, "seeds: %s", r->error);
-    }
-    for (size_t i = 0; i < r->n; i++) {
-        added += addresses_learn_seed(c, &r->endpoints[i], SOURCE_SEED);
-    }
-    note(c, NOTE_UPKEEP, "seeds: %zu of %zu addresses are new, next %s in %lld s", added, r->n,
-         r->next_try_ms ? "try" : "look",
-         (long long)(r->next_try_ms ? r->next_try_ms : c->config->node.timings.reseed) / 1000);
-    if (r->next_try_ms == 0) {
-        note_unbounded(c, LOG_LEVEL_INFO, "seeds: %zu addresses, %zu bad lines, %zu names not found", r->n,
-                       r->bad_lines, r->unresolved);
-        c->seeding = false;
-        c->seed_ms = c->now.ms + chance_between(c, reseed - reseed / 8, reseed);
-    }
-    c->dial_wanted = true;
-    free(r);
+    discovery_begin(c);
 }
 
 /* --- the peers file --- */
@@ -172,7 +119,7 @@ void upkeep_run(struct controller *c)
 {
     const struct timings *t = &c->config->node.timings;
     if (c->seed_ms <= c->now.ms && !c->seeding) {
-        fetch_seeds(c);
+        discovery_run(c);
     }
     if (c->save_ms <= c->now.ms) {
         c->save_ms = c->now.ms + t->save;

@@ -1,5 +1,5 @@
-/* What a node does from time to time: fetches seeds, saves its peers, forgets old addresses, says what a full
- * address book has lost, and drops ordinary peers for others. */
+/* What a node does from time to time: has the seeds asked, saves its peers, forgets old addresses, says what
+ * a full address book has lost, and drops ordinary peers for others. */
 #ifndef KITH_CONTROLLER_UPKEEP_H
 #define KITH_CONTROLLER_UPKEEP_H
 
@@ -10,9 +10,6 @@ void upkeep_begin(struct controller *c);
 
 void upkeep_run(struct controller *c);
 int64_t upkeep_deadline(const struct controller *c);
-
-/* MSG_SEEDS; takes r. A fetch that failed is no empty list: the fetcher tries again by itself. */
-void upkeep_seeds(struct controller *c, struct seed_report *r);
 
 /* Has the peers saved, if anything has changed or unchanged_too is set. Does nothing while a save is under
  * way. */

@@ -328,12 +328,13 @@ static void do_measure_node(void *host, struct kith_status *s, struct kith_count
 
 /* --- the rest --- */
 
-static void do_fetch_seeds(void *host)
+static bool do_fetch_seeds(void *host)
 {
     struct node *n = host;
     if (n->fetcher) {
         seed_fetcher_ask(n->fetcher);
     }
+    return n->fetcher;
 }
 
 static void do_save_peers(void *host, struct book_snapshot *s)

@@ -47,6 +47,11 @@ struct protocol {
      * which it is dialed; else up to one that each has dialed. */
     bool one_connection;
 
+    /* How a node finds its first peers. In turn: each source is asked only if those before it led to nobody.
+     * They are the addresses that have answered before, the seeds, and network_config.bootstrap. Else it is
+     * asked for seeds at each timings.reseed, too, and knows the addresses of bootstrap from the start. */
+    bool finds_in_turn;
+
     /* The kinds that an application may send and will be given, the first being the default; up to a NULL
      * name. */
     const struct protocol_kind *kinds;

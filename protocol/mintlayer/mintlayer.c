@@ -106,6 +106,7 @@ const struct protocol mintlayer_protocol = {
     .version_default = VERSION_HIGHEST,
     .version_lowest = VERSION_LOWEST,
     .version_highest = VERSION_HIGHEST,
+    .finds_in_turn = true,
     .kinds = kinds,
     .settings = mintlayer_settings,
     .setting_size = sizeof(struct mintlayer_settings),

@@ -75,6 +75,7 @@ struct world {
     enum kith_event_type last;
     char last_text[256], last_hash[PEER_HASH_MAX];
     size_t n_online, n_dropped_events, n_fetched, n_saved;
+    bool has_no_seeds;                       /* there is nowhere to fetch from */
     int32_t saved_quality;                   /* the first that there is */
     int64_t saved_heard, saved_banned_until; /* the same */
     size_t saved_anchors;
@@ -276,10 +277,11 @@ static inline void w_tell(void *world, struct node_event *event)
     node_event_free(event);
 }
 
-static inline void w_fetch_seeds(void *world)
+static inline bool w_fetch_seeds(void *world)
 {
     struct world *w = world;
     w->n_fetched++;
+    return !w->has_no_seeds;
 }
 
 static inline void w_save_peers(void *world, struct book_snapshot *s)
@@ -446,6 +448,7 @@ static inline void world_free(struct world *w)
     free(w->datagram);
     address_list_free(&w->config.special_flags);
     address_list_free(&w->config.special_file);
+    address_list_free(&w->config.bootstrap);
     free(w);
 }
 

@@ -320,7 +320,7 @@ static void v_tell(void *world, struct node_event *event)
     node_event_free(event);
 }
 
-static void v_fetch_seeds(void *world)
+static bool v_fetch_seeds(void *world)
 {
     struct node *n = world;
     struct seed_report *r = calloc(1, sizeof *r + SEEDS * sizeof r->endpoints[0]);
@@ -331,6 +331,7 @@ static void v_fetch_seeds(void *world)
         r->endpoints[i] = endpoint_of_node(i * (NODES / SEEDS));
     }
     net_post(n->net, n->number, &m);
+    return true;
 }
 
 static void v_save_peers(void *world, struct book_snapshot *s)

@@ -235,7 +235,7 @@ static enum gate_result t_deliver(void *town, struct moment at, const struct mes
 }
 
 /* The seeds are honest, and can be reached when the node starts for the first time. */
-static void t_fetch_seeds(void *town)
+static bool t_fetch_seeds(void *town)
 {
     struct town *t = town;
     struct seed_report *r = calloc(1, sizeof *r + SEEDS * sizeof r->endpoints[0]);
@@ -244,6 +244,7 @@ static void t_fetch_seeds(void *town)
         r->endpoints[r->n++] = honest(i);
     }
     post(t, 20, (struct message){.type = MSG_SEEDS, .seeds = r});
+    return true;
 }
 
 static void t_save_peers(void *town, struct book_snapshot *s)

@@ -549,11 +549,13 @@ static void bootstrap_of_protocols(void **state)
             struct options o;
             parse_good(&o, line);
             assert_int_equal(o.config.bootstrap.n > 0, n->bootstrap != NULL && *n->bootstrap != '\0');
+            assert_false(o.config.bootstrap_given);
             options_free(&o);
             snprintf(line, sizeof line, "-protocol~%s~-network~%s~-bootstrap=", protocol_at(i)->name,
                      n->name);
             parse_good(&o, line);
             assert_int_equal(o.config.bootstrap.n, 0);
+            assert_true(o.config.bootstrap_given);
             options_free(&o);
         }
     }
