@@ -53,7 +53,7 @@ static void refuse(struct controller *c, struct accepted *a)
     note(c, NOTE_REFUSAL,
          "connection %" PRIu64 ", from %s: refused, all %u places for incoming ones are taken; "
          "%zu others named",
-         s->number, endpoint_format(&s->remote, text, sizeof text), c->config->incoming, n);
+         s->number, endpoint_format(&s->remote, text, sizeof text), c->config->node.limits.incoming, n);
     start(c, s, a, true, alternatives, n);
 }
 
@@ -114,9 +114,9 @@ static uint32_t expected(const struct controller *c, const struct ip *from)
 /* Special peers come on top: of an IP that has some, as many connections as it has special peers. */
 static bool is_full(struct controller *c, const struct ip *from)
 {
-    return c->n_incoming + c->n_pending >= c->config->incoming &&
+    return c->n_incoming + c->n_pending >= c->config->node.limits.incoming &&
            slots_incoming_of_ip(c, from) >= specials_of_ip(c, from) &&
-           expected(c, from) >= c->config->incoming && !evict_may(c, from);
+           expected(c, from) >= c->config->node.limits.incoming && !evict_may(c, from);
 }
 
 void admit_accepted(struct controller *c, struct accepted *a)

@@ -19,9 +19,8 @@ struct config {
         node; /* network, timings, limits, versions, ids; listen_port may be 0 for any free one */
     struct merits merits;
 
-    /* Numbers of connections and peers. */
+    /* Numbers of connections and peers, besides those of node.limits. */
     uint32_t outgoing;  /* connections to keep, special ones not counted among them */
-    uint32_t incoming;  /* connections to accept at most */
     uint32_t broadcast; /* ordinary peers that a broadcast goes to, besides all special ones */
     bool relay;         /* pass each message of a peer that was not seen before on to all others */
     bool exclusive;     /* dial special peers only */

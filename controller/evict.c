@@ -118,7 +118,7 @@ static size_t left(const struct crowd *w)
 
 static void spare(struct controller *c, struct crowd *w)
 {
-    size_t few = 1 + c->config->incoming / SPARED_SHARE;
+    size_t few = 1 + c->config->node.limits.incoming / SPARED_SHARE;
     few = few < SPARED_MAX ? few : SPARED_MAX;
     spare_groups(c, w, few);
     spare_by(c, w, handshake_time, few);
@@ -228,7 +228,7 @@ static struct slot *look(struct controller *c, const struct ip *newcomer, bool *
     struct slot *s = NULL;
     size_t n;
     bool gathered = gather(c, &w, newcomer, &n);
-    *has_room = gathered && n < c->config->incoming;
+    *has_room = gathered && n < c->config->node.limits.incoming;
     if (gathered && !*has_room) {
         s = choose(c, &w);
     }
@@ -256,7 +256,7 @@ bool evict_may(struct controller *c, const struct ip *from)
 
 bool evict_for(struct controller *c, const struct slot *s)
 {
-    if (c->n_incoming < c->config->incoming || specials_of_ip(c, &s->remote.ip) > 0) {
+    if (c->n_incoming < c->config->node.limits.incoming || specials_of_ip(c, &s->remote.ip) > 0) {
         return true;
     }
     bool has_room;
@@ -274,7 +274,7 @@ bool evict_for(struct controller *c, const struct slot *s)
 
 static uint32_t bound(const struct controller *c, uint32_t share, uint32_t least)
 {
-    uint32_t n = c->config->incoming / share;
+    uint32_t n = c->config->node.limits.incoming / share;
     return n > least ? n : least;
 }
 

@@ -1,4 +1,4 @@
-/* Who gives up its place if a peer comes in and all config.incoming are taken.
+/* Who gives up its place if a peer comes in and all limits.incoming are taken.
  *
  * Some connections keep theirs. A few each: of different network groups, chosen by a key that nobody else
  * knows; those whose handshake was fastest; those that were useful last. Then half of the rest, the longest

@@ -63,6 +63,7 @@ struct limits {
     uint32_t give_up;     /* failed dials in a row of an ordinary endpoint */
     uint32_t share;       /* addresses per answer */
     uint32_t per_ip;      /* connections of one IP, both directions; 0: no limit but that of evict.h */
+    uint32_t incoming;    /* connections to accept at most */
     uint32_t pending;     /* incoming handshakes under way at once; beyond it crowds make room (pending.h) */
     uint32_t dials;       /* dials under way at once; special peers are dialed beyond it; up to DIALS_MAX */
     uint32_t few_peers;   /* with fewer that have answered us the seed list is fetched at start */

@@ -78,6 +78,7 @@ static const struct protocol_kind fnd_kinds[] = {
     .limits = {.give_up = 1000,                                                                              \
                .share = DDRP_SHARE_MAX,                                                                      \
                .per_ip = 0,                                                                                  \
+               .incoming = 200,                                                                              \
                .pending = 12,                                                                                \
                .dials = 5,                                                                                   \
                .few_peers = 8,                                                                               \

@@ -65,6 +65,7 @@ const struct protocol factom_protocol = {
     .limits = {.give_up = 5,
                .share = 32,
                .per_ip = 0,
+               .incoming = 200,
                .pending = 64,
                .dials = 16,
                .few_peers = 8,

@@ -93,6 +93,7 @@ const struct protocol mintlayer_protocol = {
     .limits = {.give_up = 672,
                .share = MINTLAYER_LIST_MAX,
                .per_ip = 0,
+               .incoming = 128,
                .pending = 100,
                .dials = 16,
                .few_peers = 1,

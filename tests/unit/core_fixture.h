@@ -397,10 +397,10 @@ static inline void world_init_with(struct world *w, const struct protocol *p)
                  .version = 10},
         .merits = p->merits,
         .outgoing = 8,
-        .incoming = 20,
         .broadcast = 4,
         .log_level = LOG_LEVEL_SILENT,
     };
+    w->config.node.limits.incoming = 20;
     assert_true(protocol_network(p, "LOCAL", NULL, &w->config.node.network));
 }
 

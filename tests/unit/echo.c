@@ -342,6 +342,7 @@ static const struct service_ops service_ops = {
     .merits = {.good = 1, .bad = -5, .lost = -1, .handshake_failed = -10, .refuse_below = -200},             \
     .limits = {.give_up = 5,                                                                                 \
                .share = 8,                                                                                   \
+               .incoming = 20,                                                                               \
                .pending = 16,                                                                                \
                .dials = 8,                                                                                   \
                .few_peers = 1,                                                                               \

@@ -86,7 +86,7 @@ static struct town *town_new(void)
     assert_non_null(t);
     world_init(&t->world, "factom");
     t->world.config.outgoing = 0;
-    t->world.config.incoming = 0;
+    t->world.config.node.limits.incoming = 0;
     return t;
 }
 

@@ -706,7 +706,7 @@ static void a_full_node_refuses_with_alternatives(void **state)
 {
     struct world *w = world_new();
     (void)state;
-    w->config.incoming = 3;
+    w->config.node.limits.incoming = 3;
     w->config.merits.good = 30; /* with one message good enough to be shared: above 20 */
     world_open(w);
     for (int i = 1; i <= 3; i++) {
@@ -726,7 +726,7 @@ static void special_peers_are_not_named_as_alternatives(void **state)
     struct world *w = world_new();
     (void)state;
     special_flag(w, "10.1.0.1:8110");
-    w->config.incoming = 0;
+    w->config.node.limits.incoming = 0;
     w->config.merits.good = 30;
     world_open(w);
     struct peer_ref slot = incoming(w, 1);
@@ -743,7 +743,7 @@ static void a_full_node_has_room_for_special_peers(void **state)
     struct world *w = world_new();
     (void)state;
     special_flag(w, "10.1.0.1:8110");
-    w->config.incoming = 0;
+    w->config.node.limits.incoming = 0;
     world_open(w);
     assert_true(knock(w, "10.1.0.1:40000").generation && !w->refused[0]);
     knock(w, "10.1.0.1:40001"); /* another of its IP is nobody special */
@@ -914,7 +914,7 @@ static void a_full_node_refuses_so_many_at_once(void **state)
 {
     struct world *w = world_new();
     (void)state;
-    w->config.incoming = 0;
+    w->config.node.limits.incoming = 0;
     world_open(w);
     char text[64];
     for (int i = 1; i <= 40; i++) {
@@ -1048,7 +1048,7 @@ static void a_connection_that_could_not_be_started_takes_no_place(void **state)
 {
     struct world *w = world_new();
     (void)state;
-    w->config.incoming = 1;
+    w->config.node.limits.incoming = 1;
     world_open(w);
     w->accept_fails = true;
     knock(w, "10.1.0.1:40000");
@@ -1256,7 +1256,7 @@ static void nobody_is_dropped_where_no_rounds_are_asked_for(void **state)
     struct world *w = world_new();
 
     (void)state;
-    w->config.incoming = PEERS;
+    w->config.node.limits.incoming = PEERS;
     world_open(w);
     for (int i = 1; i <= PEERS; i++) {
         incoming(w, i);

@@ -490,7 +490,7 @@ static void node_start(struct net *net, int number)
     n->world.now_ms = net->now_ms;
     n->world.config.node.node_id = (uint64_t)number + 1;
     n->world.config.outgoing = OUTGOING;
-    n->world.config.incoming = 200;
+    n->world.config.node.limits.incoming = 200;
     n->world.config.broadcast = 16;
     n->world.config.log_level = LOG_LEVEL_INFO;
     world_open_with(&n->world, &net->actions);

@@ -6,7 +6,7 @@ enum { PLACES = 50 };
 static struct world *world_of_places(uint32_t incoming)
 {
     struct world *w = world_new();
-    w->config.incoming = incoming;
+    w->config.node.limits.incoming = incoming;
     world_open(w);
     return w;
 }
@@ -255,7 +255,7 @@ static int let_in(struct world *w, const char *ip, bool is_network, int n)
 static struct world *public_world(uint32_t per_ip)
 {
     struct world *w = internet_world();
-    w->config.incoming = 200;
+    w->config.node.limits.incoming = 200;
     w->config.node.limits.per_ip = per_ip;
     world_open(w);
     return w;
@@ -284,7 +284,7 @@ static void the_internet_has_bounds(void **state)
 static struct world *world_of_handshakes(uint32_t pending)
 {
     struct world *w = world_new();
-    w->config.incoming = 200;
+    w->config.node.limits.incoming = 200;
     w->config.node.limits.pending = pending;
     world_open(w);
     return w;

@@ -58,7 +58,7 @@ static const struct number numbers[] = {
     ALL("exclusive", 0),
     ALL("exclusiveIn", 0),
     ALL("outgoing", 8),
-    ALL("incoming", 200),
+    {"incoming", {200, 200, 200, 128}},
     ALL("broadcastnum", 16),
     ALL("relay", 0),
 

@@ -156,7 +156,7 @@ static void a_host_name_is_special_where_it_leads(void **state)
     struct ending e = {.remote = endpoint_of("10.1.0.1:8110")};
     (void)state;
     special_flag(w, "peer.example:8110");
-    w->config.incoming = 0;
+    w->config.node.limits.incoming = 0;
     world_open(w);
     knock(w, "10.1.0.1:40000");
     assert_true(w->refused[0]);

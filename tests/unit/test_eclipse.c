@@ -454,7 +454,7 @@ static struct town *town_new(uint64_t seed, unsigned attack)
     world_init(&t->world, "factom");
     t->world.random = seed;
     t->world.config.outgoing = OUTGOING;
-    t->world.config.incoming = 100;
+    t->world.config.node.limits.incoming = 100;
     t->actions = actions_in_town();
     t->attack = attack;
     return t;

@@ -71,7 +71,7 @@ static void a_refusal_says_why(void **state)
     struct world *w = open_at(LOG_LEVEL_DEBUG);
     (void)state;
     w->config.exclusive = true;
-    w->config.incoming = 1;
+    w->config.node.limits.incoming = 1;
     world_open(w);
     ban(w, "10.9.0.1");
     knock(w, "10.9.0.1:40000");

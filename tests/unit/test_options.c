@@ -325,7 +325,7 @@ static void unconfigured(void **state)
     assert_int_equal(c->merits.bad, -5);
     assert_int_equal(c->node.limits.queue_parcels, 5000);
     assert_int_equal(c->outgoing, 8);
-    assert_int_equal(c->incoming, 200);
+    assert_int_equal(c->node.limits.incoming, 200);
     assert_int_equal(c->broadcast, 16);
     assert_false(c->exclusive || c->exclusive_in || c->has_bind || o.json);
     assert_int_equal(c->log_level, LOG_LEVEL_INFO);
@@ -374,7 +374,7 @@ static void flag_forms(void **state)
     struct options o;
     parse_good(&o, "-outgoing~3~--incoming~4~-broadcastnum=5~--networkPort=0~-exclusive~-json=false");
     assert_int_equal(o.config.outgoing, 3);
-    assert_int_equal(o.config.incoming, 4);
+    assert_int_equal(o.config.node.limits.incoming, 4);
     assert_int_equal(o.config.broadcast, 5);
     assert_int_equal(o.config.node.listen_port, 0);
     assert_true(o.config.exclusive);
@@ -747,7 +747,7 @@ static void keys_of_flags(void **state)
                  "PEERS = 3.3.3.3:3\nlogLevel = none\nNodeName = n\nincoming = 7\n");
     parse_good(&o, "-incoming~9");
     assert_int_equal(o.config.outgoing, 3);
-    assert_int_equal(o.config.incoming, 9);
+    assert_int_equal(o.config.node.limits.incoming, 9);
     assert_int_equal(o.config.node.timings.ping, 2000);
     assert_true(o.config.exclusive_in);
     assert_int_equal(o.config.node.listen_port, 2);

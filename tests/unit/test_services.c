@@ -160,7 +160,7 @@ static void a_dial_does_not_move_the_table(void **state)
     assert_non_null(w);
     protocol = echo_full();
     world_init_with(w, &protocol);
-    w->config.incoming = 100;
+    w->config.node.limits.incoming = 100;
     world_open(w);
     struct peer_ref asker = incoming(w, 1);
     for (int i = 2; i <= 64; i++) {

@@ -75,7 +75,6 @@ static void configure(struct member *m, uint64_t node_id)
         .protocol = p,
         .node = {.timings = p->timings, .limits = p->limits, .node_id = node_id, .version = 1},
         .merits = p->merits,
-        .incoming = 20,
         .broadcast = 4,
         .has_bind = true,
         .log_level = LOG_LEVEL_SILENT,
