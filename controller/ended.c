@@ -17,10 +17,6 @@
 #include "controller/slots.h"
 #include "controller/state.h"
 
-/* Who takes a place for a handshake and says nothing loses so much at least, in every protocol: after 40 of
- * them it is not let in any more. */
-enum { SILENT_MERIT = -5 };
-
 static bool wasted_a_place(struct controller *c, const struct slot *s, enum end_reason reason)
 {
     if (s->direction != DIRECTION_INCOMING) {
@@ -35,7 +31,7 @@ static int32_t merit_of(struct controller *c, const struct slot *s, enum end_rea
 {
     const struct merits *m = &c->config->merits;
     if (wasted_a_place(c, s, reason)) {
-        return m->handshake_failed < SILENT_MERIT ? m->handshake_failed : SILENT_MERIT;
+        return m->handshake_failed < m->silent ? m->handshake_failed : m->silent;
     }
     switch (end_reason_merit(reason)) {
     case MERIT_HANDSHAKE:

@@ -2,6 +2,7 @@
 #ifndef KITH_PROTOCOL_KNOWN_PEERS_H
 #define KITH_PROTOCOL_KNOWN_PEERS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,6 +13,7 @@ struct known_peer {
     struct endpoint endpoint; /* where it listens */
     struct peer_id id;        /* who is there; size 0 if that is not known or not said */
     int64_t heard_s;          /* when it was last heard from, in seconds since 1970; 0 if that is not known */
+    bool mapped;              /* IPv4 that was told as IPv6, for protocols that tell these apart */
 };
 
 /* Of one share no more than so many are taken, drawn at random. */

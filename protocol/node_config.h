@@ -53,9 +53,12 @@ struct timings {
 /* In points of quality. */
 struct merits {
     int32_t good, bad, lost, handshake_failed; /* what each event adds to an IP's quality */
-    int32_t refuse_below;                      /* neither dialed nor accepted */
-    int32_t share_above;                       /* shared with others */
-    int32_t banned;                            /* what a banned IP's quality reads as */
+    /* What who takes a place for a handshake and says nothing loses at least. With -5 it is not let in any
+     * more after 40 of them. */
+    int32_t silent;
+    int32_t refuse_below; /* neither dialed nor accepted */
+    int32_t share_above;  /* shared with others */
+    int32_t banned;       /* what a banned IP's quality reads as */
 };
 
 /* Numbers of what each says; those named ..._bytes in bytes. */

@@ -72,6 +72,7 @@ static const struct protocol_kind fnd_kinds[] = {
                .bad = 0,                                                                                     \
                .lost = 0,                                                                                    \
                .handshake_failed = 0,                                                                        \
+               .silent = -5,                                                                                 \
                .refuse_below = -200,                                                                         \
                .share_above = -1,                                                                            \
                .banned = -2147000000},                                                                       \

@@ -59,6 +59,7 @@ const struct protocol factom_protocol = {
                .bad = -5,
                .lost = -1,
                .handshake_failed = -10,
+               .silent = -5,
                .refuse_below = -200,
                .share_above = 20,
                .banned = -2147000000},

@@ -10,12 +10,20 @@ enum {
     MINTLAYER_LIST_MAX = 1000,   /* addresses of one answer */
 };
 
-/* The port may be 0. IPv4 that is written as mapped IPv6 is read as IPv4. */
-struct endpoint mintlayer_take_address(struct scale_reader *r);
-void mintlayer_put_address(struct buffer *out, const struct endpoint *e);
+/* An address as peers write it: IPv4 has two forms. */
+struct mintlayer_address {
+    struct endpoint endpoint; /* the port may be 0 */
+    bool mapped;              /* IPv4, written as IPv6 */
+};
 
-/* Whether peers may be told of it, and believed. */
+struct mintlayer_address mintlayer_take_address(struct scale_reader *r);
+void mintlayer_put_address(struct buffer *out, const struct mintlayer_address *a);
+
+/* Whether peers may be told of it. */
 bool mintlayer_is_discoverable(const struct endpoint *e);
+
+/* Whether what a peer tells is one of those. Of IPv4 that is written as IPv6 nodes do not ask what it is. */
+bool mintlayer_is_told_of(const struct mintlayer_address *a);
 
 /* A list of addresses, unread. */
 struct mintlayer_addresses {

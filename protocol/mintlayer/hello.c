@@ -52,7 +52,7 @@ struct mintlayer_hello mintlayer_take_hello(struct scale_reader *r)
     h.patch = (uint16_t)scale_take_uint(r, 2);
     h.has_receiver = scale_take_some(r);
     if (h.has_receiver) {
-        h.receiver = mintlayer_take_address(r);
+        h.receiver = mintlayer_take_address(r).endpoint;
     }
     h.time_s = scale_take_compact(r, 8);
     h.nonce = h.is_ack ? 0 : scale_take_uint(r, 8);
@@ -71,7 +71,7 @@ void mintlayer_put_hello(struct buffer *out, const struct mintlayer_hello *h)
     scale_put_uint(out, h->patch, 2);
     scale_put_uint(out, h->has_receiver, 1);
     if (h->has_receiver) {
-        mintlayer_put_address(out, &h->receiver);
+        mintlayer_put_address(out, &(struct mintlayer_address){.endpoint = h->receiver});
     }
     scale_put_compact(out, h->time_s);
     if (!h->is_ack) {

@@ -205,10 +205,10 @@ void mintlayer_put_handshake(struct buffer *out, const struct mintlayer_hello *h
     put_frame(out, MINTLAYER_HANDSHAKE, &body);
 }
 
-void mintlayer_put_announcement(struct buffer *out, const struct endpoint *e)
+void mintlayer_put_announcement(struct buffer *out, const struct mintlayer_address *a)
 {
     struct buffer body = {0};
-    mintlayer_put_address(&body, e);
+    mintlayer_put_address(&body, a);
     put_frame(out, MINTLAYER_ANNOUNCE_ADDR_REQUEST, &body);
 }
 

@@ -55,7 +55,7 @@ struct mintlayer_message {
         struct mintlayer_hello hello;
         uint64_t nonce;
         struct bytes text;
-        struct endpoint address;
+        struct mintlayer_address address;
         struct mintlayer_addresses addresses;
         size_t n; /* BODY_IDS, BODY_LIST: elements */
     };
@@ -84,7 +84,7 @@ void mintlayer_put_nonce(struct buffer *out, enum mintlayer_kind kind, uint64_t 
 void mintlayer_put_text(struct buffer *out, const char *text);         /* WillDisconnect */
 void mintlayer_put_bare(struct buffer *out, enum mintlayer_kind kind); /* a kind without a body */
 void mintlayer_put_handshake(struct buffer *out, const struct mintlayer_hello *h);
-void mintlayer_put_announcement(struct buffer *out, const struct endpoint *e);
+void mintlayer_put_announcement(struct buffer *out, const struct mintlayer_address *a);
 void mintlayer_put_list(struct buffer *out, const struct known_peers *peers);
 
 #endif

@@ -87,6 +87,7 @@ const struct protocol mintlayer_protocol = {
                .bad = 0,
                .lost = 0,
                .handshake_failed = 0,
+               .silent = 0,
                .refuse_below = -200,
                .share_above = -1,
                .banned = -2147000000},

@@ -77,16 +77,17 @@ static void on_list(struct mintlayer_session *s, const struct mintlayer_addresse
     }
 }
 
-static void on_announcement(struct mintlayer_session *s, const struct endpoint *e, struct session_event *ev)
+static void on_announcement(struct mintlayer_session *s, const struct mintlayer_address *a,
+                            struct session_event *ev)
 {
     struct known_peers peers;
-    if (!mintlayer_is_discoverable(e)) {
+    if (!mintlayer_is_told_of(a)) {
         ev->ignored = 1;
         return;
     }
     struct parcel *p = known_peers_new(1, &peers);
     if (p) {
-        peers.list[0].endpoint = *e;
+        peers.list[0] = (struct known_peer){.endpoint = a->endpoint, .mapped = a->mapped};
     }
     give(s, MINTLAYER_ANNOUNCE_ADDR_REQUEST, p, ev);
 }

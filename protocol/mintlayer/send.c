@@ -4,7 +4,9 @@
 static void send_announcement(struct parcel *parcel, struct buffer *out)
 {
     struct known_peers peers = known_peers_of(parcel);
-    mintlayer_put_announcement(out, &peers.list[0].endpoint);
+    const struct known_peer *p = &peers.list[0];
+    mintlayer_put_announcement(out,
+                               &(struct mintlayer_address){.endpoint = p->endpoint, .mapped = p->mapped});
 }
 
 static void send_list(struct parcel *parcel, struct buffer *out)

@@ -339,7 +339,8 @@ static const struct service_ops service_ops = {
                 .decay = 3600000,                                                                            \
                 .ban = 60000,                                                                                \
                 .stall = 500},                                                                               \
-    .merits = {.good = 1, .bad = -5, .lost = -1, .handshake_failed = -10, .refuse_below = -200},             \
+    .merits =                                                                                                \
+        {.good = 1, .bad = -5, .lost = -1, .handshake_failed = -10, .silent = -5, .refuse_below = -200},     \
     .limits = {.give_up = 5,                                                                                 \
                .share = 8,                                                                                   \
                .incoming = 20,                                                                               \

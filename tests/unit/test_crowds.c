@@ -417,7 +417,7 @@ static void who_says_nothing_goes_early_if_places_are_scarce(void **state)
     }
 }
 
-static void silence_ends_in_a_refusal_in_every_protocol(void **state)
+static void silence_ends_in_a_refusal(void **state)
 {
     static const char *const names[] = {"factom", "ddrp", "fnd"};
     (void)state;
@@ -434,6 +434,21 @@ static void silence_ends_in_a_refusal_in_every_protocol(void **state)
         assert_true(knock(w, "10.2.0.1:2000").generation);
         world_free(w);
     }
+}
+
+/* docs/protocols/mintlayer.md, section 9. */
+static void a_mintlayer_hello_that_does_not_come_costs_nothing(void **state)
+{
+    (void)state;
+    struct world *w = world_of("mintlayer");
+    world_open(w);
+    for (int i = 0; i < 100; i++) {
+        struct peer_ref slot = knock(w, "10.1.0.1:2000");
+        assert_true(slot.generation);
+        pass(w, 10000);
+        ended(w, slot, i % 2 ? END_HANDSHAKE_TIMEOUT : END_CLOSED);
+    }
+    world_free(w);
 }
 
 /* Nor is it free to leave right before the time is over. Who has said something may have found us slow, and
@@ -522,7 +537,8 @@ int main(void)
         cmocka_unit_test(handshakes_have_their_time),
         cmocka_unit_test(a_special_peer_finds_a_place_for_its_handshake),
         cmocka_unit_test(who_says_nothing_goes_early_if_places_are_scarce),
-        cmocka_unit_test(silence_ends_in_a_refusal_in_every_protocol),
+        cmocka_unit_test(silence_ends_in_a_refusal),
+        cmocka_unit_test(a_mintlayer_hello_that_does_not_come_costs_nothing),
         cmocka_unit_test(silence_that_leaves_by_itself_costs_as_much),
         cmocka_unit_test(handshakes_of_others_take_no_place),
         cmocka_unit_test(the_discouraged_make_room_first),

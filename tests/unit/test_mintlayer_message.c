@@ -123,8 +123,8 @@ static void put_fields(const json_t *fields, const struct mintlayer_message *m, 
         mintlayer_put_text(out, text_of(fields, "reason"));
         break;
     case BODY_ADDRESS: {
-        struct endpoint e = endpoint_of(json_object_get(fields, "address"));
-        mintlayer_put_announcement(out, &e);
+        struct mintlayer_address a = {.endpoint = endpoint_of(json_object_get(fields, "address"))};
+        mintlayer_put_announcement(out, &a);
         break;
     }
     case BODY_ADDRESSES:
@@ -167,7 +167,9 @@ static void put_read(const struct mintlayer_message *m, struct buffer *out)
         struct scale_reader r = scale_reader(m->addresses.bytes);
         p = known_peers_new(m->addresses.n, &peers);
         for (size_t i = 0; i < peers.n; i++) {
-            peers.list[i].endpoint = mintlayer_take_address(&r);
+            struct mintlayer_address a = mintlayer_take_address(&r);
+            peers.list[i].endpoint = a.endpoint;
+            peers.list[i].mapped = a.mapped;
         }
         assert_true(scale_is_read(&r));
         mintlayer_put_list(out, &peers);
@@ -451,25 +453,29 @@ static void test_discoverable(void **state)
     assert_false(mintlayer_is_discoverable(&e));
 }
 
-/* Those of a list that are not are left out, and mapped IPv4 is IPv4. */
+/* Those of a list that are not are left out. Mapped IPv4 is never left out, but for its port. */
 static void test_list_parcel(void **state)
 {
     (void)state;
     struct buffer b = {0};
-    add_hex(&b, "0a10"
+    add_hex(&b, "0a18"
                 "0001020304d70b"
                 "000a000001d70b"
                 "0001020305"
                 "0000"
-                "0100000000000000000000ffff01020306d70b");
+                "0100000000000000000000ffff01020306d70b"
+                "0100000000000000000000ffff0a000001d70b"
+                "0100000000000000000000ffff010203070000");
     struct mintlayer_message m;
     assert_true(mintlayer_message_read(bytes_of(&b), &m));
     struct parcel *p = mintlayer_addresses_parcel(&m.addresses);
     struct known_peers peers = known_peers_of(p);
-    assert_int_equal(peers.n, 2);
+    assert_int_equal(peers.n, 3);
     char text[ENDPOINT_TEXT_MAX];
     assert_string_equal(endpoint_format(&peers.list[0].endpoint, text, sizeof text), "1.2.3.4:3031");
     assert_string_equal(endpoint_format(&peers.list[1].endpoint, text, sizeof text), "1.2.3.6:3031");
+    assert_string_equal(endpoint_format(&peers.list[2].endpoint, text, sizeof text), "10.0.0.1:3031");
+    assert_true(!peers.list[0].mapped && peers.list[1].mapped && peers.list[2].mapped);
     parcel_release(p);
     buffer_fini(&b);
 }
@@ -478,17 +484,17 @@ static void test_list_parcel(void **state)
 static void test_scopes_stay_here(void **state)
 {
     (void)state;
-    struct endpoint e, back;
-    assert_true(endpoint_parse(&e, "[fe80::1]:5"));
-    e.ip.bytes[7] = 3;
+    struct mintlayer_address a = {.mapped = false}, back;
+    assert_true(endpoint_parse(&a.endpoint, "[fe80::1]:5"));
+    a.endpoint.ip.bytes[7] = 3;
     struct buffer out = {0};
-    mintlayer_put_address(&out, &e);
+    mintlayer_put_address(&out, &a);
     assert_int_equal(out.data[1 + 7], 0);
     out.data[1 + 7] = 9;
     struct scale_reader r = scale_reader(bytes_of(&out));
     back = mintlayer_take_address(&r);
-    assert_int_equal(ip_scope(&back.ip), 0);
-    assert_int_equal(back.port, 5);
+    assert_int_equal(ip_scope(&back.endpoint.ip), 0);
+    assert_int_equal(back.endpoint.port, 5);
     buffer_fini(&out);
 }
 

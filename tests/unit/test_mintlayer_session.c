@@ -867,6 +867,15 @@ static void test_announcements(void **state)
     assert_int_equal(b.last.message.kind, MINTLAYER_ANNOUNCE_ADDR_REQUEST);
     assert_memory_equal(b.parcel->bytes, p->bytes, p->size);
     parcel_release(p);
+    /* Mapped IPv4 goes on as it came, a private one too. */
+    side_feed_message(&a, "080100000000000000000000ffff0a000001d70b");
+    assert_int_equal(a.messages, 2);
+    assert_int_equal(side_say(&a, MINTLAYER_ANNOUNCE_ADDR_REQUEST, a.parcel), 0);
+    size_t size;
+    uint8_t *said = flatten(&a.out, &size);
+    assert_int_equal(size, 4 + 20);
+    assert_memory_equal(said + 4, "\x08\x01\0\0\0\0\0\0\0\0\0\0\xff\xff\x0a\0\0\x01\xd7\x0b", 20);
+    free(said);
     side_close(&a);
     side_close(&b);
 }

@@ -5,6 +5,7 @@ Usage: test_mintlayer_peer.py PATH-OF-KITH [word of a test's name]...
 
 The script "run" makes the peer, and then runs this.
 """
+import ipaddress
 import itertools
 import json
 import os
@@ -429,7 +430,7 @@ def address_list(n):
 HIDDEN = [f"{ip}:{PORT}" for ip in (
     "0.1.2.3", "10.1.2.3", "100.64.0.1", "127.0.0.1", "169.254.1.1", "172.16.0.1", "192.0.0.1", "192.0.2.1",
     "192.168.1.1", "198.18.0.1", "198.19.0.1", "198.51.100.1", "203.0.113.1", "224.0.0.1", "255.255.255.255", "[::]",
-    "[::1]", "[fc00::1]", "[fe80::1]", "[ff02::1]", "[2001:db8::1]", "[::ffff:10.0.0.1]")] + ["5.99.0.1:0"]
+    "[::1]", "[fc00::1]", "[fe80::1]", "[ff02::1]", "[2001:db8::1]")] + ["5.99.0.1:0"]
 
 
 @promises("M2")
@@ -501,6 +502,23 @@ def announcements_are_passed_on(lab):
     said = [heard(node, peer) for peer in peers]
     check(said == [[], []] or took > 9, f"{said}")
     check(heard(node, deaf) == [], "who does not share addresses is told of one")
+
+
+@on_public_addresses
+def mapped_addresses_are_passed_on_as_they_came(lab):
+    """Of IPv4 that is written as IPv6 nobody asks if it is public; so it costs what an announcement costs."""
+    world = World(lab)
+    node = kith(lab, *ALONE, "-services", "all")
+    a, b = [world.met(node) for _ in range(2)]
+    before = time.monotonic()
+    a.say("AnnounceAddrRequest", address=f"[::ffff:10.9.8.7]:{PORT}")
+    a.say("AnnounceAddrRequest", address=f"5.97.0.1:{PORT}")
+    settle(node, a)
+    said, took = heard(node, b), time.monotonic() - before
+    check([m["kind"] for m in said] == ["AnnounceAddrRequest"] or took > 9, f"{said}")
+    ip, _, port = said[0]["address"].rpartition(":")
+    mapped = ipaddress.ip_address(ip.strip("[]"))
+    check(mapped == ipaddress.ip_address("::ffff:10.9.8.7") and port == str(PORT), f"{said}")
 
 
 @on_public_addresses
@@ -662,5 +680,5 @@ if __name__ == "__main__":
          we_know_ourselves_by_the_nonce, noise_comes_as_it_likes, noise_that_is_broken, who_talks_is_not_pinged,
          last_words_are_not_answered, bytes_that_are_no_message, messages_pass_by_their_names, who_has_no_chain_says_so,
          large_messages_up_to_the_limit, lists_of_addresses, lists_of_a_thousand, a_list_has_whom_we_have_reached,
-         announcements_are_passed_on, announcements_go_to_two_of_all, we_announce_ourselves, faults_add_up,
-         what_it_asks_of_itself, the_discouraged_come_while_there_is_room, handshakes_that_do_not_come])
+         announcements_are_passed_on, mapped_addresses_are_passed_on_as_they_came, announcements_go_to_two_of_all,
+         we_announce_ourselves, faults_add_up, what_it_asks_of_itself, the_discouraged_come_while_there_is_room, handshakes_that_do_not_come])
