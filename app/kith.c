@@ -585,6 +585,41 @@ enum kith_result kith_disconnect(struct kith *node, const char *peer, uint64_t i
     return node_disconnect(node->inner, ref, id);
 }
 
+/* Both texts in one block: verb is what is freed. False if memory is short. */
+static bool copy_texts(struct command *c, const char *verb, const char *argument)
+{
+    size_t size = strlen(verb) + 1;
+    c->verb = malloc(size + strlen(argument) + 1);
+    if (!c->verb) {
+        return false;
+    }
+    c->argument = c->verb + size;
+    strcpy(c->verb, verb);
+    strcpy(c->argument, argument);
+    return true;
+}
+
+enum kith_result kith_ask_service(struct kith *node, const char *verb, const char *argument, uint64_t id)
+{
+    struct command c = {.type = COMMAND_SERVICE};
+    if (!is_here(node)) {
+        return look_at(node);
+    }
+    argument = argument ? argument : "";
+    if (!verb || !node->options->config.protocol->service->command || strlen(verb) > KITH_VERB_MAX ||
+        strlen(argument) > KITH_ARGUMENT_MAX) {
+        return KITH_INVALID;
+    }
+    if (!copy_texts(&c, verb, argument)) {
+        return KITH_NO_MEMORY;
+    }
+    enum kith_result r = run_command(node, &c, id);
+    if (r != KITH_OK) {
+        free(c.verb);
+    }
+    return r;
+}
+
 static enum kith_result set_special(struct kith *node, struct command *c, uint64_t id)
 {
     enum kith_result r = run_command(node, c, id);

@@ -324,12 +324,12 @@ void controller_handle(struct controller *c, struct moment now, const struct mes
 
 bool controller_has_sends(const struct controller *c)
 {
-    return c->sending.active || c->n_parking > 0;
+    return c->sending.active || c->n_parking > 0 || c->n_owed_sends > 0 || c->n_owed_commands > 0;
 }
 
 bool controller_takes_sends(const struct controller *c)
 {
-    return !c->sending.active;
+    return !c->sending.active && c->n_owed_sends < SERVICE_SENDS_MAX;
 }
 
 bool controller_takes(const struct controller *c, struct peer_ref peer)

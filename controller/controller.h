@@ -44,11 +44,13 @@ void controller_prefetch(const struct controller *c, const struct message *m, si
  * called with a MSG_SEND or MSG_PEER that the core would not take. */
 void controller_handle(struct controller *c, struct moment now, const struct message *m);
 
-/* Whether a message of the application waits for room in a peer's queue. */
+/* Whether a message of the application waits for room in a peer's queue, or the service still owes the
+ * application an answer. */
 bool controller_has_sends(const struct controller *c);
 
-/* Whether the core would take a MSG_SEND now: not while one to several peers waits for room in a queue. One
- * to a single peer keeps back only those to the same peer: see controller_actions.full. */
+/* Whether the core would take a MSG_SEND now: not while one to several peers waits for room in a queue, nor
+ * while the service works on SERVICE_SENDS_MAX of them. One to a single peer keeps back only those to the
+ * same peer: see controller_actions.full. */
 bool controller_takes_sends(const struct controller *c);
 
 /* Whether the core would take a MSG_PEER of that peer now. It takes none from anybody while one waits for

@@ -54,6 +54,7 @@ enum command_type {
     COMMAND_UNBAN,   /* ip */
     COMMAND_SPECIAL, /* peers: becomes the list of those from the command line */
     COMMAND_RELOAD,  /* peers: becomes the list of those from the configuration file */
+    COMMAND_SERVICE, /* verb, argument: asked of the protocol's service, which has verbs */
     COMMAND_QUIT,    /* send what is queued, save the peers, end */
 };
 
@@ -63,8 +64,9 @@ struct command {
     struct ip ip;
     int64_t ms;                /* how long a ban lasts */
     struct address_list peers; /* the command's; freed with it */
+    char *verb, *argument;     /* one block, from malloc: verb is what is freed */
 };
-void command_free(struct command *c); /* with its list; NULL is allowed; any thread */
+void command_free(struct command *c); /* with all that it holds; NULL is allowed; any thread */
 
 /* Why parcels were dropped. Each is counted by peer and cause. */
 #define DROP_CAUSES(X)                                                                                       \
@@ -74,7 +76,8 @@ void command_free(struct command *c); /* with its list; NULL is allowed; any thr
     X(DROP_GONE, "no such peer") /* for a peer that had gone, or of one that never came online */            \
     X(DROP_UNSAYABLE, "not possible in its protocol version")                                                \
     X(DROP_UNFINISHED, "a part never came")                                                                  \
-    X(DROP_SHUTDOWN, "shutting down")
+    X(DROP_SHUTDOWN, "shutting down")                                                                        \
+    X(DROP_REFUSED, "refused") /* by the service that was to keep it */
 
 #define DROP_CAUSE_ENUM(name, text) name,
 enum drop_cause { DROP_CAUSES(DROP_CAUSE_ENUM) DROP_CAUSE_COUNT };

@@ -2,6 +2,7 @@
 
 #include "controller/drops.h"
 #include "controller/notes.h"
+#include "controller/owed.h"
 #include "controller/route.h"
 #include "controller/slots.h"
 #include "controller/state.h"
@@ -55,6 +56,7 @@ void quit_run(struct controller *c)
     }
     if (!c->saved_at_end && !c->saving) {
         c->saved_at_end = true;
+        owed_abandon(c);
         drops_report(c);
         upkeep_save(c, true);
     }

@@ -82,6 +82,11 @@ void report_event(struct controller *c, enum kith_event_type type, uint64_t id, 
     tell(c, event_of_text(type, id, text));
 }
 
+void report_text(struct controller *c, enum kith_event_type type, uint64_t id, const char *text)
+{
+    tell(c, event_of_text(type, id, text));
+}
+
 void report_sent(struct controller *c, uint64_t id, uint64_t peers)
 {
     tell(c, node_event_new(KITH_SENT, id, peers));

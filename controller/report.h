@@ -1,5 +1,5 @@
 /* What the application is told. Each function makes an event and hands it to controller_actions.tell. Texts
- * are cut to their room. Without memory for an event the application is not told of it. */
+ * are cut to their room, unless it is said. Without memory for an event the application is not told of it. */
 #ifndef KITH_CONTROLLER_REPORT_H
 #define KITH_CONTROLLER_REPORT_H
 
@@ -8,6 +8,8 @@
 /* `id` is the number of the application's request, 0 for none. */
 void report_event(struct controller *c, enum kith_event_type type, uint64_t id, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+/* The text is not cut. */
+void report_text(struct controller *c, enum kith_event_type type, uint64_t id, const char *text);
 void report_sent(struct controller *c, uint64_t id, uint64_t peers); /* to how many it went */
 void report_peers(struct controller *c, uint64_t id);
 void report_status(struct controller *c, uint64_t id);

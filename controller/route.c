@@ -6,6 +6,7 @@
 #include "controller/directed.h"
 #include "controller/drops.h"
 #include "controller/merits.h"
+#include "controller/owed.h"
 #include "controller/report.h"
 #include "controller/sending.h"
 #include "controller/slots.h"
@@ -291,18 +292,10 @@ void route_send(struct controller *c, const struct message *m)
         seen_cache_add(c->heard_from_anyone, PEER_NOBODY,
                        seen_cache_digest(&c->digest_key, m->kind, m->parcel), c->now.ms);
     }
-    const struct service_ops *service = c->config->protocol->service;
-    int64_t told = service->send
-                       ? service->send(c->service, c->now.ms, m->id, m->scope, m->peer, m->kind, m->parcel)
-                       : SERVICE_ROUTES;
-    if (told == SERVICE_TELLS_LATER) {
+    if (c->config->protocol->service->send && owed_send(c, m)) {
         return;
     }
-    if (told >= 0) {
-        if (m->id) {
-            report_sent(c, m->id, (uint64_t)told);
-        }
-    } else if (m->scope == SCOPE_PEER) {
+    if (m->scope == SCOPE_PEER) {
         directed_send(c, m);
     } else {
         sending_start(c, &c->sending, m);

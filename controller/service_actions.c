@@ -9,7 +9,7 @@
 #include "controller/lessons.h"
 #include "controller/merits.h"
 #include "controller/notes.h"
-#include "controller/report.h"
+#include "controller/owed.h"
 #include "controller/route.h"
 #include "controller/service_dials.h"
 #include "controller/slots.h"
@@ -134,19 +134,6 @@ static void do_send_datagram(void *core, const struct endpoint *to, const void *
     }
 }
 
-static void do_reply(void *core, uint64_t id, bool done, uint64_t count, const char *text)
-{
-    struct controller *c = core;
-    if (id == 0) {
-        return;
-    }
-    if (done && !text) {
-        report_sent(c, id, count);
-    } else {
-        report_event(c, done ? KITH_DONE : KITH_FAILED, id, "%s", text ? text : "");
-    }
-}
-
 const struct service_actions controller_service_actions = {
     .send = route_answer,
     .deliver = route_deliver,
@@ -163,5 +150,5 @@ const struct service_actions controller_service_actions = {
     .hold = do_hold,
     .ask = do_ask,
     .send_datagram = do_send_datagram,
-    .reply = do_reply,
+    .reply = owed_reply,
 };

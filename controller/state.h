@@ -136,6 +136,13 @@ struct sending {
     uint64_t paid; /* bytes of the budget, while it waits; 0 if the application sent it */
 };
 
+/* A send or a command that the service answers later: owed.c. */
+struct owed {
+    uint64_t number; /* the service's name for it; 0: the place is free */
+    uint64_t id;     /* the application's; 0 for none */
+    bool is_send;
+};
+
 /* What lines of the log are about: each has a level, and a bound of its own, so that no peer can fill the
  * log, or hide one thing behind another (notes.c). */
 #define NOTE_KINDS(X)                                                                                        \
@@ -248,6 +255,11 @@ struct controller {
     struct waiting_list deliveries;      /* to the application */
     struct waiting_list service_backlog; /* of the service, to peers */
     uint64_t repeated;                   /* parcels that came again */
+
+    /* What the service answers later: owed.c. */
+    struct owed owed[SERVICE_SENDS_MAX + SERVICE_COMMANDS_MAX];
+    uint32_t n_owed_sends, n_owed_commands;
+    uint64_t last_owed;
 
     /* Parcels that were dropped: drops.c. */
     uint64_t dropped[DROP_CAUSE_COUNT];

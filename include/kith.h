@@ -128,7 +128,8 @@ struct kith_message {
     const char *kind;   /* one of kith_kind's; NULL for the first of them */
     const void *bytes;
     size_t size; /* 1 .. option "maxParcel" */
-    uint64_t id; /* if not 0: a KITH_SENT event with it tells to how many peers the message went */
+    uint64_t id; /* if not 0: a KITH_SENT event with it tells to how many peers the message went, or
+                    KITH_FAILED why the protocol refused to keep it */
 };
 
 /* Any thread. Sends a copy of the message. If ToNetwork is full, or the queue of the one peer that the
@@ -170,7 +171,7 @@ enum kith_event_type {
     KITH_PEERS,     /* id, peers, count */
     KITH_STATUS,    /* id, status */
     KITH_DONE,      /* id, text: a command was carried out */
-    KITH_FAILED,    /* id, text: it could not be */
+    KITH_FAILED,    /* id, text: it could not be, or a message was refused */
     KITH_MISSED,    /* count: events that found no room because none were taken */
     KITH_ENDED      /* the node has ended; nothing follows */
 };
@@ -291,6 +292,16 @@ KITH_API enum kith_result kith_set_special(struct kith *node, const char *peers,
 
 /* Reads the special peers of the configuration file again. Blocks on the disk. KITH_INVALID with `error`. */
 KITH_API enum kith_result kith_reload(struct kith *node, uint64_t id, char *error, size_t error_size);
+
+/* Asks the protocol itself for something, by a verb of its own: Infnote and coin have "block" and "chain"
+ * (kith(1)). `argument` is what that verb needs, or NULL. KITH_DONE has the answer as its text; KITH_FAILED
+ * says why there is none, also if the protocol has no such verb, or the argument is wrong. KITH_INVALID if
+ * the protocol has no verbs at all, or a text is too long. No more than 16 may be under way: further ones
+ * fail. */
+#define KITH_VERB_MAX     31 /* bytes */
+#define KITH_ARGUMENT_MAX 4096
+KITH_API enum kith_result kith_ask_service(struct kith *node, const char *verb, const char *argument,
+                                           uint64_t id);
 
 /* Begins to end the node: what was sent goes out as long as the peers take it, then the peers file is
  * written. KITH_ENDED is the last event. Never fails; may be called again. */

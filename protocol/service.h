@@ -84,11 +84,12 @@ struct service_actions {
     void (*send_datagram)(void *host, const struct endpoint *to, const void *bytes, size_t size);
     uint64_t (*random)(void *host);
 
-    /* Says later what came of service_ops.send or service_ops.command, to which it is the answer, once. For
-     * a send: how many peers were told (KITH_SENT); text NULL. If it was refused, or a command failed:
-     * done false, and text says why (KITH_FAILED). A command was carried out: done true, with its text
-     * (KITH_DONE). An id of 0 is allowed and tells nobody. The text is copied, and may be long. */
-    void (*reply)(void *host, uint64_t id, bool done, uint64_t count, const char *text);
+    /* Answers a send or a command that bears this number; once, now or later. Of a send: done, and how many
+     * peers were told (KITH_SENT); text NULL. Of a command: done, and the text (KITH_DONE). If it was
+     * refused, or failed: not done, and text says why (KITH_FAILED). The text is copied, and may be long;
+     * `count` is for sends alone. A number that was answered before, or is not known, is passed over. What is
+     * never answered is told to have failed when the node ends. */
+    void (*reply)(void *host, uint64_t number, bool done, uint64_t count, const char *text);
 };
 
 /* Copied by open. */
@@ -100,6 +101,10 @@ struct service_config {
 };
 
 enum { SERVICE_ROUTES = -1, SERVICE_TELLS_LATER = -2 };
+
+/* So many sends and so many commands may wait for service_actions.reply at once. Further sends wait in
+ * ToNetwork meanwhile, further commands fail. So a service that keeps a record of each needs no more. */
+enum { SERVICE_SENDS_MAX = 64, SERVICE_COMMANDS_MAX = 16 };
 
 /* One implementation. None of the functions is NULL but those that are said to be. */
 struct service_ops {
@@ -138,17 +143,19 @@ struct service_ops {
 
     /* What the application sends, before it is routed: for a protocol that keeps it and announces it. Takes
      * the reference and returns how many peers were told, which the application is told; or
-     * SERVICE_TELLS_LATER, and then service_actions.reply must follow with `id`; or SERVICE_ROUTES: then the
-     * parcel is still the caller's and is routed as usual. `to` is for SCOPE_PEER. NULL if all is routed. */
-    int64_t (*send)(void *v, int64_t now_ms, uint64_t id, enum scope scope, struct peer_ref to, uint32_t kind,
-                    struct parcel *parcel);
+     * SERVICE_TELLS_LATER, and then service_actions.reply must follow with `number`, which is above 0 (or has
+     * come within this call); or SERVICE_ROUTES: then the parcel is still the caller's and is routed as
+     * usual. `to` is for SCOPE_PEER. NULL if all is routed. */
+    int64_t (*send)(void *v, int64_t now_ms, uint64_t number, enum scope scope, struct peer_ref to,
+                    uint32_t kind, struct parcel *parcel);
 
-    /* The operator, or the application, asks the protocol itself for something, by a verb such as "chain".
-     * The texts are valid for this call. False if there is no such verb, or the argument is wrong; `error`
-     * is then filled (NUL-terminated, at most error_size). True: service_actions.reply answers, now or later.
-     * NULL if the protocol has no verbs. */
-    bool (*command)(void *v, int64_t now_ms, uint64_t id, const char *verb, const char *argument, char *error,
-                    size_t error_size);
+    /* The operator, or the application, asks the protocol itself for something, by a verb such as "chain";
+     * the argument may be "". The texts are valid for this call. True: service_actions.reply answers
+     * with `number`, now or later. False if there is no such verb, or the argument is wrong; `error` is then
+     * filled (NUL-terminated, at most error_size), and the application is told the verb and that. NULL if the
+     * protocol has no verbs. */
+    bool (*command)(void *v, int64_t now_ms, uint64_t number, const char *verb, const char *argument,
+                    char *error, size_t error_size);
 
     /* Frees what the service holds; peers that are online then are not taken offline before, and next_peer
      * tells of them. NULL if it holds nothing beyond its own memory. */

@@ -73,6 +73,8 @@ struct world {
     int32_t quality; /* of the last peer of a list */
     bool is_special; /* the same */
     enum kith_event_type last;
+    uint64_t last_id;
+    size_t n_told, last_size; /* events; bytes of the last one's text */
     char last_text[256], last_hash[PEER_HASH_MAX];
     size_t n_online, n_dropped_events, n_fetched, n_saved;
     bool has_no_seeds;                       /* there is nowhere to fetch from */
@@ -252,7 +254,10 @@ static inline void w_tell(void *world, struct node_event *event)
 {
     const struct kith_event *e = &event->public;
     struct world *w = world;
+    w->n_told++;
     w->last = e->type;
+    w->last_id = e->id;
+    w->last_size = strlen(e->text);
     snprintf(w->last_text, sizeof w->last_text, "%s", e->text);
     snprintf(w->last_hash, sizeof w->last_hash, "%s", e->peer->hash);
     if (e->type == KITH_SENT) {

@@ -22,6 +22,9 @@ enum echo_kind {
     ECHO_PROBE = 5,  /* "IP:port", with a + before it if a connection is to be kept: "answers", or "silent" */
     ECHO_SPREAD = 6, /* goes on to all others as an ECHO_MESSAGE */
     ECHO_OWN = 7,    /* the application's: kept by the service, which tells all peers "news" */
+    /* The application's: the service answers it later. "n...": refused at once. "w...": if it is asked to by
+     * the verb "answer", or never. Else as ECHO_KEEP, and told once that is kept. */
+    ECHO_LATER = 8,
     ECHO_HELLO = 16,
     ECHO_PING = 17, /* the session answers it with ECHO_PONG */
     ECHO_PONG = 18,
@@ -39,7 +42,9 @@ extern const struct protocol echo_noise_protocol; /* and upon noise_stream */
 extern const struct protocol echo_polite_protocol, echo_xor_polite_protocol;
 
 /* The latter with datagrams, which it sends back, a store in memory and facts. The height that it states is
- * what was set last. */
+ * what was set last. Its verbs: "say" answers with its argument, "long" with ECHO_LONG bytes, "wait" as
+ * ECHO_LATER with "w"; "answer" answers all that wait, each twice. */
+enum { ECHO_LONG = 64 << 10 };
 struct protocol echo_full(void);
 extern uint64_t echo_height;
 

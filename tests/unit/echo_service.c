@@ -6,7 +6,7 @@
 #include "tests/unit/echo.h"
 #include "tests/unit/memory_store.h"
 
-enum { PROBES = 8, DATAGRAM_MOST = 64 };
+enum { PROBES = 8, DATAGRAM_MOST = 64, WAITING = SERVICE_SENDS_MAX + SERVICE_COMMANDS_MAX };
 
 struct probe {
     bool is_used, keeps;
@@ -16,7 +16,9 @@ struct probe {
 struct service {
     struct service_config config;
     struct probe probes[PROBES];
-    struct parcel *own; /* what the application sent last */
+    struct parcel *own;        /* what the application sent last */
+    uint64_t waiting[WAITING]; /* what is to be answered later */
+    size_t n_waiting;
 };
 
 /* A peer is held from its request until that is answered, so it has one at most. */
@@ -100,6 +102,10 @@ static void service_answer(void *service, int64_t now_ms, const struct store_ans
     const struct service *v = service;
     struct peer_ref to = {.index = (uint32_t)a->token, .generation = (uint32_t)(a->token >> 32)};
     (void)now_ms;
+    if (!to.generation) { /* the number of a send */
+        v->config.actions->reply(v->config.host, a->token, true, 3, NULL);
+        return;
+    }
     if (a->parcel) {
         v->config.actions->send(v->config.host, to, ECHO_MESSAGE, a->parcel);
     } else {
@@ -189,16 +195,68 @@ static void service_datagram(void *service, int64_t now_ms, const struct endpoin
     v->config.actions->send_datagram(v->config.host, from, bytes.data, bytes.size);
 }
 
-static int64_t service_send(void *service, int64_t now_ms, uint64_t id, enum scope scope, struct peer_ref to,
-                            uint32_t kind, struct parcel *parcel)
+static int64_t tell_later(struct service *v, uint64_t number, struct parcel *parcel)
+{
+    const struct service_actions *act = v->config.actions;
+    const struct store_request q = {.token = number, .kind = MEMORY_PUT, .parcel = parcel};
+    char first = (char)parcel->bytes[0];
+    if (first == 'w') {
+        v->waiting[v->n_waiting++] = number;
+    } else if (first == 'n') {
+        act->reply(v->config.host, number, false, 0, "not this one");
+    } else if (act->ask(v->config.host, &q)) {
+        return SERVICE_TELLS_LATER;
+    } else {
+        act->reply(v->config.host, number, false, 0, "the store is full");
+    }
+    parcel_release(parcel);
+    return SERVICE_TELLS_LATER;
+}
+
+static void answer_all(struct service *v)
+{
+    for (size_t i = 0; i < v->n_waiting; i++) {
+        v->config.actions->reply(v->config.host, v->waiting[i], true, 2, "at last");
+        v->config.actions->reply(v->config.host, v->waiting[i], false, 0, "once more");
+    }
+    v->n_waiting = 0;
+}
+
+static bool service_command(void *service, int64_t now_ms, uint64_t number, const char *verb,
+                            const char *argument, char *error, size_t error_size)
+{
+    static char text[ECHO_LONG + 1];
+    struct service *v = service;
+    (void)now_ms;
+    if (strcmp(verb, "wait") == 0) {
+        v->waiting[v->n_waiting++] = number;
+        return true;
+    }
+    if (strcmp(verb, "answer") == 0) {
+        answer_all(v);
+    } else if (strcmp(verb, "long") == 0) {
+        memset(text, 'x', ECHO_LONG);
+        argument = text;
+    } else if (strcmp(verb, "say") != 0) {
+        snprintf(error, error_size, "no such verb");
+        return false;
+    }
+    v->config.actions->reply(v->config.host, number, true, 0, argument);
+    return true;
+}
+
+static int64_t service_send(void *service, int64_t now_ms, uint64_t number, enum scope scope,
+                            struct peer_ref to, uint32_t kind, struct parcel *parcel)
 {
     struct service *v = service;
     struct service_peer p = {.ref = PEER_NOBODY};
     int64_t n = 0;
     (void)now_ms;
-    (void)id;
     (void)scope;
     (void)to;
+    if (kind == ECHO_LATER) {
+        return tell_later(v, number, parcel);
+    }
     if (kind != ECHO_OWN) {
         return SERVICE_ROUTES;
     }
@@ -249,6 +307,7 @@ static const struct service_ops service_ops = {
     .answer = service_answer,
     .datagram = service_datagram,
     .send = service_send,
+    .command = service_command,
     .close = service_close,
 };
 

@@ -135,6 +135,8 @@ static void null_is_refused_everywhere(void **state)
         IS(KITH_INVALID, kith_unban(node, NULL, 1)),
         IS(KITH_INVALID, kith_disconnect(NULL, "10.0.0.1:1 00000001", 1)),
         IS(KITH_INVALID, kith_disconnect(node, NULL, 1)),
+        IS(KITH_INVALID, kith_ask_service(NULL, "chain", "", 1)),
+        IS(KITH_INVALID, kith_ask_service(node, NULL, "", 1)),
         IS(KITH_INVALID, kith_set_special(NULL, "", 1)),
         IS(KITH_INVALID, kith_set_special(node, NULL, 1)),
         IS(KITH_INVALID, kith_reload(NULL, 1, e, sizeof e)),

@@ -38,6 +38,9 @@ struct member {
     uint32_t version;     /* its */
     size_t n_online, n_offline, n_status;
     char why[64];             /* it went offline */
+    struct kith_event answer; /* the last one to a send or a verb; without what it points at */
+    size_t answer_size;       /* bytes of its text */
+    char answer_text[64];
     struct kith_count status; /* what the last status said of dropped datagrams of that cause */
 };
 
@@ -106,6 +109,10 @@ static void event_of(struct member *m, struct node_event *e)
         snprintf(m->why, sizeof m->why, "%s", e->public.text);
     } else if (e->public.type == KITH_STATUS) {
         note_status(m, e->public.status);
+    } else if (e->public.id) {
+        m->answer = (struct kith_event){.type = e->public.type, .id = e->public.id, .count = e->public.count};
+        m->answer_size = strlen(e->public.text);
+        snprintf(m->answer_text, sizeof m->answer_text, "%s", e->public.text);
     }
     node_event_free(e);
 }
@@ -177,15 +184,20 @@ static void stop(struct member *m)
     address_list_free(&m->config.special_flags);
 }
 
-static void say(struct member *m, enum echo_kind kind, const char *text)
+static void send_text(struct member *m, enum scope scope, enum echo_kind kind, const char *text, uint64_t id)
 {
     struct parcel *p = parcel_new(text, strlen(text));
     int64_t by = clock_ms() + LONG_MS;
     enum kith_result r;
-    while ((r = node_send(m->node, SCOPE_PEER, m->peer, kind, p, 0)) == KITH_WOULD_BLOCK && clock_ms() < by) {
+    while ((r = node_send(m->node, scope, m->peer, kind, p, id)) == KITH_WOULD_BLOCK && clock_ms() < by) {
         usleep(1000);
     }
     assert_int_equal(r, KITH_OK);
+}
+
+static void say(struct member *m, enum echo_kind kind, const char *text)
+{
+    send_text(m, SCOPE_PEER, kind, text, 0);
 }
 
 static void the_facts_are_in_the_handshake(void **state)
@@ -396,6 +408,91 @@ static void what_is_sent_is_kept_and_announced(void **state)
     say(&b, ECHO_MESSAGE, "as it is");
     hears(&a, "as it is");
     stop(&b);
+    stop(&a);
+}
+
+static void send_with_id(struct member *m, const char *text, uint64_t id)
+{
+    send_text(m, SCOPE_FULL, ECHO_LATER, text, id);
+}
+
+static void ask_verb(struct member *m, const char *verb, uint64_t id)
+{
+    struct command *c = calloc(1, sizeof *c);
+    assert_non_null(c);
+    c->type = COMMAND_SERVICE;
+    c->verb = calloc(1, strlen(verb) + 2);
+    assert_non_null(c->verb);
+    strcpy(c->verb, verb);
+    c->argument = c->verb + strlen(verb) + 1;
+    assert_int_equal(node_command(m->node, c, id), KITH_OK);
+}
+
+static void answers(struct member *m, enum kith_event_type type, uint64_t id)
+{
+    for (int64_t by = clock_ms() + LONG_MS; m->answer.id != id && clock_ms() < by;) {
+        assert_null(next_parcel(m, 10, &m->answer.id));
+    }
+    assert_int_equal(m->answer.id, id);
+    assert_int_equal(m->answer.type, type);
+    m->answer.id = 0;
+}
+
+static void a_send_is_told_once_the_store_has_kept_it(void **state)
+{
+    struct member a;
+    (void)state;
+    configure(&a, 1);
+    start(&a);
+    send_with_id(&a, "a transaction", 5);
+    answers(&a, KITH_SENT, 5);
+    assert_int_equal(a.answer.count, 3);
+    send_with_id(&a, "no", 6);
+    answers(&a, KITH_FAILED, 6);
+    assert_string_equal(a.answer_text, "not this one");
+    ask_verb(&a, "long", 7);
+    answers(&a, KITH_DONE, 7);
+    assert_int_equal(a.answer_size, ECHO_LONG);
+    stop(&a);
+}
+
+/* Far more than may wait for an answer at once. */
+static void each_of_many_sends_is_told(void **state)
+{
+    struct member a;
+    (void)state;
+    configure(&a, 1);
+    start(&a);
+    for (uint64_t i = 1; i <= 10 * SERVICE_SENDS_MAX; i++) {
+        send_with_id(&a, "a transaction", i);
+    }
+    for (uint64_t i = 1; i <= 10 * SERVICE_SENDS_MAX; i++) {
+        answers(&a, KITH_SENT, i);
+    }
+    stop(&a);
+}
+
+/* What the store still works on is waited for; what nobody answers is told to have failed. */
+static void the_end_waits_for_answers_and_then_no_more(void **state)
+{
+    struct member a;
+    (void)state;
+    configure(&a, 1);
+    start(&a);
+    for (uint64_t i = 1; i <= SERVICE_SENDS_MAX; i++) {
+        send_with_id(&a, "a transaction", i);
+    }
+    node_quit(a.node);
+    for (uint64_t i = 1; i <= SERVICE_SENDS_MAX; i++) {
+        answers(&a, KITH_SENT, i);
+    }
+    stop(&a);
+    configure(&a, 1);
+    start(&a);
+    send_with_id(&a, "w", 8);
+    node_quit(a.node);
+    answers(&a, KITH_FAILED, 8);
+    assert_string_equal(a.answer_text, "the node has ended before this was answered");
     stop(&a);
 }
 
@@ -681,6 +778,9 @@ int main(void)
         cmocka_unit_test(who_asks_and_does_not_read_is_kept_little),
         cmocka_unit_test(a_probe_says_if_somebody_answers),
         cmocka_unit_test(what_is_sent_is_kept_and_announced),
+        cmocka_unit_test(a_send_is_told_once_the_store_has_kept_it),
+        cmocka_unit_test(each_of_many_sends_is_told),
+        cmocka_unit_test(the_end_waits_for_answers_and_then_no_more),
         cmocka_unit_test(the_end_closes_the_store_and_leaves_no_thread_or_descriptor),
         cmocka_unit_test(a_stream_tells_the_peer_that_it_ends),
         cmocka_unit_test(messages_pass_upon_noise),

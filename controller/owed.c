@@ -1,0 +1,122 @@
+#include "controller/owed.h"
+
+#include "controller/drops.h"
+#include "controller/report.h"
+
+enum { OWED_PLACES = SERVICE_SENDS_MAX + SERVICE_COMMANDS_MAX };
+
+/* The number of one that begins; 0 if there is no place for it. */
+static uint64_t begin(struct controller *c, uint64_t id, bool is_send)
+{
+    uint32_t *n = is_send ? &c->n_owed_sends : &c->n_owed_commands;
+    if (*n == (is_send ? SERVICE_SENDS_MAX : SERVICE_COMMANDS_MAX)) {
+        return 0;
+    }
+    struct owed *o = c->owed;
+    while (o->number != 0) { /* there are as many places as both together may take */
+        o++;
+    }
+    *o = (struct owed){.number = ++c->last_owed, .id = id, .is_send = is_send};
+    ++*n;
+    return o->number;
+}
+
+static struct owed *find(struct controller *c, uint64_t number)
+{
+    for (size_t i = 0; number != 0 && i < OWED_PLACES; i++) {
+        if (c->owed[i].number == number) {
+            return &c->owed[i];
+        }
+    }
+    return NULL; /* it was answered before, or given up */
+}
+
+static struct owed end(struct controller *c, struct owed *o)
+{
+    struct owed was = *o;
+    *o = (struct owed){0};
+    --*(was.is_send ? &c->n_owed_sends : &c->n_owed_commands);
+    return was;
+}
+
+static void forget(struct controller *c, uint64_t number)
+{
+    struct owed *o = find(c, number);
+    if (o) {
+        end(c, o);
+    }
+}
+
+bool owed_send(struct controller *c, const struct message *m)
+{
+    const struct service_ops *service = c->config->protocol->service;
+    /* The service may answer within its send. There is a place: controller_takes_sends has said so. */
+    uint64_t number = begin(c, m->id, true);
+    int64_t told = service->send(c->service, c->now.ms, number, m->scope, m->peer, m->kind, m->parcel);
+    if (told == SERVICE_TELLS_LATER) {
+        return true;
+    }
+    forget(c, number);
+    if (told >= 0 && m->id) {
+        report_sent(c, m->id, (uint64_t)told);
+    }
+    return told >= 0;
+}
+
+void owed_command(struct controller *c, const struct command *command, uint64_t id)
+{
+    const struct service_ops *service = c->config->protocol->service;
+    char error[REASON_MAX] = "";
+    uint64_t number = c->quitting ? 0 : begin(c, id, false);
+    if (number == 0) {
+        report_event(c, KITH_FAILED, id, "%s: %s", command->verb,
+                     c->quitting ? "the node is ending" : "too many of these are under way");
+        return;
+    }
+    if (!service->command(c->service, c->now.ms, number, command->verb, command->argument, error,
+                          sizeof error)) {
+        forget(c, number);
+        report_event(c, KITH_FAILED, id, "%s: %s", command->verb, error);
+    }
+}
+
+/* The text is told whole. */
+static void tell(struct controller *c, const struct owed *o, bool done, uint64_t count, const char *text)
+{
+    if (o->id == 0) {
+        return;
+    }
+    if (done && o->is_send) {
+        report_sent(c, o->id, count);
+    } else {
+        report_text(c, done ? KITH_DONE : KITH_FAILED, o->id, text ? text : "");
+    }
+}
+
+void owed_reply(void *core, uint64_t number, bool done, uint64_t count, const char *text)
+{
+    struct controller *c = core;
+    struct owed *o = find(c, number);
+    if (!o) {
+        return;
+    }
+    struct owed was = end(c, o);
+    if (was.is_send && !done) {
+        drops_count(c, PEER_NOBODY, DROP_REFUSED, 1);
+    }
+    tell(c, &was, done, count, text);
+}
+
+void owed_abandon(struct controller *c)
+{
+    for (size_t i = 0; i < OWED_PLACES; i++) {
+        if (c->owed[i].number == 0) {
+            continue;
+        }
+        struct owed was = end(c, &c->owed[i]);
+        if (was.is_send) {
+            drops_count(c, PEER_NOBODY, DROP_SHUTDOWN, 1);
+        }
+        tell(c, &was, false, 0, "the node has ended before this was answered");
+    }
+}
