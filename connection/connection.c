@@ -301,12 +301,13 @@ static void post_ended(struct connection *c)
 static void run(void *self)
 {
     struct connection *c = self;
+    int64_t begun_ms = clock_ms();
     if (c->fd < 0) {
         dial(c);
     }
     if (c->fd >= 0) {
         transfer_tune(c->fd);
-        wire_open(c->wire, clock_ms(), &c->remote);
+        wire_open(c->wire, clock_ms(), begun_ms, &c->remote);
         converse(c);
         flush_and_close(c);
     }

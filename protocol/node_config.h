@@ -28,7 +28,8 @@ struct network_config {
 
 /* Every time span of a node, in milliseconds. Each protocol has its defaults; flags override them. */
 struct timings {
-    int64_t dial;           /* a TCP connect, all addresses of a name together */
+    int64_t dial;           /* a TCP connect, all addresses of a name together; in protocols that say so, the
+                               stream's handshake too */
     int64_t handshake;      /* from connected to ready; a stream may have as much before */
     int64_t redial;         /* between two dials of one ordinary endpoint */
     int64_t retry;          /* the same, after a dial or a handshake that failed; 0: redial */

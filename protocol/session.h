@@ -35,6 +35,7 @@ struct session_config {
      * Port 0: a host name was given to the proxy, and nobody knows where the peer is. Then peer_info.endpoint
      * has port 0 too, and session_peer_name names the peer. */
     struct endpoint remote;
+    int64_t begun_ms; /* when its dial began; of an incoming one, when its socket was taken over */
     /* Whom the proxy was told to dial; outlives the session. NULL if there is no proxy between us and the
      * peer. If there is, an address of ours that the peer says it sees is the proxy's. */
     const struct address *proxied;

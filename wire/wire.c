@@ -40,7 +40,7 @@ struct wire *wire_init(void *memory, const struct wire_config *config)
     return w;
 }
 
-static bool open_session(struct wire *w, int64_t now, const struct endpoint *remote)
+static bool open_session(struct wire *w, int64_t now, int64_t begun_ms, const struct endpoint *remote)
 {
     const struct wire_config *c = &w->config;
     struct session_config config = {
@@ -53,6 +53,7 @@ static bool open_session(struct wire *w, int64_t now, const struct endpoint *rem
         .node = c->node,
         .direction = c->direction,
         .remote = *remote,
+        .begun_ms = begun_ms,
         .account = c->account,
         .refuse = c->refuse,
         .alternatives = c->alternatives,
@@ -63,7 +64,7 @@ static bool open_session(struct wire *w, int64_t now, const struct endpoint *rem
     return w->ops->open(w->session, &config, now, w->session_out) == 0;
 }
 
-void wire_open(struct wire *w, int64_t now, const struct endpoint *remote)
+void wire_open(struct wire *w, int64_t now, int64_t begun_ms, const struct endpoint *remote)
 {
     const struct limits *l = &w->config.node->limits;
     int64_t stall = w->config.node->timings.stall;
@@ -76,7 +77,7 @@ void wire_open(struct wire *w, int64_t now, const struct endpoint *remote)
         wire_end(w, END_RESOURCES, "no memory for a stream");
         return;
     }
-    if (!open_session(w, now, remote)) {
+    if (!open_session(w, now, begun_ms, remote)) {
         if (w->stream) {
             w->stream->close(w->stream_state);
         }

@@ -67,9 +67,9 @@ size_t wire_size(const struct protocol *p);
 /* Makes a wire in `memory`, which stays the caller's; it holds nothing else yet. Copies *config. */
 struct wire *wire_init(void *memory, const struct wire_config *config);
 
-/* There is a connection to `remote`, as session_config says: starts the stream and the session. If memory is
- * short, the wire is over. */
-void wire_open(struct wire *w, int64_t now_ms, const struct endpoint *remote);
+/* There is a connection to `remote`, begun at begun_ms, both as session_config says: starts the stream and
+ * the session. If memory is short, the wire is over. */
+void wire_open(struct wire *w, int64_t now_ms, int64_t begun_ms, const struct endpoint *remote);
 
 /* No more bytes come or go, opened or not, over or not. Closes the session and the stream, wipes them, and
  * gives back all memory but for the messages that did not go whole, of which it returns the sum; wire_event

@@ -32,12 +32,21 @@ static void mintlayer_session_begin(void *session, int64_t now_ms, struct buffer
     }
 }
 
-/* The stream has its time, and then the handshake as much. */
+/* The time that the stream may take. On a dial the way to the peer and the stream have one time together. */
+static int64_t stream_deadline(const struct mintlayer_session *s)
+{
+    const struct timings *t = &s->config.node->timings;
+    return s->config.direction == DIRECTION_OUTGOING ? s->config.begun_ms + t->dial
+                                                     : s->since_ms + t->handshake;
+}
+
+/* The stream has its time, and then the handshake. */
 static int64_t mintlayer_session_deadline(const void *session)
 {
     const struct mintlayer_session *s = session;
     switch (s->stage) {
     case STAGE_STREAM:
+        return stream_deadline(s);
     case STAGE_HELLO:
         return s->since_ms + s->config.node->timings.handshake;
     case STAGE_OPEN:
@@ -85,9 +94,10 @@ static void mintlayer_session_tick(void *session, int64_t now_ms, unsigned marks
     if (s->stage == STAGE_OPEN) {
         tick_open(s, now_ms, marks, ev, out);
     } else if (s->stage <= STAGE_HELLO && mintlayer_session_deadline(s) <= now_ms) {
+        bool is_stream = s->stage == STAGE_STREAM;
         mintlayer_end(s, ev, END_HANDSHAKE_TIMEOUT, "no %s within %" PRId64 " ms",
-                      s->stage == STAGE_STREAM ? "encryption" : "handshake",
-                      s->config.node->timings.handshake);
+                      is_stream ? "encryption" : "handshake",
+                      mintlayer_session_deadline(s) - (is_stream ? s->config.begun_ms : s->since_ms));
     }
 }
 

@@ -229,9 +229,34 @@ def pings_are_for_idle_peers(lab):
     check(idle.expect_end(wire.WILL_DISCONNECT) == "You ignore our ping requests", "other words")
 
 
+def connecting_and_noise_have_one_time(lab):
+    """A proxy uses up most of it; the peer behind it then says nothing."""
+    most, used = 2, 1.5
+    proxy = socket.create_server((lab.address(), 0))
+    lab.closers.append(proxy.close)
+    host, port = proxy.getsockname()
+    mintlayer(lab, *ALONE, "-proxy", f"{host}:{port}", "-dialTimeout", f"{most}s", "-handshakeTimeout", "1m", "-peers",
+              f"127.77.0.1:{PORT}")
+    proxy.settimeout(10 * SLOW)
+    way, _ = proxy.accept()
+    since = time.monotonic()
+    with way:
+        way.settimeout(10 * SLOW)
+        check(way.recv(3) == b"\x05\x01\x00", "another greeting")
+        way.sendall(b"\x05\x00")
+        way.recv(10, socket.MSG_WAITALL)
+        time.sleep(used)
+        way.sendall(b"\x05\x00\x00\x01" + bytes(6))
+        while way.recv(100):
+            pass
+    took = time.monotonic() - since
+    check(took < most + used, f"given up after {took:.1f} s")
+    return f"given up after {took:.1f} s"
+
+
 if __name__ == "__main__":
     run([a_network_of_one_bootnode, who_is_on_loopback_is_told_to_nobody, idle_nodes_stay_together,
          a_stopped_peer_is_given_up, a_full_node_says_so, it_does_not_connect_with_itself, messages_pass_by_their_names,
          who_does_not_fit_is_told, who_begins_with_something_else_is_left,
          faults_add_up_and_the_discouraged_may_come_again, who_has_no_chain_says_so, who_has_a_chain_is_asked,
-         a_bootnode_tells_of_those_that_it_dials, pings_are_for_idle_peers])
+         a_bootnode_tells_of_those_that_it_dials, pings_are_for_idle_peers, connecting_and_noise_have_one_time])

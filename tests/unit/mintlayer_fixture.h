@@ -59,6 +59,7 @@ static inline struct session_config side_config(struct side *s, enum direction d
     struct session_config config = {.protocol = s->protocol,
                                     .node = &s->node,
                                     .direction = direction,
+                                    .begun_ms = s->now_ms,
                                     .facts.nonce = 0x0123456789abcdef,
                                     .random = side_random,
                                     .wall_ms = side_wall_ms,

@@ -159,6 +159,35 @@ static void test_begin(void **state)
     }
 }
 
+/* Of whom we dial, the connect and the stream have ten seconds together. */
+static void test_stream_shares_the_time_of_the_dial(void **state)
+{
+    (void)state;
+    for (int direction = 0; direction < 2; direction++) {
+        struct side a;
+        side_prepare(&a, ADDRESSES);
+        a.node.timings.handshake = 20000;
+        struct session_config config = side_config(&a, direction ? DIRECTION_INCOMING : DIRECTION_OUTGOING);
+        config.begun_ms = a.now_ms - 7000;
+        side_open(&a, &config);
+        int64_t left = direction ? 20000 : 3000;
+        side_wait(&a, left - 1);
+        assert_false(a.over);
+        side_wait(&a, 1);
+        expect_ended(&a, END_HANDSHAKE_TIMEOUT);
+        side_close(&a);
+        side_prepare(&a, ADDRESSES); /* the handshake has its own */
+        config = side_config(&a, direction ? DIRECTION_INCOMING : DIRECTION_OUTGOING);
+        config.begun_ms = a.now_ms - 7000;
+        side_start_as(&a, &config);
+        side_wait(&a, 9999);
+        assert_false(a.over);
+        side_wait(&a, 1);
+        expect_ended(&a, END_HANDSHAKE_TIMEOUT);
+        side_close(&a);
+    }
+}
+
 /* --- the checks of a handshake, in their order --- */
 
 struct verdict {
@@ -1187,6 +1216,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         promise_test("M4 M9", test_meeting),
         promise_test("M9 M10", test_hello),
+        cmocka_unit_test(test_stream_shares_the_time_of_the_dial),
         cmocka_unit_test(test_proxied),
         promise_test("M7", test_begin),
         promise_test("M8 M11", test_versions),

@@ -118,7 +118,7 @@ static void end_open(struct end *e)
 {
     struct endpoint remote;
     assert_true(endpoint_parse(&remote, "10.0.0.7:7000"));
-    wire_open(e->wire, e->now_ms, &remote);
+    wire_open(e->wire, e->now_ms, e->now_ms, &remote);
     assert_false(wire_is_over(e->wire));
 }
 

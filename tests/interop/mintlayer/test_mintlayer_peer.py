@@ -655,8 +655,8 @@ def the_discouraged_come_while_there_is_room(lab):
 
 
 def handshakes_that_do_not_come(lab):
-    """Noise has its time, and Hello as much."""
-    world, late = World(lab), ("-handshakeTimeout", "1s")
+    """Noise has its time, on a dial the dial's; and Hello has its own."""
+    world, late = World(lab), ("-handshakeTimeout", "1s", "-dialTimeout", "1s")
 
     def in_vain(node, start, first):
         def silent():
