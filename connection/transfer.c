@@ -261,6 +261,15 @@ static bool post_parcel(struct connection *c, const struct message *m, int64_t n
     return queue_post(c->inbound, m) || (grow_inbound(c, size, now) && queue_post(c->inbound, m));
 }
 
+static __attribute__((noinline)) void note_local(const struct connection *c, struct endpoint *local)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t size = sizeof address;
+    if (getsockname(c->fd, (struct sockaddr *)&address, &size) == 0) {
+        endpoint_from_sockaddr(local, (const struct sockaddr *)&address);
+    }
+}
+
 /* There is always room for the few of the control queue. */
 static bool post(struct connection *c, const struct message *m, int64_t now)
 {
@@ -273,6 +282,9 @@ static bool post(struct connection *c, const struct message *m, int64_t now)
     }
     if (m->type == MSG_CREDIT || m->type == MSG_LOST) {
         return queue_post(c->inbound, m);
+    }
+    if (m->type == MSG_ONLINE && !c->to) {
+        note_local(c, &m->info->local);
     }
     queue_post_and_wake(c->inbound_control, m);
     return true;

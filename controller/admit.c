@@ -169,7 +169,7 @@ static void learn(struct controller *c, struct slot *s)
         book_answered(c->book, e, book_time(c));
         book_set_anchor(c->book, e, !s->special);
     } else {
-        lessons_learn(c, s, e, SOURCE_INCOMING);
+        lessons_learn(c, s, &s->remote.ip, e, SOURCE_INCOMING);
         book_heard(c->book, e, book_time(c));
     }
     if (s->info.id.size > 0) {

@@ -199,7 +199,7 @@ static void learn_alternatives(struct controller *c, struct slot *s, const struc
     size_t added = 0;
     for (size_t i = 0; i < e->n_alternatives; i++) {
         if (s->remote.port && addresses_allow(c, &e->alternatives[i].ip)) {
-            added += lessons_learn(c, s, &e->alternatives[i], SOURCE_PEER);
+            added += lessons_learn(c, s, &s->remote.ip, &e->alternatives[i], SOURCE_PEER);
         }
     }
     if (e->n_alternatives > 0) {

@@ -36,28 +36,30 @@ static struct allowance *of_group(struct controller *c, const struct ip *ip)
     return &c->lessons[number % LESSON_CELLS];
 }
 
-static bool may_teach(struct controller *c, struct slot *s)
+static bool may_teach(struct controller *c, struct slot *s, const struct ip *teller)
 {
-    struct allowance *group = of_group(c, &s->remote.ip);
-    if (!has_token(&s->lessons, CONNECTION_MOST, CONNECTION_MS, c->now.ms) ||
+    struct allowance *group = of_group(c, teller);
+    if ((s && !has_token(&s->lessons, CONNECTION_MOST, CONNECTION_MS, c->now.ms)) ||
         !has_token(group, GROUP_MOST, GROUP_MS, c->now.ms)) {
         c->untaught++;
         return false;
     }
-    s->lessons.used++;
+    if (s) {
+        s->lessons.used++;
+    }
     group->used++;
     return true;
 }
 
-bool lessons_learn(struct controller *c, struct slot *s, const struct endpoint *e,
+bool lessons_learn(struct controller *c, struct slot *s, const struct ip *teller, const struct endpoint *e,
                    enum endpoint_source source)
 {
-    uint64_t told_by = ip_group(&s->remote.ip);
+    uint64_t told_by = ip_group(teller);
     if (book_find(c->book, e)) {
         book_learn(c->book, e, source, told_by, book_time(c));
         return false;
     }
-    return may_teach(c, s) && book_learn(c->book, e, source, told_by, book_time(c));
+    return may_teach(c, s, teller) && book_learn(c->book, e, source, told_by, book_time(c));
 }
 
 void lessons_lied(struct controller *c, const struct ip *teller)

@@ -12,9 +12,10 @@
 size_t lessons_draw(struct controller *c, const struct known_peer *all, size_t n,
                     const struct known_peer *drawn[KNOWN_PEERS_TAKEN]);
 
-/* Puts the address, which that connection told us of, into the book, as its network group's. True if the book
- * did not have it and has it now. What is over the bounds is not taken, and is counted. */
-bool lessons_learn(struct controller *c, struct slot *s, const struct endpoint *e,
+/* Puts the address, which `teller` told us of by that connection (NULL: by a datagram), into the book, as the
+ * teller's network group's. True if the book did not have it and has it now. What is over the bounds is not
+ * taken, and is counted. */
+bool lessons_learn(struct controller *c, struct slot *s, const struct ip *teller, const struct endpoint *e,
                    enum endpoint_source source);
 
 /* A peer at that address has told us who is at an address where somebody else was: it loses merit, and its

@@ -25,12 +25,13 @@ static size_t do_share(void *core, struct peer_ref asker, struct known_peer *out
 {
     struct controller *c = core;
     const struct slot *s = slot_find(c, asker);
-    struct endpoint *chosen = s ? calloc(max + 1, sizeof *chosen) : NULL;
+    bool has_gone = !s && !peer_ref_equal(asker, PEER_NOBODY);
+    struct endpoint *chosen = has_gone ? NULL : calloc(max + 1, sizeof *chosen);
     if (!chosen) {
         return 0; /* without memory: the peer asks again */
     }
-    size_t n = addresses_share(c, &s->info.endpoint, chosen, max);
-    note(c, NOTE_SHARE, "%s was told of %zu addresses", s->info.hash, n);
+    size_t n = addresses_share(c, s ? &s->info.endpoint : NULL, chosen, max);
+    note(c, NOTE_SHARE, "%s was told of %zu addresses", s ? s->info.hash : "a datagram's sender", n);
     for (size_t i = 0; i < n; i++) {
         out[i] = known_peer(c, &chosen[i]);
     }
@@ -38,13 +39,10 @@ static size_t do_share(void *core, struct peer_ref asker, struct known_peer *out
     return n;
 }
 
-static void do_learn(void *core, struct peer_ref from, const struct known_peer *peers, size_t n)
+static void learn(struct controller *c, struct slot *s, const struct ip *teller,
+                  const struct known_peer *peers, size_t n)
 {
-    struct controller *c = core;
-    struct slot *s = slot_find(c, from);
-    if (!s) {
-        return;
-    }
+    char text[IP_TEXT_MAX];
     const struct known_peer *drawn[KNOWN_PEERS_TAKEN];
     size_t added = 0, unfit = 0, n_drawn = lessons_draw(c, peers, n, drawn);
     for (size_t i = 0; i < n_drawn; i++) {
@@ -53,14 +51,28 @@ static void do_learn(void *core, struct peer_ref from, const struct known_peer *
             unfit++;
             continue;
         }
-        added += lessons_learn(c, s, e, SOURCE_PEER);
+        added += lessons_learn(c, s, teller, e, SOURCE_PEER);
         if (drawn[i]->id.size > 0) {
-            book_identify(c->book, e, &drawn[i]->id, &s->remote.ip);
+            book_identify(c->book, e, &drawn[i]->id, teller);
         }
     }
     note(c, NOTE_SHARE, "%s told us of %zu addresses: %zu are new, %zu are none of a public network",
-         s->info.hash, n, added, unfit);
+         s ? s->info.hash : ip_format(teller, text, sizeof text), n, added, unfit);
     c->dial_wanted = true;
+}
+
+static void do_learn(void *core, struct peer_ref from, const struct known_peer *peers, size_t n)
+{
+    struct controller *c = core;
+    struct slot *s = slot_find(c, from);
+    if (s) {
+        learn(c, s, &s->remote.ip, peers, n);
+    }
+}
+
+static void do_hear(void *core, const struct ip *teller, const struct known_peer *peers, size_t n)
+{
+    learn(core, NULL, teller, peers, n);
 }
 
 static bool do_is_welcome(void *core, const struct ip *ip)
@@ -139,6 +151,7 @@ const struct service_actions controller_service_actions = {
     .deliver = route_deliver,
     .share = do_share,
     .learn = do_learn,
+    .hear = do_hear,
     .is_welcome = do_is_welcome,
     .wanted = do_wanted,
     .merit = do_merit,

@@ -33,6 +33,9 @@ struct peer_info {
     /* What it offers, in bits of the protocol's. */
     uint64_t offers;
     struct endpoint sees; /* our own end, as the peer says that it sees it; port 0 if it does not say */
+    /* Our own end, as this system has it, with the connection's own port; port 0 if a proxy stands between.
+     * Not the session's: the connection fills it in. */
+    struct endpoint local;
     /* Of one that has dialed us and SESSION_MET tells of: what its handshake carries in place of facts.nonce.
      * If a dial of ours that is under way has the same, we have dialed ourselves. 0 for none. */
     uint64_t nonce;

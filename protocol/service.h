@@ -46,11 +46,13 @@ struct service_actions {
      * counted. */
     void (*deliver)(void *host, struct peer_ref from, uint32_t kind, struct parcel *parcel);
     /* Fills up to `most` peers that the asker may be told of: good ones, never special ones or itself.
-     * Returns how many. */
+     * Returns how many. PEER_NOBODY for an asker that is not connected. */
     size_t (*share)(void *host, struct peer_ref asker, struct known_peer *out, size_t most);
     /* Peers that another told us of; copied, save those that the network does not allow. When they were heard
      * from is not believed. */
     void (*learn)(void *host, struct peer_ref from, const struct known_peer *peers, size_t n);
+    /* The same, told by a datagram from that IP, which anybody can put there. */
+    void (*hear)(void *host, const struct ip *teller, const struct known_peer *peers, size_t n);
     /* Whether others may be told of that IP: it is neither banned nor discouraged. */
     bool (*is_welcome)(void *host, const struct ip *ip);
     /* How many outgoing connections are still wanted. */

@@ -17,21 +17,25 @@ enum ledger_kind {
 
     /* From session to service, and from service to session. In brackets how Infnote and coin say it. */
     LEDGER_TRANSACTIONS,     /* a pack [Transactions; PUSHTRANSACTION] */
-    LEDGER_BLOCKS,           /* a pack: an answer [Blocks; BLOCK, one for each] */
+    LEDGER_BLOCKS,           /* a pack: an answer; empty if there are no further ones [Blocks, also an empty
+                                one; BLOCK, one for each] */
     LEDGER_NEW_BLOCK,        /* a pack of one [NewBlock; never: coin announces] */
     LEDGER_HAVE_BLOCK,       /* struct ledger_block [never; BROADCASTBLOCK, the number alone] */
-    LEDGER_HAVE_TRANSACTION, /* struct chain_hash [never; BROADCASTTRANSACTION] */
+    LEDGER_HAVE_TRANSACTION, /* struct chain_hash, one or several [never; BROADCASTTRANSACTION, one for each]
+                              */
     LEDGER_GET_LIST,         /* struct chain_range [GetBlockHashes; GETLISTOFBLOCKS of from - 1] */
     LEDGER_LIST,       /* struct chain_hashes; of coin all zero, as it names numbers: from .. from + n - 1
                           [BlockHashes; LISTOFBLOCKS] */
     LEDGER_GET_BLOCKS, /* struct chain_wanted [GetBlocks, by hash; GETBLOCK, by number, one for each] */
-    LEDGER_GET_TRANSACTION, /* struct chain_hash [never; GETBLOCK with an id] */
+    LEDGER_GET_TRANSACTION, /* struct chain_hash, one or several [never; GETBLOCK with an id, one for each] */
     LEDGER_GET_ADDRESSES,   /* from a session: struct ledger_asker; to it: none [getaddr; GETADDR] */
-    LEDGER_ADDRESSES,       /* known peers [addr; ADDR] */
+    LEDGER_ADDRESSES,       /* known peers; LEDGER_NOW in heard_s: the session writes the time [addr; ADDR] */
     LEDGER_HEIGHT, /* struct ledger_block. From a session: the peer has so many. To it: we do; it is stated
                       with the next HELLO, and nothing is said now [Status, once; HELLO, HEY] */
     LEDGER_FAULT,  /* from a session: struct ledger_fault. What does not end it */
 };
+
+#define LEDGER_NOW INT64_MAX
 
 struct ledger_block {
     int64_t number;         /* of the last block of a chain, or of the block that is announced */

@@ -158,6 +158,7 @@ struct rig {
     uint64_t messages, good, bad, unsayable, unfinished, rests, alive; /* what the controller was told */
     bool ended;
     enum end_reason why;
+    struct endpoint local;           /* our own end */
     uint32_t returned, returned_own; /* messages that came back, and those of the node's own */
 };
 
@@ -250,6 +251,7 @@ static void take_one(struct rig *r, struct message *m)
         free(m->ending);
         break;
     default:
+        r->local = m->info->local;
         free(m->info);
     }
 }
@@ -438,6 +440,22 @@ static void flood(struct rig *r)
         say_text(r, "gmdgmdgmdgmdgmdgmdgmdgmdgmdgmd");
     }
     until(atomic_load(&deaf_ticks) >= 1, (void)0);
+}
+
+static void the_controller_is_told_our_own_end(void **state)
+{
+    struct rig *r = rig_new();
+    struct sockaddr_storage address = {0};
+    socklen_t size = sizeof address;
+    struct endpoint ours;
+    (void)state;
+    rig_open_tcp(r);
+    assert_int_equal(getpeername(r->peer, (struct sockaddr *)&address, &size), 0);
+    assert_true(endpoint_from_sockaddr(&ours, (const struct sockaddr *)&address));
+    say(r, 'm', 1);
+    until(r->messages == 1, take_all(r));
+    assert_true(endpoint_equal(&r->local, &ours));
+    rig_free(r);
 }
 
 /* Its end is seen all the same, however it leaves, and what it had said before counts. */
@@ -1046,6 +1064,7 @@ int main(void)
         promise_test("P32", silence_is_not_held_against_whom_we_did_not_read),
         cmocka_unit_test(nor_against_whom_we_slow_down),
         promise_test("P3", but_against_who_does_not_read),
+        cmocka_unit_test(the_controller_is_told_our_own_end),
         promise_test("P32", the_end_of_who_does_not_read_is_seen),
         cmocka_unit_test(nor_does_it_stay_if_there_was_no_room),
         cmocka_unit_test(who_left_does_not_stay_for_its_rate),

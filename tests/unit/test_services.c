@@ -1,5 +1,8 @@
 /* What services can do, through the pure core. */
 #include "tests/unit/core_fixture.h"
+
+#include "controller/service_actions.h"
+#include "controller/state.h"
 #include "tests/unit/echo.h"
 #include "tests/unit/memory_store.h"
 
@@ -350,6 +353,32 @@ static void a_datagram_is_answered(void **state)
     world_free(w);
 }
 
+/* As much as a connection of its network group may, and whoever asks by one is told as others are. */
+static void what_a_datagram_teaches_is_bounded(void **state)
+{
+    enum { TOLD = 250, ROUNDS = 10 };
+    struct world *w = open_world();
+    struct known_peer told[TOLD], found[8];
+    (void)state;
+    struct ip teller = endpoint_of("10.4.0.1:5000").ip;
+    w->config.exclusive = true;
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < TOLD; i++) {
+            char text[64];
+            snprintf(text, sizeof text, "10.%d.%d.%d:7000", 20 + round, 1 + i / 200, 1 + i % 200);
+            told[i] = (struct known_peer){.endpoint = endpoint_of(text)};
+        }
+        controller_service_actions.hear(w->core, &teller, told, TOLD);
+    }
+    assert_in_range(book_count(w->core->book), 100, 2000);
+    assert_int_equal(w->core->untaught, 500);
+    incoming(w, 1); /* its address answers whoever asks by one */
+    w->config.merits.share_above = -1;
+    assert_int_equal(controller_service_actions.share(w->core, PEER_NOBODY, found, 8), 1);
+    assert_int_equal(controller_service_actions.share(w->core, (struct peer_ref){9, 9}, found, 8), 0);
+    world_free(w);
+}
+
 static void the_service_states_its_facts(void **state)
 {
     struct world *w = open_world();
@@ -382,6 +411,7 @@ int main(void)
         cmocka_unit_test(news_that_find_no_room_are_bounded),
         cmocka_unit_test(what_is_routed_for_one_peer_is_bounded),
         cmocka_unit_test(a_datagram_is_answered),
+        cmocka_unit_test(what_a_datagram_teaches_is_bounded),
         cmocka_unit_test(the_service_states_its_facts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
