@@ -210,6 +210,12 @@ static bool only_ips(const struct address_list *list, char *bad, size_t bad_size
 {
     struct endpoint e;
     for (size_t i = 0; i < list->n; i++) {
+        if (list->items[i].scheme != SCHEME_PLAIN) {
+            char shown[ENDPOINT_TEXT_MAX];
+            text_fail(bad, bad_size, "%s: only special peers are dialed by WebSocket",
+                      address_format(&list->items[i], shown, sizeof shown));
+            return false;
+        }
         if (!address_is_ip(&list->items[i], &e)) {
             text_fail(bad, bad_size, "'%s' is a host name, not an IP address", list->items[i].host);
             return false;

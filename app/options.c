@@ -478,6 +478,21 @@ static int check_ids(const struct protocol *p, struct address_list *list, char *
     return 0;
 }
 
+/* Frees the list if the protocol, or this build, cannot dial an address as it is written. */
+static int check_schemes(const struct protocol *p, struct address_list *list, char *bad, size_t bad_size)
+{
+    char shown[ENDPOINT_TEXT_MAX];
+    for (size_t i = 0; i < list->n; i++) {
+        if (!protocol_dials(p, list->items[i].scheme)) {
+            text_fail(bad, bad_size, "%s: protocol %s of this build does not speak WebSocket",
+                      address_format(&list->items[i], shown, sizeof shown), p->name);
+            address_list_free(list);
+            return -1;
+        }
+    }
+    return 0;
+}
+
 static bool ends_so(const char *host, const char *ending)
 {
     size_t n = strlen(host), m = strlen(ending);
@@ -513,6 +528,9 @@ static int read_list(const struct options *o, const char *name, const char *text
     int result = option_read(option_find(name), text, list, bad, bad_size);
     if (result == 0) {
         result = check_ids(o->config.protocol, list, bad, bad_size);
+    }
+    if (result == 0) {
+        result = check_schemes(o->config.protocol, list, bad, bad_size);
     }
     return result != 0 ? result : check_names(o, list, bad, bad_size);
 }

@@ -13,7 +13,7 @@
  * address: without its interface nobody can dial it. */
 static const char *why_no_address(const char *entry, size_t length, struct address *a)
 {
-    if (!address_parse_with_id(a, entry, length)) {
+    if (!address_parse_peer(a, entry, length)) {
         return "is not host:port";
     }
     struct endpoint e;
@@ -40,6 +40,7 @@ static int append(struct address_list *list, size_t *room, const struct address 
     struct address *known = find(list, a);
     if (known) {
         known->id = a->id.size > 0 ? a->id : known->id;
+        known->scheme = a->scheme;
         return 0;
     }
     if (list->n == SPECIAL_MAX) {

@@ -13,8 +13,9 @@ struct address_list {
     struct address *items; /* from malloc; NULL if n is 0 */
 };
 
-/* Any thread; does not block. Reads "host:port host:port" or "host:port,ID@host:port" (any mix of spaces,
- * tabs and commas); an address that comes twice is kept once, with the last id that was given for it. 0; or
+/* Any thread; does not block. Reads "host:port host:port" or "host:port,ID@host:port,ws://host:port" (any mix
+ * of spaces, tabs and commas); an address that comes twice is kept once, dialed as it came last, and with the
+ * last id that was given for it. 0; or
  * -1 with the reason in `bad` (NUL-terminated, at most bad_size): an entry that is no address, more than
  * SPECIAL_MAX of them, or no memory. On failure the list is empty. On success the caller frees it with
  * address_list_free. */

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define LABEL_MAX 63
 #define ZONE_MAX  15  /* bytes of an interface's name */
@@ -11,6 +12,9 @@
 
 /* A link-local address has 54 bits of zero behind its prefix. These four bytes of them hold its scope. */
 #define SCOPE_AT 4
+
+static const char websocket_prefix[] = "ws://";
+#define PREFIX (sizeof websocket_prefix - 1)
 
 static const uint8_t mapped_prefix[12] = {[10] = 0xff, [11] = 0xff};
 
@@ -434,10 +438,11 @@ bool address_parse(struct address *a, const char *text, size_t length)
     return address_from_parts(a, text, host_length, port, length - host_length - (bracketed ? 3 : 1));
 }
 
-bool address_parse_with_id(struct address *a, const char *text, size_t length)
+bool address_parse_peer(struct address *a, const char *text, size_t length)
 {
     const char *at = memchr(text, '@', length);
     struct peer_id id = {.size = 0};
+    enum scheme scheme = SCHEME_PLAIN;
     if (at) {
         size_t n = (size_t)(at - text);
         if (!peer_id_parse(&id, text, n)) {
@@ -446,18 +451,34 @@ bool address_parse_with_id(struct address *a, const char *text, size_t length)
         text += n + 1;
         length -= n + 1;
     }
+    if (length > PREFIX && strncasecmp(text, websocket_prefix, PREFIX) == 0) {
+        scheme = SCHEME_WEBSOCKET;
+        text += PREFIX;
+        length -= PREFIX;
+    }
     if (!address_parse(a, text, length)) {
         return false;
     }
     a->id = id;
+    a->scheme = scheme;
     return true;
+}
+
+static const char *format(const struct address *a, const char *prefix, char *buf, size_t size)
+{
+    bool v6 = strchr(a->host, ':');
+    snprintf(buf, size, "%s%s%s%s:%u", prefix, v6 ? "[" : "", a->host, v6 ? "]" : "", (unsigned)a->port);
+    return buf;
 }
 
 const char *address_format(const struct address *a, char *buf, size_t size)
 {
-    bool v6 = strchr(a->host, ':');
-    snprintf(buf, size, "%s%s%s:%u", v6 ? "[" : "", a->host, v6 ? "]" : "", (unsigned)a->port);
-    return buf;
+    return format(a, a->scheme == SCHEME_WEBSOCKET ? websocket_prefix : "", buf, size);
+}
+
+const char *address_format_place(const struct address *a, char *buf, size_t size)
+{
+    return format(a, "", buf, size);
 }
 
 bool address_is_ip(const struct address *a, struct endpoint *e)

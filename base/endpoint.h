@@ -23,8 +23,8 @@ struct endpoint {
 /* Endpoints are hashed and ordered as plain bytes. */
 _Static_assert(sizeof(struct endpoint) == 18, "struct endpoint must have no padding");
 
-#define HOST_MAX          254                /* bytes of a host name with a dot at its end, without the NUL */
-#define ENDPOINT_TEXT_MAX (HOST_MAX + 2 + 7) /* "[host]:65535" with its NUL */
+#define HOST_MAX          254 /* bytes of a host name with a dot at its end, without the NUL */
+#define ENDPOINT_TEXT_MAX (5 + HOST_MAX + 2 + 7) /* "ws://[host]:65535" with its NUL */
 
 /* The proof of who a peer is, in protocols that have one: a public key, or its hash. */
 #define PEER_ID_MAX 64
@@ -33,10 +33,17 @@ struct peer_id {
     uint8_t bytes[PEER_ID_MAX];
 };
 
-/* An address as an operator writes it: an IP address or a host name, a port, and perhaps the id of the peer
- * that must be there. A host name is looked up anew for each dial. */
+/* How a peer is dialed, of protocols that know several ways (stream.h). */
+enum __attribute__((packed)) scheme {
+    SCHEME_PLAIN,     /* "host:port": as the protocol does it */
+    SCHEME_WEBSOCKET, /* "ws://host:port" */
+};
+
+/* An address as an operator writes it: an IP address or a host name, a port, and perhaps how it is dialed,
+ * and the id of the peer that must be there. A host name is looked up anew for each dial. */
 struct address {
     char host[HOST_MAX + 1]; /* without brackets */
+    enum scheme scheme;
     uint16_t port;
     struct peer_id id; /* size 0: any peer will do */
 };
@@ -100,24 +107,26 @@ socklen_t endpoint_to_sockaddr(const struct endpoint *e, struct sockaddr_storage
  * for anything else, port 0 included; *a is then untouched. */
 bool address_parse(struct address *a, const char *text, size_t length);
 
-/* The same, with or without "ID@" before it, the id of the peer that must be there. */
-bool address_parse_with_id(struct address *a, const char *text, size_t length);
+/* The same of a peer that is to be dialed: with or without "ws://" before it, and with or without "ID@"
+ * before all, the id of the peer that must be there. */
+bool address_parse_peer(struct address *a, const char *text, size_t length);
 
 /* As address_parse, in its two parts, as share payloads carry them: an IPv6 host has no brackets, `port` is
  * decimal text. */
 bool address_from_parts(struct address *a, const char *host, size_t host_length, const char *port,
                         size_t port_length);
 
-/* Writes "host:port", with brackets round IPv6; the id is left out. Returns buf; size at least
- * ENDPOINT_TEXT_MAX. */
+/* Writes "host:port" or "ws://host:port", with brackets round IPv6; the id is left out. address_format_place
+ * leaves "ws://" out too. Returns buf; size at least ENDPOINT_TEXT_MAX. */
 const char *address_format(const struct address *a, char *buf, size_t size);
+const char *address_format_place(const struct address *a, char *buf, size_t size);
 
 /* True, and fills *e, if the host is an IP address already. "fe80::1%eth0" is none: its interface must be
  * looked up. */
 bool address_is_ip(const struct address *a, struct endpoint *e);
 
 /* Equal as an operator would say: the same IP address and port, or the same name, letters' case aside, and
- * port. The id does not matter. */
+ * port. The id does not matter, nor does the scheme: one peer is there, however it is dialed. */
 bool address_equal(const struct address *a, const struct address *b);
 
 #endif

@@ -73,7 +73,7 @@ static bool is_asked(const void *self)
 
 static void start_route(const struct connection *c, struct route *r)
 {
-    struct route_config config = {.proxy = c->to ? c->proxy : NULL,
+    struct route_config config = {.proxy = c->proxy,
                                   .to = c->to,
                                   .dial = {.bind = c->bind,
                                            .targets = c->targets,
@@ -388,8 +388,19 @@ static size_t round_up(size_t n, size_t multiple)
     return (n + multiple - 1) / multiple * multiple;
 }
 
+static bool is_proxied(const struct connection_config *t)
+{
+    return t->proxy && t->fd < 0;
+}
+
+static bool has_scheme(const struct connection_config *t)
+{
+    return t->fd < 0 && t->to.scheme != SCHEME_PLAIN;
+}
+
+/* `to` outlives the wire. */
 static struct wire *make_wire(void *memory, const struct connection_config *t,
-                              const struct endpoint *alternatives, const struct address *proxied,
+                              const struct endpoint *alternatives, const struct address *to,
                               struct budget_account *account)
 {
     struct wire_config config = {
@@ -399,7 +410,8 @@ static struct wire *make_wire(void *memory, const struct connection_config *t,
         .direction = t->fd >= 0 ? DIRECTION_INCOMING : DIRECTION_OUTGOING,
         .facts = t->facts,
         .special = t->special,
-        .proxied = proxied,
+        .proxied = is_proxied(t) ? to : NULL,
+        .dialed = has_scheme(t) ? to : NULL,
         .expected = t->to.id,
         .refuse = t->refuse,
         .alternatives = alternatives,
@@ -420,11 +432,6 @@ static void copy_endpoints(struct endpoint *to, const struct endpoint *from, siz
     }
 }
 
-static bool is_proxied(const struct connection_config *t)
-{
-    return t->proxy && t->fd < 0;
-}
-
 /* Whom to dial. `only` is used if that is an IP address. */
 static const struct endpoint *targets_of(const struct connection_config *t, struct endpoint *only, size_t *n)
 {
@@ -436,7 +443,7 @@ static const struct endpoint *targets_of(const struct connection_config *t, stru
     return only;
 }
 
-/* The wire, the targets, the alternatives and whom a proxy is told to dial lie behind the struct, and not in
+/* The wire, the targets, the alternatives and the address as it was written lie behind the struct, and not in
  * the thread's own heap, where each would lie alone on its page. */
 static struct connection *make(const struct connection_config *t)
 {
@@ -448,7 +455,8 @@ static struct connection *make(const struct connection_config *t)
     size_t at = round_up(wire_at + wire_size(t->protocol), _Alignof(struct endpoint));
     size_t n_endpoints = n_targets + t->n_alternatives;
     size_t to_at = round_up(at + n_endpoints * sizeof(struct endpoint), _Alignof(struct address));
-    size_t size = to_at + (is_proxied(t) ? sizeof(struct address) : 0);
+    bool has_to = is_proxied(t) || has_scheme(t);
+    size_t size = to_at + (has_to ? sizeof(struct address) : 0);
     unsigned char *memory = aligned_alloc(align, round_up(size, align));
     if (!memory) {
         return NULL;
@@ -469,7 +477,7 @@ static struct connection *make(const struct connection_config *t)
                              .inbound_bytes = INBOUND_FREE};
     copy_endpoints(endpoints, targets, n_targets);
     copy_endpoints(endpoints + n_targets, t->alternatives, t->n_alternatives);
-    if (is_proxied(t)) {
+    if (has_to) {
         c->to = (struct address *)(void *)(memory + to_at);
         *c->to = t->to;
     }

@@ -19,7 +19,7 @@ struct connection {
     const struct node_config *node;
     const struct ip *bind;
     const struct proxy *proxy;
-    struct address *to; /* whom to dial through the proxy; NULL without one. Lies behind the wire */
+    struct address *to; /* whom to dial, through a proxy or by a scheme; else NULL. Lies behind the wire */
     const struct endpoint *targets; /* they lie behind the wire */
     size_t n_targets;
     const struct queue *destination;

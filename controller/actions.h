@@ -22,7 +22,7 @@ struct moment {
 #define DATAGRAM_CAUSES 4 /* for which a datagram is dropped */
 
 struct dial_request {
-    struct address to; /* an IP address, or, of special peers, a host name */
+    struct address to; /* an IP address, or, of special peers, a host name, with their scheme */
     bool special;
     size_t n; /* of a host name: its addresses, in the order in which they are to be tried */
     struct endpoint targets[TARGETS_MAX];

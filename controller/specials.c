@@ -150,6 +150,7 @@ static int specials_merge(struct controller *c, const struct address_list *list,
         if (list->items[i].id.size > 0) {
             p->address.id = list->items[i].id;
         }
+        p->address.scheme = list->items[i].scheme;
         if (flags) {
             p->from_flags = true;
         } else {

@@ -183,7 +183,7 @@ enum kith_event_type {
 struct kith_peer {
     uint64_t connection; /* its number, never given to another as long as the node lives; above 0 */
     char hash[160];      /* its name; what kith_send takes */
-    char address[264];   /* at which it can be dialed; "" if at none; through a proxy perhaps a host name */
+    char address[272];   /* at which it can be dialed; "" if at none; through a proxy perhaps a host name */
     bool outgoing, special;
     uint32_t version;
     int32_t quality;   /* of its IP address, in points */
@@ -286,8 +286,8 @@ KITH_API enum kith_result kith_unban(struct kith *node, const char *ip, uint64_t
  * ToNetwork. If that is full, the result is KITH_WOULD_BLOCK, not KITH_BUSY. */
 KITH_API enum kith_result kith_disconnect(struct kith *node, const char *peer, uint64_t id);
 
-/* Replaces the special peers that were configured by "peers": "host:port ID@host:port". KITH_INVALID if it
- * does not parse, or names an id that no peer of this protocol can have. */
+/* Replaces the special peers that were configured by "peers": "host:port ID@host:port ws://host:port".
+ * KITH_INVALID if it does not parse, or names an id that no peer of this protocol can have. */
 KITH_API enum kith_result kith_set_special(struct kith *node, const char *peers, uint64_t id);
 
 /* Reads the special peers of the configuration file again. Blocks on the disk. KITH_INVALID with `error`. */

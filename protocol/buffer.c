@@ -199,6 +199,43 @@ void buffer_consume(struct buffer *b, size_t n)
     }
 }
 
+/* The first unconsumed bytes, which lie in a parcel. */
+static void move_part(struct buffer *to, const struct buffer *from)
+{
+    const struct buffer_part *p = &from->parts[from->first_part];
+    size_t gone = from->sent - p->at;
+    if (!room_for_part(to)) {
+        to->failed = true;
+        return;
+    }
+    to->parts[to->n_parts++] = (struct buffer_part){.at = to->total,
+                                                    .offset = p->offset + gone,
+                                                    .length = p->length - gone,
+                                                    .parcel = parcel_hold(p->parcel)};
+    to->total += p->length - gone;
+}
+
+void buffer_move(struct buffer *to, struct buffer *from)
+{
+    struct iovec piece;
+    if (buffer_left(to) == 0 && !to->failed) {
+        struct buffer empty = *to;
+        *to = *from;
+        *from = empty;
+        return;
+    }
+    while (!to->failed && buffer_iovec(from, &piece, 1) == 1) {
+        if (from->first_part < from->n_parts && from->parts[from->first_part].at <= from->sent) {
+            move_part(to, from);
+        } else {
+            buffer_add(to, piece.iov_base, piece.iov_len);
+        }
+        if (!to->failed) {
+            buffer_consume(from, piece.iov_len);
+        }
+    }
+}
+
 void buffer_trim(struct buffer *b)
 {
     if (buffer_left(b) != 0) {

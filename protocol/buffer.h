@@ -68,6 +68,10 @@ int buffer_iovec(const struct buffer *b, struct iovec *iov, int most);
  * everything is consumed the buffer starts anew from 0, its memory kept. */
 void buffer_consume(struct buffer *b, size_t n);
 
+/* Moves all unconsumed bytes of `from` to the end of `to`: without a copy if `to` is empty, and parcels
+ * always. If memory is short, to->failed is set, and `from` keeps the rest. */
+void buffer_move(struct buffer *to, struct buffer *from);
+
 /* Gives the memory back if the buffer is empty. */
 void buffer_trim(struct buffer *b);
 

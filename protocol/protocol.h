@@ -75,6 +75,12 @@ struct protocol {
 const struct protocol *protocol_find(const char *name);
 const struct protocol *protocol_at(size_t i);
 
+/* Whether its peers can be dialed so. Any thread. */
+static inline bool protocol_dials(const struct protocol *p, enum scheme scheme)
+{
+    return scheme == SCHEME_PLAIN || (p->stream && p->stream->dials_websocket);
+}
+
 /* Fills *config for MAIN, TEST, LOCAL, or, if custom is not NULL, for that custom network. False if the
  * protocol has no network of that name, has no custom ones, or `custom` does not fit; *config is then
  * untouched. Any thread. */

@@ -16,7 +16,7 @@ const char *session_peer_name(const struct session_config *config, uint16_t port
     char text[ENDPOINT_TEXT_MAX];
     const struct endpoint at = {.ip = config->remote.ip, .port = port};
     if (config->remote.port == 0 && config->proxied) {
-        address_format(config->proxied, text, sizeof text);
+        address_format_place(config->proxied, text, sizeof text);
     } else {
         endpoint_format(&at, text, sizeof text);
     }

@@ -20,7 +20,7 @@ enum setting_type {
     SETTING_URL,    /* http, https, file, or "": char[] */
     SETTING_IP,     /* struct ip */
     /* In the program's table alone, as their values have an owner. */
-    SETTING_ADDRESSES, /* host:port ..., each perhaps with ID@ before it: struct address_list */
+    SETTING_ADDRESSES, /* host:port ..., each perhaps with ws:// or ID@ before it: struct address_list */
     SETTING_PROTOCOL,  /* the name of a protocol of this build: const struct protocol * */
     SETTING_PROXY,     /* [USER:PASSWORD@]HOST:PORT or "", never shown: struct proxy */
 };

@@ -28,8 +28,10 @@
 /* Copied by open. */
 struct stream_config {
     enum direction direction;
-    struct endpoint remote;            /* as session_config says */
-    const struct node_config *node;    /* outlives the stream */
+    struct endpoint remote;         /* as session_config says */
+    const struct address *dialed;   /* whom we dial, and by which scheme, if the operator wrote one; outlives
+                                       the stream. NULL for SCHEME_PLAIN, and if the peer has dialed */
+    const struct node_config *node; /* outlives the stream */
     uint64_t (*random)(void *context); /* fit for keys */
     void *context;
 };
@@ -51,6 +53,8 @@ struct stream_failure {
 
 struct stream_ops {
     size_t size;
+    size_t most;          /* the most memory that a stream holds beyond its own */
+    bool dials_websocket; /* it knows SCHEME_WEBSOCKET; else the operator may not write it */
     size_t hold_max; /* the most raw bytes that it leaves unconsumed while it waits for more: one frame */
 
     /* Makes ready what all streams of the process share, so that open reads no file and waits for nobody. Any
@@ -59,7 +63,7 @@ struct stream_ops {
     bool (*prepare)(void);
 
     /* Starts a stream, and appends to out what it sends first. 0, or -1 if memory is short: then it holds
-     * nothing, and no further call is made. */
+     * nothing, and no further call is made. It may be open at once. */
     int (*open)(void *s, const struct stream_config *config, struct buffer *out);
 
     /* Consumes raw bytes from the first on, and returns how many. Writes the plain ones that they make to
@@ -69,11 +73,11 @@ struct stream_ops {
      * not call again before more has come. A failure comes after the plain bytes of the same call. */
     size_t (*read)(void *s, const struct stream_input *in, size_t *plain, struct buffer *out);
 
-    /* Takes plain bytes from the front of `plain`, by buffer_iovec and buffer_consume, and appends what they
-     * become to out, until that has `enough` unsent bytes or more: the last frame may go beyond by its own
-     * length. Before its handshake is done it may leave them all, and is called again after each read. Once
-     * it is open it leaves some only if out has enough, and is called again when the socket has taken some of
-     * that. */
+    /* Takes plain bytes from the front of `plain`, by buffer_iovec and buffer_consume, or all of them by
+     * buffer_move, and appends what they become to out, until that has `enough` unsent bytes or more: the
+     * last frame may go beyond by its own length. Before its handshake is done it may leave them all, and is
+     * called again after each read. Once it is open it leaves some only if out has enough, and is called
+     * again when the socket has taken some of that. */
     void (*write)(void *s, struct buffer *plain, struct buffer *out, size_t enough);
 
     /* True once the handshake is done: the session's bytes can go. It never becomes false again. */

@@ -31,6 +31,10 @@ void wire_bounds(struct bounds *b, const struct protocol *p, const struct node_c
     bounds_add(b, BOUND_CONNECTION, "what the session keeps, as far as it is free",
                p->session->most ? p->session->most(node) : 0, count,
                "the peer: beyond it the budget pays, or the connection ends");
+    if (p->stream && p->stream->most > 0) {
+        bounds_add(b, BOUND_CONNECTION, "what the stream keeps", p->stream->most, count,
+                   "the peer: the connection ends");
+    }
     bounds_add(b, BOUND_CONNECTION, "written, and not yet taken by the socket",
                (p->stream ? 2 : 1) * out_most(node) + in_flight + parts, count,
                "its queue outbound; answers: the peer is read no more");

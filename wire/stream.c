@@ -22,6 +22,7 @@ bool wire_open_stream(struct wire *w, const struct endpoint *remote)
     }
     struct stream_config config = {.direction = w->config.direction,
                                    .remote = *remote,
+                                   .dialed = w->config.dialed,
                                    .node = w->config.node,
                                    .random = w->config.random,
                                    .context = w->config.context};

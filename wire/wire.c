@@ -85,12 +85,11 @@ void wire_open(struct wire *w, int64_t now, int64_t begun_ms, const struct endpo
         return;
     }
     w->is_open = true;
-    if (w->stream) {
-        wire_wrap_all(w);
-    } else {
-        w->stream_is_open = true;
+    w->stream_is_open = !w->stream || w->stream->is_open(w->stream_state);
+    if (w->stream_is_open) {
         wire_begin(w, now);
     }
+    wire_wrap(w);
 }
 
 static void close_session(struct wire *w)

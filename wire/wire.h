@@ -37,6 +37,7 @@ struct wire_config {
     struct facts facts;            /* what the session may state */
     bool special;                  /* we dial it, as the operator asked for */
     const struct address *proxied; /* as session_config says; outlives the wire */
+    const struct address *dialed;  /* as stream_config says; outlives the wire */
     struct peer_id expected;       /* who must be there; size 0 for anybody */
     bool refuse; /* answer the handshake with a refusal that carries alternatives, and end */
     const struct endpoint *alternatives; /* outlives the wire */

@@ -107,6 +107,38 @@ static void test_long_run(void **state)
     buffer_fini(&b);
 }
 
+/* Half of what lies in each part may have gone before. */
+static void all_bytes_move_to_another_buffer_in_order_and_parcels_without_a_copy(void **state)
+{
+    (void)state;
+    for (size_t gone = 0; gone < 12000; gone += 500) {
+        for (size_t before = 0; before <= 20; before += 20) {
+            struct buffer from = {0}, to = {0};
+            unsigned expect = next_byte = 0;
+            add_bytes(&from, 10);
+            struct parcel *p = new_parcel(5000);
+            buffer_add_parcel(&from, p);
+            add_bytes(&from, 10);
+            add_parcel(&from, 7000);
+            size_t left = buffer_left(&from) - gone;
+            take(&from, gone, &expect);
+            next_byte = expect - (unsigned)before;
+            add_bytes(&to, before);
+            expect -= (unsigned)before;
+            buffer_move(&to, &from);
+            assert_int_equal(buffer_left(&from), 0);
+            assert_int_equal(buffer_left(&to), before + left);
+            assert_int_equal(atomic_load(&p->references), gone < 5010 ? 2 : 1);
+            assert_true(to.used < 100);
+            take(&to, before + left, &expect);
+            assert_int_equal(atomic_load(&p->references), 1);
+            parcel_release(p);
+            buffer_fini(&from);
+            buffer_fini(&to);
+        }
+    }
+}
+
 static void test_references(void **state)
 {
     (void)state;
@@ -193,9 +225,13 @@ static void test_reserve_and_trim(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order),          cmocka_unit_test(test_long_run),
-        cmocka_unit_test(test_references),     cmocka_unit_test(test_cut),
-        cmocka_unit_test(test_failure_sticks), cmocka_unit_test(test_reserve_and_trim),
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_long_run),
+        cmocka_unit_test(all_bytes_move_to_another_buffer_in_order_and_parcels_without_a_copy),
+        cmocka_unit_test(test_references),
+        cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_failure_sticks),
+        cmocka_unit_test(test_reserve_and_trim),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

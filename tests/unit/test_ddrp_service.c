@@ -395,7 +395,7 @@ static void expect_bootstrap(const char *list)
     while (*list != '\0') {
         struct address a;
         size_t length = strcspn(list, " ");
-        assert_true(address_parse_with_id(&a, list, length));
+        assert_true(address_parse_peer(&a, list, length));
         assert_int_equal(a.id.size, fnd_protocol.id_size);
         assert_int_equal(a.port, 9097);
         list += length + (list[length] == ' ');

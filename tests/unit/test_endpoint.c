@@ -397,6 +397,38 @@ static void test_ids(void **state)
     assert_false(peer_id_parse(&id, longest, 2 * PEER_ID_MAX + 2));
 }
 
+static void an_address_may_say_that_it_is_dialed_by_websocket(void **state)
+{
+    (void)state;
+    struct address a, b;
+    struct address_list list;
+    char text[ENDPOINT_TEXT_MAX], bad[100];
+    static const char *const wrong[] = {"ws://",        "ws://host",      "ws://:1",      "ws:/host:1",
+                                        "wss://host:1", "ws://ab@host:1", "ws://host:1/", "ws://ws://host:1"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_false(address_parse_peer(&a, wrong[i], strlen(wrong[i])));
+    }
+    assert_false(address_parse(&a, "ws://host:1", 11));
+    assert_true(address_parse_peer(&a, "Ws://[::1]:8208", 15));
+    assert_int_equal(a.scheme, SCHEME_WEBSOCKET);
+    assert_string_equal(address_format(&a, text, sizeof text), "ws://[::1]:8208");
+    assert_string_equal(address_format_place(&a, text, sizeof text), "[::1]:8208");
+    assert_true(address_parse_peer(&b, "ab@ws://[::1]:8208", 18));
+    assert_int_equal(b.id.size, 1);
+    assert_true(address_parse_peer(&b, "[::1]:8208", 10));
+    assert_int_equal(b.scheme, SCHEME_PLAIN);
+    assert_true(address_equal(&a, &b));
+    assert_int_equal(address_list_parse(&list, "h:1 ws://h:1, ws://g:1 g:1", bad, sizeof bad), 0);
+    assert_int_equal(list.n, 2);
+    assert_int_equal(list.items[0].scheme, SCHEME_WEBSOCKET);
+    assert_int_equal(list.items[1].scheme, SCHEME_PLAIN);
+    address_list_free(&list);
+    memset(a.host, 'a', HOST_MAX);
+    a.host[HOST_MAX] = '\0';
+    a.port = 65535;
+    assert_int_equal(strlen(address_format(&a, text, sizeof text)), 5 + HOST_MAX + 6);
+}
+
 static void test_addresses_with_ids(void **state)
 {
     (void)state;
@@ -406,12 +438,12 @@ static void test_addresses_with_ids(void **state)
     static const char *const wrong[] = {"@host:1",      "zz@host:1", "abc@host:1",
                                         "ab@cd@host:1", "ab@host",   "ab@"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        assert_false(address_parse_with_id(&a, wrong[i], strlen(wrong[i])));
+        assert_false(address_parse_peer(&a, wrong[i], strlen(wrong[i])));
     }
     assert_false(address_parse(&a, "ab@host:1", 9));
-    assert_true(address_parse_with_id(&a, "host:1", 6));
+    assert_true(address_parse_peer(&a, "host:1", 6));
     assert_int_equal(a.id.size, 0);
-    assert_true(address_parse_with_id(&b, "abcd@host:1", 11));
+    assert_true(address_parse_peer(&b, "abcd@host:1", 11));
     assert_int_equal(b.id.size, 2);
     assert_string_equal(b.host, "host");
     assert_true(address_equal(&a, &b));
@@ -466,6 +498,7 @@ int main(void)
         cmocka_unit_test(test_list_limit),
         cmocka_unit_test(test_ids),
         cmocka_unit_test(test_addresses_with_ids),
+        cmocka_unit_test(an_address_may_say_that_it_is_dialed_by_websocket),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -587,6 +587,14 @@ static void ids_without_identities(void **state)
     assert_error("-identity", "-identity: protocol factom has no identities");
 }
 
+static void who_is_dialed_by_websocket_must_be_a_special_peer_of_a_protocol_that_has_it(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"-peers~1.1.1.1:1 ws://[::1]:2", "-bootstrap~ws://1.1.1.1:1"};
+    assert_error(lines[0], "-peers: ws://[::1]:2: protocol factom of this build does not speak WebSocket");
+    assert_error(lines[1], "-bootstrap: ws://1.1.1.1:1: only special peers are dialed by WebSocket");
+}
+
 static void ids(void **state)
 {
     (void)state;
@@ -975,6 +983,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(ids_without_identities, set_up, tear_down),
         cmocka_unit_test_setup_teardown(ids, set_up, tear_down),
         cmocka_unit_test_setup_teardown(identity_file, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            who_is_dialed_by_websocket_must_be_a_special_peer_of_a_protocol_that_has_it, set_up, tear_down),
         cmocka_unit_test(the_secret_goes_with_the_options),
         promise_test_setup_teardown("F3 F19 F24 F25 F26", seed_document_config, set_up, tear_down),
         cmocka_unit_test_setup_teardown(keys_of_flags, set_up, tear_down),
