@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "app/frontend.h"
+#include "app/ledger.h"
 #include "app/pieces.h"
 #include "base/clock.h"
 #include "base/line_limit.h"
@@ -19,6 +20,10 @@ static const char help[] =
     "/unban IP\n"
     "/disconnect PEER\n"
     "/special HOST:PORT ...   the peers to stay connected with, in place of those of -peers\n"
+    "/tx SENDER RECEIVER WORD ...  a transaction, in networks that keep a chain: two addresses of 40\n"
+    "                         hex digits, and its message; several words in quotes are one\n"
+    "/block                   makes a block of the transactions that wait\n"
+    "/chain                   the chain in numbers\n"
     "/help\n"
     "/quit\n";
 
@@ -27,6 +32,7 @@ enum { PEER_LINES = 50, PEER_LINE_MS = 2000 };
 
 struct console_state {
     struct pieces shown; /* of the parcel that is being written */
+    bool is_shown;       /* it was written at once */
     struct line_bound about_peers;
 };
 
@@ -54,6 +60,10 @@ static void print_line(struct output *out, const char *line, size_t size)
 static void console_parcel(struct frontend *f, const struct kith_parcel *p)
 {
     struct console_state *s = f->state;
+    s->is_shown = ledger_show(f->out, p);
+    if (s->is_shown) {
+        return;
+    }
     output_printf(f->out, "[%s] ", p->peer);
     if (strcmp(p->kind, kith_kind(f->node, 0)) != 0) {
         output_printf(f->out, "%s: ", p->kind);
@@ -65,7 +75,11 @@ static void console_parcel(struct frontend *f, const struct kith_parcel *p)
 static bool console_more(struct frontend *f)
 {
     char piece[PIECE_BYTES];
-    struct pieces *shown = &((struct console_state *)f->state)->shown;
+    struct console_state *s = f->state;
+    struct pieces *shown = &s->shown;
+    if (s->is_shown) {
+        return true;
+    }
     while (output_has_room(f->out)) {
         size_t n = pieces_harmless(shown, piece);
         output_add_piece(f->out, n > 0 ? piece : "\n", n > 0 ? n : 1);
@@ -180,7 +194,9 @@ static void console_event(struct frontend *f, const struct kith_event *e)
         break;
     case KITH_DONE:
     case KITH_FAILED:
-        output_printf(f->out, "* %s\n", e->text);
+        output_add(f->out, "* ", 2);
+        output_add(f->out, e->text, strlen(e->text)); /* an answer may be long */
+        output_add(f->out, "\n", 1);
         break;
     case KITH_MISSED:
         output_printf(f->out, "* %llu events were not shown\n", (unsigned long long)e->count);
@@ -272,6 +288,78 @@ static enum kith_result do_status(struct frontend *f, char *rest)
     return kith_ask_status(f->node, 1);
 }
 
+/* A verb of the protocol's own. */
+static enum kith_result ask_service(struct frontend *f, const char *verb, const char *argument)
+{
+    enum kith_result r = kith_ask_service(f->node, verb, argument, 1);
+    if (r != KITH_INVALID) {
+        return r;
+    }
+    output_printf(f->out, "* /%s: the protocol %s keeps no chain\n", verb, f->protocol);
+    return KITH_OK;
+}
+
+static enum kith_result do_block(struct frontend *f, char *rest)
+{
+    (void)rest;
+    return ask_service(f, "block", NULL);
+}
+
+static enum kith_result do_chain(struct frontend *f, char *rest)
+{
+    (void)rest;
+    return ask_service(f, "chain", NULL);
+}
+
+/* Cuts up to `most` words off the line; returns how many there were. */
+static size_t cut_words(char *rest, char **words, size_t most)
+{
+    size_t n = 0;
+    for (char *w; n < most && (w = word(&rest)); n++) {
+        words[n] = w;
+    }
+    return n;
+}
+
+static enum kith_result send_transaction(struct frontend *f, char *rest, char **words, size_t most)
+{
+    const char *why = "it needs SENDER RECEIVER WORD ...";
+    size_t n = cut_words(rest, words, most);
+    char *text = n < 2 ? NULL : ledger_transaction(words[0], words[1], words + 2, n - 2, &why);
+    if (!text) {
+        output_printf(f->out, "* /tx SENDER RECEIVER WORD ...: %s\n", why);
+        return KITH_OK;
+    }
+    struct kith_message m = {.target = KITH_FULL_BROADCAST,
+                             .kind = LEDGER_TRANSACTION,
+                             .bytes = text,
+                             .size = strlen(text),
+                             .id = 1};
+    enum kith_result r = kith_send_message(f->node, &m, 0);
+    if (r == KITH_INVALID) {
+        output_printf(f->out, "* /tx: longer than -maxParcel\n");
+        r = KITH_OK;
+    }
+    free(text);
+    return r;
+}
+
+static enum kith_result do_tx(struct frontend *f, char *rest)
+{
+    if (!frontend_has_kind(f, LEDGER_TRANSACTION)) {
+        output_printf(f->out, "* /tx: the protocol %s keeps no chain\n", f->protocol);
+        return KITH_OK;
+    }
+    size_t most = strlen(rest) / 2 + 1; /* each word but the last has a space behind it */
+    char **words = malloc(most * sizeof *words);
+    if (!words) {
+        return KITH_NO_MEMORY;
+    }
+    enum kith_result r = send_transaction(f, rest, words, most);
+    free(words);
+    return r;
+}
+
 static enum kith_result do_help(struct frontend *f, char *rest)
 {
     (void)rest;
@@ -285,7 +373,7 @@ static const struct console_command {
 } commands[] = {
     {"send", do_send}, {"kind", do_kind},   {"peers", do_peers},           {"status", do_status},
     {"ban", do_ban},   {"unban", do_unban}, {"disconnect", do_disconnect}, {"special", do_special},
-    {"help", do_help},
+    {"tx", do_tx},     {"block", do_block}, {"chain", do_chain},           {"help", do_help},
 };
 
 static enum kith_result run_command(struct frontend *f, const char *name, char *rest)

@@ -3,6 +3,8 @@
 #ifndef KITH_APP_FRONTEND_H
 #define KITH_APP_FRONTEND_H
 
+#include <string.h>
+
 #include "app/output.h"
 #include "kith.h"
 
@@ -31,6 +33,18 @@ struct frontend {
     void (*event)(struct frontend *f, const struct kith_event *e);
     void (*close)(struct frontend *f);
 };
+
+/* If the protocol has a kind of that name. */
+static inline bool frontend_has_kind(const struct frontend *f, const char *name)
+{
+    const char *kind;
+    for (size_t i = 0; (kind = kith_kind(f->node, i)); i++) {
+        if (strcmp(kind, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
 
 /* Fills the rest of *f, whose node, out and protocol are set and outlive it. False if memory is short. */
 bool console_frontend(struct frontend *f, bool prompt);

@@ -263,22 +263,11 @@ static const char *payload(json_t *o, size_t *size, void **buffer, const char **
     return NULL;
 }
 
-static bool has_kind(const struct frontend *f, const char *name)
-{
-    const char *kind;
-    for (size_t i = 0; (kind = kith_kind(f->node, i)); i++) {
-        if (strcmp(kind, name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* If the request names a kind, the protocol has it. False with an error written. */
 static bool kind_is_good(struct frontend *f, json_t *o, const char *id)
 {
     json_t *kind = json_object_get(o, "kind"), *message;
-    if (!kind || (json_is_string(kind) && has_kind(f, json_string_value(kind)))) {
+    if (!kind || (json_is_string(kind) && frontend_has_kind(f, json_string_value(kind)))) {
         return true;
     }
     message = json_is_string(kind) ? json_sprintf("no kind \"%s\"", json_string_value(kind))
@@ -330,6 +319,12 @@ static enum kith_result run_ban(struct frontend *f, json_t *o, uint64_t request)
     return kith_ban(f->node, json_string_value(peer), (int64_t)(s * 1000), request);
 }
 
+/* Of protocols that keep a chain. */
+static bool is_verb(const char *name)
+{
+    return strcmp(name, "block") == 0 || strcmp(name, "chain") == 0;
+}
+
 static enum kith_result run_command(struct frontend *f, const char *name, json_t *o, uint64_t request)
 {
     const char *peer = json_string_value(json_object_get(o, "peer"));
@@ -353,6 +348,9 @@ static enum kith_result run_command(struct frontend *f, const char *name, json_t
     if (strcmp(name, "special") == 0 && peers) {
         return kith_set_special(f->node, peers, request);
     }
+    if (is_verb(name)) {
+        return kith_ask_service(f->node, name, NULL, request);
+    }
     return KITH_INVALID;
 }
 
@@ -374,7 +372,13 @@ static enum frontend_result request_command(struct frontend *f, json_t *o, const
     if (r == KITH_BUSY) {
         return FRONTEND_BUSY;
     }
-    write_error(f, id, r == KITH_INVALID ? "no such command, or not with these fields" : kith_result_text(r));
+    if (r == KITH_INVALID) {
+        write_error(f, id,
+                    name && is_verb(name) ? "the protocol keeps no chain"
+                                          : "no such command, or not with these fields");
+    } else {
+        write_error(f, id, kith_result_text(r));
+    }
     return FRONTEND_DONE;
 }
 

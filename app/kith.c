@@ -128,6 +128,14 @@ int kith_config_load(struct kith_config *c, char *error, size_t error_size)
     return options_load(&c->options, error, error_size);
 }
 
+void kith_config_set_validator(struct kith_config *c, kith_valid_function *valid, void *context)
+{
+    if (c) {
+        c->options.config.valid = valid;
+        c->options.config.valid_context = context;
+    }
+}
+
 /* --- opening and closing --- */
 
 static void log_to_caller(void *context, enum log_level level, const char *text)

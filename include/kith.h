@@ -77,6 +77,23 @@ KITH_API int kith_config_set(struct kith_config *config, const char *name, const
  * 0 or -1. */
 KITH_API int kith_config_load(struct kith_config *config, char *error, size_t error_size);
 
+/* The application's word on what a network that keeps a chain (Infnote, coin) is to keep. `kind` is
+ * "Transaction" or "Block", a block with the transactions in it; `text` is its canonical JSON, well formed,
+ * and gone when the function returns. False refuses it, as if it broke the protocol's own rules, whoever it
+ * is from: a peer that sent it pays for it. So the word depends on the text alone: nodes that judge otherwise
+ * end up with different chains.
+ *
+ * Called on the node's store thread, one call at a time, between kith_open and the return of kith_close. It
+ * may block: that delays what else the store is asked, which is what peers and this application add to the
+ * chain or want from it; nothing else waits. It must not wait for the node: kith_send_wait may need the store
+ * itself. What was kept in earlier runs is not asked again. */
+typedef bool kith_valid_function(void *context, const char *kind, const void *text, size_t size);
+
+/* Replaces the function; NULL for none. As settings do, it moves into the node that is opened with it.
+ * Protocols without a chain never call it. */
+KITH_API void kith_config_set_validator(struct kith_config *config, kith_valid_function *valid,
+                                        void *context);
+
 /* --- a node --- */
 
 struct kith;

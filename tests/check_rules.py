@@ -24,7 +24,7 @@ ARROWS = {
     "seed": ["base", "queue", "peers"],
     "controller": ["include", "base", "queue", "peers", "protocol", "wire", "connection", "seed"],
     "node": ["include", "base", "queue", "peers", "protocol", "wire", "connection", "seed", "controller", "store"],
-    "app": ["include", "base", "queue", "peers", "protocol", "wire", "connection", "seed", "controller", "node"],
+    "app": ["include", "base", "queue", "peers", "chain", "protocol", "wire", "connection", "seed", "controller", "node"],
 }
 PUBLIC_HEADER = "include/kith.h"  # included as "kith.h"
 STORE_SCHEMA = "store/schema.h"  # what a protocol has of the store: the thread that answers is not its business

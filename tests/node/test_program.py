@@ -203,6 +203,7 @@ def garbage_on_stdin(lab):
         b"{\"command\":\"ban\",\"peer\":\"127.0.0.1\",\"seconds\":-1}",
         b"{\"command\":\"ban\",\"peer\":\"127.0.0.1\",\"seconds\":\"long\"}", b"{\"command\":\"disconnect\"}",
         b"{\"command\":\"special\"}", b"{\"command\":\"special\",\"peers\":\"no port\"}",
+        b"{\"command\":\"block\"}", b"{\"command\":\"chain\"}",
         b"[" * 100000, b"x" * 100000,
     ]
     for line in lines:
@@ -494,6 +495,9 @@ def console(lab):
     for typed, shown in (("/help", r"/disconnect PEER"), ("/peers", rf"\"{sender}\" outgoing special v10"),
                          ("/status", r"network LOCAL \(00beaded\)"), ("/fly", r"no such command"),
                          ("/ban", r"no such command"), ("/send nobody hello", r"\* .*(no|nobody).*"),
+                         ("/block", r"/block: the protocol factom keeps no chain"),
+                         ("/chain", r"/chain: the protocol factom keeps no chain"),
+                         ("/tx a b c", r"/tx: the protocol factom keeps no chain"),
                          (f"/disconnect \"{sender}\"", r"offline: ")):
         terminal.type(typed)
         terminal.shows(shown)

@@ -99,6 +99,7 @@ static void null_is_refused_everywhere(void **state)
         IS(0, kith_config_set(c, "peersFile", "", NULL, 0)),
         IS(-1, kith_config_load(NULL, e, sizeof e)),
         IS(-1, kith_config_load(NULL, NULL, sizeof e)),
+        DOES_NOTHING(kith_config_set_validator(NULL, NULL, NULL)),
         DOES_NOTHING(kith_config_free(NULL)),
         IS(NULL, kith_open(NULL, NULL, NULL, e, sizeof e)),
         IS(NULL, kith_open(NULL, NULL, NULL, NULL, sizeof e)),
