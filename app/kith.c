@@ -569,10 +569,20 @@ enum kith_result kith_ban(struct kith *node, const char *peer_or_ip, int64_t ms,
     return run_command(node, &c, id);
 }
 
-enum kith_result kith_unban(struct kith *node, const char *ip, uint64_t id)
+/* Of the only length that ids have, if there are ratings of any. */
+static bool parse_rated_id(const struct kith *node, const char *text, struct peer_id *id)
+{
+    const struct protocol *p = node->options->config.protocol;
+    return p->rates_ids && peer_id_parse(id, text, strlen(text)) && id->size == p->id_size;
+}
+
+enum kith_result kith_unban(struct kith *node, const char *ip_or_id, uint64_t id)
 {
     struct command c = {.type = COMMAND_UNBAN};
-    if (!ip || !ip_parse_any_port(&c.ip, ip)) {
+    if (!is_here(node)) {
+        return look_at(node);
+    }
+    if (!ip_or_id || (!ip_parse_any_port(&c.ip, ip_or_id) && !parse_rated_id(node, ip_or_id, &c.id))) {
         return KITH_INVALID;
     }
     return run_command(node, &c, id);

@@ -8,6 +8,7 @@
 #include "controller/directed.h"
 #include "controller/evict.h"
 #include "controller/feelers.h"
+#include "controller/ids.h"
 #include "controller/lessons.h"
 #include "controller/meet.h"
 #include "controller/notes.h"
@@ -200,13 +201,46 @@ static void send_away(struct controller *c, struct slot *s, enum end_reason why)
     slot_close(c, s, why, true);
 }
 
+/* Whoever is kept out at this IP address. */
+static bool ip_is_barred(struct controller *c, const struct slot *s)
+{
+    return s->remote.port && is_barred(c, s->special, &s->remote.ip);
+}
+
+/* Whoever is kept out under this id, though not at this IP address: a special peer by a ban alone. */
+static bool id_is_barred(struct controller *c, const struct slot *s)
+{
+    bool special = s->special || (s->remote.port && specials_of_ip(c, &s->remote.ip) > 0);
+    return special ? id_is_banned(c, s) : id_is_refused(c, s);
+}
+
+/* Whom we have found where we dialed him is not dialed there as long as he is refused. */
+static void refuse_id(struct controller *c, struct slot *s)
+{
+    enum end_reason why = id_is_banned(c, s) ? END_BANNED : END_JUDGED;
+    if (why == END_BANNED) {
+        note_slot(c, NOTE_SENT_AWAY, why, s, "%s: its node id is banned", s->info.hash);
+    } else {
+        note_slot(c, NOTE_SENT_AWAY, why, s, "%s: the quality of its node id is %d, below %d", s->info.hash,
+                  (int)slot_quality(c, s), (int)c->config->merits.refuse_below);
+    }
+    if (s->direction == DIRECTION_OUTGOING) {
+        book_identify(c->book, &s->remote, &s->info.id, NULL);
+    }
+    slot_close(c, s, why, true);
+}
+
 static void come_online(struct controller *c, struct slot *s)
 {
     if (s->closing) {
         return;
     }
-    if (s->remote.port && is_barred(c, s->special, &s->remote.ip)) {
+    if (ip_is_barred(c, s)) {
         send_away(c, s, END_BANNED);
+        return;
+    }
+    if (id_is_barred(c, s)) {
+        refuse_id(c, s);
         return;
     }
     if (!meet_online(c, s)) {

@@ -17,7 +17,8 @@ static uint64_t relayed_bytes(uint64_t places)
 
 void controller_bounds(struct bounds *b, const struct config *config)
 {
-    const struct book_config book = {.most_ips = BOOK_IPS};
+    const struct book_config book = {.most_ips = BOOK_IPS,
+                                     .most_ids = config->protocol->rates_ids ? BOOK_IPS : 0};
     uint64_t places = controller_places(config, specials_of(config));
     bool echo = config->node.timings.echo > 0;
     bounds_add(b, BOUND_CONNECTION, "its slot, and the service's state",

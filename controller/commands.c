@@ -1,5 +1,8 @@
 #include "controller/commands.h"
 
+#include <stdio.h>
+
+#include "controller/ids.h"
 #include "controller/notes.h"
 #include "controller/owed.h"
 #include "controller/quit.h"
@@ -7,42 +10,86 @@
 #include "controller/slots.h"
 #include "controller/specials.h"
 #include "controller/state.h"
+#include "peers/ids.h"
 
 /* A thousand years: further on, sums of times would be too large for any number. */
 #define BAN_MAX_MS (INT64_C(1000) * 365 * 24 * 3600 * 1000)
 
+/* Who is to be banned: an IP address, a node id, or both of a peer. */
+struct culprit {
+    struct ip ip;
+    struct peer_id id;
+    bool has_ip, has_id;
+};
+
+static bool find_culprit(struct controller *c, const struct command *command, uint64_t id,
+                         struct culprit *who)
+{
+    *who = (struct culprit){.ip = command->ip, .has_ip = true};
+    if (!command->peer.generation) {
+        return true;
+    }
+    const struct slot *s = slot_find(c, command->peer);
+    if (!s) {
+        report_event(c, KITH_FAILED, id, "ban: no such peer");
+        return false;
+    }
+    const struct peer_id *of = id_of(c, s);
+    *who = (struct culprit){.ip = s->remote.ip, .has_ip = s->remote.port, .has_id = of};
+    who->id = of ? *of : who->id;
+    if (!who->has_ip && !who->has_id) {
+        report_event(c, KITH_FAILED, id, "ban: the proxy alone knows the peer's IP address");
+        return false;
+    }
+    return true;
+}
+
+static const char *format_culprit(const struct culprit *who, char *buf, size_t size)
+{
+    char ip[IP_TEXT_MAX] = "", id[PEER_ID_TEXT_MAX] = "";
+    if (who->has_ip) {
+        ip_format(&who->ip, ip, sizeof ip);
+    }
+    if (who->has_id) {
+        peer_id_format(&who->id, id, sizeof id);
+    }
+    snprintf(buf, size, "%s%s%s", ip, who->has_ip && who->has_id ? " and " : "", id);
+    return buf;
+}
+
+/* The connections go as well: not only the one that was named. */
 static void ban(struct controller *c, const struct command *command, uint64_t id)
 {
     int64_t ms = command->ms > 0 ? command->ms : c->config->node.timings.ban;
-    struct slot *s = slot_find(c, command->peer);
-    struct ip ip = command->ip;
-    if (command->peer.generation) {
-        if (!s) {
-            report_event(c, KITH_FAILED, id, "ban: no such peer");
-            return;
-        }
-        if (!s->remote.port) {
-            report_event(c, KITH_FAILED, id, "ban: the proxy alone knows the peer's IP address");
-            return;
-        }
-        ip = s->remote.ip;
+    ms = ms < BAN_MAX_MS ? ms : BAN_MAX_MS;
+    int64_t now_ms = book_time(c);
+    struct culprit who;
+    if (!find_culprit(c, command, id, &who)) {
+        return;
     }
-    if (ms > BAN_MAX_MS) {
-        ms = BAN_MAX_MS;
+    char text[IP_TEXT_MAX + PEER_ID_TEXT_MAX + 8];
+    format_culprit(&who, text, sizeof text);
+    note_unbounded(c, LOG_LEVEL_INFO, "%s banned for %lld s", text, (long long)(ms / 1000));
+    if (who.has_ip) {
+        book_ban(c->book, &who.ip, now_ms + ms, now_ms);
+        slots_close_ip(c, &who.ip, END_BANNED, true);
     }
-    book_ban(c->book, &ip, book_time(c) + ms, book_time(c));
-    char text[IP_TEXT_MAX];
-    note_unbounded(c, LOG_LEVEL_INFO, "%s banned for %lld s", ip_format(&ip, text, sizeof text),
-                   (long long)(ms / 1000));
-    slots_close_ip(c, &ip, END_BANNED, true); /* not only the one that was named */
+    if (who.has_id) {
+        book_id_ban(c->book, &who.id, &who.ip, now_ms + ms, now_ms);
+        slots_close_id(c, &who.id, END_BANNED);
+    }
     report_event(c, KITH_DONE, id, "banned %s for %lld s", text, (long long)(ms / 1000));
 }
 
 static void unban(struct controller *c, const struct command *command, uint64_t id)
 {
-    char text[IP_TEXT_MAX];
-    ip_format(&command->ip, text, sizeof text);
-    if (!book_unban(c->book, &command->ip)) {
+    const struct culprit who = {.ip = command->ip,
+                                .id = command->id,
+                                .has_ip = command->id.size == 0,
+                                .has_id = command->id.size > 0};
+    char text[PEER_ID_TEXT_MAX];
+    format_culprit(&who, text, sizeof text);
+    if (!(who.has_id ? book_id_unban(c->book, &who.id) : book_unban(c->book, &who.ip))) {
         report_event(c, KITH_FAILED, id, "unban: %s is not banned", text);
         return;
     }

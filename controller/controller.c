@@ -47,6 +47,7 @@ static struct book *make_book(struct controller *c)
     const struct node_config *t = &config->node;
     struct book_config book = {
         .most_ips = BOOK_IPS,
+        .most_ids = config->protocol->rates_ids ? BOOK_IPS : 0,
         .most_per_ip = BOOK_PER_IP,
         .forget_ms = t->timings.forget,
         .decay_ms = t->timings.decay,

@@ -98,9 +98,7 @@ void ended_connection(struct controller *c, const struct message *m)
     s->ending = m->ending;
     c->ended[reason]++;
     log_ended(c, s, reason, e);
-    if (s->remote.port) {
-        slot_loses(c, s, dialing_was_misled(c, s, reason) ? 0 : merit_of(c, s, reason));
-    }
+    slot_loses(c, s, dialing_was_misled(c, s, reason) ? 0 : merit_of(c, s, reason));
     meet_ended(c, s);
     if (s->direction == DIRECTION_OUTGOING) {
         dialing_ended(c, s, reason, e);

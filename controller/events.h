@@ -51,7 +51,7 @@ enum command_type {
     COMMAND_PEERS,
     COMMAND_STATUS,
     COMMAND_BAN,     /* peer, or ip if peer is nobody; ms, 0 for the default */
-    COMMAND_UNBAN,   /* ip */
+    COMMAND_UNBAN,   /* id or, if its size is 0, ip */
     COMMAND_SPECIAL, /* peers: becomes the list of those from the command line */
     COMMAND_RELOAD,  /* peers: becomes the list of those from the configuration file */
     COMMAND_SERVICE, /* verb, argument: asked of the protocol's service, which has verbs */
@@ -62,6 +62,7 @@ struct command {
     enum command_type type;
     struct peer_ref peer;
     struct ip ip;
+    struct peer_id id;
     int64_t ms;                /* how long a ban lasts */
     struct address_list peers; /* the command's; freed with it */
     char *verb, *argument;     /* one block, from malloc: verb is what is freed */

@@ -1,5 +1,6 @@
 #include "controller/judge.h"
 
+#include "controller/ids.h"
 #include "controller/merits.h"
 #include "controller/notes.h"
 #include "controller/slots.h"
@@ -18,7 +19,7 @@ static bool is_exempt(const struct controller *c, const struct slot *s)
 static void judge(struct controller *c, struct slot *s)
 {
     int32_t least = c->config->merits.refuse_below;
-    int32_t quality = book_quality(c->book, &s->remote.ip, book_time(c));
+    int32_t quality = slot_quality(c, s);
     if (quality >= least || s->lost > least / OWN_PART) {
         return;
     }
@@ -28,7 +29,7 @@ static void judge(struct controller *c, struct slot *s)
 
 void judge_loses(struct controller *c, struct slot *s, int64_t merit)
 {
-    if (merit == 0 || !s->remote.port) {
+    if (merit == 0 || (!s->remote.port && !id_of(c, s))) {
         return;
     }
     slot_loses(c, s, merit);

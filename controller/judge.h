@@ -1,8 +1,9 @@
 /* Live connections are judged: whoever costs more than it is worth has to go, and not only if it comes again.
  *
- * A connection ends if the quality of its IP is below refuse_below and it has lost at least a tenth of that
- * itself. So others behind the same IP, whose faults are not its own, do not end it, and neither does a
- * single fault. A special peer is exempt: a ban alone keeps it out. */
+ * A connection ends if the quality of its IP, or of its node id if those are rated, is below refuse_below and
+ * it has lost at least a tenth of that itself. So others behind the same IP, or under the same id, whose
+ * faults are not its own, do not end it, and neither does a single fault. A special peer is exempt: a ban
+ * alone keeps it out. */
 #ifndef KITH_CONTROLLER_JUDGE_H
 #define KITH_CONTROLLER_JUDGE_H
 

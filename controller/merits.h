@@ -15,7 +15,8 @@ struct slot;
 /* It was useful, or the service says so. */
 void slot_earns(struct controller *c, struct slot *s, int32_t points);
 
-/* A demerit, which goes into the book at once: of that connection's peer, or of an IP address. */
+/* A demerit, which goes into the book at once: of that connection's peer, by its IP and its id, or of an IP.
+ */
 void slot_loses(struct controller *c, struct slot *s, int64_t merit);
 void ip_loses(struct controller *c, const struct ip *ip, int64_t merit);
 

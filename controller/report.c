@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "controller/ids.h"
 #include "controller/notes.h"
 #include "controller/risk.h"
 #include "controller/slots.h"
@@ -119,9 +120,7 @@ static void describe(struct controller *c, struct slot *s, struct kith_peer *p)
     p->online_ms = c->now.ms - s->online_ms;
     p->dropped = s->dropped;
     p->repeated = s->repeated;
-    if (s->remote.port) {
-        p->quality = book_quality(c->book, &s->remote.ip, book_time(c));
-    }
+    p->quality = slot_quality(c, s);
 }
 
 static struct node_event *event_of_peer(struct controller *c, struct slot *s, enum kith_event_type type,

@@ -310,6 +310,16 @@ void slots_close_ip(struct controller *c, const struct ip *ip, enum end_reason w
     }
 }
 
+void slots_close_id(struct controller *c, const struct peer_id *id, enum end_reason why)
+{
+    for (uint32_t i = 0; i < c->n_slots; i++) {
+        struct slot *s = &c->slots[i];
+        if (s->state != SLOT_FREE && (s->met || s->ready) && peer_id_equal(&s->info.id, id)) {
+            slot_close(c, s, why, true);
+        }
+    }
+}
+
 uint32_t slots_incoming_of_ip(const struct controller *c, const struct ip *ip)
 {
     uint32_t n = 0;

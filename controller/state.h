@@ -19,7 +19,7 @@
 
 enum {
     LESSON_CELLS = 512,
-    BOOK_IPS = 20000,     /* IP addresses that have a score or a ban */
+    BOOK_IPS = 20000,     /* IP addresses that have a score or a ban; node ids likewise, if they are rated */
     RISK_PEERS_MAX = 256, /* of more outgoing peers the first are looked at */
 };
 

@@ -38,7 +38,7 @@ void upkeep_save(struct controller *c, bool unchanged_too)
     book_snapshot_shift(s, c->now.wall_ms - book_time(c));
     if (c->config->peers_file[0]) {
         note(c, NOTE_UPKEEP, "peers file %s: %zu addresses and %zu scores to write", c->config->peers_file,
-             s->n_entries, s->n_scores);
+             s->n_entries, s->n_scores + s->n_ids);
     }
     c->saving = true;
     c->saving_version = book_version(c->book);

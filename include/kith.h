@@ -203,7 +203,7 @@ struct kith_peer {
     char address[272];   /* at which it can be dialed; "" if at none; through a proxy perhaps a host name */
     bool outgoing, special;
     uint32_t version;
-    int32_t quality;   /* of its IP address, in points */
+    int32_t quality;   /* of its IP address, in points; of its node id, if those are rated and that is less */
     int64_t online_ms; /* how long */
     /* bytes_in to parcels_out are 0 except in KITH_PEERS. `dropped` and `repeated` count parcels; repeated
      * ones are those that, with -relay, had come before. */
@@ -223,7 +223,7 @@ struct kith_status {
     uint16_t port; /* on which it listens; 0 if it does not */
     uint32_t outgoing, incoming, special,
         dialing;                       /* peers online by direction, the special ones among them; dials */
-    uint64_t known, banned;            /* endpoints known; IPs banned */
+    uint64_t known, banned;            /* endpoints known; IPs and node ids banned */
     uint32_t to_network, from_network; /* parcels in the two queues */
     uint64_t parcels_in, parcels_out, bytes_in, bytes_out; /* of the connections there are now */
     uint64_t shed;                                         /* connections closed unanswered */
@@ -293,11 +293,13 @@ KITH_API enum kith_result kith_ask_peers(struct kith *node, uint64_t id);
 KITH_API enum kith_result kith_ask_status(struct kith *node, uint64_t id);
 
 /* Bans an IP address for `ms` milliseconds (0: option "ban") and ends its connections. peer_or_ip is the hash
- * of a peer at that address, or the address itself; a port behind it is not looked at. */
+ * of a peer at that address, or the address itself; a port behind it is not looked at. In protocols that rate
+ * node ids a peer's hash bans its id as well, wherever it comes from; each has to be unbanned by itself. */
 KITH_API enum kith_result kith_ban(struct kith *node, const char *peer_or_ip, int64_t ms, uint64_t id);
 
-/* Ends a ban. `ip` is an IP address; a port behind it is not looked at. KITH_INVALID for anything else. */
-KITH_API enum kith_result kith_unban(struct kith *node, const char *ip, uint64_t id);
+/* Ends a ban. ip_or_id is an IP address, and a port behind it is not looked at; or, in protocols that rate
+ * node ids, such an id in hex digits. KITH_INVALID for anything else. */
+KITH_API enum kith_result kith_unban(struct kith *node, const char *ip_or_id, uint64_t id);
 
 /* Ends a peer's connection (its hash) after what was sent to it has gone. The request waits its turn in
  * ToNetwork. If that is full, the result is KITH_WOULD_BLOCK, not KITH_BUSY. */

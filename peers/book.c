@@ -12,7 +12,7 @@ struct book *book_new(const struct book_config *config)
     }
     b->config = *config;
     table_init(&b->entries, sizeof(struct book_row), sizeof(struct book_row_key), sizeof(struct ip));
-    table_init(&b->scores, sizeof(struct book_score), sizeof(struct ip), sizeof(struct ip));
+    scores_init(b);
     return b;
 }
 
@@ -25,7 +25,7 @@ void book_free(struct book *b)
         free(b->buckets[i]);
     }
     table_clear(&b->entries);
-    table_clear(&b->scores);
+    scores_clear(b);
     sodium_memzero(b->config.key, sizeof b->config.key);
     free(b);
 }
@@ -319,13 +319,7 @@ void book_expire(struct book *b, bool (*keep)(void *context, const struct endpoi
             book_remove(b, row);
         }
     }
-    for (size_t i = b->scores.n; i-- > 0;) {
-        struct book_score now = book_score_now(b, table_row(&b->scores, i), now_ms);
-        if (book_score_is_nothing(&now)) {
-            table_remove(&b->scores, i);
-            b->version++;
-        }
-    }
+    scores_expire(b, now_ms);
 }
 
 struct book_losses book_losses(const struct book *b)

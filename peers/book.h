@@ -55,6 +55,7 @@ struct book;
 struct book_config {
     uint8_t key[BOOK_KEY_BYTES]; /* random and secret; a peers file that has one goes before */
     size_t most_ips;             /* the most that the table of scores and bans keeps */
+    size_t most_ids;             /* the same of node ids (peers/ids.h); 0 if none are rated */
     size_t most_per_ip; /* the most endpoints of one IP address (IPv6: of one /64), so that nobody fills the
                            book with ports; 0 for no limit (256) */
     int64_t forget_ms; /* an endpoint is forgotten after this time without a sign of it, unless it is special;
@@ -113,6 +114,12 @@ struct book_score {
     int64_t earned_ms;         /* when it last earned something; 0 for never, or not since the start */
     int64_t banned_until;      /* 0 for not banned */
     int64_t discouraged_until; /* the same of book_discourage */
+};
+
+/* The score of one node id. */
+struct book_id_score {
+    struct peer_id id;       /* bytes beyond its size are 0 */
+    struct book_score score; /* ip: of whom it was first rated for; standing: 0 */
 };
 
 /* Copies *config. sodium_init must have been called. NULL if memory is short. */
@@ -259,7 +266,9 @@ void book_earn(struct book *b, const struct ip *ip, int32_t points, bool dialed,
 
 /* Adds merit (or, negative, demerit, which counts in standing as well) after the decay that is due; clamped
  * to QUALITY_MIN .. QUALITY_MAX. Nothing is added while the IP is banned. In a full table one row of the next
- * 32, the one nearest to zero, makes room; bans stay until they end, unless there is nothing else in 256
+ * 32 makes room: one of a score of zero, or else, of the network groups that have most of those rows if the
+ * newcomer is counted, the one nearest to zero. So who floods the table from one group gets one row of 32
+ * from the others, and then replaces himself. Bans stay until they end, unless there is nothing else in 256
  * rows: then the one of them that ends first makes room. */
 void book_merit(struct book *b, const struct ip *ip, int32_t merit, int64_t now_ms);
 int32_t book_quality(const struct book *b, const struct ip *ip, int64_t now_ms);  /* decayed; 0 for unknown */
@@ -276,7 +285,7 @@ bool book_is_banned(const struct book *b, const struct ip *ip, int64_t now_ms);
  * give up its place. It may still come. Never shortens what was said before. An unban or ban ends it. */
 void book_discourage(struct book *b, const struct ip *ip, int64_t until_ms, int64_t now_ms);
 bool book_is_discouraged(const struct book *b, const struct ip *ip, int64_t now_ms);
-size_t book_ban_count(const struct book *b, int64_t now_ms);
+size_t book_ban_count(const struct book *b, int64_t now_ms); /* of node ids, too */
 
 /* True if the node neither dials nor accepts an ordinary peer of that IP: it is banned, or its quality is
  * below quality_refuse. Special peers are kept out by a ban alone. */
@@ -312,17 +321,19 @@ uint64_t book_version(const struct book *b);
 struct book_snapshot {
     bool has_key; /* false: from a file of a program that had no rooms */
     uint8_t key[BOOK_KEY_BYTES];
-    size_t n_entries, n_scores;
-    struct book_entry *entries; /* from malloc */
+    size_t n_entries, n_scores, n_ids;
+    struct book_entry *entries; /* from malloc, as the others are */
     struct book_score *scores;
+    struct book_id_score *ids;
 };
 struct book_snapshot *book_snapshot(const struct book *b);
 
 /* Adds by_ms to all its times, to turn them from the book's clock into the wall clock's. Any thread. */
 void book_snapshot_shift(struct book_snapshot *s, int64_t by_ms);
 
-/* An empty one with room for these numbers of entries and scores; any thread. NULL if memory is short. */
-struct book_snapshot *book_snapshot_new(size_t most_entries, size_t most_scores);
+/* An empty one with room for these numbers of entries, and scores of IPs and node ids; any thread. NULL if
+ * memory is short. */
+struct book_snapshot *book_snapshot_new(size_t most_entries, size_t most_scores, size_t most_ids);
 void book_snapshot_free(struct book_snapshot *s); /* NULL is allowed */
 
 /* Adds the content of a snapshot to the book, at the start of a node, when the book is empty. `self` is not

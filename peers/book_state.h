@@ -1,6 +1,6 @@
 /* The state of the peer book, for its own files alone: rooms.c (which place an endpoint has), settle.c
- * (who makes room), tried.c (who is tried), book.c (endpoints), score.c (scores and bans), choose.c
- * (choices), snapshot.c (to and from the peers file). */
+ * (who makes room), tried.c (who is tried), book.c (endpoints), score.c (scores and bans), ids.c (those of
+ * node ids), choose.c (choices), snapshot.c (to and from the peers file). */
 #ifndef KITH_PEERS_BOOK_STATE_H
 #define KITH_PEERS_BOOK_STATE_H
 
@@ -40,6 +40,25 @@ struct book_test {
     struct endpoint newcomer, occupant;
 };
 
+/* A table of scores: of IP addresses, whose rows are a struct book_score, or of node ids, whose rows are a
+ * struct book_id_score. A row begins with its key. */
+struct scores {
+    struct table rows;
+    size_t most;
+    size_t place;  /* of the struct book_score in a row */
+    size_t cursor; /* where the search for a score that makes room goes on */
+};
+
+/* Who is rated. */
+struct subject {
+    bool is_id;
+    union {
+        struct ip ip; /* ip_holder */
+        struct peer_id id;
+    } key;
+    struct ip from; /* ip_holder of who has come under that id; of an IP, the IP itself */
+};
+
 struct book {
     struct book_config config;
     struct table entries;         /* struct book_row */
@@ -47,8 +66,7 @@ struct book {
                                      one that nobody was ever in */
     struct book_test tests[BOOK_TESTS];
     size_t n_tests;
-    struct table scores; /* struct book_score */
-    size_t score_cursor; /* where the search for a score that makes room goes on */
+    struct scores ips, ids;
     uint64_t version;
     struct book_losses losses;
 };
@@ -130,6 +148,28 @@ void book_test_passed(struct book *b, const struct endpoint *e);
 
 /* The score that there is now, after decay and the end of bans; quality_ms moves by whole decay periods. */
 struct book_score book_score_now(const struct book *b, const struct book_score *s, int64_t now_ms);
-bool book_score_is_nothing(const struct book_score *now);
+
+/* Both tables. scores_expire removes what is nothing any more. */
+void scores_init(struct book *b);
+void scores_clear(struct book *b);
+void scores_expire(struct book *b, int64_t now_ms);
+
+struct book_score *scores_at(const struct scores *t, size_t i); /* of t->rows.n */
+
+/* False if there is no room or memory, or the subject has a score. */
+bool scores_restore(struct book *b, const struct subject *s, const struct book_score *from);
+
+struct subject subject_ip(const struct ip *ip);
+struct subject subject_id(const struct peer_id *id, const struct ip *from);
+
+/* What follows is as the functions of that name are for an IP (book.h). A demerit takes nobody below `least`.
+ */
+void subject_merit(struct book *b, const struct subject *s, int32_t merit, int32_t least, int64_t now_ms);
+/* The row that has them; NULL if they do not count. */
+struct book_score *subject_earn(struct book *b, const struct subject *s, int32_t points, int64_t now_ms);
+int32_t subject_quality(const struct book *b, const struct subject *s, int64_t now_ms);
+void subject_ban(struct book *b, const struct subject *s, int64_t until_ms, int64_t now_ms);
+bool subject_unban(struct book *b, const struct subject *s);
+bool subject_is_banned(const struct book *b, const struct subject *s, int64_t now_ms);
 
 #endif

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "peers/book_state.h"
+#include "peers/ids.h"
 
 /* A TRIED endpoint that has answered for so long is familiar. */
 #define FAMILIAR_MS (INT64_C(24) * 60 * 60 * 1000)
@@ -60,10 +61,17 @@ static int64_t dialable_at(const struct book *b, const struct book_entry *e, int
     return e->dialed_ms == 0 || e->dialed_ms > now_ms ? now_ms : e->dialed_ms + book_entry_pause(b, e);
 }
 
+/* Whether we know that a peer is there whom we do not want. Who only says so is not believed: he could keep
+ * us from anybody. */
+static bool has_refused_id(const struct book *b, const struct book_entry *e, int64_t now_ms)
+{
+    return e->id_proved && book_id_refuses(b, &e->id, &e->endpoint.ip, now_ms);
+}
+
 static bool is_dialable(const struct book *b, const struct book_entry *e, int64_t now_ms)
 {
     return !e->self && !book_entry_is_given_up(b, e) && !book_refuses(b, &e->endpoint.ip, now_ms) &&
-           !book_is_discouraged(b, &e->endpoint.ip, now_ms);
+           !book_is_discouraged(b, &e->endpoint.ip, now_ms) && !has_refused_id(b, e, now_ms);
 }
 
 /* Its time between two dials has gone by. */
@@ -346,7 +354,7 @@ static bool is_shareable(const struct book *b, const struct book_entry *e, int32
     }
     int32_t quality = book_quality(b, ip, now_ms), tolerable = b->config.quality_refuse / SHARE_PART;
     return e->heard_ms != 0 && !e->self && !book_is_banned(b, ip, now_ms) &&
-           !book_is_discouraged(b, ip, now_ms) &&
+           !book_is_discouraged(b, ip, now_ms) && !has_refused_id(b, e, now_ms) &&
            (quality > quality_above || (e->answered_ms != 0 && quality >= tolerable));
 }
 

@@ -41,28 +41,41 @@ static json_t *encode_score(const struct book_score *s)
                      (json_int_t)s->discouraged_until);
 }
 
+static json_t *encode_id_score(const struct book_id_score *s)
+{
+    char ip[IP_TEXT_MAX], id[PEER_ID_TEXT_MAX];
+    return json_pack("{s:s, s:s, s:i, s:I, s:I}", "id", peer_id_format(&s->id, id, sizeof id), "ip",
+                     ip_format(&s->score.ip, ip, sizeof ip), "quality", (int)s->score.quality, "at",
+                     (json_int_t)s->score.quality_ms, "banned_until", (json_int_t)s->score.banned_until);
+}
+
 json_t *format_encode(const char *network, const struct book_snapshot *s, int64_t now_ms)
 {
     json_t *peers = json_array();
     json_t *scores = json_array();
-    bool good = peers && scores;
+    json_t *ids = json_array();
+    bool good = peers && scores && ids;
     for (size_t i = 0; good && i < s->n_entries; i++) {
         good = json_array_append_new(peers, encode_entry(&s->entries[i])) == 0;
     }
     for (size_t i = 0; good && i < s->n_scores; i++) {
         good = json_array_append_new(scores, encode_score(&s->scores[i])) == 0;
     }
+    for (size_t i = 0; good && i < s->n_ids; i++) {
+        good = json_array_append_new(ids, encode_id_score(&s->ids[i])) == 0;
+    }
     if (!good) {
         json_decref(peers);
         json_decref(scores);
+        json_decref(ids);
         return NULL;
     }
-    /* json_pack owns both arrays from here on, also if it fails. */
+    /* json_pack owns the arrays from here on, also if it fails. */
     char written[TIME_TEXT_MAX], key[2 * sizeof s->key + 1];
     json_t *root =
-        json_pack("{s:i, s:s, s:s, s:s, s:o, s:o}", VERSION_KEY, VERSION, "network", network, "written",
+        json_pack("{s:i, s:s, s:s, s:s, s:o, s:o, s:o}", VERSION_KEY, VERSION, "network", network, "written",
                   time_format(now_ms, written), "key", sodium_bin2hex(key, sizeof key, s->key, sizeof s->key),
-                  "peers", peers, "scores", scores);
+                  "peers", peers, "scores", scores, "ids", ids);
     sodium_memzero(key, sizeof key);
     return root;
 }
@@ -136,6 +149,7 @@ static bool decode_entry(const json_t *object, bool has_rooms, struct book_entry
     return true;
 }
 
+/* Of an IP address, or of a node id, which has the same members. */
 static bool decode_score(const json_t *object, struct book_score *s)
 {
     const char *ip = json_string_value(json_object_get(object, "ip"));
@@ -152,6 +166,12 @@ static bool decode_score(const json_t *object, struct book_score *s)
     s->quality = (int32_t)quality;
     s->standing = (int32_t)standing;
     return true;
+}
+
+static bool decode_id_score(const json_t *object, struct book_id_score *s)
+{
+    *s = (struct book_id_score){.id.size = 0};
+    return get_id(object, &s->id) && s->id.size > 0 && decode_score(object, &s->score);
 }
 
 /* False for a file that has none, or none that makes sense: then the entries are put anew. */
@@ -185,11 +205,37 @@ static enum peers_file_result check_frame(const json_t *root, const char *networ
         snprintf(message, message_size, "it lacks \"network\", \"peers\" or \"scores\"");
         return PEERS_FILE_CORRUPT;
     }
+    const json_t *ids = json_object_get(root, "ids");
+    if (ids && !json_is_array(ids)) {
+        snprintf(message, message_size, "its \"ids\" is no array");
+        return PEERS_FILE_CORRUPT;
+    }
     if (strcmp(name, network) != 0) {
         snprintf(message, message_size, "it belongs to network \"%.64s\", not to \"%.64s\"", name, network);
         return PEERS_FILE_UNREADABLE;
     }
     return PEERS_FILE_READ;
+}
+
+/* Returns how many are left out. */
+static size_t decode_all(const json_t *root, struct book_snapshot *s)
+{
+    const json_t *peers = json_object_get(root, "peers"), *scores = json_object_get(root, "scores"),
+                 *ids = json_object_get(root, "ids");
+    size_t left_out = 0;
+    for (size_t i = 0; i < json_array_size(peers); i++) {
+        bool good = decode_entry(json_array_get(peers, i), s->has_key, &s->entries[s->n_entries]);
+        *(good ? &s->n_entries : &left_out) += 1;
+    }
+    for (size_t i = 0; i < json_array_size(scores); i++) {
+        bool good = decode_score(json_array_get(scores, i), &s->scores[s->n_scores]);
+        *(good ? &s->n_scores : &left_out) += 1;
+    }
+    for (size_t i = 0; i < json_array_size(ids); i++) {
+        bool good = decode_id_score(json_array_get(ids, i), &s->ids[s->n_ids]);
+        *(good ? &s->n_ids : &left_out) += 1;
+    }
+    return left_out;
 }
 
 enum peers_file_result format_decode(const json_t *root, const char *network, struct book_snapshot **s,
@@ -200,23 +246,15 @@ enum peers_file_result format_decode(const json_t *root, const char *network, st
     if (result != PEERS_FILE_READ) {
         return result;
     }
-    const json_t *peers = json_object_get(root, "peers");
-    const json_t *scores = json_object_get(root, "scores");
-    *s = book_snapshot_new(json_array_size(peers), json_array_size(scores));
+    *s = book_snapshot_new(json_array_size(json_object_get(root, "peers")),
+                           json_array_size(json_object_get(root, "scores")),
+                           json_array_size(json_object_get(root, "ids")));
     if (!*s) {
         snprintf(message, message_size, "out of memory");
         return PEERS_FILE_UNREADABLE;
     }
-    size_t left_out = 0;
     (*s)->has_key = get_key(root, (*s)->key);
-    for (size_t i = 0; i < json_array_size(peers); i++) {
-        bool good = decode_entry(json_array_get(peers, i), (*s)->has_key, &(*s)->entries[(*s)->n_entries]);
-        *(good ? &(*s)->n_entries : &left_out) += 1;
-    }
-    for (size_t i = 0; i < json_array_size(scores); i++) {
-        bool good = decode_score(json_array_get(scores, i), &(*s)->scores[(*s)->n_scores]);
-        *(good ? &(*s)->n_scores : &left_out) += 1;
-    }
+    size_t left_out = decode_all(root, *s);
     message[0] = '\0';
     if (left_out > 0) {
         snprintf(message, message_size, "left out %zu malformed entries", left_out);

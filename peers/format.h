@@ -11,8 +11,9 @@
 
 #include "peers/file.h"
 
-/* The most memory of an entry and of a score in JSON, as jansson has it and as text. */
-enum { FORMAT_ENTRY_BYTES = 3072, FORMAT_SCORE_BYTES = 1536 };
+/* The most memory of an entry, and of a score of an IP or a node id, in JSON, as jansson has it and as text.
+ */
+enum { FORMAT_ENTRY_BYTES = 3072, FORMAT_SCORE_BYTES = 1536, FORMAT_ID_BYTES = 1792 };
 
 /* A new reference; NULL if memory is short. */
 json_t *format_encode(const char *network, const struct book_snapshot *s, int64_t now_ms);

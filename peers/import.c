@@ -169,7 +169,7 @@ enum peers_file_result import_decode(json_t *root, uint32_t network_id, struct b
     }
     size_t most_peers = second ? json_array_size(json_object_get(root, "peers")) : json_object_size(root);
     size_t most_scores = second ? json_object_size(json_object_get(root, "bans")) : json_object_size(root);
-    *s = book_snapshot_new(most_peers, most_scores);
+    *s = book_snapshot_new(most_peers, most_scores, 0);
     if (!*s) {
         snprintf(message, message_size, "out of memory");
         return PEERS_FILE_UNREADABLE;

@@ -3,7 +3,7 @@
 
 #include "peers/book_state.h"
 
-struct book_snapshot *book_snapshot_new(size_t most_entries, size_t most_scores)
+struct book_snapshot *book_snapshot_new(size_t most_entries, size_t most_scores, size_t most_ids)
 {
     struct book_snapshot *s = calloc(1, sizeof *s);
     if (!s) {
@@ -12,7 +12,8 @@ struct book_snapshot *book_snapshot_new(size_t most_entries, size_t most_scores)
     /* calloc(0) may give NULL without being out of memory. */
     s->entries = calloc(most_entries == 0 ? 1 : most_entries, sizeof *s->entries);
     s->scores = calloc(most_scores == 0 ? 1 : most_scores, sizeof *s->scores);
-    if (!s->entries || !s->scores) {
+    s->ids = calloc(most_ids == 0 ? 1 : most_ids, sizeof *s->ids);
+    if (!s->entries || !s->scores || !s->ids) {
         book_snapshot_free(s);
         return NULL;
     }
@@ -25,13 +26,14 @@ void book_snapshot_free(struct book_snapshot *s)
         sodium_memzero(s->key, sizeof s->key);
         free(s->entries);
         free(s->scores);
+        free(s->ids);
         free(s);
     }
 }
 
 struct book_snapshot *book_snapshot(const struct book *b)
 {
-    struct book_snapshot *s = book_snapshot_new(b->entries.n, b->scores.n);
+    struct book_snapshot *s = book_snapshot_new(b->entries.n, b->ips.rows.n, b->ids.rows.n);
     if (!s) {
         return NULL;
     }
@@ -41,8 +43,11 @@ struct book_snapshot *book_snapshot(const struct book *b)
         const struct book_row *row = table_row(&b->entries, i);
         s->entries[s->n_entries++] = row->entry;
     }
-    for (size_t i = 0; i < b->scores.n; i++) {
-        s->scores[s->n_scores++] = *(const struct book_score *)table_row(&b->scores, i);
+    for (size_t i = 0; i < b->ips.rows.n; i++) {
+        s->scores[s->n_scores++] = *scores_at(&b->ips, i);
+    }
+    for (size_t i = 0; i < b->ids.rows.n; i++) {
+        s->ids[s->n_ids++] = *(const struct book_id_score *)table_row(&b->ids.rows, i);
     }
     return s;
 }
@@ -65,6 +70,14 @@ static int64_t shifted(int64_t ms, int64_t by_ms)
     return sum < 1 ? 1 : sum;
 }
 
+static void shift_score(struct book_score *s, int64_t by_ms)
+{
+    s->quality_ms = shifted(s->quality_ms, by_ms);
+    s->earned_ms = shifted(s->earned_ms, by_ms);
+    s->banned_until = shifted(s->banned_until, by_ms);
+    s->discouraged_until = shifted(s->discouraged_until, by_ms);
+}
+
 void book_snapshot_shift(struct book_snapshot *s, int64_t by_ms)
 {
     for (size_t i = 0; i < s->n_entries; i++) {
@@ -76,10 +89,10 @@ void book_snapshot_shift(struct book_snapshot *s, int64_t by_ms)
         e->dialed_ms = shifted(e->dialed_ms, by_ms);
     }
     for (size_t i = 0; i < s->n_scores; i++) {
-        s->scores[i].quality_ms = shifted(s->scores[i].quality_ms, by_ms);
-        s->scores[i].earned_ms = shifted(s->scores[i].earned_ms, by_ms);
-        s->scores[i].banned_until = shifted(s->scores[i].banned_until, by_ms);
-        s->scores[i].discouraged_until = shifted(s->scores[i].discouraged_until, by_ms);
+        shift_score(&s->scores[i], by_ms);
+    }
+    for (size_t i = 0; i < s->n_ids; i++) {
+        shift_score(&s->ids[i].score, by_ms);
     }
 }
 
@@ -106,19 +119,6 @@ static bool score_is_good(const struct book_score *s)
     return s->quality >= QUALITY_MIN && s->quality <= QUALITY_MAX && s->standing >= QUALITY_MIN &&
            s->standing <= QUALITY_MAX && s->quality_ms >= 0 && s->banned_until >= 0 &&
            s->discouraged_until >= 0;
-}
-
-static bool restore_score(struct book *b, const struct book_score *from)
-{
-    if (b->scores.n >= b->config.most_ips || table_find(&b->scores, &from->ip)) {
-        return false;
-    }
-    struct book_score *s = table_add(&b->scores, &from->ip);
-    if (!s) {
-        return false;
-    }
-    *s = *from;
-    return true;
 }
 
 static bool is_good(const struct book_entry *e)
@@ -170,24 +170,51 @@ static int compare_worths(const void *a, const void *b)
     return x->row < y->row ? -1 : x->row > y->row ? 1 : 0;
 }
 
+/* Bans first, then by the distance from zero. */
+static struct table_rank rank_score(const struct book *b, const struct book_score *s, size_t row,
+                                    int64_t now_ms)
+{
+    struct book_score score = believed(s, now_ms), now = book_score_now(b, &score, now_ms);
+    return (struct table_rank){.worth = {now.banned_until, llabs(now.quality)}, .row = (uint32_t)row};
+}
+
 static size_t restore_scores(struct book *b, const struct book_snapshot *s, struct table_rank *ranks,
                              int64_t now_ms)
 {
     size_t n = 0;
     for (size_t i = 0; i < s->n_scores; i++) {
         if (score_is_good(&s->scores[i])) {
-            struct book_score score = believed(&s->scores[i], now_ms);
-            struct book_score now = book_score_now(b, &score, now_ms);
-            /* Bans first, then by the distance from zero. */
-            ranks[n++] =
-                (struct table_rank){.worth = {now.banned_until, llabs(now.quality)}, .row = (uint32_t)i};
+            ranks[n++] = rank_score(b, &s->scores[i], i, now_ms);
         }
     }
     qsort(ranks, n, sizeof *ranks, compare_worths);
     size_t left_out = s->n_scores - n;
     for (size_t i = 0; i < n; i++) {
         struct book_score score = believed(&s->scores[ranks[i].row], now_ms);
-        left_out += !restore_score(b, &score);
+        struct subject subject = subject_ip(&score.ip);
+        left_out += !scores_restore(b, &subject, &score);
+    }
+    return left_out;
+}
+
+static size_t restore_ids(struct book *b, const struct book_snapshot *s, struct table_rank *ranks,
+                          int64_t now_ms)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->n_ids; i++) {
+        size_t size = s->ids[i].id.size;
+        if (score_is_good(&s->ids[i].score) && size > 0 && size <= PEER_ID_MAX) {
+            ranks[n++] = rank_score(b, &s->ids[i].score, i, now_ms);
+        }
+    }
+    qsort(ranks, n, sizeof *ranks, compare_worths);
+    size_t left_out = s->n_ids - n;
+    for (size_t i = 0; i < n; i++) {
+        struct book_score score = believed(&s->ids[ranks[i].row].score, now_ms);
+        struct subject subject = subject_id(&s->ids[ranks[i].row].id, &score.ip);
+        score.standing = 0;
+        score.discouraged_until = 0;
+        left_out += !scores_restore(b, &subject, &score);
     }
     return left_out;
 }
@@ -210,15 +237,17 @@ static size_t restore_entries(struct book *b, const struct book_snapshot *s, str
 size_t book_restore(struct book *b, const struct book_snapshot *s, int64_t now_ms)
 {
     size_t most = s->n_entries > s->n_scores ? s->n_entries : s->n_scores;
+    most = most > s->n_ids ? most : s->n_ids;
     struct table_rank *ranks = most == 0 || most >= TABLE_NONE ? NULL : calloc(most, sizeof *ranks);
     if (!ranks) {
-        return s->n_entries + s->n_scores;
+        return s->n_entries + s->n_scores + s->n_ids;
     }
     if (s->has_key) {
         memcpy(b->config.key, s->key, sizeof s->key);
     }
     uint64_t evicted = b->losses.endpoints_evicted;
     size_t left_out = restore_scores(b, s, ranks, now_ms);
+    left_out += restore_ids(b, s, ranks, now_ms);
     left_out += restore_entries(b, s, ranks, now_ms);
     free(ranks);
     b->version++;

@@ -42,6 +42,7 @@ struct protocol {
     size_t identity_size;
     bool (*identity)(const uint8_t *secret, struct peer_id *id);
     size_t id_size; /* bytes of every peer_id that this protocol makes; 0 if it has no identities */
+    bool rates_ids; /* scores and bans are kept for a peer's id as well as for its IP (peers/ids.h) */
 
     /* Two nodes keep one connection with each other, whoever has dialed, if each comes from the address at
      * which it is dialed; else up to one that each has dialed. */

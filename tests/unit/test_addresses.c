@@ -65,7 +65,7 @@ static bool t_accept(void *town, struct peer_ref slot, struct accepted *a, bool 
 
 static struct book_snapshot *book_of_all(const struct world *w)
 {
-    struct book_snapshot *s = book_snapshot_new(KNOWN, 1);
+    struct book_snapshot *s = book_snapshot_new(KNOWN, 1, 0);
     assert_non_null(s);
     int64_t at_ms = now(w).wall_ms - MINUTE;
     for (unsigned i = 0; i < KNOWN; i++) {

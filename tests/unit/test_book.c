@@ -219,7 +219,7 @@ static void test_link_local_is_not_kept(void **state)
     assert_false(learn(b, "[fe80::1%2]:8108", NOW));
     book_self(b, &e, NOW);
     assert_int_equal(book_count(b), 0);
-    struct book_snapshot *s = book_snapshot_new(1, 0);
+    struct book_snapshot *s = book_snapshot_new(1, 0, 0);
     assert_non_null(s);
     s->entries[s->n_entries++] = (struct book_entry){.endpoint = e, .heard_ms = NOW, .learned_ms = NOW};
     assert_false(s->has_key);

@@ -72,7 +72,7 @@ static void a_bound_for_more_is_no_less(void **state)
 /* As long as they can be. */
 static struct book_snapshot *long_snapshot(size_t n)
 {
-    struct book_snapshot *s = book_snapshot_new(n, n);
+    struct book_snapshot *s = book_snapshot_new(n, n, n);
     assert_non_null(s);
     const struct ip ip = {.bytes = {0xfd, 0x11, 0x22, 0x22, 0x33, 0x33, 0x44, 0x44, 0x55, 0x55, 0x66, 0x66,
                                     0x77, 0x77, 0x88, 0x88}};
@@ -92,9 +92,11 @@ static struct book_snapshot *long_snapshot(size_t n)
                                            .quality = QUALITY_MIN,
                                            .standing = QUALITY_MIN,
                                            .quality_ms = time,
-                                           .banned_until = time};
+                                           .banned_until = time,
+                                           .discouraged_until = time};
+        s->ids[i] = (struct book_id_score){.id.size = PEER_ID_MAX, .score = s->scores[i]};
     }
-    s->n_entries = s->n_scores = n;
+    s->n_entries = s->n_scores = s->n_ids = n;
     return s;
 }
 
@@ -115,12 +117,15 @@ static void the_peers_file_in_json_takes_no_more_than_is_said(void **state)
     (void)state;
     enum { N = 1000 };
     struct book_snapshot *s = long_snapshot(N);
-    size_t both = json_memory(s);
+    size_t all = json_memory(s);
     s->n_entries = 0;
     size_t scores = json_memory(s);
+    s->n_scores = 0;
+    size_t ids = json_memory(s);
     book_snapshot_free(s);
-    assert_true(scores <= (size_t)N * FORMAT_SCORE_BYTES);
-    assert_true(both - scores <= (size_t)N * FORMAT_ENTRY_BYTES);
+    assert_true(ids <= (size_t)N * FORMAT_ID_BYTES);
+    assert_true(scores - ids <= (size_t)N * FORMAT_SCORE_BYTES);
+    assert_true(all - scores <= (size_t)N * FORMAT_ENTRY_BYTES);
 }
 
 static void rows_of_nothing_are_left_out_and_sums_do_not_overflow(void **state)

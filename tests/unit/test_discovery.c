@@ -26,7 +26,7 @@ static struct world *world_in_turn(bool in_turn)
 /* Its peers file has one address, which has answered before if `tried`. */
 static void open_with_file(struct world *w, bool tried)
 {
-    struct book_snapshot *s = book_snapshot_new(1, 0);
+    struct book_snapshot *s = book_snapshot_new(1, 0, 0);
     assert_non_null(s);
     int64_t at_ms = now(w).wall_ms - MINUTE;
     s->entries[s->n_entries++] = (struct book_entry){.endpoint = endpoint_of(KNOWN),

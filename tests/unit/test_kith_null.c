@@ -134,6 +134,7 @@ static void null_is_refused_everywhere(void **state)
         IS(KITH_INVALID, kith_ban(node, NULL, 0, 1)),
         IS(KITH_INVALID, kith_unban(NULL, "10.0.0.1", 1)),
         IS(KITH_INVALID, kith_unban(node, NULL, 1)),
+        IS(KITH_INVALID, kith_unban(node, "00ff", 1)), /* an id, in a protocol that rates none */
         IS(KITH_INVALID, kith_disconnect(NULL, "10.0.0.1:1 00000001", 1)),
         IS(KITH_INVALID, kith_disconnect(node, NULL, 1)),
         IS(KITH_INVALID, kith_ask_service(NULL, "chain", "", 1)),

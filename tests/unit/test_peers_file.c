@@ -229,7 +229,7 @@ static void assert_refused(const char *path, enum peers_file_result result, cons
 
 static struct book_snapshot *two_peers(void)
 {
-    struct book_snapshot *s = book_snapshot_new(2, 2);
+    struct book_snapshot *s = book_snapshot_new(2, 2, 1);
     assert_non_null(s);
     s->entries[s->n_entries++] = (struct book_entry){.endpoint = at("1.2.3.4:8108"),
                                                      .heard_ms = NOW - 1,
@@ -251,6 +251,10 @@ static struct book_snapshot *two_peers(void)
     s->has_key = true;
     memset(s->key, 0xab, sizeof s->key);
     s->scores[s->n_scores++] = (struct book_score){.ip = ip_of("::5"), .banned_until = INT64_MAX};
+    s->ids[s->n_ids] = (struct book_id_score){
+        .id.size = PEER_ID_MAX,
+        .score = {.ip = ip_of("1.2.3.4"), .quality = -9, .quality_ms = NOW - 4, .banned_until = NOW + DAY}};
+    memset(s->ids[s->n_ids++].id.bytes, 0xcd, PEER_ID_MAX);
     return s;
 }
 
@@ -293,6 +297,8 @@ static void test_round_trip(void **state)
         assert_int_equal(x->quality_ms, y->quality_ms);
         assert_int_equal(x->banned_until, y->banned_until);
     }
+    assert_int_equal(g.s->n_ids, 1);
+    assert_memory_equal(&g.s->ids[0], &s->ids[0], sizeof s->ids[0]);
     book_snapshot_free(s);
     book_snapshot_free(g.s);
 }
@@ -330,6 +336,32 @@ static void test_tolerance(void **state)
     assert_int_equal(g.s->n_scores, 1);
     assert_int_equal(g.s->scores[0].quality, -7);
     assert_non_null(strstr(g.message, "left out 18 malformed entries"));
+    book_snapshot_free(g.s);
+}
+
+/* A program that rated no node ids wrote no "ids". */
+static void scores_of_ids_are_checked_and_may_be_missing(void **state)
+{
+    const struct place *p = *state;
+    put(p->path, FRAME("", ""));
+    struct got g = get(p->path);
+    assert_int_equal(g.result, PEERS_FILE_READ);
+    assert_string_equal(g.message, "");
+    assert_int_equal(g.s->n_ids, 0);
+    book_snapshot_free(g.s);
+    put(p->path, "{\"kith_peers\":1,\"network\":\"LOCAL\",\"peers\":[],\"scores\":[],\"ids\":["
+                 "{\"id\":\"00ff\",\"ip\":\"1.2.3.4\",\"quality\":-7,\"new\":[]},"
+                 "{\"id\":\"00ff\"},{\"ip\":\"1.2.3.4\"},{\"id\":\"\",\"ip\":\"1.2.3.4\"},"
+                 "{\"id\":\"0\",\"ip\":\"1.2.3.4\"},{\"id\":\"0g\",\"ip\":\"1.2.3.4\"},"
+                 "{\"id\":7,\"ip\":\"1.2.3.4\"},{\"id\":\"00\",\"ip\":\"host\"},7,null,[],"
+                 "{\"id\":\"00\",\"ip\":\"1.2.3.4\",\"quality\":2147483001},"
+                 "{\"id\":\"00\",\"ip\":\"1.2.3.4\",\"at\":-1}]}");
+    g = get(p->path);
+    assert_int_equal(g.result, PEERS_FILE_READ);
+    assert_int_equal(g.s->n_ids, 1);
+    assert_int_equal(g.s->ids[0].id.size, 2);
+    assert_int_equal(g.s->ids[0].score.quality, -7);
+    assert_non_null(strstr(g.message, "left out 12 malformed entries"));
     book_snapshot_free(g.s);
 }
 
@@ -445,6 +477,7 @@ static void test_corrupt_is_set_aside(void **state)
         "{\"kith_peers\":0,\"network\":\"LOCAL\",\"peers\":[],\"scores\":[]}",
         "{\"kith_peers\":1,\"network\":\"LOCAL\",\"peers\":{},\"scores\":[]}",
         "{\"kith_peers\":1,\"network\":\"LOCAL\",\"peers\":[]}",
+        "{\"kith_peers\":1,\"network\":\"LOCAL\",\"peers\":[],\"scores\":[],\"ids\":{}}",
         "{\"kith_peers\":1,\"peers\":[],\"scores\":[]}",
         "{\"bans\":[]}",
         "{\"peers\":7}",
@@ -658,7 +691,7 @@ static void test_failed_write_leaves_the_old(void **state)
     const struct place *p = *state;
     struct book_snapshot *s = two_peers();
     assert_int_equal(peers_file_write(p->path, "LOCAL", s, NOW), 0);
-    struct book_snapshot *larger = book_snapshot_new(1000, 0);
+    struct book_snapshot *larger = book_snapshot_new(1000, 0, 0);
     assert_non_null(larger);
     for (; larger->n_entries < 1000; larger->n_entries++) {
         larger->entries[larger->n_entries].endpoint = at("1.2.3.4:1");
@@ -947,6 +980,7 @@ int main(void)
         promise_test_setup_teardown("F25", test_round_trip, set_up, tear_down),
         FOLDER_TEST(test_missing),
         FOLDER_TEST(test_tolerance),
+        FOLDER_TEST(scores_of_ids_are_checked_and_may_be_missing),
         FOLDER_TEST(test_a_file_without_rooms),
         FOLDER_TEST(test_a_bad_key),
         FOLDER_TEST(test_not_to_be_touched),

@@ -679,7 +679,7 @@ static void a_book_without_rooms_is_kept(void **state)
 {
     (void)state;
     enum { MANY = 5000 };
-    struct book_snapshot *s = book_snapshot_new(MANY, 0);
+    struct book_snapshot *s = book_snapshot_new(MANY, 0, 0);
     assert_non_null(s);
     for (unsigned i = 0; i < MANY; i++) {
         s->entries[s->n_entries++] = (struct book_entry){
