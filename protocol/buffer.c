@@ -113,10 +113,10 @@ static bool room_for_part(struct buffer *b)
     return true;
 }
 
-void buffer_add_parcel(struct buffer *b, struct parcel *p)
+void buffer_add_range(struct buffer *b, struct parcel *p, size_t offset, size_t length)
 {
-    if (p->size < BUFFER_INLINE_MAX) {
-        buffer_add(b, p->bytes, p->size);
+    if (length < BUFFER_INLINE_MAX) {
+        buffer_add(b, p->bytes + offset, length);
         return;
     }
     if (b->failed) {
@@ -127,8 +127,8 @@ void buffer_add_parcel(struct buffer *b, struct parcel *p)
         return;
     }
     b->parts[b->n_parts++] =
-        (struct buffer_part){.at = b->total, .offset = 0, .length = p->size, .parcel = parcel_hold(p)};
-    b->total += p->size;
+        (struct buffer_part){.at = b->total, .offset = offset, .length = length, .parcel = parcel_hold(p)};
+    b->total += length;
 }
 
 void buffer_cut(struct buffer *b, size_t total)

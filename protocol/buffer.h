@@ -45,9 +45,15 @@ void buffer_commit(struct buffer *b, size_t n);
 /* Adds a copy. */
 void buffer_add(struct buffer *b, const void *bytes, size_t n);
 
-/* Adds a parcel's whole payload: a copy below BUFFER_INLINE_MAX, else with a new reference of its own; the
- * caller's reference stays the caller's. */
-void buffer_add_parcel(struct buffer *b, struct parcel *p);
+/* Adds that range of a parcel's payload: a copy below BUFFER_INLINE_MAX, else with a new reference of its
+ * own; the caller's reference stays the caller's. */
+void buffer_add_range(struct buffer *b, struct parcel *p, size_t offset, size_t length);
+
+/* The same with the whole payload. */
+static inline void buffer_add_parcel(struct buffer *b, struct parcel *p)
+{
+    buffer_add_range(b, p, 0, p->size);
+}
 
 /* Takes back everything that was added after the stream was `total` bytes long (a value of b->total that the
  * caller remembered, nothing of it sent yet), and clears failed: undoes a message that could not be

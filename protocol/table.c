@@ -5,16 +5,22 @@
 #include "protocol/ddrp/ddrp.h"
 #endif
 #include "protocol/factom/factom.h"
+#ifdef KITH_WITH_CHAIN
+#include "protocol/infnote/infnote.h"
+#endif
 #include "protocol/mintlayer/mintlayer.h"
 #include "protocol/protocol.h"
 
 static const struct protocol *const protocols[] = {
     &factom_protocol,
 #ifdef KITH_WITH_DDRP
-    &ddrp_protocol,
+    &ddrp_protocol, /* two revisions */
     &fnd_protocol,
 #endif
     &mintlayer_protocol,
+#ifdef KITH_WITH_CHAIN
+    &infnote_protocol,
+#endif
 };
 
 #define PROTOCOLS (sizeof protocols / sizeof protocols[0])
