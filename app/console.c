@@ -19,7 +19,7 @@ static const char help[] =
     "/ban PEER|IP [SECONDS]   ends its connections and refuses new ones\n"
     "/unban IP\n"
     "/disconnect PEER\n"
-    "/special HOST:PORT ...   the peers to stay connected with, in place of those of -peers\n"
+    "/special HOST:PORT ...   the peers to stay connected with, in place of those of flags\n"
     "/tx SENDER RECEIVER WORD ...  a transaction, in networks that keep a chain: two addresses of 40\n"
     "                         hex digits, and its message; several words in quotes are one\n"
     "/block                   makes a block of the transactions that wait\n"

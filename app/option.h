@@ -2,6 +2,7 @@
 #ifndef KITH_APP_OPTION_H
 #define KITH_APP_OPTION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,9 @@ void *option_place(struct options *o, const struct setting *op);
 const struct setting *option_find(const char *name);
 const struct setting *option_find_any_case(const char *name);
 
+/* What applies of an option's collected settings; NULL for none. */
+const char *option_setting(const struct options *o, const struct setting *op);
+
 /* "MAIN", "TEST", "LOCAL" or "CUSTOM". */
 const char *network_choice_name(enum network_choice network);
 
@@ -39,6 +43,18 @@ int64_t option_integer(const struct setting *op, const void *place);
 /* Writes the value at `place` as the help and messages show it: "8", "15s", "64K". Of types that have no
  * default of their own: "". Returns buf. */
 const char *option_format(const struct setting *op, const void *place, char buf[OPTION_VALUE_MAX]);
+
+/* Whether what an option names are special peers. */
+bool option_names_special(const struct setting *op);
+
+/* Reads the special peers of the flags, or of the configuration file, for *o, whose protocol, network and
+ * proxy are decided. 0, and the caller frees the list; or -1, `error` with the flag's name, and an empty
+ * list. */
+int option_list_special(const struct options *o, bool of_file, struct address_list *list, char *error,
+                        size_t error_size);
+
+/* The same for all lists of addresses in o->config, which were empty, and o->config.exclusive. */
+int option_list_peers(struct options *o, char *error, size_t error_size);
 
 /* Sets every value in *o to its default: the program's and, if p is not NULL, that protocol's. What depends
  * on the network is not among them. The protocol's own settings are its setting_defaults themselves. */

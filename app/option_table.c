@@ -66,6 +66,13 @@ static const struct setting_choice level_choices[] = {
     NUMBER(GROUP_LIMITS, n, config.node.limits.member, low, high, __VA_ARGS__)
 #define MERIT(n, member, low, high, ...) NUMBER(GROUP_MERITS, n, config.merits.member, low, high, __VA_ARGS__)
 
+/* Without a place: app/option_peers.c reads them. */
+#define NODES(n, ...)                                                                                        \
+    {                                                                                                        \
+        .group = GROUP_PEERS, .type = SETTING_ADDRESSES, .name = (n), .marks = SETTING_NODES,                \
+        .takes = "\"[ID@]HOST[:PORT] ...\"", TAIL(NULL, __VA_ARGS__)                                         \
+    }
+
 static const struct setting table[] = {
     SWITCH(GROUP_GENERAL, "help", show_help, NULL, "print this and end", .marks = SETTING_FLAG_ONLY),
     SWITCH(GROUP_GENERAL, "version", show_version, NULL, "print the version and end",
@@ -121,6 +128,8 @@ static const struct setting table[] = {
     OTHER(GROUP_PEERS, SETTING_ADDRESSES, "peers", config.special_flags, NULL,
           "special peers: dialed for ever, never shared; spaces or commas between them",
           .by_network = "SpecialPeers"),
+    NODES("connect", "dial these alone: they are special peers; implies -exclusive"),
+    NODES("addnode", "these, too, are special peers; a port that is left out is the network's"),
     SWITCH(GROUP_PEERS, "exclusive", config.exclusive, "false", "dial special peers only"),
     SWITCH(GROUP_PEERS, "exclusiveIn", config.exclusive_in, "false",
            "accept special peers only, too; implies -exclusive"),
@@ -271,6 +280,16 @@ const struct protocol *option_protocol(const struct setting *op)
 void *option_place(struct options *o, const struct setting *op)
 {
     return (char *)(option_protocol(op) ? o->own : o) + op->place;
+}
+
+const char *option_setting(const struct options *o, const struct setting *op)
+{
+    char *const *given = o->given[option_index(op)];
+    if (given[ORIGIN_FLAG]) {
+        return given[ORIGIN_FLAG];
+    }
+    const char *by_network = given[ORIGIN_FILE_NETWORK + o->network];
+    return by_network ? by_network : given[ORIGIN_FILE];
 }
 
 const struct setting *option_find(const char *name)

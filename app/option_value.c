@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/node_list.h"
 #include "app/option.h"
 #include "app/proxy.h"
 #include "app/text.h"
@@ -227,7 +228,9 @@ static bool only_ips(const struct address_list *list, char *bad, size_t bad_size
 static int read_addresses(const struct setting *op, const char *text, void *place, char *bad, size_t bad_size)
 {
     struct address_list list;
-    if (address_list_parse(&list, text, bad, bad_size) != 0) {
+    bool are_nodes = (op->marks & SETTING_NODES) != 0;
+    if ((are_nodes ? node_list_parse(&list, text, NULL, bad, bad_size)
+                   : address_list_parse(&list, text, bad, bad_size)) != 0) {
         return -1;
     }
     if ((op->marks & SETTING_IP_ONLY) != 0 && !only_ips(&list, bad, bad_size)) {

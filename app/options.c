@@ -154,7 +154,7 @@ static const struct setting *find_key(const char *key, unsigned *origin)
 
 struct loading {
     struct options *o;
-    const struct setting *only; /* all other keys are left alone, unseen; NULL: every key counts */
+    bool special_only; /* keys that name no special peers are left alone, unseen */
     size_t passed_over, named;
     bool found; /* the file */
 };
@@ -180,7 +180,7 @@ static int take_entry(void *context, const char *key, const char *value, char *b
     struct loading *l = context;
     unsigned origin;
     const struct setting *op = find_key(key, &origin);
-    if (l->only && op != l->only) {
+    if (l->special_only && !(op && option_names_special(op))) {
         return 0;
     }
     if (!op) {
@@ -209,22 +209,11 @@ static int path_in_home(const struct options *o, const char *name, char path[CON
     return 0;
 }
 
-/* What applies of an option's settings; NULL for none. */
-static const char *setting(const struct options *o, const struct setting *op)
-{
-    char *const *given = o->given[option_index(op)];
-    if (given[ORIGIN_FLAG]) {
-        return given[ORIGIN_FLAG];
-    }
-    const char *by_network = given[ORIGIN_FILE_NETWORK + o->network];
-    return by_network ? by_network : given[ORIGIN_FILE];
-}
-
 static int apply(struct options *o, const char *name, char *error, size_t error_size)
 {
     char bad[BAD_MAX];
     const struct setting *op = option_find(name);
-    const char *text = setting(o, op);
+    const char *text = option_setting(o, op);
     if (text && option_read(op, text, option_place(o, op), bad, sizeof bad) != 0) {
         return text_fail(error, error_size, "-%s: %s", op->name, bad);
     }
@@ -253,7 +242,7 @@ static int decide_config_path(struct options *o, char *error, size_t error_size)
 
 static bool config_is_given(const struct options *o)
 {
-    return setting(o, option_find("config"));
+    return option_setting(o, option_find("config"));
 }
 
 static int read_config(const struct options *o, struct loading *l, char *error, size_t error_size)
@@ -411,7 +400,7 @@ static int decide_given_path(const struct options *o, const char *given, char pa
 
 static int decide_peers_file(struct options *o, char *error, size_t error_size)
 {
-    const char *given = setting(o, option_find("peersFile"));
+    const char *given = option_setting(o, option_find("peersFile"));
     if (given) {
         return decide_given_path(o, given, o->config.peers_file, error, error_size);
     }
@@ -424,7 +413,7 @@ static int decide_peers_file(struct options *o, char *error, size_t error_size)
 static int decide_identity_file(struct options *o, char *error, size_t error_size)
 {
     const struct config *c = &o->config;
-    const char *given = setting(o, option_find("identityFile"));
+    const char *given = option_setting(o, option_find("identityFile"));
     if (c->protocol->identity_size == 0) {
         o->identity_file[0] = '\0';
         return !o->show_identity ? 0
@@ -454,129 +443,6 @@ static void decide_node_id(struct config *c)
         c->node.node_id =
             (uint64_t)hash[0] << 24 | (uint64_t)hash[1] << 16 | (uint64_t)hash[2] << 8 | hash[3];
     }
-}
-
-/* Frees the list if an id in it has another form than the protocol's: it could match nobody's. */
-static int check_ids(const struct protocol *p, struct address_list *list, char *bad, size_t bad_size)
-{
-    char shown[ENDPOINT_TEXT_MAX];
-    for (size_t i = 0; i < list->n; i++) {
-        const struct address *a = &list->items[i];
-        if (a->id.size == 0 || a->id.size == p->id_size) {
-            continue;
-        }
-        address_format(a, shown, sizeof shown);
-        if (p->id_size == 0) {
-            text_fail(bad, bad_size, "%s has an id before it, but protocol %s knows none", shown, p->name);
-        } else {
-            text_fail(bad, bad_size, "the id before %s has %u hex digits, but those of protocol %s have %zu",
-                      shown, 2u * a->id.size, p->name, 2 * p->id_size);
-        }
-        address_list_free(list);
-        return -1;
-    }
-    return 0;
-}
-
-/* Frees the list if the protocol, or this build, cannot dial an address as it is written. */
-static int check_schemes(const struct protocol *p, struct address_list *list, char *bad, size_t bad_size)
-{
-    char shown[ENDPOINT_TEXT_MAX];
-    for (size_t i = 0; i < list->n; i++) {
-        if (!protocol_dials(p, list->items[i].scheme)) {
-            text_fail(bad, bad_size, "%s: protocol %s of this build does not speak WebSocket",
-                      address_format(&list->items[i], shown, sizeof shown), p->name);
-            address_list_free(list);
-            return -1;
-        }
-    }
-    return 0;
-}
-
-static bool ends_so(const char *host, const char *ending)
-{
-    size_t n = strlen(host), m = strlen(ending);
-    n -= n > 0 && host[n - 1] == '.';
-    char last[8];
-    if (n < m || m >= sizeof last) {
-        return false;
-    }
-    memcpy(last, host + n - m, m);
-    last[m] = '\0';
-    return text_equal(last, ending);
-}
-
-/* No name server knows them, and none shall be told of them (RFC 7686). Frees the list if there is one, and
- * no proxy. */
-static int check_names(const struct options *o, struct address_list *list, char *bad, size_t bad_size)
-{
-    for (size_t i = 0; i < list->n && !config_has_proxy(&o->config); i++) {
-        const char *host = list->items[i].host;
-        if (ends_so(host, ".onion") || ends_so(host, ".i2p")) {
-            text_fail(bad, bad_size, "%s is reached through a proxy alone, see -proxy", host);
-            address_list_free(list);
-            return -1;
-        }
-    }
-    return 0;
-}
-
-static int read_list(const struct options *o, const char *name, const char *text, struct address_list *list,
-                     char *bad, size_t bad_size)
-{
-    *list = (struct address_list){.n = 0};
-    int result = option_read(option_find(name), text, list, bad, bad_size);
-    if (result == 0) {
-        result = check_ids(o->config.protocol, list, bad, bad_size);
-    }
-    if (result == 0) {
-        result = check_schemes(o->config.protocol, list, bad, bad_size);
-    }
-    return result != 0 ? result : check_names(o, list, bad, bad_size);
-}
-
-int options_read_peers(const struct options *o, const char *text, struct address_list *list, char *bad,
-                       size_t bad_size)
-{
-    return read_list(o, "peers", text, list, bad, bad_size);
-}
-
-/* The file's special peers: those for any network and those for this one. */
-static int list_file_peers(const struct options *o, struct address_list *list, char *bad, size_t bad_size)
-{
-    char *const *given = o->given[option_index(option_find("peers"))];
-    const char *any = given[ORIGIN_FILE] ? given[ORIGIN_FILE] : "";
-    const char *ours = given[ORIGIN_FILE_NETWORK + o->network];
-    char *all = join(any, ours ? ours : "");
-    if (!all) {
-        return text_fail(bad, bad_size, "out of memory");
-    }
-    int result = options_read_peers(o, all, list, bad, bad_size);
-    free(all);
-    return result;
-}
-
-static int list_peers(struct options *o, char *error, size_t error_size)
-{
-    char bad[BAD_MAX];
-    const char *flags = o->given[option_index(option_find("peers"))][ORIGIN_FLAG];
-    if ((flags && options_read_peers(o, flags, &o->config.special_flags, bad, sizeof bad) != 0) ||
-        list_file_peers(o, &o->config.special_file, bad, sizeof bad) != 0) {
-        return text_fail(error, error_size, "-peers: %s", bad);
-    }
-    return 0;
-}
-
-static int list_bootstrap(struct options *o, char *error, size_t error_size)
-{
-    char bad[BAD_MAX];
-    const char *given = setting(o, option_find("bootstrap"));
-    const char *text = given ? given : o->config.node.network.bootstrap;
-    o->config.bootstrap_given = given;
-    if (text && read_list(o, "bootstrap", text, &o->config.bootstrap, bad, sizeof bad) != 0) {
-        return text_fail(error, error_size, "-bootstrap: %s", bad);
-    }
-    return 0;
 }
 
 /* A copy of the protocol's defaults, for the settings to be laid over. */
@@ -622,9 +488,9 @@ static int apply_all(struct options *o, char *error, size_t error_size)
         }
     }
     /* "::" is what people write for everything. */
-    o->config.has_bind = setting(o, option_find("bind")) && !ip_is_unspecified_v6(&o->config.bind);
+    o->config.has_bind = option_setting(o, option_find("bind")) && !ip_is_unspecified_v6(&o->config.bind);
     o->config.node.proxied = config_has_proxy(&o->config);
-    o->config.hidden = config_has_proxy(&o->config) && !setting(o, option_find("bind"));
+    o->config.hidden = config_has_proxy(&o->config) && !option_setting(o, option_find("bind"));
     if (o->config.hidden && o->config.node.listen_port == 0) { /* a handshake must name one */
         o->config.node.listen_port = o->config.node.network.port;
     }
@@ -633,7 +499,7 @@ static int apply_all(struct options *o, char *error, size_t error_size)
     if (o->config.node.limits.burst == 0) {
         o->config.node.limits.burst = o->config.node.limits.rate;
     }
-    return list_peers(o, error, error_size) != 0 ? -1 : list_bootstrap(o, error, error_size);
+    return option_list_peers(o, error, error_size);
 }
 
 int options_finish(struct options *o, char *error, size_t error_size)
@@ -668,11 +534,12 @@ int options_reload_special(const struct options *o, struct address_list *list, c
     options_init(&fresh);
     fresh.network = o->network;
     fresh.config.protocol = o->config.protocol;
+    fresh.config.node.network = o->config.node.network;
     fresh.config.proxy.at = o->config.proxy.at;
-    struct loading l = {.o = &fresh, .only = option_find("peers")};
+    struct loading l = {.o = &fresh, .special_only = true};
     char bad[BAD_MAX];
     int result = read_config(o, &l, error, error_size);
-    if (result == 0 && list_file_peers(&fresh, list, bad, sizeof bad) != 0) {
+    if (result == 0 && option_list_special(&fresh, true, list, bad, sizeof bad) != 0) {
         result = text_fail(error, error_size, "%s: %s", o->config_path, bad);
     }
     options_free(&fresh);

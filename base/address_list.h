@@ -3,6 +3,7 @@
 #define KITH_BASE_ADDRESS_LIST_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/endpoint.h"
 
@@ -20,6 +21,14 @@ struct address_list {
  * SPECIAL_MAX of them, or no memory. On failure the list is empty. On success the caller frees it with
  * address_list_free. */
 int address_list_parse(struct address_list *list, const char *text, char *bad, size_t bad_size);
+
+/* The same, but an entry may leave its port out, which then is `port`: "host", "1.2.3.4", "[::1]", "::1". */
+int address_list_parse_at(struct address_list *list, const char *text, uint16_t port, char *bad,
+                          size_t bad_size);
+
+/* Any thread; does not block. Adds the addresses of `more`, as if they had followed in the same text. 0; or
+ * -1 with the reason in `bad`, and *list holds some of them. */
+int address_list_add(struct address_list *list, const struct address_list *more, char *bad, size_t bad_size);
 
 /* Any thread; does not block. Idempotent. */
 void address_list_free(struct address_list *list);

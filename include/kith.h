@@ -305,7 +305,8 @@ KITH_API enum kith_result kith_unban(struct kith *node, const char *ip_or_id, ui
  * ToNetwork. If that is full, the result is KITH_WOULD_BLOCK, not KITH_BUSY. */
 KITH_API enum kith_result kith_disconnect(struct kith *node, const char *peer, uint64_t id);
 
-/* Replaces the special peers that were configured by "peers": "host:port ID@host:port ws://host:port".
+/* Replaces the special peers that "peers", "connect" and "addnode" have configured: "host:port ID@host:port
+ * ws://host:port".
  * KITH_INVALID if it does not parse, or names an id that no peer of this protocol can have. */
 KITH_API enum kith_result kith_set_special(struct kith *node, const char *peers, uint64_t id);
 

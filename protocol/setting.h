@@ -49,6 +49,8 @@ enum setting_mark {
     /* Of a protocol's: with another protocol the flag is checked and has no effect. Without this mark it is
      * an error. A key of the configuration file never is one, as several protocols may share the file. */
     SETTING_TOLERATED = 8,
+    /* Nodes as app/node_list.h reads them. They are special peers; the row itself has no place. */
+    SETTING_NODES = 16,
 };
 
 struct setting {

@@ -3,6 +3,8 @@
 
 Usage: test_discovery.py PATH-OF-KITH [word of a test's name]...
 """
+import os
+
 from kithnode import check, promises, run
 from nameserver import NameServer
 from namespace import on_public_addresses, sh
@@ -68,6 +70,49 @@ def the_networks_own_are_dialed_if_the_names_lead_nowhere(lab):
     check(SEED in names.asked, f"it has asked for {names.asked}")
 
 
+@promises("I1")
+@on_public_addresses
+def whoever_connects_dials_nobody_else(lab):
+    """Neither whom it knows, nor whom seeds or names would tell of."""
+    names, server, own = NameServer(lab, {SEED: []}), lab.seeds(), own_member(lab)
+    known, given, pinned, wanted = (member(lab) for _ in range(4))
+    server.lines = [known.endpoint]
+    node = lab.node(*MAIN, "-bootstrap", known.endpoint, port=PORT)
+    node.wait_online(known)
+    node.end()
+    names.asked.clear()
+    node.flags += ["-bootstrap", given.endpoint, "-seedURL", server.url, "-peers", pinned.endpoint, "-connect", wanted.address]
+    node.start()
+    for other in (wanted, pinned):
+        node.wait_online(other, special=True)
+    log = node.stderr()[node.stderr().rindex("info: kith"):]
+    check(log.count(": dials ") == 2, f"it has dialed others: {log}")
+    check(not names.asked and server.fetches == 0, f"it has asked for {names.asked}, and {server.fetches} lists")
+    check(not own.all("online") and not given.all("online"), "others were dialed")
+
+
+@promises("I1")
+@on_public_addresses
+def an_added_node_is_dialed_for_ever(lab):
+    NameServer(lab, {SEED: [], "friend.example": ["5.1.0.1"]})
+    friend = member(lab)
+    other = member(lab)
+    with open(os.path.join(lab.home, "kith.conf"), "w", encoding="utf-8") as file:
+        file.write(f"addnode = {other.address}\n")
+    node = lab.node(*MAIN, "-redialSpecial", "300ms", "-addnode", "friend.example", "-config",
+                    os.path.join(lab.home, "kith.conf"), port=PORT)
+    node.wait_online(friend, special=True)
+    node.wait_online(other, special=True)
+    for _ in range(2):
+        mark = node.mark()
+        friend.end()
+        node.wait("offline", since=mark)
+        friend.start()
+        node.wait_online(friend, since=mark)
+    check(node.status()["outgoing"] == 2, "others were dialed")
+
+
 if __name__ == "__main__":
-    run([whom_the_peers_file_knows_is_asked_before_any_name, who_knows_nobody_asks_for_the_seeds_names,
+    run([an_added_node_is_dialed_for_ever, whoever_connects_dials_nobody_else,
+         whom_the_peers_file_knows_is_asked_before_any_name, who_knows_nobody_asks_for_the_seeds_names,
          the_networks_own_are_dialed_if_no_name_server_answers, the_networks_own_are_dialed_if_the_names_lead_nowhere])

@@ -141,7 +141,7 @@ static const struct text {
 
 /* --- what has no value until it is given --- */
 
-static const char *const nothing[] = {"bind", "bootstrap", "peers", "proxy"};
+static const char *const nothing[] = {"addnode", "bind", "bootstrap", "connect", "peers", "proxy"};
 
 static bool is_nothing(const struct setting *op, const struct options *o)
 {
@@ -152,6 +152,9 @@ static bool is_nothing(const struct setting *op, const struct options *o)
         return !config_has_proxy(&o->config) && !o->config.hidden;
     }
     assert_int_equal(op->type, SETTING_ADDRESSES);
+    if ((op->marks & SETTING_NODES) != 0) {
+        return o->config.special_flags.n == 0 && o->config.special_file.n == 0;
+    }
     struct address_list list;
     memcpy(&list, (const char *)o + op->place, sizeof list);
     return list.n == 0;

@@ -458,6 +458,79 @@ static void test_addresses_with_ids(void **state)
     address_list_free(&list);
 }
 
+static void expect_at(const char *text, uint16_t port, const char *wanted)
+{
+    struct address_list list;
+    char bad[128], shown[ENDPOINT_TEXT_MAX];
+    assert_int_equal(address_list_parse_at(&list, text, port, bad, sizeof bad), 0);
+    assert_int_equal(list.n, 1);
+    assert_string_equal(address_format(&list.items[0], shown, sizeof shown), wanted);
+    address_list_free(&list);
+}
+
+static void test_list_without_ports(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"host:",   "host:0", "host:65536", "8110",     ":8110",
+                                        "[::1",    "::g",    "host:1:2",   "[host]:1", "1.2.3",
+                                        "ab@",     "@host",  "host]",      "[]",       "[::1]]",
+                                        "a b:c:d", "host/x", "ab@x@y",     "%",        "http://x"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        struct address_list list;
+        char bad[128];
+        assert_int_equal(address_list_parse_at(&list, wrong[i], 8110, bad, sizeof bad), -1);
+        assert_non_null(strstr(bad, "is neither a host nor host:port"));
+    }
+    expect_at("host", 8110, "host:8110");
+    expect_at("host.", 8110, "host.:8110");
+    expect_at("host:1", 8110, "host:1");
+    expect_at("1.2.3.4", 65535, "1.2.3.4:65535");
+    expect_at("[::1]", 1, "[::1]:1");
+    expect_at("::1", 1, "[::1]:1");
+    expect_at("::", 1, "[::]:1");
+    expect_at("ab@2001:db8::7", 1, "[2001:db8::7]:1");
+    expect_at("ab@host host:8110 HOST", 8110, "host:8110");
+    expect_at("ws://host", 1, "ws://host:1");
+    expect_at("ab@ws://::1", 1, "ws://[::1]:1");
+    expect_at("fe80::1%eth0", 1, "[fe80::1%eth0]:1");
+    char longest[HOST_MAX + 2 * PEER_ID_MAX + 8];
+    memset(longest, 'a', sizeof longest);
+    longest[sizeof longest - 1] = '\0';
+    struct address_list list;
+    char bad[128];
+    assert_int_equal(address_list_parse_at(&list, longest, 8110, bad, sizeof bad), -1);
+    assert_int_equal(address_list_parse_at(&list, "fe80::1", 8110, bad, sizeof bad), -1);
+    assert_non_null(strstr(bad, "needs its interface"));
+}
+
+static void test_lists_add_up(void **state)
+{
+    (void)state;
+    struct address_list list, more;
+    char bad[128];
+    assert_int_equal(address_list_parse(&list, "x:1 y:1", bad, sizeof bad), 0);
+    assert_int_equal(address_list_parse(&more, "ab@y:1 z:1", bad, sizeof bad), 0);
+    assert_int_equal(address_list_add(&list, &more, bad, sizeof bad), 0);
+    assert_int_equal(list.n, 3);
+    assert_int_equal(list.items[1].id.size, 1);
+    assert_string_equal(list.items[2].host, "z");
+    address_list_free(&more);
+    char text[SPECIAL_MAX * 8];
+    size_t used = 0;
+    for (int i = 1; i < SPECIAL_MAX - 1; i++) {
+        used += (size_t)sprintf(text + used, "x:%d,", i);
+    }
+    assert_int_equal(address_list_parse(&more, text, bad, sizeof bad), 0);
+    assert_int_equal(address_list_add(&list, &more, bad, sizeof bad), 0); /* one of them was there */
+    assert_int_equal(list.n, SPECIAL_MAX);
+    address_list_free(&more);
+    assert_int_equal(address_list_parse(&more, "w:1", bad, sizeof bad), 0);
+    assert_int_equal(address_list_add(&list, &more, bad, sizeof bad), -1);
+    assert_string_equal(bad, "more than 1024 addresses");
+    address_list_free(&more);
+    address_list_free(&list);
+}
+
 static void test_list_limit(void **state)
 {
     (void)state;
@@ -495,6 +568,8 @@ int main(void)
         cmocka_unit_test(test_address_parts),
         cmocka_unit_test(test_address_equal),
         cmocka_unit_test(test_list),
+        cmocka_unit_test(test_list_without_ports),
+        cmocka_unit_test(test_lists_add_up),
         cmocka_unit_test(test_list_limit),
         cmocka_unit_test(test_ids),
         cmocka_unit_test(test_addresses_with_ids),

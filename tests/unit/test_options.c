@@ -502,6 +502,62 @@ static void peers_add_up(void **state)
     options_free(&o);
 }
 
+/* What -connect and -addnode name are special peers beside those of -peers. */
+static void nodes_add_up(void **state)
+{
+    (void)state;
+    struct options o;
+    parse_good(&o, "-addnode~a.example ::1~-peers~1.2.3.4:5~-addnode=b.example:6~-networkPort~9");
+    ASSERT_PEERS(&o.config.special_flags, "1.2.3.4:5", "a.example:8110", "[::1]:8110", "b.example:6");
+    assert_false(o.config.exclusive);
+    options_free(&o);
+    parse_good(&o, "-addnode~a.example~-connect~c.example~-network~MAIN~-connect~a.example:8108");
+    ASSERT_PEERS(&o.config.special_flags, "c.example:8108", "a.example:8108");
+    assert_true(o.config.exclusive);
+    options_free(&o);
+    parse_good(&o, "-connect~ ,~-addnode=");
+    assert_int_equal(o.config.special_flags.n, 0);
+    assert_false(o.config.exclusive);
+    options_free(&o);
+    write_config("AddNode = a.example\nconnect = c.example\nconnect = d.example\nPeers = 1.1.1.1:1\n");
+    parse_good(&o, "-addnode~b.example");
+    ASSERT_PEERS(&o.config.special_flags, "b.example:8110");
+    ASSERT_PEERS(&o.config.special_file, "1.1.1.1:1", "c.example:8110", "d.example:8110", "a.example:8110");
+    assert_true(o.config.exclusive);
+    struct address_list list;
+    char error[OPTIONS_ERROR_MAX];
+    write_config("addnode = e.example\nping = bad\n");
+    assert_int_equal(options_reload_special(&o, &list, error, sizeof error), 0);
+    ASSERT_PEERS(&list, "e.example:8110");
+    address_list_free(&list);
+    options_free(&o);
+    write_config("");
+    assert_error("-addnode~a.example 8110", "-addnode: \"8110\" is neither a host nor host:port");
+    assert_error("-connect~a.onion", "-connect: a.onion is reached through a proxy alone, see -proxy");
+    assert_error("-addnode~ab@a.example",
+                 "-addnode: a.example:8110 has an id before it, but protocol factom knows none");
+}
+
+static void invitations_are_addresses_of_this_network(void **state)
+{
+    (void)state;
+    struct options o;
+    parse_good(&o, "-addnode~factom:a.example:7?network=LOCAL, b.example");
+    ASSERT_PEERS(&o.config.special_flags, "a.example:7", "b.example:8110");
+    options_free(&o);
+    parse_good(&o, "-customnet~my net~-connect~factom:[::1]:7?network=my%20net");
+    ASSERT_PEERS(&o.config.special_flags, "[::1]:7");
+    options_free(&o);
+    assert_error("-addnode~infnote:a.example:7?network=LOCAL",
+                 "-addnode: an invitation to protocol infnote, but this node speaks factom");
+    assert_error("-addnode~factom:a.example:7?network=MAIN",
+                 "-addnode: an invitation to network MAIN, but this node is of network LOCAL");
+    assert_error("-addnode~factom:a.example?network=LOCAL",
+                 "-addnode: in \"factom:a.example?network=LOCAL\" the address is not host:port");
+    assert_error("-connect~a.example:7?net=LOCAL",
+                 "-connect: \"a.example:7?net=LOCAL\" is not PROTOCOL:HOST:PORT?network=NAME");
+}
+
 /* A protocol whose peers prove who they are, or NULL if this build has none. */
 static const struct protocol *with_identities(void)
 {
@@ -976,6 +1032,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(cross_checks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(node_name, set_up, tear_down),
         promise_test_setup_teardown("F18 F23", peers_add_up, set_up, tear_down),
+        promise_test_setup_teardown("I1", nodes_add_up, set_up, tear_down),
+        promise_test_setup_teardown("I2", invitations_are_addresses_of_this_network, set_up, tear_down),
         cmocka_unit_test_setup_teardown(peers_file, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bootstrap, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bootstrap_of_protocols, set_up, tear_down),
