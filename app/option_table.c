@@ -152,6 +152,9 @@ static const struct setting table[] = {
          "the same, after a dial or a handshake that failed, seeds excepted; 0: as -redial"),
     TIME("retryFirst", retry_first, 0, NULL,
          "-retry begins with this, and doubles with each failure in a row; 0: all of it at once"),
+    TIME("shelve", shelve, 0, NULL,
+         "a peer that never answered is not dialed after a failure, and forgotten after this time; 0: as "
+         "others"),
     TIME("redialSpecial", redial_special, 1, NULL, "between two dials of one special peer, at most"),
     TIME("ping", ping, 1, NULL, "silence after which a peer is pinged; less than -silence"),
     TIME("silence", silence, 1, NULL, "silence after which a peer is disconnected"),

@@ -11,6 +11,7 @@
 #include "controller/ids.h"
 #include "controller/lessons.h"
 #include "controller/meet.h"
+#include "controller/merits.h"
 #include "controller/notes.h"
 #include "controller/pending.h"
 #include "controller/report.h"
@@ -257,7 +258,8 @@ static void come_online(struct controller *c, struct slot *s)
         return;
     }
     learn(c, s);
-    s->online_ms = s->heard_ms = c->now.ms;
+    s->online_ms = c->now.ms;
+    s->heard_ms = c->now.ms - HEARD_MS; /* so that what it says first counts */
     s->was_online = true;
     slot_find_reverse(c, s);
     slot_set_state(c, s, SLOT_ONLINE);

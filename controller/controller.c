@@ -54,6 +54,7 @@ static struct book *make_book(struct controller *c)
         .redial_ms = t->timings.redial,
         .retry_ms = t->timings.retry,
         .retry_first_ms = t->timings.retry_first,
+        .shelve_ms = t->timings.shelve,
         .give_up = t->limits.give_up,
         .quality_refuse = config->merits.refuse_below,
         .quality_banned = config->merits.banned,

@@ -287,6 +287,13 @@ void dialing_ended(struct controller *c, struct slot *s, enum end_reason reason,
     }
 }
 
+void dialing_drained(struct controller *c, const struct slot *s)
+{
+    if (s->direction == DIRECTION_OUTGOING && s->remote.port) {
+        book_conversed(c->book, &s->remote, s->has_spoken);
+    }
+}
+
 void dialing_met(struct controller *c, struct slot *s)
 {
     struct special *p = special_of_slot(c, s);

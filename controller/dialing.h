@@ -24,5 +24,7 @@ void dialing_met(struct controller *c, struct slot *s);    /* the peer has said 
 void dialing_online(struct controller *c, struct slot *s); /* it comes online */
 /* It has ended, or the dial has failed. */
 void dialing_ended(struct controller *c, struct slot *s, enum end_reason reason, const struct ending *e);
+/* Of any connection that was online: nothing more of it comes. */
+void dialing_drained(struct controller *c, const struct slot *s);
 
 #endif

@@ -122,6 +122,7 @@ void ended_drained(struct controller *c, const struct message *m)
     directed_close(c, s);
     drops_report_slot(c, s);
     if (s->was_online) {
+        dialing_drained(c, s);
         const struct service_ops *service = c->config->protocol->service;
         struct service_peer p = as_service_peer(s);
         if (service->offline) {

@@ -76,6 +76,7 @@ void slot_loses(struct controller *c, struct slot *s, int64_t merit)
 void slot_is_heard(struct controller *c, struct slot *s)
 {
     s->heard_ms = c->now.ms;
+    s->has_spoken = true;
     if (s->direction == DIRECTION_OUTGOING) {
         book_answered(c->book, slot_listens_at(s), book_time(c));
     } else {

@@ -62,6 +62,7 @@ struct slot {
     bool ready;      /* MSG_ONLINE has come */
     bool was_online; /* the application has been told */
     bool closing;    /* asked to end */
+    bool has_spoken; /* since the handshake */
     int64_t begun_ms, online_ms, heard_ms;
     int64_t delivered_ms;  /* a message for the application came last; 0 for never */
     struct ending *ending; /* from malloc; NULL before MSG_ENDED, or without memory for it */

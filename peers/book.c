@@ -37,7 +37,9 @@ void book_free(struct book *b)
 static void revive(struct book *b, struct book_entry *e)
 {
     if (book_entry_is_given_up(b, e)) {
-        e->failures = b->config.give_up - 1;
+        uint32_t most = b->config.give_up - 1;
+        e->failures = e->failures < most ? e->failures : most;
+        e->mute = e->mute < most ? e->mute : most;
         b->version++;
     }
 }
@@ -135,6 +137,14 @@ void book_answered(struct book *b, const struct endpoint *e, int64_t now_ms)
     b->version++;
     if (book_room_of(row) != ROOM_TRIED && !row->entry.self) {
         book_become_tried(b, *e, now_ms);
+    }
+}
+
+void book_conversed(struct book *b, const struct endpoint *key, bool spoke)
+{
+    struct book_row *row = book_row_of(b, key);
+    if (row) {
+        row->entry.mute = spoke ? 0 : row->entry.mute + (row->entry.mute < UINT32_MAX);
     }
 }
 
@@ -306,7 +316,11 @@ struct book_told book_told(const struct book *b)
 
 static bool is_too_old(const struct book *b, const struct book_entry *e, int64_t now_ms)
 {
-    return b->config.forget_ms > 0 && now_ms - book_last_sign(e) > b->config.forget_ms;
+    if (b->config.forget_ms > 0 && now_ms - book_last_sign(e) > b->config.forget_ms) {
+        return true;
+    }
+    bool is_over = book_entry_is_shelved(b, e) && now_ms - e->dialed_ms >= b->config.shelve_ms;
+    return is_over || (b->config.shelve_ms > 0 && !e->seed && book_entry_is_given_up(b, e));
 }
 
 void book_expire(struct book *b, bool (*keep)(void *context, const struct endpoint *e), void *context,

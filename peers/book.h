@@ -65,9 +65,12 @@ struct book_config {
     int64_t retry_ms;  /* the same if that dial failed, and it is not shared either; seeds are exempt; 0 for
                           redial_ms (0) */
     int64_t retry_first_ms; /* after the first failure in a row it is so long, and twice as long after each
-                               further one, up to retry_ms; 0 for retry_ms at once (0) */
-    uint32_t give_up; /* failures in a row after which it is not dialed until it is heard of again; 0 for
-                         never (5) */
+                               further one, up to retry_ms; each time by a factor that nobody can foresee, one
+                               on average, and no less than half of redial_ms; 0 for retry_ms at once (0) */
+    int64_t shelve_ms; /* an endpoint that never answered is not dialed after a failure, and forgotten after
+                          so long; one that is given up is forgotten; seeds are exempt; 0 for neither (0) */
+    uint32_t give_up;  /* failures in a row after which it is not dialed until it is heard of again; 0 for
+                          never (5) */
     int32_t quality_refuse; /* below this, an IP is neither dialed nor accepted, special peers excepted (-200)
                              */
     int32_t quality_banned; /* what book_quality returns for a banned IP (-2147000000) */
@@ -96,13 +99,14 @@ struct book_entry {
     int64_t dialed_ms;   /* the last dial */
     uint64_t told_by;    /* the teller whose place it has */
     uint32_t failures;   /* dials that failed since one succeeded */
-    uint8_t source;      /* enum endpoint_source */
-    bool tried;          /* it is in TRIED */
-    bool anchor;         /* an outgoing ordinary connection with it stood last: book_set_anchor */
-    bool self;           /* it is ourselves: never dialed, never shared */
-    bool seed;           /* a seed list has named it since the start; not in the peers file */
-    struct peer_id id;   /* who is there, as far as known */
-    bool id_proved;      /* it is not hearsay */
+    uint32_t mute; /* connections in a row that were lost without a word of the peer; not in the peers file */
+    uint8_t source;    /* enum endpoint_source */
+    bool tried;        /* it is in TRIED */
+    bool anchor;       /* an outgoing ordinary connection with it stood last: book_set_anchor */
+    bool self;         /* it is ourselves: never dialed, never shared */
+    bool seed;         /* a seed list has named it since the start; not in the peers file */
+    struct peer_id id; /* who is there, as far as known */
+    bool id_proved;    /* it is not hearsay */
 };
 
 /* The score of one IP address, or of one /64 of IPv6. */
@@ -143,6 +147,10 @@ void book_failed(struct book *b, const struct endpoint *e, int64_t now_ms);
  * or do, makes an endpoint *tried*. Enters one that is not in the book. It stays where it was if its bucket
  * of TRIED is full, until the occupant was tested. */
 void book_answered(struct book *b, const struct endpoint *e, int64_t now_ms);
+
+/* A connection that we dialed has ended; `spoke`: the peer had said something after the handshake. With
+ * retry_first_ms so many in a row that say nothing count as so many failures in a row, if that is more. */
+void book_conversed(struct book *b, const struct endpoint *e, bool spoke);
 
 /* Somebody who dialed us says that he listens there, and goes on to be heard. He may say so of any port of
  * his IP. So it keeps the endpoint from being forgotten, and gives one that was given up one more dial;
@@ -297,9 +305,9 @@ bool book_refuses(const struct book *b, const struct ip *ip, int64_t now_ms);
  * thread. */
 void book_bounds(struct bounds *b, const struct book_config *config);
 
-/* Forgets endpoints without a sign for forget_ms, scores that have decayed to nothing, and bans that are
- * over. Cheap enough to be called once a minute. `keep` returns true for an endpoint that must stay
- * (special); NULL: none must. */
+/* Forgets endpoints without a sign for forget_ms, those that shelve_ms speaks of, scores that have decayed to
+ * nothing, and bans that are over. Cheap enough to be called once a minute. `keep` returns true for an
+ * endpoint that must stay (special); NULL: none must. */
 void book_expire(struct book *b, bool (*keep)(void *context, const struct endpoint *e), void *context,
                  int64_t now_ms);
 

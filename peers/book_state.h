@@ -102,6 +102,9 @@ void book_remove(struct book *b, const struct book_row *row); /* moves another r
 /* Given up: not dialed until it is heard of again. */
 bool book_entry_is_given_up(const struct book *b, const struct book_entry *e);
 
+/* It never answered, and has failed: it is not dialed, and forgotten after shelve_ms. */
+bool book_entry_is_shelved(const struct book *b, const struct book_entry *e);
+
 /* The last dial failed, and that counts against it for retry_ms. Seeds are exempt: a node that starts before
  * its seed would otherwise wait that long with nobody to dial. */
 bool book_entry_is_penalised(const struct book *b, const struct book_entry *e);

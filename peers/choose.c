@@ -55,9 +55,12 @@ static uint64_t lot_of(const struct candidates *c, const void *bytes, size_t siz
 
 /* --- who may be chosen --- */
 
-/* A dial in the future means that the clock was set back, and bars nothing. */
+/* A dial in the future means that the clock was set back, and bars nothing. INT64_MAX for never. */
 static int64_t dialable_at(const struct book *b, const struct book_entry *e, int64_t now_ms)
 {
+    if (book_entry_is_shelved(b, e)) {
+        return INT64_MAX;
+    }
     return e->dialed_ms == 0 || e->dialed_ms > now_ms ? now_ms : e->dialed_ms + book_entry_pause(b, e);
 }
 

@@ -1,11 +1,26 @@
 /* Room for an endpoint in NEW and SEEDS, and who has to make it. */
+#include <string.h>
+
+#include <sodium.h>
+
 #include "peers/book_state.h"
 
 /* --- what an entry is worth --- */
 
+/* In a row: dials that failed, or connections in which nothing was said. */
+static uint32_t setbacks(const struct book *b, const struct book_entry *e)
+{
+    return b->config.retry_first_ms > 0 && e->mute > e->failures ? e->mute : e->failures;
+}
+
 bool book_entry_is_given_up(const struct book *b, const struct book_entry *e)
 {
-    return b->config.give_up != 0 && e->failures >= b->config.give_up;
+    return b->config.give_up != 0 && setbacks(b, e) >= b->config.give_up;
+}
+
+bool book_entry_is_shelved(const struct book *b, const struct book_entry *e)
+{
+    return b->config.shelve_ms > 0 && e->failures > 0 && e->answered_ms == 0 && !e->seed;
 }
 
 bool book_entry_is_penalised(const struct book *b, const struct book_entry *e)
@@ -13,16 +28,52 @@ bool book_entry_is_penalised(const struct book *b, const struct book_entry *e)
     return e->failures > 0 && b->config.retry_ms > 0 && !e->seed;
 }
 
+/* -ln(random / 2^64): of numbers that are drawn evenly, exponentially distributed ones, one on average. */
+static double exponential(uint64_t random)
+{
+    enum { TERMS = 24 };
+    double sum = 0, power = 1;
+    random += random == 0;
+    int zeros = __builtin_clzll(random);
+    double part = 1 - (double)(random << zeros) / 0x1p64; /* 0 to 1/2: -ln(1 - x) = x + x^2/2 + x^3/3 ... */
+    for (int i = 1; i <= TERMS; i++) {
+        power *= part;
+        sum += power / i;
+    }
+    return sum + zeros * 0.6931471805599453;
+}
+
+/* Another one after each setback and for each endpoint, so that nodes that lost a peer together do not come
+ * back together, and nobody foresees when we dial. */
+static double factor(const struct book *b, const struct book_entry *e)
+{
+    const struct {
+        struct endpoint endpoint;
+        uint8_t gap[6];
+        int64_t answered_ms, setbacks;
+    } of = {.endpoint = e->endpoint, .answered_ms = e->answered_ms, .setbacks = setbacks(b, e)};
+    unsigned char hash[crypto_shorthash_BYTES];
+    uint64_t random;
+    crypto_shorthash(hash, (const unsigned char *)&of, sizeof of, b->config.key);
+    memcpy(&random, hash, sizeof random);
+    return exponential(random);
+}
+
 int64_t book_entry_pause(const struct book *b, const struct book_entry *e)
 {
-    if (!book_entry_is_penalised(b, e)) {
+    uint32_t n = setbacks(b, e);
+    int64_t most = b->config.retry_ms, pause = b->config.retry_first_ms;
+    if (n == 0 || most == 0 || e->seed) {
         return b->config.redial_ms;
     }
-    int64_t pause = b->config.retry_first_ms;
-    for (uint32_t i = 1; i < e->failures && pause < b->config.retry_ms; i++) {
+    if (pause == 0) {
+        return most;
+    }
+    for (uint32_t i = 1; i < n && pause < most; i++) {
         pause *= 2;
     }
-    return pause > 0 && pause < b->config.retry_ms ? pause : b->config.retry_ms;
+    pause = (int64_t)((double)(pause < most ? pause : most) * factor(b, e));
+    return pause > b->config.redial_ms / 2 ? pause : b->config.redial_ms / 2;
 }
 
 /* It makes room for anybody: given up; or it never was there, when it was dialed or for a seventh of the time

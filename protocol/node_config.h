@@ -28,12 +28,16 @@ struct network_config {
 
 /* Every time span of a node, in milliseconds. Each protocol has its defaults; flags override them. */
 struct timings {
-    int64_t dial;           /* a TCP connect, all addresses of a name together; in protocols that say so, the
-                               stream's handshake too */
-    int64_t handshake;      /* from connected to ready; a stream may have as much before */
-    int64_t redial;         /* between two dials of one ordinary endpoint */
-    int64_t retry;          /* the same, after a dial or a handshake that failed; 0: redial */
-    int64_t retry_first;    /* if not 0, retry begins with so much and doubles with each failure in a row */
+    int64_t dial;      /* a TCP connect, all addresses of a name together; in protocols that say so, the
+                          stream's handshake too */
+    int64_t handshake; /* from connected to ready; a stream may have as much before */
+    int64_t redial;    /* between two dials of one ordinary endpoint */
+    int64_t retry;     /* the same, after a dial or a handshake that failed; 0: redial */
+    /* If not 0, retry begins with so much and doubles with each failure in a row, each time by a random
+     * factor, one on average. A connection in which the peer says nothing is a failure, too. */
+    int64_t retry_first;
+    int64_t shelve; /* an address that never answered is left alone after a failure, and forgotten after so
+                       long; one that is given up is forgotten; 0: neither */
     int64_t redial_special; /* between two dials of a special peer */
     int64_t ping;           /* silence after which we ping */
     int64_t silence;        /* silence after which the peer is given up */

@@ -68,6 +68,7 @@ const struct protocol mintlayer_protocol = {
                 .redial = 10 * SECOND,
                 .retry = HOUR,
                 .retry_first = 20 * SECOND,
+                .shelve = HOUR,
                 .redial_special = 20 * SECOND,
                 .ping = MINUTE,
                 .silence = 150 * SECOND,

@@ -15,7 +15,7 @@ from namespace import on_public_addresses
 
 PORT = 23031
 OUTGOING = 8
-QUICK = ("-redial", "1s", "-retry", "1s", "-redialSpecial", "500ms", "-savePeers", "500ms")
+QUICK = ("-redial", "1s", "-retry", "1s", "-shelve", "0", "-redialSpecial", "500ms", "-savePeers", "500ms")
 ALONE = ("-exclusive", *QUICK)  # dials nobody but its special peers
 
 

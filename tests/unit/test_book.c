@@ -299,38 +299,142 @@ static void test_retry(void **state)
     book_free(b);
 }
 
-/* Each failure in a row doubles the pause, up to the longest one. */
+/* When it may be dialed next. INT64_MAX for never. */
+static int64_t dialable_at(const struct book *b, int64_t now)
+{
+    struct endpoint out[4];
+    while (now != INT64_MAX && candidates(b, out, 4, now) == 0) {
+        now = book_next_candidate(b, now);
+    }
+    return now;
+}
+
+static void dial_in_vain(struct book *b, const struct endpoint *e, int64_t now)
+{
+    book_dialed(b, e, now);
+    book_failed(b, e, now);
+}
+
+static void assert_near(int64_t is, int64_t must)
+{
+    if (is < must - must / 5 || is > must + must / 5) {
+        fail_msg("%lld ms on average, not %lld", (long long)is, (long long)must);
+    }
+}
+
+/* Each failure in a row doubles the pause, up to the longest one; each time by a factor, one on average. */
 static void test_retry_doubles(void **state)
 {
     (void)state;
-    static const int64_t pauses[] = {MINUTE, 2 * MINUTE, 4 * MINUTE, 5 * MINUTE, 5 * MINUTE, 5 * MINUTE};
+    enum { ROUNDS = 400, STEPS = 6 };
+    static const int64_t pauses[STEPS] = {MINUTE, 2 * MINUTE, 4 * MINUTE, 5 * MINUTE, 5 * MINUTE, 5 * MINUTE};
     struct book_config config = usual;
+    config.redial_ms = 10000;
     config.retry_ms = 5 * MINUTE;
     config.retry_first_ms = MINUTE;
     config.give_up = 0;
     struct book *b = book_new(&config);
     assert_non_null(b);
-    struct endpoint e = at("1.2.3.4:80"), out[4];
+    struct endpoint e = at("1.2.3.4:80");
     learn(b, "1.2.3.4:80", NOW);
-    int64_t now = NOW;
-    for (int round = 0; round < 2; round++) {
-        for (size_t i = 0; i < sizeof pauses / sizeof pauses[0]; i++) {
-            book_dialed(b, &e, now);
-            book_failed(b, &e, now);
-            assert_int_equal(candidates(b, out, 4, now + pauses[i] - 1), 0);
-            assert_int_equal(candidates(b, out, 4, now + pauses[i]), 1);
-            now += pauses[i];
+    int64_t now = NOW, sums[STEPS] = {0}, least = INT64_MAX, most = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        for (size_t i = 0; i < STEPS; i++) {
+            dial_in_vain(b, &e, now);
+            int64_t pause = dialable_at(b, now) - now;
+            sums[i] += pause;
+            least = pause < least ? pause : least;
+            most = pause > most ? pause : most;
+            now += pause;
         }
         book_dialed(b, &e, now);
         book_answered(b, &e, now); /* which ends the row */
-        assert_int_equal(candidates(b, out, 4, now + config.redial_ms), 1);
+        assert_int_equal(dialable_at(b, now), now + config.redial_ms);
     }
-    for (int i = 0; i < 200; i++) {
+    for (size_t i = 0; i < STEPS; i++) {
+        assert_near(sums[i] / ROUNDS, pauses[i]);
+    }
+    assert_int_equal(least, config.redial_ms / 2);
+    assert_true(most > 3 * config.retry_ms && most < 20 * config.retry_ms);
+    book_free(b);
+}
+
+/* Connections in which nothing is said are as good as failed dials; failures do not add to them. */
+static void test_mute_connections_are_failures(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 400, STEPS = 3 };
+    struct book_config config = usual;
+    config.redial_ms = 10000;
+    config.retry_ms = HOUR;
+    config.retry_first_ms = MINUTE;
+    config.shelve_ms = HOUR;
+    config.give_up = 20;
+    struct book *b = book_new(&config);
+    assert_non_null(b);
+    struct endpoint e = at("1.2.3.4:80");
+    learn(b, "1.2.3.4:80", NOW);
+    int64_t now = NOW, sums[STEPS] = {0};
+    for (int round = 0; round < ROUNDS; round++) {
+        for (size_t i = 0; i < STEPS; i++) {
+            book_dialed(b, &e, now);
+            book_answered(b, &e, now);
+            book_conversed(b, &e, false);
+            int64_t pause = dialable_at(b, now) - now;
+            sums[i] += pause;
+            now += pause;
+        }
         book_dialed(b, &e, now);
-        book_failed(b, &e, now);
+        book_answered(b, &e, now);
+        book_conversed(b, &e, true); /* which ends the row */
+        assert_int_equal(dialable_at(b, now), now + config.redial_ms);
     }
-    assert_int_equal(candidates(b, out, 4, now + 5 * MINUTE - 1), 0);
-    assert_int_equal(candidates(b, out, 4, now + 5 * MINUTE), 1);
+    for (size_t i = 0; i < STEPS; i++) {
+        assert_near(sums[i] / ROUNDS, MINUTE << i);
+    }
+    for (int i = 0; i < 20; i++) {
+        assert_true(dialable_at(b, now) != INT64_MAX);
+        book_dialed(b, &e, now);
+        book_answered(b, &e, now);
+        book_conversed(b, &e, false);
+    }
+    assert_true(dialable_at(b, now) == INT64_MAX);
+    book_expire(b, NULL, NULL, now);
+    assert_false(knows(b, "1.2.3.4:80"));
+    book_free(b);
+}
+
+/* Who never answered is left alone after one failure, and forgotten; seeds are not, nor who did answer. */
+static void test_shelving(void **state)
+{
+    (void)state;
+    struct book_config config = usual;
+    config.redial_ms = 10000;
+    config.retry_ms = HOUR;
+    config.retry_first_ms = 20000;
+    config.shelve_ms = HOUR;
+    struct book *b = book_new(&config);
+    assert_non_null(b);
+    struct endpoint never = at("1.2.3.4:80"), once = at("2.2.3.4:80"), seed = at("3.2.3.4:80");
+    learn(b, "1.2.3.4:80", NOW);
+    dial_in_vain(b, &never, NOW);
+    assert_true(dialable_at(b, NOW) == INT64_MAX);
+    learn(b, "1.2.3.4:80", NOW + MINUTE); /* told of again */
+    assert_true(dialable_at(b, NOW + MINUTE) == INT64_MAX);
+    learn(b, "2.2.3.4:80", NOW);
+    book_answered(b, &once, NOW);
+    dial_in_vain(b, &once, NOW);
+    teach(b, &seed, SOURCE_SEED, NOW);
+    dial_in_vain(b, &seed, NOW);
+    book_expire(b, NULL, NULL, NOW + HOUR - 1);
+    assert_true(knows(b, "1.2.3.4:80"));
+    book_expire(b, NULL, NULL, NOW + HOUR);
+    assert_false(knows(b, "1.2.3.4:80"));
+    assert_true(knows(b, "2.2.3.4:80") && knows(b, "3.2.3.4:80"));
+    assert_int_equal(book_next_candidate(b, NOW), NOW + config.redial_ms);
+    learn(b, "1.2.3.4:80", NOW + HOUR);
+    struct endpoint out[4];
+    assert_int_equal(candidates(b, out, 4, NOW + HOUR), 3);
     book_free(b);
 }
 
@@ -1001,6 +1105,8 @@ int main(void)
         cmocka_unit_test(test_dial_rules),
         cmocka_unit_test(test_retry),
         cmocka_unit_test(test_retry_doubles),
+        cmocka_unit_test(test_mute_connections_are_failures),
+        cmocka_unit_test(test_shelving),
         cmocka_unit_test(test_identities),
         cmocka_unit_test(test_who_is_no_candidate),
         cmocka_unit_test(test_spared_waits_no_longer_than_a_dial),

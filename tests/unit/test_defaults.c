@@ -67,6 +67,7 @@ static const struct number numbers[] = {
     {"redial", {2 * MINUTE, 30 * SECOND, 30 * SECOND, 10 * SECOND, 2 * MINUTE}},
     {"retry", {0, HOUR, HOUR, HOUR, HOUR}},
     {"retryFirst", {0, 0, 0, 20 * SECOND, 20 * SECOND}},
+    {"shelve", {0, 0, 0, HOUR, 0}},
     ALL("redialSpecial", 20 * SECOND),
     {"ping", {15 * SECOND, 5 * SECOND, 5 * SECOND, 60 * SECOND, 15 * SECOND}},
     {"silence", {60 * SECOND, 30 * SECOND, 30 * SECOND, 150 * SECOND, 60 * SECOND}},
