@@ -1,7 +1,8 @@
 /* What the chain is asked, and what it answers: kinds and parcels of store requests (store/schema.h).
  *
  * The chain keeps every block that continues one that it has: the longest chain, of two as long the one seen
- * first, is *main*; the others are side branches, bounded by CHAIN_SIDE_MAX blocks, of which the oldest go.
+ * first, is *main*; the others are side branches, bounded by CHAIN_SIDE_MAX blocks and CHAIN_SIDE_BYTES_MAX.
+ * The oldest ends of branches make room; so a branch that left main longer ago than that cannot become main.
  * It keeps the *pool*, transactions that no main block has; if main changes, those that have left it come
  * back to the pool. An answer to an ADD, SUBMIT or MAKE comes after what it says has reached the disk, for
  * good. One request is one transaction of the database: who adds many blocks adds them together.
@@ -15,11 +16,14 @@
 
 enum {
     CHAIN_SIDE_MAX = 4096,            /* blocks of side branches */
+    CHAIN_SIDE_BYTES_MAX = 256 << 20, /* of their texts together */
     CHAIN_POOL_MAX = 20000,           /* transactions of the pool; beyond it new ones are refused */
     CHAIN_POOL_BYTES_MAX = 64 << 20,  /* of their texts together */
     CHAIN_LIST_MAX = 2000,            /* hashes of one answer */
     CHAIN_WANTED_MAX = 2000,          /* blocks asked for at once */
-    CHAIN_BLOCKS_BYTES_MAX = 1 << 20, /* texts of one CHAIN_BLOCKS, their commas included */
+    /* Texts of one CHAIN_BLOCKS, their commas included: with an envelope they fit into 1 MiB. Their weight is
+     * at most CHAIN_BLOCK_WEIGHT_MAX. */
+    CHAIN_BLOCKS_BYTES_MAX = CHAIN_BLOCK_MAX,
 };
 
 enum chain_request {
@@ -61,7 +65,7 @@ enum chain_verdict {
     CHAIN_KNOWN_BEFORE, /* it was there already; of a transaction, in main or the pool */
     CHAIN_ORPHAN,       /* its parent is not there; not kept */
     CHAIN_INVALID,      /* not kept; nothing behind it in the same pack was looked at if it continues it */
-    CHAIN_FULL,         /* of a transaction: the pool has no room; not kept */
+    CHAIN_FULL,         /* the pool, or the side branches, have no room for it; not kept */
 };
 
 struct chain_added {
@@ -70,7 +74,7 @@ struct chain_added {
                         has only grown */
     char reason[96]; /* of the first that is invalid, or "" */
     uint32_t n;
-    uint32_t reserved;
+    uint32_t lost;      /* transactions that left main, and for which the pool had no room */
     uint8_t verdicts[]; /* n of enum chain_verdict, in the order of the pack */
 };
 /* What was made of a SUBMIT or MAKE lies behind it, as a pack. *at is where it begins, for chain_pack_next.
