@@ -603,23 +603,9 @@ enum kith_result kith_disconnect(struct kith *node, const char *peer, uint64_t i
     return node_disconnect(node->inner, ref, id);
 }
 
-/* Both texts in one block: verb is what is freed. False if memory is short. */
-static bool copy_texts(struct command *c, const char *verb, const char *argument)
-{
-    size_t size = strlen(verb) + 1;
-    c->verb = malloc(size + strlen(argument) + 1);
-    if (!c->verb) {
-        return false;
-    }
-    c->argument = c->verb + size;
-    strcpy(c->verb, verb);
-    strcpy(c->argument, argument);
-    return true;
-}
-
 enum kith_result kith_ask_service(struct kith *node, const char *verb, const char *argument, uint64_t id)
 {
-    struct command c = {.type = COMMAND_SERVICE};
+    char texts[KITH_VERB_MAX + KITH_ARGUMENT_MAX + 2];
     if (!is_here(node)) {
         return look_at(node);
     }
@@ -628,12 +614,14 @@ enum kith_result kith_ask_service(struct kith *node, const char *verb, const cha
         strlen(argument) > KITH_ARGUMENT_MAX) {
         return KITH_INVALID;
     }
-    if (!copy_texts(&c, verb, argument)) {
+    int size = snprintf(texts, sizeof texts, "%s%c%s", verb, '\0', argument);
+    struct parcel *parcel = parcel_new(texts, (size_t)size + 1);
+    if (!parcel) {
         return KITH_NO_MEMORY;
     }
-    enum kith_result r = run_command(node, &c, id);
+    enum kith_result r = node_ask(node->inner, parcel, id);
     if (r != KITH_OK) {
-        free(c.verb);
+        parcel_release(parcel);
     }
     return r;
 }

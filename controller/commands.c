@@ -4,7 +4,6 @@
 
 #include "controller/ids.h"
 #include "controller/notes.h"
-#include "controller/owed.h"
 #include "controller/quit.h"
 #include "controller/report.h"
 #include "controller/slots.h"
@@ -125,9 +124,6 @@ void command_run(struct controller *c, struct command *command, uint64_t id)
     case COMMAND_SPECIAL:
     case COMMAND_RELOAD:
         special(c, command, id);
-        break;
-    case COMMAND_SERVICE:
-        owed_command(c, command, id);
         break;
     case COMMAND_QUIT:
         quit_begin(c);

@@ -19,6 +19,7 @@
 #include "controller/meet.h"
 #include "controller/merits.h"
 #include "controller/notes.h"
+#include "controller/owed.h"
 #include "controller/pending.h"
 #include "controller/quit.h"
 #include "controller/report.h"
@@ -281,6 +282,9 @@ static __attribute__((noinline)) void dispatch_rare(struct controller *c, const 
     case MSG_LEAVE:
         directed_leave(c, m);
         break;
+    case MSG_ASK:
+        owed_ask(c, m);
+        break;
     case MSG_COMMAND:
         command_run(c, m->command, m->id);
         break;
@@ -331,7 +335,8 @@ bool controller_has_sends(const struct controller *c)
 
 bool controller_takes_sends(const struct controller *c)
 {
-    return !c->sending.active && c->n_owed_sends < SERVICE_SENDS_MAX;
+    return !c->sending.active && c->n_owed_sends < SERVICE_SENDS_MAX &&
+           c->n_owed_commands < SERVICE_COMMANDS_MAX;
 }
 
 bool controller_takes(const struct controller *c, struct peer_ref peer)
@@ -389,6 +394,10 @@ void controller_returned(struct controller *c, struct moment now, const struct m
 
 void controller_abandon(struct controller *c, const struct message *m)
 {
+    if (m->type == MSG_ASK) {
+        parcel_release(m->parcel);
+        report_event(c, KITH_FAILED, m->id, "the node is ending");
+    }
     if (m->type != MSG_SEND) {
         return;
     }

@@ -41,16 +41,16 @@ uint64_t controller_digest(const void *core, uint32_t kind, const struct parcel 
 void controller_prefetch(const struct controller *c, const struct message *m, size_t n);
 
 /* Something happened. Takes the message: what it points at belongs to the core afterwards. Must not be
- * called with a MSG_SEND or MSG_PEER that the core would not take. */
+ * called with a MSG_SEND, MSG_ASK or MSG_PEER that the core would not take. */
 void controller_handle(struct controller *c, struct moment now, const struct message *m);
 
 /* Whether a message of the application waits for room in a peer's queue, or the service still owes the
  * application an answer. */
 bool controller_has_sends(const struct controller *c);
 
-/* Whether the core would take a MSG_SEND now: not while one to several peers waits for room in a queue, nor
- * while the service works on SERVICE_SENDS_MAX of them. One to a single peer keeps back only those to the
- * same peer: see controller_actions.full. */
+/* Whether the core would take a MSG_SEND or MSG_ASK now: not while a message to several peers waits for room
+ * in a queue, nor while the service works on as many of either as it may (protocol/service.h). One to a
+ * single peer keeps back only those to the same peer: see controller_actions.full. */
 bool controller_takes_sends(const struct controller *c);
 
 /* Whether the core would take a MSG_PEER of that peer now. It takes none from anybody while one waits for
@@ -80,8 +80,8 @@ void controller_dropped(struct controller *c, struct peer_ref peer, enum drop_ca
  * before the MSG_GONE of that connection. */
 void controller_returned(struct controller *c, struct moment now, const struct message *m);
 
-/* Between calls. Takes a MSG_SEND or MSG_LEAVE that comes too late, counts the parcel as dropped and tells
- * the application that it went to nobody. */
+/* Between calls. Takes a MSG_SEND, MSG_LEAVE or MSG_ASK that comes too late, counts the parcel as dropped and
+ * tells the application that it went to nobody. */
 void controller_abandon(struct controller *c, const struct message *m);
 
 /* When controller_tick must run next; INT64_MAX for never. */

@@ -42,6 +42,5 @@ void command_free(struct command *c)
         return;
     }
     address_list_free(&c->peers);
-    free(c->verb);
     free(c);
 }

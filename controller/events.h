@@ -18,9 +18,10 @@
 /* What connections tell is in connection/events.h; these follow. */
 /*    type               from             members of struct message */
 #define CONTROLLER_MESSAGES(X)                                                                               \
-    X(MSG_GONE)      /* the node         peer: nothing of that connection follows */                         \
-    X(MSG_SEND)      /* application      scope, kind, id, parcel; peer if the scope is SCOPE_PEER */         \
-    X(MSG_LEAVE)     /* application      peer, id: to end that connection, after what was sent to it */      \
+    X(MSG_GONE)  /* the node         peer: nothing of that connection follows */                             \
+    X(MSG_SEND)  /* application      scope, kind, id, parcel; peer if the scope is SCOPE_PEER */             \
+    X(MSG_LEAVE) /* application      peer, id: to end that connection, after what was sent to it */          \
+    X(MSG_ASK)   /* application      id, parcel: a verb of the protocol's, its argument; a NUL ends each */  \
     X(MSG_COMMAND)   /* application      id, command */                                                      \
     X(MSG_ACCEPTED)  /* listener         accepted; answered by accept, refuse, shed */                       \
     X(MSG_LISTENING) /* the node         endpoint */                                                         \
@@ -54,7 +55,6 @@ enum command_type {
     COMMAND_UNBAN,   /* id or, if its size is 0, ip */
     COMMAND_SPECIAL, /* peers: becomes the list of those from the command line */
     COMMAND_RELOAD,  /* peers: becomes the list of those from the configuration file */
-    COMMAND_SERVICE, /* verb, argument: asked of the protocol's service, which has verbs */
     COMMAND_QUIT,    /* send what is queued, save the peers, end */
 };
 
@@ -65,9 +65,8 @@ struct command {
     struct peer_id id;
     int64_t ms;                /* how long a ban lasts */
     struct address_list peers; /* the command's; freed with it */
-    char *verb, *argument;     /* one block, from malloc: verb is what is freed */
 };
-void command_free(struct command *c); /* with all that it holds; NULL is allowed; any thread */
+void command_free(struct command *c); /* with its list; NULL is allowed; any thread */
 
 /* Why parcels were dropped. Each is counted by peer and cause. */
 #define DROP_CAUSES(X)                                                                                       \

@@ -1,17 +1,16 @@
 #include "controller/owed.h"
 
+#include <string.h>
+
 #include "controller/drops.h"
 #include "controller/report.h"
 
 enum { OWED_PLACES = SERVICE_SENDS_MAX + SERVICE_COMMANDS_MAX };
 
-/* The number of one that begins; 0 if there is no place for it. */
+/* The number of one that begins. There is a place for it: controller_takes_sends has said so. */
 static uint64_t begin(struct controller *c, uint64_t id, bool is_send)
 {
     uint32_t *n = is_send ? &c->n_owed_sends : &c->n_owed_commands;
-    if (*n == (is_send ? SERVICE_SENDS_MAX : SERVICE_COMMANDS_MAX)) {
-        return 0;
-    }
     struct owed *o = c->owed;
     while (o->number != 0) { /* there are as many places as both together may take */
         o++;
@@ -50,8 +49,7 @@ static void forget(struct controller *c, uint64_t number)
 bool owed_send(struct controller *c, const struct message *m)
 {
     const struct service_ops *service = c->config->protocol->service;
-    /* The service may answer within its send. There is a place: controller_takes_sends has said so. */
-    uint64_t number = begin(c, m->id, true);
+    uint64_t number = begin(c, m->id, true); /* the service may answer within its send */
     int64_t told = service->send(c->service, c->now.ms, number, m->scope, m->peer, m->kind, m->parcel);
     if (told == SERVICE_TELLS_LATER) {
         return true;
@@ -63,21 +61,17 @@ bool owed_send(struct controller *c, const struct message *m)
     return told >= 0;
 }
 
-void owed_command(struct controller *c, const struct command *command, uint64_t id)
+void owed_ask(struct controller *c, const struct message *m)
 {
     const struct service_ops *service = c->config->protocol->service;
+    const char *verb = (const char *)m->parcel->bytes, *argument = verb + strlen(verb) + 1;
     char error[REASON_MAX] = "";
-    uint64_t number = c->quitting ? 0 : begin(c, id, false);
-    if (number == 0) {
-        report_event(c, KITH_FAILED, id, "%s: %s", command->verb,
-                     c->quitting ? "the node is ending" : "too many of these are under way");
-        return;
-    }
-    if (!service->command(c->service, c->now.ms, number, command->verb, command->argument, error,
-                          sizeof error)) {
+    uint64_t number = begin(c, m->id, false);
+    if (!service->command(c->service, c->now.ms, number, verb, argument, error, sizeof error)) {
         forget(c, number);
-        report_event(c, KITH_FAILED, id, "%s: %s", command->verb, error);
+        report_event(c, KITH_FAILED, m->id, "%s: %s", verb, error);
     }
+    parcel_release(m->parcel);
 }
 
 /* The text is told whole. */

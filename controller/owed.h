@@ -9,8 +9,8 @@
  * application is told now or later. False: the message is to be routed. */
 bool owed_send(struct controller *c, const struct message *m);
 
-/* COMMAND_SERVICE: an event with the id answers. The command stays the caller's. */
-void owed_command(struct controller *c, const struct command *command, uint64_t id);
+/* MSG_ASK: an event with the id answers. Takes the parcel. */
+void owed_ask(struct controller *c, const struct message *m);
 
 /* service_actions.reply */
 void owed_reply(void *core, uint64_t number, bool done, uint64_t count, const char *text);

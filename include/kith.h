@@ -316,8 +316,8 @@ KITH_API enum kith_result kith_reload(struct kith *node, uint64_t id, char *erro
 /* Asks the protocol itself for something, by a verb of its own: Infnote and coin have "block" and "chain"
  * (kith(1)). `argument` is what that verb needs, or NULL. KITH_DONE has the answer as its text; KITH_FAILED
  * says why there is none, also if the protocol has no such verb, or the argument is wrong. KITH_INVALID if
- * the protocol has no verbs at all, or a text is too long. No more than 16 may be under way: further ones
- * fail. */
+ * the protocol has no verbs at all, or a text is too long. The request waits its turn in ToNetwork, behind
+ * what the same thread has sent. If that is full, the result is KITH_WOULD_BLOCK, not KITH_BUSY. */
 #define KITH_VERB_MAX     31 /* bytes */
 #define KITH_ARGUMENT_MAX 4096
 KITH_API enum kith_result kith_ask_service(struct kith *node, const char *verb, const char *argument,

@@ -46,6 +46,11 @@ bool node_find(struct node *n, const char *hash, struct peer_ref *peer);
  */
 enum kith_result node_disconnect(struct node *n, struct peer_ref peer, uint64_t id);
 
+/* Any thread; never blocks. Asks the protocol's service, which has verbs: the parcel holds a verb and its
+ * argument, with a NUL behind each. Its reference is taken if this returns KITH_OK; then a KITH_DONE or
+ * KITH_FAILED event with the id answers. The request waits for its turn in ToNetwork. */
+enum kith_result node_ask(struct node *n, struct parcel *parcel, uint64_t id);
+
 /* Any thread; never blocks. Descriptors for poll only: after KITH_WOULD_BLOCK node_room_fd becomes readable
  * once there is room, after KITH_BUSY node_command_fd does. */
 int node_room_fd(const struct node *n);

@@ -54,6 +54,12 @@ enum kith_result node_disconnect(struct node *n, struct peer_ref peer, uint64_t 
     return post(n, n->to_network, &n->room_bell, &m);
 }
 
+enum kith_result node_ask(struct node *n, struct parcel *parcel, uint64_t id)
+{
+    struct message m = {.type = MSG_ASK, .parcel = parcel, .id = id};
+    return post(n, n->to_network, &n->room_bell, &m);
+}
+
 bool node_find(struct node *n, const char *hash, struct peer_ref *peer)
 {
     return roster_find(n->roster, hash, peer);

@@ -104,8 +104,8 @@ struct service_config {
 
 enum { SERVICE_ROUTES = -1, SERVICE_TELLS_LATER = -2 };
 
-/* So many sends and so many commands may wait for service_actions.reply at once. Further sends wait in
- * ToNetwork meanwhile, further commands fail. So a service that keeps a record of each needs no more. */
+/* So many sends and so many commands may wait for service_actions.reply at once. Further ones of either wait
+ * in ToNetwork meanwhile. So a service that keeps a record of each needs no more. */
 enum { SERVICE_SENDS_MAX = 64, SERVICE_COMMANDS_MAX = 16 };
 
 /* One implementation. None of the functions is NULL but those that are said to be. */

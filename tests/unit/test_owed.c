@@ -26,13 +26,9 @@ static void send_later(struct world *w, const char *text, uint64_t id)
 
 static void ask_verb(struct world *w, const char *verb, const char *argument, uint64_t id)
 {
-    struct command *c = command(COMMAND_SERVICE);
-    size_t size = strlen(verb) + 1;
-    c->verb = malloc(size + strlen(argument) + 1);
-    assert_non_null(c->verb);
-    strcpy(c->verb, verb);
-    c->argument = strcpy(c->verb + size, argument);
-    handle(w, (struct message){.type = MSG_COMMAND, .id = id, .command = c});
+    char texts[64];
+    int size = snprintf(texts, sizeof texts, "%s%c%s", verb, '\0', argument);
+    handle(w, (struct message){.type = MSG_ASK, .id = id, .parcel = parcel_new(texts, (size_t)size + 1)});
 }
 
 /* The count of a cause, as the status has it. */
@@ -143,8 +139,6 @@ static void no_more_sends_are_taken_than_may_wait(void **state)
         send_later(w, "w", i);
     }
     assert_false(controller_takes_sends(w->core));
-    ask_verb(w, "say", "still here", 1); /* commands have places of their own */
-    assert_string_equal(w->last_text, "still here");
     size_t told = w->n_told;
     ask_verb(w, "answer", "", 0);
     assert_int_equal(w->n_told, told + SERVICE_SENDS_MAX);
@@ -152,18 +146,19 @@ static void no_more_sends_are_taken_than_may_wait(void **state)
     world_free(w);
 }
 
-static void no_more_commands_than_may_wait(void **state)
+static void no_more_verbs_are_taken_than_may_wait(void **state)
 {
     struct world *w = open_world();
     (void)state;
     for (uint64_t i = 1; i <= SERVICE_COMMANDS_MAX; i++) {
+        assert_true(controller_takes_sends(w->core));
         ask_verb(w, "wait", "", i);
-        assert_int_not_equal(w->last, KITH_FAILED);
     }
-    ask_verb(w, "wait", "", 99);
-    assert_int_equal(w->last, KITH_FAILED);
-    assert_int_equal(w->last_id, 99);
-    assert_string_equal(w->last_text, "wait: too many of these are under way");
+    assert_false(controller_takes_sends(w->core));
+    size_t told = w->n_told;
+    ask_verb(w, "answer", "", 0);
+    assert_int_equal(w->n_told, told + SERVICE_COMMANDS_MAX);
+    assert_true(controller_takes_sends(w->core));
     world_free(w);
 }
 
@@ -176,12 +171,22 @@ static void what_is_owed_when_the_node_ends_has_failed(void **state)
     ask_verb(w, "wait", "", 8);
     size_t told = w->n_told;
     handle(w, (struct message){.type = MSG_COMMAND, .command = command(COMMAND_QUIT)});
-    ask_verb(w, "say", "too late", 9);
-    assert_string_equal(w->last_text, "say: the node is ending");
-    assert_int_equal(w->n_told, told + 1);
+    assert_int_equal(w->n_told, told);
     controller_tick(w->core, now(w));
     assert_int_equal(w->dropped, 1);
-    assert_int_equal(w->n_told, told + 4); /* two have failed, and one parcel was dropped */
+    assert_int_equal(w->n_told, told + 3); /* two have failed, and one parcel was dropped */
+    world_free(w);
+}
+
+static void a_verb_that_comes_too_late_has_failed(void **state)
+{
+    struct world *w = open_world();
+    (void)state;
+    struct message m = {.type = MSG_ASK, .id = 9, .parcel = parcel_new("say\0", 5)};
+    controller_abandon(w->core, &m);
+    assert_int_equal(w->last, KITH_FAILED);
+    assert_int_equal(w->last_id, 9);
+    assert_dropped(w, 0);
     world_free(w);
 }
 
@@ -195,8 +200,9 @@ int main(void)
         cmocka_unit_test(a_refused_send_is_told_why_and_counted),
         cmocka_unit_test(a_send_without_an_id_is_told_of_by_the_count_alone),
         cmocka_unit_test(no_more_sends_are_taken_than_may_wait),
-        cmocka_unit_test(no_more_commands_than_may_wait),
+        cmocka_unit_test(no_more_verbs_are_taken_than_may_wait),
         cmocka_unit_test(what_is_owed_when_the_node_ends_has_failed),
+        cmocka_unit_test(a_verb_that_comes_too_late_has_failed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -418,14 +418,9 @@ static void send_with_id(struct member *m, const char *text, uint64_t id)
 
 static void ask_verb(struct member *m, const char *verb, uint64_t id)
 {
-    struct command *c = calloc(1, sizeof *c);
-    assert_non_null(c);
-    c->type = COMMAND_SERVICE;
-    c->verb = calloc(1, strlen(verb) + 2);
-    assert_non_null(c->verb);
-    strcpy(c->verb, verb);
-    c->argument = c->verb + strlen(verb) + 1;
-    assert_int_equal(node_command(m->node, c, id), KITH_OK);
+    char texts[32];
+    int size = snprintf(texts, sizeof texts, "%s%c", verb, '\0');
+    assert_int_equal(node_ask(m->node, parcel_new(texts, (size_t)size + 1), id), KITH_OK);
 }
 
 static void answers(struct member *m, enum kith_event_type type, uint64_t id)
@@ -468,6 +463,24 @@ static void each_of_many_sends_is_told(void **state)
     }
     for (uint64_t i = 1; i <= 10 * SERVICE_SENDS_MAX; i++) {
         answers(&a, KITH_SENT, i);
+    }
+    stop(&a);
+}
+
+/* As /tx and then /block. */
+static void a_verb_does_not_overtake_what_was_sent_before(void **state)
+{
+    struct member a;
+    (void)state;
+    configure(&a, 1);
+    start(&a);
+    for (uint64_t i = 1; i < 100; i += 2) {
+        send_with_id(&a, "no", i);
+        ask_verb(&a, "say", i + 1);
+    }
+    for (uint64_t i = 1; i < 100; i += 2) {
+        answers(&a, KITH_FAILED, i);
+        answers(&a, KITH_DONE, i + 1);
     }
     stop(&a);
 }
@@ -780,6 +793,7 @@ int main(void)
         cmocka_unit_test(what_is_sent_is_kept_and_announced),
         cmocka_unit_test(a_send_is_told_once_the_store_has_kept_it),
         cmocka_unit_test(each_of_many_sends_is_told),
+        cmocka_unit_test(a_verb_does_not_overtake_what_was_sent_before),
         cmocka_unit_test(the_end_waits_for_answers_and_then_no_more),
         cmocka_unit_test(the_end_closes_the_store_and_leaves_no_thread_or_descriptor),
         cmocka_unit_test(a_stream_tells_the_peer_that_it_ends),
