@@ -245,6 +245,41 @@ static int read_addresses(const struct setting *op, const char *text, void *plac
     return 0;
 }
 
+static int copy_endpoints(const struct address_list *list, struct setting_endpoints *e, char *bad,
+                          size_t bad_size)
+{
+    if (!only_ips(list, bad, bad_size)) {
+        return -1;
+    }
+    if (list->n > SETTING_ENDPOINTS_MAX) {
+        return text_fail(bad, bad_size, "there are %zu addresses, more than %d", list->n,
+                         SETTING_ENDPOINTS_MAX);
+    }
+    for (size_t i = 0; i < list->n; i++) {
+        if (list->items[i].id.size > 0) {
+            return text_fail(bad, bad_size, "%s has an id before it", list->items[i].host);
+        }
+        address_is_ip(&list->items[i], &e->list[i]);
+    }
+    e->n = (uint32_t)list->n;
+    return 0;
+}
+
+static int read_endpoints(const char *text, void *place, char *bad, size_t bad_size)
+{
+    struct address_list list;
+    struct setting_endpoints e = {.n = 0};
+    if (address_list_parse(&list, text, bad, bad_size) != 0) {
+        return -1;
+    }
+    int result = copy_endpoints(&list, &e, bad, bad_size);
+    address_list_free(&list);
+    if (result == 0 && place) {
+        memcpy(place, &e, sizeof e);
+    }
+    return result;
+}
+
 static int read_protocol(const char *text, void *place, char *bad, size_t bad_size)
 {
     const struct protocol *p = protocol_find(text);
@@ -283,6 +318,8 @@ int option_read(const struct setting *op, const char *text, void *place, char *b
         return read_ip(text, place, bad, bad_size);
     case SETTING_ADDRESSES:
         return read_addresses(op, text, place, bad, bad_size);
+    case SETTING_ENDPOINTS:
+        return read_endpoints(text, place, bad, bad_size);
     case SETTING_PROTOCOL:
         return read_protocol(text, place, bad, bad_size);
     case SETTING_PROXY:
@@ -324,6 +361,7 @@ const char *option_format(const struct setting *op, const void *place, char buf[
     case SETTING_PATH:
     case SETTING_URL:
     case SETTING_IP:
+    case SETTING_ENDPOINTS:
     case SETTING_ADDRESSES:
     case SETTING_PROXY:
         break;

@@ -33,6 +33,8 @@ static const char *takes(const struct setting *op)
         return "URL";
     case SETTING_IP:
         return "ADDRESS";
+    case SETTING_ENDPOINTS:
+        return "ADDRESS:PORT,...";
     case SETTING_ADDRESSES:
         return "\"[ID@]HOST:PORT ...\"";
     case SETTING_PROXY:

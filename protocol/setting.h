@@ -8,21 +8,31 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/endpoint.h"
+
 /* The type of a value, and of its place. */
 enum setting_type {
-    SETTING_SWITCH, /* true or false; a flag alone means true: bool */
-    SETTING_NUMBER, /* a whole number: any integer type */
-    SETTING_TIME,   /* milliseconds, or with a suffix ms, s, m, h, d: int64_t */
-    SETTING_SIZE,   /* bytes, or with a suffix K, M, G (powers of 1024): any integer type */
-    SETTING_CHOICE, /* one of the row's choices: an enum */
-    SETTING_TEXT,   /* a name: char[] */
-    SETTING_PATH,   /* char[] */
-    SETTING_URL,    /* http, https, file, or "": char[] */
-    SETTING_IP,     /* struct ip */
+    SETTING_SWITCH,    /* true or false; a flag alone means true: bool */
+    SETTING_NUMBER,    /* a whole number: any integer type */
+    SETTING_TIME,      /* milliseconds, or with a suffix ms, s, m, h, d: int64_t */
+    SETTING_SIZE,      /* bytes, or with a suffix K, M, G (powers of 1024): any integer type */
+    SETTING_CHOICE,    /* one of the row's choices: an enum */
+    SETTING_TEXT,      /* a name: char[] */
+    SETTING_PATH,      /* char[] */
+    SETTING_URL,       /* http, https, file, or "": char[] */
+    SETTING_IP,        /* struct ip */
+    SETTING_ENDPOINTS, /* IP:PORT,...: struct setting_endpoints */
     /* In the program's table alone, as their values have an owner. */
     SETTING_ADDRESSES, /* host:port ..., each perhaps with ws:// or ID@ before it: struct address_list */
     SETTING_PROTOCOL,  /* the name of a protocol of this build: const struct protocol * */
     SETTING_PROXY,     /* [USER:PASSWORD@]HOST:PORT or "", never shown: struct proxy */
+};
+
+/* A value of SETTING_ENDPOINTS. */
+enum { SETTING_ENDPOINTS_MAX = 64 };
+struct setting_endpoints {
+    uint32_t n;
+    struct endpoint list[SETTING_ENDPOINTS_MAX];
 };
 
 /* Under which heading the help shows it. */

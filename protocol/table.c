@@ -1,13 +1,14 @@
 #include <string.h>
 #include <strings.h>
 
+#ifdef KITH_WITH_CHAIN
+#include "protocol/coin/coin.h"
+#include "protocol/infnote/infnote.h"
+#endif
 #ifdef KITH_WITH_DDRP
 #include "protocol/ddrp/ddrp.h"
 #endif
 #include "protocol/factom/factom.h"
-#ifdef KITH_WITH_CHAIN
-#include "protocol/infnote/infnote.h"
-#endif
 #include "protocol/mintlayer/mintlayer.h"
 #include "protocol/protocol.h"
 
@@ -19,7 +20,8 @@ static const struct protocol *const protocols[] = {
 #endif
     &mintlayer_protocol,
 #ifdef KITH_WITH_CHAIN
-    &infnote_protocol,
+    &infnote_protocol, /* they share a service */
+    &coin_protocol,
 #endif
 };
 

@@ -88,6 +88,7 @@ const struct protocol infnote_protocol = {
     .identity_size = INFNOTE_SECRET_BYTES,
     .identity = infnote_identity,
     .id_size = INFNOTE_ID_BYTES,
+    .rates_ids = true,
     .finds_in_turn = true,
     .kinds = kinds,
     .session = &infnote_session_ops,

@@ -35,22 +35,24 @@ void infnote_put_bare(struct buffer *out, const char *type)
 
 /* --- addresses --- */
 
-static json_t *address_json(const struct known_peer *p)
+static json_t *address_json(const struct known_peer *p, int64_t now_s)
 {
     char ip[IP_TEXT_MAX];
+    int64_t heard_s = p->heard_s == LEDGER_NOW ? now_s : p->heard_s;
     return json_pack("{s:s, s:i, s:I}", "ip", ip_format(&p->endpoint.ip, ip, sizeof ip), "port",
-                     (int)p->endpoint.port, "timestamp", (json_int_t)p->heard_s);
+                     (int)p->endpoint.port, "timestamp", (json_int_t)heard_s);
 }
 
 /* What means nothing to the peer is left out. */
-static bool put_addresses(struct parcel *parcel, struct buffer *out)
+static bool put_addresses(const struct infnote_session *s, struct parcel *parcel, struct buffer *out)
 {
+    int64_t now_s = s->config.wall_ms(s->config.context) / 1000;
     struct known_peers peers = known_peers_of(parcel);
     json_t *list = json_array();
     for (size_t i = 0; i < peers.n && json_array_size(list) < INFNOTE_ADDRESSES_MAX; i++) {
         const struct endpoint *e = &peers.list[i].endpoint;
         if (e->port != 0 && ip_scope(&e->ip) == 0) {
-            json_array_append_new(list, address_json(&peers.list[i]));
+            json_array_append_new(list, address_json(&peers.list[i], now_s));
         }
     }
     line_put(out, json_pack("{s:s, s:o}", "type", "addr", "peers", list));
@@ -121,7 +123,7 @@ static bool put_items(const struct items_form *form, struct parcel *pack, struct
 }
 
 /* What a protocol of announcements says is not said here, nor our new height. */
-static bool append(const struct message *m, struct buffer *out)
+static bool append(const struct infnote_session *s, const struct message *m, struct buffer *out)
 {
     if (m->kind == LEDGER_GET_ADDRESSES) {
         infnote_put_bare(out, "getaddr");
@@ -144,7 +146,7 @@ static bool append(const struct message *m, struct buffer *out)
     case LEDGER_GET_BLOCKS:
         return put_get_blocks(m->parcel, out);
     case LEDGER_ADDRESSES:
-        return put_addresses(m->parcel, out);
+        return put_addresses(s, m->parcel, out);
     case LEDGER_HEIGHT:
         return true;
     default:
@@ -157,7 +159,7 @@ int infnote_session_write(void *session, int64_t now_ms, const struct message *m
     struct infnote_session *s = session;
     size_t before = out->total;
     (void)now_ms;
-    if (s->stage != STAGE_OPEN || !append(m, out)) {
+    if (s->stage != STAGE_OPEN || !append(s, m, out)) {
         return -1;
     }
     if (out->failed) {

@@ -23,8 +23,8 @@
 #define MEGA   INT64_C(1048576)
 #define GIGA   INT64_C(1073741824)
 
-#define PROTOCOLS 5
-static const char *const protocols[PROTOCOLS] = {"factom", "ddrp", "fnd", "mintlayer", "infnote"};
+#define PROTOCOLS 6
+static const char *const protocols[PROTOCOLS] = {"factom", "ddrp", "fnd", "mintlayer", "infnote", "coin"};
 
 /* --- numbers, times (in milliseconds), sizes (in bytes), switches --- */
 
@@ -37,7 +37,7 @@ struct number {
     {                                                                                                        \
         name,                                                                                                \
         {                                                                                                    \
-            standard, standard, standard, standard, standard                                                 \
+            standard, standard, standard, standard, standard, standard                                       \
         }                                                                                                    \
     }
 
@@ -49,71 +49,72 @@ static const struct number numbers[] = {
     ALL("logLevel", LOG_LEVEL_INFO),
     ALL("json", 0),
 
-    {"protocolVersion", {10, 1, 1, 3, 1}},
-    {"protocolVersionMinimum", {9, 1, 1, 2, 1}},
+    {"protocolVersion", {10, 1, 1, 3, 1, 1}},
+    {"protocolVersionMinimum", {9, 1, 1, 2, 1, 1}},
     ALL("network", NETWORK_LOCAL),
-    {"networkPort", {8110, 9097, 9097, 23031, 8210}},
+    {"networkPort", {8110, 9097, 9097, 23031, 8210, 8310}},
     ALL("anyPort", 0),
 
     ALL("exclusive", 0),
     ALL("exclusiveIn", 0),
     ALL("outgoing", 8),
-    {"incoming", {200, 200, 200, 128, 200}},
+    {"incoming", {200, 200, 200, 128, 200, 200}},
     ALL("broadcastnum", 16),
     ALL("relay", 0),
 
-    {"dialTimeout", {5 * SECOND, 2 * SECOND, 2 * SECOND, 10 * SECOND, 5 * SECOND}},
-    {"handshakeTimeout", {5 * SECOND, 15 * SECOND, 15 * SECOND, 10 * SECOND, 15 * SECOND}},
-    {"redial", {2 * MINUTE, 30 * SECOND, 30 * SECOND, 10 * SECOND, 2 * MINUTE}},
-    {"retry", {0, HOUR, HOUR, HOUR, HOUR}},
-    {"retryFirst", {0, 0, 0, 20 * SECOND, 20 * SECOND}},
-    {"shelve", {0, 0, 0, HOUR, 0}},
+    {"dialTimeout", {5 * SECOND, 2 * SECOND, 2 * SECOND, 10 * SECOND, 5 * SECOND, 5 * SECOND}},
+    {"handshakeTimeout", {5 * SECOND, 15 * SECOND, 15 * SECOND, 10 * SECOND, 15 * SECOND, 5 * SECOND}},
+    {"redial", {2 * MINUTE, 30 * SECOND, 30 * SECOND, 10 * SECOND, 2 * MINUTE, 2 * MINUTE}},
+    {"retry", {0, HOUR, HOUR, HOUR, HOUR, HOUR}},
+    {"retryFirst", {0, 0, 0, 20 * SECOND, 20 * SECOND, 20 * SECOND}},
+    {"shelve", {0, 0, 0, HOUR, 0, 0}},
     ALL("redialSpecial", 20 * SECOND),
-    {"ping", {15 * SECOND, 5 * SECOND, 5 * SECOND, 60 * SECOND, 15 * SECOND}},
-    {"silence", {60 * SECOND, 30 * SECOND, 30 * SECOND, 150 * SECOND, 60 * SECOND}},
-    {"peerRequest", {180 * SECOND, 10 * SECOND, HOUR, DAY, 30 * MINUTE}},
+    {"ping", {15 * SECOND, 5 * SECOND, 5 * SECOND, 60 * SECOND, 15 * SECOND, MINUTE}},
+    {"silence", {60 * SECOND, 30 * SECOND, 30 * SECOND, 150 * SECOND, 60 * SECOND, 3 * MINUTE}},
+    {"peerRequest", {180 * SECOND, 10 * SECOND, HOUR, DAY, 30 * MINUTE, 10 * MINUTE}},
     ALL("peerRequestLimit", 5 * SECOND),
     ALL("reseed", 4 * HOUR),
     ALL("savePeers", 30 * SECOND),
-    {"forget", {7 * DAY, 7 * DAY, 7 * DAY, 28 * DAY, 7 * DAY}},
+    {"forget", {7 * DAY, 7 * DAY, 7 * DAY, 28 * DAY, 7 * DAY, 7 * DAY}},
     ALL("decay", HOUR),
-    {"ban", {7 * DAY, 7 * DAY, 7 * DAY, DAY, DAY}},
+    {"ban", {7 * DAY, 7 * DAY, 7 * DAY, DAY, DAY, DAY}},
     ALL("echo", 60 * SECOND),
     ALL("seen", 10 * MINUTE),
     ALL("cat", 0),
-    {"acceptInterval", {SECOND, 0, 0, 0, 0}},
+    {"acceptInterval", {SECOND, 0, 0, 0, 0, 0}},
     ALL("stall", 500),
     ALL("assemble", 10 * MINUTE),
 
     ALL("perIP", 0),
-    {"pending", {64, 12, 12, 100, 64}},
-    {"dials", {16, 5, 5, 16, 16}},
-    {"giveUp", {5, 1000, 1000, 672, 48}},
-    {"share", {32, 255, 255, 1000, 100}},
-    {"fewPeers", {8, 8, 8, 1, 1}},
-    {"rate", {0, 64, 64, 0, 0}},
-    {"rateBurst", {0, 192, 192, 0, 0}},
+    {"pending", {64, 12, 12, 100, 64, 64}},
+    {"dials", {16, 5, 5, 16, 16, 16}},
+    {"giveUp", {5, 1000, 1000, 672, 48, 48}},
+    {"share", {32, 255, 255, 1000, 100, 100}},
+    {"fewPeers", {8, 8, 8, 1, 1, 1}},
+    {"rate", {0, 64, 64, 0, 0, 0}},
+    {"rateBurst", {0, 192, 192, 0, 0, 0}},
     ALL("catKeep", 30),
     ALL("queue", 5000),
     ALL("queueBytes", 64 * MEGA),
     ALL("slowest", 0),
-    {"maxParcel", {128 * MEGA - 4 * KILO, 262144, 262144, 10 * MEGA - 1, 2 * MEGA}},
+    {"maxParcel", {128 * MEGA - 4 * KILO, 262144, 262144, 10 * MEGA - 1, 2 * MEGA, 2 * MEGA}},
     ALL("receiveBytes", GIGA),
-    {"maxHandshake", {64 * KILO, 64 * KILO, 64 * KILO, 8 * KILO, 64 * KILO}},
+    {"maxHandshake", {64 * KILO, 64 * KILO, 64 * KILO, 8 * KILO, 64 * KILO, 64 * KILO}},
     ALL("assembleBytes", 32 * MEGA),
     ALL("services", MINTLAYER_ADDRESSES),
     ALL("answersHeaders", 0),
     ALL("pingAlways", 0),
+    ALL("tracker", 0),
     ALL("gobTypes", 64),
     ALL("gobDepth", 32),
     ALL("gobDefinition", 4 * KILO),
 
     ALL("meritGood", 1),
-    {"meritBad", {-5, 0, 0, 0, -10}},
-    {"meritLost", {-1, 0, 0, 0, 0}},
-    {"meritHandshake", {-10, 0, 0, 0, 0}},
+    {"meritBad", {-5, 0, 0, 0, -10, -10}},
+    {"meritLost", {-1, 0, 0, 0, 0, 0}},
+    {"meritHandshake", {-10, 0, 0, 0, 0, 0}},
     ALL("refuseBelow", -200),
-    {"shareAbove", {20, -1, -1, -1, -1}},
+    {"shareAbove", {20, -1, -1, -1, -1, -1}},
     ALL("bannedQuality", -2147000000),
 };
 
@@ -128,21 +129,31 @@ static const struct text {
 } texts[] = {
     ALL("config", HOME "/.kith/kith.conf"),
     ALL("home", HOME "/.kith"),
-    {"protocol", {"factom", "ddrp", "fnd", "mintlayer", "infnote"}},
+    {"protocol", {"factom", "ddrp", "fnd", "mintlayer", "infnote", "coin"}},
     ALL("customnet", ""),
-    {"seedURL", {SEEDS "localseed.txt", "", "", "", ""}},
+    {"seedURL", {SEEDS "localseed.txt", "", "", "", "", ""}},
     ALL("nodeName", ""),
     {"identityFile",
      {"", HOME "/.kith/identity-ddrp.key", HOME "/.kith/identity-fnd.key", "",
-      HOME "/.kith/identity-infnote.key"}},
+      HOME "/.kith/identity-infnote.key", ""}},
     {"peersFile",
      {HOME "/.kith/peers-LOCAL.json", HOME "/.kith/peers-ddrp-LOCAL.json", HOME "/.kith/peers-fnd-LOCAL.json",
-      HOME "/.kith/peers-mintlayer-LOCAL.json", HOME "/.kith/peers-infnote-LOCAL.json"}},
+      HOME "/.kith/peers-mintlayer-LOCAL.json", HOME "/.kith/peers-infnote-LOCAL.json",
+      HOME "/.kith/peers-coin-LOCAL.json"}},
 };
 
 /* --- what has no value until it is given --- */
 
-static const char *const nothing[] = {"addnode", "bind", "bootstrap", "connect", "peers", "proxy"};
+/* A protocol's own option has its default with other protocols, too. */
+static const char *place_of(const struct setting *op, const struct options *o)
+{
+    const struct protocol *p = option_protocol(op);
+    const void *own = p == o->config.protocol ? o->own : p ? p->setting_defaults : NULL;
+    return (const char *)(p ? own : o) + op->place;
+}
+
+static const char *const nothing[] = {"addnode", "bind",  "bootstrap", "connect",
+                                      "peers",   "proxy", "trackers"};
 
 static bool is_nothing(const struct setting *op, const struct options *o)
 {
@@ -152,6 +163,10 @@ static bool is_nothing(const struct setting *op, const struct options *o)
     if (op->type == SETTING_PROXY) {
         return !config_has_proxy(&o->config) && !o->config.hidden;
     }
+    if (op->type == SETTING_ENDPOINTS) {
+        const struct setting_endpoints *e = (const void *)place_of(op, o);
+        return e->n == 0;
+    }
     assert_int_equal(op->type, SETTING_ADDRESSES);
     if ((op->marks & SETTING_NODES) != 0) {
         return o->config.special_flags.n == 0 && o->config.special_file.n == 0;
@@ -159,14 +174,6 @@ static bool is_nothing(const struct setting *op, const struct options *o)
     struct address_list list;
     memcpy(&list, (const char *)o + op->place, sizeof list);
     return list.n == 0;
-}
-
-/* A protocol's own option has its default with other protocols, too. */
-static const char *place_of(const struct setting *op, const struct options *o)
-{
-    const struct protocol *p = option_protocol(op);
-    const void *own = p == o->config.protocol ? o->own : p ? p->setting_defaults : NULL;
-    return (const char *)(p ? own : o) + op->place;
 }
 
 static int64_t number_of(const struct setting *op, const struct options *o)
