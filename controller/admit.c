@@ -278,6 +278,9 @@ void admit_handshake(struct controller *c, struct slot *s, const struct peer_inf
         s->remote = info->endpoint;
     }
     note_handshake(c, s);
+    if (meet_is_ourselves(c, s)) {
+        return;
+    }
     if (feeler_met(c, s)) {
         return;
     }

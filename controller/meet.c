@@ -116,15 +116,35 @@ static struct slot *find_own_dial(struct controller *c, const struct peer_info *
     return NULL;
 }
 
+/* `incoming` is the other end of `outgoing`. */
+static void part_from_ourselves(struct controller *c, struct slot *outgoing, struct slot *incoming)
+{
+    outgoing->is_ourselves = true;
+    slot_close(c, incoming, END_LOOPBACK, true);
+    slot_close(c, outgoing, END_LOOPBACK, true);
+}
+
+bool meet_is_ourselves(struct controller *c, struct slot *s)
+{
+    const struct endpoint *local = &s->info.local;
+    for (uint32_t i = 0; s->direction == DIRECTION_OUTGOING && local->port != 0 && i < c->n_slots; i++) {
+        struct slot *other = &c->slots[i];
+        bool is_there = other->state == SLOT_PENDING || other->state == SLOT_ONLINE;
+        if (is_there && other->direction == DIRECTION_INCOMING && endpoint_equal(&other->remote, local)) {
+            part_from_ourselves(c, s, other);
+            return true;
+        }
+    }
+    return false;
+}
+
 void meet_peer(struct controller *c, struct slot *s, const struct peer_info *info)
 {
     s->info = *info;
     s->met = true;
     struct slot *own = s->direction == DIRECTION_INCOMING ? find_own_dial(c, info) : NULL;
     if (own) {
-        own->is_ourselves = true;
-        slot_close(c, s, END_LOOPBACK, true);
-        slot_close(c, own, END_LOOPBACK, true);
+        part_from_ourselves(c, own, s);
     }
     if (s->closing || s->direction == DIRECTION_INCOMING) {
         return;

@@ -24,6 +24,11 @@ void meet_peer(struct controller *c, struct slot *s, const struct peer_info *inf
  * or gives way. To be called again once what it waited for has ended. */
 void meet_decide(struct controller *c, struct slot *s);
 
+/* The handshake of s is done. True, and both are closed, if s is a dial by which we have come to ourselves
+ * without a translation of addresses between: its own end is the other end of one that has come. So protocols
+ * whose handshakes have no nonce tell it, too. */
+bool meet_is_ourselves(struct controller *c, struct slot *s);
+
 /* The handshake of s is done. False if s does not come online now: it waits, or is closed. */
 bool meet_online(struct controller *c, struct slot *s);
 

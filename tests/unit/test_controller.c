@@ -894,6 +894,45 @@ static void we_know_ourselves_by_the_nonce(void **state)
     world_free(w);
 }
 
+static void online_at(struct world *w, struct peer_ref slot, const char *to, const char *local)
+{
+    struct peer_info *t = calloc(1, sizeof *t);
+    assert_non_null(t);
+    t->endpoint = endpoint_of(to);
+    t->local = endpoint_of(local);
+    snprintf(t->hash, sizeof t->hash, "%s", to);
+    handle(w, (struct message){.type = MSG_ONLINE, .peer = slot, .info = t});
+}
+
+/* Without a nonce: our own end of a dial is the other end of who has come. */
+static void we_know_ourselves_by_the_two_ends(void **state)
+{
+    struct world *w = world_new();
+    (void)state;
+    special_flag(w, "10.1.0.1:8110 10.2.0.1:8110");
+    w->config.exclusive = true;
+    world_open(w);
+    struct peer_ref first = knock(w, "10.9.0.1:40001"), second = knock(w, "10.9.0.1:40002");
+    online_at(w, second, "10.7.0.1:8110", "10.9.0.2:40003"); /* of one that has come it says nothing */
+    online_at(w, w->dialed[0], "10.1.0.1:8110", "10.9.0.1:40003");
+    assert_int_equal(w->n_closed, 0);
+    size_t before = w->n_online;
+    online_at(w, w->dialed[1], "10.2.0.1:8110", "10.9.0.1:40001");
+    assert_int_equal(w->n_online, before);
+    assert_int_equal(w->n_closed, 2);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(w->closed_why[i], END_LOOPBACK);
+        assert_true(peer_ref_equal(w->closed[i], first) || peer_ref_equal(w->closed[i], w->dialed[1]));
+    }
+    ended(w, w->dialed[1], END_CLOSED); /* it is known all the same, and not dialed again */
+    ended(w, first, END_LOOPBACK);
+    for (int i = 0; i < 5; i++) {
+        pass(w, 20 * 1000);
+    }
+    assert_int_equal(w->n_dialed, 2);
+    world_free(w);
+}
+
 static void bad_handshakes_end_in_refusal(void **state)
 {
     struct world *w = world_new();
@@ -1510,6 +1549,7 @@ int main(void)
         cmocka_unit_test(the_discouraged_are_not_dialed),
         cmocka_unit_test(who_was_dialed_on_request_is_not_discouraged),
         cmocka_unit_test(we_know_ourselves_by_the_nonce),
+        cmocka_unit_test(we_know_ourselves_by_the_two_ends),
         cmocka_unit_test(bad_handshakes_end_in_refusal),
         cmocka_unit_test(a_full_node_refuses_so_many_at_once),
         promise_test("F11 P42", merit_grows_with_time),
