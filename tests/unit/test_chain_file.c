@@ -11,6 +11,7 @@
 #include <sqlite3.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "tests/unit/chain_fixture.h"
@@ -107,6 +108,44 @@ static void what_was_kept_is_there_after_a_restart(void **state)
     free_items(branch, 2);
     free_items(more, 2);
     chain_item_free(&waits);
+}
+
+/* SQLite finds these before the C library's. */
+static unsigned syncs;
+int fsync(int fd);
+int fdatasync(int fd);
+
+int fsync(int fd)
+{
+    syncs++;
+    return (int)syscall(SYS_fsync, fd);
+}
+
+int fdatasync(int fd)
+{
+    syncs++;
+    return (int)syscall(SYS_fdatasync, fd);
+}
+
+/* The power may go at any moment, not the process alone. */
+static void what_is_acknowledged_was_synced_before(void **state)
+{
+    (void)state;
+    struct chain_item blocks[20], genesis = genesis_block();
+    make_branch(&genesis, NOW_S, 0, 20, blocks);
+    void *d = chain_open(path);
+    for (int i = 0; i < 20; i++) {
+        syncs = 0;
+        struct store_answer a = chain_ask(d, CHAIN_ADD_BLOCKS, chain_pack_one(&blocks[i]));
+        assert_true(syncs > 0);
+        parcel_release(a.parcel);
+        syncs = 0;
+        assert_int_equal(add_block(d, &blocks[i]), CHAIN_KNOWN_BEFORE);
+        assert_int_equal(syncs, 0); /* nothing was written */
+    }
+    chain_close(d);
+    chain_item_free(&genesis);
+    free_items(blocks, 20);
 }
 
 static void a_file_is_one_networks(void **state)
@@ -314,6 +353,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(what_was_kept_is_there_after_a_restart),
+        TEST(what_is_acknowledged_was_synced_before),
         TEST(a_file_is_one_networks),
         TEST(a_file_is_one_nodes),
         TEST(a_newer_version_is_refused),
