@@ -77,6 +77,8 @@ static void add_helpers(struct bounds *b, const struct config *c)
     bounds_add(b, BOUND_NODE, "stacks of the other threads", THREAD_BYTES, THREADS, "nobody");
     bounds_add(b, BOUND_NODE, "datagrams, each way", sizeof(struct datagram) + c->protocol->datagram_max,
                c->protocol->datagram_max ? 2 * DATAGRAMS : 0, "the newest");
+    bounds_add(b, BOUND_NODE, "the store's own memory", c->protocol->store ? c->protocol->store->memory : 0,
+               1, "nobody: the rest is on the disk");
     bounds_add(b, BOUND_NODE, "requests to the store, and its answers",
                2 * parcel_memory(1, c->node.limits.parcel_bytes), c->protocol->store ? STORE_REQUESTS : 0,
                "who asks is held back");

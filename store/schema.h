@@ -36,7 +36,8 @@ struct store_place {
 };
 
 struct store_schema {
-    size_t size; /* bytes of its state; zeroed before open */
+    size_t size;     /* bytes of its state; zeroed before open */
+    uint64_t memory; /* bytes that it takes at most besides, for the table of bounds; 0: next to nothing */
 
     /* False with `error` filled (NUL-terminated, at most error_size); it then holds nothing, and no further
      * call is made. */
