@@ -401,8 +401,8 @@ static void answer(void *state, const struct store_request *q, struct store_answ
     }
 }
 
-/* SQLite's pages, and at the same time: a block that moves, with SQLite's copies of it; the texts that a block
- * is made of; the paths of two branches. */
+/* SQLite's pages, and at the same time: a block that moves, with SQLite's copies of it; the texts that a
+ * block is made of; the paths of two branches. */
 #define MEMORY_MAX                                                                                           \
     (SQL_CACHE_BYTES + 8 * (uint64_t)CHAIN_BLOCK_MAX + 4 * (CHAIN_SIDE_MAX + 2) * sizeof(struct chain_hash))
 
