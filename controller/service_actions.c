@@ -94,6 +94,16 @@ static void do_merit(void *core, struct peer_ref about, int32_t merit)
     }
 }
 
+static void do_fault(void *core, struct peer_ref about, int32_t demerit, const char *text)
+{
+    struct controller *c = core;
+    struct slot *s = slot_find(c, about);
+    if (s) {
+        note_slot(c, NOTE_FAULT, 0, s, "%s: %s: %d points", s->info.hash, text, -demerit);
+        judge_loses(c, s, -(int64_t)demerit);
+    }
+}
+
 static void do_disconnect(void *core, struct peer_ref p, enum end_reason why, const char *text)
 {
     struct controller *c = core;
@@ -155,6 +165,7 @@ const struct service_actions controller_service_actions = {
     .is_welcome = do_is_welcome,
     .wanted = do_wanted,
     .merit = do_merit,
+    .fault = do_fault,
     .disconnect = do_disconnect,
     .next_peer = do_next_peer,
     .random = chance_draw,

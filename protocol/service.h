@@ -60,6 +60,8 @@ struct service_actions {
     /* Adds to the quality of that peer's IP; nothing if the peer has gone. Of merits, only the first in a
      * minute counts, together with the one for messages that are delivered; a demerit always does. */
     void (*merit)(void *host, struct peer_ref about, int32_t merit);
+    /* A demerit, in points above 0; `text` says why, for the log. */
+    void (*fault)(void *host, struct peer_ref about, int32_t demerit, const char *text);
     /* Ends the connection after what is queued for it has gone; `text` is for the log. */
     void (*disconnect)(void *host, struct peer_ref p, enum end_reason why, const char *text);
     /* The next peer that is online, after `after` (PEER_NOBODY for the first); false at the end. */

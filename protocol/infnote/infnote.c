@@ -3,6 +3,7 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "chain/request.h"
 #include "protocol/infnote/identity.h"
 #include "protocol/infnote/session.h"
 #include "protocol/ledger/message.h"
@@ -90,8 +91,10 @@ const struct protocol infnote_protocol = {
     .id_size = INFNOTE_ID_BYTES,
     .rates_ids = true,
     .finds_in_turn = true,
+    .one_connection = true,
     .kinds = kinds,
     .session = &infnote_session_ops,
     .service = &ledger_service_ops,
+    .store = &chain_schema,
     .datagram_max = DATAGRAM_MAX,
 };

@@ -1,62 +1,415 @@
 #include "protocol/ledger/service.h"
 
-#include "protocol/ledger/message.h"
+#include <stdlib.h>
+#include <string.h>
 
-struct ledger_service {
-    struct service_config config;
-};
+#include "base/array.h"
+#include "base/earlier.h"
+#include "protocol/ledger/adding.h"
+#include "protocol/ledger/addresses.h"
+#include "protocol/ledger/asks.h"
+#include "protocol/ledger/blocks.h"
+#include "protocol/ledger/fetch.h"
+#include "protocol/ledger/own.h"
+#include "protocol/ledger/relay.h"
+#include "protocol/ledger/serve.h"
+#include "protocol/ledger/told.h"
+#include "protocol/protocol.h"
 
-static int ledger_open(void *v, const struct service_config *config, int64_t now_ms)
+enum { RETRY_MS = 2000 }; /* after the store has failed */
+
+/* --- what catching up asks for --- */
+
+static void do_get_list(void *service, struct peer_ref to, int64_t from, int64_t count)
 {
-    struct ledger_service *s = v;
-    (void)now_ms;
-    s->config = *config;
-    return 0;
+    const struct chain_range range = {.from = from, .count = count};
+    ledger_send(service, to, LEDGER_GET_LIST, parcel_new(&range, sizeof range));
 }
 
-static void ledger_online(void *v, int64_t now_ms, const struct service_peer *p)
+static void do_get_blocks(void *service, struct peer_ref to, const struct chain_wanted *wanted)
 {
-    (void)v;
-    (void)now_ms;
-    (void)p;
+    size_t size = sizeof *wanted + wanted->n * sizeof wanted->items[0];
+    ledger_send(service, to, LEDGER_GET_BLOCKS, parcel_new(wanted, size));
 }
 
-static void deliver(struct ledger_service *s, struct peer_ref from, uint32_t kind, const struct parcel *pack)
+static bool do_locate(void *service, const struct chain_hash *hashes, uint32_t n)
 {
-    struct chain_item item;
-    size_t at = 0;
-    while (chain_pack_next(pack, &at, &item)) {
-        struct parcel *text = parcel_new(item.text, item.size);
-        if (text) {
-            s->config.actions->deliver(s->config.host, from, kind, text);
-        }
+    const struct ask what = {.purpose = ASK_LOCATE};
+    size_t each = sizeof((struct chain_wanted *)0)->items[0];
+    struct parcel *parcel = parcel_new(NULL, sizeof(struct chain_wanted) + n * each);
+    struct chain_wanted *wanted = parcel ? (void *)parcel->bytes : NULL;
+    if (!wanted) {
+        return false;
+    }
+    *wanted = (struct chain_wanted){.n = n, .by_hash = true};
+    for (uint32_t i = 0; i < n; i++) {
+        wanted->items[i].hash = hashes[i];
+    }
+    if (!asks_put(service, &what, CHAIN_LOCATE, parcel)) {
+        parcel_release(parcel);
+        return false;
+    }
+    return true;
+}
+
+static void do_blame(void *service, struct peer_ref peer, int32_t points, bool ends, const char *why)
+{
+    struct ledger *l = service;
+    if (ends) {
+        ledger_condemn(l, peer, points, why);
+    } else {
+        l->config.actions->fault(l->config.host, peer, points, why);
     }
 }
 
-static void ledger_message(void *v, int64_t now_ms, const struct service_peer *p, uint32_t kind,
-                           struct parcel *parcel)
+static uint64_t do_random(void *service)
 {
-    struct ledger_service *s = v;
-    (void)now_ms;
-    if (kind == LEDGER_TRANSACTIONS || kind == LEDGER_BLOCKS || kind == LEDGER_NEW_BLOCK) {
-        deliver(s, p->ref, kind == LEDGER_TRANSACTIONS ? LEDGER_TRANSACTION : LEDGER_BLOCK, parcel);
-    } else if (kind == LEDGER_FAULT) {
-        const struct ledger_fault *fault = (const void *)parcel->bytes;
-        s->config.actions->merit(s->config.host, p->ref, -fault->demerit);
+    const struct ledger *l = service;
+    return l->config.actions->random(l->config.host);
+}
+
+static const struct catchup_host catchup_host = {.get_list = do_get_list,
+                                                 .get_blocks = do_get_blocks,
+                                                 .locate = do_locate,
+                                                 .blame = do_blame,
+                                                 .random = do_random};
+
+/* --- the table of peers --- */
+
+struct ledger_peer *ledger_peer_of(struct ledger *l, struct peer_ref ref)
+{
+    struct ledger_peer *p = ref.index < l->n_places ? l->places[ref.index] : NULL;
+    return p && peer_ref_equal(p->ref, ref) ? p : NULL;
+}
+
+/* Without memory it is not found by its ref: what the store says about it is dropped. */
+static void enter(struct ledger *l, struct ledger_peer *p)
+{
+    size_t before = l->n_places;
+    if (array_reserve(l->places, l->n_places, (size_t)p->ref.index + 1)) {
+        memset(l->places + before, 0, (l->n_places - before) * sizeof(struct ledger_peer *));
+        l->places[p->ref.index] = p;
+    }
+    p->previous = l->last;
+    *(l->last ? &l->last->next : &l->first) = p;
+    l->last = p;
+}
+
+static void strike(struct ledger *l, struct ledger_peer *p)
+{
+    if (ledger_peer_of(l, p->ref)) {
+        l->places[p->ref.index] = NULL;
+    }
+    *(p->previous ? &p->previous->next : &l->first) = p->next;
+    *(p->next ? &p->next->previous : &l->last) = p->previous;
+}
+
+void ledger_hold(struct ledger *l, struct ledger_peer *p)
+{
+    bool held = inbox_is_full(&p->wishes) || inbox_is_full(&p->transactions) || inbox_is_full(&p->blocks);
+    if (held != p->is_held) {
+        p->is_held = held;
+        l->config.actions->hold(l->config.host, p->ref, held);
+    }
+}
+
+void ledger_condemn(struct ledger *l, struct peer_ref peer, int32_t points, const char *why)
+{
+    int32_t left = points + l->config.protocol->merits.bad;
+    if (left > 0) {
+        l->config.actions->fault(l->config.host, peer, left, why);
+    }
+    l->config.actions->disconnect(l->config.host, peer, END_BAD_INPUT, why);
+}
+
+void ledger_send(struct ledger *l, struct peer_ref to, uint32_t kind, struct parcel *parcel)
+{
+    if (parcel) { /* without memory it is not said: who waits for it asks again */
+        l->config.actions->send(l->config.host, to, kind, parcel);
+    }
+}
+
+/* --- the store --- */
+
+static void ask_state(struct ledger *l)
+{
+    const struct ask what = {.purpose = ASK_STATE};
+    l->retry_ms = asks_put(l, &what, CHAIN_GET_STATE, NULL) ? NEVER : l->now_ms + RETRY_MS;
+}
+
+static void on_state(struct ledger *l, const struct store_answer *a)
+{
+    if (a->kind != CHAIN_STATE) {
+        l->retry_ms = l->now_ms + RETRY_MS;
+        return;
+    }
+    const struct chain_state *state = (const void *)a->parcel->bytes;
+    if (!l->knows_chain) {
+        l->told = state->height;
+    }
+    blocks_chain(l, state);
+}
+
+static void on_located(struct ledger *l, const struct store_answer *a)
+{
+    if (a->kind == CHAIN_KNOWN && a->parcel) {
+        catchup_located(&l->catchup, l->now_ms, a->parcel->bytes, a->parcel->size);
+    } else {
+        catchup_not_located(&l->catchup, l->now_ms);
+    }
+}
+
+static void dispatch_answer(struct ledger *l, const struct ask *what, const struct store_answer *a)
+{
+    switch (what->purpose) {
+    case ASK_STATE:
+        on_state(l, a);
+        break;
+    case ASK_SERVE:
+        serve_answer(l, what, a);
+        break;
+    case ASK_TRANSACTIONS:
+        relay_answer(l, a);
+        break;
+    case ASK_BLOCKS:
+        blocks_answer(l, a);
+        break;
+    case ASK_OWN:
+        own_answer(l, what, a);
+        break;
+    case ASK_LOCATE:
+        on_located(l, a);
+        break;
+    case ASK_TOLD:
+        told_answer(l, a);
+        break;
+    }
+}
+
+/* Its disk may be full: it is left alone for a while. */
+static void rest_after_failure(struct ledger *l, const struct ask *what, const struct store_answer *a)
+{
+    if (a->kind == CHAIN_FAILED && what->purpose != ASK_SERVE) {
+        l->retry_ms = earlier(l->retry_ms, l->now_ms + RETRY_MS);
+    }
+}
+
+static void go_on(struct ledger *l)
+{
+    adding_retry(l, &l->transactions);
+    adding_retry(l, &l->blocks);
+    if (l->asks_refused) {
+        l->asks_refused = false;
+        serve_waiting(l);
+        told_next(l);
+    }
+    relay_next(l);
+    blocks_next(l);
+}
+
+static void ledger_answer(void *v, int64_t now_ms, const struct store_answer *a)
+{
+    struct ledger *l = v;
+    struct ask what;
+    l->now_ms = now_ms;
+    if (asks_take(l, a->token, &what)) {
+        rest_after_failure(l, &what, a);
+        dispatch_answer(l, &what, a);
+        go_on(l);
+    }
+    parcel_release(a->parcel);
+}
+
+/* --- peers --- */
+
+static int ledger_open(void *v, const struct service_config *config, int64_t now_ms)
+{
+    struct ledger *l = v;
+    uint64_t key[2];
+    l->config = *config;
+    l->variant = config->protocol->variant;
+    l->now_ms = now_ms;
+    l->retry_ms = l->fetch_ms = NEVER;
+    key[0] = config->actions->random(config->host);
+    key[1] = config->actions->random(config->host);
+    memcpy(l->key, key, sizeof l->key);
+    catchup_open(&l->catchup, &catchup_host, l, l->variant->by_hash);
+    fetch_open(l);
+    addresses_open(l);
+    ask_state(l);
+    return 0;
+}
+
+static void ledger_online(void *v, int64_t now_ms, const struct service_peer *peer)
+{
+    struct ledger *l = v;
+    struct ledger_peer *p = peer->state;
+    l->now_ms = now_ms;
+    p->ref = peer->ref;
+    p->given = -1;
+    enter(l, p);
+    catchup_join(&l->catchup, &p->catchup, peer->ref);
+    addresses_online(l, p, peer);
+    if (l->variant->announces && l->knows_chain) {
+        do_get_list(l, p->ref, l->chain.height + 1, CHAIN_LIST_MAX);
+    }
+    catchup_heard(&l->catchup, now_ms, &p->catchup, (int64_t)(peer->info->height & INT64_MAX));
+}
+
+static void on_height(struct ledger *l, struct ledger_peer *p, const struct parcel *parcel)
+{
+    const struct ledger_block *has = (const void *)parcel->bytes;
+    catchup_heard(&l->catchup, l->now_ms, &p->catchup, has->number);
+}
+
+static void on_list(struct ledger *l, struct ledger_peer *p, const struct parcel *parcel)
+{
+    const struct chain_hashes *list = (const void *)parcel->bytes;
+    catchup_listed(&l->catchup, l->now_ms, &p->catchup, list->from, list->hashes, list->n);
+}
+
+static void on_fault(struct ledger *l, struct ledger_peer *p, const struct parcel *parcel)
+{
+    const struct ledger_fault *fault = (const void *)parcel->bytes;
+    l->config.actions->fault(l->config.host, p->ref, fault->demerit, fault->text);
+}
+
+/* By numbers, who asks says how many it has. */
+static void on_get_list(struct ledger *l, struct ledger_peer *p, struct parcel *parcel)
+{
+    const struct chain_range *range = (const void *)parcel->bytes;
+    if (!l->variant->by_hash) {
+        catchup_heard(&l->catchup, l->now_ms, &p->catchup, range->from - 1);
+    }
+    serve_take(l, p, LEDGER_GET_LIST, parcel);
+}
+
+/* Takes the parcel. */
+static void on_message(struct ledger *l, const struct service_peer *peer, uint32_t kind,
+                       struct parcel *parcel)
+{
+    struct ledger_peer *p = peer->state;
+    switch ((enum ledger_kind)kind) {
+    case LEDGER_TRANSACTIONS:
+        relay_take(l, p, parcel);
+        return;
+    case LEDGER_BLOCKS:
+    case LEDGER_NEW_BLOCK:
+        blocks_take(l, p, kind, parcel);
+        return;
+    case LEDGER_GET_LIST:
+        on_get_list(l, p, parcel);
+        return;
+    case LEDGER_GET_BLOCKS:
+    case LEDGER_GET_TRANSACTION:
+        serve_take(l, p, kind, parcel);
+        return;
+    case LEDGER_HAVE_BLOCK:
+    case LEDGER_HEIGHT:
+        on_height(l, p, parcel);
+        break;
+    case LEDGER_HAVE_TRANSACTION:
+        fetch_announced(l, p, parcel);
+        break;
+    case LEDGER_LIST:
+        on_list(l, p, parcel);
+        break;
+    case LEDGER_GET_ADDRESSES:
+        addresses_asked(l, peer);
+        break;
+    case LEDGER_ADDRESSES:
+        addresses_told(l, peer, parcel);
+        break;
+    case LEDGER_FAULT:
+        on_fault(l, p, parcel);
+        break;
+    case LEDGER_TRANSACTION:
+    case LEDGER_BLOCK:
+        break; /* the application's: no peer says them */
     }
     parcel_release(parcel);
 }
 
+static void ledger_message(void *v, int64_t now_ms, const struct service_peer *peer, uint32_t kind,
+                           struct parcel *parcel)
+{
+    struct ledger *l = v;
+    l->now_ms = now_ms;
+    if (parcel) {
+        on_message(l, peer, kind, parcel);
+        blocks_next(l);
+    }
+}
+
+static void leave(struct ledger *l, struct ledger_peer *p)
+{
+    serve_leave(p);
+    inbox_free(&p->transactions);
+    inbox_free(&p->blocks);
+    marks_free(&p->marks);
+    strike(l, p);
+}
+
+static void ledger_offline(void *v, int64_t now_ms, const struct service_peer *peer)
+{
+    struct ledger *l = v;
+    struct ledger_peer *p = peer->state;
+    l->now_ms = now_ms;
+    catchup_leave(&l->catchup, now_ms, &p->catchup);
+    leave(l, p);
+    blocks_next(l);
+}
+
+/* --- time --- */
+
 static int64_t ledger_deadline(const void *v)
 {
-    (void)v;
-    return INT64_MAX;
+    const struct ledger *l = v;
+    int64_t due = earlier(l->retry_ms, earlier(fetch_deadline(l), addresses_deadline(l)));
+    return earlier(due, catchup_deadline(&l->catchup));
 }
 
 static void ledger_tick(void *v, int64_t now_ms)
 {
-    (void)v;
-    (void)now_ms;
+    struct ledger *l = v;
+    l->now_ms = now_ms;
+    if (now_ms >= l->retry_ms) {
+        l->retry_ms = NEVER;
+        if (!l->knows_chain) {
+            ask_state(l);
+        }
+        go_on(l);
+    }
+    fetch_tick(l);
+    addresses_tick(l);
+    catchup_tick(&l->catchup, now_ms);
+    blocks_next(l);
+}
+
+/* --- the others --- */
+
+static void ledger_facts(const void *v, struct facts *facts)
+{
+    const struct ledger *l = v;
+    facts->height = l->knows_chain ? (uint64_t)l->chain.height : 0;
+}
+
+static int64_t ledger_service_send(void *v, int64_t now_ms, uint64_t number, enum scope scope,
+                                   struct peer_ref to, uint32_t kind, struct parcel *parcel)
+{
+    struct ledger *l = v;
+    (void)scope; /* what a ledger keeps goes to all */
+    (void)to;
+    l->now_ms = now_ms;
+    return own_send(l, number, kind, parcel);
+}
+
+static bool ledger_command(void *v, int64_t now_ms, uint64_t number, const char *verb, const char *argument,
+                           char *error, size_t error_size)
+{
+    struct ledger *l = v;
+    l->now_ms = now_ms;
+    return own_command(l, number, verb, argument, error, error_size);
 }
 
 static void ledger_datagram(void *v, int64_t now_ms, const struct endpoint *from, struct bytes bytes)
@@ -67,27 +420,33 @@ static void ledger_datagram(void *v, int64_t now_ms, const struct endpoint *from
     (void)bytes;
 }
 
-/* Nobody is told: nothing is kept yet. */
-static int64_t ledger_send(void *v, int64_t now_ms, uint64_t number, enum scope scope, struct peer_ref to,
-                           uint32_t kind, struct parcel *parcel)
+static void ledger_close(void *v)
 {
-    (void)v;
-    (void)now_ms;
-    (void)number;
-    (void)scope;
-    (void)to;
-    (void)kind;
-    parcel_release(parcel);
-    return 0;
+    struct ledger *l = v;
+    while (l->first) {
+        leave(l, l->first);
+    }
+    adding_end(&l->transactions);
+    adding_end(&l->blocks);
+    l->catchup.first = NULL;
+    catchup_close(&l->catchup);
+    fetch_close(l);
+    free(l->places);
 }
 
 const struct service_ops ledger_service_ops = {
-    .size = sizeof(struct ledger_service),
+    .size = sizeof(struct ledger),
+    .peer_size = sizeof(struct ledger_peer),
     .open = ledger_open,
     .online = ledger_online,
     .message = ledger_message,
+    .offline = ledger_offline,
     .deadline = ledger_deadline,
     .tick = ledger_tick,
+    .facts = ledger_facts,
+    .answer = ledger_answer,
     .datagram = ledger_datagram,
-    .send = ledger_send,
+    .send = ledger_service_send,
+    .command = ledger_command,
+    .close = ledger_close,
 };

@@ -1,0 +1,33 @@
+/* A pack that the store adds, and who sent what of it.
+ *
+ * The controller's thread; nothing blocks. */
+#ifndef KITH_PROTOCOL_LEDGER_ADDING_H
+#define KITH_PROTOCOL_LEDGER_ADDING_H
+
+#include "protocol/ledger/state.h"
+
+/* The next item of the pack, which is of that peer and plan (0 for none). Without memory the pack fails as a
+ * whole (chain_pack.failed). */
+void adding_put(struct adding *a, struct chain_pack *pack, const struct chain_item *item,
+                struct peer_ref from, uint32_t plan);
+
+/* Asks the store to add the pack, which is emptied. If the store has no room it is asked by adding_retry.
+ * Without memory the items are lost; false. */
+bool adding_start(struct ledger *l, struct adding *a, struct chain_pack *pack, enum ask_purpose purpose,
+                  uint32_t kind);
+void adding_retry(struct ledger *l, struct adding *a);
+
+/* Walks the items of what was added, each with its verdict and who sent it. Starts as {0}. */
+struct added_walk {
+    size_t at, run;
+    uint32_t in_run, n;
+    struct chain_item item;
+    struct peer_ref from;
+    uint32_t plan;
+    uint8_t verdict; /* 0 if there is none */
+};
+bool adding_walk(const struct adding *a, const struct parcel *added, struct added_walk *w);
+
+void adding_end(struct adding *a); /* it is over: idempotent */
+
+#endif

@@ -1,0 +1,14 @@
+/* Requests to the store: each is found again by its token, in a bounded table. */
+#ifndef KITH_PROTOCOL_LEDGER_ASKS_H
+#define KITH_PROTOCOL_LEDGER_ASKS_H
+
+#include "protocol/ledger/state.h"
+
+/* Asks the store. `what` says why; its token is set here. True: the parcel's reference is taken. False: too
+ * much is under way; all is the caller's, who tries again after an answer (asks_refused is set). */
+bool asks_put(struct ledger *l, const struct ask *what, uint32_t kind, struct parcel *parcel);
+
+/* The request that an answer is for is over. False if there is none. */
+bool asks_take(struct ledger *l, uint64_t token, struct ask *what);
+
+#endif

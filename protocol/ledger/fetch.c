@@ -1,0 +1,132 @@
+#include "protocol/ledger/fetch.h"
+
+#include <string.h>
+
+#include "base/earlier.h"
+
+enum {
+    FETCH_MS = 5000, /* then another is asked */
+    FETCHES_MAX = 4096,
+    FETCHES_OF_PEER = 1024, /* of those, asked of one peer */
+};
+
+struct fetch {
+    struct chain_hash id;
+    struct peer_ref asked, other; /* other: has announced it, too; nobody for none */
+    int64_t due_ms;
+};
+
+void fetch_open(struct ledger *l)
+{
+    table_init(&l->fetches, sizeof(struct fetch), sizeof(struct chain_hash), sizeof(struct chain_hash));
+}
+
+void fetch_close(struct ledger *l)
+{
+    table_clear(&l->fetches);
+    marks_free(&l->known);
+}
+
+static uint64_t known_mark(const struct chain_hash *id)
+{
+    uint64_t mark;
+    memcpy(&mark, id->bytes, sizeof mark);
+    return mark;
+}
+
+static void end(struct ledger *l, struct fetch *f)
+{
+    struct ledger_peer *p = ledger_peer_of(l, f->asked);
+    if (p) {
+        p->n_fetched--;
+    }
+    table_remove(&l->fetches, table_index(&l->fetches, f));
+}
+
+void fetch_came(struct ledger *l, const struct chain_hash *id)
+{
+    struct fetch *f = table_find(&l->fetches, id);
+    marks_add(&l->known, known_mark(id));
+    if (f) {
+        end(l, f);
+    }
+}
+
+static void ask(struct ledger *l, struct ledger_peer *p, struct fetch *f)
+{
+    f->asked = p->ref;
+    f->due_ms = l->now_ms + FETCH_MS;
+    l->fetch_ms = earlier(l->fetch_ms, f->due_ms);
+    p->n_fetched++;
+}
+
+/* True if it is to be asked of that peer now. */
+static bool begin(struct ledger *l, struct ledger_peer *p, const struct chain_hash *id)
+{
+    struct fetch *f = table_find(&l->fetches, id);
+    if (f) {
+        if (!peer_ref_equal(f->asked, p->ref)) {
+            f->other = p->ref;
+        }
+        return false;
+    }
+    if (marks_have(&l->known, known_mark(id)) || l->fetches.n >= FETCHES_MAX ||
+        p->n_fetched >= FETCHES_OF_PEER) {
+        return false;
+    }
+    f = table_add(&l->fetches, id);
+    if (f) {
+        ask(l, p, f);
+    }
+    return f;
+}
+
+void fetch_announced(struct ledger *l, struct ledger_peer *p, const struct parcel *ids)
+{
+    size_t n = ids->size / sizeof(struct chain_hash);
+    const struct chain_hash *all = (const void *)ids->bytes;
+    struct parcel *wanted = parcel_new(NULL, n * sizeof *all);
+    struct chain_hash *out = wanted ? (void *)wanted->bytes : NULL;
+    size_t n_wanted = 0;
+    for (size_t i = 0; i < n && out; i++) {
+        if (begin(l, p, &all[i])) {
+            out[n_wanted++] = all[i];
+        }
+    }
+    if (n_wanted > 0) {
+        ledger_send(l, p->ref, LEDGER_GET_TRANSACTION, parcel_new(out, n_wanted * sizeof *out));
+    }
+    parcel_release(wanted);
+}
+
+int64_t fetch_deadline(const struct ledger *l)
+{
+    return l->fetch_ms;
+}
+
+/* Who did not bring it is not blamed: it may have gone into a block. */
+void fetch_tick(struct ledger *l)
+{
+    if (l->now_ms < l->fetch_ms) {
+        return;
+    }
+    l->fetch_ms = NEVER;
+    for (size_t i = l->fetches.n; i > 0; i--) {
+        struct fetch *f = table_row(&l->fetches, i - 1);
+        if (f->due_ms > l->now_ms) {
+            l->fetch_ms = earlier(l->fetch_ms, f->due_ms);
+            continue;
+        }
+        struct ledger_peer *before = ledger_peer_of(l, f->asked), *next = ledger_peer_of(l, f->other);
+        if (!next) {
+            end(l, f);
+            continue;
+        }
+        if (before) {
+            before->n_fetched--;
+        }
+        f->other = PEER_NOBODY;
+        ask(l, next, f);
+        ledger_send(l, next->ref, LEDGER_GET_TRANSACTION, parcel_new(&f->id, sizeof f->id));
+    }
+}

@@ -1,0 +1,127 @@
+#include "protocol/ledger/relay.h"
+
+#include "protocol/ledger/adding.h"
+#include "protocol/ledger/announce.h"
+#include "protocol/ledger/fetch.h"
+
+enum { PACK_BYTES = 1 << 20 }; /* a pack that has so many is full */
+
+/* --- what comes --- */
+
+/* Without those that the peer has sent before, each of which is a fault. The parcel is taken; NULL if none is
+ * left. */
+static struct parcel *sift(struct ledger *l, struct ledger_peer *p, struct parcel *pack)
+{
+    struct chain_pack fresh = {0};
+    struct chain_item item;
+    uint32_t repeated = 0;
+    for (size_t at = 0; chain_pack_next(pack, &at, &item);) {
+        if (!l->variant->announces && !announce_hears(l, p, &item.id)) {
+            repeated++;
+            continue;
+        }
+        announce_hears(l, p, &item.id);
+        fetch_came(l, &item.id);
+        chain_pack_add(&fresh, &item);
+    }
+    if (repeated > 0) {
+        l->config.actions->fault(l->config.host, p->ref, (int32_t)repeated * DEMERIT_REPEATED,
+                                 "sent a transaction again");
+    }
+    if (repeated == 0) {
+        chain_pack_free(&fresh);
+        return pack;
+    }
+    parcel_release(pack);
+    struct parcel *left = fresh.size > 0 ? chain_pack_end(&fresh) : NULL;
+    chain_pack_free(&fresh);
+    return left;
+}
+
+void relay_take(struct ledger *l, struct ledger_peer *p, struct parcel *pack)
+{
+    struct parcel *fresh = sift(l, p, pack);
+    if (fresh) {
+        inbox_put(&p->transactions, LEDGER_TRANSACTIONS, fresh);
+        relay_next(l);
+        ledger_hold(l, p);
+    }
+}
+
+/* --- to the store --- */
+
+static struct ledger_peer *behind(const struct ledger *l, const struct ledger_peer *p)
+{
+    return p && p->next ? p->next : l->first;
+}
+
+static void add_message(struct ledger *l, struct chain_pack *pack, struct ledger_peer *p)
+{
+    struct inbox_item next = inbox_take(&p->transactions);
+    struct chain_item item;
+    for (size_t at = 0; chain_pack_next(next.parcel, &at, &item);) {
+        adding_put(&l->transactions, pack, &item, p->ref, 0);
+    }
+    parcel_release(next.parcel);
+    ledger_hold(l, p);
+}
+
+/* A message of each in turn, until none is left or the pack is full. */
+static void collect(struct ledger *l, struct chain_pack *pack)
+{
+    struct ledger_peer *p = behind(l, ledger_peer_of(l, l->turn)), *idle = NULL;
+    while (p && p != idle && pack->size < PACK_BYTES && !pack->failed) {
+        if (p->transactions.n > 0) {
+            add_message(l, pack, p);
+            l->turn = p->ref;
+            idle = NULL;
+        } else if (!idle) {
+            idle = p; /* once round from here, and nobody has any */
+        }
+        p = behind(l, p);
+    }
+}
+
+void relay_next(struct ledger *l)
+{
+    struct chain_pack pack = {0};
+    if (l->transactions.pack || !l->knows_chain || l->retry_ms != NEVER) {
+        return;
+    }
+    collect(l, &pack);
+    if (pack.size > 0 || pack.failed) {
+        adding_start(l, &l->transactions, &pack, ASK_TRANSACTIONS, CHAIN_ADD_TRANSACTIONS);
+    }
+}
+
+/* --- what became of it --- */
+
+static void deliver(struct ledger *l, const struct added_walk *w)
+{
+    struct parcel *text = parcel_new(w->item.text, w->item.size);
+    if (text) {
+        l->config.actions->deliver(l->config.host, w->from, LEDGER_TRANSACTION, text);
+    }
+}
+
+void relay_answer(struct ledger *l, const struct store_answer *a)
+{
+    struct chain_pack fresh = {0};
+    struct added_walk w = {0};
+    while (a->kind == CHAIN_ADDED && adding_walk(&l->transactions, a->parcel, &w)) {
+        if (w.verdict == CHAIN_POOLED) {
+            deliver(l, &w);
+            chain_pack_add(&fresh, &w.item);
+        } else if (w.verdict == CHAIN_INVALID) {
+            l->config.actions->fault(l->config.host, w.from, DEMERIT_TRANSACTION,
+                                     "sent a transaction that is refused");
+        }
+    }
+    adding_end(&l->transactions);
+    struct parcel *news = fresh.size > 0 ? chain_pack_end(&fresh) : NULL;
+    if (news) {
+        announce_transactions(l, news);
+    }
+    parcel_release(news);
+    chain_pack_free(&fresh);
+}
