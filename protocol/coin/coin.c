@@ -3,6 +3,7 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "chain/request.h"
 #include "protocol/coin/session.h"
 #include "protocol/coin/setting.h"
 #include "protocol/ledger/message.h"
@@ -90,5 +91,7 @@ const struct protocol coin_protocol = {
     .setting_size = sizeof(struct ledger_settings),
     .setting_defaults = &coin_setting_defaults,
     .session = &coin_session_ops,
+    .one_connection = true,
     .service = &ledger_service_ops,
+    .store = &chain_schema,
 };
