@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/array.h"
 #include "base/earlier.h"
 #include "protocol/ledger/adding.h"
 #include "protocol/ledger/addresses.h"
@@ -73,61 +72,6 @@ static const struct catchup_host catchup_host = {.get_list = do_get_list,
                                                  .locate = do_locate,
                                                  .blame = do_blame,
                                                  .random = do_random};
-
-/* --- the table of peers --- */
-
-struct ledger_peer *ledger_peer_of(struct ledger *l, struct peer_ref ref)
-{
-    struct ledger_peer *p = ref.index < l->n_places ? l->places[ref.index] : NULL;
-    return p && peer_ref_equal(p->ref, ref) ? p : NULL;
-}
-
-/* Without memory it is not found by its ref: what the store says about it is dropped. */
-static void enter(struct ledger *l, struct ledger_peer *p)
-{
-    size_t before = l->n_places;
-    if (array_reserve(l->places, l->n_places, (size_t)p->ref.index + 1)) {
-        memset(l->places + before, 0, (l->n_places - before) * sizeof(struct ledger_peer *));
-        l->places[p->ref.index] = p;
-    }
-    p->previous = l->last;
-    *(l->last ? &l->last->next : &l->first) = p;
-    l->last = p;
-}
-
-static void strike(struct ledger *l, struct ledger_peer *p)
-{
-    if (ledger_peer_of(l, p->ref)) {
-        l->places[p->ref.index] = NULL;
-    }
-    *(p->previous ? &p->previous->next : &l->first) = p->next;
-    *(p->next ? &p->next->previous : &l->last) = p->previous;
-}
-
-void ledger_hold(struct ledger *l, struct ledger_peer *p)
-{
-    bool held = inbox_is_full(&p->wishes) || inbox_is_full(&p->transactions) || inbox_is_full(&p->blocks);
-    if (held != p->is_held) {
-        p->is_held = held;
-        l->config.actions->hold(l->config.host, p->ref, held);
-    }
-}
-
-void ledger_condemn(struct ledger *l, struct peer_ref peer, int32_t points, const char *why)
-{
-    int32_t left = points + l->config.protocol->merits.bad;
-    if (left > 0) {
-        l->config.actions->fault(l->config.host, peer, left, why);
-    }
-    l->config.actions->disconnect(l->config.host, peer, END_BAD_INPUT, why);
-}
-
-void ledger_send(struct ledger *l, struct peer_ref to, uint32_t kind, struct parcel *parcel)
-{
-    if (parcel) { /* without memory it is not said: who waits for it asks again */
-        l->config.actions->send(l->config.host, to, kind, parcel);
-    }
-}
 
 /* --- the store --- */
 
@@ -247,7 +191,7 @@ static void ledger_online(void *v, int64_t now_ms, const struct service_peer *pe
     l->now_ms = now_ms;
     p->ref = peer->ref;
     p->given = -1;
-    enter(l, p);
+    ledger_enter(l, p);
     catchup_join(&l->catchup, &p->catchup, peer->ref);
     addresses_online(l, p, peer);
     if (l->variant->announces && l->knows_chain) {
@@ -347,7 +291,7 @@ static void leave(struct ledger *l, struct ledger_peer *p)
     inbox_free(&p->transactions);
     inbox_free(&p->blocks);
     marks_free(&p->marks);
-    strike(l, p);
+    ledger_strike(l, p);
 }
 
 static void ledger_offline(void *v, int64_t now_ms, const struct service_peer *peer)

@@ -128,6 +128,11 @@ struct ledger {
     int64_t own_at_ms; /* the earliest of the peers' */
 };
 
+/* Puts a peer that has come into the table, and strikes it off. Without memory it is not found by its ref:
+ * then what the store says about it is dropped. */
+void ledger_enter(struct ledger *l, struct ledger_peer *p);
+void ledger_strike(struct ledger *l, struct ledger_peer *p);
+
 /* NULL if it has gone. */
 struct ledger_peer *ledger_peer_of(struct ledger *l, struct peer_ref ref);
 
