@@ -118,6 +118,8 @@ static const struct setting table[] = {
           .takes = "\"[ID@]ADDRESS:PORT ...\""),
     SWITCH(GROUP_NETWORK, "anyPort", config.node.any_port, "false",
            "share and dial peers that listen on another port than the network's, too"),
+    SWITCH(GROUP_NETWORK, "lan", config.node.lan, "false",
+           "speak to everybody in the local networks, in protocols with datagrams"),
     TEXT(GROUP_NETWORK, SETTING_TEXT, "nodeName", config.node_name, 0, NULL,
          "the node's id is made from this name, and stays; else it is random"),
     TEXT(GROUP_NETWORK, SETTING_PATH, "identityFile", identity_file, 1,

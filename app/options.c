@@ -373,6 +373,24 @@ static int check_orders(const struct options *o, char *error, size_t error_size)
     return 0;
 }
 
+/* As an option of another protocol: an error as a flag, and nothing in a file. */
+static int check_lan(struct options *o, char *error, size_t error_size)
+{
+    const struct config *c = &o->config;
+    bool is_flag = o->given[option_index(option_find("lan"))][ORIGIN_FLAG];
+    if (!c->node.lan || (c->protocol->datagram_max > 0 && !config_has_proxy(c))) {
+        return 0;
+    }
+    if (is_flag && config_has_proxy(c)) {
+        return text_fail(error, error_size, "-lan: with -proxy there are no datagrams");
+    }
+    if (is_flag) {
+        return text_fail(error, error_size, "-lan: protocol %s has no datagrams", c->protocol->name);
+    }
+    o->config.node.lan = false;
+    return 0;
+}
+
 /* "peers-<network>.json", or, as two protocols must not share one, "peers-<protocol>-<network>.json" of those
  * that are not the default; bytes that have a meaning in paths are written as %2F. */
 static void name_peers_file(const struct config *c, char *name, size_t name_size)
@@ -519,8 +537,8 @@ int options_finish(struct options *o, char *error, size_t error_size)
     if (copy_own_defaults(o, error, error_size) != 0 || decide_config_path(o, error, error_size) != 0 ||
         decide_network(o, error, error_size) != 0 || find_network(o, error, error_size) != 0 ||
         apply_all(o, error, error_size) != 0 || decide_versions(o, error, error_size) != 0 ||
-        check_orders(o, error, error_size) != 0 || decide_peers_file(o, error, error_size) != 0 ||
-        decide_identity_file(o, error, error_size) != 0) {
+        check_orders(o, error, error_size) != 0 || check_lan(o, error, error_size) != 0 ||
+        decide_peers_file(o, error, error_size) != 0 || decide_identity_file(o, error, error_size) != 0) {
         return -1;
     }
     decide_node_id(&o->config);

@@ -169,6 +169,10 @@ bool ip_is_routable(const struct ip *ip)
     return !in_any(ip->bytes, unroutable_v6, sizeof unroutable_v6 / sizeof unroutable_v6[0]);
 }
 
+const struct ip ip_any_v4 = {{[10] = 0xff, [11] = 0xff}};
+const struct ip ip_everybody_v4 = {
+    {[10] = 0xff, [11] = 0xff, [12] = 0xff, [13] = 0xff, [14] = 0xff, [15] = 0xff}};
+
 bool ip_is_unspecified_v6(const struct ip *ip)
 {
     static const struct ip none = {{0}};

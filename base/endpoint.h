@@ -67,6 +67,8 @@ const char *ip_format(const struct ip *ip, char *buf, size_t size);
  * docs/protocols/mintlayer.md lists in its section 8. */
 bool ip_is_routable(const struct ip *ip);
 bool ip_is_unspecified_v6(const struct ip *ip); /* "::" */
+extern const struct ip ip_any_v4;               /* 0.0.0.0 */
+extern const struct ip ip_everybody_v4;         /* 255.255.255.255: whoever is in the same network */
 
 /* fe80::/10. Without a scope nobody can dial it, and the scope means nothing to anybody else. */
 bool ip_is_link_local(const struct ip *ip);

@@ -79,9 +79,9 @@ static bool system_lacks_ipv6(int error)
 static bool try_open(struct sockets *s, int type, const struct ip *bind, uint16_t port,
                      struct endpoint *failed)
 {
-    static const struct ip any_v4 = {{[10] = 0xff, [11] = 0xff}}, any_v6 = {{0}};
+    static const struct ip any_v6 = {{0}};
     s->n = 0;
-    *failed = (struct endpoint){!bind ? any_v4 : *bind, port};
+    *failed = (struct endpoint){!bind ? ip_any_v4 : *bind, port};
     if (!add(s, type, failed)) {
         return false;
     }

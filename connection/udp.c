@@ -10,6 +10,7 @@
 #include <sodium.h>
 
 #include "base/clock.h"
+#include "connection/lan.h"
 #include "connection/sockets.h"
 #include "queue/queue.h"
 #include "queue/worker.h"
@@ -36,6 +37,7 @@ struct udp {
     _Atomic uint64_t refused;
 
     /* The thread's own. */
+    struct lans lans; /* none before the first broadcast */
     uint8_t key[crypto_shorthash_KEYBYTES];
     int64_t full_until_us[GROUPS]; /* of each place: when its allowance is whole again */
     int64_t period_ms;             /* when this period of reading began */
@@ -100,6 +102,12 @@ static void accept_datagram(struct udp *u, const struct endpoint *remote, size_t
     count(&u->received);
 }
 
+/* Nobody else can have our port at our address. */
+static bool is_our_own(const struct udp *u, const struct endpoint *remote)
+{
+    return remote->port == u->sockets.endpoint.port && lans_have(&u->lans, &remote->ip);
+}
+
 /* True if there may be another. */
 static bool receive_one(struct udp *u, int fd, int64_t now_ms)
 {
@@ -116,7 +124,7 @@ static bool receive_one(struct udp *u, int fd, int64_t now_ms)
     }
     u->n_read++;
     struct endpoint remote;
-    if (endpoint_from_sockaddr(&remote, (const struct sockaddr *)&from)) {
+    if (endpoint_from_sockaddr(&remote, (const struct sockaddr *)&from) && !is_our_own(u, &remote)) {
         accept_datagram(u, &remote, (size_t)n, now_ms);
     }
     return true;
@@ -153,16 +161,45 @@ static int socket_for(const struct udp *u, const struct ip *ip)
     return u->sockets.n > 1 ? u->sockets.fds[1] : -1;
 }
 
-static void send_one(struct udp *u, const struct datagram *d)
+static void send_to(struct udp *u, int fd, const struct endpoint *remote, const struct datagram *d)
 {
     struct sockaddr_storage to;
-    socklen_t size = endpoint_to_sockaddr(&d->remote, &to);
-    int fd = socket_for(u, &d->remote.ip);
+    socklen_t size = endpoint_to_sockaddr(remote, &to);
     if (fd >= 0 &&
         sendto(fd, d->bytes, d->size, MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)&to, size) >= 0) {
         count(&u->sent);
     } else {
         count(&u->unsent);
+    }
+}
+
+static bool allow_broadcast(int fd, int allowed)
+{
+    return setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &allowed, sizeof allowed) == 0;
+}
+
+/* The kernel is not left to let broadcasts through: strangers choose where answers go. */
+static void send_to_everybody(struct udp *u, const struct datagram *d)
+{
+    int fd = socket_for(u, &d->remote.ip);
+    lans_look(&u->lans, &u->sockets.endpoint.ip, clock_ms());
+    if (fd < 0 || u->lans.n == 0 || !allow_broadcast(fd, 1)) {
+        count(&u->unsent);
+        return;
+    }
+    for (size_t i = 0; i < u->lans.n; i++) {
+        const struct endpoint to = {.ip = u->lans.list[i].broadcast, .port = d->remote.port};
+        send_to(u, fd, &to, d);
+    }
+    allow_broadcast(fd, 0);
+}
+
+static void send_one(struct udp *u, const struct datagram *d)
+{
+    if (ip_equal(&d->remote.ip, &ip_everybody_v4)) {
+        send_to_everybody(u, d);
+    } else {
+        send_to(u, socket_for(u, &d->remote.ip), &d->remote, d);
     }
 }
 

@@ -6,6 +6,11 @@
  * addresses, is dropped before any memory is reserved; and if more comes in all than the thread reads in a
  * while, the kernel drops it unread.
  *
+ * A datagram to 255.255.255.255 goes to everybody in each local IPv4 network (connection/lan.h), or, if the
+ * sockets are bound to an address, in the network of that one. None else can leave as a broadcast: an answer
+ * to a question that claims to come from a network's broadcast address does not. What comes back of our own
+ * broadcasts is left out. Sockets that are bound to an address hear no broadcasts, as Linux has it.
+ *
  * An answer leaves from the address that the kernel chooses for its route. If the sockets are bound to every
  * address, that may be another than the one that the question came to. */
 #ifndef KITH_CONNECTION_UDP_H
@@ -44,8 +49,8 @@ struct udp *udp_start(const struct udp_config *config, char *error, size_t error
 struct endpoint udp_endpoint(const struct udp *u);
 
 /* One thread at a time; never blocks. Takes d, whatever it answers. False: the queue is full, and d is
- * dropped and counted. Sent means handed to the kernel: one that it has no room for is dropped and counted.
- */
+ * dropped and counted. Sent means handed to the kernel: one that it has no room for is dropped and counted. A
+ * broadcast counts for each network that it goes to; as one that is not sent, if there is none. */
 bool udp_send(struct udp *u, struct datagram *d);
 
 /* The reader, one thread at a time; never blocks. The oldest that came, which the caller owns; NULL if there

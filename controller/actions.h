@@ -19,7 +19,14 @@ struct moment {
     int64_t wall_ms;
 };
 
-#define DATAGRAM_CAUSES 4 /* for which a datagram is dropped */
+/* For which a datagram is dropped. */
+enum datagram_cause {
+    DATAGRAM_TOO_LONG,
+    DATAGRAM_LIMITED,
+    DATAGRAM_UNTAKEN,
+    DATAGRAM_UNSENT,
+    DATAGRAM_CAUSES,
+};
 
 struct dial_request {
     struct address to; /* an IP address, or, of special peers, a host name, with their scheme */

@@ -237,7 +237,12 @@ static void on_credit(struct controller *c, const struct message *m)
 static void on_datagram(struct controller *c, struct datagram *d)
 {
     struct bytes bytes = {.data = d->bytes, .size = d->size};
-    c->config->protocol->service->datagram(c->service, c->now.ms, &d->remote, bytes);
+    /* Nobody sends from there. An answer would go to all in our networks. */
+    if (ip_equal(&d->remote.ip, &ip_everybody_v4)) {
+        c->dropped_datagrams[DATAGRAM_UNTAKEN]++;
+    } else {
+        c->config->protocol->service->datagram(c->service, c->now.ms, &d->remote, bytes);
+    }
     free(d);
 }
 

@@ -232,6 +232,9 @@ static void fill_status(struct controller *c, struct status_event *e)
     s->eclipse_risk = c->risk.percent;
     snprintf(s->eclipse_reason, sizeof s->eclipse_reason, "%s", c->risk.reason);
     c->act->measure_node(c->host, s, e->datagrams_dropped);
+    for (int i = 0; i < DATAGRAM_CAUSES && e->datagrams_dropped[i].cause; i++) {
+        e->datagrams_dropped[i].count += c->dropped_datagrams[i];
+    }
     s->to_network += slots_parked(c);
 }
 

@@ -150,6 +150,10 @@ static bool do_ask(void *core, const struct store_request *q)
 static void do_send_datagram(void *core, const struct endpoint *to, const void *bytes, size_t size)
 {
     struct controller *c = core;
+    if (!c->config->node.lan && ip_equal(&to->ip, &ip_everybody_v4)) {
+        c->dropped_datagrams[DATAGRAM_UNSENT]++;
+        return;
+    }
     struct datagram *d = datagram_new(to, bytes, size);
     if (d) { /* without memory it is lost, as any may be */
         c->act->send_datagram(c->host, d);

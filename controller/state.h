@@ -278,6 +278,9 @@ struct controller {
     bool seeding;    /* it is at work */
     bool seeds_came; /* it has told something since the start, perhaps that there is nothing */
 
+    /* Datagrams that the core drops, besides the host. */
+    uint64_t dropped_datagrams[DATAGRAM_CAUSES];
+
     /* Upkeep: upkeep.c. */
     bool saving;
     uint64_t saved_version, saving_version;

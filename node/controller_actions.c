@@ -295,10 +295,10 @@ static void measure_datagrams(const struct node *n, struct kith_count datagrams[
 {
     const struct udp_counts counts =
         n->udp ? udp_counts(n->udp) : (struct udp_counts){.unsent = n->unsent_datagrams};
-    datagrams[0] = (struct kith_count){"too long", counts.too_long};
-    datagrams[1] = (struct kith_count){"beyond the rate of their group", counts.limited};
-    datagrams[2] = (struct kith_count){"not taken", counts.untaken};
-    datagrams[3] = (struct kith_count){"not sent", counts.unsent};
+    datagrams[DATAGRAM_TOO_LONG] = (struct kith_count){"too long", counts.too_long};
+    datagrams[DATAGRAM_LIMITED] = (struct kith_count){"beyond the rate of their group", counts.limited};
+    datagrams[DATAGRAM_UNTAKEN] = (struct kith_count){"not taken", counts.untaken};
+    datagrams[DATAGRAM_UNSENT] = (struct kith_count){"not sent", counts.unsent};
 }
 
 static void do_measure_node(void *host, struct kith_status *s, struct kith_count datagrams[DATAGRAM_CAUSES])

@@ -106,6 +106,7 @@ struct node_config {
     const uint8_t *stream_secret;
     struct peer_id id; /* what the secret makes us; size 0 if the protocol has no identities */
     bool proxied;      /* it dials through a proxy: no handshake tells a peer how we see it */
+    bool lan;          /* it may speak to everybody in its local networks, if the protocol has datagrams */
     bool any_port;     /* peers that listen on another port than the network's are shared and dialed, too */
 };
 

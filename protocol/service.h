@@ -84,7 +84,8 @@ struct service_actions {
      * asked already, and all of it is still the service's, which holds back who made it ask. Answers that are
      * still to come when the node ends are released. */
     bool (*ask)(void *host, const struct store_request *q);
-    /* Sends a datagram; the bytes are copied. It may be lost anywhere, here too: then it is counted. */
+    /* Sends a datagram; the bytes are copied. It may be lost anywhere, here too: then it is counted. To
+     * 255.255.255.255: to everybody in the local IPv4 networks, if node_config.lan; else it is lost. */
     void (*send_datagram)(void *host, const struct endpoint *to, const void *bytes, size_t size);
     uint64_t (*random)(void *host);
 
@@ -142,7 +143,8 @@ struct service_ops {
      * if the protocol has no store. */
     void (*answer)(void *v, int64_t now_ms, const struct store_answer *a);
 
-    /* A datagram; anybody can put any address into `from`. NULL if the protocol's datagram_max is 0. */
+    /* A datagram; anybody can put any address into `from`, but for 255.255.255.255. NULL if the protocol's
+     * datagram_max is 0. */
     void (*datagram)(void *v, int64_t now_ms, const struct endpoint *from, struct bytes bytes);
 
     /* What the application sends, before it is routed: for a protocol that keeps it and announces it. Takes

@@ -66,6 +66,7 @@ def bad_configuration(lab):
         (["-bootstrap", "node.example:8110"], "-bootstrap: 'node.example'"),
         (["-bootstrap", "127.0.0.1"], "-bootstrap"),
         (["-anyPort=8110"], "-anyPort"),
+        (["-lan"], "-lan: protocol factom has no datagrams"),
         (["-rate", "-1"], "-rate"),
         (["-dials", "0"], "-dials"),
         (["-config", os.path.join(lab.home, "absent.conf")], "absent.conf"),

@@ -122,6 +122,7 @@ static void take_frame(struct session *s, enum echo_kind kind, struct bytes payl
     case ECHO_SPREAD:
     case ECHO_OWN:
     case ECHO_LATER:
+    case ECHO_CRY:
         ev->type = SESSION_MESSAGE;
         ev->message.kind = kind;
         ev->message.parcel = parcel_new(payload.data, payload.size);

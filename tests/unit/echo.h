@@ -25,6 +25,7 @@ enum echo_kind {
     /* The application's: the service answers it later. "n...": refused at once. "w...": if it is asked to by
      * the verb "answer", or never. Else as ECHO_KEEP, and told once that is kept. */
     ECHO_LATER = 8,
+    ECHO_CRY = 9, /* the application's, "PORT WORDS": a datagram to that port of all in the local networks */
     ECHO_HELLO = 16,
     ECHO_PING = 17, /* the session answers it with ECHO_PONG */
     ECHO_PONG = 18,

@@ -245,6 +245,15 @@ static bool service_command(void *service, int64_t now_ms, uint64_t number, cons
     return true;
 }
 
+static void cry(const struct service *v, struct parcel *parcel)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%.*s", (int)parcel->size, (const char *)parcel->bytes);
+    const struct endpoint all = {.ip = ip_everybody_v4, .port = (uint16_t)strtoul(text, NULL, 10)};
+    v->config.actions->send_datagram(v->config.host, &all, parcel->bytes, parcel->size);
+    parcel_release(parcel);
+}
+
 static int64_t service_send(void *service, int64_t now_ms, uint64_t number, enum scope scope,
                             struct peer_ref to, uint32_t kind, struct parcel *parcel)
 {
@@ -256,6 +265,10 @@ static int64_t service_send(void *service, int64_t now_ms, uint64_t number, enum
     (void)to;
     if (kind == ECHO_LATER) {
         return tell_later(v, number, parcel);
+    }
+    if (kind == ECHO_CRY) {
+        cry(v, parcel);
+        return 0;
     }
     if (kind != ECHO_OWN) {
         return SERVICE_ROUTES;

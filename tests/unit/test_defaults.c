@@ -54,6 +54,7 @@ static const struct number numbers[] = {
     ALL("network", NETWORK_LOCAL),
     {"networkPort", {8110, 9097, 9097, 23031, 8210, 8310}},
     ALL("anyPort", 0),
+    ALL("lan", 0),
 
     ALL("exclusive", 0),
     ALL("exclusiveIn", 0),

@@ -643,6 +643,23 @@ static void ids_without_identities(void **state)
     assert_error("-identity", "-identity: protocol factom has no identities");
 }
 
+/* As a flag it is an error if there are no datagrams; a file may be shared by several protocols. */
+static void lan_needs_datagrams(void **state)
+{
+    (void)state;
+    struct options o;
+    assert_error("-lan", "-lan: protocol factom has no datagrams");
+    assert_error("-lan~-proxy~127.0.0.1:1080", "-lan: with -proxy there are no datagrams");
+    parse_good(&o, "-lan=false");
+    assert_false(o.config.node.lan);
+    options_free(&o);
+    write_config("lan = true\n");
+    parse_good(&o, "");
+    assert_false(o.config.node.lan);
+    options_free(&o);
+    write_config("");
+}
+
 static void who_is_dialed_by_websocket_must_be_a_special_peer_of_a_protocol_that_has_it(void **state)
 {
     (void)state;
@@ -1039,6 +1056,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(bootstrap_of_protocols, set_up, tear_down),
         cmocka_unit_test_setup_teardown(rate, set_up, tear_down),
         cmocka_unit_test_setup_teardown(ids_without_identities, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(lan_needs_datagrams, set_up, tear_down),
         cmocka_unit_test_setup_teardown(ids, set_up, tear_down),
         cmocka_unit_test_setup_teardown(identity_file, set_up, tear_down),
         cmocka_unit_test_setup_teardown(

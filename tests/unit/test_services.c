@@ -353,6 +353,26 @@ static void a_datagram_is_answered(void **state)
     world_free(w);
 }
 
+/* Only if the operator has it so; and nobody can have an answer sent there. */
+static void everybody_is_spoken_to_with_lan_alone(void **state)
+{
+    struct world *w = open_world();
+    (void)state;
+    struct endpoint all = endpoint_of("255.255.255.255:5000");
+    controller_service_actions.send_datagram(w->core, &all, "ping", 4);
+    assert_null(w->datagram);
+    assert_int_equal(w->core->dropped_datagrams[DATAGRAM_UNSENT], 1);
+    w->config.node.lan = true;
+    handle(w, (struct message){.type = MSG_DATAGRAM, .datagram = datagram_new(&all, "ping", 4)});
+    assert_null(w->datagram);
+    assert_int_equal(w->core->dropped_datagrams[DATAGRAM_UNTAKEN], 1);
+    controller_service_actions.send_datagram(w->core, &all, "ping", 4);
+    assert_non_null(w->datagram);
+    assert_true(endpoint_equal(&w->datagram->remote, &all));
+    assert_int_equal(w->core->dropped_datagrams[DATAGRAM_UNSENT], 1);
+    world_free(w);
+}
+
 /* As much as a connection of its network group may, and whoever asks by one is told as others are. */
 static void what_a_datagram_teaches_is_bounded(void **state)
 {
@@ -411,6 +431,7 @@ int main(void)
         cmocka_unit_test(news_that_find_no_room_are_bounded),
         cmocka_unit_test(what_is_routed_for_one_peer_is_bounded),
         cmocka_unit_test(a_datagram_is_answered),
+        cmocka_unit_test(everybody_is_spoken_to_with_lan_alone),
         cmocka_unit_test(what_a_datagram_teaches_is_bounded),
         cmocka_unit_test(the_service_states_its_facts),
     };
