@@ -51,6 +51,45 @@ bool utf8_is_valid(const char *text, size_t size)
     return true;
 }
 
+/* What may follow a first byte: no surrogates, no forms that are longer than need be, nothing beyond
+ * U+10FFFF.
+ */
+static bool begin_character(struct utf8_reader *r, unsigned char first)
+{
+    size_t length = length_of(first);
+    if (length == 0) {
+        return false;
+    }
+    r->more = (uint8_t)(length - 1);
+    r->least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+    r->most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+    return true;
+}
+
+bool utf8_read(struct utf8_reader *r, const char *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (r->more == 0) {
+            if (!begin_character(r, c)) {
+                return false;
+            }
+        } else if (c < r->least || c > r->most) {
+            return false;
+        } else {
+            r->more--;
+            r->least = 0x80;
+            r->most = 0xbf;
+        }
+    }
+    return true;
+}
+
+bool utf8_is_whole(const struct utf8_reader *r)
+{
+    return r->more == 0;
+}
+
 size_t utf8_harmless(const char *text, size_t size)
 {
     size_t length = utf8_character(text, size);

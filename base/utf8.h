@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* The bytes (1 to 4) of the character that text begins with; 0 if it does not begin with one, as after its
  * end. No surrogates and no forms that are longer than need be, as in JSON. */
@@ -12,6 +13,15 @@ size_t utf8_character(const char *text, size_t size);
 
 /* True if all of it is UTF-8. */
 bool utf8_is_valid(const char *text, size_t size);
+
+/* The same of text that comes in pieces, which may be cut anywhere. All zero at the start. */
+struct utf8_reader {
+    uint8_t more;        /* bytes of the last character that have not come */
+    uint8_t least, most; /* between which the next of them lies */
+};
+
+bool utf8_read(struct utf8_reader *r, const char *text, size_t size); /* false if it is not UTF-8 */
+bool utf8_is_whole(const struct utf8_reader *r);                      /* it may end here */
 
 /* As utf8_character, but 0 for control characters too, those from U+0080 to U+009F among them: a terminal
  * obeys them. */

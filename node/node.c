@@ -325,7 +325,7 @@ static bool start_parts(struct node *n, const struct peers_file_start *found, ch
 {
     const struct stream_ops *stream = n->config.protocol->stream;
     if (stream && stream->prepare && !stream->prepare()) {
-        snprintf(error, error_size, "-protocol: this system has not the encryption that %s needs",
+        snprintf(error, error_size, "-protocol: this system has not what the connections of %s need",
                  n->config.protocol->name);
         return false;
     }

@@ -48,7 +48,7 @@ FORBIDDEN = [
 # these: headers of the system, libraries, and our own.
 PURE_SYSTEM = {"endian.h", "errno.h", "inttypes.h", "stdarg.h", "stdatomic.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h",
                "stdlib.h", "string.h", "strings.h", "sys/types.h", "sys/uio.h"}  # the last for struct iovec
-PURE_LIBRARIES = re.compile(r"(sodium|xxhash|xxh_x86dispatch|jansson|secp256k1\w*|openssl/evp)\.h")
+PURE_LIBRARIES = re.compile(r"(sodium|xxhash|xxh_x86dispatch|jansson|secp256k1\w*|openssl/evp|wslay/wslay)\.h")
 PURE_BASE = r"base/(?!clock|descriptor)\w+|queue/(message|parcel)"
 PURE_OWN = {
     "controller": re.compile(r"(kith|" + PURE_BASE + r"|queue/stall_gate|peers/(?!file|place|resolve)\w+|protocol/\w+|wire/events"

@@ -5,6 +5,9 @@
 
 #include "protocol/liveness.h"
 #include "protocol/noise/noise.h"
+#ifdef KITH_WITH_WEBSOCKET
+#include "protocol/websocket/websocket.h"
+#endif
 #include "tests/unit/xor_stream.h"
 
 struct session {
@@ -363,3 +366,7 @@ const struct protocol echo_polite_protocol = {.name = "echo-polite", .variant = 
 const struct protocol echo_xor_polite_protocol = {
     .name = "echo-xor-polite", .variant = &is_polite, .stream = &xor_stream, ECHO_FIELDS};
 const struct protocol echo_noise_protocol = {.name = "echo-noise", .stream = &noise_stream, ECHO_FIELDS};
+#ifdef KITH_WITH_WEBSOCKET
+const struct protocol echo_websocket_protocol = {
+    .name = "echo-websocket", .stream = &websocket_stream, ECHO_FIELDS};
+#endif

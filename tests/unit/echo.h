@@ -39,6 +39,9 @@ enum { ECHO_HEAD = 5, ECHO_HELLO_SIZE = 18 };
 extern const struct protocol echo_protocol;
 extern const struct protocol echo_xor_protocol;   /* the same upon xor_stream */
 extern const struct protocol echo_noise_protocol; /* and upon noise_stream */
+#ifdef KITH_WITH_WEBSOCKET
+extern const struct protocol echo_websocket_protocol; /* and upon websocket_stream, which lets it pass */
+#endif
 /* The first two with last words. */
 extern const struct protocol echo_polite_protocol, echo_xor_polite_protocol;
 

@@ -125,7 +125,9 @@ static void all_bytes_move_to_another_buffer_in_order_and_parcels_without_a_copy
             next_byte = expect - (unsigned)before;
             add_bytes(&to, before);
             expect -= (unsigned)before;
+            const uint8_t *copied = from.data;
             buffer_move(&to, &from);
+            assert_true(before > 0 || to.data == copied);
             assert_int_equal(buffer_left(&from), 0);
             assert_int_equal(buffer_left(&to), before + left);
             assert_int_equal(atomic_load(&p->references), gone < 5010 ? 2 : 1);

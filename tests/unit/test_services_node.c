@@ -724,7 +724,7 @@ static void a_system_without_the_encryption_is_a_clear_error(void **state)
     stream.prepare = prepare_nothing;
     a.protocol.stream = &stream;
     assert_null(node_start(&a.config, &sink, error, sizeof error));
-    assert_string_equal(error, "-protocol: this system has not the encryption that echo-full needs");
+    assert_string_equal(error, "-protocol: this system has not what the connections of echo-full need");
 }
 
 static size_t entries(const char *folder)

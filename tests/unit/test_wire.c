@@ -369,6 +369,9 @@ static void assert_got(const struct end *e, size_t i, size_t number, size_t size
 static const struct protocol *each(size_t i)
 {
     static const struct protocol *const own[] = {&echo_protocol, &echo_xor_protocol, &echo_noise_protocol,
+#ifdef KITH_WITH_WEBSOCKET
+                                                 &echo_websocket_protocol,
+#endif
                                                  NULL};
     size_t n = 0;
     const struct protocol *p;
@@ -1196,6 +1199,11 @@ static void a_session_begins_once_its_stream_is_open(void **state)
     end_start(&c, &echo_protocol, DIRECTION_OUTGOING);
     assert_int_equal(unsent(&c), ECHO_HEAD + ECHO_HELLO_SIZE);
     end_free(&c);
+#ifdef KITH_WITH_WEBSOCKET
+    end_start(&c, &echo_websocket_protocol, DIRECTION_OUTGOING); /* its stream is open at once */
+    assert_int_equal(unsent(&c), ECHO_HEAD + ECHO_HELLO_SIZE);
+    end_free(&c);
+#endif
     pair_open(&c, &d, &echo_xor_protocol, ALL);
     assert_int_equal(c.bad + d.bad, 0); /* and once: a second hello is bad */
     pair_free(&c, &d);
