@@ -250,9 +250,10 @@ static void look_whose(struct sql *s, const char *network, bool *is_new)
 
 static void set_up(struct sql *s, bool has_path)
 {
-    char text[96], mode[16];
-    snprintf(text, sizeof text, "PRAGMA cache_size=-%d; PRAGMA wal_autocheckpoint=%d", SQL_CACHE_BYTES / 1024,
-             SQL_WAL_PAGES);
+    char text[128], mode[16];
+    snprintf(text, sizeof text,
+             "PRAGMA cache_size=-%d; PRAGMA wal_autocheckpoint=%d; PRAGMA journal_size_limit=%d",
+             SQL_CACHE_BYTES / 1024, SQL_WAL_PAGES, 4 * SQL_WAL_PAGES * 4096);
     if (has_path) {
         /* Written to the end of the log and synced there: a commit that returned is kept. */
         ask(s, "PRAGMA journal_mode=WAL", mode, sizeof mode);

@@ -292,10 +292,13 @@ static void side_branches_are_bounded_and_the_oldest_ends_go(void **state)
 {
     (void)state;
     enum { MANY = 10000 };
-    struct chain_item main_blocks[2], other;
+    struct chain_item main_blocks[2], old[2], other;
     make_branch(&genesis, NOW_S, 0, 2, main_blocks);
+    make_branch(&genesis, NOW_S, 2, 2, old);
     struct parcel *parcel;
     chain_add(d, CHAIN_ADD_BLOCKS, main_blocks, 2, &parcel);
+    parcel_release(parcel);
+    chain_add(d, CHAIN_ADD_BLOCKS, old, 2, &parcel);
     parcel_release(parcel);
     struct chain_item *blocks = calloc(MANY, sizeof *blocks);
     for (int i = 0; i < MANY; i++) {
@@ -308,6 +311,7 @@ static void side_branches_are_bounded_and_the_oldest_ends_go(void **state)
     assert_int_equal(add_block(d, &blocks[MANY - 1]), CHAIN_KNOWN_BEFORE);
     assert_int_equal(add_block(d, &blocks[MANY - CHAIN_SIDE_MAX]), CHAIN_KNOWN_BEFORE);
     assert_int_equal(add_block(d, &blocks[MANY - CHAIN_SIDE_MAX - 1]), CHAIN_BESIDE); /* again */
+    assert_int_equal(add_block(d, &old[1]), CHAIN_ORPHAN); /* the whole branch went */
     /* What continues a side block that is still there goes on. */
     make_branch(&blocks[MANY - 1], NOW_S, 5, 1, &other);
     assert_int_equal(add_block(d, &other), CHAIN_BESIDE);
@@ -317,6 +321,7 @@ static void side_branches_are_bounded_and_the_oldest_ends_go(void **state)
     free_items(blocks, MANY);
     free(blocks);
     free_items(main_blocks, 2);
+    free_items(old, 2);
 }
 
 /* The beginning of a branch does not make room for its end. */
@@ -680,6 +685,7 @@ static void hashes_are_of_main_and_bounded(void **state)
                  {0, -1, 0},
                  {-5, 3, 3},
                  {0, INT64_MAX, CHAIN_LIST_MAX},
+                 {0, CHAIN_LIST_MAX + 1, CHAIN_LIST_MAX},
                  {N - 1, 100, 2},
                  {N, 100, 1},
                  {N + 1, 100, 0},
