@@ -1,0 +1,480 @@
+/* The service of Infnote and coin among peers that lie, say nothing, or say too much. */
+#include "tests/unit/ledger_net.h"
+
+enum { LONGEST = 4000, HONEST = 0, VICTIM = 1, LIAR = 11 };
+
+static const struct ledger_variant *const variants[] = {&ledger_infnote, &ledger_coin};
+
+/* --- a puppet with a chain of its own --- */
+
+static struct script {
+    struct chain_item blocks[LONGEST + 1]; /* 0 is the genesis */
+    int64_t height;
+    bool serves, lists;
+    uint32_t lists_asked, blocks_asked, ids_asked;
+    struct tally heard;
+} s;
+
+static struct chain_item next_block(const struct chain_item *before, int64_t time_s, uint32_t message)
+{
+    struct chain_item block;
+    char text[256];
+    snprintf(text, sizeof text, "{\"message\":[%u],\"receiver\":\"%040x\",\"sender\":\"%040x\"}", message, 3,
+             4);
+    assert_true(chain_block_make(before, time_s, text, strlen(text), &block));
+    return block;
+}
+
+/* Block `bad` lies before its parent in time; 0 for none. */
+static void script_chain(int64_t height, int64_t bad)
+{
+    s.height = height;
+    s.serves = s.lists = true;
+    assert_true(chain_genesis("LOCAL", &s.blocks[0]));
+    for (int64_t i = 1; i <= height; i++) {
+        s.blocks[i] = next_block(&s.blocks[i - 1], i == bad ? 1 : 1000 + i, (uint32_t)(70000 + i));
+    }
+}
+
+static void script_end(void)
+{
+    for (int64_t i = 0; i <= LONGEST; i++) {
+        chain_item_free(&s.blocks[i]);
+    }
+    s = (struct script){0};
+}
+
+static void send_list(uint32_t puppet, uint32_t to, int64_t from)
+{
+    int64_t n = s.height - from + 1 < CHAIN_LIST_MAX ? s.height - from + 1 : CHAIN_LIST_MAX;
+    n = n < 0 ? 0 : n;
+    struct parcel *p = parcel_new(NULL, sizeof(struct chain_hashes) + (size_t)n * sizeof(struct chain_hash));
+    struct chain_hashes *h = (void *)p->bytes;
+    *h = (struct chain_hashes){.from = from, .n = (uint32_t)n};
+    for (int64_t i = 0; i < n; i++) {
+        h->hashes[i] = s.blocks[from + i].id;
+    }
+    say(puppet, to, LEDGER_LIST, p);
+}
+
+static void send_block(uint32_t puppet, uint32_t to, const struct chain_wanted *w_, uint32_t i)
+{
+    for (int64_t n = 0; n <= s.height; n++) {
+        if (w_->by_hash ? chain_hash_equal(&s.blocks[n].id, &w_->items[i].hash) : w_->items[i].number == n) {
+            say(puppet, to, LEDGER_BLOCKS, chain_pack_one(&s.blocks[n]));
+        }
+    }
+}
+
+static void puppet_hears(uint32_t puppet, uint32_t link, uint32_t kind, const struct parcel *parcel)
+{
+    uint32_t to = w.nodes[puppet].links[link].to;
+    const struct chain_range *range = (const void *)parcel->bytes;
+    const struct chain_wanted *wanted = (const void *)parcel->bytes;
+    count_sent(&s.heard, kind, parcel);
+    if (kind == LEDGER_GET_LIST) {
+        s.lists_asked++;
+        if (s.lists && w.protocol.variant == &ledger_infnote) {
+            send_list(puppet, to, range->from);
+        }
+    } else if (kind == LEDGER_GET_BLOCKS) {
+        s.blocks_asked += wanted->n;
+        for (uint32_t i = 0; i < wanted->n && s.serves; i++) {
+            send_block(puppet, to, wanted, i);
+        }
+    } else if (kind == LEDGER_GET_TRANSACTION) {
+        s.ids_asked += parcel->size / sizeof(struct chain_hash);
+    }
+}
+
+static void puppet_joins(uint32_t puppet, uint32_t node, int64_t height)
+{
+    start_puppet(puppet);
+    w.nodes[puppet].last_block = height;
+    join(puppet, node);
+}
+
+/* What the victim has taken from the puppet, also once that has gone. */
+static const struct link *to_puppet(uint32_t puppet)
+{
+    for (uint32_t i = 0; i < LINKS; i++) {
+        if (w.nodes[VICTIM].links[i].to == puppet && w.nodes[VICTIM].links[i].generation > 0) {
+            return &w.nodes[VICTIM].links[i];
+        }
+    }
+    return NULL;
+}
+
+/* --- catching up among liars --- */
+
+static void a_longer_chain_that_is_not_valid_is_left(void **state)
+{
+    (void)state;
+    for (size_t v = 0; v < 2; v++) {
+        open_net(variants[v], 2);
+        script_chain(3000, 1500);
+        grow(HONEST, 100);
+        puppet_joins(LIAR, VICTIM, 3000);
+        pass(5000);
+        const struct link *l = to_puppet(LIAR);
+        assert_true(l->sent_away);
+        assert_int_equal(l->points, DEMERIT_BLOCK - 10); /* and ten for the end */
+        join(VICTIM, HONEST);
+        pass(60000);
+        /* What was valid of it is longer than the honest one. */
+        assert_int_equal(height_of(&w.nodes[VICTIM]), 1499);
+        assert_true(same_chain(VICTIM, HONEST));
+        assert_true(w.nodes[VICTIM].in_order);
+        script_end();
+        close_net();
+    }
+}
+
+static void who_promises_and_brings_nothing_is_blamed_and_ends(void **state)
+{
+    (void)state;
+    for (size_t v = 0; v < 2; v++) {
+        for (int lists = 0; lists < 2; lists++) {
+            open_net(variants[v], 2);
+            script_chain(300, 0);
+            s.serves = false;
+            s.lists = lists;
+            grow(HONEST, 200);
+            puppet_joins(LIAR, VICTIM, 300);
+            pass(9000);
+            assert_int_equal(to_puppet(LIAR)->points, 0);
+            join(VICTIM, HONEST);
+            pass(2000);
+            /* It holds up nobody, if it is not the one that is asked what there is. */
+            pass(60000);
+            assert_int_equal(height_of(&w.nodes[VICTIM]), 200);
+            assert_true(same_chain(VICTIM, HONEST));
+            assert_int_equal(between(VICTIM, HONEST)->points, 0);
+            assert_in_range(to_puppet(LIAR)->points, 10, 20);
+            script_end();
+            close_net();
+        }
+    }
+}
+
+/* Its hashes are nobody's: honest peers that have none such pay nothing. */
+static void hashes_that_nobody_has_are_the_listers_fault(void **state)
+{
+    (void)state;
+    open_net(&ledger_infnote, 4);
+    script_chain(900, 0);
+    s.serves = false;
+    join(HONEST, 2);
+    join(HONEST, 3);
+    grow(HONEST, 900);
+    pass(1000);
+    puppet_joins(LIAR, VICTIM, 901);
+    join(VICTIM, HONEST);
+    join(VICTIM, 2);
+    join(VICTIM, 3);
+    pass(120000);
+    assert_true(same_chain(VICTIM, HONEST));
+    assert_int_equal(between(VICTIM, HONEST)->points, 0);
+    assert_int_equal(between(VICTIM, 2)->points, 0);
+    assert_int_equal(between(VICTIM, 3)->points, 0);
+    script_end();
+    close_net();
+}
+
+static void a_list_of_blocks_that_do_not_continue_each_other_is_a_lie(void **state)
+{
+    (void)state;
+    open_net(&ledger_infnote, 2);
+    script_chain(50, 0);
+    struct chain_item other = next_block(&s.blocks[10], 5000, 1); /* also number 11 */
+    chain_item_free(&s.blocks[11]);
+    s.blocks[11] = other;
+    puppet_joins(LIAR, VICTIM, 50);
+    pass(5000);
+    assert_true(to_puppet(LIAR)->points >= 10);
+    assert_in_range(height_of(&w.nodes[VICTIM]), 0, 11);
+    script_end();
+    close_net();
+}
+
+static void another_genesis_ends_nothing_but_what_it_lists(void **state)
+{
+    (void)state;
+    for (size_t v = 0; v < 2; v++) {
+        open_net(variants[v], 2);
+        script_chain(50, 0);
+        for (int64_t i = 0; i <= 50; i++) {
+            chain_item_free(&s.blocks[i]);
+        }
+        assert_true(chain_genesis("elsewhere", &s.blocks[0]));
+        for (int64_t i = 1; i <= 50; i++) {
+            s.blocks[i] = next_block(&s.blocks[i - 1], 1000 + i, (uint32_t)i);
+        }
+        puppet_joins(LIAR, VICTIM, 50);
+        pass(5000);
+        assert_int_equal(to_puppet(LIAR)->points, 10);
+        assert_int_equal(height_of(&w.nodes[VICTIM]), 0);
+        uint32_t asked = s.lists_asked + s.blocks_asked;
+        pass(60000);
+        assert_int_equal(s.lists_asked + s.blocks_asked, asked); /* it is asked no more */
+        script_end();
+        close_net();
+    }
+}
+
+/* --- too much --- */
+
+static void ten_thousand_orphans_are_not_kept(void **state)
+{
+    (void)state;
+    open_net(&ledger_infnote, 2);
+    script_chain(0, 0);
+    s.lists = false;
+    struct chain_item before = next_block(&s.blocks[0], 1, 1);
+    puppet_joins(LIAR, VICTIM, 0);
+    for (uint32_t i = 0; i < 10000; i++) {
+        struct chain_item block = next_block(&before, 5000, i);
+        say(LIAR, VICTIM, LEDGER_NEW_BLOCK, chain_pack_one(&block));
+        chain_item_free(&block);
+        pass(i % 100 == 0 ? 1 : 0);
+        assert_true(w.nodes[VICTIM].links[between(LIAR, VICTIM)->back].state->blocks.bytes < 3 * INBOX_BYTES);
+    }
+    join(VICTIM, HONEST);
+    grow(HONEST, 5);
+    pass(60000);
+    assert_int_equal(height_of(&w.nodes[VICTIM]), 5);
+    assert_in_range(to_puppet(LIAR)->points, 10, 20); /* it has promised a chain */
+    assert_in_range(s.lists_asked, 1, 2);
+    chain_item_free(&before);
+    script_end();
+    close_net();
+}
+
+static struct parcel *pack_of_transaction(uint32_t number)
+{
+    const char *why;
+    struct chain_item item;
+    struct parcel *text = transaction(number);
+    json_t *value = json_read(text->bytes, text->size, &why);
+    assert_true(chain_transaction_read(value, &item, &why));
+    struct parcel *pack = chain_pack_one(&item);
+    chain_item_free(&item);
+    json_decref(value);
+    parcel_release(text);
+    return pack;
+}
+
+/* While the store works, what waits of one peer is bounded; another's transaction goes with the next pack. */
+static void who_floods_is_held_and_delays_nobody(void **state)
+{
+    enum { FLOOD = 10000 };
+    (void)state;
+    open_net(&ledger_infnote, 2);
+    puppet_joins(LIAR, VICTIM, 0);
+    join(VICTIM, HONEST);
+    pass(10);
+    w.nodes[VICTIM].store_waits = true;
+    for (uint32_t i = 0; i < FLOOD; i++) {
+        say(LIAR, VICTIM, LEDGER_TRANSACTIONS, pack_of_transaction(i));
+    }
+    submit(HONEST, 1000000);
+    pass(100);
+    const struct link *l = to_puppet(LIAR);
+    assert_true(l->is_held);
+    assert_in_range(l->state->transactions.n, 1, INBOX_MAX);
+    assert_false(between(VICTIM, HONEST)->is_held);
+    w.nodes[VICTIM].store_waits = false;
+    uint32_t before = w.nodes[VICTIM].transactions;
+    answer_one(&w.nodes[VICTIM]);
+    answer_one(&w.nodes[VICTIM]);
+    assert_in_range(w.nodes[VICTIM].transactions - before, 2, 2 * INBOX_MAX + 2);
+    assert_int_equal(between(HONEST, VICTIM)->sent.transactions, 1);
+    pass(5000);
+    assert_false(l->is_held);
+    assert_int_equal(w.nodes[VICTIM].transactions, FLOOD + 1);
+    assert_int_equal(w.nodes[HONEST].transactions, FLOOD); /* all were passed on */
+    assert_int_equal(l->points, 0);
+    close_net();
+}
+
+static void a_transaction_that_comes_again_costs_a_point(void **state)
+{
+    (void)state;
+    s = (struct script){0};
+    open_net(&ledger_infnote, 2);
+    puppet_joins(LIAR, VICTIM, 0);
+    say(LIAR, VICTIM, LEDGER_TRANSACTIONS, pack_of_transaction(1));
+    pass(10);
+    say(LIAR, VICTIM, LEDGER_TRANSACTIONS, pack_of_transaction(1));
+    pass(10);
+    assert_int_equal(to_puppet(LIAR)->points, 1);
+    assert_int_equal(w.nodes[VICTIM].transactions, 1);
+    submit(VICTIM, 2);
+    pass(10);
+    say(LIAR, VICTIM, LEDGER_TRANSACTIONS, pack_of_transaction(2)); /* it may have crossed ours */
+    pass(10);
+    assert_int_equal(to_puppet(LIAR)->points, 1);
+    assert_int_equal(s.heard.transactions, 1);
+    close_net();
+}
+
+static bool refuses_odd(void *context, const char *kind, const void *bytes, size_t size)
+{
+    (void)context;
+    return strcmp(kind, "Transaction") != 0 || !memmem(bytes, size, "[7]", 3);
+}
+
+static void a_refused_transaction_costs_ten_and_goes_nowhere(void **state)
+{
+    (void)state;
+    open_net(&ledger_infnote, 1);
+    w.valid = refuses_odd;
+    start(VICTIM);
+    puppet_joins(LIAR, VICTIM, 0);
+    join(VICTIM, HONEST);
+    say(LIAR, VICTIM, LEDGER_TRANSACTIONS, pack_of_transaction(7));
+    say(LIAR, VICTIM, LEDGER_TRANSACTIONS, pack_of_transaction(8));
+    pass(10);
+    assert_int_equal(to_puppet(LIAR)->points, DEMERIT_TRANSACTION);
+    assert_false(to_puppet(LIAR)->sent_away);
+    assert_int_equal(w.nodes[VICTIM].transactions, 1);
+    assert_int_equal(w.nodes[HONEST].transactions, 1);
+    submit(VICTIM, 7);
+    pass(10);
+    assert_int_equal(w.nodes[VICTIM].refusals, 1);
+    assert_string_not_equal(w.nodes[VICTIM].reply, "");
+    close_net();
+}
+
+static void a_block_that_is_not_valid_ends_its_sender(void **state)
+{
+    (void)state;
+    for (size_t v = 0; v < 2; v++) {
+        open_net(variants[v], 2);
+        script_chain(1, 0);
+        struct chain_item late = next_block(&s.blocks[1], 1, 1);
+        puppet_joins(LIAR, VICTIM, 1);
+        join(VICTIM, HONEST);
+        pass(10);
+        say(LIAR, VICTIM, v == 0 ? LEDGER_NEW_BLOCK : LEDGER_BLOCKS, chain_pack_one(&late));
+        pass(10);
+        assert_true(to_puppet(LIAR)->sent_away);
+        assert_int_equal(to_puppet(LIAR)->points, DEMERIT_BLOCK - 10);
+        assert_int_equal(height_of(&w.nodes[HONEST]), 1);
+        chain_item_free(&late);
+        script_end();
+        close_net();
+    }
+}
+
+/* --- asking too much --- */
+
+static struct parcel *wanted_number(int64_t number)
+{
+    union {
+        struct chain_wanted w;
+        uint8_t bytes[sizeof(struct chain_wanted) + sizeof(struct chain_hash)];
+    } one = {.w = {.n = 1}};
+    one.w.items[0].number = number;
+    return parcel_new(&one, sizeof one);
+}
+
+static void who_asks_faster_than_the_store_reads_is_held(void **state)
+{
+    (void)state;
+    open_net(&ledger_coin, 2);
+    grow(VICTIM, 10);
+    puppet_joins(LIAR, VICTIM, 0);
+    pass(10);
+    s.heard = (struct tally){0};
+    w.nodes[VICTIM].store_waits = true;
+    for (uint32_t i = 0; i < 1000; i++) {
+        say(LIAR, VICTIM, LEDGER_GET_BLOCKS, wanted_number(1 + i % 10));
+    }
+    pass(10);
+    assert_true(to_puppet(LIAR)->is_held);
+    assert_int_equal(w.nodes[VICTIM].n_requests, 1); /* one is under way */
+    w.nodes[VICTIM].store_waits = false;
+    pass(1000);
+    assert_int_equal(s.heard.bodies, 1000);
+    assert_false(to_puppet(LIAR)->is_held);
+    close_net();
+}
+
+static void ids_that_never_come_are_asked_of_the_next(void **state)
+{
+    (void)state;
+    open_net(&ledger_coin, 2);
+    puppet_joins(LIAR, VICTIM, 0);
+    pass(10);
+    submit(HONEST, 5);
+    pass(10);
+    struct parcel *pack = pack_of_transaction(5);
+    struct chain_item item;
+    size_t at = 0;
+    chain_pack_next(pack, &at, &item);
+    say(LIAR, VICTIM, LEDGER_HAVE_TRANSACTION, parcel_new(&item.id, sizeof item.id));
+    pass(10);
+    assert_int_equal(s.ids_asked, 1);
+    join(VICTIM, HONEST);
+    pass(10);
+    const struct peer_ref to = {.index = between(HONEST, VICTIM)->back, .generation = 1};
+    (void)to;
+    /* The honest one announces it, too. */
+    struct link *l = between(HONEST, VICTIM);
+    on_send(&w.nodes[HONEST], (struct peer_ref){(uint32_t)(l - w.nodes[HONEST].links), l->generation},
+            LEDGER_HAVE_TRANSACTION, parcel_new(&item.id, sizeof item.id));
+    pass(1000);
+    assert_int_equal(w.nodes[VICTIM].transactions, 0);
+    pass(5000);
+    assert_int_equal(w.nodes[VICTIM].transactions, 1);
+    parcel_release(pack);
+    close_net();
+}
+
+static void ids_without_end_are_bounded(void **state)
+{
+    enum { IDS = 20000 };
+    (void)state;
+    open_net(&ledger_coin, 2);
+    s = (struct script){0};
+    puppet_joins(LIAR, VICTIM, 0);
+    pass(10);
+    for (uint32_t i = 0; i < IDS; i++) {
+        struct chain_hash id = {.bytes = {(uint8_t)i, (uint8_t)(i >> 8), 1}};
+        say(LIAR, VICTIM, LEDGER_HAVE_TRANSACTION, parcel_new(&id, sizeof id));
+    }
+    pass(1000);
+    assert_int_equal(s.ids_asked, 1024);
+    join(VICTIM, HONEST);
+    submit(HONEST, 1);
+    pass(1000);
+    assert_int_equal(w.nodes[VICTIM].transactions, 1);
+    close_net();
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    return sodium_init() < 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_longer_chain_that_is_not_valid_is_left),
+        cmocka_unit_test(who_promises_and_brings_nothing_is_blamed_and_ends),
+        cmocka_unit_test(hashes_that_nobody_has_are_the_listers_fault),
+        cmocka_unit_test(a_list_of_blocks_that_do_not_continue_each_other_is_a_lie),
+        cmocka_unit_test(another_genesis_ends_nothing_but_what_it_lists),
+        cmocka_unit_test(ten_thousand_orphans_are_not_kept),
+        cmocka_unit_test(who_floods_is_held_and_delays_nobody),
+        promise_test("I19", a_transaction_that_comes_again_costs_a_point),
+        cmocka_unit_test(a_refused_transaction_costs_ten_and_goes_nowhere),
+        cmocka_unit_test(a_block_that_is_not_valid_ends_its_sender),
+        cmocka_unit_test(who_asks_faster_than_the_store_reads_is_held),
+        cmocka_unit_test(ids_that_never_come_are_asked_of_the_next),
+        cmocka_unit_test(ids_without_end_are_bounded),
+    };
+    return cmocka_run_group_tests(tests, set_up, NULL);
+}
