@@ -8,6 +8,9 @@
 #include "protocol/coin/setting.h"
 #include "protocol/ledger/message.h"
 #include "protocol/ledger/service.h"
+#ifdef KITH_WITH_WEBSOCKET
+#include "protocol/websocket/websocket.h"
+#endif
 
 #define SECOND 1000
 #define MINUTE (60 * SECOND)
@@ -93,5 +96,8 @@ const struct protocol coin_protocol = {
     .session = &coin_session_ops,
     .one_connection = true,
     .service = &ledger_service_ops,
+#ifdef KITH_WITH_WEBSOCKET
+    .stream = &websocket_stream,
+#endif
     .store = &chain_schema,
 };

@@ -8,6 +8,9 @@
 #include "protocol/infnote/session.h"
 #include "protocol/ledger/message.h"
 #include "protocol/ledger/service.h"
+#ifdef KITH_WITH_WEBSOCKET
+#include "protocol/websocket/websocket.h"
+#endif
 
 #define SECOND 1000
 #define MINUTE (60 * SECOND)
@@ -95,6 +98,9 @@ const struct protocol infnote_protocol = {
     .kinds = kinds,
     .session = &infnote_session_ops,
     .service = &ledger_service_ops,
+#ifdef KITH_WITH_WEBSOCKET
+    .stream = &websocket_stream,
+#endif
     .store = &chain_schema,
     .datagram_max = DATAGRAM_MAX,
 };
