@@ -7,6 +7,7 @@
 
 #include "app/configfile.h"
 #include "app/identity.h"
+#include "app/node_list.h"
 #include "app/option.h"
 #include "app/proxy.h"
 #include "app/text.h"
@@ -68,8 +69,17 @@ static int collect(struct options *o, const struct setting *op, unsigned origin,
                    size_t bad_size)
 {
     char **place = &o->given[option_index(op)][origin];
+    char *nodes = NULL;
+    if ((op->marks & SETTING_NODES) != 0) {
+        nodes = node_list_read_pictures(value, bad, bad_size);
+        if (!nodes) {
+            return -1;
+        }
+        value = nodes;
+    }
     char *text = op->type == SETTING_PROXY ? proxy_text_copy(value)
                                            : join(op->type == SETTING_ADDRESSES ? *place : NULL, value);
+    free(nodes);
     if (!text) {
         return text_fail(bad, bad_size, "out of memory");
     }

@@ -56,7 +56,8 @@ int options_parse(struct options *o, int argc, char *const *argv, char *error, s
  * configuration file is wanted; finish. */
 void options_init(struct options *o);
 
-/* Does not block. Sets the option of that name, spelt as the flag without its dash; the value is spelt as
+/* Blocks on the disk if a value of "connect" or "addnode" names a picture (app/node_list.h), and does not
+ * otherwise. Sets the option of that name, spelt as the flag without its dash; the value is spelt as
  * after the flag. Replaces the value of before; the addresses of "peers", "connect", "addnode" and
  * "bootstrap" add up. 0; or -1 with `error`, and *o as it was. */
 int options_set(struct options *o, const char *name, const char *value, char *error, size_t error_size);

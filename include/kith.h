@@ -69,7 +69,8 @@ KITH_API struct kith_config *kith_config_new(void);         /* all defaults; NUL
 KITH_API void kith_config_free(struct kith_config *config); /* any time, also before kith_close */
 
 /* Sets an option by the name of the program's flag without its dash: "network", "peers", "stall" (kith(1)
- * lists them). Does not block. 0; or -1 with `error` naming the option, and nothing changed. */
+ * lists them). Does not block, but on the disk if "connect" or "addnode" names a picture. 0; or -1 with
+ * `error` naming the option, and nothing changed. */
 KITH_API int kith_config_set(struct kith_config *config, const char *name, const char *value, char *error,
                              size_t error_size);
 
