@@ -537,7 +537,7 @@ int options_finish(struct options *o, char *error, size_t error_size)
     address_list_free(&o->config.bootstrap);
     identity_forget(&o->config.node);
     proxy_forget(&o->config.proxy);
-    o->config = (struct config){.protocol = NULL};
+    o->config = (struct config){.valid = o->config.valid, .valid_context = o->config.valid_context};
     o->customnet[0] = '\0';
     option_defaults(o, NULL);
     if (apply(o, "protocol", error, error_size) != 0) {

@@ -79,10 +79,10 @@ KITH_API int kith_config_set(struct kith_config *config, const char *name, const
 KITH_API int kith_config_load(struct kith_config *config, char *error, size_t error_size);
 
 /* The application's word on what a network that keeps a chain (Infnote, coin) is to keep. `kind` is
- * "Transaction" or "Block", a block with the transactions in it; `text` is its canonical JSON, well formed,
- * and gone when the function returns. False refuses it, as if it broke the protocol's own rules, whoever it
- * is from: a peer that sent it pays for it. So the word depends on the text alone: nodes that judge otherwise
- * end up with different chains.
+ * "Transaction" or "Block"; of a block it is asked about each transaction first, and then about the whole.
+ * `text` is canonical JSON, well formed, without a NUL, and gone when the function returns. False refuses it,
+ * as if it broke the protocol's own rules, whoever it is from: a peer that sent it pays for it. So the word
+ * depends on the text alone: nodes that judge otherwise end up with different chains.
  *
  * Called on the node's store thread, one call at a time, between kith_open and the return of kith_close. It
  * may block: that delays what else the store is asked, which is what peers and this application add to the

@@ -32,7 +32,8 @@ struct given_setting {
 };
 
 /* `settings` end with an option of NULL, and come after those that make a private node. */
-static inline struct kith *open_set(const char *bind, const char *peers, const struct given_setting *settings)
+static inline struct kith_config *config_set(const char *bind, const char *peers,
+                                             const struct given_setting *settings)
 {
     struct given_setting all[32] = {{"network", "LOCAL"},    {"bind", bind},
                                     {"networkPort", "0"},    {"peersFile", ""},
@@ -51,10 +52,24 @@ static inline struct kith *open_set(const char *bind, const char *peers, const s
             fail_msg("%s", error);
         }
     }
+    return c;
+}
+
+/* c holds the defaults afterwards. */
+static inline struct kith *open_config(struct kith_config *c)
+{
+    char error[KITH_ERROR_MAX];
     struct kith *node = kith_open(c, quiet, NULL, error, sizeof error);
     if (!node) {
         fail_msg("%s", error);
     }
+    return node;
+}
+
+static inline struct kith *open_set(const char *bind, const char *peers, const struct given_setting *settings)
+{
+    struct kith_config *c = config_set(bind, peers, settings);
+    struct kith *node = open_config(c);
     kith_config_free(c);
     return node;
 }
