@@ -1,7 +1,10 @@
 #include "chain/sql.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum {
     APPLICATION_ID = 0x6b697468, /* "kith" */
@@ -295,9 +298,22 @@ static void prepare(struct sql *s)
     }
 }
 
+/* A file that is not there yet is made by us, as SQLite would have others read it. SQLite tells what fails.
+ */
+static void make_file(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
 bool sql_open(struct sql *s, const char *path, const char *network, bool *is_new)
 {
     *is_new = false;
+    if (path[0]) {
+        make_file(path);
+    }
     /* One thread at a time uses it. */
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     int code = sqlite3_open_v2(path, &s->db, flags, NULL);

@@ -205,6 +205,20 @@ static void what_is_no_database_is_refused(void **state)
     assert_does_not_open(folder, "LOCAL", "unable to open database file");
 }
 
+static void nobody_else_may_read_the_file_or_its_log(void **state)
+{
+    (void)state;
+    void *d = chain_open(path);
+    struct stat s;
+    char log[160];
+    snprintf(log, sizeof log, "%s-wal", path);
+    assert_int_equal(stat(path, &s), 0);
+    assert_int_equal(s.st_mode & 0777, 0600);
+    assert_int_equal(stat(log, &s), 0);
+    assert_int_equal(s.st_mode & 0777, 0600);
+    chain_close(d);
+}
+
 /* An empty file is as none. */
 static void an_empty_file_is_a_new_chain(void **state)
 {
@@ -359,6 +373,7 @@ int main(void)
         TEST(a_newer_version_is_refused),
         TEST(another_programs_database_is_not_touched),
         TEST(what_is_no_database_is_refused),
+        TEST(nobody_else_may_read_the_file_or_its_log),
         TEST(an_empty_file_is_a_new_chain),
         TEST(a_damaged_file_is_told),
         TEST(a_page_that_is_garbage_fails_what_needs_it),
