@@ -98,9 +98,9 @@ static void print_peers(struct frontend *f, const struct kith_event *e)
     }
     for (uint64_t i = 0; i < e->count; i++) {
         const struct kith_peer *p = &e->peers[i];
-        output_printf(f->out, "\"%s\" %s%s v%u quality %d, in %llu parcels, out %llu, dropped %llu\n",
+        output_printf(f->out, "\"%s\" %s%s%s v%u quality %d, in %llu parcels, out %llu, dropped %llu\n",
                       p->hash, p->outgoing ? "outgoing" : "incoming", p->special ? " special" : "",
-                      p->version, p->quality, (unsigned long long)p->parcels_in,
+                      p->relay ? " relay" : "", p->version, p->quality, (unsigned long long)p->parcels_in,
                       (unsigned long long)p->parcels_out, (unsigned long long)p->dropped);
     }
 }
@@ -173,8 +173,9 @@ static void console_event(struct frontend *f, const struct kith_event *e)
         output_printf(f->out, "* listening on %s\n", e->address);
         break;
     case KITH_ONLINE:
-        output_printf(f->out, "* online: %s, %s%s\n", e->peer->hash,
-                      e->peer->outgoing ? "outgoing" : "incoming", e->peer->special ? ", special" : "");
+        output_printf(f->out, "* online: %s, %s%s%s\n", e->peer->hash,
+                      e->peer->outgoing ? "outgoing" : "incoming", e->peer->special ? ", special" : "",
+                      e->peer->relay ? ", relay" : "");
         break;
     case KITH_OFFLINE:
         output_printf(f->out, "* offline: %s: %s\n", e->peer->hash, e->text);

@@ -95,9 +95,10 @@ static char *recall(struct json_state *s, uint64_t number)
 
 static json_t *peer_object(const struct frontend *f, const struct kith_peer *p)
 {
-    return json_pack("{ss sI ss ss ss si sb}", "peer", p->hash, "connection", (json_int_t)p->connection,
+    return json_pack("{ss sI ss ss ss si sb sb}", "peer", p->hash, "connection", (json_int_t)p->connection,
                      "address", p->address, "direction", p->outgoing ? "outgoing" : "incoming", "protocol",
-                     f->protocol, "version", (int)p->version, "special", (int)p->special);
+                     f->protocol, "version", (int)p->version, "special", (int)p->special, "relay",
+                     (int)p->relay);
 }
 
 static json_t *online_event(const struct frontend *f, const struct kith_event *e)

@@ -178,6 +178,8 @@ static const struct setting table[] = {
          "a reader, peer or application, that takes nothing for so long loses its oldest parcels"),
 
     LIMIT("perIP", per_ip, 0, 100000, NULL, "connections with one IP address; 0 for no limit"),
+    LIMIT("relays", relays, 0, 100, NULL,
+          "outgoing connections that only relay, besides -outgoing, if the protocol has such"),
     LIMIT("pending", pending, 1, 100000, NULL, "handshakes of incoming connections under way at once"),
     LIMIT("dials", dials, 1, DIALS_MAX, NULL, "dials under way at once; special peers are dialed beyond it"),
     LIMIT("giveUp", give_up, 1, 1000000, NULL,

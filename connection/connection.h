@@ -43,9 +43,10 @@ struct connection_config {
     const struct node_config *node; /* outlives the connection */
     struct facts facts;             /* what the session may state */
     bool special;                   /* we dial it, as the operator asked for */
-    const struct ip *bind;          /* address to dial from, outlives the connection; NULL for any */
-    const struct proxy *proxy;      /* to dial through, outlives the connection; NULL for none */
-    struct address to;              /* whom to dial; not used if fd >= 0 */
+    enum purpose purpose;
+    const struct ip *bind;     /* address to dial from, outlives the connection; NULL for any */
+    const struct proxy *proxy; /* to dial through, outlives the connection; NULL for none */
+    struct address to;         /* whom to dial; not used if fd >= 0 */
     /* If that is: a host name's addresses, copied by connection_start. None if `to` is an IP address, or
      * there is a proxy, which is given the name.
      * They are tried each beside those before it, 250 ms later; who answers first has it. */

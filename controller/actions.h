@@ -31,6 +31,7 @@ enum datagram_cause {
 struct dial_request {
     struct address to; /* an IP address, or, of special peers, a host name, with their scheme */
     bool special;
+    enum purpose purpose;
     size_t n; /* of a host name: its addresses, in the order in which they are to be tried */
     struct endpoint targets[TARGETS_MAX];
 };

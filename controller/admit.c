@@ -14,6 +14,7 @@
 #include "controller/merits.h"
 #include "controller/notes.h"
 #include "controller/pending.h"
+#include "controller/relays.h"
 #include "controller/report.h"
 #include "controller/service_dials.h"
 #include "controller/slots.h"
@@ -169,7 +170,7 @@ static void learn(struct controller *c, struct slot *s)
      * and his id as proved. */
     if (s->direction == DIRECTION_OUTGOING) {
         book_answered(c->book, e, book_time(c));
-        book_set_anchor(c->book, e, !s->special);
+        book_set_anchor(c->book, e, relays_make_anchor(c, s));
     } else {
         lessons_learn(c, s, &s->remote.ip, e, SOURCE_INCOMING);
         book_heard(c->book, e, book_time(c));

@@ -194,6 +194,17 @@ bool candidates_find_feeler(struct controller *c, struct endpoint *found)
     return is_found;
 }
 
+size_t candidates_find_anchors(struct controller *c, struct book_pick *found, size_t want)
+{
+    struct used u;
+    struct book_choice choice = {
+        .skip = skip, .group_use = group_use, .random = draw, .context = &u, .only_anchors = true};
+    size_t n =
+        used_gather(&u, c, true, false) ? book_candidates(c->book, &choice, found, want, book_time(c)) : 0;
+    used_free(&u);
+    return n;
+}
+
 size_t candidates_find(struct controller *c, bool incoming_too, bool outages_too, struct book_pick *found,
                        size_t want)
 {

@@ -15,6 +15,9 @@ struct controller;
 size_t candidates_find(struct controller *c, bool incoming_too, bool outages_too, struct book_pick *found,
                        size_t want);
 
+/* The same of anchors alone: outgoing peers of the last run. */
+size_t candidates_find_anchors(struct controller *c, struct book_pick *found, size_t want);
+
 /* Whom to dial only to see if anybody answers (book_feeler). False if there is nobody. */
 bool candidates_find_feeler(struct controller *c, struct endpoint *found);
 

@@ -22,6 +22,7 @@
 #include "controller/owed.h"
 #include "controller/pending.h"
 #include "controller/quit.h"
+#include "controller/relays.h"
 #include "controller/report.h"
 #include "controller/route.h"
 #include "controller/service_actions.h"
@@ -145,6 +146,7 @@ void controller_start(struct controller *c, struct moment now)
     upkeep_begin(c);
     dialing_begin(c);
     feelers_begin(c);
+    relays_begin(c);
     drops_begin(c);
     controller_tick(c, now);
 }
@@ -440,6 +442,7 @@ void controller_tick(struct controller *c, struct moment now)
     }
     dialing_run(c);
     feelers_run(c);
+    relays_run(c);
 }
 
 int64_t controller_deadline(const struct controller *c)
@@ -450,6 +453,7 @@ int64_t controller_deadline(const struct controller *c)
     int64_t at = c->config->protocol->service->deadline(c->service);
     at = earlier(at, dialing_deadline(c));
     at = earlier(at, feelers_deadline(c));
+    at = earlier(at, relays_deadline(c));
     at = earlier(at, upkeep_deadline(c));
     at = earlier(at, meet_deadline(c));
     at = earlier(at, drops_deadline(c));

@@ -47,22 +47,29 @@ static void network_failed(struct controller *c, const struct endpoint *e)
     c->refill_ms = c->now.ms + chance_between(c, OUTAGE_MS / 2, OUTAGE_MS);
 }
 
-static bool dial_picked(struct controller *c, const struct book_pick *picked)
+/* For a feeler whoever is there will do: that it is somebody else than before is found out when it is dialed
+ * in earnest. */
+struct slot *dialing_dial(struct controller *c, const struct endpoint *e, enum purpose purpose,
+                          const char *why)
 {
-    const struct endpoint *e = &picked->endpoint;
-    struct dial_request request = {.to.port = e->port};
+    struct dial_request request = {.to.port = e->port, .purpose = purpose};
     ip_format(&e->ip, request.to.host, sizeof request.to.host);
-    const struct book_entry *known = book_find(c->book, e);
+    const struct book_entry *known = purpose == PURPOSE_FEELER ? NULL : book_find(c->book, e);
     if (known) {
         request.to.id = known->id;
     }
     book_dialed(c->book, e, book_time(c));
     lately_dialed(c, &e->ip);
+    return slot_dial(c, &request, why);
+}
+
+static bool dial_picked(struct controller *c, const struct book_pick *picked)
+{
     char why[64];
     snprintf(why, sizeof why, "for %u outgoing connections, %u there", c->config->outgoing, c->n_outgoing);
-    struct slot *s = slot_dial(c, &request, why);
+    struct slot *s = dialing_dial(c, &picked->endpoint, PURPOSE_PEER, why);
     if (!s) {
-        network_failed(c, e);
+        network_failed(c, &picked->endpoint);
         return false;
     }
     s->is_picked = true;
@@ -94,11 +101,11 @@ static size_t dial_some(struct controller *c, size_t want, bool incoming_too)
     return n < want && out ? n + dial_these(c, want - n, incoming_too, true) : n;
 }
 
-/* Outgoing connections and dials that neither special peers nor the service nor feelers account for: those
- * come on top. */
+/* Outgoing connections and dials that neither special peers nor the service nor feelers nor those that only
+ * relay account for: all of them come on top. */
 static uint32_t ordinary(const struct controller *c)
 {
-    uint32_t n = c->n_outgoing + c->n_dialing - c->n_service_dials - c->n_feelers;
+    uint32_t n = c->n_outgoing + c->n_dialing - c->n_service_dials - c->n_feelers - c->n_relays;
     for (size_t i = 0; i < c->n_specials; i++) {
         n -= c->specials[i].slot.generation != 0;
     }
@@ -138,7 +145,7 @@ static bool wants_ordinary(const struct controller *c)
 
 uint32_t dialing_wanted(struct controller *c)
 {
-    uint32_t n = c->n_outgoing, max = c->config->exclusive ? 0 : c->config->outgoing;
+    uint32_t n = c->n_outgoing - slots_relaying(c), max = c->config->exclusive ? 0 : c->config->outgoing;
     for (size_t i = 0; i < c->n_specials; i++) {
         struct slot *s = slot_find(c, c->specials[i].slot);
         n -= s && s->state == SLOT_ONLINE;
@@ -237,7 +244,8 @@ static bool is_no_fault(struct controller *c, const struct slot *s, enum end_rea
 {
     return reason == END_SHUTDOWN || reason == END_DISCONNECT || reason == END_BANNED ||
            reason == END_RESOURCES || reason == END_DUPLICATE || s->rival.generation || s->was_double ||
-           (s->feeler && reason == END_REJECTED) || (reason == END_IDENTITY && was_hearsay(c, s));
+           (s->purpose == PURPOSE_FEELER && reason == END_REJECTED) ||
+           (reason == END_IDENTITY && was_hearsay(c, s));
 }
 
 static void note_dialed(struct controller *c, const struct slot *s, enum end_reason reason)

@@ -16,6 +16,11 @@ int64_t dialing_deadline(const struct controller *c);
  * is there is not to blame. To be asked before dialing_ended. */
 bool dialing_was_misled(const struct controller *c, const struct slot *s, enum end_reason reason);
 
+/* Dials an address of the book, which takes note of it. NULL if no connection could be started. `why` is for
+ * the log. */
+struct slot *dialing_dial(struct controller *c, const struct endpoint *e, enum purpose purpose,
+                          const char *why);
+
 /* How many outgoing connections are missing, special peers not counted. */
 uint32_t dialing_wanted(struct controller *c);
 

@@ -12,6 +12,7 @@
 #include "controller/merits.h"
 #include "controller/notes.h"
 #include "controller/pending.h"
+#include "controller/relays.h"
 #include "controller/report.h"
 #include "controller/service_dials.h"
 #include "controller/slots.h"
@@ -103,6 +104,7 @@ void ended_connection(struct controller *c, const struct message *m)
     if (s->direction == DIRECTION_OUTGOING) {
         dialing_ended(c, s, reason, e);
         feeler_ended(c, s);
+        relay_ended(c, s);
     }
     slot_set_state(c, s, SLOT_ENDED);
     if (s->remote.port && end_reason_merit(reason) == MERIT_DISCOURAGED) {

@@ -3,7 +3,6 @@
 #include "controller/candidates.h"
 #include "controller/chance.h"
 #include "controller/dialing.h"
-#include "controller/lately.h"
 #include "controller/slots.h"
 
 enum { FEELER_MS = 2 * 60 * 1000 }; /* between two, on average */
@@ -17,21 +16,6 @@ static bool may_feel(struct controller *c)
 {
     return !c->quitting && dialing_wanted(c) == 0 && c->n_feelers == 0 &&
            c->n_dialing < c->config->node.limits.dials;
-}
-
-/* Whoever is there will do: that it is somebody else than before is found out when it is dialed in earnest.
- */
-static void dial(struct controller *c, const struct endpoint *e)
-{
-    struct dial_request request = {.to.port = e->port};
-    ip_format(&e->ip, request.to.host, sizeof request.to.host);
-    book_dialed(c->book, e, book_time(c));
-    lately_dialed(c, &e->ip);
-    struct slot *s = slot_dial(c, &request, "to see if anybody answers");
-    if (s) {
-        s->feeler = true;
-        c->n_feelers++;
-    }
 }
 
 void feelers_begin(struct controller *c)
@@ -49,8 +33,9 @@ void feelers_run(struct controller *c)
     }
     schedule(c);
     struct endpoint found;
-    if (may_feel(c) && candidates_find_feeler(c, &found)) {
-        dial(c, &found);
+    if (may_feel(c) && candidates_find_feeler(c, &found) &&
+        dialing_dial(c, &found, PURPOSE_FEELER, "to see if anybody answers")) {
+        c->n_feelers++;
     }
 }
 
@@ -61,7 +46,7 @@ int64_t feelers_deadline(const struct controller *c)
 
 bool feeler_met(struct controller *c, struct slot *s)
 {
-    if (!s->feeler) {
+    if (s->purpose != PURPOSE_FEELER) {
         return false;
     }
     if (!s->closing) {
@@ -71,8 +56,7 @@ bool feeler_met(struct controller *c, struct slot *s)
     return true;
 }
 
-void feeler_ended(struct controller *c, struct slot *s)
+void feeler_ended(struct controller *c, const struct slot *s)
 {
-    c->n_feelers -= s->feeler;
-    s->feeler = false;
+    c->n_feelers -= s->purpose == PURPOSE_FEELER;
 }

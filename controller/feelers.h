@@ -15,6 +15,6 @@ int64_t feelers_deadline(const struct controller *c);
 bool feeler_met(struct controller *c, struct slot *s);
 
 /* The connection has ended, whatever it was. */
-void feeler_ended(struct controller *c, struct slot *s);
+void feeler_ended(struct controller *c, const struct slot *s);
 
 #endif

@@ -116,6 +116,7 @@ static void describe(struct controller *c, struct slot *s, struct kith_peer *p)
     }
     p->outgoing = s->direction == DIRECTION_OUTGOING;
     p->special = s->special;
+    p->relay = s->purpose == PURPOSE_RELAY;
     p->version = s->info.version;
     p->online_ms = c->now.ms - s->online_ms;
     p->dropped = s->dropped;

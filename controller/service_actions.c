@@ -104,6 +104,15 @@ static void do_fault(void *core, struct peer_ref about, int32_t demerit, const c
     }
 }
 
+static void do_brought(void *core, struct peer_ref by)
+{
+    struct controller *c = core;
+    struct slot *s = slot_find(c, by);
+    if (s) {
+        s->brought_ms = c->now.ms;
+    }
+}
+
 static void do_disconnect(void *core, struct peer_ref p, enum end_reason why, const char *text)
 {
     struct controller *c = core;
@@ -170,6 +179,7 @@ const struct service_actions controller_service_actions = {
     .wanted = do_wanted,
     .merit = do_merit,
     .fault = do_fault,
+    .brought = do_brought,
     .disconnect = do_disconnect,
     .next_peer = do_next_peer,
     .random = chance_draw,

@@ -24,6 +24,7 @@ struct service_peer as_service_peer(struct slot *s)
     return (struct service_peer){
         .ref = s->ref,
         .direction = s->direction,
+        .purpose = s->purpose,
         .special = s->special,
         .info = &s->info,
         .state = s->service_state,
@@ -235,6 +236,7 @@ struct slot *slot_dial(struct controller *c, const struct dial_request *request,
     note(c, NOTE_DIAL, "connection %" PRIu64 ": dials %s, %s", s->number,
          address_format(&request->to, text, sizeof text), why);
     s->special = request->special;
+    s->purpose = request->purpose;
     s->to = request->to;
     if (request->n == 1) {
         s->remote = request->targets[0];
@@ -318,6 +320,15 @@ void slots_close_id(struct controller *c, const struct peer_id *id, enum end_rea
             slot_close(c, s, why, true);
         }
     }
+}
+
+uint32_t slots_relaying(const struct controller *c)
+{
+    uint32_t n = 0;
+    for (size_t i = 0; c->n_relays > 0 && i < c->n_online; i++) {
+        n += c->slots[c->online[i]].purpose == PURPOSE_RELAY;
+    }
+    return n;
 }
 
 uint32_t slots_incoming_of_ip(const struct controller *c, const struct ip *ip)

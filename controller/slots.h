@@ -76,6 +76,9 @@ uint32_t slots_incoming_of_ip(const struct controller *c, const struct ip *ip);
 /* Asks each connection to end at once whose peer has said that it has that id. */
 void slots_close_id(struct controller *c, const struct peer_id *id, enum end_reason why);
 
+/* How many that only relay are online. */
+uint32_t slots_relaying(const struct controller *c);
+
 /* How many messages to single peers wait (slot.parked), for all peers together. */
 uint32_t slots_parked(const struct controller *c);
 

@@ -49,7 +49,7 @@ struct slot {
     bool special;
     bool is_picked;         /* outgoing: chosen by book_candidates */
     enum book_trust trust;  /* then: what was known of it */
-    bool feeler;            /* outgoing: dialed only to see if anybody answers (feelers.c) */
+    enum purpose purpose;   /* feelers.c, relays.c */
     struct address to;      /* outgoing: what was dialed */
     struct endpoint remote; /* the other end; port 0 while it is not known */
     struct peer_info info;  /* once met or ready */
@@ -65,6 +65,7 @@ struct slot {
     bool has_spoken; /* since the handshake */
     int64_t begun_ms, online_ms, heard_ms;
     int64_t delivered_ms;  /* a message for the application came last; 0 for never */
+    int64_t brought_ms;    /* the same of something new of the chain (service_actions.brought) */
     struct ending *ending; /* from malloc; NULL before MSG_ENDED, or without memory for it */
 
     /* Beside other connections with the same peer (meet.c). */
@@ -190,11 +191,11 @@ struct controller {
     uint64_t n_begun;        /* connections so far */
     uint64_t starting_nonce; /* of the dial that is being started; 0 for none */
     uint32_t n_dialing, n_outgoing, n_incoming, n_pending, n_refusing; /* slots by their state */
-    uint32_t n_service_dials, n_feelers;                               /* slots with for_service, feeler */
-    uint32_t n_busy;                                                   /* slots that are not free */
-    uint64_t ended[END_REASON_COUNT];                                  /* connections */
-    uint64_t shed;         /* sockets that were closed unanswered */
-    int64_t next_spare_ms; /* the first spare_ms of all slots */
+    uint32_t n_service_dials, n_feelers, n_relays; /* slots with for_service, or of that purpose, not ended */
+    uint32_t n_busy;                               /* slots that are not free */
+    uint64_t ended[END_REASON_COUNT];              /* connections */
+    uint64_t shed;                                 /* sockets that were closed unanswered */
+    int64_t next_spare_ms;                         /* the first spare_ms of all slots */
 
     /* Who gives up a place: evict.c, pending.c. */
     uint64_t crowd_key[2]; /* random, for the node's life; drawn when the first place is missing */
@@ -217,7 +218,7 @@ struct controller {
     size_t n_special_places, special_places_capacity;
     struct outage outages[2]; /* of IPv6 and of IPv4 */
     bool dial_wanted; /* something has changed, so that there may be somebody to dial; anyone sets it */
-    int64_t refill_ms, dial_ms, alone_ms, feeler_ms;
+    int64_t refill_ms, dial_ms, alone_ms, feeler_ms, relay_ms, rotate_ms;
 
     struct lately *lately; /* LATELY_CELLS cells; NULL before the first dial: lately.c */
 

@@ -203,6 +203,7 @@ struct kith_peer {
     char hash[160];      /* its name; what kith_send takes */
     char address[272];   /* at which it can be dialed; "" if at none; through a proxy perhaps a host name */
     bool outgoing, special;
+    bool relay; /* outgoing: it only relays, and no addresses are told by it (option "relays") */
     uint32_t version;
     int32_t quality;   /* of its IP address, in points; of its node id, if those are rated and that is less */
     int64_t online_ms; /* how long */

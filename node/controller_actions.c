@@ -66,8 +66,12 @@ static bool start(struct node *n, struct peer_ref slot, struct connection_config
 
 static bool do_dial(void *host, struct peer_ref slot, const struct dial_request *dial)
 {
-    struct connection_config config = {
-        .fd = -1, .to = dial->to, .targets = dial->targets, .n_targets = dial->n, .special = dial->special};
+    struct connection_config config = {.fd = -1,
+                                       .to = dial->to,
+                                       .targets = dial->targets,
+                                       .n_targets = dial->n,
+                                       .special = dial->special,
+                                       .purpose = dial->purpose};
     return start(host, slot, &config);
 }
 

@@ -209,6 +209,7 @@ struct book_choice {
     /* For book_candidates: how many may be strangers (TRUST_NEW), and how many no more than acquaintances,
      * while there are others. */
     size_t most_new, most_unfamiliar;
+    bool only_anchors; /* nobody else */
 };
 
 /* What is known of an endpoint by our own dials. Who floods us can make his addresses acquaintances, by

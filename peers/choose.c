@@ -276,7 +276,7 @@ size_t book_candidates(const struct book *b, const struct book_choice *choice, s
         find_shaken(&u);
         while (n < most) {
             struct candidate *chosen = draw_anchor(&c);
-            chosen = chosen ? chosen : draw_any(&u);
+            chosen = chosen || choice->only_anchors ? chosen : draw_any(&u);
             if (!chosen) {
                 break;
             }

@@ -68,15 +68,17 @@ struct merits {
 
 /* Numbers of what each says; those named ..._bytes in bytes. */
 struct limits {
-    uint32_t give_up;     /* failed dials in a row of an ordinary endpoint */
-    uint32_t share;       /* addresses per answer */
-    uint32_t per_ip;      /* connections of one IP, both directions; 0: no limit but that of evict.h */
-    uint32_t incoming;    /* connections to accept at most */
-    uint32_t pending;     /* incoming handshakes under way at once; beyond it crowds make room (pending.h) */
-    uint32_t dials;       /* dials under way at once; special peers are dialed beyond it; up to DIALS_MAX */
-    uint32_t few_peers;   /* with fewer that have answered us the seed list is fetched at start */
-    uint32_t cat_keep;    /* a CAT round drops down to so many */
-    uint32_t rate, burst; /* messages a second of one peer, and at once, before we read on later; 0: any */
+    uint32_t give_up;  /* failed dials in a row of an ordinary endpoint */
+    uint32_t share;    /* addresses per answer */
+    uint32_t per_ip;   /* connections of one IP, both directions; 0: no limit but that of evict.h */
+    uint32_t incoming; /* connections to accept at most */
+    uint32_t relays;  /* outgoing connections that only relay, beside the ordinary ones; one more takes turns.
+                         Only if protocol.has_relays says so */
+    uint32_t pending; /* incoming handshakes under way at once; beyond it crowds make room (pending.h) */
+    uint32_t dials;   /* dials under way at once; special peers are dialed beyond it; up to DIALS_MAX */
+    uint32_t few_peers;     /* with fewer that have answered us the seed list is fetched at start */
+    uint32_t cat_keep;      /* a CAT round drops down to so many */
+    uint32_t rate, burst;   /* messages a second of one peer, and at once, before we read on later; 0: any */
     uint32_t queue_parcels; /* each queue: parcels */
     uint64_t queue_bytes;   /* each queue: payload bytes */
     uint64_t parcel_bytes;  /* longest payload accepted or sent, up to PARCEL_MAX */

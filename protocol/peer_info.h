@@ -23,6 +23,14 @@ struct facts {
 
 enum direction { DIRECTION_OUTGOING, DIRECTION_INCOMING };
 
+/* What a connection is for. */
+enum purpose {
+    PURPOSE_PEER,   /* all that peers say to each other; of every one that has dialed us */
+    PURPOSE_FEELER, /* a dial that only sees who is there: it ends with the handshake */
+    PURPOSE_RELAY,  /* a dial for what the chain has to say alone: no addresses are told by it (limits.relays)
+                     */
+};
+
 /* What a handshake told about a peer. */
 struct peer_info {
     struct endpoint endpoint; /* where it listens: its IP with the port that it claims; port 0 for nowhere */

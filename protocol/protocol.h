@@ -44,6 +44,11 @@ struct protocol {
     size_t id_size; /* bytes of every peer_id that this protocol makes; 0 if it has no identities */
     bool rates_ids; /* scores and bans are kept for a peer's id as well as for its IP (peers/ids.h) */
 
+    /* Whether a node of that configuration keeps limits.relays connections that only relay. NULL: it does
+     * not.
+     */
+    bool (*has_relays)(const struct node_config *node);
+
     /* Two nodes keep one connection with each other, whoever has dialed, if each comes from the address at
      * which it is dialed; else up to one that each has dialed. */
     bool one_connection;

@@ -27,6 +27,7 @@ struct protocol;
 struct service_peer {
     struct peer_ref ref;
     enum direction direction;
+    enum purpose purpose;
     bool special;
     const struct peer_info *info;
     void *state; /* peer_size bytes of the service's own, zeroed before online */
@@ -62,6 +63,9 @@ struct service_actions {
     void (*merit)(void *host, struct peer_ref about, int32_t merit);
     /* A demerit, in points above 0; `text` says why, for the log. */
     void (*fault)(void *host, struct peer_ref about, int32_t demerit, const char *text);
+    /* It has brought something new of the chain, such as a block. Of the connections that only relay, one
+     * that never does is the first to make room for another. */
+    void (*brought)(void *host, struct peer_ref by);
     /* Ends the connection after what is queued for it has gone; `text` is for the log. */
     void (*disconnect)(void *host, struct peer_ref p, enum end_reason why, const char *text);
     /* The next peer that is online, after `after` (PEER_NOBODY for the first); false at the end. */

@@ -31,6 +31,7 @@ struct session_config {
     const struct node_config *node;  /* outlives the session */
     enum direction direction;
     bool special; /* we have dialed it, as the operator asked for */
+    enum purpose purpose;
     /* The other end of the TCP connection, as the socket says; if there is a proxy, what it was told to dial.
      * Port 0: a host name was given to the proxy, and nobody knows where the peer is. Then peer_info.endpoint
      * has port 0 too, and session_peer_name names the peer. */

@@ -47,6 +47,7 @@ static bool open_session(struct wire *w, int64_t now, int64_t begun_ms, const st
         .protocol = c->protocol,
         .facts = c->facts,
         .special = c->special,
+        .purpose = c->purpose,
         .proxied = c->proxied,
         .expected = c->expected,
         .wall_ms = c->wall_ms,

@@ -34,8 +34,9 @@ struct wire_config {
     const struct protocol *protocol;
     const struct node_config *node; /* outlives the wire */
     enum direction direction;
-    struct facts facts;            /* what the session may state */
-    bool special;                  /* we dial it, as the operator asked for */
+    struct facts facts; /* what the session may state */
+    bool special;       /* we dial it, as the operator asked for */
+    enum purpose purpose;
     const struct address *proxied; /* as session_config says; outlives the wire */
     const struct address *dialed;  /* as stream_config says; outlives the wire */
     struct peer_id expected;       /* who must be there; size 0 for anybody */

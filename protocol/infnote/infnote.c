@@ -68,6 +68,7 @@ const struct protocol infnote_protocol = {
     .merits = {.good = 1,
                .bad = -10,
                .lost = 0,
+               .silent = -5,
                .handshake_failed = 0,
                .refuse_below = -200,
                .share_above = -1,

@@ -26,7 +26,7 @@ static void put_hello(const struct mintlayer_session *s, bool is_ack, struct buf
         .is_ack = is_ack,
         .version = s->config.node->version,
         .network = s->config.node->network.id,
-        .services = s->own->services,
+        .services = s->services,
         .has_receiver = s->config.remote.port != 0 && !s->config.node->proxied,
         .receiver = s->config.remote,
         .time_s = (uint64_t)(s->config.wall_ms(s->config.context) / 1000),
@@ -53,8 +53,8 @@ static void note_peer(struct mintlayer_session *s, const struct mintlayer_hello 
 {
     struct peer_info *p = &s->peer;
     s->version = h->version;
-    s->common = h->services & s->own->services;
-    *p = (struct peer_info){.version = h->version, .offers = h->services, .nonce = h->nonce};
+    s->common = h->services & s->services;
+    *p = (struct peer_info){.version = h->version, .offers = s->common, .nonce = h->nonce};
     session_peer_name(&s->config, s->config.remote.port, p->hash, sizeof p->hash);
     /* Where one listens that has dialed us, no handshake says. */
     p->endpoint = s->config.remote;
@@ -95,10 +95,12 @@ static bool is_understood(struct mintlayer_session *s, const struct mintlayer_he
     return true;
 }
 
-/* A full peer offers all that we do. Whom the operator has us dial is good for less. */
+/* A full peer offers all that we do. Whom the operator has us dial is good for less, and who is only asked if
+ * it is there. */
 static bool offers_enough(const struct mintlayer_session *s)
 {
-    return is_dialed(s) || s->config.special ? s->common != 0 : s->common == s->own->services;
+    bool any = is_dialed(s) || s->config.special || s->config.purpose == PURPOSE_FEELER;
+    return any ? s->common != 0 : s->common == s->services;
 }
 
 /* Once both have said who they are. */
@@ -111,11 +113,9 @@ static bool is_fit(struct mintlayer_session *s, const struct mintlayer_hello *h,
         snprintf(words, sizeof words, "Wrong network; our network is '%s'", network->name);
         mintlayer_send_away(s, ev, out, END_NETWORK, words, "network %08" PRIx32, h->network);
     } else if (!offers_enough(s)) {
-        snprintf(words, sizeof words, "Insufficient services, we need Services(%" PRIu32 ")",
-                 s->own->services);
+        snprintf(words, sizeof words, "Insufficient services, we need Services(%" PRIu32 ")", s->services);
         mintlayer_send_away(s, ev, out, END_HANDSHAKE, words,
-                            "it offers services %" PRIu64 " of ours, %" PRIu32, h->services,
-                            s->own->services);
+                            "it offers services %" PRIu64 " of ours, %" PRIu32, h->services, s->services);
     } else if (s->config.refuse) {
         mintlayer_send_away(s, ev, out, END_REFUSED, "We have too many peers", "refused");
     } else {

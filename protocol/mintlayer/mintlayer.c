@@ -58,6 +58,13 @@ static uint32_t custom_id(const char *name)
     return (uint32_t)h[0] << 24 | (uint32_t)h[1] << 16 | (uint32_t)h[2] << 8 | h[3];
 }
 
+/* What they relay are blocks. */
+static bool has_relays(const struct node_config *node)
+{
+    const struct mintlayer_settings *own = node->settings;
+    return (own->services & MINTLAYER_BLOCKS) != 0;
+}
+
 const struct protocol mintlayer_protocol = {
     .name = "mintlayer",
     .networks = networks,
@@ -96,6 +103,7 @@ const struct protocol mintlayer_protocol = {
                .share = MINTLAYER_LIST_MAX,
                .per_ip = 0,
                .incoming = 128,
+               .relays = 2,
                .pending = 100,
                .dials = 16,
                .few_peers = 1,
@@ -110,6 +118,7 @@ const struct protocol mintlayer_protocol = {
     .version_lowest = VERSION_LOWEST,
     .version_highest = VERSION_HIGHEST,
     .finds_in_turn = true,
+    .has_relays = has_relays,
     .kinds = kinds,
     .settings = mintlayer_settings,
     .setting_size = sizeof(struct mintlayer_settings),

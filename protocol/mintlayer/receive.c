@@ -69,7 +69,8 @@ static void on_list(struct mintlayer_session *s, const struct mintlayer_addresse
 {
     if (list->n > MINTLAYER_LIST_MAX) {
         mintlayer_fault(s, ev, out, MINTLAYER_FAULT_FATAL, "a list of %zu addresses", list->n);
-    } else if (s->config.direction == DIRECTION_INCOMING || s->has_answered) {
+    } else if (s->config.direction == DIRECTION_INCOMING || s->config.purpose != PURPOSE_PEER ||
+               s->has_answered) {
         mintlayer_fault(s, ev, out, MINTLAYER_FAULT, "a list of addresses that nobody asked for");
     } else {
         s->has_answered = true;
@@ -81,7 +82,7 @@ static void on_announcement(struct mintlayer_session *s, const struct mintlayer_
                             struct session_event *ev)
 {
     struct known_peers peers;
-    if (!mintlayer_is_told_of(a)) {
+    if (s->config.purpose != PURPOSE_PEER || !mintlayer_is_told_of(a)) {
         ev->ignored = 1;
         return;
     }

@@ -253,7 +253,7 @@ static void mintlayer_service_online(void *v, int64_t now_ms, const struct servi
                                      .own_at_ms = NEVER,
                                      .owed_at_ms = NEVER,
                                      .own = own_address(s, p)};
-    if (p->direction == DIRECTION_OUTGOING) {
+    if (p->direction == DIRECTION_OUTGOING && p->purpose == PURPOSE_PEER) {
         s->config.actions->send(s->config.host, p->ref, MINTLAYER_ADDR_LIST_REQUEST, NULL);
     }
     if (state->own.port != 0) {
@@ -268,6 +268,9 @@ static void mintlayer_service_message(void *v, int64_t now_ms, const struct serv
     struct mintlayer_service *s = v;
     const struct mintlayer_row *row = mintlayer_row(kind);
     if (row && row->is_payload) {
+        if (kind == MINTLAYER_BLOCK_RESPONSE) {
+            s->config.actions->brought(s->config.host, p->ref);
+        }
         s->config.actions->deliver(s->config.host, p->ref, kind, parcel);
         return;
     }

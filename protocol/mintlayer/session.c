@@ -17,6 +17,7 @@ static int mintlayer_session_open(void *session, const struct session_config *co
     const struct timings *t = &config->node->timings;
     (void)out;
     *s = (struct mintlayer_session){.config = *config, .own = config->node->settings};
+    s->services = config->purpose == PURPOSE_RELAY ? MINTLAYER_BLOCKS : s->own->services;
     s->ping = (struct mintlayer_ping){
         .always = s->own->ping_always, .every_ms = t->ping, .patience_ms = t->silence};
     begin_stage(s, STAGE_STREAM, now_ms);

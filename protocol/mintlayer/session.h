@@ -25,6 +25,7 @@ struct mintlayer_session {
     int64_t since_wall_ms; /* the same by the wall clock */
     struct peer_info peer;
     uint32_t version;  /* the peer's; once it is accepted, the one that both speak; 0 before its Hello */
+    uint32_t services; /* that we offer by this connection */
     uint64_t common;   /* services that both offer */
     uint32_t faults;   /* what the peer's faults have cost, in all */
     bool has_asked;    /* for our addresses */

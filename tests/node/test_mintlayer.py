@@ -229,6 +229,18 @@ def pings_are_for_idle_peers(lab):
     check(idle.expect_end(wire.WILL_DISCONNECT) == "You ignore our ping requests", "other words")
 
 
+def one_more_connection_only_relays(lab):
+    hosts = [mintlayer(lab, *ALONE, "-services", "all") for _ in range(3)]
+    node = mintlayer(lab, *QUICK, "-services", "all", "-outgoing", "1", "-relays", "1", "-bootstrap",
+                     " ".join(each.endpoint for each in hosts))
+    node.wait("online", relay=False)
+    relay = node.wait("online", relay=True)["peer"]
+    host = next(each for each in hosts if each.endpoint == relay)
+    check(node.send(relay, "\0", kind="HeaderList")["peers"] == 1, "the relay has gone")
+    host.wait("parcel", kind="HeaderList")
+    check(node.count("outgoing") == 2, f"{node.count('outgoing')} outgoing")
+
+
 def connecting_and_noise_have_one_time(lab):
     """A proxy uses up most of it; the peer behind it then says nothing."""
     most, used = 2, 1.5
@@ -259,4 +271,5 @@ if __name__ == "__main__":
          a_stopped_peer_is_given_up, a_full_node_says_so, it_does_not_connect_with_itself, messages_pass_by_their_names,
          who_does_not_fit_is_told, who_begins_with_something_else_is_left,
          faults_add_up_and_the_discouraged_may_come_again, who_has_no_chain_says_so, who_has_a_chain_is_asked,
-         a_bootnode_tells_of_those_that_it_dials, pings_are_for_idle_peers, connecting_and_noise_have_one_time])
+         a_bootnode_tells_of_those_that_it_dials, pings_are_for_idle_peers, one_more_connection_only_relays,
+         connecting_and_noise_have_one_time])

@@ -29,6 +29,7 @@ struct world {
     size_t dialed_targets[MOST]; /* of host names: how many addresses, and the first */
     char dialed_first[MOST][ENDPOINT_TEXT_MAX];
     uint64_t dialed_nonce[MOST];
+    enum purpose dialed_purpose[MOST];
     size_t n_dialed, n_looked_up;
     bool dial_fails, look_up_fails;
 
@@ -114,6 +115,7 @@ static inline bool w_dial(void *world, struct peer_ref slot, const struct dial_r
     controller_facts(w->core, &facts);
     w->dialed_nonce[w->n_dialed] = facts.nonce;
     w->dialed_id[w->n_dialed] = request->to.id;
+    w->dialed_purpose[w->n_dialed] = request->purpose;
     w->dialed[w->n_dialed++] = slot;
     return true;
 }

@@ -87,6 +87,7 @@ static const struct number numbers[] = {
     ALL("assemble", 10 * MINUTE),
 
     ALL("perIP", 0),
+    {"relays", {0, 0, 0, 2, 0, 0}},
     {"pending", {64, 12, 12, 100, 64, 64}},
     {"dials", {16, 5, 5, 16, 16, 16}},
     {"giveUp", {5, 1000, 1000, 672, 48, 48}},

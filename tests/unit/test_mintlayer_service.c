@@ -14,6 +14,7 @@ enum { PEERS = 8, MINUTE = 60 * 1000, HOUR = 60 * MINUTE, DAY = 24 * HOUR };
 struct noted {
     bool online;
     enum direction direction;
+    enum purpose purpose;
     struct peer_info info;
     struct mintlayer_peer state;
     uint32_t requests, lists, announcements;
@@ -33,7 +34,8 @@ static struct world {
     size_t learned;
     struct endpoint learned_last;
     struct ip unwelcome;
-    uint32_t delivered, delivered_kind;
+    uint32_t delivered, delivered_kind, brought;
+    struct peer_ref brought_by;
     uint64_t random;
 } w;
 
@@ -41,6 +43,7 @@ static struct service_peer peer(size_t i)
 {
     return (struct service_peer){.ref = {.index = (uint32_t)i, .generation = 1},
                                  .direction = w.peers[i].direction,
+                                 .purpose = w.peers[i].purpose,
                                  .info = &w.peers[i].info,
                                  .state = &w.peers[i].state};
 }
@@ -77,6 +80,13 @@ static void on_deliver(void *world, struct peer_ref from, uint32_t kind, struct 
     w.delivered++;
     w.delivered_kind = kind;
     parcel_release(parcel);
+}
+
+static void on_brought(void *world, struct peer_ref by)
+{
+    (void)world;
+    w.brought++;
+    w.brought_by = by;
 }
 
 static size_t on_share(void *world, struct peer_ref asker, struct known_peer *out, size_t most)
@@ -124,6 +134,7 @@ static uint64_t on_random(void *world)
 
 static const struct service_actions actions = {.send = on_send,
                                                .deliver = on_deliver,
+                                               .brought = on_brought,
                                                .share = on_share,
                                                .learn = on_learn,
                                                .is_welcome = is_welcome,
@@ -163,6 +174,18 @@ static void come_as(size_t i, enum direction direction, uint64_t offers, const c
     if (sees) {
         p->info.sees = at(sees);
     }
+    struct service_peer s = peer(i);
+    ops->online(&w.service, w.now_ms, &s);
+}
+
+/* We have dialed it for its blocks alone. */
+static void come_to_relay(size_t i)
+{
+    struct noted *p = &w.peers[i];
+    *p = (struct noted){.online = true,
+                        .direction = DIRECTION_OUTGOING,
+                        .purpose = PURPOSE_RELAY,
+                        .info = {.offers = MINTLAYER_BLOCKS, .sees = at("5.6.7.8:1")}};
     struct service_peer s = peer(i);
     ops->online(&w.service, w.now_ms, &s);
 }
@@ -509,6 +532,30 @@ static void test_announces_itself(void **state)
     stop();
 }
 
+/* By a connection that only relays no addresses are asked for, told or passed on. */
+static void test_no_addresses_by_relays(void **state)
+{
+    (void)state;
+    start();
+    w.own.services = MINTLAYER_BLOCKS | MINTLAYER_ADDRESSES;
+    come(0, DIRECTION_OUTGOING);
+    come_to_relay(1);
+    come_to_relay(2);
+    announce(0, "1.2.3.4:3031");
+    wait(2 * DAY);
+    for (size_t i = 1; i < 3; i++) {
+        assert_int_equal(w.peers[i].requests + w.peers[i].lists + w.peers[i].announcements, 0);
+    }
+    assert_int_equal(w.peers[0].requests, 1);
+    say(1, MINTLAYER_HEADER_LIST, parcel_new("\0", 1));
+    assert_int_equal(w.brought, 0);
+    say(1, MINTLAYER_BLOCK_RESPONSE, parcel_new("x", 1));
+    assert_int_equal(w.brought, 1);
+    assert_int_equal(w.brought_by.index, 1);
+    assert_int_equal(w.delivered, 2);
+    stop();
+}
+
 /* --- the application, and the tables --- */
 
 static void test_delivers(void **state)
@@ -592,6 +639,7 @@ int main(void)
         cmocka_unit_test(test_unwelcome),
         cmocka_unit_test(test_known),
         cmocka_unit_test(test_announces_itself),
+        cmocka_unit_test(test_no_addresses_by_relays),
         cmocka_unit_test(test_delivers),
         promise_test("M8", test_networks),
     };

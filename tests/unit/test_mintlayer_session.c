@@ -413,6 +413,67 @@ static void test_services(void **state)
     expect_judgement(&ack, ALL, false, &fine);
 }
 
+/* What a dial for that purpose does about a HelloAck with those services, if we offer all; what it says. */
+static void expect_purpose(enum purpose purpose, uint64_t offers, uint64_t says, const char *words)
+{
+    struct side a;
+    struct mintlayer_message m;
+    struct mintlayer_hello ack = a_hello(true);
+    ack.services = offers;
+    side_prepare(&a, ALL);
+    struct session_config config = side_config(&a, DIRECTION_OUTGOING);
+    config.purpose = purpose;
+    side_start_as(&a, &config);
+    assert_true(side_takes(&a, &m));
+    assert_int_equal(m.hello.services, says);
+    side_feed_hello(&a, &ack);
+    assert_int_equal(a.ready, !words);
+    if (words) {
+        expect_ended(&a, END_HANDSHAKE);
+        expect_words(&a, words);
+    }
+    side_close(&a);
+}
+
+/* Who only relays blocks offers and needs nothing else; to a feeler any service in common will do. */
+static void test_purposes(void **state)
+{
+    (void)state;
+    expect_purpose(PURPOSE_PEER, 7, 7, NULL);
+    expect_purpose(PURPOSE_PEER, 6, 7, "Insufficient services, we need Services(7)");
+    expect_purpose(PURPOSE_FEELER, 4, 7, NULL);
+    expect_purpose(PURPOSE_FEELER, 8, 7, "Insufficient services, we need Services(7)");
+    expect_purpose(PURPOSE_RELAY, 7, 2, NULL);
+    expect_purpose(PURPOSE_RELAY, 2, 2, NULL);
+    expect_purpose(PURPOSE_RELAY, 5, 2, "Insufficient services, we need Services(2)");
+}
+
+/* A list of addresses is a fault there, as nobody asked for it; an announcement is ignored. */
+static void test_no_addresses_by_relays(void **state)
+{
+    (void)state;
+    struct side a, b;
+    side_prepare(&a, ALL);
+    struct session_config config = side_config(&a, DIRECTION_OUTGOING);
+    config.purpose = PURPOSE_RELAY;
+    side_start_as(&a, &config);
+    side_start(&b, DIRECTION_INCOMING, ALL);
+    converse(&a, &b, SIZE_MAX);
+    assert_int_equal(a.ready + b.ready, 2);
+    assert_int_equal(b.peer.offers, MINTLAYER_BLOCKS);
+    side_feed_message(&a, "080001020304d70b");
+    assert_int_equal(a.messages, 0);
+    assert_int_equal(a.session.faults, 0);
+    side_feed_message(&a, "0a00");
+    assert_int_equal(a.messages, 0);
+    assert_int_equal(a.session.faults, 20);
+    side_feed_message(&a, "0300000000000000000000000000000000000000000000000000000000000000"
+                          "00"); /* a transaction, which it does not offer here */
+    assert_int_equal(a.session.faults, 40);
+    side_close(&a);
+    side_close(&b);
+}
+
 /* A wrong version, time or network: which of them is told first. */
 static void test_order(void **state)
 {
@@ -1217,6 +1278,8 @@ int main(void)
         promise_test("M4 M9", test_meeting),
         promise_test("M9 M10", test_hello),
         cmocka_unit_test(test_stream_shares_the_time_of_the_dial),
+        cmocka_unit_test(test_purposes),
+        cmocka_unit_test(test_no_addresses_by_relays),
         cmocka_unit_test(test_proxied),
         promise_test("M7", test_begin),
         promise_test("M8 M11", test_versions),

@@ -187,16 +187,16 @@ class Listener:
             raise
         return Peer(self.engine, connection, True, self.endpoint, self.endpoint)
 
-    def accept_of(self, other):
-        """Whichever of the two is dialed first."""
+    def accept_of(self, *others):
+        """Whichever of them is dialed first."""
         by = time.monotonic() + TIMELY
         while time.monotonic() < by:
-            for listener in (self, other):
+            for listener in (self, *others):
                 try:
                     return listener.accept(0.05)
                 except Late:
                     pass
-        raise Failure(f"neither {self.endpoint} nor {other.endpoint} is dialed")
+        raise Failure(f"none of {[each.endpoint for each in (self, *others)]} is dialed")
 
 
 class World:

@@ -538,6 +538,33 @@ def announcements_go_to_two_of_all(lab):
     check(set(told) == {1, 2}, f"so many are told each time: {told}")
 
 
+def two_relay_blocks_alone(lab):
+    """Beside those that exchange addresses. They offer and need blocks alone, and ask for nothing else."""
+    world = World(lab)
+    here = [world.listener() for _ in range(4)]
+    node = kith(lab, *QUICK, "-services", "all", "-outgoing", "1", "-bootstrap", " ".join(each.endpoint for each in here))
+    full = here[0].accept_of(*here[1:]).meet()
+    check(full.hello["services"] == ALL, f"{full.hello}")
+    node.wait("online", peer=full.name, relay=False)
+    relays = []
+    while len(relays) < 2:
+        peer = here[0].accept_of(*here[1:]).meet(services=ALL)
+        check(peer.hello["services"] == 2, f"{peer.hello}")
+        node.wait("online", peer=peer.name, relay=True)
+        relays.append(peer)
+    for peer in relays:
+        peer.say("AddrListRequest")
+        peer.say("AnnounceAddrRequest", address=f"5.97.0.1:{PORT}")
+        peer.say("HeaderList", bytes="00")
+        node.wait("parcel", kind="HeaderList", peer=peer.name)  # all that came before has been dealt with
+        said = peer.answers()
+        check(said == [], f"{said}")
+        for _ in range(5):
+            peer.say("AddrListResponse", addresses=[])
+        peer.expect_words(DISCOURAGED)
+    check(node.status()["known"] == len(here), "an address was believed")
+
+
 @on_public_addresses
 def we_announce_ourselves(lab):
     """Where the peer sees us, with the port that we listen on; only to whom we have dialed, and once."""
@@ -681,4 +708,4 @@ if __name__ == "__main__":
          last_words_are_not_answered, bytes_that_are_no_message, messages_pass_by_their_names, who_has_no_chain_says_so,
          large_messages_up_to_the_limit, lists_of_addresses, lists_of_a_thousand, a_list_has_whom_we_have_reached,
          announcements_are_passed_on, mapped_addresses_are_passed_on_as_they_came, announcements_go_to_two_of_all,
-         we_announce_ourselves, faults_add_up, what_it_asks_of_itself, the_discouraged_come_while_there_is_room, handshakes_that_do_not_come])
+         two_relay_blocks_alone, we_announce_ourselves, faults_add_up, what_it_asks_of_itself, the_discouraged_come_while_there_is_room, handshakes_that_do_not_come])
