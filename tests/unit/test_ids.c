@@ -403,6 +403,38 @@ static void what_an_impostor_does_costs_nothing_to_whom_he_names_himself_after(v
     world_free(w);
 }
 
+/* As in Infnote: its name is its id, which nobody proves. */
+static void online_by_id(struct world *w, struct peer_ref slot, const char *at, uint32_t id)
+{
+    struct peer_info *info = calloc(1, sizeof *info);
+    assert_non_null(info);
+    info->endpoint = endpoint_of(at);
+    info->id = id_number(id);
+    snprintf(info->hash, sizeof info->hash, "%08x", id);
+    handle(w, (struct message){.type = MSG_ONLINE, .peer = slot, .info = info});
+}
+
+/* He is heard beside him; what is sent to that name goes to whom we have dialed. */
+static void who_comes_first_under_anothers_id_keeps_us_from_nobody_whom_we_dial(void **state)
+{
+    struct world *w = new_world();
+    (void)state;
+    with_ids.one_connection = true;
+    world_open(w);
+    struct peer_ref impostor = knock(w, "10.2.0.1:40000");
+    online_by_id(w, impostor, "10.2.0.1:8110", 7);
+    seed(w, "10.1.0.1:8110");
+    pass(w, 1000);
+    assert_int_equal(w->n_dialed, 1);
+    online_by_id(w, w->dialed[0], "10.1.0.1:8110", 7);
+    assert_int_equal(w->n_online, 2);
+    assert_null(closed_for(w, w->dialed[0]));
+    say(w, SCOPE_PEER, impostor, "news", 1);
+    assert_int_equal(w->n_posted, 1);
+    assert_true(peer_ref_equal(w->posted[0], w->dialed[0]));
+    world_free(w);
+}
+
 /* The owner is away; the impostor has his name to himself. */
 static void who_is_known_at_his_address_gets_in_all_the_same(void **state)
 {
@@ -593,6 +625,7 @@ int main(void)
         promise_test("I23", so_is_he_after_a_restart),
         cmocka_unit_test(both_subjects_earn_and_lose_and_the_lower_is_shown),
         cmocka_unit_test(what_an_impostor_does_costs_nothing_to_whom_he_names_himself_after),
+        cmocka_unit_test(who_comes_first_under_anothers_id_keeps_us_from_nobody_whom_we_dial),
         cmocka_unit_test(who_is_known_at_his_address_gets_in_all_the_same),
         cmocka_unit_test(a_handshake_that_fails_costs_no_id),
         cmocka_unit_test(a_special_peer_is_kept_out_by_a_ban_alone),
