@@ -40,8 +40,12 @@ static bool has_plan(const struct catchup *c)
 
 void catchup_open(struct catchup *c, const struct catchup_host *host, void *context, bool by_hash)
 {
-    *c = (struct catchup){
-        .host = host, .context = context, .by_hash = by_hash, .height = -1, .average = AVERAGE_FIRST};
+    *c = (struct catchup){.host = host,
+                          .context = context,
+                          .by_hash = by_hash,
+                          .height = -1,
+                          .average = AVERAGE_FIRST,
+                          .number = 1};
 }
 
 /* --- whom to blame --- */
@@ -276,6 +280,9 @@ void catchup_listed(struct catchup *c, int64_t now_ms, struct catchup_peer *p, i
     }
     if (p != c->lister || !c->lists || from != c->asked_from || c->phase == CATCHUP_LOCATING) {
         return;
+    }
+    if (from + n - 1 > p->height) { /* it has grown, and tells nobody of blocks that it has listed */
+        p->height = from + n - 1;
     }
     if (c->phase == CATCHUP_FETCHING) {
         on_next_list(c, hashes, n);

@@ -95,7 +95,7 @@ struct catchup {
     uint64_t n_asked;         /* blocks that were asked for and have not come */
     uint64_t average;         /* bytes of a block of late */
     uint64_t unsettled;       /* blocks that were taken, and not added */
-    uint32_t number;          /* of the plan: what is added of an earlier one does not count */
+    uint32_t number;          /* of the plan, above 0: what is added of an earlier one does not count */
     uint32_t orphans;         /* plans in a row that the store did not know the beginning of */
     int64_t rest_ms;          /* no new plan before; 0 for none */
 };

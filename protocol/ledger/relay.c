@@ -108,6 +108,11 @@ void relay_answer(struct ledger *l, const struct store_answer *a)
 {
     struct chain_pack fresh = {0};
     struct added_walk w = {0};
+    if (a->kind == CHAIN_ADDED) {
+        const struct chain_added *added = (const void *)a->parcel->bytes;
+        l->chain.pool = added->state.pool;
+        l->chain.pool_bytes = added->state.pool_bytes;
+    }
     while (a->kind == CHAIN_ADDED && adding_walk(&l->transactions, a->parcel, &w)) {
         if (w.verdict == CHAIN_POOLED) {
             deliver(l, &w);
