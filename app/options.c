@@ -530,6 +530,14 @@ static int apply_all(struct options *o, char *error, size_t error_size)
     return option_list_peers(o, error, error_size);
 }
 
+/* What the protocol itself does not allow. */
+static int check_own(const struct options *o, char *error, size_t error_size)
+{
+    const struct protocol *p = o->config.protocol;
+    const char *fault = p->fault ? p->fault(&o->config.node) : NULL;
+    return fault ? text_fail(error, error_size, "%s", fault) : 0;
+}
+
 int options_finish(struct options *o, char *error, size_t error_size)
 {
     address_list_free(&o->config.special_flags);
@@ -548,7 +556,8 @@ int options_finish(struct options *o, char *error, size_t error_size)
         decide_network(o, error, error_size) != 0 || find_network(o, error, error_size) != 0 ||
         apply_all(o, error, error_size) != 0 || decide_versions(o, error, error_size) != 0 ||
         check_orders(o, error, error_size) != 0 || check_lan(o, error, error_size) != 0 ||
-        decide_peers_file(o, error, error_size) != 0 || decide_identity_file(o, error, error_size) != 0) {
+        check_own(o, error, error_size) != 0 || decide_peers_file(o, error, error_size) != 0 ||
+        decide_identity_file(o, error, error_size) != 0) {
         return -1;
     }
     decide_node_id(&o->config);

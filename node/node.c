@@ -323,7 +323,7 @@ static bool draw_stream_secret(struct node *n)
 
 static bool start_parts(struct node *n, const struct peers_file_start *found, char *error, size_t error_size)
 {
-    const struct stream_ops *stream = n->config.protocol->stream;
+    const struct stream_ops *stream = protocol_stream(n->config.protocol, &n->config.node);
     if (stream && stream->prepare && !stream->prepare()) {
         snprintf(error, error_size, "-protocol: this system has not what the connections of %s need",
                  n->config.protocol->name);

@@ -69,9 +69,15 @@ struct protocol {
     size_t setting_size;
     const void *setting_defaults;
 
+    /* Why no node of that configuration can be: one line for the operator, a literal, that begins with the
+     * option. NULL if one can. NULL for no such rule. */
+    const char *(*fault)(const struct node_config *node);
+
     const struct session_ops *session;
     const struct service_ops *service;
-    const struct stream_ops *stream;  /* between the socket and the session; NULL for nothing */
+    const struct stream_ops *stream; /* between the socket and the session; NULL for nothing */
+    /* Whether a node of that configuration does without the stream. NULL: it does not. */
+    bool (*is_plain)(const struct node_config *node);
     size_t datagram_max;              /* bytes of a datagram that may come; 0: no UDP socket is opened */
     const struct store_schema *store; /* NULL: no store is opened */
 };
@@ -80,6 +86,13 @@ struct protocol {
  * they return is constant. */
 const struct protocol *protocol_find(const char *name);
 const struct protocol *protocol_at(size_t i);
+
+/* What lies between socket and session in a node of that configuration; NULL for nothing. Any thread. */
+static inline const struct stream_ops *protocol_stream(const struct protocol *p,
+                                                       const struct node_config *node)
+{
+    return p->is_plain && p->is_plain(node) ? NULL : p->stream;
+}
 
 /* Whether its peers can be dialed so. Any thread. */
 static inline bool protocol_dials(const struct protocol *p, enum scheme scheme)

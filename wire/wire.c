@@ -31,7 +31,7 @@ struct wire *wire_init(void *memory, const struct wire_config *config)
     memset(w, 0, wire_size(config->protocol));
     w->config = *config;
     w->ops = config->protocol->session;
-    w->stream = config->protocol->stream;
+    w->stream = protocol_stream(config->protocol, config->node);
     w->session = w->memory;
     w->stream_state = w->memory + aligned(w->ops->size);
     w->session_out = w->stream ? &w->plain : &w->out;

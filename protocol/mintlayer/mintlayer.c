@@ -65,6 +65,18 @@ static bool has_relays(const struct node_config *node)
     return (own->services & MINTLAYER_BLOCKS) != 0;
 }
 
+static bool is_plain(const struct node_config *node)
+{
+    const struct mintlayer_settings *own = node->settings;
+    return own->plain;
+}
+
+static const char *fault(const struct node_config *node)
+{
+    bool is_local = strcmp(node->network.name, "LOCAL") == 0;
+    return is_plain(node) && !is_local ? "-plain: only on LOCAL nodes do without encryption" : NULL;
+}
+
 const struct protocol mintlayer_protocol = {
     .name = "mintlayer",
     .networks = networks,
@@ -123,7 +135,9 @@ const struct protocol mintlayer_protocol = {
     .settings = mintlayer_settings,
     .setting_size = sizeof(struct mintlayer_settings),
     .setting_defaults = &mintlayer_setting_defaults,
+    .fault = fault,
     .session = &mintlayer_session_ops,
     .service = &mintlayer_service_ops,
     .stream = &noise_stream,
+    .is_plain = is_plain,
 };

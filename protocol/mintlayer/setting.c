@@ -45,6 +45,11 @@ const struct setting mintlayer_settings[] = {
      .name = "pingAlways",
      PLACE(ping_always),
      .help = "ping Mintlayer peers each -ping, whatever is heard; else only after that time without a word"},
+    {.group = GROUP_NETWORK,
+     .type = SETTING_SWITCH,
+     .name = "plain",
+     PLACE(plain),
+     .help = "do without encryption, as all peers must then, with Mintlayer on LOCAL"},
     {.name = NULL},
 };
 

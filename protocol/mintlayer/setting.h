@@ -9,6 +9,7 @@ struct mintlayer_settings {
     uint32_t services;    /* that are offered: enum mintlayer_service_bit */
     bool answers_headers; /* the application answers HeaderListRequest */
     bool ping_always;     /* each timings.ping, whatever is heard */
+    bool plain;           /* without Noise */
 };
 
 extern const struct setting mintlayer_settings[]; /* up to a NULL name */

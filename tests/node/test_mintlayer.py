@@ -6,6 +6,7 @@ Usage: test_mintlayer.py PATH-OF-KITH [word of a test's name]...
 import signal
 import socket
 import struct
+import subprocess
 import time
 
 import mintlayerwire as wire
@@ -229,6 +230,25 @@ def pings_are_for_idle_peers(lab):
     check(idle.expect_end(wire.WILL_DISCONNECT) == "You ignore our ping requests", "other words")
 
 
+def noise_is_switched_off_on_local_alone(lab):
+    node = mintlayer(lab, *ALONE, "-plain")
+    peer = mintlayer(lab, *ALONE, "-plain", "-peers", node.endpoint)
+    peer.wait_online(node)
+    with socket.create_connection((node.address, PORT), 10 * SLOW) as bare:
+        greeting = hello()
+        bare.sendall(struct.pack("<I", len(greeting)) + greeting)
+        answer = bare.recv(6, socket.MSG_WAITALL)
+        check(answer[4:] == bytes([wire.HANDSHAKE, 1]), f"{answer.hex()} is no HelloAck")
+    sealed = mintlayer(lab, *ALONE, "-peers", node.endpoint)
+    until(lambda: sum(sealed.status()["ended"].values()) > 0, 15, "an encrypted one is no peer")
+    check(not sealed.all("online"), "an encrypted one is a peer")
+    for network in ("MAIN", "TEST", "signet"):
+        which = ("-customnet", network) if network == "signet" else ("-network", network)
+        done = subprocess.run([lab.kith, "-home", lab.home, "-protocol", "mintlayer", "-plain", *which],
+                              capture_output=True, text=True, timeout=10 * SLOW, check=False)
+        check(done.returncode == 2 and done.stderr.count("\n") == 1 and "-plain: " in done.stderr, f"{network}: {done}")
+
+
 def one_more_connection_only_relays(lab):
     hosts = [mintlayer(lab, *ALONE, "-services", "all") for _ in range(3)]
     node = mintlayer(lab, *QUICK, "-services", "all", "-outgoing", "1", "-relays", "1", "-bootstrap",
@@ -271,5 +291,5 @@ if __name__ == "__main__":
          a_stopped_peer_is_given_up, a_full_node_says_so, it_does_not_connect_with_itself, messages_pass_by_their_names,
          who_does_not_fit_is_told, who_begins_with_something_else_is_left,
          faults_add_up_and_the_discouraged_may_come_again, who_has_no_chain_says_so, who_has_a_chain_is_asked,
-         a_bootnode_tells_of_those_that_it_dials, pings_are_for_idle_peers, one_more_connection_only_relays,
+         a_bootnode_tells_of_those_that_it_dials, pings_are_for_idle_peers, one_more_connection_only_relays, noise_is_switched_off_on_local_alone,
          connecting_and_noise_have_one_time])

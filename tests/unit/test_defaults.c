@@ -106,6 +106,7 @@ static const struct number numbers[] = {
     ALL("services", MINTLAYER_ADDRESSES),
     ALL("answersHeaders", 0),
     ALL("pingAlways", 0),
+    ALL("plain", 0),
     ALL("tracker", 0),
     ALL("gobTypes", 64),
     ALL("gobDepth", 32),
