@@ -122,6 +122,10 @@ static bool append(struct coin_session *s, const struct message *m, struct buffe
     if (m->kind == LEDGER_GET_ADDRESSES) {
         return put_number(out, "GETADDR", s->config.node->listen_port);
     }
+    if (m->kind == LEDGER_CALL) {
+        coin_put_hello(s, out);
+        return true;
+    }
     if (!bytes) {
         return false;
     }

@@ -32,6 +32,7 @@ enum ledger_kind {
     LEDGER_ADDRESSES,       /* known peers; LEDGER_NOW in heard_s: the session writes the time [addr; ADDR] */
     LEDGER_HEIGHT, /* struct ledger_block. From a session: the peer has so many. To it: we do; it is stated
                       with the next HELLO, and nothing is said now [Status, once; HELLO, HEY] */
+    LEDGER_CALL,   /* to a session: calls the peer now, who answers [never; HELLO] */
     LEDGER_FAULT,  /* from a session: struct ledger_fault. What does not end it */
 };
 

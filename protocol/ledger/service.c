@@ -8,11 +8,13 @@
 #include "protocol/ledger/addresses.h"
 #include "protocol/ledger/asks.h"
 #include "protocol/ledger/blocks.h"
+#include "protocol/ledger/datagrams.h"
 #include "protocol/ledger/fetch.h"
 #include "protocol/ledger/own.h"
 #include "protocol/ledger/relay.h"
 #include "protocol/ledger/serve.h"
 #include "protocol/ledger/told.h"
+#include "protocol/ledger/tracker.h"
 #include "protocol/protocol.h"
 
 enum { RETRY_MS = 2000 }; /* after the store has failed */
@@ -180,6 +182,8 @@ static int ledger_open(void *v, const struct service_config *config, int64_t now
     catchup_open(&l->catchup, &catchup_host, l, l->variant->by_hash);
     fetch_open(l);
     addresses_open(l);
+    datagrams_open(l);
+    tracker_open(l);
     ask_state(l);
     return 0;
 }
@@ -193,7 +197,9 @@ static void ledger_online(void *v, int64_t now_ms, const struct service_peer *pe
     p->given = -1;
     ledger_enter(l, p);
     catchup_join(&l->catchup, &p->catchup, peer->ref);
+    p->listens = peer->info->endpoint;
     addresses_online(l, p, peer);
+    tracker_online(l, p);
     if (l->variant->announces && l->knows_chain) {
         do_get_list(l, p->ref, l->chain.height + 1, CHAIN_LIST_MAX);
     }
@@ -228,6 +234,14 @@ static void on_get_list(struct ledger *l, struct ledger_peer *p, struct parcel *
     serve_take(l, p, LEDGER_GET_LIST, parcel);
 }
 
+static void on_get_addresses(struct ledger *l, const struct service_peer *peer, const struct parcel *parcel)
+{
+    const struct ledger_asker *asker = (const void *)parcel->bytes;
+    if (!tracker_asked(l, peer->state, asker->port)) {
+        addresses_asked(l, peer);
+    }
+}
+
 /* Takes the parcel. */
 static void on_message(struct ledger *l, const struct service_peer *peer, uint32_t kind,
                        struct parcel *parcel)
@@ -259,14 +273,17 @@ static void on_message(struct ledger *l, const struct service_peer *peer, uint32
         on_list(l, p, parcel);
         break;
     case LEDGER_GET_ADDRESSES:
-        addresses_asked(l, peer);
+        on_get_addresses(l, peer, parcel);
         break;
     case LEDGER_ADDRESSES:
-        addresses_told(l, peer, parcel);
+        if (!tracker_told(l, p, parcel)) {
+            addresses_told(l, peer, parcel);
+        }
         break;
     case LEDGER_FAULT:
         on_fault(l, p, parcel);
         break;
+    case LEDGER_CALL:
     case LEDGER_TRANSACTION:
     case LEDGER_BLOCK:
         break; /* the application's: no peer says them */
@@ -310,6 +327,7 @@ static int64_t ledger_deadline(const void *v)
 {
     const struct ledger *l = v;
     int64_t due = earlier(l->retry_ms, earlier(fetch_deadline(l), addresses_deadline(l)));
+    due = earlier(due, earlier(datagrams_deadline(l), tracker_deadline(l)));
     return earlier(due, catchup_deadline(&l->catchup));
 }
 
@@ -326,6 +344,8 @@ static void ledger_tick(void *v, int64_t now_ms)
     }
     fetch_tick(l);
     addresses_tick(l);
+    datagrams_tick(l);
+    tracker_tick(l);
     catchup_tick(&l->catchup, now_ms);
     blocks_next(l);
 }
@@ -356,12 +376,20 @@ static bool ledger_command(void *v, int64_t now_ms, uint64_t number, const char 
     return own_command(l, number, verb, argument, error, error_size);
 }
 
+static bool ledger_dialed(void *v, int64_t now_ms, uint64_t token, enum end_reason result,
+                          const struct peer_info *peer)
+{
+    struct ledger *l = v;
+    (void)peer;
+    l->now_ms = now_ms;
+    return tracker_dialed(l, token, result);
+}
+
 static void ledger_datagram(void *v, int64_t now_ms, const struct endpoint *from, struct bytes bytes)
 {
-    (void)v;
-    (void)now_ms;
-    (void)from;
-    (void)bytes;
+    struct ledger *l = v;
+    l->now_ms = now_ms;
+    datagrams_take(l, from, bytes);
 }
 
 static void ledger_close(void *v)
@@ -375,6 +403,8 @@ static void ledger_close(void *v)
     l->catchup.first = NULL;
     catchup_close(&l->catchup);
     fetch_close(l);
+    datagrams_close(l);
+    tracker_close(l);
     free(l->places);
 }
 
@@ -388,6 +418,7 @@ const struct service_ops ledger_service_ops = {
     .deadline = ledger_deadline,
     .tick = ledger_tick,
     .facts = ledger_facts,
+    .dialed = ledger_dialed,
     .answer = ledger_answer,
     .datagram = ledger_datagram,
     .send = ledger_service_send,

@@ -11,6 +11,7 @@
 #include "protocol/ledger/inbox.h"
 #include "protocol/ledger/marks.h"
 #include "protocol/ledger/message.h"
+#include "protocol/ledger/setting.h"
 #include "protocol/service.h"
 
 #define NEVER INT64_MAX
@@ -73,8 +74,10 @@ struct ledger_peer {
     struct marks marks;                /* ids of transactions that it has sent, or was told of */
 
     /* Addresses. */
-    struct endpoint local; /* our own end of the connection */
-    struct endpoint listens;
+    struct endpoint local;          /* our own end of the connection */
+    struct endpoint listens;        /* where the peer does; port 0: nowhere */
+    bool is_for_asking;             /* it is a tracker that was dialed to be asked */
+    int64_t tracks_until_ms;        /* a tracker that was asked has to answer; 0: no other */
     int64_t own_at_ms;              /* when it is told of us next */
     int64_t credit_ms, credited_ms; /* for addresses that it was not asked for */
 };
@@ -94,6 +97,32 @@ struct adding {
     bool is_refused; /* the store had no room: it is asked again */
     struct run *runs;
     size_t n_runs, room;
+};
+
+enum { LEDGER_DATAGRAMS_ASKED = 64 };
+
+struct asked_endpoint {
+    struct endpoint to; /* port 0: it has answered */
+    int64_t at_ms;
+};
+
+/* What is known of datagrams (datagrams.c). */
+struct ledger_datagrams {
+    struct table answered; /* in this second */
+    int64_t purge_ms;
+    struct asked_endpoint asked[LEDGER_DATAGRAMS_ASKED]; /* a ring */
+    uint32_t next_asked;
+    int64_t ask_ms; /* when some are asked next */
+    bool has_called;
+    int64_t called_ms;   /* the last broadcast */
+    uint32_t neighbours; /* that have answered it */
+};
+
+/* A dial of the tracker's (tracker.c). */
+enum { LEDGER_CALLS = 8 };
+struct ledger_call {
+    bool is_used;
+    struct endpoint to;
 };
 
 struct ledger {
@@ -126,6 +155,13 @@ struct ledger {
 
     struct exchange exchange;
     int64_t own_at_ms; /* the earliest of the peers' */
+    struct ledger_datagrams datagrams;
+
+    struct table members; /* of a tracker */
+    struct ledger_call calls[LEDGER_CALLS];
+    int64_t tracker_ms[SETTING_ENDPOINTS_MAX]; /* each of -trackers is asked next */
+    int64_t call_ms;                           /* the first of all these */
+    struct endpoint asks_there;                /* such a tracker is about to come online; port 0: none */
 };
 
 /* Puts a peer that has come into the table, and strikes it off. Without memory it is not found by its ref:

@@ -1,0 +1,29 @@
+/* Trackers (coin). With -tracker, this node is one: it calls each of its members once a minute, forgets who
+ * fails three times in a row, and tells those who ask of members that answered the last call. With -trackers,
+ * it asks those at the start and every ten minutes, and keeps no connection to them. */
+#ifndef KITH_PROTOCOL_LEDGER_TRACKER_H
+#define KITH_PROTOCOL_LEDGER_TRACKER_H
+
+#include "protocol/ledger/state.h"
+
+void tracker_open(struct ledger *l);
+void tracker_close(struct ledger *l);
+
+/* That peer has come online. */
+void tracker_online(struct ledger *l, struct ledger_peer *p);
+
+/* That peer asks for addresses, and says that it listens on that port: it becomes a member once it has
+ * answered a call. False if we are no tracker: then it is answered as others are. */
+bool tracker_asked(struct ledger *l, struct ledger_peer *p, uint16_t port);
+
+/* That peer tells addresses. False if it is none of the trackers that we ask. The parcel stays the caller's.
+ */
+bool tracker_told(struct ledger *l, struct ledger_peer *p, struct parcel *told);
+
+/* service_ops.dialed. */
+bool tracker_dialed(struct ledger *l, uint64_t token, enum end_reason result);
+
+int64_t tracker_deadline(const struct ledger *l);
+void tracker_tick(struct ledger *l);
+
+#endif
