@@ -22,7 +22,7 @@ enum { NODES = 12, LINKS = 12, EVENTS = 1 << 16, WALL_S = 1700000000 };
 
 /* What went from one node to another. */
 struct tally {
-    uint32_t transactions, ids, blocks, numbers, lists, bodies, gets, addresses, asks_addresses;
+    uint32_t transactions, ids, blocks, numbers, lists, bodies, gets, addresses, asks_addresses, calls;
 };
 
 struct link {
@@ -53,7 +53,14 @@ struct node {
     uint32_t added; /* requests to add blocks */
     uint64_t replies, refusals, told;
     char reply[512];
-    struct known_peer shared[8];
+    uint32_t wants; /* outgoing connections */
+    uint32_t n_datagrams, n_heard, n_dials;
+    struct endpoint sent_to, dialed; /* the last ones */
+    uint64_t dial_token;
+    size_t datagram_size;
+    char datagram[1300];
+    bool may_not_dial;
+    struct known_peer shared[128];
     size_t n_shared, n_learned;
     struct endpoint learned;
 };
@@ -139,6 +146,9 @@ static inline void count_sent(struct tally *t, uint32_t kind, const struct parce
     case LEDGER_ADDRESSES:
         t->addresses++;
         break;
+    case LEDGER_CALL:
+        t->calls++;
+        break;
     case LEDGER_GET_ADDRESSES:
         t->asks_addresses++;
         break;
@@ -154,6 +164,10 @@ static inline void on_send(void *host, struct peer_ref to, uint32_t kind, struct
     if (!l) {
         parcel_release(parcel);
         return;
+    }
+    if (kind == LEDGER_GET_ADDRESSES && !parcel) { /* as the session of the other end has it */
+        const struct ledger_asker asker = {.port = n->config.listen_port};
+        parcel = parcel_new(&asker, sizeof asker);
     }
     count_sent(&l->sent, kind, parcel);
     if (l->is_deaf || w.n == EVENTS) {
@@ -204,10 +218,40 @@ static inline void on_learn(void *host, struct peer_ref from, const struct known
     n->learned = count > 0 ? peers[count - 1].endpoint : n->learned;
 }
 
+static inline void on_hear(void *host, const struct ip *teller, const struct known_peer *peers, size_t count)
+{
+    struct node *n = node_of(host);
+    (void)teller;
+    n->n_heard += (uint32_t)count;
+    n->learned = count > 0 ? peers[count - 1].endpoint : n->learned;
+}
+
 static inline uint32_t on_wanted(void *host)
 {
-    (void)host;
-    return 0;
+    return node_of(host)->wants;
+}
+
+static inline void on_send_datagram(void *host, const struct endpoint *to, const void *bytes, size_t size)
+{
+    struct node *n = node_of(host);
+    assert_in_range(size, 1, sizeof n->datagram - 1);
+    n->n_datagrams++;
+    n->sent_to = *to;
+    n->datagram_size = size;
+    memcpy(n->datagram, bytes, size);
+    n->datagram[size] = '\0';
+}
+
+static inline bool on_dial(void *host, const struct endpoint *to, uint64_t token)
+{
+    struct node *n = node_of(host);
+    if (n->may_not_dial) {
+        return false;
+    }
+    n->n_dials++;
+    n->dialed = *to;
+    n->dial_token = token;
+    return true;
 }
 
 static inline void on_fault(void *host, struct peer_ref about, int32_t demerit, const char *text)
@@ -277,6 +321,9 @@ static const struct service_actions net_actions = {.send = on_send,
                                                    .deliver = on_deliver,
                                                    .share = on_share,
                                                    .learn = on_learn,
+                                                   .hear = on_hear,
+                                                   .send_datagram = on_send_datagram,
+                                                   .dial = on_dial,
                                                    .wanted = on_wanted,
                                                    .fault = on_fault,
                                                    .disconnect = on_disconnect,
@@ -294,16 +341,23 @@ static inline int64_t wall_ms(void)
     return WALL_S * INT64_C(1000) + w.now_ms;
 }
 
-static inline struct node *start(uint32_t i)
+/* Its configuration may be changed before it begins. */
+static inline struct node *prepare(uint32_t i)
 {
     struct node *n = &w.nodes[i];
-    const struct store_place place = {.path = "", .network = "LOCAL", .wall_ms = wall_ms, .valid = w.valid};
-    char error[200];
     *n = (struct node){.is_up = true, .in_order = true};
     n->config = (struct node_config){.timings = {.request = 30 * 60000, .request_limit = 5000},
                                      .limits = {.share = 100},
                                      .network = {.open = true},
                                      .listen_port = 8210};
+    n->config.network.port = 8210;
+    return n;
+}
+
+static inline struct node *begin(struct node *n)
+{
+    const struct store_place place = {.path = "", .network = "LOCAL", .wall_ms = wall_ms, .valid = w.valid};
+    char error[200];
     n->chain = calloc(1, chain_schema.size);
     assert_true(chain_schema.open(n->chain, &place, error, sizeof error));
     n->service = calloc(1, ops->size);
@@ -311,6 +365,11 @@ static inline struct node *start(uint32_t i)
         .protocol = &w.protocol, .node = &n->config, .actions = &net_actions, .host = n};
     assert_int_equal(ops->open(n->service, &config, w.now_ms), 0);
     return n;
+}
+
+static inline struct node *start(uint32_t i)
+{
+    return begin(prepare(i));
 }
 
 static inline void open_net(const struct ledger_variant *variant, uint32_t nodes)
@@ -350,6 +409,16 @@ static inline uint64_t height_of(const struct node *n)
     return facts.height;
 }
 
+/* Where that node listens. */
+static inline struct endpoint address_of(uint32_t node)
+{
+    struct endpoint e;
+    char text[64];
+    snprintf(text, sizeof text, "10.0.0.%u:8210", node + 1);
+    assert_true(endpoint_parse(&e, text));
+    return e;
+}
+
 static inline void come_up(struct node *n, uint32_t link, const struct node *other, uint32_t back)
 {
     struct link *l = &n->links[link];
@@ -357,9 +426,9 @@ static inline void come_up(struct node *n, uint32_t link, const struct node *oth
     *l = (struct link){.is_up = true, .to = number_of(other), .back = back, .generation = generation};
     l->state = n->is_puppet ? NULL : calloc(1, ops->peer_size);
     l->info.height = height_of(other);
-    char text[64];
-    snprintf(text, sizeof text, "10.0.0.%u:40000", number_of(n) + 1);
-    assert_true(endpoint_parse(&l->info.local, text));
+    l->info.local = address_of(number_of(n));
+    l->info.local.port = 40000;
+    l->info.endpoint = address_of(number_of(other));
 }
 
 static inline void tell_online(struct node *n, uint32_t link)

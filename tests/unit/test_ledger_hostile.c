@@ -69,6 +69,9 @@ static void send_block(uint32_t puppet, uint32_t to, const struct chain_wanted *
 static void puppet_hears(uint32_t puppet, uint32_t link, uint32_t kind, const struct parcel *parcel)
 {
     uint32_t to = w.nodes[puppet].links[link].to;
+    if (!parcel) {
+        return;
+    }
     const struct chain_range *range = (const void *)parcel->bytes;
     const struct chain_wanted *wanted = (const void *)parcel->bytes;
     count_sent(&s.heard, kind, parcel);
