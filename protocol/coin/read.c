@@ -84,7 +84,6 @@ static size_t read_wanted(struct coin_session *s, int64_t now_ms, struct bytes i
     bool is_one =
         ledger_input_read(&s->reader, &s->config, now_ms, in, sizeof usual + 32, &i) == INPUT_OBJECT &&
         coin_is_get_block(i.object, number);
-    s->reader.searched = 0;
     ledger_input_done(&s->config, &i);
     return is_one ? i.used : 0;
 }

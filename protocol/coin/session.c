@@ -23,8 +23,8 @@ static int coin_session_open(void *session, const struct session_config *config,
 static void coin_session_begin(void *session, int64_t now_ms, struct buffer *out)
 {
     struct coin_session *s = session;
+    (void)now_ms; /* both have their time together */
     s->stage = STAGE_HANDSHAKE;
-    s->since_ms = now_ms;
     if (s->config.direction == DIRECTION_OUTGOING) {
         coin_put_hello(s, out);
     }

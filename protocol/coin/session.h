@@ -30,7 +30,7 @@ struct coin_greeting {
 struct coin_session {
     struct session_config config;
     enum coin_stage stage;
-    int64_t since_ms; /* the time of a stage before STAGE_OPEN counts from here on */
+    int64_t since_ms; /* the time of the stages before STAGE_OPEN together counts from here on */
     struct line_reader reader;
     struct liveness liveness;
     struct chain_hash genesis;

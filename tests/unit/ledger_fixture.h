@@ -8,6 +8,7 @@
 #include <sodium.h>
 
 #include "base/budget.h"
+#include "protocol/ledger/line.h"
 #include "protocol/ledger/message.h"
 #include "protocol/ledger/setting.h"
 

@@ -180,6 +180,17 @@ static void a_handshake_has_five_seconds(void **state)
         expect_ended(&s, END_HANDSHAKE_TIMEOUT);
         side_close(&s);
     }
+    struct side s; /* the stream's is part of it */
+    side_prepare(&s, &coin_protocol, 1);
+    struct session_config config = side_config(&s, DIRECTION_INCOMING);
+    side_open(&s, &config);
+    side_wait(&s, 3000);
+    coin_protocol.session->begin(&s.session, s.now_ms, &s.out);
+    side_wait(&s, 1999);
+    assert_false(s.over);
+    side_wait(&s, 1);
+    expect_ended(&s, END_HANDSHAKE_TIMEOUT);
+    side_close(&s);
 }
 
 static void another_genesis_ends_it(void **state)
@@ -214,6 +225,7 @@ static void a_clock_more_than_two_hours_off_ends_it(void **state)
             assert_int_equal(s.ready, 1);
         } else {
             expect_ended(&s, END_HANDSHAKE);
+            expect_silence(&s);
         }
         side_close(&s);
         start(&s, DIRECTION_OUTGOING);

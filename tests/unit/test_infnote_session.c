@@ -439,6 +439,7 @@ static void a_disconnect_may_have_no_reason(void **state)
         feed(&s, "%s", rows[i]);
         if (i < 3) {
             expect_ended(&s, END_CLOSED);
+            assert_non_null(strstr(s.last.end.text, i == 0 ? "no reason" : "an unknown reason"));
             expect_silence(&s);
         } else {
             expect_bad(&s);
@@ -891,6 +892,33 @@ static void lists_have_bounds(void **state)
     }
 }
 
+static void an_answer_has_128_blocks_at_most(void **state)
+{
+    (void)state;
+    struct chain_item block = a_block(NULL, "hi");
+    for (size_t more = 0; more < 2; more++) {
+        struct side s;
+        struct buffer line = {0};
+        start_open(&s);
+        buffer_add(&line, "{'type':'Blocks','blocks':[", 27);
+        for (size_t i = 0; i < 128 + more; i++) {
+            buffer_add(&line, ",", i > 0);
+            buffer_add(&line, block.text, block.size);
+        }
+        buffer_add(&line, "]}", 3);
+        feed(&s, "%s", (char *)line.data);
+        buffer_fini(&line);
+        if (more) {
+            expect_bad(&s);
+            assert_int_equal(s.bad, 0);
+        } else {
+            expect_message(&s, LEDGER_BLOCKS);
+        }
+        side_close(&s);
+    }
+    chain_item_free(&block);
+}
+
 /* A block that is not well formed costs 50 points, of which the end itself costs ten. */
 static void a_block_that_is_not_well_formed_costs_more(void **state)
 {
@@ -971,6 +999,38 @@ static void feed_long(struct side *s, size_t size, bool with_end)
     free(line);
 }
 
+/* Each byte is looked at once; what a line is does not depend on how much of it is there. */
+static void lines_are_found(void **state)
+{
+    (void)state;
+    struct line_reader r = {0};
+    struct bytes line;
+    size_t used = 0;
+    uint8_t *many = malloc(LINE_MAX_BYTES + 1);
+    memset(many, 'x', LINE_MAX_BYTES + 1);
+    assert_int_equal(line_find(&r, (struct bytes){.data = many, .size = LINE_MAX_BYTES - 1}, &line, &used),
+                     LINE_PART);
+    assert_int_equal(r.searched, LINE_MAX_BYTES - 1);
+    many[LINE_MAX_BYTES] = '\n';
+    assert_int_equal(line_find(&r, (struct bytes){.data = many, .size = LINE_MAX_BYTES + 1}, &line, &used),
+                     LINE_LONG);
+    many[LINE_MAX_BYTES - 1] = '\n';
+    r.searched = 7;
+    assert_int_equal(line_find(&r, (struct bytes){.data = many, .size = LINE_MAX_BYTES + 1}, &line, &used),
+                     LINE_WHOLE);
+    assert_int_equal(line.size, LINE_MAX_BYTES - 1);
+    assert_int_equal(used, LINE_MAX_BYTES);
+    assert_int_equal(line_find(&r, (struct bytes){.data = many + used, .size = 1}, &line, &used), LINE_WHOLE);
+    assert_int_equal(line.size, 0);
+    free(many);
+    struct side s; /* the second line is empty */
+    start_open(&s);
+    side_feed(&s, "{\"type\":\"Ping\"}\n\n", 17);
+    expect_line(&s, "{'type':'Pong'}");
+    expect_bad(&s);
+    side_close(&s);
+}
+
 static void a_line_has_two_mib_at_most(void **state)
 {
     (void)state;
@@ -984,6 +1044,10 @@ static void a_line_has_two_mib_at_most(void **state)
     expect_bad(&s);
     side_close(&s);
     start(&s, DIRECTION_INCOMING); /* less, in the handshake */
+    feed_long(&s, (64 << 10) + 1, true);
+    expect_bad(&s);
+    side_close(&s);
+    start(&s, DIRECTION_INCOMING);
     feed_long(&s, (64 << 10) - 1, false);
     assert_false(s.over);
     side_feed(&s, "x", 1);
@@ -1124,9 +1188,11 @@ int main(void)
         cmocka_unit_test(what_cannot_be_said_is_not_said),
         promise_test("I11 I18", a_missing_or_mistyped_field_ends_the_session),
         cmocka_unit_test(lists_have_bounds),
+        promise_test("I21", an_answer_has_128_blocks_at_most),
         cmocka_unit_test(a_block_that_is_not_well_formed_costs_more),
         promise_test("I11", an_unknown_type_costs_a_point_and_unknown_fields_nothing),
         cmocka_unit_test(a_line_that_is_no_object_ends_the_session),
+        cmocka_unit_test(lines_are_found),
         cmocka_unit_test(a_line_has_two_mib_at_most),
         cmocka_unit_test(what_reading_takes_is_paid_for),
         cmocka_unit_test(bytes_may_come_in_any_pieces),
