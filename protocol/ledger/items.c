@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+/* Of the items of one line, so that whoever gets it can read it: what is around them weighs little. */
+enum { WEIGHT_MAX = CHAIN_BLOCK_WEIGHT_MAX };
+
 static bool add(struct chain_pack *pack, const json_t *value, items_reader *read, const char **why)
 {
     struct chain_item item;
@@ -52,21 +55,24 @@ static void put_tail(struct buffer *out, const struct items_form *form)
 
 void items_put(struct buffer *out, const struct items_form *form, struct parcel *pack)
 {
-    size_t around = strlen(form->head) + strlen(form->tail) + 1, bytes = around, n = 0, at = 0;
+    size_t around = strlen(form->head) + strlen(form->tail) + 1, bytes = around, weight = 0, n = 0, at = 0;
     struct chain_item item;
     put_text(out, form->head);
     while (chain_pack_next(pack, &at, &item)) {
-        if (n > 0 && (n == form->line_items || bytes + 1 + item.size > form->line_bytes)) {
+        bool is_full = n == form->line_items || bytes + 1 + item.size > form->line_bytes ||
+                       weight + item.weight > WEIGHT_MAX;
+        if (n > 0 && is_full) {
             put_tail(out, form);
             put_text(out, form->head);
             bytes = around;
-            n = 0;
+            weight = n = 0;
         }
         if (n > 0) {
             put_text(out, ",");
         }
         buffer_add_range(out, pack, (size_t)((const uint8_t *)item.text - pack->bytes), item.size);
         bytes += item.size + 1;
+        weight += item.weight;
         n++;
     }
     put_tail(out, form);

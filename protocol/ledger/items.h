@@ -16,7 +16,7 @@ struct parcel *items_read(const json_t *array, items_reader *read, const char **
 struct parcel *items_read_one(const json_t *value, items_reader *read, const char **why);
 
 /* How a pack is written: "head item,item tail" with a newline behind it, several such lines if one would be
- * longer than line_bytes or have more than line_items. */
+ * longer than line_bytes, have more than line_items, or weigh more than a line may. */
 struct items_form {
     const char *head, *tail;
     size_t line_bytes, line_items; /* at least one item goes on a line */

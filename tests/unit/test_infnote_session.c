@@ -684,6 +684,42 @@ static void long_packs_are_split(void **state)
     }
 }
 
+/* A number takes two bytes of text, and much more once it is read. */
+static void a_line_weighs_no_more_than_may_be_read(void **state)
+{
+    (void)state;
+    struct side a, b;
+    struct chain_pack pack = {0};
+    char *numbers = malloc(60000 + 1);
+    for (size_t i = 0; i < 30000; i++) {
+        memcpy(numbers + 2 * i, "1,", 2);
+    }
+    numbers[60000 - 1] = '\0';
+    for (int i = 0; i < 9; i++) {
+        char *text;
+        const char *why;
+        struct chain_item item;
+        assert_true(asprintf(&text,
+                             "{\"message\":[%d,%s],\"receiver\":\"" RECEIVER "\",\"sender\":\"" SENDER "\"}",
+                             i, numbers) > 0);
+        json_t *value = json_loads(text, 0, NULL);
+        assert_true(chain_transaction_read(value, &item, &why));
+        chain_pack_add(&pack, &item);
+        chain_item_free(&item);
+        json_decref(value);
+        free(text);
+    }
+    start_open(&a);
+    start_open(&b);
+    say_to(&a, &b, LEDGER_TRANSACTIONS, chain_pack_end(&pack));
+    assert_false(b.over);
+    assert_int_equal(b.messages, 3);
+    assert_int_equal(items_of(b.parcel), 1);
+    free(numbers);
+    side_close(&a);
+    side_close(&b);
+}
+
 static void hashes_pass(void **state)
 {
     (void)state;
@@ -1183,6 +1219,7 @@ int main(void)
         promise_test("I18 I21 I22", transactions_and_blocks_pass),
         promise_test("I18 I21 I22", they_are_spelt_as_the_page_says),
         promise_test("I21", long_packs_are_split),
+        cmocka_unit_test(a_line_weighs_no_more_than_may_be_read),
         promise_test("I20", hashes_pass),
         promise_test("I21", blocks_are_asked_for),
         cmocka_unit_test(what_cannot_be_said_is_not_said),
