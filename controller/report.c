@@ -111,7 +111,7 @@ static void describe(struct controller *c, struct slot *s, struct kith_peer *p)
     utf8_make_harmless(p->hash);
     if (s->info.endpoint.port) {
         endpoint_format(&s->info.endpoint, p->address, sizeof p->address);
-    } else if (s->direction == DIRECTION_OUTGOING && (!s->remote.port || s->to.scheme != SCHEME_PLAIN)) {
+    } else if (s->direction == DIRECTION_OUTGOING && !s->remote.port) {
         address_format(&s->to, p->address, sizeof p->address);
     }
     p->outgoing = s->direction == DIRECTION_OUTGOING;
