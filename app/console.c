@@ -5,7 +5,9 @@
 
 #include "app/frontend.h"
 #include "app/ledger.h"
+#include "app/own_address.h"
 #include "app/pieces.h"
+#include "app/qr_show.h"
 #include "base/clock.h"
 #include "base/line_limit.h"
 
@@ -16,6 +18,7 @@ static const char help[] =
     "/kind [KIND PEER TEXT]   the same, as a message of another kind; alone, which kinds there are\n"
     "/peers                   who is online\n"
     "/status                  the node in numbers\n"
+    "/qr                      an invitation to this node, as a QR code\n"
     "/ban PEER|IP [SECONDS]   ends its connections and refuses new ones\n"
     "/unban IP\n"
     "/disconnect PEER\n"
@@ -29,6 +32,8 @@ static const char help[] =
 
 /* Lines about peers that nobody pinned: so many at once, and one in so long a time afterwards. */
 enum { PEER_LINES = 50, PEER_LINE_MS = 2000 };
+
+enum { FOR_QR = 2 /* the request that asks for a status to make a QR code of; all others are 1 */ };
 
 struct console_state {
     struct pieces shown; /* of the parcel that is being written */
@@ -125,6 +130,9 @@ static void print_status(struct frontend *f, const struct kith_status *s)
     if (s->identity[0]) {
         output_printf(f->out, "identity %s\n", s->identity);
     }
+    if (s->seen_as[0]) {
+        output_printf(f->out, "peers see this node at %s\n", s->seen_as);
+    }
     output_printf(f->out, "%u outgoing, %u incoming, %u of them special; %u dials; %llu known, %llu banned\n",
                   s->outgoing, s->incoming, s->special, s->dialing, (unsigned long long)s->known,
                   (unsigned long long)s->banned);
@@ -139,6 +147,29 @@ static void print_status(struct frontend *f, const struct kith_status *s)
     print_counts(f, "parcels dropped", s->dropped);
     print_counts(f, "connections ended", s->ended);
     print_counts(f, "datagrams dropped", s->datagrams_dropped);
+}
+
+/* The status has the node's port, and its address as others see it. */
+static void print_qr(struct frontend *f, const struct kith_status *s)
+{
+    static const char *const said_by[] = {[ADDRESS_OF_BIND] = "as -bind says",
+                                          [ADDRESS_OF_PEERS] = "as peers see this node",
+                                          [ADDRESS_OF_ROUTE] = "this computer's own address",
+                                          [ADDRESS_OF_LOOPBACK] = "for this computer alone"};
+    struct qr_code code;
+    struct invitation i;
+    enum address_source source;
+    char text[INVITATION_TEXT_MAX], bad[256] = "out of memory";
+    if (!s || own_invitation(&i, &source, f->config, s, bad, sizeof bad) != 0) {
+        output_printf(f->out, "* /qr: %s\n", bad);
+        return;
+    }
+    if (qr_encode(&code, invitation_format(&i, text), bad, sizeof bad) == 0) {
+        qr_show(f->out, &code);
+    } else { /* the text is an invitation all the same */
+        output_printf(f->out, "* /qr: %s\n", bad);
+    }
+    output_printf(f->out, "* %s (%s)\n", text, said_by[source]);
 }
 
 static void tell_unshown(struct frontend *f)
@@ -191,7 +222,7 @@ static void console_event(struct frontend *f, const struct kith_event *e)
         print_peers(f, e);
         break;
     case KITH_STATUS:
-        print_status(f, e->status);
+        (e->id == FOR_QR ? print_qr : print_status)(f, e->status);
         break;
     case KITH_DONE:
     case KITH_FAILED:
@@ -289,6 +320,12 @@ static enum kith_result do_status(struct frontend *f, char *rest)
     return kith_ask_status(f->node, 1);
 }
 
+static enum kith_result do_qr(struct frontend *f, char *rest)
+{
+    (void)rest;
+    return kith_ask_status(f->node, FOR_QR);
+}
+
 /* A verb of the protocol's own. */
 static enum kith_result ask_service(struct frontend *f, const char *verb, const char *argument)
 {
@@ -374,7 +411,8 @@ static const struct console_command {
 } commands[] = {
     {"send", do_send}, {"kind", do_kind},   {"peers", do_peers},           {"status", do_status},
     {"ban", do_ban},   {"unban", do_unban}, {"disconnect", do_disconnect}, {"special", do_special},
-    {"tx", do_tx},     {"block", do_block}, {"chain", do_chain},           {"help", do_help},
+    {"tx", do_tx},     {"block", do_block}, {"chain", do_chain},           {"qr", do_qr},
+    {"help", do_help},
 };
 
 static enum kith_result run_command(struct frontend *f, const char *name, char *rest)

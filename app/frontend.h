@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "app/output.h"
+#include "controller/config.h"
 #include "kith.h"
 
 enum frontend_result {
@@ -19,6 +20,7 @@ struct frontend {
     struct kith *node;
     struct output *out;
     const char *protocol;
+    const struct config *config; /* what the node was started with */
     void *state;
 
     /* A line of input, NUL-terminated; it may be changed. */
@@ -46,7 +48,8 @@ static inline bool frontend_has_kind(const struct frontend *f, const char *name)
     return false;
 }
 
-/* Fills the rest of *f, whose node, out and protocol are set and outlive it. False if memory is short. */
+/* Fills the rest of *f, whose node, out, protocol and config are set and outlive it. False if memory is
+ * short. */
 bool console_frontend(struct frontend *f, bool prompt);
 bool json_frontend(struct frontend *f);
 

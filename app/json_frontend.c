@@ -8,6 +8,8 @@
 #include "app/frontend.h"
 #include "app/json_id.h"
 #include "app/json_parcel.h"
+#include "app/own_address.h"
+#include "app/qr_show.h"
 #include "base/array.h"
 
 /* A request that is not answered yet: our number for it, and the caller's "id". The id is kept as JSON text,
@@ -15,7 +17,8 @@
  * search begins with the oldest. */
 struct request {
     uint64_t number;
-    char *id; /* from malloc; NULL for none */
+    bool is_for_qr; /* it asks for a status, of which a QR code is made */
+    char *id;       /* from malloc; NULL for none */
 };
 
 struct json_state {
@@ -43,9 +46,14 @@ static void write_object(struct frontend *f, json_t *object, const char *id)
     json_decref(object);
 }
 
+static json_t *error_event(const char *message)
+{
+    return json_pack("{ss ss}", "event", "error", "message", message);
+}
+
 static void write_error(struct frontend *f, const char *id, const char *message)
 {
-    write_object(f, json_pack("{ss ss}", "event", "error", "message", message), id);
+    write_object(f, error_event(message), id);
 }
 
 static void compact(struct json_state *s)
@@ -72,15 +80,21 @@ static uint64_t remember(struct json_state *s, const char *id)
     return s->last;
 }
 
-/* The "id" of a request that is answered now, which the caller frees; NULL for none. */
-static char *recall(struct json_state *s, uint64_t number)
+/* The request that was remembered last asks for a QR code. */
+static void mark_for_qr(struct json_state *s)
 {
-    char *id;
+    s->requests[s->end - 1].is_for_qr = true;
+}
+
+/* A request that is answered now; the caller frees its `id`. All zero if there is none. */
+static struct request recall_request(struct json_state *s, uint64_t number)
+{
+    struct request r = {.number = 0};
     for (size_t i = s->first; i < s->end; i++) {
         if (s->requests[i].number != number) {
             continue;
         }
-        id = s->requests[i].id;
+        r = s->requests[i];
         s->requests[i] = (struct request){0};
         while (s->first < s->end && s->requests[s->first].number == 0) {
             s->first++;
@@ -88,9 +102,15 @@ static char *recall(struct json_state *s, uint64_t number)
         if (s->first == s->end) {
             s->first = s->end = 0;
         }
-        return id;
+        break;
     }
-    return NULL;
+    return r;
+}
+
+/* Its "id", which the caller frees; NULL for none. */
+static char *recall(struct json_state *s, uint64_t number)
+{
+    return recall_request(s, number).id;
 }
 
 static json_t *peer_object(const struct frontend *f, const struct kith_peer *p)
@@ -156,6 +176,9 @@ static json_t *status_event(const struct kith_status *s)
     if (s->identity[0]) {
         json_object_set_new(o, "identity", json_string(s->identity));
     }
+    if (s->seen_as[0]) {
+        json_object_set_new(o, "seen_as", json_string(s->seen_as));
+    }
     json_object_set_new(o, "outgoing", number(s->outgoing));
     json_object_set_new(o, "incoming", number(s->incoming));
     json_object_set_new(o, "special", number(s->special));
@@ -177,6 +200,35 @@ static json_t *status_event(const struct kith_status *s)
     json_object_set_new(o, "eclipse_reason", json_string(s->eclipse_reason));
     json_object_set_new(o, "uptime_ms", json_integer(s->uptime_ms));
     return o;
+}
+
+/* A row of modules is a text, "1" where it is dark. */
+static json_t *rows_of(const struct qr_code *code)
+{
+    json_t *rows = json_array();
+    for (size_t y = 0; y < code->side; y++) {
+        char row[QR_SIDE_MAX + 1];
+        for (size_t x = 0; x < code->side; x++) {
+            row[x] = code->dark[y][x] ? '1' : '0';
+        }
+        row[code->side] = '\0';
+        json_array_append_new(rows, json_string(row));
+    }
+    return rows;
+}
+
+static json_t *qr_event(const struct frontend *f, const struct kith_status *s)
+{
+    struct qr_code code;
+    struct invitation i;
+    enum address_source source;
+    char text[INVITATION_TEXT_MAX], bad[256] = "out of memory";
+    if (!s || own_invitation(&i, &source, f->config, s, bad, sizeof bad) != 0 ||
+        qr_encode(&code, invitation_format(&i, text), bad, sizeof bad) != 0) {
+        return error_event(bad);
+    }
+    return json_pack("{ss ss ss so}", "event", "qr", "text", text, "source", address_source_name(source),
+                     "rows", rows_of(&code));
 }
 
 static json_t *event_object(const struct frontend *f, const struct kith_event *e)
@@ -213,9 +265,10 @@ static json_t *event_object(const struct frontend *f, const struct kith_event *e
 
 static void json_event(struct frontend *f, const struct kith_event *e)
 {
-    char *id = e->id ? recall(f->state, e->id) : NULL;
-    write_object(f, event_object(f, e), id);
-    free(id);
+    struct request r = e->id ? recall_request(f->state, e->id) : (struct request){.number = 0};
+    bool is_qr = r.is_for_qr && e->type == KITH_STATUS;
+    write_object(f, is_qr ? qr_event(f, e->status) : event_object(f, e), r.id);
+    free(r.id);
 }
 
 static void json_parcel(struct frontend *f, const struct kith_parcel *p)
@@ -335,6 +388,10 @@ static enum kith_result run_command(struct frontend *f, const char *name, json_t
         return kith_ask_peers(f->node, request);
     }
     if (strcmp(name, "status") == 0) {
+        return kith_ask_status(f->node, request);
+    }
+    if (strcmp(name, "qr") == 0) {
+        mark_for_qr(f->state);
         return kith_ask_status(f->node, request);
     }
     if (strcmp(name, "ban") == 0) {

@@ -287,6 +287,7 @@ static bool prepare(struct program *p, const struct options *o)
     p->frontend.node = p->node;
     p->frontend.out = &p->out;
     p->frontend.protocol = o->config.protocol->name;
+    p->frontend.config = &o->config;
     return p->signals >= 0 &&
            (o->json ? json_frontend(&p->frontend) : console_frontend(&p->frontend, isatty(STDOUT_FILENO)));
 }

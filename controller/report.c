@@ -8,6 +8,7 @@
 #include "controller/ids.h"
 #include "controller/notes.h"
 #include "controller/risk.h"
+#include "controller/seen_as.h"
 #include "controller/slots.h"
 #include "controller/state.h"
 
@@ -16,6 +17,7 @@ _Static_assert(sizeof((struct kith_status){0}.network) >= NETWORK_NAME_MAX, "eve
 _Static_assert(sizeof((struct kith_status){0}.identity) >= PEER_ID_TEXT_MAX, "every identity has room");
 _Static_assert(sizeof((struct kith_status){0}.eclipse_reason) >= sizeof((struct controller){0}.risk.reason),
                "every reason has room");
+_Static_assert(sizeof((struct kith_status){0}.seen_as) >= IP_TEXT_MAX, "every IP address has room");
 _Static_assert(sizeof((struct kith_peer){0}.address) >= ENDPOINT_TEXT_MAX, "every address has room");
 
 /* An event and what it points at are one block, so freeing the event frees all. */
@@ -223,6 +225,10 @@ static void fill_status(struct controller *c, struct status_event *e)
     snprintf(s->network, sizeof s->network, "%s", config->network.name);
     snprintf(s->protocol, sizeof s->protocol, "%s", c->config->protocol->name);
     peer_id_format(&config->id, s->identity, sizeof s->identity);
+    struct ip ip;
+    if (seen_as(c, &ip)) {
+        ip_format(&ip, s->seen_as, sizeof s->seen_as);
+    }
     for (int i = 0; i < DROP_CAUSE_COUNT; i++) {
         e->dropped[i] = (struct kith_count){drop_cause_text((enum drop_cause)i), c->dropped[i]};
     }

@@ -220,6 +220,7 @@ struct kith_count {
 struct kith_status {
     char network[64], protocol[32];
     char identity[129]; /* what peers know us by, in hex digits; "" in protocols without identities */
+    char seen_as[64];   /* our IP address, as most of the peers that we dialed say; "" if none says so */
     uint32_t network_id;
     uint64_t node_id;
     uint16_t port; /* on which it listens; 0 if it does not */

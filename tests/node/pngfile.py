@@ -38,6 +38,12 @@ def picture(modules, **options):
     return png(len(rows[0]), len(rows), rows)
 
 
+def modules_of_blocks(lines):
+    """What half blocks show: two rows of modules a line."""
+    halves = {" ": (False, False), "\u2580": (True, False), "\u2584": (False, True), "\u2588": (True, True)}
+    return [[halves[block][half] for block in line] for line in lines for half in (0, 1)]
+
+
 def qr_modules(text):
     """The QR code of the text as another program makes it."""
     if not shutil.which("qrencode"):

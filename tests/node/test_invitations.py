@@ -4,14 +4,19 @@
 Usage: test_invitations.py PATH-OF-KITH [word of a test's name]...
 """
 import os
+import pty
 import random
+import re
 import resource
+import select
 import struct
 import subprocess
+import time
 import zlib
 
 import pngfile
-from kithnode import FAULTS, SHADOW, SLOW, Skipped, check, promises, run
+from kithnode import FAULTS, PORT, SHADOW, SLOW, Skipped, check, promises, run
+from namespace import in_namespaces, on_public_addresses, wire_up
 from pngfile import GREY_ALPHA, PALETTE, RGB, RGBA, chunk, enlarged, header, picture, png, qr_modules
 
 ELSEWHERE = "factom:node.example:8110?network=MAIN"  # who reads it, and is of another network, says so
@@ -198,6 +203,129 @@ def a_damaged_picture_does_no_harm(lab):
         desk.refusal()
 
 
+# --- what the node shows ---
+
+def shown(node):
+    """Its QR code in JSON, which another program has to read, too."""
+    answer = node.command("qr")
+    if answer["event"] == "error" and "this build has no QR codes" in answer["message"]:
+        raise Skipped(answer["message"])
+    check(answer["event"] == "qr", f"{answer}")
+    path = os.path.join(node.home, "shown.png")
+    with open(path, "wb") as file:
+        file.write(picture([[module == "1" for module in row] for row in answer["rows"]]))
+    check(pngfile.zbar_reads(path) == answer["text"], f"zbarimg reads {pngfile.zbar_reads(path)}")
+    return answer["text"], answer["source"], path
+
+
+@promises("I2")
+def a_code_that_a_node_shows_leads_to_it(lab):
+    Desk(lab)
+    host = lab.node("-exclusive")
+    text, source, path = shown(host)
+    check((text, source) == (f"factom:{host.endpoint}?network=LOCAL", "bind"), f"{text} {source}")
+    guest = lab.node("-exclusive", "-addnode", path)
+    guest.wait_online(host)
+    named = lab.node("-exclusive", "-customnet", "a net, 100 % \u00e4", "-network", "CUSTOM")
+    text, _, path = shown(named)
+    check(text == f"factom:{named.endpoint}?network=a%20net%2C%20100%20%25%20%C3%A4", text)
+    lab.node("-exclusive", "-customnet", "a net, 100 % \u00e4", "-network", "CUSTOM", "-addnode", path).wait_online(named)
+
+
+def console(lab, out, *flags):
+    """A node with a console, which is asked for its code and ended when there is the text below it."""
+    address = lab.address()
+    node = subprocess.Popen([lab.kith, "-network", "LOCAL", "-bind", address, "-home", os.path.join(lab.home, "console"),
+                             "-exclusive", *flags], stdin=subprocess.PIPE, stdout=out, stderr=subprocess.DEVNULL)
+    lab.closers.append(node.kill)
+    node.stdin.write(b"/qr\n")
+    node.stdin.flush()
+    return node, f"factom:{address}:{PORT}?network=LOCAL"
+
+
+def read_until(fd, end, seconds=10):
+    data, by = b"", time.monotonic() + seconds * SLOW
+    while end not in data:
+        check(time.monotonic() < by, f"no {end}: {data}")
+        if select.select([fd], [], [], 0.1)[0]:
+            data += os.read(fd, 65536)
+    return data.decode()
+
+
+def decoded(lab, blocks):
+    path = os.path.join(lab.home, "console.png")
+    with open(path, "wb") as file:
+        file.write(picture(pngfile.modules_of_blocks(blocks), quiet=0))  # the margin must be in it
+    return pngfile.zbar_reads(path)
+
+
+@promises("I2")
+def the_console_shows_a_code(lab):
+    """In a pipe it is ink on paper."""
+    reader, writer = os.pipe()
+    node, text = console(lab, writer)
+    said = read_until(reader, b"(as -bind says)\n").splitlines()
+    at = next(i for i, line in enumerate(said) if line.startswith(" " * 20))
+    if any("this build has no QR codes" in line for line in said):
+        raise Skipped("this build has no QR codes")
+    check(said[-1] == f"* {text} (as -bind says)", said[-1])
+    check(len({len(line) for line in said[at:-1]}) == 1, "lines of different lengths")
+    check(decoded(lab, said[at:-1]) == text, f"another program reads {decoded(lab, said[at:-1])}")
+    check(not any(line.strip() for line in said[at:at + 2]) and all(line.startswith("    ") for line in said[at:-1]), "no margin")
+    node.kill()
+    os.close(reader)
+    os.close(writer)
+
+
+@promises("I2")
+def a_terminal_shows_a_code_in_its_own_colours(lab):
+    """Dark is dark, whatever colours the terminal has."""
+    reader, terminal = pty.openpty()
+    node, text = console(lab, terminal)
+    said = read_until(reader, b"(as -bind says)").replace("\r", "").splitlines()
+    lines = [re.fullmatch("\033\\[30;47m(.*)\033\\[0m", line) for line in said if line.startswith("\033")]
+    check(len(lines) >= 15 and all(lines), f"{said}")
+    check(decoded(lab, [line.group(1) for line in lines]) == text, "another program does not read it")
+    node.kill()
+    os.close(reader)
+    os.close(terminal)
+
+
+@in_namespaces
+def which_address_it_shows(lab):
+    """What -bind says; else where the default route leaves from; else loopback, where that may be dialed."""
+    anywhere = lab.node("-exclusive", "-bind", "::")
+    check(shown(anywhere)[:2] == (f"factom:127.0.0.1:{PORT}?network=LOCAL", "loopback"), f"{shown(anywhere)}")
+    anywhere.end()
+    public = lab.node("-exclusive", "-bind", "::", "-network", "MAIN")
+    check("-bind says one" in public.command("qr")["message"], f"{public.command('qr')}")
+    public.end()
+    wire_up("198.18.0.7", "198.18.0.1")
+    for flags in (("-bind", "::"), ("-bind", "0.0.0.0")):
+        routed = lab.node("-exclusive", *flags)
+        check(shown(routed)[:2] == (f"factom:198.18.0.7:{PORT}?network=LOCAL", "route"), f"{shown(routed)}")
+        routed.end()
+    hidden = lab.node("-exclusive", "-proxy", "127.0.0.1:9050", start=False)
+    line = [word for word in hidden.command_line() if word not in ("-bind", hidden.address)]
+    hidden.command_line = lambda: line
+    hidden.start(wait=False)
+    check("it does not listen" in hidden.command("qr")["message"], f"{hidden.command('qr')}")
+
+
+@on_public_addresses
+def what_peers_see_is_shown_before_the_route(lab):
+    flags = ("-protocol", "mintlayer", "-exclusive")
+    peer = lab.node(*flags, port=23031)
+    node = lab.node(*flags, "-bind", "0.0.0.0", "-peers", peer.endpoint, port=9002)
+    node.wait_online(peer)
+    seen = peer.wait("online")["peer"].split(":")[0]
+    check(node.status()["seen_as"] == seen, f"{node.status()}")
+    check(shown(node)[:2] == (f"mintlayer:{seen}:9002?network=LOCAL", "peers"), f"{shown(node)}")
+    check("seen_as" not in peer.status(), "who has dialed is asked, too")
+
+
 if __name__ == "__main__":
     run([a_damaged_picture_does_no_harm, a_bad_picture_is_one_line, every_kind_of_png_is_read,
-         who_is_invited_by_a_picture_comes, what_is_no_file_is_no_picture])
+         who_is_invited_by_a_picture_comes, what_is_no_file_is_no_picture, a_code_that_a_node_shows_leads_to_it,
+         the_console_shows_a_code, a_terminal_shows_a_code_in_its_own_colours, which_address_it_shows,
+         what_peers_see_is_shown_before_the_route])

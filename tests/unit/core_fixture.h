@@ -84,7 +84,8 @@ struct world {
     size_t saved_anchors;
     uint32_t risk;
     char risk_reason[96];
-    size_t n_lines; /* of the log, which is silent unless the test says so */
+    char seen_as[64]; /* in the last status */
+    size_t n_lines;   /* of the log, which is silent unless the test says so */
     char last_line[512];
     bool ended;
 
@@ -275,6 +276,7 @@ static inline void w_tell(void *world, struct node_event *event)
     if (e->type == KITH_STATUS) {
         w->known = e->status->known;
         w->risk = e->status->eclipse_risk;
+        snprintf(w->seen_as, sizeof w->seen_as, "%s", e->status->seen_as);
         snprintf(w->risk_reason, sizeof w->risk_reason, "%s", e->status->eclipse_reason);
     }
     if (e->type == KITH_PEERS && e->count > 0) {
