@@ -483,7 +483,7 @@ static int copy_own_defaults(struct options *o, char *error, size_t error_size)
         return text_fail(error, error_size, "out of memory");
     }
     memcpy(o->own, p->setting_defaults ? p->setting_defaults : "", p->setting_size);
-    o->config.node.settings = o->own;
+    o->config.node.settings = p->setting_size > 0 ? o->own : NULL;
     return 0;
 }
 

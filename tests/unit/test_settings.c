@@ -129,6 +129,9 @@ static void values_go_where_the_protocol_finds_them(void **state)
     assert_int_equal(options_finish(&o, error, sizeof error), 0);
     assert_int_equal(own_of(&o)->old, 5);
     options_free(&o);
+    assert_true(finish(&o, (const char *[]){"protocol", "plain", NULL}));
+    assert_null(o.config.node.settings); /* a service that several protocols share tells by that */
+    options_free(&o);
 }
 
 static void values_are_checked_with_any_protocol(void **state)
