@@ -3,13 +3,16 @@
 
 Usage: test_discovery.py PATH-OF-KITH [word of a test's name]...
 """
+import json
 import os
+import time
+from pathlib import Path
 
-from kithnode import check, promises, run
+from kithnode import check, promises, run, until
 from nameserver import NameServer
 from namespace import on_public_addresses, sh
 
-PORT = 3031
+PORT, INFNOTE_PORT = 3031, 8210
 OWN = "51.15.192.100"  # an address of the network's own, which programs of that network have built in
 SEED = "seed.mintlayer.org"
 MAIN = ("-protocol", "mintlayer", "-network", "MAIN", "-logLevel", "debug")
@@ -112,7 +115,38 @@ def an_added_node_is_dialed_for_ever(lab):
     check(node.status()["outgoing"] == 2, "others were dialed")
 
 
+def known_to(node):
+    """The peers file of an Infnote node that has ended: each address with what is told of it."""
+    text = Path(node.home, "peers-infnote-LOCAL.json").read_text(encoding="utf-8")
+    return {peer["address"]: peer for peer in json.loads(text)["peers"]}
+
+
+@promises("I5", "I6")
+def who_has_answered_is_told_from_whom_one_has_heard_of(lab):
+    """With the times of both, through a restart."""
+    flags, begun = ("-protocol", "infnote"), time.time() * 1000 - 1000
+    friend = lab.node(*flags, "-exclusive", port=INFNOTE_PORT)
+    other = lab.node(*flags, "-exclusive", "-peers", friend.endpoint, port=INFNOTE_PORT)
+    other.wait_online(friend)
+    node = lab.node(*flags, "-outgoing", "1", "-bootstrap", friend.endpoint, port=INFNOTE_PORT)
+    node.wait_online(friend)
+    until(lambda: node.status()["known"] == 2, 10, "it has been told of the other")
+    node.end()
+    before = known_to(node)
+    check(before[friend.endpoint]["tried"] and before[friend.endpoint]["heard"] >= begun, f"{before}")
+    stranger = before[other.endpoint]
+    check(not stranger.get("tried") and not stranger.get("answered") and stranger["learned"] >= begun, f"{before}")
+    friend.end()
+    node.flags = [*flags, "-retryFirst", "100ms"]
+    node.start()
+    node.wait_online(other)
+    node.end()
+    after = known_to(node)
+    check(after[other.endpoint]["tried"] and after[other.endpoint]["heard"] > before[friend.endpoint]["heard"], f"{after}")
+    check(after[friend.endpoint]["tried"] and after[friend.endpoint]["failures"] > 0, f"{after}")
+
+
 if __name__ == "__main__":
-    run([an_added_node_is_dialed_for_ever, whoever_connects_dials_nobody_else,
+    run([who_has_answered_is_told_from_whom_one_has_heard_of, an_added_node_is_dialed_for_ever, whoever_connects_dials_nobody_else,
          whom_the_peers_file_knows_is_asked_before_any_name, who_knows_nobody_asks_for_the_seeds_names,
          the_networks_own_are_dialed_if_no_name_server_answers, the_networks_own_are_dialed_if_the_names_lead_nowhere])
