@@ -249,6 +249,8 @@ def read_until(fd, end, seconds=10):
         check(time.monotonic() < by, f"no {end}: {data}")
         if select.select([fd], [], [], 0.1)[0]:
             data += os.read(fd, 65536)
+    if b"this build has no QR codes" in data:
+        raise Skipped("this build has no QR codes")
     return data.decode()
 
 
@@ -266,8 +268,6 @@ def the_console_shows_a_code(lab):
     node, text = console(lab, writer)
     said = read_until(reader, b"(as -bind says)\n").splitlines()
     at = next(i for i, line in enumerate(said) if line.startswith(" " * 20))
-    if any("this build has no QR codes" in line for line in said):
-        raise Skipped("this build has no QR codes")
     check(said[-1] == f"* {text} (as -bind says)", said[-1])
     check(len({len(line) for line in said[at:-1]}) == 1, "lines of different lengths")
     check(decoded(lab, said[at:-1]) == text, f"another program reads {decoded(lab, said[at:-1])}")
