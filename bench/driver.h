@@ -51,12 +51,14 @@ static inline uint64_t job_total(const struct job *j)
     return j->warmup + j->count;
 }
 
-/* --- payloads: the message's number in the first eight bytes, something that does not change after it --- */
+/* --- payloads: in the first eight bytes a 1, as an encrypted node's kind of message wants it, and the
+ * message's number; something that does not change after it --- */
 
 unsigned char *payload_new(size_t size);
 
 static inline void payload_number(unsigned char *payload, uint64_t number)
 {
+    number = number << 8 | 1;
     memcpy(payload, &number, sizeof number);
 }
 
@@ -117,6 +119,7 @@ static inline void tally_take(struct tally *t, const void *payload, size_t size)
     uint64_t number = UINT64_MAX;
     if (size >= sizeof number) {
         memcpy(&number, payload, sizeof number);
+        number >>= 8;
     }
     if (__builtin_expect(size != t->size || number >= t->total || number < t->next, 0)) {
         t->errors++;

@@ -182,7 +182,7 @@ static void wait_online(struct station *s, size_t peers)
 static void send_message(struct station *s, const char *target, const void *bytes, size_t size)
 {
     struct kith_message m = {
-        .target = target, .kind = encrypted ? "BlockResponse" : NULL, .bytes = bytes, .size = size};
+        .target = target, .kind = encrypted ? "TransactionResponse" : NULL, .bytes = bytes, .size = size};
     enum kith_result r;
     while ((r = kith_send_message(s->node, &m, 0)) == KITH_WOULD_BLOCK) {
         if (!wait_readable(kith_room_fd(s->node), IDLE_LIMIT_MS)) {

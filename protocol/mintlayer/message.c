@@ -3,7 +3,6 @@
 #include <string.h>
 
 enum {
-    ID_BYTES = 32,
     LOCATOR_MAX = 101, /* ids of a HeaderListRequest */
     HEADERS_MAX = 2000,
     BLOCKS_MAX = 500, /* ids of a BlockListRequest */
@@ -105,11 +104,11 @@ static void take_body(struct scale_reader *r, struct mintlayer_message *m)
         m->addresses = mintlayer_take_addresses(r);
         break;
     case BODY_ID:
-        scale_take(r, ID_BYTES);
+        scale_take(r, MINTLAYER_ID_BYTES);
         break;
     case BODY_IDS:
-        m->n = scale_take_count(r, ID_BYTES);
-        scale_take(r, m->n * ID_BYTES);
+        m->n = scale_take_count(r, MINTLAYER_ID_BYTES);
+        m->ids = scale_take(r, m->n * MINTLAYER_ID_BYTES);
         break;
     case BODY_LIST:
         m->n = scale_take_count(r, 1);
@@ -121,7 +120,7 @@ static void take_body(struct scale_reader *r, struct mintlayer_message *m)
         if (scale_take_some(r)) {
             take_rest(r, 1);
         } else {
-            scale_take(r, ID_BYTES);
+            scale_take(r, MINTLAYER_ID_BYTES);
         }
         break;
     case BODY_OPAQUE:
@@ -157,11 +156,10 @@ bool mintlayer_is_within_bounds(const struct mintlayer_message *m)
     return m->n >= m->row->least && (m->row->most == 0 || m->n <= m->row->most);
 }
 
-bool mintlayer_payload_fits(uint32_t kind, struct bytes payload)
+bool mintlayer_payload_read(uint32_t kind, struct bytes payload, struct mintlayer_message *m)
 {
-    struct mintlayer_message m;
     struct scale_reader r = scale_reader(payload);
-    return body_read(&r, kind, &m) && mintlayer_is_within_bounds(&m);
+    return body_read(&r, kind, m) && mintlayer_is_within_bounds(m);
 }
 
 /* --- writing --- */

@@ -10,6 +10,7 @@ enum {
     MINTLAYER_FRAME_MAX = 10 * 1024 * 1024, /* bytes of a body, its kind included */
     MINTLAYER_LENGTH_BYTES = 4,
     MINTLAYER_KIND_BYTES = 1,
+    MINTLAYER_ID_BYTES = 32,
     MINTLAYER_PAYLOAD_MAX = MINTLAYER_FRAME_MAX - MINTLAYER_KIND_BYTES,
 };
 
@@ -57,7 +58,10 @@ struct mintlayer_message {
         struct bytes text;
         struct mintlayer_address address;
         struct mintlayer_addresses addresses;
-        size_t n; /* BODY_IDS, BODY_LIST: elements */
+        struct {
+            size_t n;           /* BODY_IDS, BODY_LIST: elements */
+            const uint8_t *ids; /* BODY_IDS: MINTLAYER_ID_BYTES each */
+        };
     };
 };
 
@@ -75,8 +79,8 @@ bool mintlayer_message_read(struct bytes body, struct mintlayer_message *m);
 /* Whether it has as many elements as the table allows; true if it has none. */
 bool mintlayer_is_within_bounds(const struct mintlayer_message *m);
 
-/* Whether those bytes may stand behind that kind, within those bounds. */
-bool mintlayer_payload_fits(uint32_t kind, struct bytes payload);
+/* Whether those bytes may stand behind that kind, within those bounds; *m is what they say then. */
+bool mintlayer_payload_read(uint32_t kind, struct bytes payload, struct mintlayer_message *m);
 
 /* Each appends a frame, or the head of one whose payload the caller appends. */
 void mintlayer_frame_head(struct buffer *out, uint32_t kind, size_t payload_size);

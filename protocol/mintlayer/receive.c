@@ -105,6 +105,33 @@ static void say_no_headers(struct mintlayer_session *s, int64_t now_ms, struct s
     s->ping.said_ms = now_ms;
 }
 
+/* What a fault is about blocks that are asked for; NULL for none. */
+static const char *block_fault(struct mintlayer_session *s, const struct mintlayer_message *m)
+{
+    if (m->kind == MINTLAYER_BLOCK_RESPONSE && !mintlayer_blocks_take(&s->blocks.due)) {
+        return "a block that nobody asked for";
+    }
+    if (m->kind == MINTLAYER_BLOCK_LIST_REQUEST && !mintlayer_blocks_asked(&s->blocks, m->ids, m->n)) {
+        return "the same block is asked for again";
+    }
+    return NULL;
+}
+
+static void on_offered(struct mintlayer_session *s, const struct mintlayer_message *m,
+                       struct session_event *ev, struct buffer *out)
+{
+    if (!mintlayer_is_within_bounds(m)) {
+        mintlayer_fault(s, ev, out, MINTLAYER_FAULT, "a %s of %zu", m->row->name, m->n);
+        return;
+    }
+    const char *fault = block_fault(s, m);
+    if (fault) {
+        mintlayer_fault(s, ev, out, MINTLAYER_FAULT, "%s", fault);
+        return;
+    }
+    give(s, m->kind, parcel_new(m->body.data, m->body.size), ev);
+}
+
 static void on_payload(struct mintlayer_session *s, int64_t now_ms, const struct mintlayer_message *m,
                        struct session_event *ev, struct buffer *out)
 {
@@ -119,10 +146,8 @@ static void on_payload(struct mintlayer_session *s, int64_t now_ms, const struct
         mintlayer_fault(s, ev, out, m->row->without, "a %s, which we do not offer", m->row->name);
     } else if (!is_offered) {
         ev->ignored = 1;
-    } else if (!mintlayer_is_within_bounds(m)) {
-        mintlayer_fault(s, ev, out, MINTLAYER_FAULT, "a %s of %zu", m->row->name, m->n);
     } else {
-        give(s, m->kind, parcel_new(m->body.data, m->body.size), ev);
+        on_offered(s, m, ev, out);
     }
 }
 

@@ -22,17 +22,24 @@ static void send_payload(uint32_t kind, struct parcel *parcel, struct buffer *ou
 }
 
 /* A payload that the peer would take for a fault is not said. */
-static bool may_say(const struct mintlayer_session *s, const struct mintlayer_row *row,
-                    const struct message *m)
+static bool may_say(struct mintlayer_session *s, const struct mintlayer_row *row, const struct message *m)
 {
+    struct mintlayer_message read;
     if (!m->parcel || m->parcel->size > MINTLAYER_PAYLOAD_MAX ||
         m->parcel->size > s->config.node->limits.parcel_bytes || (s->common & row->service) == 0) {
         return false;
     }
-    return mintlayer_payload_fits(m->kind, (struct bytes){.data = m->parcel->bytes, .size = m->parcel->size});
+    struct bytes payload = {.data = m->parcel->bytes, .size = m->parcel->size};
+    if (!mintlayer_payload_read(m->kind, payload, &read)) {
+        return false;
+    }
+    if (m->kind == MINTLAYER_BLOCK_LIST_REQUEST) {
+        s->blocks.due += read.n;
+    }
+    return m->kind != MINTLAYER_BLOCK_RESPONSE || mintlayer_blocks_take(&s->blocks.owed);
 }
 
-static bool append(const struct mintlayer_session *s, const struct message *m, struct buffer *out)
+static bool append(struct mintlayer_session *s, const struct message *m, struct buffer *out)
 {
     const struct mintlayer_row *row = mintlayer_row(m->kind);
     size_t n = m->parcel && row && !row->is_payload ? known_peers_of(m->parcel).n : 0;
@@ -70,11 +77,13 @@ int mintlayer_session_write(void *session, int64_t now_ms, const struct message 
 {
     struct mintlayer_session *s = session;
     size_t before = out->total;
+    const struct mintlayer_blocks blocks = s->blocks;
     if (s->stage != STAGE_OPEN || !append(s, m, out)) {
         return -1;
     }
     if (out->failed) {
         buffer_cut(out, before);
+        s->blocks = blocks;
         return -1;
     }
     s->ping.said_ms = now_ms;

@@ -106,6 +106,13 @@ static void mintlayer_session_close(void *session)
 {
     struct mintlayer_session *s = session;
     s->stage = STAGE_OVER;
+    mintlayer_blocks_free(&s->blocks);
+}
+
+static uint64_t mintlayer_session_most(const struct node_config *node)
+{
+    const struct mintlayer_settings *own = node->settings;
+    return own->services & MINTLAYER_BLOCKS ? MINTLAYER_ASKED_MAX * sizeof(uint64_t) : 0;
 }
 
 const struct session_ops mintlayer_session_ops = {
@@ -119,4 +126,5 @@ const struct session_ops mintlayer_session_ops = {
     .deadline = mintlayer_session_deadline,
     .tick = mintlayer_session_tick,
     .close = mintlayer_session_close,
+    .most = mintlayer_session_most,
 };

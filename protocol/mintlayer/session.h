@@ -2,6 +2,7 @@
 #ifndef KITH_PROTOCOL_MINTLAYER_SESSION_H
 #define KITH_PROTOCOL_MINTLAYER_SESSION_H
 
+#include "protocol/mintlayer/blocks.h"
 #include "protocol/mintlayer/message.h"
 #include "protocol/mintlayer/ping.h"
 #include "protocol/mintlayer/setting.h"
@@ -30,6 +31,7 @@ struct mintlayer_session {
     uint32_t faults;   /* what the peer's faults have cost, in all */
     bool has_asked;    /* for our addresses */
     bool has_answered; /* with its own */
+    struct mintlayer_blocks blocks;
     struct mintlayer_ping ping;
 };
 

@@ -116,6 +116,9 @@ def messages_pass_by_their_names(lab):
     check(answer["peers"] == 1, f"{answer}")
     check(a.wait("parcel", kind="NewTransaction")["text"] == "x" * 32, "another text")
     b.send("<FULLBROADCAST>", "x" * 31, kind="NewTransaction")  # is none
+    b.send("<FULLBROADCAST>", "unasked", kind="BlockResponse")
+    a.send("<FULLBROADCAST>", "\x04" + "x" * 32, kind="BlockListRequest")
+    b.wait("parcel", kind="BlockListRequest")
     b.send("<FULLBROADCAST>", "the last", kind="BlockResponse")
     a.wait("parcel", kind="BlockResponse", text="the last")
     check(len(a.all("parcel")) == 2, f"{a.all('parcel')}")

@@ -98,7 +98,8 @@ static void put_payload_of(const json_t *fields, uint32_t kind, struct buffer *o
 {
     struct buffer payload = {0};
     add_hex(&payload, text_of(fields, "body"));
-    assert_true(mintlayer_payload_fits(kind, bytes_of(&payload)));
+    struct mintlayer_message read;
+    assert_true(mintlayer_payload_read(kind, bytes_of(&payload), &read));
     mintlayer_frame_head(out, kind, payload.used);
     buffer_add(out, payload.data, payload.used);
     buffer_fini(&payload);

@@ -687,7 +687,7 @@ static void test_costs(void **state)
         {"050400", 0, 0},
         {"0600", 20, 20},
         {"0604" ID, 0, 0},
-        {"0700", 0, 20},
+        {"0700", 20, 20},
         {"0800cb007107d70b", 0, 0},
         {"080001020304d70b", 0, 0},
         {"0b" ID, 0, 20},
@@ -709,7 +709,7 @@ static void test_costs(void **state)
     assert_int_equal(cost_of_many("0aa10f", "0001020304d70b", 1000, ALL, DIRECTION_OUTGOING), 0);
     assert_int_equal(cost_of_many("0aa50f", "0001020304d70b", 1001, ALL, DIRECTION_OUTGOING), 100);
     assert_int_equal(cost_of_many("0aa50f", "0001020304d70b", 1001, ALL, DIRECTION_INCOMING), 100);
-    assert_int_equal(cost_of_many("06d107", ID, 500, ALL, DIRECTION_OUTGOING), 0);
+    assert_int_equal(cost_of_many("06d107", ID, 500, ALL, DIRECTION_OUTGOING), 20); /* for the same */
     assert_int_equal(cost_of_many("06d507", ID, 501, ALL, DIRECTION_OUTGOING), 20);
     assert_int_equal(cost_of_many("06d507", ID, 501, ADDRESSES, DIRECTION_OUTGOING), 0);
     assert_int_equal(cost_of_many("05411f", "00", 2000, ALL, DIRECTION_OUTGOING), 0);
@@ -806,6 +806,7 @@ static void test_long_frames(void **state)
     side_close(&b);
     side_pair(&a, &b, ALL);
     a.node.limits.parcel_bytes = 10;
+    a.session.blocks.due = 2;
     side_feed_message(&a, "07"
                           "00010203040506070809");
     assert_int_equal(a.messages, 1);
@@ -854,10 +855,95 @@ static void test_kinds(void **state)
     expect_carried(&b, &a, MINTLAYER_TRANSACTION_RESPONSE, parcel_of_hex("01ff"));
     static const size_t sizes[] = {1, 4095, 4096, 65536, MINTLAYER_PAYLOAD_MAX};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        struct parcel *p = parcel_new(NULL, sizes[i]);
+        struct parcel *p = parcel_new(NULL, sizes[i]), *request = parcel_of_hex("04" ID);
         memset(p->bytes, 7, p->size);
+        request->bytes[1] = (uint8_t)(i + 1);
+        expect_carried(&b, &a, MINTLAYER_BLOCK_LIST_REQUEST, request);
         expect_carried(&a, &b, MINTLAYER_BLOCK_RESPONSE, p);
     }
+    side_close(&a);
+    side_close(&b);
+}
+
+/* A request for the n blocks whose ids begin with that number and the next ones. */
+static struct parcel *blocks_request(uint16_t first, uint16_t n)
+{
+    struct buffer count = {0};
+    scale_put_compact(&count, n);
+    struct parcel *p = parcel_new(NULL, count.used + (size_t)n * 32);
+    assert_non_null(p);
+    memset(p->bytes, 0, p->size);
+    memcpy(p->bytes, count.data, count.used);
+    for (uint16_t i = 0; i < n; i++) {
+        uint16_t id = (uint16_t)(first + i);
+        memcpy(p->bytes + count.used + (size_t)i * 32, &id, sizeof id);
+    }
+    buffer_fini(&count);
+    return p;
+}
+
+static void ask(struct side *from, struct side *to, uint16_t first, uint16_t n)
+{
+    struct parcel *p = blocks_request(first, n);
+    assert_int_equal(side_say(from, MINTLAYER_BLOCK_LIST_REQUEST, p), 0);
+    carry(from, to, SIZE_MAX);
+    parcel_release(p);
+}
+
+/* As many blocks may come as were asked for. */
+static void test_blocks_are_asked_for(void **state)
+{
+    (void)state;
+    struct side a, b;
+    side_pair(&a, &b, ALL);
+    side_feed_message(&a, "0700");
+    assert_int_equal(a.messages, 0);
+    assert_int_equal(a.session.faults, 20);
+    ask(&a, &b, 1, 3);
+    for (int i = 0; i < 3; i++) {
+        side_feed_message(&a, "0700");
+    }
+    assert_int_equal(a.messages, 3);
+    assert_int_equal(a.session.faults, 20);
+    side_feed_message(&a, "0700");
+    assert_int_equal(a.messages, 3);
+    assert_int_equal(a.session.faults, 40);
+    struct parcel *block = parcel_of_hex("00"); /* we send no others, either */
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(side_say(&b, MINTLAYER_BLOCK_RESPONSE, block), 0);
+    }
+    assert_int_equal(side_say(&b, MINTLAYER_BLOCK_RESPONSE, block), -1);
+    parcel_release(block);
+    side_close(&a);
+    side_close(&b);
+}
+
+/* Not even in one request; until 1,024 others have been asked for. */
+static void test_blocks_are_asked_for_once(void **state)
+{
+    (void)state;
+    struct side a, b;
+    side_pair(&a, &b, ALL);
+    ask(&a, &b, 1, 2);
+    assert_int_equal(b.messages, 1);
+    ask(&a, &b, 3, 1);
+    ask(&a, &b, 2, 1);
+    assert_int_equal(b.messages, 2);
+    assert_int_equal(b.session.faults, 20);
+    assert_int_equal(b.session.blocks.owed, 3);
+    side_feed_message(&b, "06"
+                          "08" ID ID);
+    assert_int_equal(b.messages, 2);
+    assert_int_equal(b.session.faults, 40);
+    ask(&a, &b, 1000, 500);
+    ask(&a, &b, 1500, 500);
+    ask(&a, &b, 2000, 24);
+    assert_int_equal(b.messages, 2 + 3);
+    assert_int_equal(b.session.blocks.n, MINTLAYER_ASKED_MAX);
+    ask(&a, &b, 1000, 1);
+    assert_int_equal(b.session.faults, 60);
+    ask(&a, &b, 1, 3);
+    assert_int_equal(b.session.faults, 60);
     side_close(&a);
     side_close(&b);
 }
@@ -1280,6 +1366,8 @@ int main(void)
         cmocka_unit_test(test_stream_shares_the_time_of_the_dial),
         cmocka_unit_test(test_purposes),
         cmocka_unit_test(test_no_addresses_by_relays),
+        cmocka_unit_test(test_blocks_are_asked_for),
+        cmocka_unit_test(test_blocks_are_asked_for_once),
         cmocka_unit_test(test_proxied),
         promise_test("M7", test_begin),
         promise_test("M8 M11", test_versions),

@@ -69,15 +69,15 @@ static uint64_t digest(const void *context, uint32_t kind, const struct parcel *
     return kind * 1000003ULL + p->size;
 }
 
-/* A kind that takes any payload. */
+/* A kind that takes any payload, which begins with a 1 here. */
 static uint32_t kind_of(const struct protocol *p)
 {
-    return p == &mintlayer_protocol ? MINTLAYER_BLOCK_RESPONSE : p->kinds[0].kind;
+    return p == &mintlayer_protocol ? MINTLAYER_TRANSACTION_RESPONSE : p->kinds[0].kind;
 }
 
 static void end_new(struct end *e, const struct protocol *p, enum direction direction)
 {
-    static const struct mintlayer_settings chain = {.services = MINTLAYER_BLOCKS};
+    static const struct mintlayer_settings chain = {.services = MINTLAYER_TRANSACTIONS};
     *e = (struct end){.protocol = p, .now_ms = START_MS, .takes = SIZE_MAX};
     budget_init(&e->budget, ROOM);
     e->account.budget = &e->budget;
@@ -333,7 +333,7 @@ static void pair_free(struct end *a, struct end *b)
 
 static uint8_t byte_of(size_t number, size_t at)
 {
-    return (uint8_t)(number * 31 + at * 7 + (at >> 8));
+    return at == 0 ? 1 : (uint8_t)(number * 31 + at * 7 + (at >> 8));
 }
 
 static struct message message_of(const struct end *e, size_t number, size_t size)

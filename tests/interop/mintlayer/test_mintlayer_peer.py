@@ -413,8 +413,11 @@ def large_messages_up_to_the_limit(lab):
         peer.answers()
         for size in (65519 - 5, 65519 - 4, 1 << 20, BODY_MAX - 1):
             text, since = "b" * size, node.mark()
+            node.send(peer.name, "\x04" + an_id(), kind="BlockListRequest")
+            peer.take_kind("BlockListRequest")
+            peer.say("BlockListRequest", ids=[as_hex(an_id())])
             peer.say("BlockResponse", bytes=as_hex(text))
-            got = node.wait("parcel", seconds=30, since=since, peer=peer.name)
+            got = node.wait("parcel", seconds=30, since=since, peer=peer.name, kind="BlockResponse")
             check(got["text"] == text, f"{len(got['text'])} of {size} bytes")
             check(node.send(peer.name, text, kind="BlockResponse", within=30)["peers"] == 1, "it is not there")
             check(peer.take_kind("BlockResponse")["bytes"] == as_hex(text), f"other {size} bytes")
@@ -594,6 +597,8 @@ FAULTS = [  # that cost 20: (kind, fields, whether the peer has a chain in commo
     ("NewTransaction", {"id": ID}, False),
     ("TransactionRequest", {"id": ID}, False),
     ("BlockResponse", {"bytes": "00"}, False),
+    ("BlockResponse", {"bytes": "00"}, True),  # nobody asked for
+    ("BlockListRequest", {"ids": [ID, ID]}, True),  # for the same twice
     ("BlockListRequest", {"ids": []}, False),
     ("BlockListRequest", {"ids": []}, True),
     ("BlockListRequest", {"ids": [ID] * 501}, True),
