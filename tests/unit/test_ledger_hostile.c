@@ -10,7 +10,8 @@ static const struct ledger_variant *const variants[] = {&ledger_infnote, &ledger
 static struct script {
     struct chain_item blocks[LONGEST + 1]; /* 0 is the genesis */
     int64_t height;
-    bool serves, lists;
+    bool serves, lists, says_none; /* says_none: it answers that there are no further blocks */
+    uint32_t empty;                /* such answers that it got */
     uint32_t lists_asked, blocks_asked, ids_asked;
     struct tally heard;
 } s;
@@ -75,6 +76,7 @@ static void puppet_hears(uint32_t puppet, uint32_t link, uint32_t kind, const st
     const struct chain_range *range = (const void *)parcel->bytes;
     const struct chain_wanted *wanted = (const void *)parcel->bytes;
     count_sent(&s.heard, kind, parcel);
+    s.empty += kind == LEDGER_BLOCKS && parcel->size == 0;
     if (kind == LEDGER_GET_LIST) {
         s.lists_asked++;
         if (s.lists && w.protocol.variant == &ledger_infnote) {
@@ -82,6 +84,9 @@ static void puppet_hears(uint32_t puppet, uint32_t link, uint32_t kind, const st
         }
     } else if (kind == LEDGER_GET_BLOCKS) {
         s.blocks_asked += wanted->n;
+        if (s.says_none) {
+            say(puppet, to, LEDGER_BLOCKS, parcel_new("", 0));
+        }
         for (uint32_t i = 0; i < wanted->n && s.serves; i++) {
             send_block(puppet, to, wanted, i);
         }
@@ -216,6 +221,7 @@ static void another_genesis_ends_nothing_but_what_it_lists(void **state)
         puppet_joins(LIAR, VICTIM, 50);
         pass(5000);
         assert_int_equal(to_puppet(LIAR)->points, 10);
+        assert_false(to_puppet(LIAR)->sent_away);
         assert_int_equal(height_of(&w.nodes[VICTIM]), 0);
         uint32_t asked = s.lists_asked + s.blocks_asked;
         pass(60000);
@@ -223,6 +229,43 @@ static void another_genesis_ends_nothing_but_what_it_lists(void **state)
         script_end();
         close_net();
     }
+}
+
+/* It is known at once, not after ten seconds. */
+static void a_lister_that_has_not_what_it_lists_has_lied(void **state)
+{
+    (void)state;
+    open_net(&ledger_infnote, 2);
+    script_chain(50, 0);
+    s.serves = false;
+    s.says_none = true;
+    puppet_joins(LIAR, VICTIM, 50);
+    pass(1000);
+    assert_int_equal(to_puppet(LIAR)->points, 10);
+    script_end();
+    close_net();
+}
+
+/* From two peers before the store has answered: neither is told of what it has. */
+static void a_block_goes_to_nobody_who_sent_it(void **state)
+{
+    (void)state;
+    open_net(&ledger_infnote, 2);
+    script_chain(1, 0);
+    puppet_joins(LIAR, VICTIM, 0);
+    puppet_joins(LIAR - 1, VICTIM, 0);
+    join(VICTIM, HONEST);
+    pass(10);
+    w.nodes[VICTIM].store_waits = true;
+    say(LIAR, VICTIM, LEDGER_NEW_BLOCK, chain_pack_one(&s.blocks[1]));
+    say(LIAR - 1, VICTIM, LEDGER_NEW_BLOCK, chain_pack_one(&s.blocks[1]));
+    pass(10);
+    w.nodes[VICTIM].store_waits = false;
+    pass(100);
+    assert_int_equal(height_of(&w.nodes[HONEST]), 1);
+    assert_int_equal(s.heard.blocks, 0);
+    script_end();
+    close_net();
 }
 
 /* --- too much --- */
@@ -404,6 +447,42 @@ static void who_asks_faster_than_the_store_reads_is_held(void **state)
     close_net();
 }
 
+/* Answers of the store that do not fit into one are asked for once more; what is not there is said to be so.
+ */
+static void all_that_is_asked_for_is_answered(void **state)
+{
+    enum { LARGE = 250 * 1000, BLOCKS = 20 };
+    static char text[LARGE + 200];
+    (void)state;
+    open_net(&ledger_infnote, 2);
+    s = (struct script){0};
+    for (int i = 0; i < BLOCKS; i++) {
+        int n =
+            snprintf(text, sizeof text,
+                     "{\"message\":[\"%0*d\"],\"receiver\":\"%040x\",\"sender\":\"%040x\"}", LARGE, i, 1, 2);
+        ops->send(w.nodes[VICTIM].service, w.now_ms, 1, SCOPE_FULL, PEER_NOBODY, LEDGER_TRANSACTION,
+                  parcel_new(text, (size_t)n));
+        settle();
+        make_block(VICTIM);
+        settle();
+    }
+    join(HONEST, VICTIM);
+    pass(5000);
+    assert_int_equal(height_of(&w.nodes[HONEST]), BLOCKS);
+    assert_int_equal(between(VICTIM, HONEST)->sent.bodies, BLOCKS);
+    puppet_joins(LIAR, VICTIM, 0);
+    size_t size = sizeof(struct chain_wanted) + sizeof(struct chain_hash);
+    struct parcel *p = parcel_new(NULL, size);
+    memset(p->bytes, 7, size);
+    struct chain_wanted *wanted = (void *)p->bytes;
+    wanted->n = 1;
+    wanted->by_hash = true;
+    say(LIAR, VICTIM, LEDGER_GET_BLOCKS, p);
+    pass(10);
+    assert_int_equal(s.empty, 1);
+    close_net();
+}
+
 static void ids_that_never_come_are_asked_of_the_next(void **state)
 {
     (void)state;
@@ -470,12 +549,15 @@ int main(void)
         cmocka_unit_test(hashes_that_nobody_has_are_the_listers_fault),
         cmocka_unit_test(a_list_of_blocks_that_do_not_continue_each_other_is_a_lie),
         cmocka_unit_test(another_genesis_ends_nothing_but_what_it_lists),
+        cmocka_unit_test(a_lister_that_has_not_what_it_lists_has_lied),
+        cmocka_unit_test(a_block_goes_to_nobody_who_sent_it),
         cmocka_unit_test(ten_thousand_orphans_are_not_kept),
         cmocka_unit_test(who_floods_is_held_and_delays_nobody),
         promise_test("I19", a_transaction_that_comes_again_costs_a_point),
         cmocka_unit_test(a_refused_transaction_costs_ten_and_goes_nowhere),
         cmocka_unit_test(a_block_that_is_not_valid_ends_its_sender),
         cmocka_unit_test(who_asks_faster_than_the_store_reads_is_held),
+        cmocka_unit_test(all_that_is_asked_for_is_answered),
         cmocka_unit_test(ids_that_never_come_are_asked_of_the_next),
         cmocka_unit_test(ids_without_end_are_bounded),
     };
