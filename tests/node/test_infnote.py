@@ -48,7 +48,7 @@ def a_person_speaks_with_it_by_netcat(lab):
     peer = Infnote.dial(node)
     words = "".join(json.dumps(o) + "\\n" for o in (peer.hello(7), peer.status(), {"type": "Ping"}, {"type": "getaddr"}))
     peer.close()
-    done = subprocess.run(["sh", "-c", f"printf '{words}' | timeout {2 * SLOW} nc {node.address} {node.port}"], check=False,
+    done = subprocess.run(["sh", "-c", f"printf '{words}' | timeout {1 * SLOW} nc {node.address} {node.port}"], check=False,
                           capture_output=True, text=True)
     said = [json.loads(line) for line in done.stdout.splitlines()]
     check([o["type"] for o in said[:3]] == ["Hello", "Status", "Pong"], f"it says {done.stdout}")
