@@ -519,6 +519,7 @@ static int apply_all(struct options *o, char *error, size_t error_size)
     o->config.has_bind = option_setting(o, option_find("bind")) && !ip_is_unspecified_v6(&o->config.bind);
     o->config.node.proxied = config_has_proxy(&o->config);
     o->config.hidden = config_has_proxy(&o->config) && !option_setting(o, option_find("bind"));
+    o->config.node.hidden = o->config.hidden;
     if (o->config.hidden && o->config.node.listen_port == 0) { /* a handshake must name one */
         o->config.node.listen_port = o->config.node.network.port;
     }

@@ -109,6 +109,7 @@ struct node_config {
     struct peer_id id; /* what the secret makes us; size 0 if the protocol has no identities */
     bool proxied;      /* it dials through a proxy: no handshake tells a peer how we see it */
     bool lan;          /* it may speak to everybody in its local networks, if the protocol has datagrams */
+    bool hidden;       /* it does not listen: a handshake that can say so does */
     bool any_port;     /* peers that listen on another port than the network's are shared and dialed, too */
 };
 

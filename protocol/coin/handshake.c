@@ -16,12 +16,17 @@ static int64_t now_s(const struct coin_session *s)
 
 /* --- what we say --- */
 
+int coin_port(const struct node_config *node)
+{
+    return node->hidden ? 0 : node->listen_port;
+}
+
 void coin_put_hello(struct coin_session *s, struct buffer *out)
 {
     char genesis[CHAIN_HASH_TEXT_MAX];
     s->has_said_hello = true;
     line_put(out, json_pack("{s:{s:I, s:I, s:i, s:s}}", "HELLO", "blocks", (json_int_t)s->height + 1, "time",
-                            (json_int_t)now_s(s), "port", (int)s->config.node->listen_port, "genesis",
+                            (json_int_t)now_s(s), "port", coin_port(s->config.node), "genesis",
                             chain_hash_format(&s->genesis, genesis, sizeof genesis)));
 }
 

@@ -120,7 +120,7 @@ static bool append(struct coin_session *s, const struct message *m, struct buffe
 {
     const void *bytes = m->parcel ? m->parcel->bytes : NULL;
     if (m->kind == LEDGER_GET_ADDRESSES) {
-        return put_number(out, "GETADDR", s->config.node->listen_port);
+        return put_number(out, "GETADDR", coin_port(s->config.node));
     }
     if (m->kind == LEDGER_CALL) {
         coin_put_hello(s, out);

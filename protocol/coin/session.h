@@ -48,7 +48,10 @@ __attribute__((format(printf, 4, 5))) void coin_end(struct coin_session *s, stru
 __attribute__((format(printf, 3, 4))) void coin_fault(struct coin_session *s, struct session_event *ev,
                                                       const char *format, ...);
 
-/* handshake.c: our HELLO. The peer's and its HEY have come, in the handshake or later: answers, fills *ev. */
+/* handshake.c: the port that we listen on, 0 for none. */
+int coin_port(const struct node_config *node);
+
+/* Our HELLO. The peer's and its HEY have come, in the handshake or later: answers, fills *ev. */
 void coin_put_hello(struct coin_session *s, struct buffer *out);
 void coin_put_hey(const struct coin_session *s, struct buffer *out);
 void coin_on_hello(struct coin_session *s, int64_t now_ms, const json_t *payload, struct session_event *ev,

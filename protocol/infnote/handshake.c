@@ -15,7 +15,7 @@ static void put_hello(const struct infnote_session *s, struct buffer *out)
 {
     const struct node_config *node = s->config.node;
     char id[PEER_ID_TEXT_MAX], port[8];
-    snprintf(port, sizeof port, "%u", (unsigned)node->listen_port);
+    snprintf(port, sizeof port, "%u", node->hidden ? 0 : (unsigned)node->listen_port);
     line_put(out, json_pack("{s:s, s:s, s:s, s:s, s:s}", "type", "Hello", "p2pVersion", p2p_version,
                             "clientId", "kith/" KITH_VERSION " full", "listenPort", port, "nodeId",
                             peer_id_format(&node->id, id, sizeof id)));

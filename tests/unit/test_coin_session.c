@@ -89,6 +89,23 @@ static void the_dialer_says_hello_and_both_say_hey(void **state)
     side_close(&b);
 }
 
+static void who_does_not_listen_says_port_0(void **state)
+{
+    (void)state;
+    struct side s;
+    side_prepare(&s, &coin_protocol, 1);
+    s.node.hidden = true;
+    struct session_config config = side_config(&s, DIRECTION_OUTGOING);
+    side_start_as(&s, &config);
+    expect_line(&s, "{'HELLO':{'blocks':6,'time':1700000000,'port':0,'genesis':'" GENESIS "'}}");
+    feed(&s, HELLO);
+    feed(&s, HEY);
+    free(take_line(&s));
+    assert_int_equal(side_say(&s, LEDGER_GET_ADDRESSES, NULL), 0);
+    expect_line(&s, "{'GETADDR':0}");
+    side_close(&s);
+}
+
 /* Who answers may say HELLO before HEY. */
 static void the_answer_may_come_in_both_orders(void **state)
 {
@@ -737,6 +754,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         promise_test("C3 C4 C5", two_members_meet),
         promise_test("C3 C4 C5", the_dialer_says_hello_and_both_say_hey),
+        promise_test("C18", who_does_not_listen_says_port_0),
         promise_test("C5", the_answer_may_come_in_both_orders),
         promise_test("C5", other_orders_are_rejected),
         promise_test("C5", nothing_else_may_come_before),

@@ -81,7 +81,7 @@ static void hello_and_status_are_the_first_lines(void **state)
     expect_line(&a, "{'type':'Status','height':5,'genesisHash':'" GENESIS "','network_id':'MAIN'}");
     expect_silence(&a);
     side_prepare(&b, &infnote_protocol, 1);
-    b.node.listen_port = 0;
+    b.node.hidden = true;
     struct session_config config = side_config(&b, DIRECTION_INCOMING);
     side_start_as(&b, &config);
     expect_silence(&b);
