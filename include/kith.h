@@ -310,7 +310,8 @@ KITH_API enum kith_result kith_disconnect(struct kith *node, const char *peer, u
 
 /* Replaces the special peers that "peers", "connect" and "addnode" have configured: "host:port ID@host:port
  * ws://host:port".
- * KITH_INVALID if it does not parse, or names an id that no peer of this protocol can have. */
+ * KITH_INVALID if it does not parse, names an id that no peer of this protocol can have, or ws:// and the
+ * protocol has no WebSocket. */
 KITH_API enum kith_result kith_set_special(struct kith *node, const char *peers, uint64_t id);
 
 /* Reads the special peers of the configuration file again. Blocks on the disk. KITH_INVALID with `error`. */
