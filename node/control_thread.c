@@ -20,6 +20,7 @@ enum {
     ANSWERS_AT_ONCE = 64,
     QUIT_DRAIN_MS = 300,  /* how long ToNetwork may take to empty before the connections are told to end */
     MISSED_RETRY_MS = 50, /* the application does not say when it has taken events */
+    FIRST_ANSWERS_MS = 2000,
 };
 
 #define NEVER_MS INT64_MAX
@@ -221,9 +222,29 @@ static void loop(struct node *n)
     }
 }
 
+static bool has_answers(const void *node)
+{
+    const struct node *n = node;
+    return !store_empty(n->store) || node_is_closing(n);
+}
+
+/* What sessions state of the store is asked for at the start, and stated once, in a handshake. So the first
+ * connections wait for it; there is nobody yet whom this thread could delay. A disk that hangs is not waited
+ * for longer. */
+static void hear_the_store(struct node *n)
+{
+    int64_t by = node_now().ms + FIRST_ANSWERS_MS;
+    while (n->store && store_owes(n->store) && !node_is_closing(n) && node_now().ms < by) {
+        if (!take_answers(n, node_now())) {
+            worker_sleep(&n->worker, has_answers, NULL, 0, by);
+        }
+    }
+}
+
 void control_thread_run(void *node)
 {
     struct node *n = node;
+    hear_the_store(n);
     controller_start(n->core, node_now());
     loop(n);
     /* Release: a thread that sees the flag sees everything that was posted before, and may read `missed`.

@@ -127,6 +127,11 @@ bool store_empty(const struct store *s)
     return queue_empty(s->answers);
 }
 
+bool store_owes(const struct store *s)
+{
+    return s->n > 0;
+}
+
 void store_stop(struct store *s)
 {
     if (!s) {

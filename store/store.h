@@ -31,6 +31,9 @@ bool store_ask(struct store *s, const struct store_request *q);
 bool store_take(struct store *s, struct store_answer *a);
 bool store_empty(const struct store *s); /* the same thread: there is none to take */
 
+/* The same thread; never blocks. Something was asked whose answer was not taken. */
+bool store_owes(const struct store *s);
+
 /* The thread that asks; blocks on the disk until every request was answered, as what was asked to be kept
  * must not be lost; then ends the thread and closes the schema. Answers that nobody took are released. NULL
  * is allowed. */
