@@ -5,7 +5,7 @@ import time
 from kithnode import SLOW, Skipped, check, promises, run, until
 from namespace import on_public_addresses
 
-from mintlayer_fixture import QUICK, World, kith
+from mintlayer_fixture import ADDRESSES, QUICK, World, kith
 
 NODES, OUTGOING = 12, 8
 PINGS = 8  # as many of their times, as -ping has them, pass in silence
@@ -86,15 +86,15 @@ def a_feeler_only_asks_who_is_there(lab):
         raise Skipped("takes up to three minutes; KITH_TEST_LONG=1 runs it")
     world = World(lab)
     listeners = [world.listener() for _ in range(2)]
-    node = kith(lab, *QUICK, "-outgoing", "1", "-bootstrap", " ".join(each.endpoint for each in listeners))
+    node = kith(lab, *QUICK, "-services", "all", "-relays", "0", "-outgoing", "1", "-bootstrap", " ".join(each.endpoint for each in listeners))
     needed = listeners[0].accept_of(listeners[1]).meet()
     node.wait("online", peer=needed.name)
     other = next(each for each in listeners if each.endpoint != needed.own)
     before = time.monotonic()
-    felt = other.accept(200).meet()
+    felt = other.accept(200).meet(services=ADDRESSES)
     took = time.monotonic() - before
-    said = [m["kind"] for m in iter(felt.take, None)]
-    check(said == ["WillDisconnect"], f"it says {said}")
+    said = list(iter(felt.take, None))
+    check([m.get("reason") for m in said] == ["We close this connection"], f"it says {said}")
     check(node.count("outgoing") == 1 and len(node.all("online")) == 1, "it is more than a feeler")
     return f"after {took:.0f} s"
 
