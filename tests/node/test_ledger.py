@@ -326,8 +326,10 @@ def the_console_speaks_of_transactions_and_blocks(lab, protocol):
     for typed, shown in (("/tx", form + "it needs"), (f"/tx {SENDER}", form + "it needs"),
                          (f"/tx {SENDER} {RECEIVER}", form + "a message has at least one word"),
                          (f"/tx {SENDER}0 {RECEIVER} x", form + "sender and receiver are 40 hex digits each"),
+                         (f"/tx {SENDER}g {RECEIVER} x", form + "sender and receiver are 40 hex digits each"),
                          (f"/tx {SENDER} {'g' * 40} x", form + "sender and receiver are 40 hex digits each"),
                          ("a line", r"\* .*JSON"), ("/chain", r"\* block 0 [0-9a-f]{64}, 0 transactions wait")):
+        terminal.text = ""
         terminal.type(typed)
         terminal.shows(shown)
     terminal.type(f"/tx {SENDER} {RECEIVER} hello world \"a b\"")
@@ -344,6 +346,7 @@ def the_console_speaks_of_transactions_and_blocks(lab, protocol):
     number, tip = makes_block(other)
     terminal.shows(rf"\[\S+\] block {tip[:16]}, number {number}, 1 transactions, made \d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
     check("\x1b" not in terminal.text, "a control sequence came through")
+    check("\n\r\n" not in terminal.text, f"an empty line: {terminal.text!r}")
     terminal.type("/quit")
     node.process.wait(5)
 
