@@ -24,6 +24,9 @@ void controller_bounds(struct bounds *b, const struct config *config)
     bounds_add(b, BOUND_CONNECTION, "its slot, and the service's state",
                sizeof(struct slot) + sizeof(uint32_t) + config->protocol->service->peer_size, places,
                "crowds, at random; then newcomers");
+    if (config->protocol->service->bounds) {
+        config->protocol->service->bounds(&config->node, places, b);
+    }
     book_bounds(b, &book);
     bounds_add(b, BOUND_NODE,
                "the core: what each network group may teach, addresses of late, lines of the log",

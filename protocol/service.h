@@ -20,6 +20,7 @@
 #include "queue/message.h"
 #include "store/schema.h"
 
+struct bounds;
 struct protocol;
 
 /* One peer, as the service sees it between online and offline. `info` is valid for one call, `state` until
@@ -166,6 +167,10 @@ struct service_ops {
      * protocol has no verbs. */
     bool (*command)(void *v, int64_t now_ms, uint64_t number, const char *verb, const char *argument,
                     char *error, size_t error_size);
+
+    /* Adds rows of what the service holds at most beyond its own memory and its states of peers, of which
+     * there may be so many. NULL if that is little. */
+    void (*bounds)(const struct node_config *node, uint64_t peers, struct bounds *b);
 
     /* Frees what the service holds; peers that are online then are not taken offline before, and next_peer
      * tells of them. NULL if it holds nothing beyond its own memory. */

@@ -24,6 +24,7 @@
 
 enum {
     CATCHUP_AHEAD = 1024,          /* blocks */
+    CATCHUP_PLANNED_BYTES = 64,    /* that one takes before it comes */
     CATCHUP_PLAN = 4096,           /* blocks that are planned; a power of two */
     CATCHUP_BYTES = 16 << 20,      /* of blocks that wait */
     CATCHUP_AT_ONCE = 128,         /* blocks asked of one peer that have not come */

@@ -16,12 +16,13 @@ enum catchup_demerit {
 
 enum { CATCHUP_REST_MS = 1000 }; /* after a plan that came to nothing */
 
-struct catchup_block {
+struct catchup_block {          /* at most CATCHUP_PLANNED_BYTES */
     struct chain_hash hash;     /* of a plan by hash */
     struct catchup_peer *asked; /* whom it was asked of last; NULL: nobody, or it has come */
     struct parcel *pack;        /* it has come */
     struct peer_ref from;
 };
+_Static_assert(sizeof(struct catchup_block) <= CATCHUP_PLANNED_BYTES, "the table of bounds says so");
 
 static inline struct catchup_block *catchup_block_at(const struct catchup *c, int64_t number)
 {

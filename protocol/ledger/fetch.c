@@ -5,15 +5,8 @@
 #include "base/earlier.h"
 
 enum {
-    FETCH_MS = 5000, /* then another is asked */
-    FETCHES_MAX = 4096,
+    FETCH_MS = 5000,        /* then another is asked */
     FETCHES_OF_PEER = 1024, /* of those, asked of one peer */
-};
-
-struct fetch {
-    struct chain_hash id;
-    struct peer_ref asked, other; /* other: has announced it, too; nobody for none */
-    int64_t due_ms;
 };
 
 void fetch_open(struct ledger *l)
@@ -70,7 +63,7 @@ static bool begin(struct ledger *l, struct ledger_peer *p, const struct chain_ha
         }
         return false;
     }
-    if (marks_have(&l->known, known_mark(id)) || l->fetches.n >= FETCHES_MAX ||
+    if (marks_have(&l->known, known_mark(id)) || l->fetches.n >= FETCH_MAX ||
         p->n_fetched >= FETCHES_OF_PEER) {
         return false;
     }

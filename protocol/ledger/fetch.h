@@ -5,6 +5,14 @@
 
 #include "protocol/ledger/state.h"
 
+enum { FETCH_MAX = 4096 };
+
+struct fetch {
+    struct chain_hash id;
+    struct peer_ref asked, other; /* other: has announced it, too; nobody for none */
+    int64_t due_ms;
+};
+
 /* That peer announces transactions: asks it for those that are not known. */
 void fetch_announced(struct ledger *l, struct ledger_peer *p, const struct parcel *ids);
 

@@ -423,5 +423,6 @@ const struct service_ops ledger_service_ops = {
     .datagram = ledger_datagram,
     .send = ledger_service_send,
     .command = ledger_command,
+    .bounds = ledger_bounds,
     .close = ledger_close,
 };

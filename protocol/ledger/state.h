@@ -164,6 +164,9 @@ struct ledger {
     struct endpoint asks_there;                /* such a tracker is about to come online; port 0: none */
 };
 
+/* service_ops.bounds. */
+void ledger_bounds(const struct node_config *node, uint64_t peers, struct bounds *b);
+
 /* Puts a peer that has come into the table, and strikes it off. Without memory it is not found by its ref:
  * then what the store says about it is dropped. */
 void ledger_enter(struct ledger *l, struct ledger_peer *p);

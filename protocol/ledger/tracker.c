@@ -6,7 +6,6 @@
 #include "protocol/ledger/setting.h"
 
 enum {
-    MEMBERS_MAX = 4096,
     MEMBERS_OF_HOLDER = 16, /* with one IP address */
     SAMPLE_MAX = 100,
     CALL_MS = 60 * 1000,
@@ -159,7 +158,7 @@ static uint32_t members_of(const struct ledger *l, const struct endpoint *e)
 
 static void enter(struct ledger *l, const struct endpoint *at)
 {
-    if (at->port == 0 || table_find(&l->members, at) || l->members.n >= MEMBERS_MAX ||
+    if (at->port == 0 || table_find(&l->members, at) || l->members.n >= TRACKER_MEMBERS ||
         members_of(l, at) >= MEMBERS_OF_HOLDER) {
         return;
     }

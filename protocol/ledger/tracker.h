@@ -6,6 +6,8 @@
 
 #include "protocol/ledger/state.h"
 
+enum { TRACKER_MEMBERS = 4096 };
+
 void tracker_open(struct ledger *l);
 void tracker_close(struct ledger *l);
 
