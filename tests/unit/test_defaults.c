@@ -107,7 +107,9 @@ static const struct number numbers[] = {
     ALL("answersHeaders", 0),
     ALL("pingAlways", 0),
     ALL("plain", 0),
+#ifdef KITH_WITH_CHAIN
     ALL("tracker", 0),
+#endif
     ALL("gobTypes", 64),
     ALL("gobDepth", 32),
     ALL("gobDefinition", 4 * KILO),
@@ -155,8 +157,12 @@ static const char *place_of(const struct setting *op, const struct options *o)
     return (const char *)(p ? own : o) + op->place;
 }
 
-static const char *const nothing[] = {"addnode", "bind",  "bootstrap", "connect",
-                                      "peers",   "proxy", "trackers"};
+static const char *const nothing[] = {
+    "addnode",  "bind", "bootstrap", "connect", "peers", "proxy",
+#ifdef KITH_WITH_CHAIN
+    "trackers",
+#endif
+};
 
 static bool is_nothing(const struct setting *op, const struct options *o)
 {
