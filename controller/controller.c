@@ -207,7 +207,9 @@ static void on_peer(struct controller *c, const struct message *m)
      */
     if (!s || !s->was_online) {
         parcel_release(m->parcel);
-        drops_count(c, m->peer, DROP_GONE, 1);
+        if (!s || !s->told_service) { /* who was only to answer a dial has nothing to say to anybody */
+            drops_count(c, m->peer, DROP_GONE, 1);
+        }
         return;
     }
     if (c->now.ms - s->heard_ms >= HEARD_MS) {

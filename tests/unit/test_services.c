@@ -55,6 +55,9 @@ static void a_dial_that_is_answered_ends_by_itself(void **state)
     assert_int_equal(w->n_online, n_online); /* the application does not hear of it */
     assert_int_equal(w->n_closed, 1);
     assert_true(peer_ref_equal(w->closed[0], w->dialed[0]));
+    tells(w, w->dialed[0], ECHO_MESSAGE, "well met"); /* to nobody: nothing is lost */
+    pass(w, 2000);
+    assert_int_equal(w->dropped, 0);
     ended(w, w->dialed[0], END_DISCONNECT);
     assert_int_equal(w->n_posted, 1); /* told once */
     world_free(w);
