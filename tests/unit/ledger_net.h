@@ -585,7 +585,8 @@ static inline bool hand_over_one(void)
 static inline void settle(void)
 {
     for (bool any = true; any;) {
-        any = hand_over_one() | end_those_sent_away();
+        any = hand_over_one();
+        any = end_those_sent_away() || any;
         for (uint32_t i = 0; i < NODES; i++) {
             any = answer_one(&w.nodes[i]) || any;
         }
