@@ -62,7 +62,7 @@ struct service_actions {
     /* Adds to the quality of that peer's IP; nothing if the peer has gone. Of merits, only the first in a
      * minute counts, together with the one for messages that are delivered; a demerit always does. */
     void (*merit)(void *host, struct peer_ref about, int32_t merit);
-    /* A demerit, in points above 0; `text` says why, for the log. */
+    /* A demerit, in points (0: it is only said); `text` says why, for the log. */
     void (*fault)(void *host, struct peer_ref about, int32_t demerit, const char *text);
     /* It has brought something new of the chain, such as a block. Of the connections that only relay, one
      * that never does is the first to make room for another. */

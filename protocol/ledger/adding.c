@@ -49,7 +49,7 @@ bool adding_start(struct ledger *l, struct adding *a, struct chain_pack *pack, e
 
 bool adding_walk(const struct adding *a, const struct parcel *added, struct added_walk *w)
 {
-    const struct chain_added *head = (const void *)added->bytes;
+    const struct chain_added *head = added ? (const void *)added->bytes : NULL;
     if (!chain_pack_next(a->pack, &w->at, &w->item)) {
         return false;
     }
@@ -60,7 +60,7 @@ bool adding_walk(const struct adding *a, const struct parcel *added, struct adde
     w->from = a->runs[w->run].from;
     w->plan = a->runs[w->run].plan;
     w->in_run++;
-    w->verdict = w->n < head->n ? head->verdicts[w->n] : 0;
+    w->verdict = head && w->n < head->n ? head->verdicts[w->n] : 0;
     w->n++;
     return true;
 }

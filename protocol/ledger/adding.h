@@ -17,7 +17,8 @@ bool adding_start(struct ledger *l, struct adding *a, struct chain_pack *pack, e
                   uint32_t kind);
 void adding_retry(struct ledger *l, struct adding *a);
 
-/* Walks the items of what was added, each with its verdict and who sent it. Starts as {0}. */
+/* Walks the items of what was added, each with its verdict and who sent it. Starts as {0}; `added` is NULL if
+ * the store has failed. */
 struct added_walk {
     size_t at, run;
     uint32_t in_run, n;

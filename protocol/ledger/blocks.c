@@ -2,6 +2,7 @@
 
 #include "protocol/ledger/adding.h"
 #include "protocol/ledger/announce.h"
+#include "protocol/ledger/room.h"
 #include "protocol/ledger/told.h"
 
 enum {
@@ -136,6 +137,7 @@ static void tell_height(struct ledger *l)
 void blocks_chain(struct ledger *l, const struct chain_state *state)
 {
     bool grew = !l->knows_chain || state->height != l->chain.height;
+    room_pool(l, state);
     l->chain = *state;
     l->knows_chain = true;
     if (grew) {

@@ -2,6 +2,7 @@
 #include "base/bounds.h"
 #include "protocol/ledger/catchup.h"
 #include "protocol/ledger/fetch.h"
+#include "protocol/ledger/room.h"
 #include "protocol/ledger/tracker.h"
 
 enum {
@@ -38,4 +39,7 @@ void ledger_bounds(const struct node_config *node, uint64_t peers, struct bounds
     bounds_add(b, BOUND_NODE, "a ledger: members of a tracker, and who asked by datagram",
                table_memory(TRACKER_MEMBERS, ROW) + table_memory(ASKERS, ROW), 1,
                "newcomers: they are not entered, nor answered");
+    bounds_add(b, BOUND_NODE, "a ledger: network groups that fill the pool",
+               table_memory(ROOM_GROUPS, sizeof(struct room_part)), 1,
+               "newcomers: what they bring is not counted");
 }

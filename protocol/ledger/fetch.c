@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/earlier.h"
+#include "protocol/ledger/room.h"
 
 enum {
     FETCH_MS = 5000,        /* then another is asked */
@@ -76,7 +77,8 @@ static bool begin(struct ledger *l, struct ledger_peer *p, const struct chain_ha
 
 void fetch_announced(struct ledger *l, struct ledger_peer *p, const struct parcel *ids)
 {
-    size_t n = ids->size / sizeof(struct chain_hash);
+    /* If there is no room for them, another may bring them. */
+    size_t n = room_is_there(l, p) ? ids->size / sizeof(struct chain_hash) : 0;
     const struct chain_hash *all = (const void *)ids->bytes;
     struct parcel *wanted = parcel_new(NULL, n * sizeof *all);
     struct chain_hash *out = wanted ? (void *)wanted->bytes : NULL;

@@ -10,6 +10,9 @@
 /* That peer sends a pack; the parcel is taken. */
 void relay_take(struct ledger *l, struct ledger_peer *p, struct parcel *pack);
 
+/* The peer goes: what waits of it is dropped. */
+void relay_leave(struct ledger *l, struct ledger_peer *p);
+
 /* What the store says to an ASK_TRANSACTIONS; the parcel stays the caller's. */
 void relay_answer(struct ledger *l, const struct store_answer *a);
 

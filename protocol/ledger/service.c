@@ -12,6 +12,7 @@
 #include "protocol/ledger/fetch.h"
 #include "protocol/ledger/own.h"
 #include "protocol/ledger/relay.h"
+#include "protocol/ledger/room.h"
 #include "protocol/ledger/serve.h"
 #include "protocol/ledger/told.h"
 #include "protocol/ledger/tracker.h"
@@ -181,6 +182,7 @@ static int ledger_open(void *v, const struct service_config *config, int64_t now
     memcpy(l->key, key, sizeof l->key);
     catchup_open(&l->catchup, &catchup_host, l, l->variant->by_hash);
     fetch_open(l);
+    room_open(l);
     addresses_open(l);
     datagrams_open(l);
     tracker_open(l);
@@ -305,7 +307,7 @@ static void ledger_message(void *v, int64_t now_ms, const struct service_peer *p
 static void leave(struct ledger *l, struct ledger_peer *p)
 {
     serve_leave(p);
-    inbox_free(&p->transactions);
+    relay_leave(l, p);
     inbox_free(&p->blocks);
     marks_free(&p->marks);
     ledger_strike(l, p);
@@ -403,6 +405,7 @@ static void ledger_close(void *v)
     l->catchup.first = NULL;
     catchup_close(&l->catchup);
     fetch_close(l);
+    room_close(l);
     datagrams_close(l);
     tracker_close(l);
     free(l->places);

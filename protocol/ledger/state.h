@@ -71,6 +71,7 @@ struct ledger_peer {
     /* What it sends. */
     struct inbox transactions, blocks; /* they wait for the store */
     uint32_t n_fetched;                /* transactions that it announced, and is asked for */
+    uint64_t n_refused;                /* for which it had no room in the pool */
     struct marks marks;                /* ids of transactions that it has sent, or was told of */
 
     /* Addresses. */
@@ -118,10 +119,21 @@ struct ledger_datagrams {
     uint32_t neighbours; /* that have answered it */
 };
 
+/* Who fills the pool (room.c). */
+struct ledger_amount {
+    uint64_t n, bytes; /* of transactions */
+};
+struct ledger_room {
+    struct ledger_amount coming; /* they were taken, and the store has not answered */
+    struct table parts;          /* of network groups: in the pool, or coming */
+    uint64_t refused;            /* since the start */
+};
+
 /* A dial of the tracker's (tracker.c). */
 enum { LEDGER_CALLS = 8 };
 struct ledger_call {
     bool is_used;
+    bool is_new; /* it has never answered */
     struct endpoint to;
 };
 
@@ -149,6 +161,7 @@ struct ledger {
     struct peer_ref teller; /* who brought what is told now */
     bool tells;             /* ASK_TOLD is under way */
 
+    struct ledger_room room;
     struct table fetches; /* transactions that were announced, and are asked for */
     struct marks known;   /* transactions of late */
     int64_t fetch_ms;     /* the first that is due */

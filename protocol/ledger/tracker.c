@@ -1,18 +1,24 @@
 #include "protocol/ledger/tracker.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 
 #include "base/earlier.h"
 #include "protocol/ledger/setting.h"
 
 enum {
-    MEMBERS_OF_HOLDER = 16, /* with one IP address */
+    MEMBERS_OF_HOLDER = 16,  /* with one IP address */
+    MEMBERS_OF_GROUP = 1024, /* in one network group */
+    NEW_MAX = 1024,          /* that have never answered */
+    NEW_OF_GROUP = 64,
     SAMPLE_MAX = 100,
     CALL_MS = 60 * 1000,
     CALLS_AT_ONCE = LEDGER_CALLS,
-    FAILURES_MAX = 3, /* in a row: then it is forgotten */
-    AGAIN_MS = 1000,  /* a call that could not begin is tried again */
-    TRIES_MAX = 60,   /* so often; then it has failed */
+    CALLS_OF_GROUP = 3, /* of them */
+    CALLS_OF_NEW = 3,   /* one for each group */
+    FAILURES_MAX = 3,   /* in a row: then it is forgotten */
+    AGAIN_MS = 1000,    /* a call that could not begin is tried again */
+    TRIES_MAX = 60,     /* so often; then it has failed */
     ASK_MS = 10 * 60 * 1000,
     ASK_AGAIN_MS = 20 * 1000, /* a tracker that did not answer */
     ANSWER_MS = 10 * 1000,    /* in which it has to */
@@ -81,10 +87,15 @@ static void answered(struct ledger *l, struct member *m)
     plan_call(l, m, CALL_MS);
 }
 
+static bool is_new(const struct member *m)
+{
+    return !m->is_active && m->failures == 0;
+}
+
 /* One that has never answered is no member yet, and is forgotten at once. */
 static void failed(struct ledger *l, struct member *m)
 {
-    bool is_over = (!m->is_active && m->failures == 0) || ++m->failures >= FAILURES_MAX;
+    bool is_over = is_new(m) || ++m->failures >= FAILURES_MAX;
     m->is_active = m->is_called = false;
     m->tries = 0;
     if (is_over) {
@@ -104,42 +115,108 @@ static struct ledger_call *free_call(struct ledger *l)
     return NULL;
 }
 
-static bool dial(struct ledger *l, const struct endpoint *to, uint64_t what)
+static bool dial(struct ledger *l, const struct endpoint *to, uint64_t what, bool is_first)
 {
     struct ledger_call *call = free_call(l);
     uint64_t place = call ? (uint64_t)(call - l->calls) : 0;
     if (!call || !l->config.actions->dial(l->config.host, to, what | place)) {
         return false;
     }
-    *call = (struct ledger_call){.is_used = true, .to = *to};
+    *call = (struct ledger_call){.is_used = true, .is_new = is_first, .to = *to};
     return true;
+}
+
+/* Who accepts and says nothing keeps a call for seconds. So each network group has few at once, and strangers
+ * have few together: nobody is kept from being called by members of others. */
+static bool may_call(const struct ledger *l, const struct member *m)
+{
+    uint32_t of_group = 0, of_new = 0;
+    for (size_t i = 0; i < CALLS_AT_ONCE; i++) {
+        const struct ledger_call *c = &l->calls[i];
+        of_group += c->is_used && ip_group(&c->to.ip) == ip_group(&m->at.ip) && (c->is_new || !is_new(m));
+        of_new += c->is_used && c->is_new;
+    }
+    return is_new(m) ? of_group == 0 && of_new < CALLS_OF_NEW : of_group < CALLS_OF_GROUP;
 }
 
 /* A member that is connected is called by that connection; if it does not answer, the session ends it. Not
  * before it was dialed once: anybody can name any port. */
-static void call(struct ledger *l, struct member *m)
+static bool call_by_connection(struct ledger *l, struct member *m)
 {
     struct ledger_peer *p = m->is_active ? peer_at(l, &m->at) : NULL;
     if (p) {
         l->config.actions->send(l->config.host, p->ref, LEDGER_CALL, NULL);
         answered(l, m);
-    } else if (dial(l, &m->at, 0)) {
+    }
+    return p;
+}
+
+static void call(struct ledger *l, struct member *m)
+{
+    if (dial(l, &m->at, 0, is_new(m))) {
         m->is_called = true;
         m->call_ms = NEVER;
-    } else if (free_call(l) && ++m->tries >= TRIES_MAX) {
+    } else if (++m->tries >= TRIES_MAX) {
         failed(l, m); /* it may not be dialed */
     } else {
         plan_call(l, m, AGAIN_MS);
     }
 }
 
+struct lot {
+    uint64_t group, place;
+};
+
+static struct lot draw_lot(const struct member *m, const uint8_t key[crypto_shorthash_KEYBYTES])
+{
+    struct lot lot;
+    uint64_t group = ip_group(&m->at.ip);
+    crypto_shorthash((unsigned char *)&lot.group, (const unsigned char *)&group, sizeof group, key);
+    crypto_shorthash((unsigned char *)&lot.place, (const unsigned char *)&m->at, sizeof m->at, key);
+    return lot;
+}
+
+/* One that is due: each group is as likely as any other, however many of its members are. NULL for none. */
+static struct member *draw_due(struct ledger *l)
+{
+    uint64_t key[crypto_shorthash_KEYBYTES / sizeof(uint64_t)];
+    struct member *drawn = NULL;
+    struct lot least = {0};
+    if (!free_call(l)) {
+        return NULL;
+    }
+    key[0] = l->config.actions->random(l->config.host);
+    key[1] = l->config.actions->random(l->config.host);
+    for (size_t i = 0; i < l->members.n; i++) {
+        struct member *m = table_row(&l->members, i);
+        if (m->is_called || m->call_ms > l->now_ms || !may_call(l, m)) {
+            continue;
+        }
+        struct lot lot = draw_lot(m, (const uint8_t *)key);
+        if (!drawn || lot.group < least.group || (lot.group == least.group && lot.place < least.place)) {
+            drawn = m;
+            least = lot;
+        }
+    }
+    return drawn;
+}
+
+/* Those that have to wait for others' calls are looked at once one has ended. */
 static void call_members(struct ledger *l)
 {
+    struct member *m;
     for (size_t i = l->members.n; i > 0; i--) {
-        struct member *m = table_row(&l->members, i - 1);
+        m = table_row(&l->members, i - 1);
         if (!m->is_called && m->call_ms <= l->now_ms) {
-            call(l, m);
-        } else {
+            call_by_connection(l, m);
+        }
+    }
+    while ((m = draw_due(l))) {
+        call(l, m);
+    }
+    for (size_t i = 0; i < l->members.n; i++) {
+        m = table_row(&l->members, i);
+        if (m->call_ms > l->now_ms) {
             l->call_ms = earlier(l->call_ms, m->call_ms);
         }
     }
@@ -156,10 +233,24 @@ static uint32_t members_of(const struct ledger *l, const struct endpoint *e)
     return n;
 }
 
+/* Of its group, and of those that have never answered. */
+static bool is_crowded(const struct ledger *l, const struct endpoint *e)
+{
+    uint32_t of_group = 0, new_ones = 0, new_of_group = 0;
+    for (size_t i = 0; i < l->members.n; i++) {
+        const struct member *m = table_row(&l->members, i);
+        bool same = ip_group(&m->at.ip) == ip_group(&e->ip);
+        of_group += same;
+        new_ones += is_new(m);
+        new_of_group += same && is_new(m);
+    }
+    return of_group >= MEMBERS_OF_GROUP || new_ones >= NEW_MAX || new_of_group >= NEW_OF_GROUP;
+}
+
 static void enter(struct ledger *l, const struct endpoint *at)
 {
     if (at->port == 0 || table_find(&l->members, at) || l->members.n >= TRACKER_MEMBERS ||
-        members_of(l, at) >= MEMBERS_OF_HOLDER) {
+        members_of(l, at) >= MEMBERS_OF_HOLDER || is_crowded(l, at)) {
         return;
     }
     struct member *m = table_add(&l->members, at);
@@ -230,7 +321,7 @@ static void ask_trackers(struct ledger *l)
             if (p) {
                 ask(l, p);
             } else {
-                dial(l, at, TOKEN_ASKS);
+                dial(l, at, TOKEN_ASKS, false);
             }
         }
         l->call_ms = earlier(l->call_ms, l->tracker_ms[i]);
@@ -305,6 +396,7 @@ bool tracker_dialed(struct ledger *l, uint64_t token, enum end_reason result)
     }
     const struct endpoint to = l->calls[place].to;
     l->calls[place].is_used = false;
+    l->call_ms = l->now_ms; /* somebody may wait for it */
     if (token & TOKEN_ASKS) {
         l->asks_there = result == END_NONE ? to : (struct endpoint){.port = 0};
         return result == END_NONE;

@@ -440,6 +440,43 @@ static void a_member_that_is_connected_is_called_by_its_connection(void **state)
     close_net();
 }
 
+/* As if the peer had come from there. */
+static void asks_from(unsigned group, unsigned host)
+{
+    char text[64];
+    struct ledger_peer *p = between(0, PEER)->state;
+    snprintf(text, sizeof text, "10.%u.0.%u:8210", group, host);
+    p->listens = at(text);
+    ask(PEER, 0, p->listens.port);
+}
+
+/* All its calls are under way, and more wait. A member of another group is called at once, and the next as
+ * soon as one of the calls has ended. */
+static void a_silent_network_keeps_nobody_from_being_called(void **state)
+{
+    struct node *n = open_tracker();
+    (void)state;
+    puppet_joins(PEER, 0);
+    for (uint32_t i = 0; i < 64; i++) {
+        asks_from(3, i + 1);
+    }
+    assert_int_equal(n->n_dials, 1);
+    uint64_t silent = n->dial_token;
+    asks_from(4, 1);
+    assert_int_equal(n->n_dials, 2);
+    says_of_dial(n, END_NONE);
+    asks_from(4, 2);
+    assert_int_equal(n->n_dials, 3);
+    says_of_dial(n, END_NONE);
+    pass(4000);
+    assert_int_equal(n->n_dials, 3);
+    n->dial_token = silent;
+    says_of_dial(n, END_HANDSHAKE_TIMEOUT);
+    pass(1);
+    assert_int_equal(n->n_dials, 4);
+    close_net();
+}
+
 static void members_and_answers_are_bounded(void **state)
 {
     struct node *n = open_tracker();
@@ -449,15 +486,16 @@ static void members_and_answers_are_bounded(void **state)
         ask(PEER, 0, port);
     }
     assert_int_equal(n->service->members.n, 16); /* of one address */
-    assert_int_equal(n->n_dials, 8);             /* at once */
-    for (uint32_t i = 0; i < 150; i++) {         /* as if they had come from elsewhere */
-        char text[64];
-        snprintf(text, sizeof text, "10.3.0.%u:8210", i + 1);
-        struct endpoint e = at(text);
-        struct ledger_peer *p = between(0, PEER)->state;
-        p->listens = e;
-        ask(PEER, 0, e.port);
+    assert_int_equal(n->n_dials, 1);             /* of one network group, at once */
+    for (uint32_t i = 0; i < 150; i++) {
+        asks_from(3, i + 1);
     }
+    assert_int_equal(n->service->members.n, 16 + 64); /* of one group that have not answered */
+    for (uint32_t i = 0; i < 150; i++) {
+        asks_from(50 + i, 1);
+    }
+    assert_int_equal(n->service->members.n, 16 + 64 + 150);
+    assert_int_equal(n->n_dials, 3); /* of those that have not answered */
     n->may_not_dial = true;
     for (uint32_t i = 0; i < n->service->members.n; i++) {
         *((bool *)table_row(&n->service->members, i) + sizeof(struct endpoint)) = true; /* is_active */
@@ -550,6 +588,7 @@ int main(void)
         cmocka_unit_test(one_that_never_answered_is_no_member),
         cmocka_unit_test(a_member_that_is_connected_is_called_by_its_connection),
         cmocka_unit_test(members_and_answers_are_bounded),
+        cmocka_unit_test(a_silent_network_keeps_nobody_from_being_called),
         cmocka_unit_test(a_member_asks_its_trackers_and_keeps_no_connection),
         cmocka_unit_test(a_tracker_that_does_not_answer_is_asked_again),
     };
