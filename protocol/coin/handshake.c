@@ -101,15 +101,17 @@ static void meet(struct coin_session *s, int64_t now_ms, struct session_event *e
     ev->peer = s->peer;
 }
 
-/* Later ones say only that the peer is there, and how long its chain is. */
+/* Later ones say only that the peer is there, and how long its chain is. The service hears of the first after
+ * a call of its own, and of those that say something new. */
 static void note_height(struct coin_session *s, int64_t blocks, struct session_event *ev)
 {
     const struct ledger_block last = {.number = height_of(blocks)};
     ev->alive = true;
-    if (s->peer.height == (uint64_t)last.number) {
+    if (s->peer.height == (uint64_t)last.number && !s->is_called) {
         ev->good = 1;
         return;
     }
+    s->is_called = false;
     s->peer.height = (uint64_t)last.number;
     coin_give(s, LEDGER_HEIGHT, parcel_new(&last, sizeof last), ev);
 }

@@ -123,6 +123,7 @@ static bool append(struct coin_session *s, const struct message *m, struct buffe
         return put_number(out, "GETADDR", coin_port(s->config.node));
     }
     if (m->kind == LEDGER_CALL) {
+        s->is_called = true;
         coin_put_hello(s, out);
         return true;
     }

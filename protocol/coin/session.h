@@ -37,6 +37,7 @@ struct coin_session {
     int64_t height;                /* of our chain */
     bool has_said_hello, is_known; /* is_known: the peer's HELLO has come */
     bool is_accepted;              /* its HEY has come */
+    bool is_called;                /* the service waits for a word of it */
     struct peer_info peer;
 };
 

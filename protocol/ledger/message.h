@@ -30,9 +30,10 @@ enum ledger_kind {
     LEDGER_GET_TRANSACTION, /* struct chain_hash, one or several [never; GETBLOCK with an id, one for each] */
     LEDGER_GET_ADDRESSES,   /* from a session: struct ledger_asker; to it: none [getaddr; GETADDR] */
     LEDGER_ADDRESSES,       /* known peers; LEDGER_NOW in heard_s: the session writes the time [addr; ADDR] */
-    LEDGER_HEIGHT, /* struct ledger_block. From a session: the peer has so many. To it: we do; it is stated
-                      with the next HELLO, and nothing is said now [Status, once; HELLO, HEY] */
-    LEDGER_CALL,   /* to a session: calls the peer now, who answers [never; HELLO] */
+    LEDGER_HEIGHT, /* struct ledger_block. From a session: the peer has so many, which is told if it changes
+                      and once after a call. To it: we do; it is stated with the next HELLO, and nothing is
+                      said now [Status, once; HELLO, HEY] */
+    LEDGER_CALL,   /* to a session: calls the peer now, who answers: LEDGER_HEIGHT tells [never; HELLO] */
     LEDGER_FAULT,  /* from a session: struct ledger_fault. What does not end it */
 };
 

@@ -208,10 +208,13 @@ static void ledger_online(void *v, int64_t now_ms, const struct service_peer *pe
     catchup_heard(&l->catchup, now_ms, &p->catchup, (int64_t)(peer->info->height & INT64_MAX));
 }
 
-static void on_height(struct ledger *l, struct ledger_peer *p, const struct parcel *parcel)
+static void on_height(struct ledger *l, struct ledger_peer *p, uint32_t kind, const struct parcel *parcel)
 {
     const struct ledger_block *has = (const void *)parcel->bytes;
     catchup_heard(&l->catchup, l->now_ms, &p->catchup, has->number);
+    if (kind == LEDGER_HEIGHT) {
+        tracker_heard(l, p);
+    }
 }
 
 static void on_list(struct ledger *l, struct ledger_peer *p, const struct parcel *parcel)
@@ -266,7 +269,7 @@ static void on_message(struct ledger *l, const struct service_peer *peer, uint32
         return;
     case LEDGER_HAVE_BLOCK:
     case LEDGER_HEIGHT:
-        on_height(l, p, parcel);
+        on_height(l, p, kind, parcel);
         break;
     case LEDGER_HAVE_TRANSACTION:
         fetch_announced(l, p, parcel);
@@ -320,6 +323,7 @@ static void ledger_offline(void *v, int64_t now_ms, const struct service_peer *p
     l->now_ms = now_ms;
     catchup_leave(&l->catchup, now_ms, &p->catchup);
     leave(l, p);
+    tracker_offline(l, p);
     blocks_next(l);
 }
 

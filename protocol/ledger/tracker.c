@@ -12,11 +12,11 @@ enum {
     NEW_MAX = 1024,          /* that have never answered */
     NEW_OF_GROUP = 64,
     SAMPLE_MAX = 100,
-    CALL_MS = 60 * 1000,
     CALLS_AT_ONCE = LEDGER_CALLS,
     CALLS_OF_GROUP = 3, /* of them */
     CALLS_OF_NEW = 3,   /* one for each group */
     FAILURES_MAX = 3,   /* in a row: then it is forgotten */
+    TOLD_CALLS = 3,     /* spans between calls in which it must have answered, however late it is called */
     AGAIN_MS = 1000,    /* a call that could not begin is tried again */
     TRIES_MAX = 60,     /* so often; then it has failed */
     ASK_MS = 10 * 60 * 1000,
@@ -30,9 +30,10 @@ enum { TOKEN_ASKS = 1 << 16 }; /* a tracker that we ask; else one of our members
 struct member {
     struct endpoint at;
     bool is_active; /* it answered the last call */
-    bool is_called; /* a call is under way */
+    bool is_called; /* it has not answered yet: a dial if call_ms is NEVER, else a word over its connection */
     uint32_t failures, tries;
-    int64_t call_ms; /* it is called next */
+    int64_t answered_ms; /* the last time; if is_active */
+    int64_t call_ms; /* it is called next; if it was called over its connection, it has to answer before */
 };
 
 static const struct ledger_settings *settings(const struct ledger *l)
@@ -79,12 +80,19 @@ static void plan_call(struct ledger *l, struct member *m, int64_t in_ms)
     l->call_ms = earlier(l->call_ms, m->call_ms);
 }
 
+/* Between two calls of a member. */
+static int64_t call_span(const struct ledger *l)
+{
+    return l->config.node->timings.ping;
+}
+
 static void answered(struct ledger *l, struct member *m)
 {
     m->is_active = true;
+    m->answered_ms = l->now_ms;
     m->is_called = false;
     m->failures = m->tries = 0;
-    plan_call(l, m, CALL_MS);
+    plan_call(l, m, call_span(l));
 }
 
 static bool is_new(const struct member *m)
@@ -101,7 +109,7 @@ static void failed(struct ledger *l, struct member *m)
     if (is_over) {
         table_remove(&l->members, table_index(&l->members, m));
     } else {
-        plan_call(l, m, CALL_MS);
+        plan_call(l, m, call_span(l));
     }
 }
 
@@ -139,14 +147,15 @@ static bool may_call(const struct ledger *l, const struct member *m)
     return is_new(m) ? of_group == 0 && of_new < CALLS_OF_NEW : of_group < CALLS_OF_GROUP;
 }
 
-/* A member that is connected is called by that connection; if it does not answer, the session ends it. Not
- * before it was dialed once: anybody can name any port. */
+/* A member that is connected is called by that connection. Not before it was dialed once: anybody can name
+ * any port. */
 static bool call_by_connection(struct ledger *l, struct member *m)
 {
     struct ledger_peer *p = m->is_active ? peer_at(l, &m->at) : NULL;
     if (p) {
         l->config.actions->send(l->config.host, p->ref, LEDGER_CALL, NULL);
-        answered(l, m);
+        m->is_called = true;
+        plan_call(l, m, call_span(l));
     }
     return p;
 }
@@ -207,7 +216,12 @@ static void call_members(struct ledger *l)
     struct member *m;
     for (size_t i = l->members.n; i > 0; i--) {
         m = table_row(&l->members, i - 1);
-        if (!m->is_called && m->call_ms <= l->now_ms) {
+        if (m->call_ms > l->now_ms) {
+            continue;
+        }
+        if (m->is_called) {
+            failed(l, m);
+        } else {
             call_by_connection(l, m);
         }
     }
@@ -219,6 +233,30 @@ static void call_members(struct ledger *l)
         if (m->call_ms > l->now_ms) {
             l->call_ms = earlier(l->call_ms, m->call_ms);
         }
+    }
+}
+
+/* The member that was called over this connection; NULL if there is none. */
+static struct member *called_by(const struct ledger *l, const struct ledger_peer *p)
+{
+    struct member *m = table_find(&l->members, &p->listens);
+    return m && m->is_called && m->call_ms != NEVER ? m : NULL;
+}
+
+void tracker_heard(struct ledger *l, const struct ledger_peer *p)
+{
+    struct member *m = called_by(l, p);
+    if (m) {
+        answered(l, m);
+    }
+}
+
+void tracker_offline(struct ledger *l, const struct ledger_peer *p)
+{
+    struct member *m = called_by(l, p);
+    if (m) {
+        m->is_called = false;
+        plan_call(l, m, 0);
     }
 }
 
@@ -259,14 +297,19 @@ static void enter(struct ledger *l, const struct endpoint *at)
     }
 }
 
-/* Each active member is as likely as any other. */
+static bool may_be_told(const struct ledger *l, const struct member *m)
+{
+    return m->is_active && l->now_ms - m->answered_ms < TOLD_CALLS * call_span(l);
+}
+
+/* Each such member is as likely as any other. */
 static size_t draw(struct ledger *l, const struct endpoint *asker, const struct ledger_peer *p,
                    struct known_peer sample[SAMPLE_MAX])
 {
     uint64_t seen = 0;
     for (size_t i = 0; i < l->members.n; i++) {
         const struct member *m = table_row(&l->members, i);
-        if (!m->is_active || endpoint_equal(&m->at, asker) || endpoint_equal(&m->at, &p->listens)) {
+        if (!may_be_told(l, m) || endpoint_equal(&m->at, asker) || endpoint_equal(&m->at, &p->listens)) {
             continue;
         }
         uint64_t at = seen < SAMPLE_MAX ? seen : l->config.actions->random(l->config.host) % (seen + 1);

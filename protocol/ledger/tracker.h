@@ -1,6 +1,8 @@
-/* Trackers (coin). With -tracker, this node is one: it calls each of its members once a minute, forgets who
- * fails three times in a row, and tells those who ask of members that answered the last call. With -trackers,
- * it asks those at the start and every ten minutes, and keeps no connection to them. */
+/* Trackers (coin). With -tracker, this node is one: it calls each of its members once in timings.ping (a
+ * minute), forgets who fails three times in a row, and tells those who ask of members that answered the last
+ * call, and have answered within three times timings.ping. A member that is connected has timings.ping to
+ * answer, another the time of a dial and a handshake. With -trackers, this node asks those at the start and
+ * every ten minutes; the connection ends with the answer. */
 #ifndef KITH_PROTOCOL_LEDGER_TRACKER_H
 #define KITH_PROTOCOL_LEDGER_TRACKER_H
 
@@ -13,6 +15,12 @@ void tracker_close(struct ledger *l);
 
 /* That peer has come online. */
 void tracker_online(struct ledger *l, struct ledger_peer *p);
+
+/* That peer has said HELLO or HEY. */
+void tracker_heard(struct ledger *l, const struct ledger_peer *p);
+
+/* That peer goes: it is found no more by its address. */
+void tracker_offline(struct ledger *l, const struct ledger_peer *p);
 
 /* That peer asks for addresses, and says that it listens on that port: it becomes a member once it has
  * answered a call. False if we are no tracker: then it is answered as others are. */

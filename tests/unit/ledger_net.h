@@ -346,7 +346,7 @@ static inline struct node *prepare(uint32_t i)
 {
     struct node *n = &w.nodes[i];
     *n = (struct node){.is_up = true, .in_order = true};
-    n->config = (struct node_config){.timings = {.request = 30 * 60000, .request_limit = 5000},
+    n->config = (struct node_config){.timings = {.request = 30 * 60000, .request_limit = 5000, .ping = 60000},
                                      .limits = {.share = 100},
                                      .network = {.open = true},
                                      .listen_port = 8210};

@@ -293,6 +293,22 @@ static void hello_is_answered_by_hey_later_too(void **state)
     side_close(&s);
 }
 
+static void the_first_word_after_a_call_is_told(void **state)
+{
+    (void)state;
+    struct side s;
+    start_open(&s);
+    feed(&s, "{'HEY':{'blocks':1,'time':1}}");
+    s.messages = 0;
+    assert_int_equal(side_say(&s, LEDGER_CALL, NULL), 0);
+    expect_line(&s, OUR_HELLO);
+    feed(&s, "{'HEY':{'blocks':1,'time':1}}");
+    assert_int_equal(((const struct ledger_block *)expect_message(&s, LEDGER_HEIGHT))->number, 0);
+    feed(&s, "{'HEY':{'blocks':1,'time':1}}");
+    assert_int_equal(s.messages, 0);
+    side_close(&s);
+}
+
 static void our_height_is_stated_next_time(void **state)
 {
     (void)state;
@@ -763,6 +779,7 @@ int main(void)
         promise_test("C3", a_clock_more_than_two_hours_off_ends_it),
         cmocka_unit_test(who_is_refused_is_told_nothing),
         promise_test("C4", hello_is_answered_by_hey_later_too),
+        promise_test("C16", the_first_word_after_a_call_is_told),
         promise_test("C3", our_height_is_stated_next_time),
         cmocka_unit_test(silence_causes_a_hello_and_then_the_end),
         promise_test("C6 C18", addresses_pass),

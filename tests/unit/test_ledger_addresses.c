@@ -426,17 +426,75 @@ static void one_that_never_answered_is_no_member(void **state)
     close_net();
 }
 
+static void says_its_height(uint32_t puppet, uint32_t node)
+{
+    const struct ledger_block last = {.number = 0};
+    say(puppet, node, LEDGER_HEIGHT, parcel_new(&last, sizeof last));
+    pass(10);
+}
+
+static size_t told_of(uint32_t puppet)
+{
+    pass(5000);
+    heard.n = 99;
+    ask(puppet, 0, 0);
+    return heard.n;
+}
+
 static void a_member_that_is_connected_is_called_by_its_connection(void **state)
 {
     struct node *n = open_tracker();
     (void)state;
     puppet_joins(PEER, 0);
+    puppet_joins(OTHER, 0);
     ask(PEER, 0, 8210);
     assert_int_equal(n->n_dials, 1); /* anybody can name any port: it is dialed once */
     says_of_dial(n, END_NONE);
-    pass(3 * MINUTE);
+    for (uint32_t i = 0; i < 3; i++) {
+        pass(MINUTE);
+        says_its_height(PEER, 0);
+    }
     assert_int_equal(n->n_dials, 1);
     assert_int_equal(between(0, PEER)->sent.calls, 3);
+    assert_int_equal(told_of(OTHER), 1);
+    close_net();
+}
+
+static void a_member_that_is_connected_has_until_the_next_call_to_answer(void **state)
+{
+    struct node *n = open_tracker();
+    (void)state;
+    puppet_joins(PEER, 0);
+    puppet_joins(OTHER, 0);
+    ask(PEER, 0, 8210);
+    says_of_dial(n, END_NONE);
+    pass(MINUTE); /* called */
+    pass(MINUTE - 6000);
+    assert_int_equal(told_of(OTHER), 1);
+    pass(6000);
+    assert_int_equal(told_of(OTHER), 0);
+    assert_int_equal(n->n_dials, 1);
+    pass(MINUTE);
+    assert_int_equal(n->n_dials, 2); /* it has failed over the connection */
+    says_of_dial(n, END_NONE);
+    assert_int_equal(told_of(OTHER), 1);
+    close_net();
+}
+
+static void a_member_that_goes_while_it_is_called_is_dialed_at_once(void **state)
+{
+    struct node *n = open_tracker();
+    (void)state;
+    puppet_joins(PEER, 0);
+    puppet_joins(OTHER, 0);
+    ask(PEER, 0, 8210);
+    says_of_dial(n, END_NONE);
+    pass(MINUTE);
+    part(PEER, 0);
+    pass(10);
+    assert_int_equal(n->n_dials, 2);
+    says_of_dial(n, END_DIAL_FAILED);
+    assert_int_equal(told_of(OTHER), 0);
     close_net();
 }
 
@@ -448,6 +506,24 @@ static void asks_from(unsigned group, unsigned host)
     snprintf(text, sizeof text, "10.%u.0.%u:8210", group, host);
     p->listens = at(text);
     ask(PEER, 0, p->listens.port);
+}
+
+/* A call that never ends stands for a tracker that is late with them. */
+static void nobody_is_told_of_who_has_not_answered_for_three_calls(void **state)
+{
+    struct node *n = open_tracker();
+    (void)state;
+    puppet_joins(PEER, 0);
+    asks_from(3, 1);
+    between(0, PEER)->state->listens = address_of(PEER); /* it is not connected */
+    says_of_dial(n, END_NONE);
+    pass(3 * MINUTE - 6000);
+    assert_int_equal(n->n_dials, 2);
+    assert_int_equal(told_of(PEER), 1);
+    assert_int_equal(told_of(PEER), 0);
+    says_of_dial(n, END_NONE);
+    assert_int_equal(told_of(PEER), 1);
+    close_net();
 }
 
 /* All its calls are under way, and more wait. A member of another group is called at once, and the next as
@@ -586,7 +662,10 @@ int main(void)
         promise_test("C17", a_tracker_tells_of_members_that_answer_it),
         promise_test("C16", a_member_is_called_once_a_minute_and_forgotten_after_three_failures),
         cmocka_unit_test(one_that_never_answered_is_no_member),
-        cmocka_unit_test(a_member_that_is_connected_is_called_by_its_connection),
+        promise_test("C16", a_member_that_is_connected_is_called_by_its_connection),
+        promise_test("C16", a_member_that_is_connected_has_until_the_next_call_to_answer),
+        cmocka_unit_test(a_member_that_goes_while_it_is_called_is_dialed_at_once),
+        promise_test("C16", nobody_is_told_of_who_has_not_answered_for_three_calls),
         cmocka_unit_test(members_and_answers_are_bounded),
         cmocka_unit_test(a_silent_network_keeps_nobody_from_being_called),
         cmocka_unit_test(a_member_asks_its_trackers_and_keeps_no_connection),
