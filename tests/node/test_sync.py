@@ -260,12 +260,13 @@ def killed_at_moments(lab, protocol):
         watcher.join(10)
         kept = max([at_start, newcomer.told.height(), *watcher.heard])
         if kills % max(1, MOMENTS // 5) == 0:
-            copy = Path(lab.home, "copy")
+            copy = Path(lab.home, f"copy{kills}")  # beside no log of another
             for end in ("", "-wal"):
                 if Path(f"{store_of(newcomer, protocol)}{end}").exists():
                     shutil.copy(f"{store_of(newcomer, protocol)}{end}", f"{copy}{end}")
-            with sqlite3.connect(copy) as base:
-                check(base.execute("PRAGMA integrity_check").fetchall() == [("ok",)], f"broken after {kills} kills")
+            base = sqlite3.connect(copy)
+            check(base.execute("PRAGMA integrity_check").fetchall() == [("ok",)], f"broken after {kills} kills")
+            base.close()
     newcomer.start()
     have(newcomer, chain)
     if protocol == "infnote":

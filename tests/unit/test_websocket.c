@@ -85,8 +85,8 @@ static void side_read(struct side *s, const uint8_t *bytes, size_t n)
     uint8_t *block = malloc(gap + s->n_raw + n + 1);
     assert_non_null(block);
     uint8_t *raw = block + gap;
-    memcpy(raw, s->raw, s->n_raw);
-    memcpy(raw + s->n_raw, bytes, n);
+    memcpy(raw, s->n_raw > 0 ? s->raw : block, s->n_raw);
+    memcpy(raw + s->n_raw, n > 0 ? bytes : block, n);
     raw[s->n_raw + n] = 0x55;
     struct stream_input in = {.raw = raw, .size = s->n_raw + n, .plain = block};
     size_t used = websocket_stream.read(s->stream, &in, &plain, &s->out);
