@@ -126,29 +126,24 @@ static void answer(struct ledger *l, const struct endpoint *from, size_t questio
 
 /* --- learning --- */
 
-/* True if it was asked lately. Each question has one answer. */
-static bool was_asked(struct ledger *l, const struct endpoint *from)
+/* NULL unless it was asked lately. */
+static struct asked_endpoint *asked_of(struct ledger *l, const struct endpoint *from)
 {
     struct ledger_datagrams *d = &l->datagrams;
     for (size_t i = 0; i < LEDGER_DATAGRAMS_ASKED; i++) {
         if (endpoint_equal(&d->asked[i].to, from) && l->now_ms - d->asked[i].at_ms < WAIT_MS) {
-            d->asked[i].to.port = 0;
-            return true;
+            return &d->asked[i];
         }
     }
-    return false;
+    return NULL;
 }
 
 /* A broadcast reaches local networks alone, so nobody else answers it. */
-static bool is_neighbour(struct ledger *l, const struct endpoint *from)
+static bool is_neighbour(const struct ledger *l, const struct endpoint *from)
 {
-    struct ledger_datagrams *d = &l->datagrams;
-    if (!d->has_called || l->now_ms - d->called_ms >= WAIT_MS || d->neighbours >= NEIGHBOURS_MAX ||
-        ip_is_routable(&from->ip)) {
-        return false;
-    }
-    d->neighbours++;
-    return true;
+    const struct ledger_datagrams *d = &l->datagrams;
+    return d->has_called && l->now_ms - d->called_ms < WAIT_MS && d->neighbours < NEIGHBOURS_MAX &&
+           !ip_is_routable(&from->ip);
 }
 
 static bool read_one(const json_t *value, struct known_peer *p)
@@ -186,16 +181,20 @@ static void learn(struct ledger *l, const struct endpoint *from, const json_t *l
 void datagrams_take(struct ledger *l, const struct endpoint *from, struct bytes bytes)
 {
     const char *why;
-    bool is_asked = was_asked(l, from), is_near = !is_asked && is_neighbour(l, from);
-    bool may_ask = is_due(l, &from->ip);
-    if (bytes.size > LONGEST || (!may_ask && !is_asked && !is_near)) {
+    struct asked_endpoint *asked = asked_of(l, from);
+    bool is_near = !asked && is_neighbour(l, from), may_ask = is_due(l, &from->ip);
+    if (bytes.size > LONGEST || (!may_ask && !asked && !is_near)) {
         return;
     }
     json_t *object = json_read(bytes.data, bytes.size, &why);
     const char *type = json_string_value(json_object_get(object, "type"));
     if (type && strcmp(type, "getaddr") == 0 && may_ask) {
         answer(l, from, bytes.size);
-    } else if (type && strcmp(type, "addr") == 0 && (is_asked || is_near)) {
+    } else if (type && strcmp(type, "addr") == 0 && (asked || is_near)) {
+        if (asked) {
+            asked->to.port = 0; /* each question has one answer */
+        }
+        l->datagrams.neighbours += is_near;
         learn(l, from, json_object_get(object, "peers"), is_near);
     }
     json_decref(object);

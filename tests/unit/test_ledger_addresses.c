@@ -291,6 +291,7 @@ static void only_who_was_asked_teaches_by_datagram_and_once(void **state)
     assert_in_range(n->datagram_size, 500, 1200); /* there is room for an answer */
     comes("10.6.0.1:8211", told, sizeof told - 1);
     assert_int_equal(n->n_heard, 0);
+    asks_by_datagram("10.6.0.1:8210", 100); /* its own question is no answer */
     comes("10.6.0.1:8210", told, sizeof told - 1);
     assert_int_equal(n->n_heard, 2);
     struct endpoint last = at("10.7.0.2:8211");
