@@ -20,6 +20,39 @@ void adding_put(struct adding *a, struct chain_pack *pack, const struct chain_it
     chain_pack_add(pack, item);
 }
 
+static struct ledger_peer *behind(const struct ledger *l, const struct ledger_peer *p)
+{
+    return p && p->next ? p->next : l->first;
+}
+
+static void put_message(struct adding *a, struct chain_pack *pack, struct inbox *inbox, struct peer_ref from)
+{
+    struct inbox_item next = inbox_take(inbox);
+    struct chain_item item;
+    for (size_t at = 0; chain_pack_next(next.parcel, &at, &item);) {
+        adding_put(a, pack, &item, from, 0);
+    }
+    parcel_release(next.parcel);
+}
+
+void adding_collect(struct ledger *l, struct adding *a, struct chain_pack *pack,
+                    struct inbox *(*inbox_of)(struct ledger_peer *p), size_t most)
+{
+    struct ledger_peer *p = behind(l, ledger_peer_of(l, a->turn)), *idle = NULL;
+    while (p && p != idle && pack->size < most && !pack->failed) {
+        struct inbox *inbox = inbox_of(p);
+        if (inbox->n > 0) {
+            put_message(a, pack, inbox, p->ref);
+            ledger_hold(l, p);
+            a->turn = p->ref;
+            idle = NULL;
+        } else if (!idle) {
+            idle = p; /* once round from here, and nobody has any */
+        }
+        p = behind(l, p);
+    }
+}
+
 void adding_retry(struct ledger *l, struct adding *a)
 {
     const struct ask what = {.purpose = a->purpose};
@@ -69,5 +102,5 @@ void adding_end(struct adding *a)
 {
     parcel_release(a->pack);
     free(a->runs);
-    *a = (struct adding){0};
+    *a = (struct adding){.turn = a->turn};
 }

@@ -11,6 +11,11 @@
 void adding_put(struct adding *a, struct chain_pack *pack, const struct chain_item *item,
                 struct peer_ref from, uint32_t plan);
 
+/* Puts messages of the peers' inboxes into the pack: one of each peer in turn, so that none of them keeps the
+ * others back, until none is left or the pack has `most` bytes. */
+void adding_collect(struct ledger *l, struct adding *a, struct chain_pack *pack,
+                    struct inbox *(*inbox_of)(struct ledger_peer *p), size_t most);
+
 /* Asks the store to add the pack, which is emptied. If the store has no room it is asked by adding_retry.
  * Without memory the items are lost; false. */
 bool adding_start(struct ledger *l, struct adding *a, struct chain_pack *pack, enum ask_purpose purpose,

@@ -1,6 +1,5 @@
 #include "protocol/ledger/announce.h"
 
-#include <sodium.h>
 #include <stdlib.h>
 
 /* What goes in one message: a session writes it as a line or two. */
@@ -8,13 +7,9 @@ enum { PACK_BYTES = 1 << 20 };
 
 enum mark { MARK_HEARD = 1, MARK_TOLD = 2 };
 
-_Static_assert(sizeof((struct ledger *)0)->key == crypto_shorthash_KEYBYTES, "the length of a key");
-
 static uint64_t mark_of(const struct ledger *l, const struct chain_hash *id, enum mark mark)
 {
-    uint64_t hash;
-    crypto_shorthash((unsigned char *)&hash, id->bytes, sizeof id->bytes, l->key);
-    return hash ^ (uint64_t)mark << 62;
+    return ledger_mark(l, id) ^ (uint64_t)mark << 62;
 }
 
 bool announce_hears(struct ledger *l, struct ledger_peer *p, const struct chain_hash *id)

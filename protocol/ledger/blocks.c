@@ -45,28 +45,9 @@ void blocks_take(struct ledger *l, struct ledger_peer *p, uint32_t kind, struct 
 
 /* --- to the store --- */
 
-static void add_message(struct ledger *l, struct chain_pack *pack, struct ledger_peer *p)
+static struct inbox *blocks_of(struct ledger_peer *p)
 {
-    struct inbox_item next = inbox_take(&p->blocks);
-    struct chain_item item;
-    for (size_t at = 0; chain_pack_next(next.parcel, &at, &item);) {
-        adding_put(&l->blocks, pack, &item, p->ref, 0);
-    }
-    parcel_release(next.parcel);
-    ledger_hold(l, p);
-}
-
-static void add_unasked(struct ledger *l, struct chain_pack *pack)
-{
-    for (bool any = true; any && pack->size < OWN_BYTES;) {
-        any = false;
-        for (struct ledger_peer *p = l->first; p; p = p->next) {
-            if (p->blocks.n > 0) {
-                add_message(l, pack, p);
-                any = true;
-            }
-        }
-    }
+    return &p->blocks;
 }
 
 static void add_planned(struct ledger *l, struct chain_pack *pack)
@@ -91,10 +72,10 @@ void blocks_next(struct ledger *l)
     if (l->blocks.pack || !l->knows_chain || l->retry_ms != NEVER) {
         return;
     }
-    add_unasked(l, &pack);
+    adding_collect(l, &l->blocks, &pack, blocks_of, OWN_BYTES);
     add_planned(l, &pack);
-    if (pack.size > 0 || pack.failed) {
-        adding_start(l, &l->blocks, &pack, ASK_BLOCKS, CHAIN_ADD_BLOCKS);
+    if ((pack.size > 0 || pack.failed) && !adding_start(l, &l->blocks, &pack, ASK_BLOCKS, CHAIN_ADD_BLOCKS)) {
+        catchup_lost(&l->catchup, l->now_ms);
     }
 }
 
@@ -138,6 +119,9 @@ void blocks_chain(struct ledger *l, const struct chain_state *state)
 {
     bool grew = !l->knows_chain || state->height != l->chain.height;
     room_pool(l, state);
+    if (!l->knows_chain) {
+        l->told = state->height; /* what was there before is no news */
+    }
     l->chain = *state;
     l->knows_chain = true;
     if (grew) {

@@ -103,9 +103,15 @@ static void plan_behind_one(struct catchup *c, int64_t now_ms)
     }
 }
 
+/* False if it is for a list that was dropped meanwhile: another may have been asked since. */
+static bool is_last_located(struct catchup *c)
+{
+    return --c->n_locating == 0 && c->phase == CATCHUP_LOCATING && !c->lists;
+}
+
 void catchup_located(struct catchup *c, int64_t now_ms, const uint8_t *known, size_t n)
 {
-    if (c->phase != CATCHUP_LOCATING || c->lists) {
+    if (!is_last_located(c)) {
         return;
     }
     if (!c->lister || n != c->n_hashes || n == 0) {
@@ -127,7 +133,7 @@ void catchup_located(struct catchup *c, int64_t now_ms, const uint8_t *known, si
 
 void catchup_not_located(struct catchup *c, int64_t now_ms)
 {
-    if (c->phase == CATCHUP_LOCATING) {
+    if (is_last_located(c)) {
         catchup_drop_plan(c, now_ms, CATCHUP_REST_MS);
     }
 }
@@ -250,9 +256,10 @@ static void does_not_link(struct catchup *c, int64_t now_ms, struct catchup_bloc
     }
     /* Its branch leaves ours below, or the one that others have. */
     struct catchup_peer *lister = c->lister;
+    int64_t parted = c->next;
     catchup_drop_plan(c, now_ms, 0);
     c->lister = lister;
-    c->asked_from = c->height;
+    c->asked_from = parted;
     catchup_go_back(c, now_ms);
 }
 
@@ -307,6 +314,16 @@ static void on_invalid(struct catchup *c, int64_t now_ms, struct peer_ref from)
     }
 }
 
+/* A branch that leaves ours so far below that it does not fit beside ours: no sin, but of no use. */
+static void on_full(struct catchup *c, int64_t now_ms)
+{
+    struct catchup_peer *lister = c->lister;
+    catchup_drop_plan(c, now_ms, CATCHUP_REST_MS);
+    if (lister) {
+        lister->is_barred = true;
+    }
+}
+
 void catchup_added(struct catchup *c, int64_t now_ms, const struct catchup_taken *t, uint8_t verdict)
 {
     c->unsettled -= c->unsettled > 0;
@@ -322,12 +339,22 @@ void catchup_added(struct catchup *c, int64_t now_ms, const struct catchup_taken
         if (++c->orphans >= ORPHANS_MAX && lister) {
             lister->is_barred = true;
         }
+    } else if (verdict == CHAIN_FULL) {
+        on_full(c, now_ms);
     } else if (verdict == 0) {
         catchup_drop_plan(c, now_ms, CATCHUP_REST_MS);
     } else {
         c->orphans = 0;
     }
     catchup_fetch(c, now_ms);
+}
+
+void catchup_lost(struct catchup *c, int64_t now_ms)
+{
+    if (c->unsettled > 0) {
+        c->unsettled = 0;
+        catchup_drop_plan(c, now_ms, CATCHUP_REST_MS);
+    }
 }
 
 /* --- peers, and our chain --- */

@@ -86,6 +86,7 @@ struct catchup {
     int64_t back;                /* so far below our tip it was */
     struct chain_hash *hashes;   /* what it said, while the store looks; NULL without */
     uint32_t n_hashes;
+    uint32_t n_locating; /* answers of the store that are still to come: the last one is for `hashes` */
 
     struct catchup_block *plan; /* a ring by number; NULL while there is none */
     int64_t begin, next, end; /* the first block of the plan, the first that was not taken, behind the last */
@@ -125,7 +126,7 @@ void catchup_heard(struct catchup *c, int64_t now_ms, struct catchup_peer *p, in
 void catchup_listed(struct catchup *c, int64_t now_ms, struct catchup_peer *p, int64_t from,
                     const struct chain_hash *hashes, uint32_t n);
 
-/* What catchup_host.locate asked: a byte for each. */
+/* What catchup_host.locate asked: a byte for each. One of the two follows each question, in order. */
 void catchup_located(struct catchup *c, int64_t now_ms, const uint8_t *known, size_t n);
 void catchup_not_located(struct catchup *c, int64_t now_ms); /* the store has failed */
 
@@ -142,6 +143,9 @@ bool catchup_take(struct catchup *c, int64_t now_ms, struct catchup_taken *t);
 /* A block that was taken has been added, with that enum chain_verdict; 0 if it was not looked at. For each in
  * the order of taking. Blame for one that is not valid is catchup's to give, too. */
 void catchup_added(struct catchup *c, int64_t now_ms, const struct catchup_taken *t, uint8_t verdict);
+
+/* All that was taken and not added is lost: there was no memory to ask the store. */
+void catchup_lost(struct catchup *c, int64_t now_ms);
 
 /* When catchup_tick is to run next; INT64_MAX for never. */
 int64_t catchup_deadline(const struct catchup *c);

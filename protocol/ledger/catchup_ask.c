@@ -105,6 +105,7 @@ void catchup_locate(struct catchup *c, int64_t now_ms)
     c->phase = CATCHUP_LOCATING;
     c->listed_ms = now_ms;
     c->lists = !c->host->locate(c->context, c->hashes, c->n_hashes); /* so that tick tries again */
+    c->n_locating += !c->lists;
 }
 
 static uint32_t most_at_once(const struct catchup *c)

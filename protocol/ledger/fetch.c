@@ -21,13 +21,6 @@ void fetch_close(struct ledger *l)
     marks_free(&l->known);
 }
 
-static uint64_t known_mark(const struct chain_hash *id)
-{
-    uint64_t mark;
-    memcpy(&mark, id->bytes, sizeof mark);
-    return mark;
-}
-
 static void end(struct ledger *l, struct fetch *f)
 {
     struct ledger_peer *p = ledger_peer_of(l, f->asked);
@@ -40,7 +33,7 @@ static void end(struct ledger *l, struct fetch *f)
 void fetch_came(struct ledger *l, const struct chain_hash *id)
 {
     struct fetch *f = table_find(&l->fetches, id);
-    marks_add(&l->known, known_mark(id));
+    marks_add(&l->known, ledger_mark(l, id));
     if (f) {
         end(l, f);
     }
@@ -54,17 +47,43 @@ static void ask(struct ledger *l, struct ledger_peer *p, struct fetch *f)
     p->n_fetched++;
 }
 
+static bool knows(const struct fetch *f, struct peer_ref ref)
+{
+    bool any = peer_ref_equal(f->asked, ref);
+    for (uint32_t i = 0; i < f->n_others; i++) {
+        any = any || peer_ref_equal(f->others[i], ref);
+    }
+    return any;
+}
+
+/* The first ones stay: else one that brings nothing could crowd out who would. */
+static void note_other(struct fetch *f, struct peer_ref ref)
+{
+    if (f->n_others < FETCH_OTHERS && !knows(f, ref)) {
+        f->others[f->n_others++] = ref;
+    }
+}
+
+/* The next that has announced it and is still there; NULL for none. */
+static struct ledger_peer *take_other(struct ledger *l, struct fetch *f)
+{
+    struct ledger_peer *p = NULL;
+    while (!p && f->n_others > 0) {
+        p = ledger_peer_of(l, f->others[0]);
+        memmove(f->others, f->others + 1, --f->n_others * sizeof f->others[0]);
+    }
+    return p;
+}
+
 /* True if it is to be asked of that peer now. */
 static bool begin(struct ledger *l, struct ledger_peer *p, const struct chain_hash *id)
 {
     struct fetch *f = table_find(&l->fetches, id);
     if (f) {
-        if (!peer_ref_equal(f->asked, p->ref)) {
-            f->other = p->ref;
-        }
+        note_other(f, p->ref);
         return false;
     }
-    if (marks_have(&l->known, known_mark(id)) || l->fetches.n >= FETCH_MAX ||
+    if (marks_have(&l->known, ledger_mark(l, id)) || l->fetches.n >= FETCH_MAX ||
         p->n_fetched >= FETCHES_OF_PEER) {
         return false;
     }
@@ -112,7 +131,7 @@ void fetch_tick(struct ledger *l)
             l->fetch_ms = earlier(l->fetch_ms, f->due_ms);
             continue;
         }
-        struct ledger_peer *before = ledger_peer_of(l, f->asked), *next = ledger_peer_of(l, f->other);
+        struct ledger_peer *before = ledger_peer_of(l, f->asked), *next = take_other(l, f);
         if (!next) {
             end(l, f);
             continue;
@@ -120,7 +139,6 @@ void fetch_tick(struct ledger *l)
         if (before) {
             before->n_fetched--;
         }
-        f->other = PEER_NOBODY;
         ask(l, next, f);
         ledger_send(l, next->ref, LEDGER_GET_TRANSACTION, parcel_new(&f->id, sizeof f->id));
     }

@@ -5,11 +5,12 @@
 
 #include "protocol/ledger/state.h"
 
-enum { FETCH_MAX = 4096 };
+enum { FETCH_MAX = 4096, FETCH_OTHERS = 8 };
 
 struct fetch {
     struct chain_hash id;
-    struct peer_ref asked, other; /* other: has announced it, too; nobody for none */
+    struct peer_ref asked, others[FETCH_OTHERS]; /* others: have announced it, too; in that order */
+    uint32_t n_others;
     int64_t due_ms;
 };
 

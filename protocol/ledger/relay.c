@@ -89,36 +89,9 @@ void relay_take(struct ledger *l, struct ledger_peer *p, struct parcel *pack)
 
 /* --- to the store --- */
 
-static struct ledger_peer *behind(const struct ledger *l, const struct ledger_peer *p)
+static struct inbox *transactions_of(struct ledger_peer *p)
 {
-    return p && p->next ? p->next : l->first;
-}
-
-static void add_message(struct ledger *l, struct chain_pack *pack, struct ledger_peer *p)
-{
-    struct inbox_item next = inbox_take(&p->transactions);
-    struct chain_item item;
-    for (size_t at = 0; chain_pack_next(next.parcel, &at, &item);) {
-        adding_put(&l->transactions, pack, &item, p->ref, 0);
-    }
-    parcel_release(next.parcel);
-    ledger_hold(l, p);
-}
-
-/* A message of each in turn, until none is left or the pack is full. */
-static void collect(struct ledger *l, struct chain_pack *pack)
-{
-    struct ledger_peer *p = behind(l, ledger_peer_of(l, l->turn)), *idle = NULL;
-    while (p && p != idle && pack->size < PACK_BYTES && !pack->failed) {
-        if (p->transactions.n > 0) {
-            add_message(l, pack, p);
-            l->turn = p->ref;
-            idle = NULL;
-        } else if (!idle) {
-            idle = p; /* once round from here, and nobody has any */
-        }
-        p = behind(l, p);
-    }
+    return &p->transactions;
 }
 
 void relay_next(struct ledger *l)
@@ -127,7 +100,7 @@ void relay_next(struct ledger *l)
     if (l->transactions.pack || !l->knows_chain || l->retry_ms != NEVER) {
         return;
     }
-    collect(l, &pack);
+    adding_collect(l, &l->transactions, &pack, transactions_of, PACK_BYTES);
     if (pack.size > 0 || pack.failed) {
         adding_start(l, &l->transactions, &pack, ASK_TRANSACTIONS, CHAIN_ADD_TRANSACTIONS);
     } else {

@@ -90,11 +90,7 @@ static void on_state(struct ledger *l, const struct store_answer *a)
         l->retry_ms = l->now_ms + RETRY_MS;
         return;
     }
-    const struct chain_state *state = (const void *)a->parcel->bytes;
-    if (!l->knows_chain) {
-        l->told = state->height;
-    }
-    blocks_chain(l, state);
+    blocks_chain(l, (const void *)a->parcel->bytes);
 }
 
 static void on_located(struct ledger *l, const struct store_answer *a)

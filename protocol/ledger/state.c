@@ -1,5 +1,6 @@
 #include "protocol/ledger/state.h"
 
+#include <sodium.h>
 #include <string.h>
 
 #include "base/array.h"
@@ -30,6 +31,15 @@ void ledger_strike(struct ledger *l, struct ledger_peer *p)
     }
     *(p->previous ? &p->previous->next : &l->first) = p->next;
     *(p->next ? &p->next->previous : &l->last) = p->previous;
+}
+
+_Static_assert(sizeof((struct ledger *)0)->key == crypto_shorthash_KEYBYTES, "the length of a key");
+
+uint64_t ledger_mark(const struct ledger *l, const struct chain_hash *id)
+{
+    uint64_t mark;
+    crypto_shorthash((unsigned char *)&mark, id->bytes, sizeof id->bytes, l->key);
+    return mark;
 }
 
 void ledger_hold(struct ledger *l, struct ledger_peer *p)

@@ -98,6 +98,7 @@ struct adding {
     bool is_refused; /* the store had no room: it is asked again */
     struct run *runs;
     size_t n_runs, room;
+    struct peer_ref turn; /* who was the last to put a message into a pack */
 };
 
 enum { LEDGER_DATAGRAMS_ASKED = 64 };
@@ -154,7 +155,6 @@ struct ledger {
     unsigned char key[16]; /* of the marks */
 
     struct adding transactions, blocks;
-    struct peer_ref turn; /* whose transactions come first in the next pack */
     struct catchup catchup;
 
     int64_t told;           /* the last block of main that the application was told of */
@@ -187,6 +187,9 @@ void ledger_strike(struct ledger *l, struct ledger_peer *p);
 
 /* NULL if it has gone. */
 struct ledger_peer *ledger_peer_of(struct ledger *l, struct peer_ref ref);
+
+/* By which that id is remembered (marks.h). */
+uint64_t ledger_mark(const struct ledger *l, const struct chain_hash *id);
 
 /* Sets whether the peer is held, as what waits of it says. */
 void ledger_hold(struct ledger *l, struct ledger_peer *p);

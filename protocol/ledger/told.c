@@ -83,10 +83,12 @@ void told_answer(struct ledger *l, const struct store_answer *a)
         return; /* the store has failed; it is tried again with the next block */
     }
     int64_t before = l->told;
+    bool is_late = false;
     for (size_t at = chain_found_pack(a->parcel); chain_pack_next(a->parcel, &at, &item);) {
+        is_late = is_late || item.number > l->told + 1;
         tell(l, l->teller, &item);
     }
-    if (l->told > before) {
+    if (l->told > before || is_late) { /* late: main has changed below what was asked for */
         told_next(l);
     }
 }

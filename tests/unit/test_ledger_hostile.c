@@ -268,7 +268,143 @@ static void a_block_goes_to_nobody_who_sent_it(void **state)
     close_net();
 }
 
+/* What the application sends makes a third branch the longest, below what the store is asked to tell. */
+static void the_application_is_told_of_main_however_often_it_changes(void **state)
+{
+    struct chain_item c2, a[2], b[3];
+    (void)state;
+    open_net(&ledger_infnote, 2);
+    script_chain(1, 0);
+    s.lists = false;
+    c2 = next_block(&s.blocks[1], 2000, 1);
+    a[0] = next_block(&s.blocks[1], 2000, 2);
+    a[1] = next_block(&a[0], 2000, 3);
+    b[0] = next_block(&s.blocks[0], 2000, 4);
+    b[1] = next_block(&b[0], 2000, 5);
+    b[2] = next_block(&b[1], 2000, 6);
+    struct chain_item b3 = next_block(&b[2], 2000, 7);
+    const struct chain_item *beside[] = {&s.blocks[1], &c2, &a[0], &b[0], &b[1]};
+    puppet_joins(LIAR, VICTIM, 0);
+    for (size_t i = 0; i < sizeof beside / sizeof beside[0]; i++) {
+        say(LIAR, VICTIM, LEDGER_NEW_BLOCK, chain_pack_one(beside[i]));
+        pass(10);
+    }
+    struct node *n = &w.nodes[VICTIM];
+    assert_int_equal(n->last_block, 2);
+    n->store_waits = true;
+    say(LIAR, VICTIM, LEDGER_NEW_BLOCK, chain_pack_one(&a[1]));
+    pass(10);
+    ops->send(n->service, w.now_ms, 1, SCOPE_FULL, PEER_NOBODY, LEDGER_BLOCK,
+              parcel_new(b[2].text, b[2].size));
+    ops->send(n->service, w.now_ms, 2, SCOPE_FULL, PEER_NOBODY, LEDGER_BLOCK, parcel_new(b3.text, b3.size));
+    n->store_waits = false;
+    pass(100);
+    assert_int_equal(height_of(n), 4);
+    assert_int_equal(n->service->told, 4);
+    assert_int_equal(n->refusals, 1); /* the first is no longer than main: it is beside it */
+    for (size_t i = 0; i < 3; i++) {
+        chain_item_free(&b[i]);
+    }
+    chain_item_free(&a[0]);
+    chain_item_free(&a[1]);
+    chain_item_free(&c2);
+    chain_item_free(&b3);
+    script_end();
+    close_net();
+}
+
+static void hold_up_the_store(uint32_t puppet)
+{
+    struct chain_item orphan = next_block(&s.blocks[1], 5000, 1);
+    w.nodes[VICTIM].store_waits = true;
+    say(puppet, VICTIM, LEDGER_BLOCKS, chain_pack_one(&orphan));
+    pass(10);
+    chain_item_free(&orphan);
+}
+
+/* By numbers, to a newcomer whose store is busy: that others' blocks do not continue a peer's is not its
+ * fault. */
+static void two_branches_from_the_genesis_are_nobodys_lie(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 4; i++) {
+        open_net(&ledger_coin, 3);
+        w.random = i;
+        script_chain(1, 0);
+        grow(HONEST, 300);
+        grow(2, 300);
+        puppet_joins(LIAR, VICTIM, 0);
+        hold_up_the_store(LIAR);
+        join(VICTIM, HONEST);
+        join(VICTIM, 2);
+        pass(100);
+        w.nodes[VICTIM].store_waits = false;
+        pass(20000);
+        assert_int_equal(height_of(&w.nodes[VICTIM]), 300);
+        assert_int_equal(between(VICTIM, HONEST)->points, 0);
+        assert_int_equal(between(VICTIM, 2)->points, 0);
+        script_end();
+        close_net();
+    }
+}
+
 /* --- too much --- */
+
+/* With three transactions as large as may be. */
+static struct parcel *large_orphan(uint32_t number)
+{
+    enum { LARGE = CHAIN_TRANSACTION_MAX - 200 };
+    char *text = malloc(3 * (LARGE + 200));
+    size_t size = 0;
+    for (int i = 0; i < 3; i++) {
+        size += (size_t)sprintf(text + size,
+                                "%s{\"message\":[\"%0*u\"],\"receiver\":\"%040x\",\"sender\":\"%040x\"}",
+                                i > 0 ? "," : "", LARGE, 3 * number + (uint32_t)i, 3, 4);
+    }
+    struct chain_item before = {.number = 7}, block;
+    assert_true(chain_block_make(&before, 5000, text, size, &block));
+    struct parcel *pack = chain_pack_one(&block);
+    chain_item_free(&block);
+    free(text);
+    return pack;
+}
+
+/* However many peers send blocks that nobody asked for, a pack of them is bounded, and each has its turn. */
+static void large_blocks_of_many_go_to_the_store_by_turns(void **state)
+{
+    enum { PUPPETS = 9, EACH = 3 };
+    (void)state;
+    open_net(&ledger_infnote, 2);
+    script_chain(1, 0);
+    s.lists = false;
+    for (uint32_t i = 0; i < PUPPETS; i++) {
+        puppet_joins(2 + i, VICTIM, 0);
+    }
+    pass(10);
+    w.nodes[VICTIM].store_waits = true;
+    for (uint32_t i = 0; i < PUPPETS * EACH; i++) {
+        say(2 + i % PUPPETS, VICTIM, LEDGER_NEW_BLOCK, large_orphan(i));
+        pass(2);
+        between(VICTIM, 2 + i % PUPPETS)->is_held = false; /* all that may come does */
+    }
+    w.nodes[VICTIM].store_waits = false;
+    uint32_t waiting = PUPPETS * EACH - 1; /* the first went at once */
+    for (uint32_t i = 0; i < (PUPPETS * EACH - 1) / 2; i++) {
+        assert_true(answer_one(&w.nodes[VICTIM]));
+        uint32_t left = 0, most = 0, least = EACH;
+        for (uint32_t j = 0; j < PUPPETS; j++) {
+            uint32_t n = between(VICTIM, 2 + j)->state->blocks.n;
+            left += n;
+            most = n > most ? n : most;
+            least = n < least ? n : least;
+        }
+        assert_int_equal(waiting - left, 2); /* two are more than a MiB */
+        assert_in_range(most - least, 0, 1);
+        waiting = left;
+    }
+    script_end();
+    close_net();
+}
 
 static void ten_thousand_orphans_are_not_kept(void **state)
 {
@@ -514,6 +650,36 @@ static void ids_that_never_come_are_asked_of_the_next(void **state)
     close_net();
 }
 
+/* Peers that announce it and bring nothing do not crowd out the one that would. */
+static void who_announces_late_is_not_forgotten_for_who_announces_later(void **state)
+{
+    (void)state;
+    open_net(&ledger_coin, 2);
+    script_chain(0, 0);
+    join(VICTIM, HONEST);
+    puppet_joins(LIAR, VICTIM, 0);
+    puppet_joins(LIAR - 1, VICTIM, 0);
+    pass(10);
+    struct parcel *pack = pack_of_transaction(5);
+    struct chain_item item;
+    size_t at = 0;
+    chain_pack_next(pack, &at, &item);
+    say(LIAR, VICTIM, LEDGER_HAVE_TRANSACTION, parcel_new(&item.id, sizeof item.id));
+    pass(10);
+    submit(HONEST, 5);
+    pass(10);
+    for (int i = 0; i < 100; i++) { /* more than are remembered, of two */
+        say(i % 2 ? LIAR : LIAR - 1, VICTIM, LEDGER_HAVE_TRANSACTION, parcel_new(&item.id, sizeof item.id));
+    }
+    pass(4000);
+    assert_int_equal(w.nodes[VICTIM].transactions, 0);
+    pass(2000);
+    assert_int_equal(w.nodes[VICTIM].transactions, 1);
+    parcel_release(pack);
+    script_end();
+    close_net();
+}
+
 static void ids_without_end_are_bounded(void **state)
 {
     enum { IDS = 20000 };
@@ -551,6 +717,9 @@ int main(void)
         cmocka_unit_test(another_genesis_ends_nothing_but_what_it_lists),
         cmocka_unit_test(a_lister_that_has_not_what_it_lists_has_lied),
         cmocka_unit_test(a_block_goes_to_nobody_who_sent_it),
+        cmocka_unit_test(the_application_is_told_of_main_however_often_it_changes),
+        cmocka_unit_test(two_branches_from_the_genesis_are_nobodys_lie),
+        cmocka_unit_test(large_blocks_of_many_go_to_the_store_by_turns),
         cmocka_unit_test(ten_thousand_orphans_are_not_kept),
         cmocka_unit_test(who_floods_is_held_and_delays_nobody),
         promise_test("I19", a_transaction_that_comes_again_costs_a_point),
@@ -559,6 +728,7 @@ int main(void)
         cmocka_unit_test(who_asks_faster_than_the_store_reads_is_held),
         cmocka_unit_test(all_that_is_asked_for_is_answered),
         cmocka_unit_test(ids_that_never_come_are_asked_of_the_next),
+        cmocka_unit_test(who_announces_late_is_not_forgotten_for_who_announces_later),
         cmocka_unit_test(ids_without_end_are_bounded),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
