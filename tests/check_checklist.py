@@ -30,6 +30,7 @@ CHECKLIST = """# Promises
 |B4|Nobody carries it|x|
 |B5|In a folder that a script runs|x|
 |B6|Failed beside one that passed|x|
+|B7|Of two protocols, one failed|x|
 """
 PITFALLS = r"""## Pitfalls
 |id|what goes wrong|what kith does|test|
@@ -47,6 +48,8 @@ def by_two_words(lab): pass
 def no_root(lab): pass
 @promises("B6")
 def it_fails(lab): pass
+@of_both("B7")
+def in_a_ring(lab): pass
 ''',
     "unit/test_zeta.c": 'promise_test("B2", forgotten)',
     "node/test_gamma.py": '@promises("B3")\ndef too_late(lab): pass',
@@ -64,7 +67,8 @@ def log(sometimes="OK"):
         entry("alpha", "OK", "[ RUN      ] good\n[       OK ] good [A1 B6]\n", "/build/tests/unit/test_alpha",
               stderr=f"[ {sometimes:>8} ] sometimes [A10]\n"),
         entry("beta", "FAIL", "ok     by two words [A2 Q1] (0.1 s)\nskipped no root [A11] (0.0 s): only root may\n"
-              "FAILED it fails [B6] (1.0 s)\n  why\n", "python3", "/src/tests/node/test_beta.py", "kith"),
+              "FAILED it fails [B6] (1.0 s)\n  why\nok     in a ring with this [B7] (1.0 s): said\n"
+              "FAILED in a ring with that [B7] (1.0 s)\n", "python3", "/src/tests/node/test_beta.py", "kith"),
         entry("gamma", "TIMEOUT", "ok     another (1.0 s): said\n", "python3", "/src/tests/node/test_gamma.py"),
         entry("delta", "OK", "ok     all is well [B1]\n", "python3", "/src/tests/check_delta.py"),
         entry("zeta", "OK", "[       OK ] another\n", "/build/tests/unit/test_zeta"),
@@ -122,8 +126,9 @@ def try_all(world):
         "B4 Nobody carries it no test",
         "B6 Failed beside one that passed FAILED test_beta.py: it fails ok test_alpha.c: good",
         "Q1 A | in it ok", "Q2 Cannot be seen not from outside: it is inside",
+        "B7 Of two protocols, one failed FAILED test_beta.py: in a ring",
         "First: 3 of 4 shown by tests; 1 lacking, 0 of them without a test",
-        "Second: 1 of 6 shown by tests; 5 lacking, 1 of them without a test",
+        "Second: 1 of 7 shown by tests; 6 lacking, 1 of them without a test",
         "Pitfalls: 1 of 2 shown by tests; 1 not from outside"], ["comment", "row"])
     says(world, ["-l", one, "A1"], 0, ["First: 1 of 1"], ["A10", "A11", "Second"])
     says(world, ["-l", one, "A10"], 0, ["ok test_alpha.c: sometimes"])

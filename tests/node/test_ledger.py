@@ -33,7 +33,7 @@ def of_both(*numbers):
             @functools.wraps(test)
             def one(lab, protocol=protocol):
                 return test(lab, protocol)
-            one.__name__ = f"{protocol}: {test.__name__}"
+            one.__name__ = f"{test.__name__}_with_{protocol}"
             del one.__wrapped__
             promises(*(n for n in numbers if n[0] == protocol[0].upper()))(one)
             made.append(one)
