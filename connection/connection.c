@@ -158,6 +158,13 @@ static void trim(struct connection *c)
     c->is_trimmed = true;
 }
 
+/* The controller may have left what is in inbound for as long as it holds the peer back. */
+static void tell_left(struct connection *c)
+{
+    struct message m = {.type = MSG_LEFT, .peer = c->ref};
+    queue_post_and_wake(c->inbound_control, &m);
+}
+
 /* Sleeps until the socket, the controller or a deadline has something. */
 static void sleep_until_ready(struct connection *c)
 {
@@ -183,6 +190,7 @@ static void sleep_until_ready(struct connection *c)
     worker_sleep(&c->worker, is_busy, fds, 2, deadline_of(c));
     if ((fds[1].events & POLLRDHUP) && (fds[1].revents & (POLLRDHUP | POLLERR | POLLHUP))) {
         wire_left(c->wire, clock_ms());
+        tell_left(c);
     }
     transfer_watch(c);
 }

@@ -61,7 +61,7 @@ enum {
 enum {
     STACK_BYTES = 256 * 1024, /* touched as far as used; no frame of ours is large */
     OUTBOUND_CONTROLS = 5,    /* to go on, to look for signs of life, to end, and to end at once */
-    INBOUND_CONTROLS = 5,     /* MSG_MET, MSG_ONLINE, MSG_ALIVE, MSG_IDLE and MSG_ENDED at most */
+    INBOUND_CONTROLS = 6,     /* MSG_MET, MSG_ONLINE, MSG_ALIVE, MSG_IDLE, MSG_LEFT and MSG_ENDED at most */
     INBOUND_PARCELS = 1024,
 };
 

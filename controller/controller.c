@@ -275,6 +275,12 @@ static __attribute__((noinline)) void dispatch_rare(struct controller *c, const 
             meet_alive(c, s);
         }
         break;
+    case MSG_LEFT:
+        s = slot_find(c, m->peer);
+        if (s) {
+            s->has_left = true;
+        }
+        break;
     case MSG_CREDIT:
         on_credit(c, m);
         break;
@@ -357,7 +363,8 @@ bool controller_takes(const struct controller *c, struct peer_ref peer)
         return true;
     }
     const struct slot *s = &c->slots[peer.index];
-    return s->n_relayed == 0 && (s->state == SLOT_ENDED || (!s->rival.generation && !s->held));
+    return s->n_relayed == 0 &&
+           (s->state == SLOT_ENDED || (!s->rival.generation && (!s->held || s->has_left)));
 }
 
 void controller_facts(const struct controller *c, struct facts *facts)

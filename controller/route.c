@@ -253,7 +253,7 @@ bool route_service(void *core, enum scope scope, struct peer_ref except, uint32_
 }
 
 /* True if the answer is dealt with. */
-static bool retry_answer(struct controller *c, const struct message *m)
+static bool retry_answer(struct controller *c, const struct message *m, bool *relieved)
 {
     struct slot *s = slot_find(c, m->peer);
     if (!s || s->state != SLOT_ONLINE) {
@@ -263,16 +263,19 @@ static bool retry_answer(struct controller *c, const struct message *m)
     /* Once one has to wait, so have those behind it: they stay in order. */
     s->backlog_blocked = s->backlog_blocked || c->act->post(c->host, c->now, m->peer, m) == GATE_WAIT;
     s->service_backlog -= !s->backlog_blocked;
+    *relieved = *relieved || s->service_backlog == 0;
     return !s->backlog_blocked;
 }
 
 static void retry_answers(struct controller *c)
 {
     struct waiting_list *l = &c->service_backlog;
+    const struct service_ops *service = c->config->protocol->service;
+    bool relieved = false;
     size_t kept = 0;
     for (size_t i = 0; i < l->n; i++) {
         uint64_t bytes = waiting_bytes(&l->items[i]); /* once it is posted, its parcel is somebody else's */
-        if (retry_answer(c, &l->items[i])) {
+        if (retry_answer(c, &l->items[i], &relieved)) {
             c->act->give_room(c->host, bytes);
         } else {
             l->items[kept++] = l->items[i];
@@ -281,6 +284,9 @@ static void retry_answers(struct controller *c)
     l->n = kept;
     for (size_t i = 0; i < kept; i++) {
         slot_find(c, l->items[i].peer)->backlog_blocked = false;
+    }
+    if (relieved && service->relieved) { /* now that the list is whole: it may send more */
+        service->relieved(c->service, c->now.ms);
     }
 }
 

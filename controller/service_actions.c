@@ -156,6 +156,12 @@ static bool do_ask(void *core, const struct store_request *q)
     return c->act->ask(c->host, q);
 }
 
+static bool do_is_behind(void *core, struct peer_ref p)
+{
+    const struct slot *s = slot_find(core, p);
+    return s && s->service_backlog > 0;
+}
+
 static void do_send_datagram(void *core, const struct endpoint *to, const void *bytes, size_t size)
 {
     struct controller *c = core;
@@ -186,6 +192,7 @@ const struct service_actions controller_service_actions = {
     .dial = service_dial,
     .route = route_service,
     .hold = do_hold,
+    .is_behind = do_is_behind,
     .ask = do_ask,
     .send_datagram = do_send_datagram,
     .reply = owed_reply,

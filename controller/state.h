@@ -86,6 +86,7 @@ struct slot {
 
     /* For the service. */
     bool held;         /* nothing more is taken from it */
+    bool has_left;     /* nor held back any more: the peer has closed */
     bool for_service;  /* dialed for it, and neither kept nor ended (service_dials.c) */
     bool told_service; /* the service knows what came of that dial */
     uint64_t dial_token;

@@ -85,6 +85,9 @@ struct service_actions {
     /* `held`: nothing more is taken from that peer, who is slowed down by TCP; nothing is lost. A peer is
      * held once, however often that is said. If it goes, what had come from it is taken all the same. */
     void (*hold)(void *host, struct peer_ref p, bool held);
+    /* What was sent to that peer waits, as it does not read: further answers may be dropped. Who serves it
+     * goes on once `relieved` is called. */
+    bool (*is_behind)(void *host, struct peer_ref p);
     /* Asks the protocol's store; `answer` tells. True: the parcel's reference is taken. False: too much is
      * asked already, and all of it is still the service's, which holds back who made it ask. Answers that are
      * still to come when the node ends are released. */
@@ -137,6 +140,9 @@ struct service_ops {
     /* What sessions state in their handshakes; *facts is all zero. Asked when a connection starts, which gets
      * a copy. NULL if there is nothing. */
     void (*facts)(const void *v, struct facts *facts);
+
+    /* A peer that was behind (service_actions.is_behind) is so no longer. NULL if that is never asked. */
+    void (*relieved)(void *v, int64_t now_ms);
 
     /* What came of service_actions.dial: END_NONE and the peer if the handshake was done, else why not, and
      * NULL. True to keep the connection, which then comes online as any other (and may be closed, as any

@@ -14,6 +14,7 @@
     X(MSG_CREDIT) /* data      credit */                                                                     \
     X(MSG_LOST)   /* data      lost: parcels of or for that peer that were given up */                       \
     X(MSG_IDLE)   /* control   it has had nothing to do for a while */                                       \
+    X(MSG_LEFT)   /* control   the peer has closed, and is not read: what it sent is to be taken */          \
     X(MSG_ENDED)  /* control   end.reason, ending (NULL without memory); MSG_PEER may follow */
 
 #define CONNECTION_MESSAGE_ENUM(name) name,

@@ -109,7 +109,7 @@ void wire_return_bytes(struct wire *w);
 
 /* The next that the controller is to be told, in the order in which it came; false if there is nothing, or
  * nothing more before the peer may go on. The caller owns it. The handshake's and MSG_ALIVE are a few in all
- * and go ahead of others; MSG_ENDED and MSG_IDLE are not the wire's. */
+ * and go ahead of others; MSG_ENDED, MSG_LEFT and MSG_IDLE are not the wire's. */
 bool wire_event(struct wire *w, int64_t now_ms, struct message *m);
 
 /* There is no room for the last event, which the wire owns again: it is the next, and until it is taken the

@@ -155,7 +155,8 @@ static bool serve_one(struct ledger *l, struct ledger_peer *p, const struct inbo
 static void serve_next(struct ledger *l, struct ledger_peer *p)
 {
     const struct inbox_item *next = inbox_look(&p->wishes);
-    if (p->is_served || (!next && !p->wanted)) {
+    /* For one that does not read the store would read in vain, and without end. */
+    if (p->is_served || (!next && !p->wanted) || l->config.actions->is_behind(l->config.host, p->ref)) {
         return;
     }
     if (!p->wanted && next->kind == LEDGER_GET_BLOCKS) {

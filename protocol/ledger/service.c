@@ -378,6 +378,13 @@ static bool ledger_command(void *v, int64_t now_ms, uint64_t number, const char 
     return own_command(l, number, verb, argument, error, error_size);
 }
 
+static void ledger_relieved(void *v, int64_t now_ms)
+{
+    struct ledger *l = v;
+    l->now_ms = now_ms;
+    serve_waiting(l);
+}
+
 static bool ledger_dialed(void *v, int64_t now_ms, uint64_t token, enum end_reason result,
                           const struct peer_info *peer)
 {
@@ -421,6 +428,7 @@ const struct service_ops ledger_service_ops = {
     .deadline = ledger_deadline,
     .tick = ledger_tick,
     .facts = ledger_facts,
+    .relieved = ledger_relieved,
     .dialed = ledger_dialed,
     .answer = ledger_answer,
     .datagram = ledger_datagram,

@@ -136,6 +136,60 @@ def a_flood_of_transactions(lab, protocol):
 a_flood_of_transactions_under_infnote, a_flood_of_transactions_under_coin = of_both(a_flood_of_transactions)
 
 
+# --- asking ---
+
+ASKERS, LONG_BLOCKS, EACH = 10, 30, 800_000
+
+
+def chain_of(node, count, size):
+    """A chain of blocks so long is the node's."""
+    blocks = [START]
+    for i in range(count):
+        blocks.append(next_block(blocks[-1], *(transaction(f"{i}.{n}", "x" * (size // 4)) for n in range(4))))
+        answer = node.send("<FULLBROADCAST>", json.dumps(blocks[-1]), kind="Block")
+        check(answer["event"] == "sent", f"{answer}")
+    return blocks
+
+
+def wants(protocol, blocks):
+    """The lines that ask for all of these."""
+    if protocol == "infnote":
+        return json.dumps({"type": "GetBlocks", "hashes": [b["hash"] for b in blocks]}).encode() + b"\n"
+    return b"".join(b'{"GETBLOCK":%d}\n' % b["number"] for b in blocks)
+
+
+def brings(said):
+    return bool(said.get("blocks") or said.get("BLOCK"))
+
+
+def the_chain_is_asked_for_and_not_read(lab, protocol):
+    """Again and again, by ten. Each has the node keep some MiB and work no more; who reads is served. They leave: all that they
+    asked for is forgotten at once."""
+    node = ledger(lab, protocol)
+    blocks = chain_of(node, LONG_BLOCKS, EACH)
+    before = node.memory("VmRSS")
+    floods = [Flood(meet(protocol, node, 50 + i), wants(protocol, blocks) * 50, again=True) for i in range(ASKERS)]
+    honest, waits = meet(protocol, node, 1), []
+    for block in blocks[1:]:
+        began = time.monotonic()
+        honest.say_bytes(wants(protocol, [block]))
+        honest.until(brings)
+        waits.append(time.monotonic() - began)
+    check(max(waits) < 1 * slow(), f"an honest question took {max(waits):.2f} s")
+    grown = node.memory() - before
+    check(grown < 12 * ASKERS * SLOW, f"memory grew by {grown:.0f} MiB")
+    began = time.monotonic()
+    for flood in floods:
+        flood.close()
+    until(lambda: node.status()["incoming"] == 1, 5, lambda: f"{node.status()['incoming']} are left")
+    check(honest.is_alive(), "who reads was sent away")
+    return f"who reads waited {max(waits):.2f} s at most, {grown:.0f} MiB, and after {time.monotonic() - began:.1f} s they had gone"
+
+
+the_chain_is_asked_for_and_not_read_under_infnote, the_chain_is_asked_for_and_not_read_under_coin = of_both(
+    the_chain_is_asked_for_and_not_read)
+
+
 # --- a tracker ---
 
 PORTS_OF_EACH, TOLD_BY = 2500, 40
@@ -180,4 +234,6 @@ def is_told(node, member):
 
 if __name__ == "__main__":
     memory_is_measured()
-    run([], alone=[a_flood_of_transactions_under_infnote, a_flood_of_transactions_under_coin, a_tracker_that_is_told_of_100000_addresses])
+    run([], alone=[a_flood_of_transactions_under_infnote, a_flood_of_transactions_under_coin,
+                   the_chain_is_asked_for_and_not_read_under_infnote, the_chain_is_asked_for_and_not_read_under_coin,
+                   a_tracker_that_is_told_of_100000_addresses])

@@ -33,6 +33,7 @@ struct link {
     struct ledger_peer *state;
     struct tally sent;
     bool is_held, was_held;
+    bool is_behind; /* it does not read */
     int32_t points; /* that the other end lost here */
     bool sent_away;
 };
@@ -257,7 +258,7 @@ static inline bool on_dial(void *host, const struct endpoint *to, uint64_t token
 static inline void on_fault(void *host, struct peer_ref about, int32_t demerit, const char *text)
 {
     struct node *n = node_of(host);
-    assert_true(demerit > 0);
+    assert_true(demerit >= 0);
     assert_true(text[0] != '\0');
     n->links[about.index].points += demerit;
 }
@@ -287,6 +288,11 @@ static inline void on_hold(void *host, struct peer_ref p, bool held)
     struct node *n = node_of(host);
     n->links[p.index].is_held = held;
     n->links[p.index].was_held = n->links[p.index].was_held || held;
+}
+
+static inline bool on_is_behind(void *host, struct peer_ref p)
+{
+    return node_of(host)->links[p.index].is_behind;
 }
 
 static inline bool on_ask(void *host, const struct store_request *q)
@@ -329,6 +335,7 @@ static const struct service_actions net_actions = {.send = on_send,
                                                    .disconnect = on_disconnect,
                                                    .next_peer = on_next_peer,
                                                    .hold = on_hold,
+                                                   .is_behind = on_is_behind,
                                                    .ask = on_ask,
                                                    .random = on_random,
                                                    .reply = on_reply};

@@ -155,7 +155,8 @@ struct rig {
     struct budget budget;
     struct connection *c;
     int peer;
-    uint64_t messages, good, bad, unsayable, unfinished, rests, alive; /* what the controller was told */
+    uint64_t messages, good, bad, unsayable, unfinished, rests, alive,
+        left; /* what the controller was told */
     bool ended;
     enum end_reason why;
     struct endpoint local;           /* our own end */
@@ -241,6 +242,9 @@ static void take_one(struct rig *r, struct message *m)
         break;
     case MSG_IDLE:
         r->rests++;
+        break;
+    case MSG_LEFT:
+        r->left++;
         break;
     case MSG_ALIVE:
         r->alive++;
@@ -480,6 +484,7 @@ static void the_end_of_who_does_not_read_is_seen(void **state)
         take_all(r);
         assert_int_equal(r->why, END_CLOSED);
         assert_int_equal(r->messages, SAID);
+        assert_int_equal(r->left, 1);
         rig_free(r);
     }
 }

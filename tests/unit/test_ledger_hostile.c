@@ -619,6 +619,33 @@ static void all_that_is_asked_for_is_answered(void **state)
     close_net();
 }
 
+/* For one that does not read the store works no more; once it reads, it is served on. */
+static void who_does_not_read_is_not_served_on(void **state)
+{
+    (void)state;
+    open_net(&ledger_coin, 2);
+    struct node *n = &w.nodes[VICTIM];
+    grow(VICTIM, 3);
+    puppet_joins(LIAR, VICTIM, 0);
+    pass(10);
+    s.heard = (struct tally){0};
+    struct link *l = &n->links[between(VICTIM, LIAR) - n->links];
+    l->is_behind = true;
+    for (int64_t i = 0; i < 300; i++) {
+        say(LIAR, VICTIM, LEDGER_GET_BLOCKS, wanted_number(1));
+    }
+    pass(1000);
+    assert_int_equal(s.heard.bodies, 0);
+    assert_int_equal(n->n_requests, 0);
+    assert_true(l->is_held);
+    l->is_behind = false;
+    ops->relieved(n->service, w.now_ms);
+    pass(1000);
+    assert_true(s.heard.bodies > 0);
+    assert_false(l->is_held);
+    close_net();
+}
+
 static void ids_that_never_come_are_asked_of_the_next(void **state)
 {
     (void)state;
@@ -727,6 +754,7 @@ int main(void)
         cmocka_unit_test(a_block_that_is_not_valid_ends_its_sender),
         cmocka_unit_test(who_asks_faster_than_the_store_reads_is_held),
         cmocka_unit_test(all_that_is_asked_for_is_answered),
+        cmocka_unit_test(who_does_not_read_is_not_served_on),
         cmocka_unit_test(ids_that_never_come_are_asked_of_the_next),
         cmocka_unit_test(who_announces_late_is_not_forgotten_for_who_announces_later),
         cmocka_unit_test(ids_without_end_are_bounded),
