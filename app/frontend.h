@@ -25,18 +25,20 @@ struct frontend {
 
     /* A line of input, NUL-terminated; it may be changed. */
     enum frontend_result (*line)(struct frontend *f, char *line, size_t size);
-    void (*too_long)(struct frontend *f, const char *line, size_t size); /* its beginning */
+    /* A line of input was too long; `line` is its beginning. */
+    void (*too_long)(struct frontend *f, const char *line, size_t size);
 
     /* Begins to write a parcel, which has to stay until `more` has returned true. `more` writes on while
      * standard output has room; true once all of it is written. */
     void (*parcel)(struct frontend *f, const struct kith_parcel *p);
     bool (*more)(struct frontend *f);
 
+    /* Writes what the event tells. */
     void (*event)(struct frontend *f, const struct kith_event *e);
-    void (*close)(struct frontend *f);
+    void (*close)(struct frontend *f); /* frees `state` */
 };
 
-/* If the protocol has a kind of that name. */
+/* Whether the protocol has a kind of that name. */
 static inline bool frontend_has_kind(const struct frontend *f, const char *name)
 {
     const char *kind;
@@ -48,9 +50,9 @@ static inline bool frontend_has_kind(const struct frontend *f, const char *name)
     return false;
 }
 
-/* Fills the rest of *f, whose node, out, protocol and config are set and outlive it. False if memory is
- * short. */
-bool console_frontend(struct frontend *f, bool prompt);
+/* Fills the rest of *f, whose node, out, protocol and config are set and outlive it. `greet`: the first line
+ * tells a person what to do. False if memory is short. */
+bool console_frontend(struct frontend *f, bool greet);
 bool json_frontend(struct frontend *f);
 
 #endif

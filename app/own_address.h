@@ -18,8 +18,8 @@ enum address_source {
 const char *address_source_name(enum address_source source);
 
 /* Any thread. Asks the system for its routes; does not block, and nothing is sent. Fills in the invitation to
- * this node: the first address that there is, in the order of enum address_source. 0; or -1 with the reason
- * in `bad`: it does not listen, or there is none. */
+ * this node, with the first address that there is in the order of enum address_source. 0; or -1 with the
+ * reason in `bad`: the node does not listen, or has no such address. */
 int own_invitation(struct invitation *i, enum address_source *source, const struct config *config,
                    const struct kith_status *status, char *bad, size_t bad_size);
 

@@ -77,8 +77,8 @@ struct chain_added {
     uint32_t lost;      /* transactions that left main, and for which the pool had no room */
     uint8_t verdicts[]; /* n of enum chain_verdict, in the order of the pack */
 };
-/* What was made of a SUBMIT or MAKE lies behind it, as a pack. *at is where it begins, for chain_pack_next.
- */
+/* The block or transaction of a SUBMIT or MAKE lies behind it, as a pack. Returns where that begins: the
+ * first *at of chain_pack_next. */
 size_t chain_added_pack(const struct parcel *added);
 
 struct chain_range {
@@ -87,7 +87,7 @@ struct chain_range {
 
 struct chain_hashes {
     int64_t from;
-    uint32_t n; /* fewer where the chain ends */
+    uint32_t n; /* fewer if the chain ends */
     uint32_t reserved;
     struct chain_hash hashes[];
 };
@@ -106,6 +106,7 @@ struct chain_found {
     uint32_t looked; /* so many of those asked for were looked at; the rest did not fit: ask again */
     uint32_t n;      /* and so many were found */
 };
+/* Returns where the pack of a CHAIN_BLOCKS begins, in the same way. */
 size_t chain_found_pack(const struct parcel *found);
 
 /* The schema. It checks, besides what chain_block_read has checked before, number, parent and time, and asks

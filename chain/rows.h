@@ -1,5 +1,9 @@
 /* The chain's rows: what one step on main, side branches and the pool is, with the sums that are kept of
- * them. As chain/sql.h says: failures are sticky, and the caller looks at the end. */
+ * them.
+ *
+ * The store's thread, which may block on the disk. As chain/sql.h says: failures are sticky, and the caller
+ * looks at the end. Functions that find something are false if it is not there, or the disk has failed; what
+ * they would fill is then garbage. */
 #ifndef KITH_CHAIN_ROWS_H
 #define KITH_CHAIN_ROWS_H
 

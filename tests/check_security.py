@@ -10,7 +10,7 @@ import sys
 
 HEAD = ["attack", "costs", "reaches", "tests"]
 NAMED = re.compile(r"`(unit|attacks|node)/(\w+): (\w+)`")
-IN_C, IN_PYTHON = r"\b\w*(?:unit|promise)_test\w*\((?:\"[^\"]*\",\s*)?%s\b", r"(?s)__main__.*\b%s\b"
+IN_C, IN_PYTHON = r"\b(?:\w*(?:unit|promise)_test\w*|TEST)\((?:\"[^\"]*\",\s*)?%s\b", r"(?s)__main__.*\b%s\b"
 
 
 def cells(line):

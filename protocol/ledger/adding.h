@@ -16,14 +16,14 @@ void adding_put(struct adding *a, struct chain_pack *pack, const struct chain_it
 void adding_collect(struct ledger *l, struct adding *a, struct chain_pack *pack,
                     struct inbox *(*inbox_of)(struct ledger_peer *p), size_t most);
 
-/* Asks the store to add the pack, which is emptied. If the store has no room it is asked by adding_retry.
- * Without memory the items are lost; false. */
+/* Asks the store to add the pack, which is emptied. If the store has no room, adding_retry asks it again.
+ * False: memory was short, and the items are lost. */
 bool adding_start(struct ledger *l, struct adding *a, struct chain_pack *pack, enum ask_purpose purpose,
                   uint32_t kind);
 void adding_retry(struct ledger *l, struct adding *a);
 
 /* Walks the items of what was added, each with its verdict and who sent it. Starts as {0}; `added` is NULL if
- * the store has failed. */
+ * the store has failed. adding_walk fills in the next one; false at the end. */
 struct added_walk {
     size_t at, run;
     uint32_t in_run, n;

@@ -1,6 +1,8 @@
 /* getaddr and addr by datagrams (Infnote). Anybody can put any address into a datagram, so an answer is never
  * longer than twice the question, an address is answered once in a second, and what one teaches is as good as
- * a rumour. None costs or earns anybody points. */
+ * a rumour. None costs or earns anybody points.
+ *
+ * The controller's thread; nothing blocks. */
 #ifndef KITH_PROTOCOL_LEDGER_DATAGRAMS_H
 #define KITH_PROTOCOL_LEDGER_DATAGRAMS_H
 
@@ -9,6 +11,7 @@
 void datagrams_open(struct ledger *l);
 void datagrams_close(struct ledger *l);
 
+/* A datagram has come from there, as it says. Bytes that are none of the protocol's are passed over. */
 void datagrams_take(struct ledger *l, const struct endpoint *from, struct bytes bytes);
 
 /* Asks some known peers, if outgoing connections are wanted, and those of the local networks with -lan. */

@@ -1,5 +1,7 @@
 /* Transactions that peers announce (coin): which are asked of whom. A bounded table of those that are asked
- * for; a peer that does not bring one in a while has it asked of another that announced it, too. */
+ * for; a peer that does not bring one in a while has it asked of another that announced it, too.
+ *
+ * The controller's thread; nothing blocks. */
 #ifndef KITH_PROTOCOL_LEDGER_FETCH_H
 #define KITH_PROTOCOL_LEDGER_FETCH_H
 

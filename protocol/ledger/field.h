@@ -10,6 +10,7 @@
 #include "base/endpoint.h"
 #include "chain/hash.h"
 
+/* A number from `least` to `most`, without point and exponent. */
 bool field_integer(const json_t *value, int64_t least, int64_t most, int64_t *n);
 
 /* Text of decimal digits, 1 to 5 of them. */

@@ -19,6 +19,7 @@ struct marks {
     } young, old;
 };
 
+/* Whether that id was added and is still remembered. */
 bool marks_have(const struct marks *m, uint64_t mark);
 void marks_add(struct marks *m, uint64_t mark); /* without memory it is not remembered */
 void marks_free(struct marks *m);               /* idempotent */

@@ -10,6 +10,7 @@
 
 enum { TRACKER_MEMBERS = 4096 };
 
+/* From ledger_open, with l->config set; frees, from ledger_close. */
 void tracker_open(struct ledger *l);
 void tracker_close(struct ledger *l);
 
@@ -30,7 +31,7 @@ bool tracker_asked(struct ledger *l, struct ledger_peer *p, uint16_t port);
  */
 bool tracker_told(struct ledger *l, struct ledger_peer *p, struct parcel *told);
 
-/* service_ops.dialed. */
+/* service_ops.dialed: the end of a dial that this file began; of others false. */
 bool tracker_dialed(struct ledger *l, uint64_t token, enum end_reason result);
 
 int64_t tracker_deadline(const struct ledger *l);

@@ -1,5 +1,5 @@
 /* The HTTP heads of a WebSocket's opening handshake (RFC 6455, section 4): reading them and writing them.
- * Nothing is kept, nothing allocated but out's memory. */
+ * Any thread; nothing blocks. Nothing is kept, nothing allocated but out's memory. */
 #ifndef KITH_PROTOCOL_WEBSOCKET_UPGRADE_H
 #define KITH_PROTOCOL_WEBSOCKET_UPGRADE_H
 
