@@ -26,6 +26,7 @@ static bool open_database(void *state, const struct store_place *place, char *er
         }
     }
     snprintf(error, error_size, "cannot open the chain at '%s': %s", place->path, d->sql.failure);
+    found_close(&d->found);
     sql_close(&d->sql);
     return false;
 }
@@ -33,6 +34,7 @@ static bool open_database(void *state, const struct store_place *place, char *er
 static void close_database(void *state)
 {
     struct chain_database *d = state;
+    found_close(&d->found);
     sql_close(&d->sql);
 }
 
@@ -49,6 +51,7 @@ static bool end(struct chain_database *d)
     bool good = sql_end(&d->sql);
     if (!good) {
         d->sums = d->before;
+        d->found.is_stale = true;
     }
     return good;
 }
@@ -401,10 +404,12 @@ static void answer(void *state, const struct store_request *q, struct store_answ
     }
 }
 
-/* SQLite's pages, and at the same time: a block that moves, with SQLite's copies of it; the texts that a
- * block is made of; the paths of two branches. */
+/* SQLite's pages, the latest transactions, in an array that may be twice as long and is copied when it grows,
+ * and at the same time: a block that moves, with SQLite's copies of it; the texts that a block is made of;
+ * the paths of two branches. */
 #define MEMORY_MAX                                                                                           \
-    (SQL_CACHE_BYTES + 8 * (uint64_t)CHAIN_BLOCK_MAX + 4 * (CHAIN_SIDE_MAX + 2) * sizeof(struct chain_hash))
+    (SQL_CACHE_BYTES + 8 * (uint64_t)CHAIN_BLOCK_MAX +                                                       \
+     4 * (CHAIN_SIDE_MAX + 2) * sizeof(struct chain_hash) + FOUND_BYTES_MAX)
 
 const struct store_schema chain_schema = {
     .size = sizeof(struct chain_database),

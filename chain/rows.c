@@ -36,17 +36,26 @@ static void set_tip(struct chain_database *d, const struct chain_item *last)
     d->sums.state.tip_time_s = last->time_s;
 }
 
+/* After a start, and after a transaction of the database that has failed. */
+static void found_anew(struct chain_database *d)
+{
+    struct chain_item block;
+    if (!d->found.is_stale) {
+        return;
+    }
+    found_clear(&d->found);
+    for (int64_t n = d->sums.indexed + 1; n <= d->sums.state.height && main_at(d, n, &block); n++) {
+        found_add(&d->sql, &d->found, &block);
+    }
+    d->found.is_stale = sql_failed(&d->sql);
+}
+
 static void note_transactions(struct chain_database *d, const struct chain_item *block)
 {
-    struct sql *s = &d->sql;
     struct chain_item transaction;
-    for (size_t at = 0; !sql_failed(s) && chain_block_transaction(block, &at, &transaction);) {
-        sqlite3_stmt *st = sql_get(s, SQL_FOUND_ADD);
-        sql_bind_hash(s, st, 1, &transaction.id);
-        sql_bind_number(s, st, 2, block->number);
-        sql_bind_number(s, st, 3, transaction.text - block->text);
-        sql_bind_number(s, st, 4, (int64_t)transaction.size);
-        sql_run(s, st);
+    found_add(&d->sql, &d->found, block);
+    found_settle(&d->sql, &d->found, block->number, &d->sums.indexed);
+    for (size_t at = 0; d->sums.state.pool > 0 && chain_block_transaction(block, &at, &transaction);) {
         pool_remove(d, &transaction.id);
     }
 }
@@ -54,6 +63,7 @@ static void note_transactions(struct chain_database *d, const struct chain_item 
 void main_push(struct chain_database *d, const struct chain_item *block)
 {
     struct sql *s = &d->sql;
+    found_anew(d);
     sqlite3_stmt *st = sql_get(s, SQL_MAIN_ADD);
     sql_bind_number(s, st, 1, block->number);
     sql_bind_hash(s, st, 2, &block->id);
@@ -66,13 +76,9 @@ void main_push(struct chain_database *d, const struct chain_item *block)
 void main_pop(struct chain_database *d, const struct chain_item *last)
 {
     struct sql *s = &d->sql;
-    struct chain_item transaction, before;
-    for (size_t at = 0; !sql_failed(s) && chain_block_transaction(last, &at, &transaction);) {
-        sqlite3_stmt *st = sql_get(s, SQL_FOUND_REMOVE);
-        sql_bind_hash(s, st, 1, &transaction.id);
-        sql_bind_number(s, st, 2, last->number);
-        sql_run(s, st);
-    }
+    struct chain_item before;
+    found_anew(d);
+    found_remove(s, &d->found, last, &d->sums.indexed);
     sqlite3_stmt *st = sql_get(s, SQL_MAIN_REMOVE);
     sql_bind_number(s, st, 1, last->number);
     sql_run(s, st);
@@ -108,28 +114,17 @@ bool main_find(struct chain_database *d, const struct chain_hash *hash, int64_t 
 
 bool main_has_transaction(struct chain_database *d, const struct chain_hash *id)
 {
-    sqlite3_stmt *st;
-    bool has = find(&d->sql, SQL_FOUND_FIND, id, &st);
-    sql_end_rows(st);
-    return has;
+    found_anew(d);
+    return found_has(&d->sql, &d->found, id);
 }
 
 bool main_transaction(struct chain_database *d, const struct chain_hash *id, struct chain_item *transaction)
 {
-    struct sql *s = &d->sql;
-    sqlite3_stmt *st, *text = sql_get(s, SQL_FOUND_TEXT);
-    if (!find(s, SQL_FOUND_FIND, id, &st)) {
+    found_anew(d);
+    *transaction = (struct chain_item){.id = *id};
+    if (!found_text(&d->sql, &d->found, id, &transaction->text, &transaction->size)) {
         return false;
     }
-    for (int i = 0; i < 3; i++) {
-        sql_bind_number(s, text, i + 1, sqlite3_column_int64(st, i));
-    }
-    sql_end_rows(st);
-    if (!sql_row(s, text)) {
-        return false;
-    }
-    *transaction = (struct chain_item){
-        .id = *id, .text = sqlite3_column_blob(text, 0), .size = (size_t)sqlite3_column_bytes(text, 0)};
     transaction->weight = (uint32_t)json_measure(transaction->text, transaction->size).weight;
     return true;
 }
@@ -272,7 +267,8 @@ void rows_load(struct chain_database *d, bool is_new)
         sql_fail(&d->sql, "the network's name makes no genesis block, or memory is short");
         return;
     }
-    d->sums = (struct chain_sums){.state.genesis = genesis.id};
+    d->sums = (struct chain_sums){.state = {.genesis = genesis.id, .height = -1}};
+    found_open(&d->sql, &d->found, &d->sums.indexed);
     if (is_new) {
         main_push(d, &genesis);
     }

@@ -7,16 +7,19 @@
 #ifndef KITH_CHAIN_ROWS_H
 #define KITH_CHAIN_ROWS_H
 
+#include "chain/found.h"
 #include "chain/request.h"
 #include "chain/sql.h"
 
 struct chain_sums {
     struct chain_state state;
     uint64_t side_bytes;
+    int64_t indexed; /* the last block whose transactions are in the table of chain/found.h */
 };
 
 struct chain_database {
     struct sql sql;
+    struct found found;
     struct store_place place; /* without its path */
     struct chain_sums sums;   /* as of the rows */
     struct chain_sums before; /* as of the begin of this transaction */

@@ -11,15 +11,16 @@ enum {
     SCHEMA_VERSION = 1,
 };
 
-/* main: the chain, by number. found: where in which block of main a transaction's text lies. side: the blocks
+/* main: the chain, by number. found: where in which block of main a transaction's text lies, up to the block
+ * about.indexed; its mark is made with about.key (chain/found.h). side: the blocks
  * beside main; each one's parent is in main or in side, and children counts those in side. pool: what waits.
  * Rows have their text last, so that who wants the rest does not read it. */
 static const char tables[] =
-    "CREATE TABLE about(network TEXT NOT NULL);"
+    "CREATE TABLE about(network TEXT NOT NULL, key BLOB NOT NULL, indexed INTEGER NOT NULL);"
     "CREATE TABLE main(number INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, time INTEGER NOT NULL,"
     " n INTEGER NOT NULL, weight INTEGER NOT NULL, text BLOB NOT NULL);"
-    "CREATE TABLE found(id BLOB NOT NULL, number INTEGER NOT NULL, at INTEGER NOT NULL,"
-    " size INTEGER NOT NULL, PRIMARY KEY(id, number)) WITHOUT ROWID;"
+    "CREATE TABLE found(mark INTEGER NOT NULL, number INTEGER NOT NULL, at INTEGER NOT NULL,"
+    " size INTEGER NOT NULL, PRIMARY KEY(mark, number)) WITHOUT ROWID;"
     "CREATE TABLE side(seq INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, prev BLOB NOT NULL,"
     " number INTEGER NOT NULL, time INTEGER NOT NULL, n INTEGER NOT NULL, weight INTEGER NOT NULL,"
     " children INTEGER NOT NULL, text BLOB NOT NULL);"
@@ -32,6 +33,8 @@ static const char *const texts[SQL_STATEMENTS] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
     [SQL_COMMIT] = "COMMIT",
     [SQL_ROLLBACK] = "ROLLBACK",
+    [SQL_ABOUT] = "SELECT key, indexed FROM about",
+    [SQL_ABOUT_INDEXED] = "UPDATE about SET indexed = ?1",
     [SQL_MAIN_ADD] = "INSERT INTO main(number, hash, time, n, weight, text) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
     [SQL_MAIN_REMOVE] = "DELETE FROM main WHERE number = ?1",
     [SQL_MAIN_AT] = "SELECT hash, (SELECT hash FROM main WHERE number = ?1 - 1), time, n, weight, text"
@@ -39,9 +42,9 @@ static const char *const texts[SQL_STATEMENTS] = {
     [SQL_MAIN_FIND] = "SELECT number FROM main WHERE hash = ?1",
     [SQL_MAIN_LAST] = "SELECT number FROM main ORDER BY number DESC LIMIT 1",
     [SQL_MAIN_HASHES] = "SELECT hash FROM main WHERE number >= ?1 ORDER BY number LIMIT ?2",
-    [SQL_FOUND_ADD] = "INSERT OR IGNORE INTO found(id, number, at, size) VALUES(?1, ?2, ?3, ?4)",
-    [SQL_FOUND_REMOVE] = "DELETE FROM found WHERE id = ?1 AND number = ?2",
-    [SQL_FOUND_FIND] = "SELECT number, at, size FROM found WHERE id = ?1 LIMIT 1",
+    [SQL_FOUND_ADD] = "INSERT OR IGNORE INTO found(mark, number, at, size) VALUES(?1, ?2, ?3, ?4)",
+    [SQL_FOUND_REMOVE] = "DELETE FROM found WHERE mark = ?1 AND number = ?2",
+    [SQL_FOUND_FIND] = "SELECT number, at, size FROM found WHERE mark = ?1 LIMIT 1",
     [SQL_FOUND_TEXT] = "SELECT substr(text, ?2 + 1, ?3) FROM main WHERE number = ?1",
     [SQL_SIDE_ADD] = "INSERT INTO side(hash, prev, number, time, n, weight, children, text)"
                      " VALUES(?1, ?2, ?3, ?4, ?5, ?6, (SELECT count(*) FROM side WHERE prev = ?1), ?7)",
@@ -277,7 +280,8 @@ static void make_tables(struct sql *s, const char *network)
     if (!run_text(s, "BEGIN IMMEDIATE") || !run_text(s, tables) || !run_text(s, version)) {
         return;
     }
-    int code = sqlite3_prepare_v2(s->db, "INSERT INTO about(network) VALUES(?1)", -1, &st, NULL);
+    int code = sqlite3_prepare_v2(
+        s->db, "INSERT INTO about(network, key, indexed) VALUES(?1, randomblob(16), -1)", -1, &st, NULL);
     code = code == SQLITE_OK ? sqlite3_bind_text(st, 1, network, -1, SQLITE_STATIC) : code;
     if (code == SQLITE_OK) {
         sql_run(s, st);

@@ -23,6 +23,8 @@ enum sql_statement {
     SQL_BEGIN,
     SQL_COMMIT,
     SQL_ROLLBACK,
+    SQL_ABOUT,
+    SQL_ABOUT_INDEXED,
     SQL_MAIN_ADD,
     SQL_MAIN_REMOVE,
     SQL_MAIN_AT,
