@@ -14,6 +14,8 @@
 #include "peers/resolve.h"
 #include "tests/unit/fake_names.h"
 
+enum { WAIT_MS = 30000 }; /* a busy machine may start a thread late */
+
 static bool readable(const struct resolve *r, int timeout_ms)
 {
     struct pollfd p = {.fd = resolve_fd(r), .events = POLLIN};
@@ -42,7 +44,7 @@ static void both_families_are_found(void **state)
     char error[64];
     struct resolve *r = start("one.test", 8108);
 
-    assert_true(readable(r, 5000));
+    assert_true(readable(r, WAIT_MS));
     assert_int_equal(resolve_take(r, found, 4, error, sizeof error), 2);
     assert_string_equal(error, "");
     assert_endpoint(&found[0], "192.0.2.1:8108");
@@ -62,7 +64,7 @@ static void a_name_with_its_root_is_found_without(void **state)
     char error[64];
     struct resolve *r = start("one.test.", 8108);
 
-    assert_true(readable(r, 15000));
+    assert_true(readable(r, WAIT_MS));
     assert_int_equal(resolve_take(r, found, 4, error, sizeof error), 2);
     resolve_drop(r);
 }
@@ -74,7 +76,7 @@ static void addresses_are_bounded(void **state)
     char error[64];
     struct resolve *r = start("many.test", 1);
 
-    assert_true(readable(r, 5000));
+    assert_true(readable(r, WAIT_MS));
     assert_int_equal(resolve_take(r, found, RESOLVE_MOST + 100, error, sizeof error), RESOLVE_MOST);
     resolve_drop(r);
 }
@@ -86,7 +88,7 @@ static void the_system_knows_localhost(void **state)
     char error[64];
     struct resolve *r = start("localhost", 65535);
 
-    assert_true(readable(r, 15000));
+    assert_true(readable(r, WAIT_MS));
     size_t n = resolve_take(r, found, 8, error, sizeof error);
     assert_true(n > 0);
     struct endpoint v4, v6;
@@ -105,7 +107,7 @@ static void a_failure_says_why(void **state)
     char error[64];
     struct resolve *r = start("none.test", 8108);
 
-    assert_true(readable(r, 5000));
+    assert_true(readable(r, WAIT_MS));
     assert_int_equal(resolve_take(r, found, 1, error, sizeof error), 0);
     assert_string_not_equal(error, "");
     assert_string_not_equal(error, "the look-up is not done yet");
@@ -139,7 +141,7 @@ static void nothing_is_taken_too_early(void **state)
     assert_int_equal(resolve_take(r, found, 1, error, sizeof error), 0);
     assert_string_equal(error, "the look-up is not done yet");
     fake_names_release();
-    assert_true(readable(r, 5000));
+    assert_true(readable(r, WAIT_MS));
     resolve_drop(r);
 }
 
@@ -168,7 +170,7 @@ static void jobs_are_dropped_at_any_time(void **state)
             usleep(50);
         }
         if (i % 4 == 2) {
-            readable(r, 5000);
+            readable(r, WAIT_MS);
         }
         resolve_drop(r);
         while (fake_names_asked() < i) { /* keeps the look-ups under way below their bound */
@@ -190,13 +192,13 @@ static void look_ups_under_way_are_bounded(void **state)
 
     /* The bound is on those under way: once they end, others may start. */
     struct resolve *r = NULL;
-    for (unsigned i = 0; i < 5000 && !r; i++) {
+    for (unsigned i = 0; i < WAIT_MS && !r; i++) {
         fake_names_release();
         r = resolve_start("one.test", 1);
         usleep(1000);
     }
     assert_non_null(r);
-    assert_true(readable(r, 5000));
+    assert_true(readable(r, WAIT_MS));
     resolve_drop(r);
 }
 
