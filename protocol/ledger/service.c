@@ -10,6 +10,7 @@
 #include "protocol/ledger/blocks.h"
 #include "protocol/ledger/datagrams.h"
 #include "protocol/ledger/fetch.h"
+#include "protocol/ledger/look.h"
 #include "protocol/ledger/own.h"
 #include "protocol/ledger/relay.h"
 #include "protocol/ledger/room.h"
@@ -172,7 +173,7 @@ static int ledger_open(void *v, const struct service_config *config, int64_t now
     l->config = *config;
     l->variant = config->protocol->variant;
     l->now_ms = now_ms;
-    l->retry_ms = l->fetch_ms = NEVER;
+    l->retry_ms = l->fetch_ms = l->look_ms = NEVER;
     key[0] = config->actions->random(config->host);
     key[1] = config->actions->random(config->host);
     memcpy(l->key, key, sizeof l->key);
@@ -198,9 +199,11 @@ static void ledger_online(void *v, int64_t now_ms, const struct service_peer *pe
     p->listens = peer->info->endpoint;
     addresses_online(l, p, peer);
     tracker_online(l, p);
-    if (l->variant->announces && l->knows_chain) {
+    bool is_asked = l->variant->announces && l->knows_chain;
+    if (is_asked) {
         do_get_list(l, p->ref, l->chain.height + 1, CHAIN_LIST_MAX);
     }
+    look_online(l, p, is_asked);
     catchup_heard(&l->catchup, now_ms, &p->catchup, (int64_t)(peer->info->height & INT64_MAX));
 }
 
@@ -216,7 +219,11 @@ static void on_height(struct ledger *l, struct ledger_peer *p, uint32_t kind, co
 static void on_list(struct ledger *l, struct ledger_peer *p, const struct parcel *parcel)
 {
     const struct chain_hashes *list = (const void *)parcel->bytes;
-    catchup_listed(&l->catchup, l->now_ms, &p->catchup, list->from, list->hashes, list->n);
+    if (look_answered(l, p, list)) {
+        catchup_heard(&l->catchup, l->now_ms, &p->catchup, list->from + list->n - 1);
+    } else {
+        catchup_listed(&l->catchup, l->now_ms, &p->catchup, list->from, list->hashes, list->n);
+    }
 }
 
 static void on_fault(struct ledger *l, struct ledger_peer *p, const struct parcel *parcel)
@@ -330,7 +337,7 @@ static int64_t ledger_deadline(const void *v)
     const struct ledger *l = v;
     int64_t due = earlier(l->retry_ms, earlier(fetch_deadline(l), addresses_deadline(l)));
     due = earlier(due, earlier(datagrams_deadline(l), tracker_deadline(l)));
-    return earlier(due, catchup_deadline(&l->catchup));
+    return earlier(due, earlier(look_deadline(l), catchup_deadline(&l->catchup)));
 }
 
 static void ledger_tick(void *v, int64_t now_ms)
@@ -348,6 +355,7 @@ static void ledger_tick(void *v, int64_t now_ms)
     addresses_tick(l);
     datagrams_tick(l);
     tracker_tick(l);
+    look_tick(l);
     catchup_tick(&l->catchup, now_ms);
     blocks_next(l);
 }

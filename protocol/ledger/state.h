@@ -68,6 +68,10 @@ struct ledger_peer {
     uint32_t wanted_at, n_found; /* so many of them were looked at; and found */
     int64_t given;               /* the highest block that it was given, or told of */
 
+    /* Looking for what it has not told (look.h). */
+    bool is_looked_at;
+    int64_t looks_from; /* it was asked if it has that block; 0: it was not, or has answered */
+
     /* What it sends. */
     struct inbox transactions, blocks; /* they wait for the store */
     uint32_t n_fetched;                /* transactions that it announced, and is asked for */
@@ -165,6 +169,7 @@ struct ledger {
     struct table fetches; /* transactions that were announced, and are asked for */
     struct marks known;   /* transactions of late */
     int64_t fetch_ms;     /* the first that is due */
+    int64_t look_ms;      /* a peer is asked for more */
 
     struct exchange exchange;
     int64_t own_at_ms; /* the earliest of the peers' */

@@ -78,7 +78,7 @@ static void puppet_hears(uint32_t puppet, uint32_t link, uint32_t kind, const st
     count_sent(&s.heard, kind, parcel);
     s.empty += kind == LEDGER_BLOCKS && parcel->size == 0;
     if (kind == LEDGER_GET_LIST) {
-        s.lists_asked++;
+        s.lists_asked += range->count > 1; /* not if it only looks for more */
         if (s.lists && w.protocol.variant == &ledger_infnote) {
             send_list(puppet, to, range->from);
         }

@@ -1,5 +1,6 @@
 /* The service of Infnote and coin among others of its kind: what is new reaches everybody once, and who lacks
  * blocks gets them. */
+#include "protocol/ledger/look.h"
 #include "tests/unit/ledger_net.h"
 
 static const struct ledger_variant *const variants[] = {&ledger_infnote, &ledger_coin};
@@ -213,6 +214,48 @@ static void of_two_as_long_each_keeps_its_own(void **state)
     }
 }
 
+/* News is told once. What was dropped on its way, or fell between a handshake and its end, is looked for. */
+static void news_that_is_lost_is_looked_for(void **state)
+{
+    (void)state;
+    for (size_t v = 0; v < 2; v++) {
+        open_net(variants[v], 3);
+        join(0, 1);
+        join(1, 2);
+        pass(LOOK_FIRST_MS + 1000);
+        between(0, 1)->is_deaf = true;
+        grow(0, 1);
+        pass(100);
+        between(0, 1)->is_deaf = false;
+        assert_int_equal(height_of(&w.nodes[1]), 0);
+        pass(10 * LOOK_MS); /* by lot */
+        assert_int_equal(height_of(&w.nodes[1]), 1);
+        assert_true(same_chain(0, 2));
+        assert_int_equal(between(1, 0)->points, 0);
+        assert_int_equal(between(1, 2)->points, 0);
+        close_net();
+    }
+}
+
+static void a_block_made_during_a_handshake_is_looked_for(void **state)
+{
+    (void)state;
+    for (size_t v = 0; v < 2; v++) {
+        open_net(variants[v], 2);
+        grow(0, 1);
+        pass(10);
+        uint32_t i = free_link(&w.nodes[0]), j = free_link(&w.nodes[1]);
+        come_up(&w.nodes[0], i, &w.nodes[1], j);
+        come_up(&w.nodes[1], j, &w.nodes[0], i);
+        w.nodes[1].links[j].info.height = 0; /* it was said before */
+        tell_online(&w.nodes[0], i);
+        tell_online(&w.nodes[1], j);
+        pass(LOOK_FIRST_MS + 100);
+        assert_int_equal(height_of(&w.nodes[1]), 1);
+        close_net();
+    }
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -228,6 +271,8 @@ int main(void)
         cmocka_unit_test(one_that_sends_nothing_and_one_that_dies_hold_up_nobody),
         cmocka_unit_test(the_longest_branch_wins),
         cmocka_unit_test(of_two_as_long_each_keeps_its_own),
+        cmocka_unit_test(news_that_is_lost_is_looked_for),
+        cmocka_unit_test(a_block_made_during_a_handshake_is_looked_for),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }
