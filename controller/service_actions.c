@@ -175,6 +175,11 @@ static void do_send_datagram(void *core, const struct endpoint *to, const void *
     }
 }
 
+static void do_tell(void *core, const char *text)
+{
+    note_unbounded(core, LOG_LEVEL_INFO, "%s", text);
+}
+
 const struct service_actions controller_service_actions = {
     .send = route_answer,
     .deliver = route_deliver,
@@ -189,6 +194,7 @@ const struct service_actions controller_service_actions = {
     .disconnect = do_disconnect,
     .next_peer = do_next_peer,
     .random = chance_draw,
+    .tell = do_tell,
     .dial = service_dial,
     .route = route_service,
     .hold = do_hold,

@@ -96,6 +96,8 @@ struct service_actions {
      * 255.255.255.255: to everybody in the local IPv4 networks, if node_config.lan; else it is lost. */
     void (*send_datagram)(void *host, const struct endpoint *to, const void *bytes, size_t size);
     uint64_t (*random)(void *host);
+    /* Tells the operator, in the log, without a bound: nothing that strangers bring about at will. */
+    void (*tell)(void *host, const char *text);
 
     /* Answers a send or a command that bears this number; once, now or later. Of a send: done, and how many
      * peers were told (KITH_SENT); text NULL. Of a command: done, and the text (KITH_DONE). If it was

@@ -1,7 +1,9 @@
 #include "protocol/ledger/asks.h"
 
+#include "base/earlier.h"
+
 /* A token is the row's number below a serial number, which is never 0. */
-enum { ROW_BITS = 8 };
+enum { ROW_BITS = 8, AGAIN_MS = 1000 };
 _Static_assert(LEDGER_ASKS_MAX <= 1 << ROW_BITS, "a row's number has that many bits");
 
 static struct ask *free_row(struct asks *a)
@@ -14,6 +16,14 @@ static struct ask *free_row(struct asks *a)
     return NULL;
 }
 
+void asks_refuse(struct ledger *l)
+{
+    l->asks_refused = true;
+    if (l->asks.n == 0) {
+        l->retry_ms = earlier(l->retry_ms, l->now_ms + AGAIN_MS);
+    }
+}
+
 bool asks_put(struct ledger *l, const struct ask *what, uint32_t kind, struct parcel *parcel)
 {
     struct ask *row = free_row(&l->asks);
@@ -22,7 +32,7 @@ bool asks_put(struct ledger *l, const struct ask *what, uint32_t kind, struct pa
         q.token = ++l->asks.serial << ROW_BITS | (uint64_t)(row - l->asks.rows);
     }
     if (!row || !l->config.actions->ask(l->config.host, &q)) {
-        l->asks_refused = true;
+        asks_refuse(l);
         return false;
     }
     *row = *what;

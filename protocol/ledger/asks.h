@@ -11,4 +11,8 @@ bool asks_put(struct ledger *l, const struct ask *what, uint32_t kind, struct pa
 /* The request that an answer is for is over. False if there is none. */
 bool asks_take(struct ledger *l, uint64_t token, struct ask *what);
 
+/* Something was not asked, as the store had no room or memory was short. It is tried again after the next
+ * answer or, if none is to come, in a while. */
+void asks_refuse(struct ledger *l);
+
 #endif

@@ -97,7 +97,15 @@ static void note_given(struct ledger_peer *p, const struct parcel *pack)
     }
 }
 
-/* If some were not found, who asked by hash is told so: it would wait for them in vain. */
+/* Who asked by hash is told that there are no further ones: it would wait for them in vain. */
+static void give_none(struct ledger *l, struct ledger_peer *p)
+{
+    if (wanted_of(p->wanted)->by_hash) {
+        ledger_send(l, p->ref, LEDGER_BLOCKS, parcel_new("", 0));
+    }
+    end_blocks(p);
+}
+
 static void give_blocks(struct ledger *l, struct ledger_peer *p, const struct parcel *found)
 {
     const struct chain_found *head = (const void *)found->bytes;
@@ -115,10 +123,11 @@ static void give_blocks(struct ledger *l, struct ledger_peer *p, const struct pa
     if (p->wanted_at < w->n && head->looked > 0) {
         return;
     }
-    if (p->n_found < w->n && w->by_hash) {
-        ledger_send(l, p->ref, LEDGER_BLOCKS, parcel_new("", 0));
+    if (p->n_found < w->n) {
+        give_none(l, p);
+    } else {
+        end_blocks(p);
     }
-    end_blocks(p);
 }
 
 /* --- one after the other --- */
@@ -126,11 +135,8 @@ static void give_blocks(struct ledger *l, struct ledger_peer *p, const struct pa
 static bool ask(struct ledger *l, struct ledger_peer *p, uint32_t kind, struct parcel *parcel)
 {
     const struct ask what = {.purpose = ASK_SERVE, .peer = p->ref};
-    if (!parcel) {
-        return false;
-    }
-    if (l->asks.n >= SERVE_MAX || !asks_put(l, &what, kind, parcel)) {
-        l->asks_refused = true;
+    if (!parcel || l->asks.n >= SERVE_MAX || !asks_put(l, &what, kind, parcel)) {
+        asks_refuse(l);
         parcel_release(parcel);
         return false;
     }
@@ -164,7 +170,9 @@ static void serve_next(struct ledger *l, struct ledger_peer *p)
     }
     if (p->wanted) {
         ask(l, p, CHAIN_GET_BLOCKS, rest_of(p));
-    } else if (next && next->kind != LEDGER_GET_BLOCKS) {
+    } else if (next->kind == LEDGER_GET_BLOCKS) {
+        asks_refuse(l); /* no memory to gather them */
+    } else {
         serve_one(l, p, next);
     }
     ledger_hold(l, p);
@@ -215,8 +223,8 @@ void serve_answer(struct ledger *l, const struct ask *what, const struct store_a
         ledger_send(l, p->ref, LEDGER_LIST, parcel_hold(a->parcel));
     } else if (a->kind == CHAIN_TRANSACTION && a->parcel) {
         ledger_send(l, p->ref, LEDGER_TRANSACTIONS, parcel_hold(a->parcel));
-    } else {
-        end_blocks(p); /* the store has failed: what was asked for is not found */
+    } else if (p->wanted) {
+        give_none(l, p); /* the store has failed */
     }
     serve_next(l, p);
     ledger_hold(l, p);

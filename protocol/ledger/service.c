@@ -1,5 +1,6 @@
 #include "protocol/ledger/service.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +20,7 @@
 #include "protocol/ledger/tracker.h"
 #include "protocol/protocol.h"
 
-enum { RETRY_MS = 2000 }; /* after the store has failed */
+enum { RETRY_MS = 2000, DOUBLED_MAX = 5 }; /* after the store has failed; doubled so often at most */
 
 /* --- what catching up asks for --- */
 
@@ -87,11 +88,9 @@ static void ask_state(struct ledger *l)
 
 static void on_state(struct ledger *l, const struct store_answer *a)
 {
-    if (a->kind != CHAIN_STATE) {
-        l->retry_ms = l->now_ms + RETRY_MS;
-        return;
+    if (a->kind == CHAIN_STATE) { /* else it is asked again after the rest */
+        blocks_chain(l, (const void *)a->parcel->bytes);
     }
-    blocks_chain(l, (const void *)a->parcel->bytes);
 }
 
 static void on_located(struct ledger *l, const struct store_answer *a)
@@ -130,11 +129,27 @@ static void dispatch_answer(struct ledger *l, const struct ask *what, const stru
     }
 }
 
-/* Its disk may be full: it is left alone for a while. */
+static void tell_failure(struct ledger *l, const struct parcel *said)
+{
+    char text[256];
+    snprintf(text, sizeof text, "the chain's store fails, and is tried again: %.*s",
+             said ? (int)said->size : 0, said ? (const char *)said->bytes : "");
+    l->config.actions->tell(l->config.host, text);
+}
+
+/* Its disk may be full: it is left alone for a while, and longer each time. What peers have sent meanwhile
+ * would be fetched again and again. */
 static void rest_after_failure(struct ledger *l, const struct ask *what, const struct store_answer *a)
 {
     if (a->kind == CHAIN_FAILED && what->purpose != ASK_SERVE) {
-        l->retry_ms = earlier(l->retry_ms, l->now_ms + RETRY_MS);
+        if (l->failures == 0) {
+            tell_failure(l, a->parcel);
+        }
+        l->retry_ms = earlier(l->retry_ms, l->now_ms + ((int64_t)RETRY_MS << l->failures));
+        l->failures += l->failures < DOUBLED_MAX;
+    } else if (a->kind == CHAIN_ADDED && l->failures > 0) {
+        l->failures = 0;
+        l->config.actions->tell(l->config.host, "the chain's store works again");
     }
 }
 

@@ -149,6 +149,7 @@ struct ledger {
     bool knows_chain;         /* it has said so */
     int64_t now_ms;           /* of this call */
     int64_t retry_ms;         /* the store had no room, or has failed: asked again then */
+    uint32_t failures;        /* of the store, one after the other; up to a few */
 
     struct asks asks;
     bool asks_refused; /* since the last answer */

@@ -62,6 +62,7 @@ void told_next(struct ledger *l)
     struct chain_wanted *wanted = parcel ? (void *)parcel->bytes : NULL;
     const struct ask what = {.purpose = ASK_TOLD};
     if (!wanted) {
+        asks_refuse(l);
         return;
     }
     memset(parcel->bytes, 0, size);

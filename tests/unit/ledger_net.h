@@ -48,6 +48,8 @@ struct node {
     struct store_request requests[256];
     uint32_t n_requests;
     bool store_waits;              /* answers nothing */
+    bool store_refuses;            /* takes no request */
+    uint32_t n_told;               /* lines for the operator */
     uint32_t transactions, blocks; /* that the application was told of */
     int64_t last_block;
     bool in_order;
@@ -298,7 +300,7 @@ static inline bool on_is_behind(void *host, struct peer_ref p)
 static inline bool on_ask(void *host, const struct store_request *q)
 {
     struct node *n = node_of(host);
-    if (n->n_requests == 256) {
+    if (n->n_requests == 256 || n->store_refuses) {
         return false;
     }
     n->added += q->kind == CHAIN_ADD_BLOCKS;
@@ -311,6 +313,12 @@ static inline uint64_t on_random(void *host)
     (void)host;
     w.random = w.random * 6364136223846793005U + 1442695040888963407U;
     return w.random >> 33;
+}
+
+static inline void on_tell(void *host, const char *text)
+{
+    assert_true(text[0] != '\0');
+    node_of(host)->n_told++;
 }
 
 static inline void on_reply(void *host, uint64_t number, bool done, uint64_t count, const char *text)
@@ -338,6 +346,7 @@ static const struct service_actions net_actions = {.send = on_send,
                                                    .is_behind = on_is_behind,
                                                    .ask = on_ask,
                                                    .random = on_random,
+                                                   .tell = on_tell,
                                                    .reply = on_reply};
 static const struct service_ops *const ops = &ledger_service_ops;
 
@@ -552,6 +561,18 @@ static inline bool answer_one(struct node *n)
     parcel_release(q.parcel);
     ops->answer(n->service, w.now_ms, &a);
     return true;
+}
+
+/* As if the disk were full. */
+static inline void fail_one(struct node *n)
+{
+    struct store_request q = n->requests[0];
+    const struct store_answer a = {
+        .token = q.token, .kind = CHAIN_FAILED, .parcel = parcel_new("disk full", 9)};
+    assert_true(n->n_requests > 0);
+    memmove(n->requests, n->requests + 1, --n->n_requests * sizeof *n->requests);
+    parcel_release(q.parcel);
+    ops->answer(n->service, w.now_ms, &a);
 }
 
 /* What flies on a link comes in order; what comes from a peer that is held waits. */

@@ -646,6 +646,82 @@ static void who_does_not_read_is_not_served_on(void **state)
     close_net();
 }
 
+static struct parcel *genesis_by_hash(void)
+{
+    union {
+        struct chain_wanted w;
+        uint8_t bytes[sizeof(struct chain_wanted) + sizeof(struct chain_hash)];
+    } one = {.w = {.n = 1, .by_hash = true}};
+    assert_true(chain_genesis_hash("LOCAL", &one.w.items[0].hash));
+    return parcel_new(&one, sizeof one);
+}
+
+static void who_asks_a_store_that_fails_is_told_that_there_is_nothing(void **state)
+{
+    (void)state;
+    open_net(&ledger_infnote, 2);
+    s = (struct script){0};
+    puppet_joins(LIAR, VICTIM, 0);
+    pass(10);
+    w.nodes[VICTIM].store_waits = true;
+    say(LIAR, VICTIM, LEDGER_GET_BLOCKS, genesis_by_hash());
+    pass(10);
+    fail_one(&w.nodes[VICTIM]);
+    pass(10);
+    assert_int_equal(s.empty, 1);
+    close_net();
+}
+
+/* Though no answer is to come that would show that it has room again. */
+static void who_asks_a_store_without_room_is_answered_later(void **state)
+{
+    (void)state;
+    open_net(&ledger_infnote, 2);
+    s = (struct script){0};
+    puppet_joins(LIAR, VICTIM, 0);
+    pass(10);
+    w.nodes[VICTIM].store_refuses = true;
+    say(LIAR, VICTIM, LEDGER_GET_BLOCKS, genesis_by_hash());
+    pass(10);
+    w.nodes[VICTIM].store_refuses = false;
+    pass(2000);
+    assert_int_equal(s.heard.bodies, 1);
+    close_net();
+}
+
+/* It would fetch the same blocks again and again. The operator is told once, and once it works again. */
+static void a_store_that_fails_is_tried_less_and_less(void **state)
+{
+    (void)state;
+    open_net(&ledger_infnote, 2);
+    grow(HONEST, 20);
+    struct node *n = &w.nodes[VICTIM];
+    n->store_waits = true;
+    join(VICTIM, HONEST);
+    for (int i = 0; i < 1200; i++) {
+        pass(100);
+        while (n->n_requests > 0) {
+            if (n->requests[0].kind == CHAIN_ADD_BLOCKS) {
+                fail_one(n);
+            } else {
+                n->store_waits = false;
+                answer_one(n);
+                n->store_waits = true;
+            }
+        }
+    }
+    assert_in_range(n->added, 5, 8);
+    assert_int_equal(n->n_told, 1);
+    assert_int_equal(between(VICTIM, HONEST)->points, 0);
+    n->store_waits = false;
+    pass(70000);
+    grow(HONEST, 3);
+    pass(1000);
+    assert_true(same_chain(VICTIM, HONEST));
+    assert_int_equal(n->n_told, 2);
+    close_net();
+}
+
 static void ids_that_never_come_are_asked_of_the_next(void **state)
 {
     (void)state;
@@ -755,6 +831,9 @@ int main(void)
         cmocka_unit_test(who_asks_faster_than_the_store_reads_is_held),
         cmocka_unit_test(all_that_is_asked_for_is_answered),
         cmocka_unit_test(who_does_not_read_is_not_served_on),
+        cmocka_unit_test(who_asks_a_store_that_fails_is_told_that_there_is_nothing),
+        cmocka_unit_test(who_asks_a_store_without_room_is_answered_later),
+        cmocka_unit_test(a_store_that_fails_is_tried_less_and_less),
         cmocka_unit_test(ids_that_never_come_are_asked_of_the_next),
         cmocka_unit_test(who_announces_late_is_not_forgotten_for_who_announces_later),
         cmocka_unit_test(ids_without_end_are_bounded),
