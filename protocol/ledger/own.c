@@ -39,16 +39,19 @@ int64_t own_send(struct ledger *l, uint64_t number, uint32_t kind, struct parcel
 
 static void tell_chain(struct ledger *l, uint64_t number)
 {
-    char tip[CHAIN_HASH_TEXT_MAX], fetching[160], refused[64] = "", text[512];
+    char tip[CHAIN_HASH_TEXT_MAX], fetching[160], refused[64] = "", lost[64] = "", text[512];
     catchup_describe(&l->catchup, fetching, sizeof fetching);
     if (l->room.refused > 0) {
         snprintf(refused, sizeof refused, ", %" PRIu64 " transactions of peers refused", l->room.refused);
     }
+    if (l->lost > 0) {
+        snprintf(lost, sizeof lost, ", %" PRIu64 " transactions left the chain and are lost", l->lost);
+    }
     snprintf(text, sizeof text,
              "block %" PRId64 " %s, %" PRIu64 " transactions wait (%" PRIu64 " bytes), %" PRIu64
-             " blocks beside the chain%s%s%s",
+             " blocks beside the chain%s%s%s%s",
              l->chain.height, chain_hash_format(&l->chain.tip, tip, sizeof tip), l->chain.pool,
-             l->chain.pool_bytes, l->chain.side, refused, fetching[0] ? ", " : "", fetching);
+             l->chain.pool_bytes, l->chain.side, refused, lost, fetching[0] ? ", " : "", fetching);
     l->config.actions->reply(l->config.host, number, true, 0, text);
 }
 

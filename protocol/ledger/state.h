@@ -146,6 +146,7 @@ struct ledger {
     struct service_config config;
     const struct ledger_variant *variant;
     struct chain_state chain; /* as the store said last */
+    uint64_t lost;            /* transactions that left main, and for which the pool had no room */
     bool knows_chain;         /* it has said so */
     int64_t now_ms;           /* of this call */
     int64_t retry_ms;         /* the store had no room, or has failed: asked again then */

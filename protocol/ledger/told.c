@@ -1,5 +1,7 @@
 #include "protocol/ledger/told.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "protocol/ledger/asks.h"
@@ -24,6 +26,18 @@ static bool has_parted(struct ledger *l, const struct chain_added *added)
     return added->fork >= 0;
 }
 
+/* Of a switch alone: who brought the longer chain is named with it. */
+static void note_lost(struct ledger *l, const struct chain_added *added)
+{
+    char text[96];
+    l->lost += added->lost;
+    if (added->lost > 0) {
+        snprintf(text, sizeof text, "its chain is longer: %" PRIu32 " transactions left main and are lost",
+                 added->lost);
+        l->config.actions->fault(l->config.host, l->teller, 0, text);
+    }
+}
+
 void told_added(struct ledger *l, const struct parcel *answer, const struct adding *from)
 {
     const struct chain_added *added = (const void *)answer->bytes;
@@ -40,6 +54,7 @@ void told_added(struct ledger *l, const struct parcel *answer, const struct addi
             tell(l, w.from, &w.item);
         }
     }
+    note_lost(l, added);
 }
 
 void told_own(struct ledger *l, const struct chain_added *added, const struct chain_item *item)
@@ -48,6 +63,7 @@ void told_own(struct ledger *l, const struct chain_added *added, const struct ch
     if (!has_parted(l, added) && item->number == l->told + 1) {
         l->told = item->number;
     }
+    note_lost(l, added);
 }
 
 void told_next(struct ledger *l)

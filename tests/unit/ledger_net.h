@@ -56,7 +56,8 @@ struct node {
     uint32_t added; /* requests to add blocks */
     uint64_t replies, refusals, told;
     char reply[512];
-    uint32_t wants; /* outgoing connections */
+    char fault[128]; /* the last that was said of a peer */
+    uint32_t wants;  /* outgoing connections */
     uint32_t n_datagrams, n_heard, n_dials;
     struct endpoint sent_to, dialed; /* the last ones */
     uint64_t dial_token;
@@ -263,6 +264,7 @@ static inline void on_fault(void *host, struct peer_ref about, int32_t demerit, 
     assert_true(demerit >= 0);
     assert_true(text[0] != '\0');
     n->links[about.index].points += demerit;
+    snprintf(n->fault, sizeof n->fault, "%s", text);
 }
 
 static inline void on_disconnect(void *host, struct peer_ref p, enum end_reason why, const char *text)

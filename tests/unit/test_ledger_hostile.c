@@ -528,6 +528,45 @@ static void a_refused_transaction_costs_ten_and_goes_nowhere(void **state)
     close_net();
 }
 
+/* Straight into its store, as no peer may fill so much of it. */
+static void fill_pool(struct node *n)
+{
+    struct chain_pack pack = {0};
+    for (uint32_t i = 0; i < CHAIN_POOL_MAX; i++) {
+        struct parcel *one = pack_of_transaction(5000000 + i);
+        struct chain_item item;
+        size_t at = 0;
+        assert_true(chain_pack_next(one, &at, &item));
+        chain_pack_add(&pack, &item);
+        parcel_release(one);
+    }
+    struct store_request q = {.kind = CHAIN_ADD_TRANSACTIONS, .parcel = chain_pack_end(&pack)};
+    struct store_answer a = {0};
+    chain_schema.answer(n->chain, &q, &a);
+    assert_int_equal(a.kind, CHAIN_ADDED);
+    parcel_release(q.parcel);
+    parcel_release(a.parcel);
+}
+
+/* Three blocks with a transaction each give way to four. */
+static void transactions_that_find_no_room_after_a_switch_are_counted(void **state)
+{
+    (void)state;
+    char error[160];
+    open_net(&ledger_infnote, 2);
+    struct node *victim = &w.nodes[VICTIM];
+    grow(VICTIM, 3);
+    grow(HONEST, 4);
+    fill_pool(victim);
+    join(VICTIM, HONEST);
+    pass(5000);
+    assert_true(same_chain(VICTIM, HONEST));
+    assert_true(ops->command(victim->service, w.now_ms, 3, "chain", "", error, sizeof error));
+    assert_non_null(strstr(victim->reply, ", 3 transactions left the chain and are lost"));
+    assert_string_equal(victim->fault, "its chain is longer: 3 transactions left main and are lost");
+    close_net();
+}
+
 static void a_block_that_is_not_valid_ends_its_sender(void **state)
 {
     (void)state;
@@ -827,6 +866,7 @@ int main(void)
         cmocka_unit_test(who_floods_is_held_and_delays_nobody),
         promise_test("I19", a_transaction_that_comes_again_costs_a_point),
         cmocka_unit_test(a_refused_transaction_costs_ten_and_goes_nowhere),
+        cmocka_unit_test(transactions_that_find_no_room_after_a_switch_are_counted),
         cmocka_unit_test(a_block_that_is_not_valid_ends_its_sender),
         cmocka_unit_test(who_asks_faster_than_the_store_reads_is_held),
         cmocka_unit_test(all_that_is_asked_for_is_answered),
