@@ -1,9 +1,10 @@
 /* Catching up: which blocks are fetched from whom, so that the longest chain that peers have becomes ours.
  *
- * One peer that has more than we, drawn by lot, is the *lister*. It tells which blocks follow the last one
- * that both have: their hashes (Infnote), or only their numbers (coin). The *plan* is that list. Its blocks
- * are fetched from all peers that have as many, up to CATCHUP_AHEAD ahead of what the store was given, and
- * are taken out in order (catchup_take). What comes out of order waits, within CATCHUP_BYTES.
+ * One peer that has more than we, drawn by lot from those that we have dialed, or else from the others, is
+ * the *lister*. It tells which blocks follow the last one that both have: their hashes (Infnote), or only
+ * their numbers (coin). The *plan* is that list. Its blocks are fetched from all peers that have as many, up
+ * to CATCHUP_AHEAD ahead of what the store was given, and are taken out in order (catchup_take). What comes
+ * out of order waits, within CATCHUP_BYTES.
  *
  * - If the lister's chain leaves ours below our tip, lists from further and further back are asked for, until
  * one begins with a block that we have.
@@ -33,7 +34,7 @@ enum {
     CATCHUP_SILENT_MS = 10000,
 };
 
-/* What the caller keeps for each peer. All but height is catchup.c's. */
+/* What the caller keeps for each peer. All but height and is_dialed is catchup.c's. */
 struct catchup_peer {
     struct catchup_peer *next, *previous;
     struct peer_ref ref;
@@ -43,6 +44,7 @@ struct catchup_peer {
     bool is_slow;     /* and it was asked of others meanwhile */
     bool lacks;       /* it has another chain than the plan's */
     bool is_barred;   /* it lists nothing of use */
+    bool is_dialed;   /* the caller's: we have chosen it, and not it us */
     uint32_t faults;
     int64_t progress_ms; /* it was asked, or has brought something, last */
     int64_t look_ms;     /* if it owes: it is looked at then */

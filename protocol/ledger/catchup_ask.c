@@ -39,6 +39,13 @@ void catchup_ask_list(struct catchup *c, int64_t now_ms, int64_t from)
     c->host->get_blocks(c->context, p->ref, &one.wanted);
 }
 
+/* The less, the sooner. Anybody may dial us, as often as he likes, and claim what he likes: each that lists
+ * slowly what nobody has would cost us minutes. */
+static uint32_t rank(const struct catchup_peer *p)
+{
+    return 2 * p->faults + !p->is_dialed;
+}
+
 /* One of those that have more than we: by lot, so that who claims most has no advantage. */
 static struct catchup_peer *draw_lister(struct catchup *c)
 {
@@ -48,10 +55,10 @@ static struct catchup_peer *draw_lister(struct catchup *c)
         if (p->height <= c->height || p->is_barred) {
             continue;
         }
-        if (drawn && p->faults > drawn->faults) {
+        if (drawn && rank(p) > rank(drawn)) {
             continue;
         }
-        if (drawn && p->faults < drawn->faults) {
+        if (drawn && rank(p) < rank(drawn)) {
             n = 0;
         }
         n++;

@@ -211,6 +211,7 @@ static void ledger_online(void *v, int64_t now_ms, const struct service_peer *pe
     p->given = -1;
     ledger_enter(l, p);
     catchup_join(&l->catchup, &p->catchup, peer->ref);
+    p->catchup.is_dialed = peer->direction == DIRECTION_OUTGOING;
     p->listens = peer->info->endpoint;
     addresses_online(l, p, peer);
     tracker_online(l, p);

@@ -34,6 +34,7 @@ struct link {
     struct tally sent;
     bool is_held, was_held;
     bool is_behind; /* it does not read */
+    bool is_incoming;
     int32_t points; /* that the other end lost here */
     bool sent_away;
 };
@@ -78,6 +79,7 @@ struct flying {
 static struct net {
     struct protocol protocol;
     struct node nodes[NODES];
+    bool comes; /* who joins has been dialed by nobody */
     struct flying events[EVENTS];
     uint32_t first, n;
     int64_t now_ms;
@@ -107,8 +109,10 @@ static inline struct link *link_of(struct node *n, struct peer_ref ref)
 static inline struct service_peer peer_of(struct node *n, uint32_t link)
 {
     struct link *l = &n->links[link];
-    return (struct service_peer){
-        .ref = {.index = link, .generation = l->generation}, .info = &l->info, .state = l->state};
+    return (struct service_peer){.direction = l->is_incoming ? DIRECTION_INCOMING : DIRECTION_OUTGOING,
+                                 .ref = {.index = link, .generation = l->generation},
+                                 .info = &l->info,
+                                 .state = l->state};
 }
 
 /* --- what a service does --- */
@@ -441,7 +445,11 @@ static inline void come_up(struct node *n, uint32_t link, const struct node *oth
 {
     struct link *l = &n->links[link];
     uint32_t generation = l->generation + 1;
-    *l = (struct link){.is_up = true, .to = number_of(other), .back = back, .generation = generation};
+    *l = (struct link){.is_up = true,
+                       .to = number_of(other),
+                       .back = back,
+                       .generation = generation,
+                       .is_incoming = w.comes};
     l->state = n->is_puppet ? NULL : calloc(1, ops->peer_size);
     l->info.height = height_of(other);
     l->info.local = address_of(number_of(n));

@@ -406,6 +406,28 @@ static void large_blocks_of_many_go_to_the_store_by_turns(void **state)
     close_net();
 }
 
+/* Five that have dialed us claim more than there is, and list nothing. Whom we have dialed has his turn
+ * before them. */
+static void who_dials_us_and_promises_does_not_hold_up_whom_we_dial(void **state)
+{
+    (void)state;
+    open_net(&ledger_infnote, 2);
+    s = (struct script){.lists = false};
+    w.comes = true;
+    for (uint32_t i = LIAR - 4; i <= LIAR; i++) {
+        puppet_joins(i, VICTIM, LONGEST);
+    }
+    pass(100);
+    w.comes = false;
+    grow(HONEST, 5);
+    join(VICTIM, HONEST);
+    pass(CATCHUP_SILENT_MS + 1000);
+    assert_int_equal(height_of(&w.nodes[VICTIM]), 5);
+    assert_in_range(s.lists_asked, 1, 2); /* the next has its turn once the five are there */
+    s = (struct script){0};
+    close_net();
+}
+
 static void ten_thousand_orphans_are_not_kept(void **state)
 {
     (void)state;
@@ -862,6 +884,7 @@ int main(void)
         cmocka_unit_test(the_application_is_told_of_main_however_often_it_changes),
         cmocka_unit_test(two_branches_from_the_genesis_are_nobodys_lie),
         cmocka_unit_test(large_blocks_of_many_go_to_the_store_by_turns),
+        cmocka_unit_test(who_dials_us_and_promises_does_not_hold_up_whom_we_dial),
         cmocka_unit_test(ten_thousand_orphans_are_not_kept),
         cmocka_unit_test(who_floods_is_held_and_delays_nobody),
         promise_test("I19", a_transaction_that_comes_again_costs_a_point),
