@@ -175,7 +175,8 @@ def a_node_that_is_killed_while_blocks_come_goes_on(lab, protocol):
             a.request(send=EVERYONE, kind="Transaction", text=json.dumps(transaction(height, i)))
             a.request(command="block")
             if i == blocks // 2:
-                until(lambda: chain(b)[0] > height - blocks, 10, "the first block at b")
+                until(lambda: chain(b)[0] > height - blocks, 20, lambda: "b has none of the new blocks: " + "; ".join(
+                    node.command("chain")["message"] for node in (a, b, c)))
                 b.send_signal(signal.SIGKILL)
                 b.process.wait()
         b.kill()
