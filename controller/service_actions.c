@@ -99,7 +99,8 @@ static void do_fault(void *core, struct peer_ref about, int32_t demerit, const c
     struct controller *c = core;
     struct slot *s = slot_find(c, about);
     if (s) {
-        note_slot(c, NOTE_FAULT, 0, s, "%s: %s: %d points", s->info.hash, text, -demerit);
+        enum note_kind kind = demerit > 0 ? NOTE_CHARGED : NOTE_FAULT;
+        note_slot(c, kind, 0, s, "%s: %s: %d points", s->info.hash, text, -demerit);
         judge_loses(c, s, -(int64_t)demerit);
     }
 }

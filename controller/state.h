@@ -156,6 +156,7 @@ struct owed {
     X(NOTE_FAULT, LOG_LEVEL_DEBUG, "faults of peers")                                                        \
     X(NOTE_SCORE, LOG_LEVEL_DEBUG, "scores")                                                                 \
     X(NOTE_UPKEEP, LOG_LEVEL_DEBUG, "upkeep") /* seeds, peers file, rounds: not brought about by peers */    \
+    X(NOTE_CHARGED, LOG_LEVEL_INFO, "faults that cost points")                                               \
     X(NOTE_ONLINE, LOG_LEVEL_INFO, "peers that came online")                                                 \
     X(NOTE_ENDED, LOG_LEVEL_INFO, "connections that ended")                                                  \
     X(NOTE_SENT_AWAY, LOG_LEVEL_INFO, "peers that were sent away")                                           \
