@@ -35,7 +35,7 @@ def peer_at(node, address):
 
 LIBRARIES = {"libsodium": "libsodium", "libjansson": "jansson", "libcurl": "libcurl", "libck": "Concurrency Kit",
              "libprotobuf-c": "protobuf-c", "libsecp256k1": "libsecp256k1", "libxxhash": "xxHash",
-             "libcrypto": "libcrypto", "libsqlite3": "SQLite", "libwslay": "libwslay", "libqrencode": "libqrencode",
+             "libcrypto": "libcrypto", "libsqlite3": "SQLite", "libwslay": "libwslay", "libpng16": "libpng", "libz": "zlib",
              "libc": None}
 
 
