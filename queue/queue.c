@@ -48,6 +48,13 @@ static uint64_t bytes_most(const struct queue *q)
     return atomic_load_explicit(&q->most_bytes, memory_order_relaxed);
 }
 
+/* Whether that much is within both bounds. One function, not three: each message passes it in each queue. */
+static bool is_within(const struct queue *q, uint64_t charge)
+{
+    return charge >> BYTE_BITS <= q->config.messages &&
+           (charge & (ONE_MESSAGE - 1)) <= atomic_load_explicit(&q->most_bytes, memory_order_relaxed);
+}
+
 static uint64_t charge_of(const struct queue *q, const struct message *message)
 {
     bool has_payload = q->config.bytes > 0 && message->parcel;
@@ -112,8 +119,7 @@ static bool reserve(struct queue *q, uint64_t charge)
         uint64_t done = atomic_load_explicit(&q->done, memory_order_acquire);
         /* Acquire, with the release in take_back, as another writer's slot is freed that way. */
         uint64_t put = atomic_load_explicit(&q->put, memory_order_acquire);
-        uint64_t all = put - done + charge;
-        if (put != done && (all >> BYTE_BITS > q->config.messages || bytes_of(all) > bytes_most(q))) {
+        if (put != done && !is_within(q, put - done + charge)) {
             return false;
         }
         if (!q->config.many_writers) {
