@@ -82,6 +82,10 @@ struct protocol {
     const struct store_schema *store; /* NULL: no store is opened */
 };
 
+/* For protocols that have nothing else to number a custom network by: the first four bytes of SHA-256 of its
+ * name, the first one highest. Any thread; does not block. */
+uint32_t protocol_custom_id(const char *name);
+
 /* NULL for a name that no protocol of this build has. protocol_at(i) is NULL past the last. Any thread; what
  * they return is constant. */
 const struct protocol *protocol_find(const char *name);

@@ -1,8 +1,5 @@
 #include "protocol/coin/coin.h"
 
-#include <sodium.h>
-#include <string.h>
-
 #include "chain/request.h"
 #include "protocol/coin/session.h"
 #include "protocol/coin/setting.h"
@@ -26,25 +23,12 @@ static const struct network_config networks[] = {
 
 enum { CUSTOM_PORT = 8311 };
 
-static const struct protocol_kind kinds[] = {
-    {LEDGER_TRANSACTION, "Transaction"},
-    {LEDGER_BLOCK, "Block"},
-    {0, NULL},
-};
-
-static uint32_t custom_id(const char *name)
-{
-    uint8_t h[crypto_hash_sha256_BYTES];
-    crypto_hash_sha256(h, (const unsigned char *)name, strlen(name));
-    return (uint32_t)h[0] << 24 | (uint32_t)h[1] << 16 | (uint32_t)h[2] << 8 | h[3];
-}
-
 const struct protocol coin_protocol = {
     .name = "coin",
     .variant = &ledger_coin,
     .networks = networks,
     .custom_port = CUSTOM_PORT,
-    .custom_id = custom_id,
+    .custom_id = protocol_custom_id,
     .timings = {.dial = 5 * SECOND,
                 .handshake = 5 * SECOND,
                 .redial = 2 * MINUTE,
@@ -90,7 +74,7 @@ const struct protocol coin_protocol = {
     .version_default = 1,
     .version_lowest = 1,
     .version_highest = 1,
-    .kinds = kinds,
+    .kinds = ledger_kinds,
     .settings = coin_settings,
     .setting_size = sizeof(struct ledger_settings),
     .setting_defaults = &coin_setting_defaults,

@@ -1,8 +1,5 @@
 #include "protocol/factom/factom.h"
 
-#include <sodium.h>
-#include <string.h>
-
 #include "protocol/factom/parcel_type.h"
 #include "protocol/factom/service.h"
 #include "protocol/factom/session.h"
@@ -24,18 +21,11 @@ static const struct network_config networks[] = {
 
 static const struct protocol_kind kinds[] = {{FACTOM_MESSAGE, "Message"}, {0, NULL}};
 
-static uint32_t custom_id(const char *name)
-{
-    uint8_t h[crypto_hash_sha256_BYTES];
-    crypto_hash_sha256(h, (const unsigned char *)name, strlen(name));
-    return (uint32_t)h[0] << 24 | (uint32_t)h[1] << 16 | (uint32_t)h[2] << 8 | h[3];
-}
-
 const struct protocol factom_protocol = {
     .name = "factom",
     .networks = networks,
     .custom_port = 8110,
-    .custom_id = custom_id,
+    .custom_id = protocol_custom_id,
     .timings = {.dial = 5 * SECOND,
                 .handshake = 5 * SECOND,
                 .redial = 2 * MINUTE,

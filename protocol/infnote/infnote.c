@@ -1,8 +1,5 @@
 #include "protocol/infnote/infnote.h"
 
-#include <sodium.h>
-#include <string.h>
-
 #include "chain/request.h"
 #include "protocol/infnote/identity.h"
 #include "protocol/infnote/session.h"
@@ -26,25 +23,12 @@ static const struct network_config networks[] = {
 
 enum { CUSTOM_PORT = 8211, DATAGRAM_MAX = 1200 };
 
-static const struct protocol_kind kinds[] = {
-    {LEDGER_TRANSACTION, "Transaction"},
-    {LEDGER_BLOCK, "Block"},
-    {0, NULL},
-};
-
-static uint32_t custom_id(const char *name)
-{
-    uint8_t h[crypto_hash_sha256_BYTES];
-    crypto_hash_sha256(h, (const unsigned char *)name, strlen(name));
-    return (uint32_t)h[0] << 24 | (uint32_t)h[1] << 16 | (uint32_t)h[2] << 8 | h[3];
-}
-
 const struct protocol infnote_protocol = {
     .name = "infnote",
     .variant = &ledger_infnote,
     .networks = networks,
     .custom_port = CUSTOM_PORT,
-    .custom_id = custom_id,
+    .custom_id = protocol_custom_id,
     .timings = {.dial = 5 * SECOND,
                 .handshake = 15 * SECOND,
                 .redial = 2 * MINUTE,
@@ -96,7 +80,7 @@ const struct protocol infnote_protocol = {
     .rates_ids = true,
     .finds_in_turn = true,
     .one_connection = true,
-    .kinds = kinds,
+    .kinds = ledger_kinds,
     .session = &infnote_session_ops,
     .service = &ledger_service_ops,
 #ifdef KITH_WITH_WEBSOCKET

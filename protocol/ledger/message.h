@@ -9,6 +9,7 @@
 
 #include "chain/request.h"
 #include "protocol/known_peers.h"
+#include "protocol/protocol.h"
 
 enum ledger_kind {
     /* The application's kinds: the canonical text of one, both ways. */
@@ -61,5 +62,8 @@ struct ledger_variant {
 };
 
 extern const struct ledger_variant ledger_infnote, ledger_coin;
+
+/* For struct protocol: what the application may send and is given. */
+extern const struct protocol_kind ledger_kinds[];
 
 #endif

@@ -1,6 +1,5 @@
 #include "protocol/mintlayer/mintlayer.h"
 
-#include <sodium.h>
 #include <string.h>
 
 #include "protocol/mintlayer/message.h"
@@ -50,12 +49,7 @@ static const struct protocol_kind kinds[] = {
 /* The one that has a name everywhere is signet. */
 static uint32_t custom_id(const char *name)
 {
-    uint8_t h[crypto_hash_sha256_BYTES];
-    if (strcmp(name, "signet") == 0) {
-        return SIGNET_MAGIC;
-    }
-    crypto_hash_sha256(h, (const unsigned char *)name, strlen(name));
-    return (uint32_t)h[0] << 24 | (uint32_t)h[1] << 16 | (uint32_t)h[2] << 8 | h[3];
+    return strcmp(name, "signet") == 0 ? SIGNET_MAGIC : protocol_custom_id(name);
 }
 
 /* What they relay are blocks. */
