@@ -11,7 +11,7 @@ enum address_source {
     ADDRESS_OF_BIND,
     ADDRESS_OF_PEERS,    /* the peers that were dialed */
     ADDRESS_OF_ROUTE,    /* this system: it is the one that a default route leaves from */
-    ADDRESS_OF_LOOPBACK, /* nobody; on networks where loopback may be dialed */
+    ADDRESS_OF_LOOPBACK, /* nobody; if the network lets loopback be dialed */
 };
 
 /* "bind", "peers", "route", "loopback": literals. */

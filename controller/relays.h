@@ -4,7 +4,7 @@
  *
  * limits.relays of them stand, once all ordinary places are filled. Now and then one more is dialed. Then one
  * of those goes that have been there for two minutes: the youngest that never brought anything new, else the
- * one that did so least lately. They are the anchors, where there are any: dialed first after a start, before
+ * one that did so least lately. If there are any, they are the anchors: dialed first after a start, before
  * all others. None if only special peers are dialed. */
 #ifndef KITH_CONTROLLER_RELAYS_H
 #define KITH_CONTROLLER_RELAYS_H

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Kills who adds to a chain at 50 random moments, fewer where that would take minutes, and looks at a copy of the database
+"""Kills who adds to a chain at 50 random moments, fewer if that would take minutes, and looks at a copy of the database
 after each: SQLite finds it whole, everything that was acknowledged is there, and its tables agree with each other. It shares
 no code with kith.
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Kills a writer of the peers file at 200 random moments, fewer where that would take minutes, and looks at the file
+"""Kills a writer of the peers file at 200 random moments, fewer if that would take minutes, and looks at the file
 after each: it must be whole, and hold every peer that a finished version held before.
 
 usage: check_peers_file_kill.py PATH-OF-peers_file_kill [SEED]

@@ -293,7 +293,7 @@ def a_terminal_shows_a_code_in_its_own_colours(lab):
 
 @in_namespaces
 def which_address_it_shows(lab):
-    """What -bind says; else where the default route leaves from; else loopback, where that may be dialed."""
+    """What -bind says; else where the default route leaves from; else loopback, if that may be dialed."""
     anywhere = lab.node("-exclusive", "-bind", "::")
     check(shown(anywhere)[:2] == (f"factom:127.0.0.1:{PORT}?network=LOCAL", "loopback"), f"{shown(anywhere)}")
     anywhere.end()
