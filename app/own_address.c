@@ -47,7 +47,8 @@ static bool find_route(struct ip *ip)
 static bool binds_to_one(const struct config *c)
 {
     static const uint8_t any[4];
-    return c->has_bind && !(ip_is_v4(&c->bind) && memcmp(c->bind.bytes + 12, any, sizeof any) == 0);
+    return c->has_bind && !ip_is_unspecified_v6(&c->bind) &&
+           !(ip_is_v4(&c->bind) && memcmp(c->bind.bytes + 12, any, sizeof any) == 0);
 }
 
 static bool find(struct ip *ip, enum address_source *source, const struct config *c,

@@ -107,7 +107,9 @@ static uint32_t ordinary(const struct controller *c)
 {
     uint32_t n = c->n_outgoing + c->n_dialing - c->n_service_dials - c->n_feelers - c->n_relays;
     for (size_t i = 0; i < c->n_specials; i++) {
-        n -= c->specials[i].slot.generation != 0;
+        /* One that was made special afterwards may only relay, or be a feeler: then it is counted already. */
+        struct peer_ref ref = c->specials[i].slot;
+        n -= ref.generation != 0 && c->slots[ref.index].purpose == PURPOSE_PEER;
     }
     return n;
 }
@@ -148,7 +150,7 @@ uint32_t dialing_wanted(struct controller *c)
     uint32_t n = c->n_outgoing - slots_relaying(c), max = c->config->exclusive ? 0 : c->config->outgoing;
     for (size_t i = 0; i < c->n_specials; i++) {
         struct slot *s = slot_find(c, c->specials[i].slot);
-        n -= s && s->state == SLOT_ONLINE;
+        n -= s && s->state == SLOT_ONLINE && s->purpose != PURPOSE_RELAY;
     }
     return n < max ? max - n : 0;
 }

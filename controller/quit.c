@@ -63,6 +63,10 @@ void quit_run(struct controller *c)
     if (waits_for_disk(c)) {
         return;
     }
+    if (!c->saved_at_end) { /* a save from before hangs */
+        owed_abandon(c);
+        drops_report(c);
+    }
     if (c->saving) {
         note_unbounded(c, LOG_LEVEL_WARNING,
                        "peers file %s: the disk does not answer; it is as it was, or new",

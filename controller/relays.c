@@ -72,7 +72,7 @@ static void drop_one(struct controller *c)
             continue;
         }
         n++;
-        if (c->now.ms - s->online_ms >= GRACE_MS && (!least || is_worth_less(s, least))) {
+        if (!s->special && c->now.ms - s->online_ms >= GRACE_MS && (!least || is_worth_less(s, least))) {
             least = s;
         }
     }

@@ -54,7 +54,7 @@ struct slot {
     struct endpoint remote; /* the other end; port 0 while it is not known */
     struct peer_info info;  /* once met or ready */
     uint64_t nonce;         /* outgoing: facts.nonce of its session */
-    bool is_ourselves;      /* outgoing: its nonce has come back by an incoming one */
+    bool is_ourselves;      /* outgoing: its other end is an incoming one of ours (meet.c) */
     void *service_state;    /* service_ops.peer_size bytes, from malloc; NULL before it was online */
 
     /* How far it has come. */
