@@ -196,8 +196,8 @@ enum kith_event_type {
 
 /* One connection with a peer. A peer may have one in each direction: then two are online under one hash, each
  * with an ONLINE and an OFFLINE of its own, and the peer has gone once both have. Broadcasts go over one of
- * the two; what names the hash (kith_send, kith_disconnect) means the outgoing one, as long as it is there.
- */
+ * the two. What names the hash (kith_send, kith_disconnect) means that one: the outgoing one, or in protocols
+ * that keep one connection with a peer the one that is to stay. */
 struct kith_peer {
     uint64_t connection; /* its number, never given to another as long as the node lives; above 0 */
     char hash[160];      /* its name; what kith_send takes */

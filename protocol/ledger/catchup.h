@@ -9,7 +9,8 @@
  * - If the lister's chain leaves ours below our tip, lists from further and further back are asked for, until
  * one begins with a block that we have.
  * - A peer that brings nothing for two seconds, while others could, has its blocks asked of them. After ten
- *   seconds it is blamed, and at the second time it ends.
+ *   seconds it is blamed, and at the second fault it ends. By hashes, one that is not the lister is blamed
+ * only if a block of the plan has come: else the lister may have lied, and that peer is only asked no more.
  * - A list is a promise of the lister's: if it has not what it listed, if the blocks do not continue each
  * other, or one is not valid, the plan is dropped, and another lister is drawn.
  * - By numbers alone, peers on other branches bring other blocks. Each must continue the one before it; those
