@@ -136,11 +136,6 @@ void sql_run(struct sql *s, sqlite3_stmt *st)
     }
 }
 
-int sql_changed(const struct sql *s)
-{
-    return sqlite3_changes(s->db);
-}
-
 void sql_end_rows(sqlite3_stmt *st)
 {
     sqlite3_reset(st);

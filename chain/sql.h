@@ -79,8 +79,6 @@ void sql_bind_hash(struct sql *s, sqlite3_stmt *st, int at, const struct chain_h
 bool sql_row(struct sql *s, sqlite3_stmt *st);
 /* Runs one that has no rows. */
 void sql_run(struct sql *s, sqlite3_stmt *st);
-/* How many rows the last statement has changed. */
-int sql_changed(const struct sql *s);
 /* Frees what a statement holds whose rows were not read to the end. */
 void sql_end_rows(sqlite3_stmt *st);
 /* False, and the failure is noted, if the column does not hold a hash: the file was damaged. */
