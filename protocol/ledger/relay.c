@@ -72,6 +72,9 @@ static void give_back(struct ledger *l, const struct ledger_peer *p, struct parc
 
 void relay_leave(struct ledger *l, struct ledger_peer *p)
 {
+    if (p->transactions.n > 0) {
+        marks_free(&l->known); /* what is lost here may be fetched from others */
+    }
     while (p->transactions.n > 0) {
         give_back(l, p, inbox_take(&p->transactions).parcel);
     }
@@ -127,6 +130,8 @@ void relay_answer(struct ledger *l, const struct store_answer *a)
         room_pool(l, &added->state);
         l->chain.pool = added->state.pool;
         l->chain.pool_bytes = added->state.pool_bytes;
+    } else {
+        marks_free(&l->known); /* nothing was kept: what is lost may be fetched from others */
     }
     while (adding_walk(&l->transactions, a->kind == CHAIN_ADDED ? a->parcel : NULL, &w)) {
         room_settle(l, ledger_peer_of(l, w.from), &w.item, w.verdict == CHAIN_POOLED);
