@@ -106,6 +106,11 @@ int options_set(struct options *o, const char *name, const char *value, char *er
     return 0;
 }
 
+static bool may_stand_alone(const struct setting *op)
+{
+    return op->type == SETTING_SWITCH || (op->marks & SETTING_ALONE) != 0;
+}
+
 /* Takes the flag at argv[*i]; *i moves on to its last argument. argv ends with a NULL. */
 static int take_flag(struct options *o, char *const *argv, int *i, char *error, size_t error_size)
 {
@@ -129,7 +134,7 @@ static int take_flag(struct options *o, char *const *argv, int *i, char *error, 
                  argv[*i]);
         return text_fail(error, error_size, "%s: no such flag", text_shown(spelt, shown));
     }
-    const char *value = equals ? equals + 1 : op->type == SETTING_SWITCH ? "true" : argv[++*i];
+    const char *value = equals ? equals + 1 : may_stand_alone(op) ? "true" : argv[++*i];
     if (!value) {
         return text_fail(error, error_size, "-%s: its value is missing", name);
     }

@@ -49,18 +49,26 @@ static const char *takes(const struct setting *op)
     return "";
 }
 
+/* Of a switch the words "true" and "false" go without saying. */
+static bool is_offered(const struct setting *op, const struct setting_choice *c)
+{
+    bool is_plain = strcmp(c->name, "true") == 0 || strcmp(c->name, "false") == 0;
+    return !c->hidden && !(is_plain && (op->marks & SETTING_ALONE) != 0);
+}
+
 static void print_flag(const struct setting *op, FILE *out)
 {
+    bool alone = (op->marks & SETTING_ALONE) != 0;
     fprintf(out, "  -%s", op->name);
-    const char *separator = " ";
+    const char *separator = alone ? "[=" : " ";
     for (const struct setting_choice *c = op->choices; c && c->name; c++) {
-        if (!c->hidden) {
+        if (is_offered(op, c)) {
             fprintf(out, "%s%s", separator, c->name);
             separator = "|";
         }
     }
     const char *value = takes(op);
-    fprintf(out, "%s%s\n", *value == '\0' ? "" : " ", value);
+    fprintf(out, "%s%s%s\n", alone ? "]" : "", *value == '\0' ? "" : " ", value);
 }
 
 /* Prints words, indented, broken before the last column. */

@@ -61,6 +61,9 @@ enum setting_mark {
     SETTING_TOLERATED = 8,
     /* Nodes as app/node_list.h reads them. They are special peers; the row itself has no place. */
     SETTING_NODES = 16,
+    /* Of a choice: a switch that knows more words. Two of its choices are "true" and "false". A flag alone
+     * means "true", and a value follows only after '='. */
+    SETTING_ALONE = 32,
 };
 
 struct setting {

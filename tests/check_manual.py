@@ -12,6 +12,7 @@ MARKUP = re.compile(r"\b(Ar|Cm|Li|Pa)\s+")
 
 def plain(text):
     """Text as a reader sees it, with white space evened out."""
+    text = re.sub(r"^(?:Ns )?Op (.*)$", r"[\1]", re.sub(r"\s+Ns\s+", "", text))
     text = MARKUP.sub("", text).replace(r"\(dq", '"').replace(r"\-", "-").replace(r"\&", "")
     return re.sub(r"\s*\|\s*", "|", " ".join(text.split()))
 
@@ -22,7 +23,7 @@ def flags_of_help(text):
         head, _, body = entry.partition("\n")
         body = " ".join(re.split(r"\n(?! {8})", body)[0].split())
         default = re.search(r"\(default: (.*)\)$", body)
-        name, _, takes = head.partition(" ")
+        name, takes = re.match(r"(\w+) ?(.*)", head).groups()
         add(flags, name, takes, default.group(1) if default else None)
     return flags
 

@@ -147,6 +147,10 @@ static void table_is_sound(void **state)
         assert_true(!p || op->type < SETTING_ADDRESSES);
         assert_int_equal(op->choices != NULL, op->type == SETTING_CHOICE);
         char bad[256];
+        if ((op->marks & SETTING_ALONE) != 0) {
+            assert_int_equal(option_read(op, "true", NULL, bad, sizeof bad), 0);
+            assert_int_equal(option_read(op, "false", NULL, bad, sizeof bad), 0);
+        }
         if (op->standard && (op->marks & SETTING_TOLD) == 0) {
             assert_int_equal(option_read(op, op->standard, NULL, bad, sizeof bad), 0);
         }

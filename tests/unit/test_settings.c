@@ -17,6 +17,14 @@ struct own {
     int64_t pace_ms;
     bool tracker;
     uint32_t old;
+    enum { ECHO_OFF, ECHO_ON, ECHO_LATE } echoes;
+};
+
+static const struct setting_choice echo_words[] = {
+    {"false", ECHO_OFF, false},
+    {"true", ECHO_ON, false},
+    {"late", ECHO_LATE, false},
+    {NULL, 0, false},
 };
 
 static const struct setting rows[] = {
@@ -43,6 +51,14 @@ static const struct setting rows[] = {
      .most = 9,
      .help = "what everybody takes",
      .marks = SETTING_TOLERATED},
+    {.group = GROUP_GENERAL,
+     .type = SETTING_CHOICE,
+     .name = "echoes",
+     .place = offsetof(struct own, echoes),
+     .size = sizeof(((struct own *)0)->echoes),
+     .help = "say it again",
+     .choices = echo_words,
+     .marks = SETTING_ALONE},
     {.name = NULL},
 };
 
@@ -181,6 +197,49 @@ static void a_key_of_another_protocol_is_no_error(void **state)
     unlink(path);
 }
 
+/* The value of "echoes" with these flags, the last of which may be NULL. */
+static int echoes_by_flags(const char *flag, const char *next)
+{
+    static struct options o;
+    const char *argv[] = {"kith",    "-config",  "/dev/null", "-protocol",   "rich",
+                          "-ping=1", "-silence", "2",         "-json=false", "-bannedQuality=-5",
+                          flag,      next,       NULL};
+    if (options_parse(&o, next ? 12 : 11, (char *const *)(uintptr_t)argv, error, sizeof error) != 0) {
+        return -1;
+    }
+    int value = (int)own_of(&o)->echoes;
+    options_free(&o);
+    return value;
+}
+
+static void a_switch_may_know_more_words(void **state)
+{
+    (void)state;
+    assert_int_equal(echoes_by_flags("-pace=1s", NULL), ECHO_OFF);
+    assert_int_equal(echoes_by_flags("-echoes", NULL), ECHO_ON);
+    assert_int_equal(echoes_by_flags("-echoes", "-pace=1s"), ECHO_ON);
+    assert_int_equal(echoes_by_flags("-echoes=true", NULL), ECHO_ON);
+    assert_int_equal(echoes_by_flags("-echoes=late", NULL), ECHO_LATE);
+    assert_int_equal(echoes_by_flags("-echoes=late", "-echoes=false"), ECHO_OFF);
+    assert_int_equal(echoes_by_flags("-echoes", "late"), -1);
+    assert_string_equal(error, "'late' is not a flag");
+    assert_int_equal(echoes_by_flags("-echoes=soon", NULL), -1);
+    assert_string_equal(error, "-echoes: 'soon' is none of false, true, late");
+}
+
+/* As a program that embeds the library sets it, and the configuration file. */
+static void such_a_switch_always_has_a_value_elsewhere(void **state)
+{
+    (void)state;
+    static struct options o;
+    assert_true(finish(&o, (const char *[]){"protocol", "rich", "echoes", "late", NULL}));
+    assert_int_equal(own_of(&o)->echoes, ECHO_LATE);
+    options_free(&o);
+    assert_false(finish(&o, (const char *[]){"protocol", "rich", "echoes", "", NULL}));
+    assert_string_equal(error, "echoes: '' is none of false, true, late");
+    options_free(&o);
+}
+
 static void the_help_shows_each_once(void **state)
 {
     (void)state;
@@ -194,6 +253,7 @@ static void the_help_shows_each_once(void **state)
     const char *pace = strstr(text, "\n  -pace TIME\n        between two steps (default: 5s)\n");
     assert_non_null(pace);
     assert_null(strstr(pace + 1, "\n  -pace"));
+    assert_non_null(strstr(text, "\n  -echoes[=late]\n        say it again (default: false)\n"));
     free(text);
 }
 
@@ -204,6 +264,8 @@ int main(void)
         cmocka_unit_test(values_are_checked_with_any_protocol),
         cmocka_unit_test(an_option_of_another_protocol_is_an_error),
         cmocka_unit_test(a_key_of_another_protocol_is_no_error),
+        cmocka_unit_test(a_switch_may_know_more_words),
+        cmocka_unit_test(such_a_switch_always_has_a_value_elsewhere),
         cmocka_unit_test(the_help_shows_each_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
