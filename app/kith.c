@@ -210,7 +210,7 @@ static struct kith *handle_new(kith_log_function *log, void *log_context, char *
     if (log) {
         return node;
     }
-    node->writer = log_writer_start(STDERR_FILENO);
+    node->writer = log_writer_start(STDERR_FILENO, NULL);
     node->sink = (struct log_sink){.line = log_writer_line, .context = node->writer};
     if (node->writer) {
         return node;

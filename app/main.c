@@ -343,7 +343,7 @@ static void log_to_writer(void *writer, enum kith_log_level level, const char *l
 
 static int serve(struct options *o)
 {
-    struct program p = {.signals = -1, .log = log_writer_start(STDERR_FILENO)};
+    struct program p = {.signals = -1, .log = log_writer_start(STDERR_FILENO, NULL)};
     if (!p.log || !output_init(&p.out, STDOUT_FILENO)) {
         fprintf(stderr, "kith: no memory, or no thread, for what is to be written\n");
         log_writer_end(p.log, FLUSH_MS);

@@ -1,82 +1,83 @@
 #include "queue/log_writer.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "queue/log_record.h"
+#include "queue/log_tail.h"
 #include "queue/parcel.h"
 #include "queue/queue.h"
 #include "queue/worker.h"
 #include "queue/writing.h"
 
+#define LINE_MOST 8192 /* bytes that are written for one; of longer ones the end is cut */
+
 struct log_writer {
     int fd;
-    struct queue *lines; /* parcels, a line each, its newline included */
+    struct log_tail *tail; /* the other reader's; NULL for none */
+    struct queue *lines;   /* parcels, a record each */
     struct worker worker;
     _Atomic uint64_t lost; /* lines, since it was last told */
 
     /* The thread's. */
     struct parcel *line; /* being written. Kept here, to be freed if the thread is ended while it writes */
     bool failing;        /* the last write was refused */
+    char text[LINE_MOST];
 };
 
 /* --- the threads that log --- */
 
-static void post(struct log_writer *w, struct parcel *line)
+static void post(struct log_writer *w, enum log_level level, const char *text)
 {
-    struct message m = {.parcel = line};
-    if (!line || !queue_post(w->lines, &m)) {
-        parcel_release(line);
+    struct message m = {.parcel = log_record_new(level, text)};
+    if (m.parcel && w->tail) {
+        log_tail_add(w->tail, m.parcel);
+    }
+    if (!m.parcel || !queue_post(w->lines, &m)) {
+        parcel_release(m.parcel);
         atomic_fetch_add_explicit(&w->lost, 1, memory_order_relaxed);
     }
     queue_wake(w->lines);
 }
 
-/* "2026-01-31T23:59:59.123Z info: "; returns how many bytes. */
-static size_t format_start(char *text, size_t size, enum log_level level)
-{
-    static const char *const names[] = {"", "error", "warning", "info", "debug"};
-    struct timespec now;
-    struct tm utc;
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &utc);
-    size_t n = strftime(text, size, "%Y-%m-%dT%H:%M:%S", &utc);
-    return n + (size_t)snprintf(text + n, size - n, ".%03ldZ %s: ", now.tv_nsec / 1000000, names[level]);
-}
-
-static struct parcel *new_line(const char *start, size_t start_size, const char *text)
-{
-    size_t size = strlen(text);
-    struct parcel *line = parcel_new(NULL, start_size + size + 1);
-    if (!line) {
-        return NULL;
-    }
-    memcpy(line->bytes, start, start_size);
-    memcpy(line->bytes + start_size, text, size);
-    line->bytes[start_size + size] = '\n';
-    return line;
-}
-
 void log_writer_line(void *writer, enum log_level level, const char *text)
 {
-    char start[64];
-    post(writer, new_line(start, format_start(start, sizeof start, level), text));
+    post(writer, level, text);
 }
 
 void log_writer_plain(struct log_writer *w, const char *text)
 {
-    post(w, new_line("", 0, text));
+    post(w, LOG_LEVEL_SILENT, text);
 }
 
 /* --- the thread --- */
 
+/* "2026-01-31T23:59:59.123Z info: what happened\n"; returns how many bytes. */
+static size_t format_text(const struct log_record *r, char *text, size_t size)
+{
+    size_t n = 0;
+    if (r->level != LOG_LEVEL_SILENT) {
+        const time_t seconds = r->time_ms / 1000;
+        struct tm utc;
+        gmtime_r(&seconds, &utc);
+        n = strftime(text, size, "%Y-%m-%dT%H:%M:%S", &utc);
+        n += (size_t)snprintf(text + n, size - n, ".%03dZ %s: ", (int)(r->time_ms % 1000),
+                              log_level_name(r->level));
+    }
+    size_t length = strnlen(r->text, size - n - 1);
+    memcpy(text + n, r->text, length);
+    text[n + length] = '\n';
+    return n + length + 1;
+}
+
 /* In one write, so that lines of several processes stay whole. */
 static void write_line(struct log_writer *w)
 {
-    w->failing = writing_write(w->fd, (const char *)w->line->bytes, w->line->size) != 0;
+    const struct log_record r = log_record_of(w->line);
+    w->failing = writing_write(w->fd, w->text, format_text(&r, w->text, sizeof w->text)) != 0;
     parcel_release(w->line);
     w->line = NULL;
 }
@@ -104,8 +105,7 @@ static void tell_lost(struct log_writer *w)
     }
     char text[64];
     snprintf(text, sizeof text, "log: %" PRIu64 " lines were not written", n);
-    char start[64];
-    w->line = new_line(start, format_start(start, sizeof start, LOG_LEVEL_WARNING), text);
+    w->line = log_record_new(LOG_LEVEL_WARNING, text);
     w->failing = !w->line;
     if (w->line) {
         write_line(w);
@@ -151,7 +151,7 @@ static void free_writer(struct log_writer *w)
     free(w);
 }
 
-struct log_writer *log_writer_start(int fd)
+struct log_writer *log_writer_start(int fd, struct log_tail *tail)
 {
     struct log_writer *w = aligned_alloc(_Alignof(struct log_writer), sizeof *w);
     if (!w) {
@@ -159,6 +159,7 @@ struct log_writer *log_writer_start(int fd)
     }
     memset(w, 0, sizeof *w);
     w->fd = fd;
+    w->tail = tail;
     w->lines = queue_new(&(struct queue_config){.messages = LOG_WRITER_LINES,
                                                 .bytes = LOG_WRITER_BYTES,
                                                 .many_writers = true,

@@ -9,11 +9,13 @@
 #define LOG_WRITER_LINES 1024              /* the most lines that may wait */
 #define LOG_WRITER_BYTES ((size_t)1 << 18) /* the most bytes of them */
 
+struct log_tail;
 struct log_writer;
 
-/* Any thread; does not block. `fd` stays the caller's, and its mode is not changed. NULL if memory or a
- * thread is short. */
-struct log_writer *log_writer_start(int fd);
+/* Any thread; does not block. `fd` stays the caller's, and its mode is not changed. Each line also goes to
+ * `tail`, which the caller keeps until log_writer_end has returned; NULL for none. NULL if memory or a thread
+ * is short. */
+struct log_writer *log_writer_start(int fd, struct log_tail *tail);
 
 /* Any thread, several at once; never blocks. Writes the line after the date, the time (ISO 8601, UTC) and the
  * level. `writer` is a struct log_writer: this is the `line` of a struct log_sink. */

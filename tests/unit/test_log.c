@@ -11,7 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/utf8.h"
+#include "queue/log_tail.h"
 #include "queue/log_writer.h"
 #include "tests/unit/kith_fixture.h"
 
@@ -55,7 +57,7 @@ static void a_line_bears_the_date_in_utc(void **state)
     char text[200] = "", level[20];
     (void)state;
     small_pipe(ends);
-    struct log_writer *w = log_writer_start(ends[1]);
+    struct log_writer *w = log_writer_start(ends[1], NULL);
     assert_non_null(w);
     log_writer_line(w, LOG_LEVEL_WARNING, "what happened");
     log_writer_end(w, WAIT_MS);
@@ -82,7 +84,7 @@ static void lines_that_find_no_room_are_counted_and_told_later(void **state)
     (void)state;
     int ends[2];
     small_pipe(ends);
-    struct log_writer *w = log_writer_start(ends[1]);
+    struct log_writer *w = log_writer_start(ends[1], NULL);
     add_lines(w, LINES);
     assert_true(now_ms() - before_ms < WAIT_MS / 4); /* nobody has read anything */
     int counts[3];
@@ -101,7 +103,7 @@ static void the_end_does_not_wait_for_whom_nobody_reads(void **state)
     (void)state;
     int ends[2];
     small_pipe(ends);
-    struct log_writer *w = log_writer_start(ends[1]);
+    struct log_writer *w = log_writer_start(ends[1], NULL);
     add_lines(w, LINES);
     int64_t before_ms = now_ms();
     log_writer_end(w, 50);
@@ -118,7 +120,7 @@ static void a_descriptor_that_somebody_made_non_blocking_gets_all_lines(void **s
     int ends[2];
     small_pipe(ends);
     assert_int_equal(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
-    struct log_writer *w = log_writer_start(ends[1]);
+    struct log_writer *w = log_writer_start(ends[1], NULL);
     add_lines(w, LOG_WRITER_LINES);
     int counts[3];
     counts[2] = ends[0];
@@ -136,7 +138,7 @@ static void lines_that_were_refused_are_told_with_the_next_that_is_not(void **st
     char path[] = "/tmp/kith-log-XXXXXX";
     int full = open("/dev/full", O_WRONLY | O_CLOEXEC), file = mkstemp(path), whole, lost;
     int fd = dup(full);
-    struct log_writer *w = log_writer_start(fd);
+    struct log_writer *w = log_writer_start(fd, NULL);
     (void)state;
     add_lines(w, 3);
     usleep(100000);
@@ -150,6 +152,103 @@ static void lines_that_were_refused_are_told_with_the_next_that_is_not(void **st
     assert_int_equal(whole, 1);
     assert_int_equal(lost, 3);
     unlink(path);
+}
+
+/* --- the other reader --- */
+
+static void the_tail_has_the_lines_while_nobody_reads_the_log(void **state)
+{
+    (void)state;
+    int ends[2];
+    char filler[PIPE_BYTES] = "";
+    small_pipe(ends);
+    assert_int_equal(write(ends[1], filler, sizeof filler), sizeof filler);
+    struct log_tail *t = log_tail_new();
+    assert_non_null(t);
+    struct log_writer *w = log_writer_start(ends[1], t);
+    struct pollfd fd = {.fd = log_tail_fd(t), .events = POLLIN};
+    assert_int_equal(poll(&fd, 1, 0), 0);
+    log_writer_line(w, LOG_LEVEL_WARNING, "first");
+    log_writer_plain(w, "second");
+    assert_int_equal(poll(&fd, 1, WAIT_MS), 1);
+    assert_int_equal(log_tail_take(t), 2);
+    assert_int_equal(poll(&fd, 1, 0), 0);
+    struct log_record r;
+    assert_true(log_tail_line(t, 1, &r));
+    assert_int_equal(r.level, LOG_LEVEL_WARNING);
+    assert_string_equal(r.text, "first");
+    assert_true(llabs(r.time_ms - clock_wall_ms()) < WAIT_MS);
+    assert_true(log_tail_line(t, 2, &r));
+    assert_int_equal(r.level, LOG_LEVEL_SILENT);
+    assert_string_equal(r.text, "second");
+    assert_false(log_tail_line(t, 0, &r) || log_tail_line(t, 3, &r));
+    log_writer_end(w, 50);
+    log_tail_free(t);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static void the_tail_keeps_the_last_lines_and_counts_those_that_found_no_room(void **state)
+{
+    (void)state;
+    struct log_tail *t = log_tail_new();
+    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    struct log_writer *w = log_writer_start(null, t);
+    char text[32];
+    struct log_record r;
+    for (int round = 0; round < 3; round++) {
+        for (int i = 1; i <= 100; i++) {
+            snprintf(text, sizeof text, "line %d", round * 100 + i);
+            log_writer_line(w, LOG_LEVEL_INFO, text);
+        }
+        assert_int_equal(log_tail_take(t), (round + 1) * 100);
+    }
+    assert_false(log_tail_line(t, 300 - LOG_TAIL_LINES, &r));
+    assert_true(log_tail_line(t, 301 - LOG_TAIL_LINES, &r));
+    assert_string_equal(r.text, "line 45");
+    assert_int_equal(log_tail_missed(t), 0);
+    add_lines(w, LINES);
+    uint64_t taken = log_tail_take(t);
+    assert_true(taken > 300 && log_tail_missed(t) > 0);
+    assert_int_equal(taken + log_tail_missed(t), 300 + LINES);
+    add_lines(w, 1);
+    assert_int_equal(log_tail_take(t), taken + 1);
+    log_writer_end(w, WAIT_MS);
+    log_tail_free(t);
+    close(null);
+}
+
+enum { LOGGERS = 4 };
+
+static void *log_much(void *writer)
+{
+    add_lines(writer, LINES / LOGGERS);
+    return NULL;
+}
+
+/* Under the thread sanitizer: several log while one reads. */
+static void the_tail_is_read_while_several_log(void **state)
+{
+    (void)state;
+    struct log_tail *t = log_tail_new();
+    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    struct log_writer *w = log_writer_start(null, t);
+    pthread_t loggers[LOGGERS];
+    for (int i = 0; i < LOGGERS; i++) {
+        assert_int_equal(pthread_create(&loggers[i], NULL, log_much, w), 0);
+    }
+    struct pollfd fd = {.fd = log_tail_fd(t), .events = POLLIN};
+    for (uint64_t taken = 0; taken + log_tail_missed(t) < LINES; taken = log_tail_take(t)) {
+        struct log_record r;
+        assert_true(taken == 0 || (log_tail_line(t, taken, &r) && strcmp(r.text, "a line") == 0));
+        poll(&fd, 1, 100); /* a line that was missed rings too, but its count may come after the ring */
+    }
+    for (int i = 0; i < LOGGERS; i++) {
+        pthread_join(loggers[i], NULL);
+    }
+    log_writer_end(w, WAIT_MS);
+    log_tail_free(t);
+    close(null);
 }
 
 /* --- the library's own --- */
@@ -262,6 +361,9 @@ int main(void)
         cmocka_unit_test(the_end_does_not_wait_for_whom_nobody_reads),
         cmocka_unit_test(a_descriptor_that_somebody_made_non_blocking_gets_all_lines),
         cmocka_unit_test(lines_that_were_refused_are_told_with_the_next_that_is_not),
+        cmocka_unit_test(the_tail_has_the_lines_while_nobody_reads_the_log),
+        cmocka_unit_test(the_tail_keeps_the_last_lines_and_counts_those_that_found_no_room),
+        cmocka_unit_test(the_tail_is_read_while_several_log),
         cmocka_unit_test(a_node_goes_on_and_ends_while_nobody_reads_stderr),
         cmocka_unit_test(what_a_peer_said_is_one_harmless_line),
         cmocka_unit_test(what_utf8_is),
