@@ -262,6 +262,8 @@ static void come_online(struct controller *c, struct slot *s)
     s->online_ms = c->now.ms;
     s->heard_ms = c->now.ms - HEARD_MS; /* so that what it says first counts */
     s->was_online = true;
+    c->came_outgoing += s->direction == DIRECTION_OUTGOING;
+    c->came_incoming += s->direction == DIRECTION_INCOMING;
     slot_find_reverse(c, s);
     slot_set_state(c, s, SLOT_ONLINE);
     meet_came(c, s);

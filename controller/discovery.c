@@ -103,6 +103,9 @@ void discovery_seeds(struct controller *c, struct seed_report *r)
     if (r->error[0]) {
         note_unbounded(c, LOG_LEVEL_WARNING, "seeds: %s", r->error);
     }
+    c->seeded += r->n > 0;
+    c->seeds_failed += r->n == 0;
+    c->seed_addresses = r->n;
     for (size_t i = 0; i < r->n; i++) {
         added += addresses_learn_seed(c, &r->endpoints[i], SOURCE_SEED);
     }

@@ -18,7 +18,7 @@ void drops_count(struct controller *c, struct peer_ref peer, enum drop_cause cau
     c->dropped[cause] += parcels;
     c->has_unreported_drops = true;
     if (s) {
-        s->dropped += parcels;
+        s->dropped[cause] += parcels;
         s->unreported_drops[cause] += parcels;
     } else {
         c->unreported_drops[cause] += parcels;

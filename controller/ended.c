@@ -98,6 +98,7 @@ void ended_connection(struct controller *c, const struct message *m)
     snprintf(bare.text, sizeof bare.text, "%s", end_reason_text(reason));
     s->ending = m->ending;
     c->ended[reason]++;
+    c->dials[reason] += s->direction == DIRECTION_OUTGOING && !s->was_online;
     log_ended(c, s, reason, e);
     slot_loses(c, s, dialing_was_misled(c, s, reason) ? 0 : merit_of(c, s, reason));
     meet_ended(c, s);

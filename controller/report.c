@@ -37,6 +37,12 @@ struct peer_event {
     char text[];
 };
 
+/* Of a peer that is listed among others. */
+struct peer_drops {
+    struct kith_count by[DROP_CAUSE_COUNT + 1];
+};
+
+/* Behind it come the peers and, behind those, the drops of each. */
 struct peers_event {
     struct node_event event;
     struct kith_peer peers[];
@@ -47,6 +53,7 @@ struct status_event {
     struct kith_status status;
     struct kith_count dropped[DROP_CAUSE_COUNT + 1], ended[END_REASON_COUNT + 1];
     struct kith_count datagrams_dropped[DATAGRAM_CAUSES + 1];
+    struct kith_count dials[1 + END_REASON_COUNT + 1];
 };
 
 /* Takes e. NULL: there was no memory for the event, and the application is not told. */
@@ -121,7 +128,9 @@ static void describe(struct controller *c, struct slot *s, struct kith_peer *p)
     p->relay = s->purpose == PURPOSE_RELAY;
     p->version = s->info.version;
     p->online_ms = c->now.ms - s->online_ms;
-    p->dropped = s->dropped;
+    for (int i = 0; i < DROP_CAUSE_COUNT; i++) {
+        p->dropped += s->dropped[i];
+    }
     p->repeated = s->repeated;
     p->quality = slot_quality(c, s);
 }
@@ -175,16 +184,27 @@ bool report_dropped(struct controller *c, struct slot *s, enum drop_cause cause,
     return true;
 }
 
+static void count_drops(struct kith_count *to, const uint64_t dropped[DROP_CAUSE_COUNT])
+{
+    for (int i = 0; i < DROP_CAUSE_COUNT; i++) {
+        to[i] = (struct kith_count){drop_cause_text((enum drop_cause)i), dropped[i]};
+    }
+}
+
 void report_peers(struct controller *c, uint64_t id)
 {
-    struct peers_event *e = node_event_block(KITH_PEERS, id, sizeof *e + c->n_online * sizeof e->peers[0]);
+    size_t row = sizeof(struct kith_peer) + sizeof(struct peer_drops);
+    struct peers_event *e = node_event_block(KITH_PEERS, id, sizeof *e + c->n_online * row);
     if (!e) { /* an answer all the same, of which there may be memory for */
         tell(c, node_event_new(KITH_PEERS, id, 0));
         return;
     }
+    struct peer_drops *drops = (struct peer_drops *)&e->peers[c->n_online];
     for (size_t i = 0; i < c->n_online; i++) {
         struct slot *s = &c->slots[c->online[i]];
         describe(c, s, &e->peers[i]);
+        count_drops(drops[i].by, s->dropped);
+        e->peers[i].dropped_by = drops[i].by;
         c->act->measure(c->host, s->ref, &e->peers[i]);
     }
     e->event.public.peers = e->peers;
@@ -221,6 +241,17 @@ static void fill_status(struct controller *c, struct status_event *e)
         .dropped = e->dropped,
         .ended = e->ended,
         .datagrams_dropped = e->datagrams_dropped,
+        .dials = e->dials,
+        .total_outgoing = c->came_outgoing,
+        .total_incoming = c->came_incoming,
+        .saves = c->saves,
+        .saves_failed = c->saves_failed,
+        .save_ms = c->took_ms,
+        .saved_ms = c->saved_ms < 0 ? -1 : c->now.ms - c->saved_ms,
+        .seeded = c->seeded,
+        .seeds_failed = c->seeds_failed,
+        .seed_addresses = c->seed_addresses,
+        .relays = slots_relaying(c),
     };
     snprintf(s->network, sizeof s->network, "%s", config->network.name);
     snprintf(s->protocol, sizeof s->protocol, "%s", c->config->protocol->name);
@@ -229,11 +260,12 @@ static void fill_status(struct controller *c, struct status_event *e)
     if (seen_as(c, &ip)) {
         ip_format(&ip, s->seen_as, sizeof s->seen_as);
     }
-    for (int i = 0; i < DROP_CAUSE_COUNT; i++) {
-        e->dropped[i] = (struct kith_count){drop_cause_text((enum drop_cause)i), c->dropped[i]};
-    }
+    count_drops(e->dropped, c->dropped);
+    e->dials[0] = (struct kith_count){"online", c->came_outgoing};
     for (int i = 0; i < END_REASON_COUNT; i++) {
-        e->ended[i] = (struct kith_count){end_reason_text((enum end_reason)i), c->ended[i]};
+        const char *text = end_reason_text((enum end_reason)i);
+        e->ended[i] = (struct kith_count){text, c->ended[i]};
+        e->dials[i + 1] = (struct kith_count){text, c->dials[i]};
     }
     risk_look(c);
     s->eclipse_risk = c->risk.percent;

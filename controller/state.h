@@ -81,7 +81,8 @@ struct slot {
     int64_t lost;                                /* by its own faults: 0 or less (judge.c) */
     int64_t stalled_ms;                          /* being stalled may cost it something again then */
     struct allowance lessons;                    /* what it may teach us of addresses (lessons.c) */
-    uint64_t dropped, repeated;                  /* parcels */
+    uint64_t dropped[DROP_CAUSE_COUNT];          /* parcels */
+    uint64_t repeated;                           /* likewise */
     uint64_t unreported_drops[DROP_CAUSE_COUNT]; /* those that the application has not been told of */
 
     /* For the service. */
@@ -196,6 +197,8 @@ struct controller {
     uint32_t n_service_dials, n_feelers, n_relays; /* slots with for_service, or of that purpose, not ended */
     uint32_t n_busy;                               /* slots that are not free */
     uint64_t ended[END_REASON_COUNT];              /* connections */
+    uint64_t dials[END_REASON_COUNT];              /* those that ended before they were online */
+    uint64_t came_outgoing, came_incoming;         /* connections that came online */
     uint64_t shed;                                 /* sockets that were closed unanswered */
     int64_t next_spare_ms;                         /* the first spare_ms of all slots */
 
@@ -280,6 +283,7 @@ struct controller {
     int64_t seed_ms; /* when the fetcher is asked next */
     bool seeding;    /* it is at work */
     bool seeds_came; /* it has told something since the start, perhaps that there is nothing */
+    uint64_t seeded, seeds_failed, seed_addresses; /* struct kith_status */
 
     /* Datagrams that the core drops, besides the host. */
     uint64_t dropped_datagrams[DATAGRAM_CAUSES];
@@ -288,6 +292,9 @@ struct controller {
     bool saving;
     uint64_t saved_version, saving_version;
     int64_t save_ms, expire_ms, drop_round_ms;
+    uint64_t saves, saves_failed;
+    int64_t saving_ms;              /* when the last save began */
+    int64_t saved_ms, took_ms;      /* when one succeeded last, and how long the last took; -1 for none */
     struct book_losses losses_told; /* what the log has said of the book */
 
     /* The end: quit.c. */

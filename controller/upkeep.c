@@ -17,6 +17,7 @@ void upkeep_begin(struct controller *c)
 {
     const struct timings *t = &c->config->node.timings;
     c->save_ms = c->now.ms + t->save;
+    c->saved_ms = c->took_ms = -1;
     c->expire_ms = c->now.ms + EXPIRE_MS;
     if (t->cat > 0) {
         c->drop_round_ms = c->now.ms + t->cat;
@@ -41,8 +42,20 @@ void upkeep_save(struct controller *c, bool unchanged_too)
              s->n_entries, s->n_scores + s->n_ids);
     }
     c->saving = true;
+    c->saving_ms = c->now.ms;
     c->saving_version = book_version(c->book);
     c->act->save_peers(c->host, s);
+}
+
+static void count_save(struct controller *c, bool failed)
+{
+    c->took_ms = c->now.ms - c->saving_ms;
+    if (failed) {
+        c->saves_failed++;
+    } else {
+        c->saves++;
+        c->saved_ms = c->now.ms;
+    }
 }
 
 void upkeep_saved(struct controller *c, bool failed)
@@ -52,6 +65,7 @@ void upkeep_saved(struct controller *c, bool failed)
         c->saved_version = c->saving_version;
     }
     if (c->config->peers_file[0]) {
+        count_save(c, failed);
         note(c, NOTE_UPKEEP, "peers file %s: %s", c->config->peers_file, failed ? "not written" : "written");
     }
 }

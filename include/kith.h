@@ -194,6 +194,11 @@ enum kith_event_type {
     KITH_ENDED      /* the node has ended; nothing follows */
 };
 
+struct kith_count {
+    const char *cause;
+    uint64_t count;
+};
+
 /* One connection with a peer. A peer may have one in each direction: then two are online under one hash, each
  * with an ONLINE and an OFFLINE of its own, and the peer has gone once both have. Broadcasts go over one of
  * the two. What names the hash (kith_send, kith_disconnect) means that one: the outgoing one, or in protocols
@@ -210,11 +215,11 @@ struct kith_peer {
     /* bytes_in to parcels_out are 0 except in KITH_PEERS. `dropped` and `repeated` count parcels; repeated
      * ones are those that, with -relay, had come before. */
     uint64_t bytes_in, bytes_out, parcels_in, parcels_out, dropped, repeated;
-};
-
-struct kith_count {
-    const char *cause;
-    uint64_t count;
+    /* Set in KITH_PEERS alone: what waits in its two queues now, in parcels and bytes; and its dropped
+     * parcels, by cause. The last one's cause is NULL. */
+    uint64_t outbound_bytes, inbound_bytes;
+    uint32_t outbound, inbound;
+    const struct kith_count *dropped_by; /* NULL except in KITH_PEERS */
 };
 
 struct kith_status {
@@ -241,6 +246,32 @@ struct kith_status {
     const struct kith_count *ended;   /* connections, by the reason why they ended; likewise */
     /* By cause; likewise. Its first cause is NULL if the protocol has no datagrams. */
     const struct kith_count *datagrams_dropped;
+
+    /* These only grow while the node lives: they count all connections, also those that have ended. */
+    uint64_t total_parcels_in, total_parcels_out, total_bytes_in, total_bytes_out;
+    uint64_t total_outgoing, total_incoming; /* connections that came online */
+    /* Dials that are over, by what came of them: "online" first, then the reasons of `ended`; the last one's
+     * cause is NULL. */
+    const struct kith_count *dials;
+    uint64_t saves, saves_failed;  /* of the peers file; both 0 if the node keeps none */
+    uint64_t seeded, seeds_failed; /* answers of the seeds that named addresses, and those that named none */
+    uint64_t missed;               /* events that KITH_MISSED told of, or will */
+
+    /* These are as of now. */
+    int64_t save_ms;             /* how long the last save of the peers file took; -1 before the first */
+    int64_t saved_ms;            /* since the last that succeeded; -1 before the first */
+    uint64_t seed_addresses;     /* that the last answer of the seeds named */
+    uint32_t relays;             /* outgoing peers that only relay */
+    uint32_t events, events_max; /* that wait for the application, and the most that may */
+    /* What waits in the queues of all connections: parcels and bytes. */
+    uint32_t outbound, inbound;
+    uint64_t outbound_bytes, inbound_bytes;
+    uint64_t to_network_bytes, from_network_bytes;
+    /* The most that one queue holds, of ToNetwork, FromNetwork and each connection's two. */
+    uint32_t queue_max;
+    uint64_t queue_bytes_max;
+    uint64_t received_bytes,
+        received_bytes_max; /* of the budget for what peers cause (option "receiveBytes") */
 };
 
 struct kith_event {

@@ -49,7 +49,8 @@ static void add_queues(struct bounds *b, const struct limits *l, uint64_t most_s
 static void add_tables(struct bounds *b, uint64_t most_slots)
 {
     uint64_t row = sizeof(struct peer_thread) + 3 * sizeof(struct peer_ref) + roster_row_memory() +
-                   sizeof(struct kith_peer) + BATCH_MAX * (sizeof(struct message) + sizeof(uint32_t));
+                   sizeof(struct kith_peer) + (DROP_CAUSE_COUNT + 1) * sizeof(struct kith_count) +
+                   BATCH_MAX * (sizeof(struct message) + sizeof(uint32_t));
     bounds_add(b, BOUND_NODE, "a row for each connection, in five tables", row, most_slots,
                "newcomers: they find no place");
 }

@@ -258,6 +258,8 @@ static void do_measure(void *host, struct peer_ref slot, struct kith_peer *p)
     p->bytes_out = counts.bytes_out;
     p->parcels_in = counts.parcels_in;
     p->parcels_out = counts.parcels_out;
+    queue_fill(connection_outbound(l->connection), &p->outbound, &p->outbound_bytes);
+    queue_fill(connection_inbound(l->connection), &p->inbound, &p->inbound_bytes);
 }
 
 /* --- the application --- */
@@ -292,6 +294,7 @@ static void do_tell(void *host, struct node_event *e)
         return;
     }
     n->missed++;
+    n->missed_ever++;
     node_event_free(e);
 }
 
@@ -305,22 +308,51 @@ static void measure_datagrams(const struct node *n, struct kith_count datagrams[
     datagrams[DATAGRAM_UNSENT] = (struct kith_count){"not sent", counts.unsent};
 }
 
+static void measure_queues(const struct node *n, struct kith_status *s)
+{
+    uint64_t none;
+    queue_fill(n->to_network, &s->to_network, &s->to_network_bytes);
+    queue_fill(n->from_network, &s->from_network, &s->from_network_bytes);
+    queue_fill(n->events, &s->events, &none);
+    s->events_max = EVENTS;
+    s->missed = n->missed_ever;
+    s->queue_max = n->config.node.limits.queue_parcels;
+    s->queue_bytes_max = n->config.node.limits.queue_bytes;
+    int64_t room = budget_room(&n->budget);
+    s->received_bytes_max = (uint64_t)n->budget.total;
+    s->received_bytes = (uint64_t)(room < n->budget.total ? n->budget.total - room : 0);
+}
+
+static void add_connection(struct connection *c, struct kith_status *s)
+{
+    struct connection_counts counts = connection_counts(c);
+    s->bytes_in += counts.bytes_in;
+    s->bytes_out += counts.bytes_out;
+    s->parcels_in += counts.parcels_in;
+    s->parcels_out += counts.parcels_out;
+    uint32_t parcels;
+    uint64_t bytes;
+    queue_fill(connection_outbound(c), &parcels, &bytes);
+    s->outbound += parcels;
+    s->outbound_bytes += bytes;
+    queue_fill(connection_inbound(c), &parcels, &bytes);
+    s->inbound += parcels;
+    s->inbound_bytes += bytes;
+}
+
 static void do_measure_node(void *host, struct kith_status *s, struct kith_count datagrams[DATAGRAM_CAUSES])
 {
     struct node *n = host;
-    uint64_t bytes;
-    queue_fill(n->to_network, &s->to_network, &bytes);
-    queue_fill(n->from_network, &s->from_network, &bytes);
+    measure_queues(n, s);
     for (uint32_t i = 0; i < n->most_peers; i++) {
-        if (!n->peers[i].connection) {
-            continue;
+        if (n->peers[i].connection) {
+            add_connection(n->peers[i].connection, s);
         }
-        struct connection_counts counts = connection_counts(n->peers[i].connection);
-        s->bytes_in += counts.bytes_in;
-        s->bytes_out += counts.bytes_out;
-        s->parcels_in += counts.parcels_in;
-        s->parcels_out += counts.parcels_out;
     }
+    s->total_bytes_in = s->bytes_in + n->past.bytes_in;
+    s->total_bytes_out = s->bytes_out + n->past.bytes_out;
+    s->total_parcels_in = s->parcels_in + n->past.parcels_in;
+    s->total_parcels_out = s->parcels_out + n->past.parcels_out;
     if (n->listener) {
         struct listener_counts counts = listener_counts(n->listener);
         s->shed += counts.limited + counts.capped + counts.untaken;

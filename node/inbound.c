@@ -82,11 +82,22 @@ static void return_message(void *context, struct message *m)
     controller_returned(n->core, node_now(), m);
 }
 
+/* A connection that goes takes its own counts along. */
+static void keep_counts(struct node *n, const struct connection *c)
+{
+    struct connection_counts counts = connection_counts(c);
+    n->past.bytes_in += counts.bytes_in;
+    n->past.bytes_out += counts.bytes_out;
+    n->past.parcels_in += counts.parcels_in;
+    n->past.parcels_out += counts.parcels_out;
+}
+
 static void free_thread(struct node *n, struct peer_thread *l)
 {
     batch_drop(&l->batch, NULL, node_release, NULL);
     budget_close(&l->replies.account);
     tidy_note(n, l);
+    keep_counts(n, l->connection);
     connection_free(l->connection, return_message, n);
     handshake_over(n, l);
     memset(l, 0, sizeof *l);

@@ -97,6 +97,8 @@ struct node {
     int64_t retry_ms;              /* when the core must try again what waits for room */
     uint64_t stamp;                /* order of what goes into FromNetwork */
     uint64_t missed;               /* events that found no room */
+    uint64_t missed_ever;          /* the same, also those that were told */
+    struct connection_counts past; /* of the connections that have gone */
     uint64_t unsent_datagrams;     /* as there is a proxy */
     struct namer *namer;           /* NULL before the first host name */
     uint32_t n_naming;             /* names that were given to it, and whose answers have not been taken */

@@ -84,8 +84,11 @@ struct world {
     size_t saved_anchors;
     uint32_t risk;
     char risk_reason[96];
-    char seen_as[64]; /* in the last status */
-    size_t n_lines;   /* of the log, which is silent unless the test says so */
+    char seen_as[64];               /* in the last status */
+    struct kith_status last_status; /* its lists are gone, but for these */
+    uint64_t dials[END_REASON_COUNT + 1];
+    uint64_t dropped_by[DROP_CAUSE_COUNT]; /* of the last peer of a list */
+    size_t n_lines;                        /* of the log, which is silent unless the test says so */
     char last_line[512];
     bool ended;
 
@@ -275,6 +278,10 @@ static inline void w_tell(void *world, struct node_event *event)
     }
     if (e->type == KITH_STATUS) {
         w->known = e->status->known;
+        w->last_status = *e->status;
+        for (size_t i = 0; i <= END_REASON_COUNT; i++) {
+            w->dials[i] = e->status->dials[i].count;
+        }
         w->risk = e->status->eclipse_risk;
         snprintf(w->seen_as, sizeof w->seen_as, "%s", e->status->seen_as);
         snprintf(w->risk_reason, sizeof w->risk_reason, "%s", e->status->eclipse_reason);
@@ -282,6 +289,9 @@ static inline void w_tell(void *world, struct node_event *event)
     if (e->type == KITH_PEERS && e->count > 0) {
         w->quality = e->peers[e->count - 1].quality;
         w->is_special = e->peers[e->count - 1].special;
+        for (size_t i = 0; i < DROP_CAUSE_COUNT; i++) {
+            w->dropped_by[i] = e->peers[e->count - 1].dropped_by[i].count;
+        }
     }
     node_event_free(event);
 }
