@@ -8,6 +8,7 @@
 #include "app/frontend.h"
 #include "app/json_id.h"
 #include "app/json_parcel.h"
+#include "app/json_status.h"
 #include "app/own_address.h"
 #include "app/qr_show.h"
 #include "base/array.h"
@@ -113,93 +114,26 @@ static char *recall(struct json_state *s, uint64_t number)
     return recall_request(s, number).id;
 }
 
-static json_t *peer_object(const struct frontend *f, const struct kith_peer *p)
-{
-    return json_pack("{ss sI ss ss ss si sb sb}", "peer", p->hash, "connection", (json_int_t)p->connection,
-                     "address", p->address, "direction", p->outgoing ? "outgoing" : "incoming", "protocol",
-                     f->protocol, "version", (int)p->version, "special", (int)p->special, "relay",
-                     (int)p->relay);
-}
-
 static json_t *online_event(const struct frontend *f, const struct kith_event *e)
 {
-    json_t *o = json_pack("{ss}", "event", "online"), *p = peer_object(f, e->peer);
+    json_t *o = json_pack("{ss}", "event", "online"), *p = json_peer(e->peer, f->protocol);
     json_object_update(o, p);
     json_decref(p);
     return o;
-}
-
-static json_t *number(uint64_t n)
-{
-    return json_integer((json_int_t)n);
 }
 
 static json_t *peers_event(const struct frontend *f, const struct kith_event *e)
 {
     json_t *list = json_array();
     for (uint64_t i = 0; i < e->count; i++) {
-        const struct kith_peer *p = &e->peers[i];
-        json_t *o = peer_object(f, p);
-        json_object_set_new(o, "quality", json_integer(p->quality));
-        json_object_set_new(o, "online_ms", json_integer(p->online_ms));
-        json_object_set_new(o, "bytes_in", number(p->bytes_in));
-        json_object_set_new(o, "bytes_out", number(p->bytes_out));
-        json_object_set_new(o, "parcels_in", number(p->parcels_in));
-        json_object_set_new(o, "parcels_out", number(p->parcels_out));
-        json_object_set_new(o, "dropped", number(p->dropped));
-        json_object_set_new(o, "repeated", number(p->repeated));
-        json_array_append_new(list, o);
+        json_array_append_new(list, json_peer_figures(&e->peers[i], f->protocol));
     }
     return json_pack("{ss so}", "event", "peers", "peers", list);
 }
 
-static json_t *counts(const struct kith_count *c)
-{
-    json_t *o = json_object();
-    for (; c->cause; c++) {
-        json_object_set_new(o, c->cause, number(c->count));
-    }
-    return o;
-}
-
 static json_t *status_event(const struct kith_status *s)
 {
-    if (!s) {
-        return json_pack("{ss ss}", "event", "error", "message", "out of memory");
-    }
-    char node_id[17];
-    snprintf(node_id, sizeof node_id, "%08llx", (unsigned long long)s->node_id);
-    json_t *o = json_pack("{ss ss ss ss si}", "event", "status", "version", kith_version(), "network",
-                          s->network, "protocol", s->protocol, "port", (int)s->port);
-    json_object_set_new(o, "network_id", number(s->network_id));
-    json_object_set_new(o, "node_id", json_string(node_id));
-    if (s->identity[0]) {
-        json_object_set_new(o, "identity", json_string(s->identity));
-    }
-    if (s->seen_as[0]) {
-        json_object_set_new(o, "seen_as", json_string(s->seen_as));
-    }
-    json_object_set_new(o, "outgoing", number(s->outgoing));
-    json_object_set_new(o, "incoming", number(s->incoming));
-    json_object_set_new(o, "special", number(s->special));
-    json_object_set_new(o, "dialing", number(s->dialing));
-    json_object_set_new(o, "known", number(s->known));
-    json_object_set_new(o, "bans", number(s->banned));
-    json_object_set_new(o, "to_network", number(s->to_network));
-    json_object_set_new(o, "from_network", number(s->from_network));
-    json_object_set_new(o, "parcels_in", number(s->parcels_in));
-    json_object_set_new(o, "parcels_out", number(s->parcels_out));
-    json_object_set_new(o, "bytes_in", number(s->bytes_in));
-    json_object_set_new(o, "bytes_out", number(s->bytes_out));
-    json_object_set_new(o, "dropped", counts(s->dropped));
-    json_object_set_new(o, "ended", counts(s->ended));
-    json_object_set_new(o, "datagrams_dropped", counts(s->datagrams_dropped));
-    json_object_set_new(o, "shed", number(s->shed));
-    json_object_set_new(o, "repeated", number(s->repeated));
-    json_object_set_new(o, "eclipse_risk", number(s->eclipse_risk));
-    json_object_set_new(o, "eclipse_reason", json_string(s->eclipse_reason));
-    json_object_set_new(o, "uptime_ms", json_integer(s->uptime_ms));
-    return o;
+    return s ? json_status(s) : error_event("out of memory");
 }
 
 /* A row of modules is a text, "1" where it is dark. */
