@@ -178,6 +178,21 @@ static void log_who_we_are(const struct kith *node)
     }
 }
 
+/* To stderr, for a caller that takes no lines itself. */
+static bool start_log(struct kith *node, enum log_format format, char *error, size_t error_size)
+{
+    if (format == LOG_FORMAT_JOURNAL) {
+        snprintf(error, error_size, "-logFormat: the program kith alone writes to the journal");
+        return false;
+    }
+    node->writer = log_writer_start(&(struct log_output){.fd = STDERR_FILENO, .format = format});
+    node->sink = (struct log_sink){.line = log_writer_line, .context = node->writer};
+    if (!node->writer) {
+        snprintf(error, error_size, "no memory, or no thread, for the log");
+    }
+    return node->writer;
+}
+
 static bool handle_start(struct kith *node, const struct options *options, char *error, size_t error_size)
 {
     if (sodium_init() < 0 || seed_fetch_global_init() < 0 || descriptors_watch_forks() < 0) {
@@ -185,6 +200,9 @@ static bool handle_start(struct kith *node, const struct options *options, char 
         return false;
     }
     node->options = options;
+    if (!node->log && !start_log(node, options->log_format, error, error_size)) {
+        return false;
+    }
     node->sink.level = options->config.log_level;
     log_who_we_are(node);
     if (locks_take(&node->locks, options, &node->sink, error, error_size) < 0) {
@@ -207,17 +225,7 @@ static struct kith *handle_new(kith_log_function *log, void *log_context, char *
     node->log = log;
     node->log_context = log_context;
     node->sink = (struct log_sink){.line = log_to_caller, .context = node};
-    if (log) {
-        return node;
-    }
-    node->writer = log_writer_start(STDERR_FILENO, NULL);
-    node->sink = (struct log_sink){.line = log_writer_line, .context = node->writer};
-    if (node->writer) {
-        return node;
-    }
-    snprintf(error, error_size, "no memory, or no thread, for the log");
-    handle_free(node);
-    return NULL;
+    return node;
 }
 
 int open_ready(struct options *o, char *error, size_t error_size)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "app/frontend.h"
+#include "app/journal.h"
 #include "app/limits.h"
 #include "app/lines.h"
 #include "app/open.h"
@@ -341,9 +342,9 @@ static void log_to_writer(void *writer, enum kith_log_level level, const char *l
     log_writer_line(writer, (enum log_level)level, line);
 }
 
-static int serve(struct options *o)
+static int serve(struct options *o, const struct log_output *to)
 {
-    struct program p = {.signals = -1, .log = log_writer_start(STDERR_FILENO, NULL)};
+    struct program p = {.signals = -1, .log = log_writer_start(to)};
     if (!p.log || !output_init(&p.out, STDOUT_FILENO)) {
         fprintf(stderr, "kith: no memory, or no thread, for what is to be written\n");
         log_writer_end(p.log, FLUSH_MS);
@@ -383,11 +384,12 @@ static int bad_configuration(const char *error)
 static int start(struct options *o)
 {
     char error[OPTIONS_ERROR_MAX];
-    if (open_ready(o, error, sizeof error) < 0) {
+    struct log_output log;
+    if (journal_choose(o, &log, error, sizeof error) < 0 || open_ready(o, error, sizeof error) < 0) {
         return bad_configuration(error);
     }
     if (!o->show_identity) {
-        return serve(o);
+        return serve(o, &log);
     }
     char id[PEER_ID_TEXT_MAX];
     printf("%s\n", peer_id_format(&o->config.node.id, id, sizeof id));

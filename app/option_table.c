@@ -38,6 +38,13 @@ static const struct setting_choice level_choices[] = {
     {NULL, 0, false},
 };
 
+static const struct setting_choice format_choices[] = {
+    {"text", LOG_FORMAT_TEXT, false},
+    {"json", LOG_FORMAT_JSON, false},
+    {"journal", LOG_FORMAT_JOURNAL, false},
+    {NULL, 0, false},
+};
+
 #define SIZE_OF(member) sizeof(((struct options *)0)->member)
 #define LENGTH(member)  ((int64_t)SIZE_OF(member) - 1) /* of text in there */
 
@@ -90,6 +97,9 @@ static const struct setting table[] = {
          .takes = "DIR"),
     OTHER(GROUP_GENERAL, SETTING_CHOICE, "logLevel", config.log_level, "info",
           "least important lines that go to the log on stderr", .choices = level_choices),
+    OTHER(GROUP_GENERAL, SETTING_CHOICE, "logFormat", log_format, "journal if stderr leads there, else text",
+          "form of the log's lines; journal: systemd's, instead of stderr", .choices = format_choices,
+          .marks = SETTING_TOLD),
     SWITCH(GROUP_GENERAL, "json", json, "false", "speak JSON on stdin and stdout, an object a line"),
 
     OTHER(GROUP_NETWORK, SETTING_PROTOCOL, "protocol", config.protocol, "factom", "protocol to speak"),

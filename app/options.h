@@ -15,6 +15,7 @@
 #include <stdio.h>
 
 #include "controller/config.h"
+#include "queue/log_record.h"
 
 #define OPTIONS_ERROR_MAX  (CONFIG_PATH_MAX + 512)
 #define OPTIONS_NOTICE_MAX 256
@@ -36,6 +37,7 @@ struct options {
                              config.secret and config.id. The opening of the node draws config.nonce and, if
                              no nodeName is set, config.node_id */
     bool json, show_version, show_help, show_identity, show_limits;
+    enum log_format log_format; /* LOG_FORMAT_UNSET: as standard error is */
     enum network_choice network;
     char customnet[NETWORK_NAME_MAX];
     char home[CONFIG_PATH_MAX]; /* known from options_load or options_finish on; nothing here creates it */

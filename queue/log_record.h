@@ -26,7 +26,17 @@ struct parcel *log_record_new(enum log_level level, const char *text);
 /* What a parcel of log_record_new holds. The text is valid as long as the parcel. */
 struct log_record log_record_of(const struct parcel *p);
 
-/* "error", "warning", "info" or "debug"; "" for LOG_LEVEL_SILENT. */
+enum log_format { LOG_FORMAT_UNSET, LOG_FORMAT_TEXT, LOG_FORMAT_JSON, LOG_FORMAT_JOURNAL };
+
+/* Writes the line with its newline, and without a NUL: LOG_FORMAT_TEXT as
+ * "2026-01-31T23:59:59.123Z info: what happened", LOG_FORMAT_JSON as an object with "time", "level" and
+ * "message". The end of a line that is longer than `size`, LOG_RECORD_LEAST or more, is cut. Returns how many
+ * bytes it wrote. */
+#define LOG_RECORD_LEAST 128
+size_t log_record_write(const struct log_record *r, enum log_format format, char *out, size_t size);
+
+/* "error", "warning", "info" or "debug"; for LOG_LEVEL_SILENT "error": only a last line stands by
+ * itself, which says why the program ends. */
 const char *log_level_name(enum log_level level);
 
 #endif

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "queue/log_record.h"
 #include "queue/log_tail.h"
@@ -16,9 +15,8 @@
 #define LINE_MOST 8192 /* bytes that are written for one; of longer ones the end is cut */
 
 struct log_writer {
-    int fd;
-    struct log_tail *tail; /* the other reader's; NULL for none */
-    struct queue *lines;   /* parcels, a record each */
+    struct log_output to;
+    struct queue *lines; /* parcels, a record each */
     struct worker worker;
     _Atomic uint64_t lost; /* lines, since it was last told */
 
@@ -33,8 +31,8 @@ struct log_writer {
 static void post(struct log_writer *w, enum log_level level, const char *text)
 {
     struct message m = {.parcel = log_record_new(level, text)};
-    if (m.parcel && w->tail) {
-        log_tail_add(w->tail, m.parcel);
+    if (m.parcel && w->to.tail) {
+        log_tail_add(w->to.tail, m.parcel);
     }
     if (!m.parcel || !queue_post(w->lines, &m)) {
         parcel_release(m.parcel);
@@ -55,29 +53,16 @@ void log_writer_plain(struct log_writer *w, const char *text)
 
 /* --- the thread --- */
 
-/* "2026-01-31T23:59:59.123Z info: what happened\n"; returns how many bytes. */
-static size_t format_text(const struct log_record *r, char *text, size_t size)
-{
-    size_t n = 0;
-    if (r->level != LOG_LEVEL_SILENT) {
-        const time_t seconds = r->time_ms / 1000;
-        struct tm utc;
-        gmtime_r(&seconds, &utc);
-        n = strftime(text, size, "%Y-%m-%dT%H:%M:%S", &utc);
-        n += (size_t)snprintf(text + n, size - n, ".%03dZ %s: ", (int)(r->time_ms % 1000),
-                              log_level_name(r->level));
-    }
-    size_t length = strnlen(r->text, size - n - 1);
-    memcpy(text + n, r->text, length);
-    text[n + length] = '\n';
-    return n + length + 1;
-}
-
 /* In one write, so that lines of several processes stay whole. */
 static void write_line(struct log_writer *w)
 {
     const struct log_record r = log_record_of(w->line);
-    w->failing = writing_write(w->fd, w->text, format_text(&r, w->text, sizeof w->text)) != 0;
+    if (w->to.send) {
+        w->failing = w->to.send(&r) != 0;
+    } else {
+        size_t size = log_record_write(&r, w->to.format, w->text, sizeof w->text);
+        w->failing = writing_write(w->to.fd, w->text, size) != 0;
+    }
     parcel_release(w->line);
     w->line = NULL;
 }
@@ -151,15 +136,14 @@ static void free_writer(struct log_writer *w)
     free(w);
 }
 
-struct log_writer *log_writer_start(int fd, struct log_tail *tail)
+struct log_writer *log_writer_start(const struct log_output *to)
 {
     struct log_writer *w = aligned_alloc(_Alignof(struct log_writer), sizeof *w);
     if (!w) {
         return NULL;
     }
     memset(w, 0, sizeof *w);
-    w->fd = fd;
-    w->tail = tail;
+    w->to = *to;
     w->lines = queue_new(&(struct queue_config){.messages = LOG_WRITER_LINES,
                                                 .bytes = LOG_WRITER_BYTES,
                                                 .many_writers = true,

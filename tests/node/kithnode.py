@@ -27,6 +27,10 @@ PORT = 8110
 EVERYONE, PARCEL = "<FULLBROADCAST>", b'{"event":"parcel"'
 AT_ONCE = 8 if SLOW == 1 else 2  # tests side by side: under sanitizers they wait less, and more would be late
 TICKS = os.sysconf("SC_CLK_TCK")
+# What tells a program of the person, or the service manager, that the tests were started by.
+for _name in [_name for _name in os.environ if _name.startswith(("XDG_", "NOTIFY_", "WATCHDOG_")) or _name in (
+        "JOURNAL_STREAM", "INVOCATION_ID", "RUNTIME_DIRECTORY", "STATE_DIRECTORY", "CONFIGURATION_DIRECTORY")]:
+    del os.environ[_name]
 FAULTS = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|Assertion .* failed")
 
 

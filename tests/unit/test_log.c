@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
@@ -57,7 +58,7 @@ static void a_line_bears_the_date_in_utc(void **state)
     char text[200] = "", level[20];
     (void)state;
     small_pipe(ends);
-    struct log_writer *w = log_writer_start(ends[1], NULL);
+    struct log_writer *w = log_writer_start(&(struct log_output){.fd = ends[1]});
     assert_non_null(w);
     log_writer_line(w, LOG_LEVEL_WARNING, "what happened");
     log_writer_end(w, WAIT_MS);
@@ -84,7 +85,7 @@ static void lines_that_find_no_room_are_counted_and_told_later(void **state)
     (void)state;
     int ends[2];
     small_pipe(ends);
-    struct log_writer *w = log_writer_start(ends[1], NULL);
+    struct log_writer *w = log_writer_start(&(struct log_output){.fd = ends[1]});
     add_lines(w, LINES);
     assert_true(now_ms() - before_ms < WAIT_MS / 4); /* nobody has read anything */
     int counts[3];
@@ -103,7 +104,7 @@ static void the_end_does_not_wait_for_whom_nobody_reads(void **state)
     (void)state;
     int ends[2];
     small_pipe(ends);
-    struct log_writer *w = log_writer_start(ends[1], NULL);
+    struct log_writer *w = log_writer_start(&(struct log_output){.fd = ends[1]});
     add_lines(w, LINES);
     int64_t before_ms = now_ms();
     log_writer_end(w, 50);
@@ -120,7 +121,7 @@ static void a_descriptor_that_somebody_made_non_blocking_gets_all_lines(void **s
     int ends[2];
     small_pipe(ends);
     assert_int_equal(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
-    struct log_writer *w = log_writer_start(ends[1], NULL);
+    struct log_writer *w = log_writer_start(&(struct log_output){.fd = ends[1]});
     add_lines(w, LOG_WRITER_LINES);
     int counts[3];
     counts[2] = ends[0];
@@ -138,7 +139,7 @@ static void lines_that_were_refused_are_told_with_the_next_that_is_not(void **st
     char path[] = "/tmp/kith-log-XXXXXX";
     int full = open("/dev/full", O_WRONLY | O_CLOEXEC), file = mkstemp(path), whole, lost;
     int fd = dup(full);
-    struct log_writer *w = log_writer_start(fd, NULL);
+    struct log_writer *w = log_writer_start(&(struct log_output){.fd = fd});
     (void)state;
     add_lines(w, 3);
     usleep(100000);
@@ -165,7 +166,7 @@ static void the_tail_has_the_lines_while_nobody_reads_the_log(void **state)
     assert_int_equal(write(ends[1], filler, sizeof filler), sizeof filler);
     struct log_tail *t = log_tail_new();
     assert_non_null(t);
-    struct log_writer *w = log_writer_start(ends[1], t);
+    struct log_writer *w = log_writer_start(&(struct log_output){.fd = ends[1], .tail = t});
     struct pollfd fd = {.fd = log_tail_fd(t), .events = POLLIN};
     assert_int_equal(poll(&fd, 1, 0), 0);
     log_writer_line(w, LOG_LEVEL_WARNING, "first");
@@ -193,7 +194,7 @@ static void the_tail_keeps_the_last_lines_and_counts_those_that_found_no_room(vo
     (void)state;
     struct log_tail *t = log_tail_new();
     int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    struct log_writer *w = log_writer_start(null, t);
+    struct log_writer *w = log_writer_start(&(struct log_output){.fd = null, .tail = t});
     char text[32];
     struct log_record r;
     for (int round = 0; round < 3; round++) {
@@ -232,7 +233,7 @@ static void the_tail_is_read_while_several_log(void **state)
     (void)state;
     struct log_tail *t = log_tail_new();
     int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    struct log_writer *w = log_writer_start(null, t);
+    struct log_writer *w = log_writer_start(&(struct log_output){.fd = null, .tail = t});
     pthread_t loggers[LOGGERS];
     for (int i = 0; i < LOGGERS; i++) {
         assert_int_equal(pthread_create(&loggers[i], NULL, log_much, w), 0);
@@ -251,7 +252,78 @@ static void the_tail_is_read_while_several_log(void **state)
     close(null);
 }
 
+/* --- its form --- */
+
+static const char *as_json(const char *text, size_t size)
+{
+    static char out[LOG_LINE_MAX];
+    const struct log_record r = {.time_ms = 951782399007, .level = LOG_LEVEL_INFO, .text = text};
+    size_t n = log_record_write(&r, LOG_FORMAT_JSON, out, size);
+    assert_true(n <= size && n < sizeof out);
+    out[n] = '\0';
+    return out;
+}
+
+#define JSON_START "{\"time\":\"2000-02-28T23:59:59.007Z\",\"level\":\"info\",\"message\":\""
+
+static void a_line_is_one_object_whatever_it_says(void **state)
+{
+    (void)state;
+    assert_string_equal(as_json("it said \"hi\\\"", 500), JSON_START "it said \\\"hi\\\\\\\"\"}\n");
+    assert_string_equal(as_json("a\nb\x1b caf\xc3\xa9\xff", 500),
+                        JSON_START "a\\u000ab\\u001b caf\xc3\xa9\\ufffd\"}\n");
+    /* Cut between characters, never within one or within what stands for one. */
+    char text[LOG_LINE_MAX] = "";
+    for (size_t size = LOG_RECORD_LEAST; size < LOG_RECORD_LEAST + 20; size++) {
+        memset(text, '"', 200);
+        const char *out = as_json(text, size);
+        size_t quotes = (size - strlen(JSON_START "\"}\n")) / 2;
+        assert_int_equal(strlen(out), strlen(JSON_START "\"}\n") + 2 * quotes);
+        assert_string_equal(out + strlen(out) - 5, "\\\"\"}\n");
+    }
+}
+
+static enum log_level sent[3];
+static char sent_text[3][32];
+static int n_sent;
+
+static int send_line(const struct log_record *line)
+{
+    sent[n_sent] = line->level;
+    snprintf(sent_text[n_sent++], sizeof sent_text[0], "%s", line->text);
+    return n_sent == 1 ? EIO : 0;
+}
+
+static void lines_may_be_sent_by_a_function_and_its_failures_are_told(void **state)
+{
+    (void)state;
+    struct log_writer *w = log_writer_start(&(struct log_output){.fd = -1, .send = send_line});
+    log_writer_line(w, LOG_LEVEL_DEBUG, "refused");
+    log_writer_plain(w, "why");
+    log_writer_end(w, WAIT_MS);
+    assert_int_equal(n_sent, 3);
+    assert_string_equal(sent_text[0], "refused");
+    assert_int_equal(sent[1], LOG_LEVEL_SILENT);
+    assert_string_equal(sent_text[1], "why");
+    assert_int_equal(sent[2], LOG_LEVEL_WARNING);
+    assert_string_equal(sent_text[2], "log: 1 lines were not written");
+}
+
 /* --- the library's own --- */
+
+static void a_library_s_node_does_not_write_to_the_journal(void **state)
+{
+    (void)state;
+    struct kith_config *c = kith_config_new();
+    char error[KITH_ERROR_MAX];
+    assert_int_equal(kith_config_set(c, "bind", "127.0.77.9", error, sizeof error), 0);
+    assert_int_equal(kith_config_set(c, "networkPort", "0", error, sizeof error), 0);
+    assert_int_equal(kith_config_set(c, "peersFile", "", error, sizeof error), 0);
+    assert_int_equal(kith_config_set(c, "logFormat", "journal", error, sizeof error), 0);
+    assert_null(kith_open(c, NULL, NULL, error, sizeof error));
+    assert_string_equal(error, "-logFormat: the program kith alone writes to the journal");
+    kith_config_free(c);
+}
 
 /* What the library logs by itself goes to stderr, and nobody reads that. */
 static void a_node_goes_on_and_ends_while_nobody_reads_stderr(void **state)
@@ -364,6 +436,9 @@ int main(void)
         cmocka_unit_test(the_tail_has_the_lines_while_nobody_reads_the_log),
         cmocka_unit_test(the_tail_keeps_the_last_lines_and_counts_those_that_found_no_room),
         cmocka_unit_test(the_tail_is_read_while_several_log),
+        cmocka_unit_test(a_line_is_one_object_whatever_it_says),
+        cmocka_unit_test(lines_may_be_sent_by_a_function_and_its_failures_are_told),
+        cmocka_unit_test(a_library_s_node_does_not_write_to_the_journal),
         cmocka_unit_test(a_node_goes_on_and_ends_while_nobody_reads_stderr),
         cmocka_unit_test(what_a_peer_said_is_one_harmless_line),
         cmocka_unit_test(what_utf8_is),
