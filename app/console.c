@@ -102,7 +102,7 @@ static void print_peers(struct frontend *f, const struct kith_event *e)
         output_printf(f->out, "nobody is online\n");
     }
     for (uint64_t i = 0; i < e->count; i++) {
-        const struct kith_peer *p = &e->peers[i];
+        const struct kith_peer *p = KITH_PEER_AT(e, i);
         output_printf(f->out, "\"%s\" %s%s%s v%u quality %d, in %llu parcels, out %llu, dropped %llu\n",
                       p->hash, p->outgoing ? "outgoing" : "incoming", p->special ? " special" : "",
                       p->relay ? " relay" : "", p->version, p->quality, (unsigned long long)p->parcels_in,

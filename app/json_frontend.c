@@ -126,7 +126,7 @@ static json_t *peers_event(const struct frontend *f, const struct kith_event *e)
 {
     json_t *list = json_array();
     for (uint64_t i = 0; i < e->count; i++) {
-        json_array_append_new(list, json_peer_figures(&e->peers[i], f->protocol));
+        json_array_append_new(list, json_peer_figures(KITH_PEER_AT(e, i), f->protocol));
     }
     return json_pack("{ss so}", "event", "peers", "peers", list);
 }
@@ -173,14 +173,15 @@ static json_t *event_object(const struct frontend *f, const struct kith_event *e
     case KITH_ONLINE:
         return online_event(f, e);
     case KITH_OFFLINE:
-        return json_pack("{ss ss sI ss ss}", "event", "offline", "peer", e->peer->hash, "connection",
-                         (json_int_t)e->peer->connection, "reason", e->text, "direction",
-                         e->peer->outgoing ? "outgoing" : "incoming");
+        return json_pack("{ss ss sI ss si ss}", "event", "offline", "peer", e->peer->hash, "connection",
+                         (json_int_t)e->peer->connection, "reason", e->text, "code", (int)e->reason,
+                         "direction", e->peer->outgoing ? "outgoing" : "incoming");
     case KITH_SENT:
         return json_pack("{ss sI}", "event", "sent", "peers", (json_int_t)e->count);
     case KITH_DROPPED:
-        return json_pack("{ss ss sI ss sI}", "event", "dropped", "peer", e->peer->hash, "connection",
-                         (json_int_t)e->peer->connection, "cause", e->text, "parcels", (json_int_t)e->count);
+        return json_pack("{ss ss sI ss si sI}", "event", "dropped", "peer", e->peer->hash, "connection",
+                         (json_int_t)e->peer->connection, "cause", e->text, "code", (int)e->reason, "parcels",
+                         (json_int_t)e->count);
     case KITH_PEERS:
         return peers_event(f, e);
     case KITH_STATUS:
@@ -188,7 +189,7 @@ static json_t *event_object(const struct frontend *f, const struct kith_event *e
     case KITH_DONE:
         return json_pack("{ss ss}", "event", "done", "message", e->text);
     case KITH_FAILED:
-        return json_pack("{ss ss}", "event", "error", "message", e->text);
+        return json_pack("{ss ss si}", "event", "error", "message", e->text, "code", (int)e->reason);
     case KITH_MISSED:
         return json_pack("{ss sI}", "event", "missed", "events", (json_int_t)e->count);
     case KITH_ENDED:

@@ -17,6 +17,7 @@
 #include "base/array.h"
 #include "base/clock.h"
 #include "base/descriptor.h"
+#include "controller/reasons.h"
 #include "node/node.h"
 #include "queue/bell.h"
 #include "queue/log_writer.h"
@@ -57,6 +58,16 @@ struct kith_config {
 const char *kith_version(void)
 {
     return KITH_VERSION;
+}
+
+uint32_t kith_version_num(void)
+{
+    return KITH_VERSION_NUM;
+}
+
+const char *kith_reason_text(enum kith_reason r)
+{
+    return reason_text(r);
 }
 
 /* --- what callers may get wrong --- */
@@ -379,7 +390,7 @@ enum kith_result kith_send_message(struct kith *node, const struct kith_message 
     if (!is_here(node)) {
         return look_at(node);
     }
-    if (!m || !m->target || !m->bytes || m->size == 0 ||
+    if (!m || !m->target || !m->bytes || m->size == 0 || m->reserved[0] || m->reserved[1] ||
         m->size > node->options->config.node.limits.parcel_bytes) {
         return KITH_INVALID;
     }

@@ -20,13 +20,15 @@ struct moment {
 };
 
 /* For which a datagram is dropped. */
-enum datagram_cause {
-    DATAGRAM_TOO_LONG,
-    DATAGRAM_LIMITED,
-    DATAGRAM_UNTAKEN,
-    DATAGRAM_UNSENT,
-    DATAGRAM_CAUSES,
-};
+#define DATAGRAM_CAUSE_LIST(X)                                                                               \
+    X(DATAGRAM_TOO_LONG, "too long")                                                                         \
+    X(DATAGRAM_LIMITED, "beyond the rate of their group")                                                    \
+    X(DATAGRAM_UNTAKEN, "not taken")                                                                         \
+    X(DATAGRAM_UNSENT, "not sent")
+
+#define DATAGRAM_CAUSE_ENUM(name, text) name,
+enum datagram_cause { DATAGRAM_CAUSE_LIST(DATAGRAM_CAUSE_ENUM) DATAGRAM_CAUSES };
+#undef DATAGRAM_CAUSE_ENUM
 
 struct dial_request {
     struct address to; /* an IP address, or, of special peers, a host name, with their scheme */
@@ -106,8 +108,9 @@ struct controller_actions {
     /* Fills in the counters that only a connection knows. If there is no such connection, *p stays. */
     void (*measure)(void *host, struct peer_ref slot, struct kith_peer *p);
     /* Sets in *s what the queues hold; adds the traffic, and the sockets closed before the core heard of
-     * them. Sets in `datagrams` how many were dropped, by cause; all of it stays if the protocol has none. */
-    void (*measure_node)(void *host, struct kith_status *s, struct kith_count datagrams[DATAGRAM_CAUSES]);
+     * them. Adds to `datagrams` how many were dropped, by cause. False if the protocol has none; then all of
+     * it stays. */
+    bool (*measure_node)(void *host, struct kith_status *s, uint64_t datagrams[DATAGRAM_CAUSES]);
 
     uint64_t (*random)(void *host);
     void (*log)(void *host, enum log_level level, const char *line); /* without a newline */

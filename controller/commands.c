@@ -30,14 +30,14 @@ static bool find_culprit(struct controller *c, const struct command *command, ui
     }
     const struct slot *s = slot_find(c, command->peer);
     if (!s) {
-        report_event(c, KITH_FAILED, id, "ban: no such peer");
+        report_answer(c, id, KITH_FAIL_NO_PEER, "ban: no such peer");
         return false;
     }
     const struct peer_id *of = id_of(c, s);
     *who = (struct culprit){.ip = s->remote.ip, .has_ip = s->remote.port, .has_id = of};
     who->id = of ? *of : who->id;
     if (!who->has_ip && !who->has_id) {
-        report_event(c, KITH_FAILED, id, "ban: the proxy alone knows the peer's IP address");
+        report_answer(c, id, KITH_FAIL_NO_ADDRESS, "ban: the proxy alone knows the peer's IP address");
         return false;
     }
     return true;
@@ -77,7 +77,7 @@ static void ban(struct controller *c, const struct command *command, uint64_t id
         book_id_ban(c->book, &who.id, &who.ip, now_ms + ms, now_ms);
         slots_close_id(c, &who.id, END_BANNED);
     }
-    report_event(c, KITH_DONE, id, "banned %s for %lld s", text, (long long)(ms / 1000));
+    report_answer(c, id, KITH_REASON_NONE, "banned %s for %lld s", text, (long long)(ms / 1000));
 }
 
 static void unban(struct controller *c, const struct command *command, uint64_t id)
@@ -89,20 +89,20 @@ static void unban(struct controller *c, const struct command *command, uint64_t 
     char text[PEER_ID_TEXT_MAX];
     format_culprit(&who, text, sizeof text);
     if (!(who.has_id ? book_id_unban(c->book, &who.id) : book_unban(c->book, &who.ip))) {
-        report_event(c, KITH_FAILED, id, "unban: %s is not banned", text);
+        report_answer(c, id, KITH_FAIL_UNKNOWN, "unban: %s is not banned", text);
         return;
     }
     c->dial_wanted = true;
-    report_event(c, KITH_DONE, id, "unbanned %s", text);
+    report_answer(c, id, KITH_REASON_NONE, "unbanned %s", text);
 }
 
 static void special(struct controller *c, const struct command *command, uint64_t id)
 {
     bool flags = command->type == COMMAND_SPECIAL;
     if (specials_set(c, flags ? &command->peers : NULL, flags ? NULL : &command->peers)) {
-        report_event(c, KITH_FAILED, id, "special: out of memory");
+        report_answer(c, id, KITH_FAIL_NO_MEMORY, "special: out of memory");
     } else {
-        report_event(c, KITH_DONE, id, "%zu special peers", c->n_specials);
+        report_answer(c, id, KITH_REASON_NONE, "%zu special peers", c->n_specials);
     }
 }
 

@@ -412,7 +412,7 @@ void controller_abandon(struct controller *c, const struct message *m)
 {
     if (m->type == MSG_ASK) {
         parcel_release(m->parcel);
-        report_event(c, KITH_FAILED, m->id, "the node is ending");
+        report_answer(c, m->id, KITH_FAIL_ENDING, "the node is ending");
     }
     if (m->type != MSG_SEND) {
         return;

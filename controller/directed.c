@@ -45,11 +45,11 @@ static void leave(struct controller *c, struct peer_ref peer, uint64_t id)
 {
     struct slot *s = slot_find(c, peer);
     if (!s || s->state != SLOT_ONLINE) {
-        report_event(c, KITH_FAILED, id, "disconnect: no such peer");
+        report_answer(c, id, KITH_FAIL_NO_PEER, "disconnect: no such peer");
         return;
     }
     slot_close(c, s, END_DISCONNECT, false);
-    report_event(c, KITH_DONE, id, "disconnecting %s", s->info.hash);
+    report_answer(c, id, KITH_REASON_NONE, "disconnecting %s", s->info.hash);
 }
 
 static uint64_t size_of(const struct message *m)

@@ -96,6 +96,7 @@ void ended_connection(struct controller *c, const struct message *m)
         return;
     }
     snprintf(bare.text, sizeof bare.text, "%s", end_reason_text(reason));
+    s->why = reason;
     s->ending = m->ending;
     c->ended[reason]++;
     c->dials[reason] += s->direction == DIRECTION_OUTGOING && !s->was_online;

@@ -11,7 +11,7 @@ const char *drop_cause_text(enum drop_cause c)
 }
 
 /* The peer of events that are about none. */
-static const struct kith_peer nobody;
+static const struct kith_peer nobody = {.size = sizeof nobody};
 
 void *node_event_block(enum kith_event_type type, uint64_t id, size_t size)
 {

@@ -95,7 +95,7 @@ struct node_event {
     struct peer_ref ref;      /* KITH_ONLINE: whose messages are the peer's from now on; else nobody */
 };
 
-/* Any thread. An event without a text or an address, about a peer that is all zero. From
+/* Any thread. An event without a text or an address, about a peer of no name. From
  * malloc; NULL if memory is short. */
 struct node_event *node_event_new(enum kith_event_type type, uint64_t id, uint64_t count);
 /* The same in a block of `size` bytes, all zero behind the event: room for what the event points at. */

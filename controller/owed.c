@@ -69,21 +69,22 @@ void owed_ask(struct controller *c, const struct message *m)
     uint64_t number = begin(c, m->id, false);
     if (!service->command(c->service, c->now.ms, number, verb, argument, error, sizeof error)) {
         forget(c, number);
-        report_event(c, KITH_FAILED, m->id, "%s: %s", verb, error);
+        report_answer(c, m->id, KITH_FAIL_VERB, "%s: %s", verb, error);
     }
     parcel_release(m->parcel);
 }
 
 /* The text is told whole. */
-static void tell(struct controller *c, const struct owed *o, bool done, uint64_t count, const char *text)
+static void tell(struct controller *c, const struct owed *o, enum kith_reason why_not, uint64_t count,
+                 const char *text)
 {
     if (o->id == 0) {
         return;
     }
-    if (done && o->is_send) {
+    if (!why_not && o->is_send) {
         report_sent(c, o->id, count);
     } else {
-        report_text(c, done ? KITH_DONE : KITH_FAILED, o->id, text ? text : "");
+        report_text(c, o->id, why_not, text ? text : "");
     }
 }
 
@@ -98,7 +99,7 @@ void owed_reply(void *core, uint64_t number, bool done, uint64_t count, const ch
     if (was.is_send && !done) {
         drops_count(c, PEER_NOBODY, DROP_REFUSED, 1);
     }
-    tell(c, &was, done, count, text);
+    tell(c, &was, done ? KITH_REASON_NONE : KITH_FAIL_REFUSED, count, text);
 }
 
 void owed_abandon(struct controller *c)
@@ -111,6 +112,6 @@ void owed_abandon(struct controller *c)
         if (was.is_send) {
             drops_count(c, PEER_NOBODY, DROP_SHUTDOWN, 1);
         }
-        tell(c, &was, false, 0, "the node has ended before this was answered");
+        tell(c, &was, KITH_FAIL_ENDING, 0, "the node has ended before this was answered");
     }
 }

@@ -7,6 +7,7 @@
 #include "base/utf8.h"
 #include "controller/ids.h"
 #include "controller/notes.h"
+#include "controller/reasons.h"
 #include "controller/risk.h"
 #include "controller/seen_as.h"
 #include "controller/slots.h"
@@ -72,29 +73,31 @@ static const char *set_text(char *to, const char *text)
     return to;
 }
 
-static struct node_event *event_of_text(enum kith_event_type type, uint64_t id, const char *text)
+static struct node_event *event_of_text(enum kith_event_type type, uint64_t id, enum kith_reason reason,
+                                        const char *text)
 {
     struct text_event *e = node_event_block(type, id, sizeof *e + strlen(text) + 1);
     if (!e) {
         return NULL;
     }
     e->event.public.text = set_text(e->text, text);
+    e->event.public.reason = reason;
     return &e->event;
 }
 
-void report_event(struct controller *c, enum kith_event_type type, uint64_t id, const char *format, ...)
+void report_text(struct controller *c, uint64_t id, enum kith_reason why_not, const char *text)
+{
+    tell(c, event_of_text(why_not ? KITH_FAILED : KITH_DONE, id, why_not, text));
+}
+
+void report_answer(struct controller *c, uint64_t id, enum kith_reason why_not, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
     char text[REASON_MAX + 96];
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    tell(c, event_of_text(type, id, text));
-}
-
-void report_text(struct controller *c, enum kith_event_type type, uint64_t id, const char *text)
-{
-    tell(c, event_of_text(type, id, text));
+    report_text(c, id, why_not, text);
 }
 
 void report_sent(struct controller *c, uint64_t id, uint64_t peers)
@@ -115,6 +118,7 @@ void report_listening(struct controller *c)
 /* Of *p, which is all zero: all but what the host counts. */
 static void describe(struct controller *c, struct slot *s, struct kith_peer *p)
 {
+    p->size = sizeof *p;
     p->connection = s->number;
     memcpy(p->hash, s->info.hash, sizeof p->hash);
     utf8_make_harmless(p->hash);
@@ -136,7 +140,7 @@ static void describe(struct controller *c, struct slot *s, struct kith_peer *p)
 }
 
 static struct node_event *event_of_peer(struct controller *c, struct slot *s, enum kith_event_type type,
-                                        const char *text)
+                                        enum kith_reason reason, const char *text)
 {
     struct peer_event *e = node_event_block(type, 0, sizeof *e + strlen(text) + 1);
     if (!e) {
@@ -144,13 +148,14 @@ static struct node_event *event_of_peer(struct controller *c, struct slot *s, en
     }
     describe(c, s, &e->peer);
     e->event.public.peer = &e->peer;
+    e->event.public.reason = reason;
     e->event.public.text = set_text(e->text, text);
     return &e->event;
 }
 
 void report_online(struct controller *c, struct slot *s)
 {
-    struct node_event *e = event_of_peer(c, s, KITH_ONLINE, "");
+    struct node_event *e = event_of_peer(c, s, KITH_ONLINE, KITH_REASON_NONE, "");
     char text[ENDPOINT_TEXT_MAX];
     slot_format_remote(s, text);
     note_slot(c, NOTE_ONLINE, 0, s, "%s online, %s, version %u, from %s", s->info.hash,
@@ -163,13 +168,15 @@ void report_online(struct controller *c, struct slot *s)
 
 void report_offline(struct controller *c, struct slot *s)
 {
-    tell(c, event_of_peer(c, s, KITH_OFFLINE, s->ending ? s->ending->text : "ended"));
+    tell(c, event_of_peer(c, s, KITH_OFFLINE, reason_of_end(s->why), s->ending ? s->ending->text : "ended"));
 }
 
 bool report_dropped(struct controller *c, struct slot *s, enum drop_cause cause, uint64_t parcels)
 {
     const char *text = drop_cause_text(cause);
-    struct node_event *e = s ? event_of_peer(c, s, KITH_DROPPED, text) : event_of_text(KITH_DROPPED, 0, text);
+    enum kith_reason reason = reason_of_drop(cause);
+    struct node_event *e =
+        s ? event_of_peer(c, s, KITH_DROPPED, reason, text) : event_of_text(KITH_DROPPED, 0, reason, text);
     if (!e) {
         return false;
     }
@@ -184,10 +191,15 @@ bool report_dropped(struct controller *c, struct slot *s, enum drop_cause cause,
     return true;
 }
 
+static struct kith_count count_of(enum kith_reason reason, uint64_t count)
+{
+    return (struct kith_count){.cause = reason_text(reason), .count = count, .reason = reason};
+}
+
 static void count_drops(struct kith_count *to, const uint64_t dropped[DROP_CAUSE_COUNT])
 {
     for (int i = 0; i < DROP_CAUSE_COUNT; i++) {
-        to[i] = (struct kith_count){drop_cause_text((enum drop_cause)i), dropped[i]};
+        to[i] = count_of(reason_of_drop((enum drop_cause)i), dropped[i]);
     }
 }
 
@@ -221,11 +233,30 @@ static uint32_t specials_online(const struct controller *c)
     return n;
 }
 
+/* And what the host counts. */
+static void fill_counts(struct controller *c, struct status_event *e)
+{
+    count_drops(e->dropped, c->dropped);
+    e->dials[0] = (struct kith_count){.cause = "online", .count = c->came_outgoing};
+    for (int i = 0; i < END_REASON_COUNT; i++) {
+        enum kith_reason reason = reason_of_end((enum end_reason)i);
+        e->ended[i] = count_of(reason, c->ended[i]);
+        e->dials[i + 1] = count_of(reason, c->dials[i]);
+    }
+    uint64_t datagrams[DATAGRAM_CAUSES];
+    memcpy(datagrams, c->dropped_datagrams, sizeof datagrams);
+    bool has_datagrams = c->act->measure_node(c->host, &e->status, datagrams);
+    for (int i = 0; i < DATAGRAM_CAUSES && has_datagrams; i++) {
+        e->datagrams_dropped[i] = count_of(reason_of_datagram((enum datagram_cause)i), datagrams[i]);
+    }
+}
+
 static void fill_status(struct controller *c, struct status_event *e)
 {
     const struct node_config *config = &c->config->node;
     struct kith_status *s = &e->status;
     *s = (struct kith_status){
+        .size = sizeof *s,
         .network_id = config->network.id,
         .node_id = config->node_id,
         .port = c->listening.port,
@@ -260,20 +291,10 @@ static void fill_status(struct controller *c, struct status_event *e)
     if (seen_as(c, &ip)) {
         ip_format(&ip, s->seen_as, sizeof s->seen_as);
     }
-    count_drops(e->dropped, c->dropped);
-    e->dials[0] = (struct kith_count){"online", c->came_outgoing};
-    for (int i = 0; i < END_REASON_COUNT; i++) {
-        const char *text = end_reason_text((enum end_reason)i);
-        e->ended[i] = (struct kith_count){text, c->ended[i]};
-        e->dials[i + 1] = (struct kith_count){text, c->dials[i]};
-    }
     risk_look(c);
     s->eclipse_risk = c->risk.percent;
     snprintf(s->eclipse_reason, sizeof s->eclipse_reason, "%s", c->risk.reason);
-    c->act->measure_node(c->host, s, e->datagrams_dropped);
-    for (int i = 0; i < DATAGRAM_CAUSES && e->datagrams_dropped[i].cause; i++) {
-        e->datagrams_dropped[i].count += c->dropped_datagrams[i];
-    }
+    fill_counts(c, e);
     s->to_network += slots_parked(c);
 }
 

@@ -5,11 +5,12 @@
 
 #include "controller/state.h"
 
-/* `id` is the number of the application's request, 0 for none. */
-void report_event(struct controller *c, enum kith_event_type type, uint64_t id, const char *format, ...)
+/* `id` is the number of the application's request, 0 for none. KITH_DONE, or KITH_FAILED if there is a
+ * reason. */
+void report_answer(struct controller *c, uint64_t id, enum kith_reason why_not, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
-/* The text is not cut. */
-void report_text(struct controller *c, enum kith_event_type type, uint64_t id, const char *text);
+/* The same; the text is not cut. */
+void report_text(struct controller *c, uint64_t id, enum kith_reason why_not, const char *text);
 void report_sent(struct controller *c, uint64_t id, uint64_t peers); /* to how many it went */
 void report_peers(struct controller *c, uint64_t id);
 void report_status(struct controller *c, uint64_t id);

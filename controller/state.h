@@ -66,6 +66,7 @@ struct slot {
     int64_t begun_ms, online_ms, heard_ms;
     int64_t delivered_ms;  /* a message for the application came last; 0 for never */
     int64_t brought_ms;    /* the same of something new of the chain (service_actions.brought) */
+    enum end_reason why;   /* it ended; END_NONE before MSG_ENDED */
     struct ending *ending; /* from malloc; NULL before MSG_ENDED, or without memory for it */
 
     /* Beside other connections with the same peer (meet.c). */

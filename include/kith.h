@@ -39,6 +39,13 @@
  * -1. kith_close frees nothing there; parcels that were kept may be released. The child may open nodes of its
  * own. A child of vfork(2) or clone(2) may only call exec or _exit.
  *
+ * A program goes on running with a later library of the same soname, without being compiled again. What has
+ * a number keeps it, and structs grow in two ways. Those that a program makes room for (kith_message,
+ * kith_parcel, kith_event, kith_item, kith_count) keep their size: later members take the place of
+ * `reserved`. Those that the library makes (kith_peer, kith_status) begin with their size, and later members
+ * come at the end: so an array of them is walked by KITH_PEER_AT, and KITH_HAS tells whether the library that
+ * runs knows a member. A program that knows neither a number nor a type of event passes it over.
+ *
  * This header is all that a program needs. All text is UTF-8 and ends with a NUL; times are milliseconds. */
 #ifndef KITH_H
 #define KITH_H
@@ -57,9 +64,17 @@ extern "C" {
 #define KITH_API
 #endif
 
+/* Whether the library that runs has filled that member of a record that begins with `size`. */
+#define KITH_HAS(record, member)                                                                             \
+    ((size_t)((const char *)(&(record)->member + 1) - (const char *)(record)) <= (record)->size)
+
 #define KITH_ERROR_MAX 5120 /* bytes that no error text exceeds, its NUL included */
 
-KITH_API const char *kith_version(void); /* "0.1.0"; any thread */
+/* The version of this header, as 0xMMmmpp: major, minor, patch. */
+#define KITH_VERSION_NUM 0x000100
+
+KITH_API const char *kith_version(void);  /* of the library that runs, "0.1.0"; any thread */
+KITH_API uint32_t kith_version_num(void); /* the same as KITH_VERSION_NUM has it; any thread */
 
 /* --- configuration: one thread at a time --- */
 
@@ -145,9 +160,10 @@ struct kith_message {
     const char *target; /* one of the texts above, or a peer's hash, as events and received parcels give it */
     const char *kind;   /* one of kith_kind's; NULL for the first of them */
     const void *bytes;
-    size_t size; /* 1 .. option "maxParcel" */
-    uint64_t id; /* if not 0: a KITH_SENT event with it tells to how many peers the message went, or
-                    KITH_FAILED why the protocol refused to keep it */
+    size_t size;          /* 1 .. option "maxParcel" */
+    uint64_t id;          /* if not 0: a KITH_SENT event with it tells to how many peers the message went, or
+                             KITH_FAILED why the protocol refused to keep it */
+    uint64_t reserved[2]; /* 0 */
 };
 
 /* Any thread. Sends a copy of the message. If ToNetwork is full, or the queue of the one peer that the
@@ -178,18 +194,82 @@ KITH_API const char *kith_kind(const struct kith *node, size_t i);
 KITH_API int kith_room_fd(const struct kith *node);
 KITH_API int kith_command_fd(const struct kith *node);
 
+/* --- reasons --- */
+
+/* Why a connection ended, parcels were dropped or a command failed: what `reason` beside a text or a cause
+ * is. The texts are for people, and may change. These numbers never do, and later ones come behind them. */
+enum kith_reason {
+    KITH_REASON_NONE = 0,
+
+    /* KITH_OFFLINE, and KITH_FAILED of a dial: why the connection ended. */
+    KITH_END_NONE = 100,
+    KITH_END_DIAL_FAILED = 101,
+    KITH_END_HANDSHAKE = 102, /* the peer's was wrong */
+    KITH_END_HANDSHAKE_TIMEOUT = 103,
+    KITH_END_NETWORK = 104,  /* the peer is in another one */
+    KITH_END_VERSION = 105,  /* too low */
+    KITH_END_IDENTITY = 106, /* somebody else is there */
+    KITH_END_LOOPBACK = 107, /* it is ourselves */
+    KITH_END_REJECTED = 108, /* by the peer, which is full */
+    KITH_END_BAD_INPUT = 109,
+    KITH_END_MISCONDUCT = 110,
+    KITH_END_STREAM = 111, /* its encryption or framing is broken */
+    KITH_END_SILENT = 112,
+    KITH_END_CLOSED = 113, /* by the peer */
+    KITH_END_ERROR = 114,  /* of the connection */
+    KITH_END_DUPLICATE = 115,
+    KITH_END_REFUSED = 116, /* by us, as we are full */
+    KITH_END_CROWDED = 117, /* there were too many handshakes at once */
+    KITH_END_EVICTED = 118, /* it made room for another peer */
+    KITH_END_BANNED = 119,
+    KITH_END_DISCONNECT = 120, /* it was asked for: kith_disconnect */
+    KITH_END_CAT = 121,        /* dropped in a round of CAT */
+    KITH_END_RESOURCES = 122,  /* we had no memory, thread or descriptor */
+    KITH_END_HOARDED = 123,    /* it held too much memory for too long */
+    KITH_END_LOCAL = 124,      /* our own network failed */
+    KITH_END_SHUTDOWN = 125,   /* this node ends */
+    KITH_END_JUDGED = 126,     /* its quality fell below option "refuseBelow" */
+
+    /* KITH_DROPPED: why parcels were dropped. */
+    KITH_DROP_STALLED = 200,     /* the peer took nothing for the stall time */
+    KITH_DROP_APPLICATION = 201, /* this application did */
+    KITH_DROP_LOST = 202,        /* queued for a connection that ended */
+    KITH_DROP_GONE = 203,        /* for a peer that had gone, or of one that never came online */
+    KITH_DROP_UNSAYABLE = 204,   /* not possible in the peer's version of the protocol */
+    KITH_DROP_UNFINISHED = 205,  /* a part never came */
+    KITH_DROP_SHUTDOWN = 206,
+    KITH_DROP_REFUSED = 207, /* by the protocol, which was to keep it */
+
+    /* KITH_FAILED: why a command was not carried out. */
+    KITH_FAIL_NO_PEER = 300,    /* the peer has gone meanwhile */
+    KITH_FAIL_UNKNOWN = 301,    /* what was named is not there: not banned, not special */
+    KITH_FAIL_NO_ADDRESS = 302, /* the proxy alone knows the peer's IP address */
+    KITH_FAIL_NO_MEMORY = 303,
+    KITH_FAIL_ENDING = 304,  /* the node is */
+    KITH_FAIL_REFUSED = 305, /* by the protocol: the message, or what its verb was to do */
+    KITH_FAIL_VERB = 306,    /* the protocol has no such verb, or the argument is wrong */
+
+    /* kith_status: why datagrams were dropped. */
+    KITH_DATAGRAM_TOO_LONG = 400,
+    KITH_DATAGRAM_LIMITED = 401, /* beyond the rate of their network group */
+    KITH_DATAGRAM_UNTAKEN = 402,
+    KITH_DATAGRAM_UNSENT = 403
+};
+KITH_API const char *kith_reason_text(enum kith_reason r); /* "closed by peer"; any thread; never NULL */
+
 /* --- receiving: one thread at a time --- */
 
 enum kith_event_type {
     KITH_LISTENING, /* address; not if the node does not listen (option "proxy") */
     KITH_ONLINE,    /* peer: connected, and of our network */
-    KITH_OFFLINE,   /* peer, text: why */
+    KITH_OFFLINE,   /* peer, text and reason: why */
     KITH_SENT,      /* id, count: peers that the message went to */
-    KITH_DROPPED,   /* peer (hash "" and connection 0 if it has gone), text: the cause, count: parcels */
+    KITH_DROPPED,   /* peer (hash "" and connection 0 if it has gone), text and reason: the cause, count:
+                       parcels */
     KITH_PEERS,     /* id, peers, count */
     KITH_STATUS,    /* id, status */
     KITH_DONE,      /* id, text: a command was carried out */
-    KITH_FAILED,    /* id, text: it could not be, or a message was refused */
+    KITH_FAILED,    /* id, text and reason: it could not be, or a message was refused */
     KITH_MISSED,    /* count: events that found no room because none were taken */
     KITH_ENDED      /* the node has ended; nothing follows */
 };
@@ -197,6 +277,8 @@ enum kith_event_type {
 struct kith_count {
     const char *cause;
     uint64_t count;
+    enum kith_reason reason; /* the cause's number; KITH_REASON_NONE for "online" among the dials */
+    uint32_t reserved;
 };
 
 /* One connection with a peer. A peer may have one in each direction: then two are online under one hash, each
@@ -204,6 +286,7 @@ struct kith_count {
  * the two. What names the hash (kith_send, kith_disconnect) means that one: the outgoing one, or in protocols
  * that keep one connection with a peer the one that is to stay. */
 struct kith_peer {
+    size_t size;         /* of this record: KITH_HAS */
     uint64_t connection; /* its number, never given to another as long as the node lives; above 0 */
     char hash[160];      /* its name; what kith_send takes */
     char address[272];   /* at which it can be dialed; "" if at none; through a proxy perhaps a host name */
@@ -223,6 +306,7 @@ struct kith_peer {
 };
 
 struct kith_status {
+    size_t size; /* of this record: KITH_HAS */
     char network[64], protocol[32];
     char identity[129]; /* what peers know us by, in hex digits; "" in protocols without identities */
     char seen_as[64];   /* our IP address, as most of the peers that we dialed say; "" if none says so */
@@ -276,13 +360,19 @@ struct kith_status {
 
 struct kith_event {
     enum kith_event_type type;
+    enum kith_reason reason; /* OFFLINE, DROPPED, FAILED; else KITH_REASON_NONE */
     uint64_t id, count;
     const char *text;                 /* "" for none */
     const char *address;              /* KITH_LISTENING: "127.0.0.1:8110" */
     const struct kith_peer *peer;     /* ONLINE, OFFLINE, DROPPED */
-    const struct kith_peer *peers;    /* PEERS */
+    const struct kith_peer *peers;    /* PEERS: KITH_PEER_AT */
     const struct kith_status *status; /* STATUS; NULL if memory was short */
+    uint64_t reserved[7];
 };
+
+/* The i-th of event->peers, a const struct kith_peer *; i is below event->count. */
+#define KITH_PEER_AT(event, i)                                                                               \
+    ((const struct kith_peer *)((const char *)(event)->peers + (size_t)(i) * (event)->peers->size))
 
 struct kith_parcel {
     const char *peer; /* the sender's hash; "" if memory was short */
@@ -291,6 +381,7 @@ struct kith_parcel {
     size_t size;
     uint64_t connection; /* over which it came, as in kith_peer; 0 if memory was short */
     void *owner;         /* the library's */
+    uint64_t reserved[4];
 };
 
 enum kith_receive { KITH_NOTHING, KITH_PARCEL, KITH_EVENT };

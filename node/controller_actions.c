@@ -298,14 +298,14 @@ static void do_tell(void *host, struct node_event *e)
     node_event_free(e);
 }
 
-static void measure_datagrams(const struct node *n, struct kith_count datagrams[DATAGRAM_CAUSES])
+static void measure_datagrams(const struct node *n, uint64_t datagrams[DATAGRAM_CAUSES])
 {
     const struct udp_counts counts =
         n->udp ? udp_counts(n->udp) : (struct udp_counts){.unsent = n->unsent_datagrams};
-    datagrams[DATAGRAM_TOO_LONG] = (struct kith_count){"too long", counts.too_long};
-    datagrams[DATAGRAM_LIMITED] = (struct kith_count){"beyond the rate of their group", counts.limited};
-    datagrams[DATAGRAM_UNTAKEN] = (struct kith_count){"not taken", counts.untaken};
-    datagrams[DATAGRAM_UNSENT] = (struct kith_count){"not sent", counts.unsent};
+    datagrams[DATAGRAM_TOO_LONG] += counts.too_long;
+    datagrams[DATAGRAM_LIMITED] += counts.limited;
+    datagrams[DATAGRAM_UNTAKEN] += counts.untaken;
+    datagrams[DATAGRAM_UNSENT] += counts.unsent;
 }
 
 static void measure_queues(const struct node *n, struct kith_status *s)
@@ -340,7 +340,7 @@ static void add_connection(struct connection *c, struct kith_status *s)
     s->inbound_bytes += bytes;
 }
 
-static void do_measure_node(void *host, struct kith_status *s, struct kith_count datagrams[DATAGRAM_CAUSES])
+static bool do_measure_node(void *host, struct kith_status *s, uint64_t datagrams[DATAGRAM_CAUSES])
 {
     struct node *n = host;
     measure_queues(n, s);
@@ -357,9 +357,11 @@ static void do_measure_node(void *host, struct kith_status *s, struct kith_count
         struct listener_counts counts = listener_counts(n->listener);
         s->shed += counts.limited + counts.capped + counts.untaken;
     }
-    if (n->config.protocol->datagram_max > 0) {
-        measure_datagrams(n, datagrams);
+    if (n->config.protocol->datagram_max == 0) {
+        return false;
     }
+    measure_datagrams(n, datagrams);
+    return true;
 }
 
 /* --- the rest --- */

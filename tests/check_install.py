@@ -64,7 +64,8 @@ class Installed:
 
 def names_that_are_global(library, *options):
     lines = run("nm", "--defined-only", "--extern-only", "--format=posix", *options, library).splitlines()
-    return {line.split()[0] for line in lines if len(line.split()) > 1}
+    found = {line.split()[0].split("@")[0] for line in lines if len(line.split()) > 1}
+    return {name for name in found if not re.fullmatch(r"KITH_\d+", name)} # the names of symbol versions
 
 
 def declared():
