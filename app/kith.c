@@ -294,6 +294,11 @@ void kith_close(struct kith *node)
     handle_free(node);
 }
 
+struct watch *kith_watch(const struct kith *node)
+{
+    return node_watch(node->inner);
+}
+
 void kith_quit(struct kith *node)
 {
     if (is_here(node)) {

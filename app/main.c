@@ -17,6 +17,7 @@
 #include "app/limits.h"
 #include "app/lines.h"
 #include "app/open.h"
+#include "app/operators.h"
 #include "app/options.h"
 #include "base/clock.h"
 #include "base/utf8.h"
@@ -33,6 +34,7 @@ enum {
 
 struct program {
     struct frontend frontend;
+    struct operators operators;
     struct kith *node;
     struct log_writer *log;
     struct log_sink log_sink; /* what this file says itself */
@@ -319,11 +321,12 @@ static void end_output(struct program *p)
 /* Runs the node; NULL, or why it could not go on. */
 static const char *serve_node(struct program *p, const struct options *o, char *why, size_t why_size)
 {
-    bool prepared = prepare(p, o);
+    bool prepared = prepare(p, o) && operators_start(&p->operators, p->node, o);
     if (prepared) {
         run(p);
         p->frontend.close(&p->frontend);
     }
+    operators_end(&p->operators);
     end_output(p);
     kith_close(p->node);
     lines_fini(&p->in);
@@ -352,9 +355,12 @@ static int serve(struct options *o, const struct log_output *to)
     }
     p.log_sink = (struct log_sink){.line = log_writer_line, .context = p.log, .level = o->config.log_level};
     char error[KITH_ERROR_MAX];
-    p.node = kith_open_options(o, log_to_writer, p.log, error, sizeof error);
+    if (operators_open(&p.operators, o, error, sizeof error) == 0) {
+        p.node = kith_open_options(o, log_to_writer, p.log, error, sizeof error);
+    }
     char why[KITH_ERROR_MAX + 64];
     if (!p.node) {
+        operators_end(&p.operators);
         output_fini(&p.out, 0);
         snprintf(why, sizeof why, "kith: %s", error);
         utf8_make_harmless(why);

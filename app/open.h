@@ -15,4 +15,9 @@ int open_ready(struct options *o, char *error, size_t error_size);
 struct kith *kith_open_options(const struct options *options, kith_log_function *log, void *log_context,
                                char *error, size_t error_size);
 
+/* Any thread; does not block. What a second reader of its events takes (node/watch.h), until kith_close; NULL
+ * if the options did not ask for it. */
+struct watch;
+struct watch *kith_watch(const struct kith *node);
+
 #endif

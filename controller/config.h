@@ -43,6 +43,8 @@ struct config {
     bool (*valid)(void *context, const char *kind, const void *bytes, size_t size);
     void *valid_context;
 
+    bool is_watched; /* the node has a second reader of its events (node/watch.h) */
+
     char peers_file[CONFIG_PATH_MAX]; /* "" to keep none */
     char node_name[64];               /* "" for none; if set, the node id comes from it */
     enum log_level log_level;

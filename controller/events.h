@@ -6,6 +6,7 @@
 #ifndef KITH_CONTROLLER_EVENTS_H
 #define KITH_CONTROLLER_EVENTS_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -93,6 +94,7 @@ struct node_event {
     struct kith_event public; /* as the application is given it: what it points at lies in the same block, or
                                  is constant */
     struct peer_ref ref;      /* KITH_ONLINE: whose messages are the peer's from now on; else nobody */
+    _Atomic uint32_t references; /* its readers. Once a second one has it, nobody writes to the event */
 };
 
 /* Any thread. An event without a text or an address, about a peer of no name. From
@@ -100,6 +102,10 @@ struct node_event {
 struct node_event *node_event_new(enum kith_event_type type, uint64_t id, uint64_t count);
 /* The same in a block of `size` bytes, all zero behind the event: room for what the event points at. */
 void *node_event_block(enum kith_event_type type, uint64_t id, size_t size);
-void node_event_free(struct node_event *e); /* with what it points at; NULL is allowed; any thread */
+
+/* Any thread that has a reference; neither blocks. One more reference; returns e. node_event_free gives one
+ * back; the last one frees the event with what it points at. NULL is allowed. */
+struct node_event *node_event_hold(struct node_event *e);
+void node_event_free(struct node_event *e);
 
 #endif

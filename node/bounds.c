@@ -87,6 +87,19 @@ static void add_helpers(struct bounds *b, const struct config *c)
                "nobody: further ones are freed");
 }
 
+/* For the operators' desk. A list of peers, the largest answer, is a row for each connection; those that it
+ * asks for at once are bounded by the desk. */
+static void add_watch(struct bounds *b, const struct config *c)
+{
+    bounds_add(b, BOUND_NODE, "the watch: parcels, and places for all",
+               watch_memory(c->node.limits.parcel_bytes), c->is_watched,
+               "the watch: what finds no room is counted");
+    bounds_add(b, BOUND_NODE, "the watch: events and short answers",
+               sizeof(struct node_event) + sizeof(struct kith_peer) + EVENT_TEXTS,
+               c->is_watched ? WATCH_EVENTS + WATCH_ANSWERS : 0, "likewise");
+    bounds_add(b, BOUND_NODE, "the stack of the desk", THREAD_BYTES, c->is_watched, "nobody");
+}
+
 static void add_application(struct bounds *b, const struct config *c, uint64_t places)
 {
     const struct limits *l = &c->node.limits;
@@ -110,6 +123,7 @@ uint64_t node_bounds(struct bounds *b, const struct config *config)
     add_sent(b, config, places);
     controller_bounds(b, config);
     add_helpers(b, config);
+    add_watch(b, config);
     add_application(b, config, places);
     return places;
 }

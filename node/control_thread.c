@@ -19,7 +19,7 @@ enum {
     DATAGRAMS_AT_ONCE = 64,
     ANSWERS_AT_ONCE = 64,
     QUIT_DRAIN_MS = 300,  /* how long ToNetwork may take to empty before the connections are told to end */
-    MISSED_RETRY_MS = 50, /* the application does not say when it has taken events */
+    MISSED_RETRY_MS = 50, /* the readers of events do not say when they have taken some */
     FIRST_ANSWERS_MS = 2000,
 };
 
@@ -59,10 +59,17 @@ static bool take_answers(struct node *n, struct moment now)
     return taken > 0;
 }
 
-/* Many sends ask for an event. So nothing more is sent for an application that does not take its events. */
-static bool wants_app(const struct node *n)
+/* The watch hears what comes of it. */
+static bool next_is_of_watch(struct node *n)
 {
-    return controller_takes_sends(n->core) && n->missed == 0;
+    const struct message *m = n->watch ? batch_look(&n->app, n->to_network) : NULL;
+    return m && (m->id & WATCH_ID);
+}
+
+/* Many sends ask for an event. So nothing more is sent for an application that does not take its events. */
+static bool wants_app(struct node *n)
+{
+    return controller_takes_sends(n->core) && (n->missed == 0 || next_is_of_watch(n));
 }
 
 static bool take_app(struct node *n, struct moment now)
@@ -163,10 +170,13 @@ static bool tick(struct node *n, struct moment now)
     if (n->missed > 0) {
         app_events_report_missed(n);
     }
+    if (n->watch && n->watch->missed > 0) {
+        watch_report_missed(n->watch);
+    }
     return any;
 }
 
-static bool nothing_to_do(const struct node *n)
+static bool nothing_to_do(struct node *n)
 {
     return connections_are_idle(n) && (!n->udp || udp_empty(n->udp)) &&
            (!n->store || store_empty(n->store)) && queue_empty(n->control) && queue_empty(n->commands) &&
@@ -179,7 +189,8 @@ static int64_t deadline_of(const struct node *n)
     if (n->quitting && !n->quit_told) {
         at = earlier(at, n->quit_by);
     }
-    return n->missed > 0 ? earlier(at, node_now().ms + MISSED_RETRY_MS) : at;
+    bool owes_missed = n->missed > 0 || (n->watch && n->watch->missed > 0);
+    return owes_missed ? earlier(at, node_now().ms + MISSED_RETRY_MS) : at;
 }
 
 /* The last look before the thread sleeps. The readers that we wait for may have made room just before the
@@ -252,4 +263,7 @@ void control_thread_run(void *node)
      * come. */
     atomic_store_explicit(&n->ended, true, memory_order_release);
     bell_ring(&n->app_bell);
+    if (n->watch) {
+        watch_end(n->watch);
+    }
 }

@@ -264,11 +264,26 @@ static void do_measure(void *host, struct peer_ref slot, struct kith_peer *p)
 
 /* --- the application --- */
 
+/* Whatever becomes of it in the application's queue. One that waits for room there is shown when it is tried
+ * the last time. */
+static void show_watch(struct node *n, const struct message *m, enum gate_result r, struct parcel *watched)
+{
+    if (r == GATE_WAIT) {
+        parcel_release(watched);
+    } else {
+        watch_deliver(n->watch, m->peer, m->kind, watched);
+    }
+}
+
 static enum gate_result do_deliver(void *host, struct moment now, const struct message *m)
 {
     struct node *n = host;
     struct message stamped = *m;
     stamped.order = n->stamp;
+    /* Held before it is posted: the application may be done with it at once. */
+    struct parcel *watched = n->watch && atomic_load_explicit(&n->watch->wants_parcels, memory_order_relaxed)
+                                 ? parcel_hold(m->parcel)
+                                 : NULL;
     enum gate_result r =
         stall_gate_post(&n->from_gate, &stamped, now.ms, n->config.node.timings.stall, drop_application, n);
     if (r == GATE_WAIT) {
@@ -279,6 +294,9 @@ static enum gate_result do_deliver(void *host, struct moment now, const struct m
     }
     /* Also if it was dropped: the application may have found nothing while others' messages were moved. */
     n->from_network_dirty = true;
+    if (watched) {
+        show_watch(n, m, r, watched);
+    }
     return r;
 }
 
@@ -288,6 +306,9 @@ static void do_tell(void *host, struct node_event *e)
     /* From here on the application may name the peer; before its first parcel can come. */
     if (e->public.type == KITH_ONLINE) {
         roster_add(n->roster, e->ref, e->public.peer->hash, e->public.peer->outgoing);
+    }
+    if (n->watch && watch_tell(n->watch, e)) {
+        return;
     }
     app_events_report_missed(n);
     if (n->missed == 0 && app_events_post(n, e)) {

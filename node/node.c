@@ -69,9 +69,10 @@ static bool make_queues(struct node *n)
     n->nonempty = nonempty_list_new(4 * n->most_peers); /* two queues each; and of those that have gone */
     n->roster = roster_new(n->most_peers);
     n->last_event = node_event_new(KITH_ENDED, 0, 0);
-    return batch_open(&n->app) && batch_open(&n->held_parcels) && n->peers && n->run_queue.items &&
-           n->control && n->commands && n->to_network && n->from_network && n->events && n->nonempty &&
-           n->from_gate.fair && n->roster && n->last_event;
+    n->watch = n->config.is_watched ? watch_new() : NULL;
+    return (n->watch || !n->config.is_watched) && batch_open(&n->app) && batch_open(&n->held_parcels) &&
+           n->peers && n->run_queue.items && n->control && n->commands && n->to_network && n->from_network &&
+           n->events && n->nonempty && n->from_gate.fair && n->roster && n->last_event;
 }
 
 static bool start_listener(struct node *n, char *error, size_t error_size)
@@ -278,6 +279,7 @@ static void destroy(struct node *n)
     free(n->run_queue.items);
     free(n->dirty.items);
     node_event_free(n->last_event);
+    watch_free(n->watch);
     sodium_free(n->stream_secret); /* wipes it */
     free(n);
 }

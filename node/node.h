@@ -81,6 +81,11 @@ int node_fd(const struct node *n);
 /* The thread of node_take; never blocks. The application has got on with what it took last. */
 void node_getting_on(struct node *n);
 
+/* Any thread; never blocks. The second reader of a node whose config says is_watched (node/watch.h), until
+ * node_free; NULL if it is not. */
+struct watch;
+struct watch *node_watch(const struct node *n);
+
 /* --- what it takes --- */
 
 /* Any thread; does not block. The rows of a node of that configuration, and how many connections they are

@@ -182,6 +182,11 @@ int node_fd(const struct node *n)
     return n->app_bell.fd;
 }
 
+struct watch *node_watch(const struct node *n)
+{
+    return n->watch;
+}
+
 void node_getting_on(struct node *n)
 {
     queue_getting_on(n->from_network, 1);

@@ -12,6 +12,7 @@
 #include "node/node.h"
 #include "node/replies.h"
 #include "node/roster.h"
+#include "node/watch.h"
 #include "queue/stall_gate.h"
 #include "queue/worker.h"
 #include "seed/fetcher.h"
@@ -67,6 +68,7 @@ struct node {
     struct queue *to_network;   /* from the application */
     struct queue *from_network; /* to the application: parcels */
     struct queue *events;       /* and events */
+    struct watch *watch;        /* its second reader; NULL for none */
     struct bell app_bell;       /* FromNetwork has something */
     struct bell room_bell;      /* ToNetwork has room */
     struct bell command_bell;   /* `commands` has room. With one bell for both, a thread that waits for one

@@ -1,0 +1,24 @@
+/* What the program has for its operators beside standard input and output: the desk and its guests, as the
+ * options ask for them. Main thread only. */
+#ifndef KITH_APP_OPERATORS_H
+#define KITH_APP_OPERATORS_H
+
+#include "app/desk.h"
+#include "app/options.h"
+
+struct operators {
+    struct desk *desk; /* NULL if the options ask for no guest */
+};
+
+/* Before the node is opened: opens what guests listen on, so that what is taken ends the program before it
+ * has done anything. May set o->config.is_watched. 0; or -1 with `error`, one line that begins with the
+ * option. */
+int operators_open(struct operators *p, struct options *o, char *error, size_t error_size);
+
+/* Starts to serve; borrows node and options until operators_end. False if memory or a thread is short. */
+bool operators_start(struct operators *p, struct kith *node, const struct options *o);
+
+/* Before kith_close; blocks as desk_end. */
+void operators_end(struct operators *p);
+
+#endif
