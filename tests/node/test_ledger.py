@@ -324,7 +324,8 @@ def the_console_speaks_of_transactions_and_blocks(lab, protocol):
     terminal.shows("online")
     other.wait("online", direction="incoming")
     form = r"\* /tx SENDER RECEIVER WORD \.\.\.: "
-    for typed, shown in (("/tx", form + "it needs"), (f"/tx {SENDER}", form + "it needs"),
+    form_is = r"\* the form is /tx SENDER RECEIVER WORD \.\.\., not "
+    for typed, shown in (("/tx", form_is + "/tx"), (f"/tx {SENDER}", form_is + "/tx"),
                          (f"/tx {SENDER} {RECEIVER}", form + "a message has at least one word"),
                          (f"/tx {SENDER}0 {RECEIVER} x", form + "sender and receiver are 40 hex digits each"),
                          (f"/tx {SENDER}g {RECEIVER} x", form + "sender and receiver are 40 hex digits each"),

@@ -265,7 +265,7 @@ def control_characters_are_shown_by_number(lab):
     program = Program(lab, "-exclusive", "-peers", other.endpoint, json=False).read()
     program.shows(b"online")
     program.type(b"/fly \x1b[2J\x9b\xc2\x9bcaf\xc3\xa9\n/" + b"a" * 9000 + b"\n/status\n")
-    program.shows(b"or not so: /fly \\x1b[2J\\x9b\\xc2\\x9bcaf\xc3\xa9 (")
+    program.shows(b"no such command: /fly \\x1b[2J\\x9b\\xc2\\x9bcaf\xc3\xa9 (")
     program.shows(b"aaa... (/help shows them)\nnetwork LOCAL")
     other.wait_from(program.address)
     other.request(send="<BROADCAST>", base64="Gx1baGmbwptjYWbDqQ==")

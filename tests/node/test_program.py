@@ -493,9 +493,9 @@ def console(lab):
     other.wait("parcel", text="by name")
     terminal.type(f"/kind Message \"{sender}\" by kind")
     check(other.wait("parcel", text="by kind")["kind"] == "Message", "another kind")
-    for typed, shown in (("/help", r"/disconnect PEER"), ("/peers", rf"\"{sender}\" outgoing special v10"),
+    for typed, shown in (("/help", r"/disconnect PEER"), ("/peers", rf"\"{sender}\"  outgoing  \S*special\S* +v10"),
                          ("/status", r"network LOCAL \(00beaded\)"), ("/fly", r"no such command"),
-                         ("/ban", r"no such command"), ("/send nobody hello", r"\* .*(no|nobody).*"),
+                         ("/ban", r"the form is /ban PEER"), ("/send nobody hello", r"\* .*(no|nobody).*"),
                          ("/block", r"/block: the protocol factom keeps no chain"),
                          ("/chain", r"/chain: the protocol factom keeps no chain"),
                          ("/tx a b c", r"/tx: the protocol factom keeps no chain"),
