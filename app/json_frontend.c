@@ -3,11 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <sodium.h>
-
+#include "app/base64.h"
 #include "app/frontend.h"
 #include "app/json_id.h"
 #include "app/json_parcel.h"
+#include "app/json_send.h"
 #include "app/json_status.h"
 #include "app/own_address.h"
 #include "app/qr_show.h"
@@ -32,17 +32,23 @@ struct json_state {
 
 /* --- answers --- */
 
+/* `id` may be NULL. */
+static void end_object(struct frontend *f, const char *id)
+{
+    if (id) {
+        output_add(f->out, ",\"id\":", strlen(",\"id\":"));
+        output_add(f->out, id, strlen(id));
+    }
+    output_add(f->out, "}\n", 2);
+}
+
 /* Takes the object, NULL if memory was short. `id` may be NULL. */
 static void write_object(struct frontend *f, json_t *object, const char *id)
 {
     char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
     const char *shown = text ? text : "{\"event\":\"error\",\"message\":\"out of memory\"}";
     output_add(f->out, shown, strlen(shown) - 1);
-    if (id) {
-        output_add(f->out, ",\"id\":", strlen(",\"id\":"));
-        output_add(f->out, id, strlen(id));
-    }
-    output_add(f->out, "}\n", 2);
+    end_object(f, id);
     free(text);
     json_decref(object);
 }
@@ -177,7 +183,7 @@ static json_t *event_object(const struct frontend *f, const struct kith_event *e
                          (json_int_t)e->peer->connection, "reason", e->text, "code", (int)e->reason,
                          "direction", e->peer->outgoing ? "outgoing" : "incoming");
     case KITH_SENT:
-        return json_pack("{ss sI}", "event", "sent", "peers", (json_int_t)e->count);
+        break; /* write_sent */
     case KITH_DROPPED:
         return json_pack("{ss ss sI ss si sI}", "event", "dropped", "peer", e->peer->hash, "connection",
                          (json_int_t)e->peer->connection, "cause", e->text, "code", (int)e->reason, "parcels",
@@ -198,9 +204,23 @@ static json_t *event_object(const struct frontend *f, const struct kith_event *e
     return NULL;
 }
 
+/* By itself, as each message that the application sends has one. */
+static void write_sent(struct frontend *f, const struct kith_event *e, const char *id)
+{
+    char text[64];
+    int n = snprintf(text, sizeof text, "{\"event\":\"sent\",\"peers\":%llu", (unsigned long long)e->count);
+    output_add(f->out, text, (size_t)n);
+    end_object(f, id);
+}
+
 static void json_event(struct frontend *f, const struct kith_event *e)
 {
     struct request r = e->id ? recall_request(f->state, e->id) : (struct request){.number = 0};
+    if (e->type == KITH_SENT) {
+        write_sent(f, e, r.id);
+        free(r.id);
+        return;
+    }
     bool is_qr = r.is_for_qr && e->type == KITH_STATUS;
     write_object(f, is_qr ? qr_event(f, e->status) : event_object(f, e), r.id);
     free(r.id);
@@ -239,17 +259,12 @@ static const char *payload(json_t *o, size_t *size, void **buffer, const char **
         return NULL;
     }
     *error = "out of memory";
-    *buffer = malloc(*size);
+    *buffer = malloc(BASE64_BYTES_MAX(*size));
     if (!*buffer) {
         return NULL;
     }
     *error = "\"base64\" is not valid";
-    if (sodium_base642bin(*buffer, *size, json_string_value(base64), *size, NULL, size, NULL,
-                          sodium_base64_VARIANT_ORIGINAL) == 0 &&
-        *size > 0) {
-        return *buffer;
-    }
-    return NULL;
+    return base64_decode(json_string_value(base64), *size, *buffer, size) ? *buffer : NULL;
 }
 
 /* If the request names a kind, the protocol has it. False with an error written. */
@@ -264,6 +279,21 @@ static bool kind_is_good(struct frontend *f, json_t *o, const char *id)
     write_error(f, id, message ? json_string_value(message) : "out of memory");
     json_decref(message);
     return false;
+}
+
+static enum frontend_result send_message(struct frontend *f, struct kith_message *m, const char *id)
+{
+    m->id = remember(f->state, id);
+    enum kith_result r = m->id ? kith_send_message(f->node, m, 0) : KITH_NO_MEMORY;
+    if (r == KITH_OK) {
+        return FRONTEND_DONE;
+    }
+    free(recall(f->state, m->id));
+    if (r == KITH_WOULD_BLOCK) {
+        return FRONTEND_FULL;
+    }
+    write_error(f, id, r == KITH_INVALID ? "longer than -maxParcel" : kith_result_text(r));
+    return FRONTEND_DONE;
 }
 
 static enum frontend_result request_send(struct frontend *f, json_t *o, const char *id)
@@ -281,18 +311,28 @@ static enum frontend_result request_send(struct frontend *f, json_t *o, const ch
         free(buffer);
         return FRONTEND_DONE;
     }
-    m.id = remember(f->state, id);
-    enum kith_result r = m.id ? kith_send_message(f->node, &m, 0) : KITH_NO_MEMORY;
+    enum frontend_result r = send_message(f, &m, id);
     free(buffer);
-    if (r == KITH_OK) {
-        return FRONTEND_DONE;
+    return r;
+}
+
+/* The same of a request that was read without its tree; false if this is for the whole parser. */
+static bool send_at_once(struct frontend *f, const char *line, size_t size, enum frontend_result *r)
+{
+    struct json_send s;
+    if (!json_send_read(&s, line, size)) {
+        return false;
     }
-    free(recall(f->state, m.id));
-    if (r == KITH_WOULD_BLOCK) {
-        return FRONTEND_FULL;
+    char id[64] = "";
+    bool good = s.id_length < sizeof id && (s.kind[0] == '\0' || frontend_has_kind(f, s.kind));
+    if (good) {
+        struct kith_message m = {
+            .target = s.target, .kind = s.kind[0] == '\0' ? NULL : s.kind, .bytes = s.bytes, .size = s.size};
+        memcpy(id, s.id ? s.id : "", s.id_length);
+        *r = send_message(f, &m, s.id ? id : NULL);
     }
-    write_error(f, id, r == KITH_INVALID ? "longer than -maxParcel" : kith_result_text(r));
-    return FRONTEND_DONE;
+    free(s.buffer);
+    return good;
 }
 
 static enum kith_result run_ban(struct frontend *f, json_t *o, uint64_t request)
@@ -447,6 +487,9 @@ static char *copy_id(const char *line, size_t size)
 static enum frontend_result json_line(struct frontend *f, char *line, size_t size)
 {
     enum frontend_result r = FRONTEND_DONE;
+    if (send_at_once(f, line, size, &r)) {
+        return r;
+    }
     json_error_t error;
     json_t *o = load(line, size, &error);
     char *id = copy_id(line, size);

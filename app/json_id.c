@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "app/json_text.h"
+
 struct scan {
     const char *at, *end;
 };
@@ -27,7 +29,8 @@ static bool take(struct scan *s, char c)
 static bool skip_string(struct scan *s)
 {
     while (s->at < s->end && *s->at != '"') {
-        s->at += *s->at == '\\' ? 2 : 1;
+        size_t plain = json_text_plain(s->at, (size_t)(s->end - s->at));
+        s->at += plain > 0 ? plain : *s->at == '\\' ? 2 : 1;
     }
     return s->at < s->end && take(s, '"');
 }

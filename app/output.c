@@ -1,6 +1,7 @@
 #include "app/output.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,7 +24,7 @@
  * the struct output if a system call holds the thread for good. */
 struct output_thread {
     int fd;
-    size_t chunk; /* most bytes of one write: the other end's progress is seen after each */
+    enum { OUTPUT_FILE, OUTPUT_PIPE, OUTPUT_OTHER } kind;
     struct bell main_bell;
     struct worker worker;
     char *block;
@@ -36,11 +38,26 @@ struct output_thread {
 
 /* --- the thread --- */
 
+/* The bytes of the next write. The other end's progress is seen after each, so they are few; but of those
+ * that a pipe has room for, the write waits for nobody. A page that is partly read takes its whole room in
+ * there. */
+static size_t chunk(const struct output_thread *t)
+{
+    int unread, room = 0;
+    if (t->kind == OUTPUT_FILE) {
+        return SIZE_MAX;
+    }
+    if (t->kind == OUTPUT_PIPE && ioctl(t->fd, FIONREAD, &unread) == 0) {
+        room = fcntl(t->fd, F_GETPIPE_SZ) - unread - PIPE_BUF;
+    }
+    return room > PIPE_BUF ? (size_t)room : PIPE_BUF;
+}
+
 static void write_block(struct output_thread *t)
 {
     size_t written = 0;
     while (written < t->size && t->error == 0) {
-        size_t left = t->size - written, n = left < t->chunk ? left : t->chunk;
+        size_t left = t->size - written, most = chunk(t), n = left < most ? left : most;
         t->error = writing_write(t->fd, t->block + written, n);
         written += n;
         /* Relaxed: a count, by which main sees that there is progress. */
@@ -97,7 +114,10 @@ static struct output_thread *start_thread(int fd)
     memset(t, 0, sizeof *t);
     t->fd = fd;
     struct stat s;
-    t->chunk = fstat(fd, &s) == 0 && S_ISREG(s.st_mode) ? SIZE_MAX : PIPE_BUF;
+    bool known = fstat(fd, &s) == 0;
+    t->kind = known && S_ISREG(s.st_mode)    ? OUTPUT_FILE
+              : known && S_ISFIFO(s.st_mode) ? OUTPUT_PIPE
+                                             : OUTPUT_OTHER;
     if (bell_init(&t->main_bell) == 0 && worker_start(&t->worker, "kith-output", 0, run, t) == 0) {
         return t;
     }

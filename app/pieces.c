@@ -1,15 +1,14 @@
 #include "app/pieces.h"
 
-#include <sodium.h>
 #include <string.h>
 
+#include "app/base64.h"
+#include "app/json_text.h"
 #include "base/utf8.h"
-
-static const char digits[] = "0123456789ABCDEF0123456789abcdef";
 
 enum {
     BASE64_BYTES = (PIECE_BYTES - 1) / 4 * 3, /* of a piece: a NUL is written behind it */
-    LONGEST = 6,                              /* what one byte becomes */
+    LONGEST = 4,                              /* what one byte becomes for a terminal */
 };
 
 size_t pieces_base64(struct pieces *p, char out[PIECE_BYTES])
@@ -18,41 +17,22 @@ size_t pieces_base64(struct pieces *p, char out[PIECE_BYTES])
     if (n == 0) {
         return 0;
     }
-    sodium_bin2base64(out, PIECE_BYTES, (const unsigned char *)p->bytes + p->at, n,
-                      sodium_base64_VARIANT_ORIGINAL);
+    size_t length = base64_encode(p->bytes + p->at, n, out);
     p->at += n;
-    return (n + 2) / 3 * 4;
-}
-
-/* What a byte is in a string of JSON; the length. */
-static size_t escape(char c, char *out)
-{
-    static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
-    const char *found = c == '\0' ? NULL : strchr(from, c);
-    if (found) {
-        out[0] = '\\';
-        out[1] = to[found - from];
-        return 2;
-    }
-    if ((unsigned char)c < 0x20) {
-        memcpy(out, "\\u00", 4);
-        out[4] = digits[c >> 4];
-        out[5] = digits[c & 15];
-        return 6;
-    }
-    out[0] = c;
-    return 1;
+    return length;
 }
 
 size_t pieces_json(struct pieces *p, char out[PIECE_BYTES])
 {
     size_t n = 0;
-    while (p->at < p->size && n + LONGEST <= PIECE_BYTES) {
-        char c = p->bytes[p->at++];
-        if ((unsigned char)c >= 0x20 && c != '"' && c != '\\') {
-            out[n++] = c;
-        } else {
-            n += escape(c, out + n);
+    while (p->at < p->size && n + JSON_TEXT_ESCAPED_MAX <= PIECE_BYTES) {
+        size_t left = p->size - p->at, room = PIECE_BYTES - n;
+        size_t plain = json_text_plain(p->bytes + p->at, left < room ? left : room);
+        memcpy(out + n, p->bytes + p->at, plain);
+        n += plain;
+        p->at += plain;
+        if (plain == 0) {
+            n += json_text_escape(p->bytes[p->at++], out + n);
         }
     }
     return n;
@@ -60,6 +40,7 @@ size_t pieces_json(struct pieces *p, char out[PIECE_BYTES])
 
 size_t pieces_harmless(struct pieces *p, char out[PIECE_BYTES])
 {
+    static const char digits[] = "0123456789abcdef";
     size_t n = 0;
     while (p->at < p->size && n + LONGEST <= PIECE_BYTES) {
         const char *text = p->bytes + p->at;
@@ -72,8 +53,8 @@ size_t pieces_harmless(struct pieces *p, char out[PIECE_BYTES])
             unsigned char c = (unsigned char)*text;
             out[n++] = '\\';
             out[n++] = 'x';
-            out[n++] = digits[16 + (c >> 4)];
-            out[n++] = digits[16 + (c & 15)];
+            out[n++] = digits[c >> 4];
+            out[n++] = digits[c & 15];
             p->at++;
         }
     }
@@ -84,7 +65,8 @@ bool pieces_are_utf8(struct pieces *p)
 {
     while (p->checked < p->at) {
         const char *text = p->bytes + p->checked;
-        size_t length = (unsigned char)*text < 0x80 ? 1 : utf8_character(text, p->size - p->checked);
+        size_t length = utf8_ascii(text, p->at - p->checked);
+        length = length > 0 ? length : utf8_character(text, p->size - p->checked);
         if (length == 0) {
             return false;
         }

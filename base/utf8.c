@@ -41,10 +41,27 @@ size_t utf8_character(const char *text, size_t size)
     return length;
 }
 
+size_t utf8_ascii(const char *text, size_t size)
+{
+    size_t n = 0;
+    for (uint64_t word; n + sizeof word <= size; n += sizeof word) {
+        memcpy(&word, text + n, sizeof word);
+        if (word & UINT64_C(0x8080808080808080)) {
+            break;
+        }
+    }
+    while (n < size && (unsigned char)text[n] < 0x80) {
+        n++;
+    }
+    return n;
+}
+
 bool utf8_is_valid(const char *text, size_t size)
 {
     for (size_t n; size > 0; text += n, size -= n) {
-        if ((n = utf8_character(text, size)) == 0) {
+        n = utf8_ascii(text, size);
+        n = n > 0 ? n : utf8_character(text, size);
+        if (n == 0) {
             return false;
         }
     }

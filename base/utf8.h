@@ -11,6 +11,9 @@
  * end. No surrogates and no forms that are longer than need be, as in JSON. */
 size_t utf8_character(const char *text, size_t size);
 
+/* How many bytes of ASCII, below 0x80, the text begins with. */
+size_t utf8_ascii(const char *text, size_t size);
+
 /* True if all of it is UTF-8. */
 bool utf8_is_valid(const char *text, size_t size);
 

@@ -1,0 +1,115 @@
+#include "app/json_text.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#define EACH(byte) (UINT64_MAX / 255 * (uint8_t)(byte)) /* eight times that byte */
+
+static bool has_less(uint64_t word, uint8_t than)
+{
+    return (word - EACH(than)) & ~word & EACH(0x80);
+}
+
+static bool is_plain(char c)
+{
+    return (unsigned char)c >= 0x20 && c != '"' && c != '\\';
+}
+
+size_t json_text_plain(const char *text, size_t size)
+{
+    size_t n = 0;
+    for (uint64_t word; n + sizeof word <= size; n += sizeof word) {
+        memcpy(&word, text + n, sizeof word);
+        if (has_less(word, 0x20) || has_less(word ^ EACH('"'), 1) || has_less(word ^ EACH('\\'), 1)) {
+            break;
+        }
+    }
+    while (n < size && is_plain(text[n])) {
+        n++;
+    }
+    return n;
+}
+
+/* The letters of short escapes, and what they stand for. */
+static const char letters[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";
+
+size_t json_text_escape(char c, char *out)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    const char *found = c == '\0' ? NULL : strchr(meanings, c);
+    if (found) {
+        out[0] = '\\';
+        out[1] = letters[found - meanings];
+        return 2;
+    }
+    memcpy(out, "\\u00", 4);
+    out[4] = digits[(unsigned char)c >> 4];
+    out[5] = digits[c & 15];
+    return 6;
+}
+
+/* The four hex digits at `text`; -1 if they are none. */
+static int32_t hex(const char *text)
+{
+    int32_t n = 0;
+    for (size_t i = 0; i < 4; i++) {
+        char c = text[i];
+        if (c >= '0' && c <= '9') {
+            n = n << 4 | (c - '0');
+        } else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f') {
+            n = n << 4 | ((c | 0x20) - 'a' + 10);
+        } else {
+            return -1;
+        }
+    }
+    return n;
+}
+
+static size_t write_utf8(int32_t code, char *out)
+{
+    static const unsigned char first[] = {0, 0, 0xc0, 0xe0, 0xf0};
+    size_t length = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    for (size_t i = length - 1; i > 0; i--) {
+        out[i] = (char)(0x80 | (code & 0x3f));
+        code >>= 6;
+    }
+    out[0] = (char)(first[length > 1 ? length : 0] | code);
+    return length;
+}
+
+static size_t unescape_number(const char *text, size_t size, char *out, size_t *written)
+{
+    int32_t code = size >= 6 ? hex(text + 2) : -1, low;
+    size_t length = 6;
+    if (code >= 0xd800 && code < 0xdc00) {
+        bool follows = size >= 12 && text[6] == '\\' && text[7] == 'u';
+        low = follows ? hex(text + 8) : -1;
+        if (low < 0xdc00 || low >= 0xe000) {
+            return 0;
+        }
+        code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
+        length = 12;
+    } else if (code < 0 || (code >= 0xdc00 && code < 0xe000)) {
+        return 0;
+    }
+    *written = write_utf8(code, out);
+    return length;
+}
+
+size_t json_text_unescape(const char *text, size_t size, char *out, size_t *written)
+{
+    if (size < 2 || text[0] != '\\') {
+        return 0;
+    }
+    if (text[1] == 'u') {
+        return unescape_number(text, size, out, written);
+    }
+    const char *found = text[1] == '\0' ? NULL : strchr(letters, text[1]);
+    if (!found) {
+        return 0;
+    }
+    *out = meanings[found - letters];
+    *written = 1;
+    return 2;
+}
