@@ -150,7 +150,7 @@ def the_last_lines_go_out_while_they_are_read(lab):
     for reads in (True, False):
         program = Program(lab, *NO_GAP)
         fcntl.fcntl(program.process.stdout, fcntl.F_SETPIPE_SZ, 4096)
-        program.type(b'{"command":"status"}\n' * 200)
+        program.type(b'{"command":"status"}\n' * 80)
         time.sleep(0.3)
         program.process.send_signal(signal.SIGTERM)
         text = b""
@@ -161,7 +161,7 @@ def the_last_lines_go_out_while_they_are_read(lab):
             time.sleep(0.02)
         check(program.ends(None) == 0, f"exit status {program.process.returncode}")
         check(("bytes were not read" in program.stderr()) != reads, program.stderr())
-        check(text.count(b'"status"') == (200 if reads else 0), f"{text.count(b'status')} answers")
+        check(text.count(b'"status"') == (80 if reads else 0), f"{text.count(b'status')} answers")
 
 
 # --- outputs that refuse ---
@@ -348,7 +348,7 @@ def the_id_comes_back_whatever_it_is(lab):
     for number in (b"9223372036854775807", b"9223372036854775808", b"18446744073709551615", b"-9223372036854775809",
                    b"1" + b"0" * 60, b'"a\\u0000b"', b"null", b'[1,{"a":"}"}]'):
         program.type(b'{"x":[1,"{\\"id\\":3"],"id": %s ,"command":"status"}\n' % number)
-        program.shows(b'"repeated":0,"eclipse_risk":')
+        program.shows(b'"eclipse_risk":')
         program.shows(b',"id":%s}\n' % number)
         program.text = b""
     for i, request in enumerate((b'"text":"\xff","send":"<BROADCAST>"', b'"text":"\\ud800","send":"<BROADCAST>"',
