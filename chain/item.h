@@ -84,6 +84,7 @@ void chain_pack_free(struct chain_pack *p); /* idempotent */
 /* Reads the item at *at (0 for the first) and moves *at behind it; false at the end. Packs are our own
  * threads', and well formed. */
 bool chain_pack_next(const struct parcel *pack, size_t *at, struct chain_item *item);
+size_t chain_pack_count(const struct parcel *pack); /* of its items */
 /* One item alone, as a pack; NULL if memory is short. */
 struct parcel *chain_pack_one(const struct chain_item *item);
 

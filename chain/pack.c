@@ -53,6 +53,16 @@ bool chain_pack_next(const struct parcel *pack, size_t *at, struct chain_item *i
     return true;
 }
 
+size_t chain_pack_count(const struct parcel *pack)
+{
+    struct chain_item item;
+    size_t n = 0, at = 0;
+    while (chain_pack_next(pack, &at, &item)) {
+        n++;
+    }
+    return n;
+}
+
 struct parcel *chain_pack_one(const struct chain_item *item)
 {
     struct parcel *pack = parcel_new(NULL, packed_size(item));

@@ -244,8 +244,8 @@ static void on_datagram(struct controller *c, struct datagram *d)
     /* Nobody sends from there. An answer would go to all in our networks, or to port 0, which is nowhere. */
     if (d->remote.port == 0 || ip_equal(&d->remote.ip, &ip_everybody_v4)) {
         c->dropped_datagrams[DATAGRAM_UNTAKEN]++;
-    } else {
-        c->config->protocol->service->datagram(c->service, c->now.ms, &d->remote, bytes);
+    } else if (!c->config->protocol->service->datagram(c->service, c->now.ms, &d->remote, bytes)) {
+        c->dropped_datagrams[DATAGRAM_UNTAKEN]++;
     }
     free(d);
 }

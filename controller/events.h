@@ -78,7 +78,8 @@ void command_free(struct command *c); /* with its list; NULL is allowed; any thr
     X(DROP_UNSAYABLE, "not possible in its protocol version")                                                \
     X(DROP_UNFINISHED, "a part never came")                                                                  \
     X(DROP_SHUTDOWN, "shutting down")                                                                        \
-    X(DROP_REFUSED, "refused") /* by the service that was to keep it */
+    X(DROP_REFUSED, "refused") /* by the service that was to keep it */                                      \
+    X(DROP_UNKEPT, "not kept") /* of a peer: the store failed, or the peer went before it had taken them */
 
 #define DROP_CAUSE_ENUM(name, text) name,
 enum drop_cause { DROP_CAUSES(DROP_CAUSE_ENUM) DROP_CAUSE_COUNT };

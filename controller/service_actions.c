@@ -5,6 +5,7 @@
 #include "controller/addresses.h"
 #include "controller/chance.h"
 #include "controller/dialing.h"
+#include "controller/drops.h"
 #include "controller/judge.h"
 #include "controller/lessons.h"
 #include "controller/merits.h"
@@ -114,6 +115,11 @@ static void do_brought(void *core, struct peer_ref by)
     }
 }
 
+static void do_lost(void *core, struct peer_ref of, uint64_t n)
+{
+    drops_count(core, of, DROP_UNKEPT, n);
+}
+
 static void do_disconnect(void *core, struct peer_ref p, enum end_reason why, const char *text)
 {
     struct controller *c = core;
@@ -192,6 +198,7 @@ const struct service_actions controller_service_actions = {
     .merit = do_merit,
     .fault = do_fault,
     .brought = do_brought,
+    .lost = do_lost,
     .disconnect = do_disconnect,
     .next_peer = do_next_peer,
     .random = chance_draw,

@@ -239,6 +239,7 @@ enum kith_reason {
     KITH_DROP_UNFINISHED = 205,  /* a part never came */
     KITH_DROP_SHUTDOWN = 206,
     KITH_DROP_REFUSED = 207, /* by the protocol, which was to keep it */
+    KITH_DROP_UNKEPT = 208, /* of a peer: the protocol's store failed, or the peer went before it took them */
 
     /* KITH_FAILED: why a command was not carried out. */
     KITH_FAIL_NO_PEER = 300,    /* the peer has gone meanwhile */

@@ -67,6 +67,9 @@ struct service_actions {
     /* It has brought something new of the chain, such as a block. Of the connections that only relay, one
      * that never does is the first to make room for another. */
     void (*brought)(void *host, struct peer_ref by);
+    /* That peer, which may have gone, has sent so many messages that the service could not keep: memory was
+     * short, its store failed, or the peer went before the store had taken them. They are counted. */
+    void (*lost)(void *host, struct peer_ref of, uint64_t n);
     /* Ends the connection after what is queued for it has gone; `text` is for the log. */
     void (*disconnect)(void *host, struct peer_ref p, enum end_reason why, const char *text);
     /* The next peer that is online, after `after` (PEER_NOBODY for the first); false at the end. */
@@ -83,7 +86,8 @@ struct service_actions {
      * routed messages of `except` wait already (of all, if `except` is nobody), or memory is short. */
     bool (*route)(void *host, enum scope scope, struct peer_ref except, uint32_t kind, struct parcel *parcel);
     /* `held`: nothing more is taken from that peer, who is slowed down by TCP; nothing is lost. A peer is
-     * held once, however often that is said. If it goes, what had come from it is taken all the same. */
+     * held once, however often that is said. If it goes, what had come from it is taken all the same:
+     * then message is called though the peer is held. */
     void (*hold)(void *host, struct peer_ref p, bool held);
     /* What was sent to that peer waits, as it does not read: further answers may be dropped. Who serves it
      * goes on once `relieved` is called. */
@@ -156,9 +160,9 @@ struct service_ops {
      * if the protocol has no store. */
     void (*answer)(void *v, int64_t now_ms, const struct store_answer *a);
 
-    /* A datagram; anybody can put any address into `from`, but for 255.255.255.255. NULL if the protocol's
-     * datagram_max is 0. */
-    void (*datagram)(void *v, int64_t now_ms, const struct endpoint *from, struct bytes bytes);
+    /* A datagram; anybody can put any address into `from`, but for 255.255.255.255. False: it was of no use,
+     * and is counted as dropped. NULL if the protocol's datagram_max is 0. */
+    bool (*datagram)(void *v, int64_t now_ms, const struct endpoint *from, struct bytes bytes);
 
     /* What the application sends, before it is routed: for a protocol that keeps it and announces it. Takes
      * the reference and returns how many peers were told, which the application is told; or

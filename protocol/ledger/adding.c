@@ -4,19 +4,32 @@
 
 #include "base/array.h"
 #include "protocol/ledger/asks.h"
+#include "protocol/ledger/room.h"
+
+/* Where the next item of that peer and plan is counted; NULL without memory. */
+static struct run *run_of(struct adding *a, const struct run *of)
+{
+    struct run *last = a->n_runs > 0 ? &a->runs[a->n_runs - 1] : NULL;
+    if (last && peer_ref_equal(last->from, of->from) && last->plan == of->plan) {
+        return last;
+    }
+    if (!array_reserve(a->runs, a->room, a->n_runs + 1)) {
+        return NULL;
+    }
+    a->runs[a->n_runs] = (struct run){.from = of->from, .group = of->group, .plan = of->plan};
+    return &a->runs[a->n_runs++];
+}
 
 void adding_put(struct adding *a, struct chain_pack *pack, const struct chain_item *item,
-                struct peer_ref from, uint32_t plan)
+                const struct run *of)
 {
-    const struct run *last = a->n_runs > 0 ? &a->runs[a->n_runs - 1] : NULL;
-    if (!last || !peer_ref_equal(last->from, from) || last->plan != plan) {
-        if (!array_reserve(a->runs, a->room, a->n_runs + 1)) {
-            pack->failed = true;
-            return;
-        }
-        a->runs[a->n_runs++] = (struct run){.from = from, .plan = plan};
+    struct run *run = run_of(a, of);
+    if (!run) {
+        pack->failed = true;
+        return;
     }
-    a->runs[a->n_runs - 1].n++;
+    run->n++;
+    run->bytes += item->size;
     chain_pack_add(pack, item);
 }
 
@@ -25,12 +38,19 @@ static struct ledger_peer *behind(const struct ledger *l, const struct ledger_pe
     return p && p->next ? p->next : l->first;
 }
 
-static void put_message(struct adding *a, struct chain_pack *pack, struct inbox *inbox, struct peer_ref from)
+/* Without memory the message stays where it is. */
+static void put_message(struct adding *a, struct chain_pack *pack, struct inbox *inbox,
+                        const struct ledger_peer *p)
 {
+    const struct run of = {.from = p->ref, .group = room_group(p)};
+    if (!run_of(a, &of)) {
+        pack->failed = true;
+        return;
+    }
     struct inbox_item next = inbox_take(inbox);
     struct chain_item item;
     for (size_t at = 0; chain_pack_next(next.parcel, &at, &item);) {
-        adding_put(a, pack, &item, from, 0);
+        adding_put(a, pack, &item, &of);
     }
     parcel_release(next.parcel);
 }
@@ -42,7 +62,7 @@ void adding_collect(struct ledger *l, struct adding *a, struct chain_pack *pack,
     while (p && p != idle && pack->size < most && !pack->failed) {
         struct inbox *inbox = inbox_of(p);
         if (inbox->n > 0) {
-            put_message(a, pack, inbox, p->ref);
+            put_message(a, pack, inbox, p);
             ledger_hold(l, p);
             a->turn = p->ref;
             idle = NULL;
@@ -74,15 +94,12 @@ bool adding_start(struct ledger *l, struct adding *a, struct chain_pack *pack, e
     a->kind = kind;
     a->is_refused = a->pack;
     adding_retry(l, a);
-    if (!a->pack) {
-        adding_end(a);
-    }
     return a->pack;
 }
 
 bool adding_walk(const struct adding *a, const struct parcel *added, struct added_walk *w)
 {
-    const struct chain_added *head = added ? (const void *)added->bytes : NULL;
+    const struct chain_added *head = (const void *)added->bytes;
     if (!chain_pack_next(a->pack, &w->at, &w->item)) {
         return false;
     }
@@ -91,9 +108,10 @@ bool adding_walk(const struct adding *a, const struct parcel *added, struct adde
         w->in_run = 0;
     }
     w->from = a->runs[w->run].from;
+    w->group = a->runs[w->run].group;
     w->plan = a->runs[w->run].plan;
     w->in_run++;
-    w->verdict = head && w->n < head->n ? head->verdicts[w->n] : 0;
+    w->verdict = w->n < head->n ? head->verdicts[w->n] : 0;
     w->n++;
     return true;
 }

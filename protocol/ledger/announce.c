@@ -12,12 +12,14 @@ static uint64_t mark_of(const struct ledger *l, const struct chain_hash *id, enu
     return ledger_mark(l, id) ^ (uint64_t)mark << 62;
 }
 
-bool announce_hears(struct ledger *l, struct ledger_peer *p, const struct chain_hash *id)
+void announce_hears(struct ledger *l, struct ledger_peer *p, const struct chain_hash *id)
 {
-    uint64_t mark = mark_of(l, id, MARK_HEARD);
-    bool is_new = !marks_have(&p->marks, mark);
-    marks_add(&p->marks, mark);
-    return is_new;
+    marks_add(&p->marks, mark_of(l, id, MARK_HEARD));
+}
+
+bool announce_has_heard(const struct ledger *l, const struct ledger_peer *p, const struct chain_hash *id)
+{
+    return marks_have(&p->marks, mark_of(l, id, MARK_HEARD));
 }
 
 /* --- transactions --- */
@@ -25,7 +27,7 @@ bool announce_hears(struct ledger *l, struct ledger_peer *p, const struct chain_
 static bool may_tell(struct ledger *l, struct ledger_peer *p, const struct chain_hash *id)
 {
     uint64_t told = mark_of(l, id, MARK_TOLD);
-    if (marks_have(&p->marks, told) || marks_have(&p->marks, mark_of(l, id, MARK_HEARD))) {
+    if (marks_have(&p->marks, told) || announce_has_heard(l, p, id)) {
         return false;
     }
     marks_add(&p->marks, told);
@@ -79,20 +81,10 @@ static bool tell_ids(struct ledger *l, struct ledger_peer *p, const struct parce
     return parcel;
 }
 
-static size_t count(const struct parcel *pack)
-{
-    struct chain_item item;
-    size_t n = 0, at = 0;
-    while (chain_pack_next(pack, &at, &item)) {
-        n++;
-    }
-    return n;
-}
-
 uint64_t announce_transactions(struct ledger *l, const struct parcel *pack)
 {
     uint64_t told = 0;
-    size_t n = count(pack);
+    size_t n = chain_pack_count(pack);
     struct chain_hash *ids = l->variant->announces ? calloc(n + 1, sizeof *ids) : NULL;
     for (struct ledger_peer *p = l->first; p; p = p->next) {
         if (!l->variant->announces) {

@@ -4,8 +4,11 @@
 
 #include "protocol/ledger/state.h"
 
-/* The peer has sent a transaction. False if it has sent it before, as far as that is remembered. */
-bool announce_hears(struct ledger *l, struct ledger_peer *p, const struct chain_hash *id);
+/* The peer has sent a transaction. */
+void announce_hears(struct ledger *l, struct ledger_peer *p, const struct chain_hash *id);
+
+/* Whether it has sent that one before, as far as that is remembered. */
+bool announce_has_heard(const struct ledger *l, const struct ledger_peer *p, const struct chain_hash *id);
 
 /* Tells of transactions every peer that neither sent them nor was told of them; how many that were. */
 uint64_t announce_transactions(struct ledger *l, const struct parcel *pack);

@@ -13,15 +13,32 @@ enum {
 
 /* --- what comes --- */
 
+/* Takes the parcel. */
+static void lose(struct ledger *l, const struct ledger_peer *p, struct parcel *pack)
+{
+    l->config.actions->lost(l->config.host, p->ref, chain_pack_count(pack));
+    parcel_release(pack);
+}
+
+void blocks_leave(struct ledger *l, struct ledger_peer *p)
+{
+    while (p->blocks.n > 0) {
+        lose(l, p, inbox_take(&p->blocks).parcel);
+    }
+}
+
 /* Late answers are of no use; by numbers nobody can tell them from news. */
 static void take_unasked(struct ledger *l, struct ledger_peer *p, struct chain_pack *unasked)
 {
     struct parcel *pack = unasked->size > 0 ? chain_pack_end(unasked) : NULL;
     chain_pack_free(unasked);
-    if (pack) {
-        inbox_put(&p->blocks, LEDGER_NEW_BLOCK, pack);
-        ledger_hold(l, p);
+    if (!pack) {
+        return;
     }
+    if (!inbox_put(&p->blocks, LEDGER_NEW_BLOCK, pack)) {
+        lose(l, p, pack);
+    }
+    ledger_hold(l, p);
 }
 
 void blocks_take(struct ledger *l, struct ledger_peer *p, uint32_t kind, struct parcel *pack)
@@ -60,9 +77,21 @@ static void add_planned(struct ledger *l, struct chain_pack *pack)
             return;
         }
         if (chain_pack_next(t.pack, &at, &item)) {
-            adding_put(&l->blocks, pack, &item, t.from, t.plan);
+            const struct run of = {.from = t.from, .plan = t.plan};
+            adding_put(&l->blocks, pack, &item, &of);
         }
         parcel_release(t.pack);
+    }
+}
+
+/* Those that were planned are fetched again. */
+static void lose_unasked(struct ledger *l)
+{
+    for (size_t i = 0; i < l->blocks.n_runs; i++) {
+        const struct run *r = &l->blocks.runs[i];
+        if (r->plan == 0) {
+            l->config.actions->lost(l->config.host, r->from, r->n);
+        }
     }
 }
 
@@ -75,6 +104,8 @@ void blocks_next(struct ledger *l)
     adding_collect(l, &l->blocks, &pack, blocks_of, OWN_BYTES);
     add_planned(l, &pack);
     if ((pack.size > 0 || pack.failed) && !adding_start(l, &l->blocks, &pack, ASK_BLOCKS, CHAIN_ADD_BLOCKS)) {
+        lose_unasked(l);
+        adding_end(&l->blocks);
         catchup_lost(&l->catchup, l->now_ms);
     }
 }
@@ -177,6 +208,7 @@ static void on_added(struct ledger *l, const struct parcel *added)
 static void on_failed(struct ledger *l)
 {
     struct catchup_taken t = {0};
+    lose_unasked(l);
     for (size_t i = 0; i < l->blocks.n_runs; i++) {
         t.from = l->blocks.runs[i].from;
         t.plan = l->blocks.runs[i].plan;

@@ -7,6 +7,9 @@
 /* That peer sends a LEDGER_BLOCKS or LEDGER_NEW_BLOCK; the parcel is taken. */
 void blocks_take(struct ledger *l, struct ledger_peer *p, uint32_t kind, struct parcel *pack);
 
+/* The peer goes: what waits of it is dropped. */
+void blocks_leave(struct ledger *l, struct ledger_peer *p);
+
 /* What the store says to an ASK_BLOCKS; the parcel stays the caller's. */
 void blocks_answer(struct ledger *l, const struct store_answer *a);
 

@@ -111,7 +111,7 @@ static size_t write_addresses(const struct known_peer *peers, size_t n, const st
     return used + sizeof tail - 1;
 }
 
-static void answer(struct ledger *l, const struct endpoint *from, size_t question)
+static bool answer(struct ledger *l, const struct endpoint *from, size_t question)
 {
     struct known_peer peers[TELLS_MAX];
     char text[LONGEST];
@@ -122,6 +122,7 @@ static void answer(struct ledger *l, const struct endpoint *from, size_t questio
     if (size > 0) {
         l->config.actions->send_datagram(l->config.host, from, text, size);
     }
+    return size > 0;
 }
 
 /* --- learning --- */
@@ -160,44 +161,46 @@ static bool read_one(const json_t *value, struct known_peer *p)
 }
 
 /* A neighbour is itself where it answers from. */
-static void learn(struct ledger *l, const struct endpoint *from, const json_t *list, bool is_near)
+static bool learn(struct ledger *l, const struct endpoint *from, const json_t *list, bool is_near)
 {
     struct known_peer peers[SHARE_MAX + 1];
     size_t n = 0, told = json_array_size(list);
     if (!json_is_array(list) || told > SHARE_MAX) {
-        return;
+        return false;
     }
     for (size_t i = 0; i < told; i++) {
         if (!read_one(json_array_get(list, i), &peers[n++])) {
-            return;
+            return false;
         }
     }
     if (is_near) {
         peers[n++] = (struct known_peer){.endpoint = *from};
     }
     l->config.actions->hear(l->config.host, &from->ip, peers, n);
+    return true;
 }
 
-void datagrams_take(struct ledger *l, const struct endpoint *from, struct bytes bytes)
+bool datagrams_take(struct ledger *l, const struct endpoint *from, struct bytes bytes)
 {
     const char *why;
     struct asked_endpoint *asked = asked_of(l, from);
-    bool is_near = !asked && is_neighbour(l, from), may_ask = is_due(l, &from->ip);
+    bool is_near = !asked && is_neighbour(l, from), may_ask = is_due(l, &from->ip), is_used = false;
     if (bytes.size > LONGEST || (!may_ask && !asked && !is_near)) {
-        return;
+        return false;
     }
     json_t *object = json_read(bytes.data, bytes.size, &why);
     const char *type = json_string_value(json_object_get(object, "type"));
     if (type && strcmp(type, "getaddr") == 0 && may_ask) {
-        answer(l, from, bytes.size);
+        is_used = answer(l, from, bytes.size);
     } else if (type && strcmp(type, "addr") == 0 && (asked || is_near)) {
         if (asked) {
             asked->to.port = 0; /* each question has one answer */
         }
         l->datagrams.neighbours += is_near;
-        learn(l, from, json_object_get(object, "peers"), is_near);
+        is_used = learn(l, from, json_object_get(object, "peers"), is_near);
     }
     json_decref(object);
+    return is_used;
 }
 
 /* --- asking --- */

@@ -11,8 +11,9 @@
 void datagrams_open(struct ledger *l);
 void datagrams_close(struct ledger *l);
 
-/* A datagram has come from there, as it says. Bytes that are none of the protocol's are passed over. */
-void datagrams_take(struct ledger *l, const struct endpoint *from, struct bytes bytes);
+/* A datagram has come from there, as it says. False if it was of no use: it is none of the protocol's, asks
+ * too soon or too briefly, or tells though it was not asked. */
+bool datagrams_take(struct ledger *l, const struct endpoint *from, struct bytes bytes);
 
 /* Asks some known peers, if outgoing connections are wanted, and those of the local networks with -lan. */
 int64_t datagrams_deadline(const struct ledger *l);

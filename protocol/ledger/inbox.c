@@ -18,7 +18,6 @@ bool inbox_put(struct inbox *w, uint32_t kind, struct parcel *parcel)
         w->items = malloc(INBOX_MAX * sizeof *w->items);
     }
     if (!w->items || w->n == INBOX_MAX) {
-        parcel_release(parcel);
         return false;
     }
     w->items[(w->first + w->n++) % INBOX_MAX] = (struct inbox_item){.kind = kind, .parcel = parcel};

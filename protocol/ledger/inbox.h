@@ -1,5 +1,5 @@
-/* Messages of a peer that wait for the store: a bounded queue. While it is full the peer is held, so that at
- * most one message more comes.
+/* Messages of a peer that wait for the store: a bounded queue. While it is full the peer is held, and nothing
+ * more comes; but if the peer goes, all that had come from it before does, and may find no room.
  *
  * Plain state of one thread; nothing blocks. */
 #ifndef KITH_PROTOCOL_LEDGER_INBOX_H
@@ -27,7 +27,8 @@ struct inbox {
 
 bool inbox_is_full(const struct inbox *w);
 
-/* Takes the parcel. False, and it is released, if memory is short or there are INBOX_MAX already. */
+/* Takes the parcel. False, and it is still the caller's, if memory is short or there are INBOX_MAX already.
+ */
 bool inbox_put(struct inbox *w, uint32_t kind, struct parcel *parcel);
 
 /* The oldest; NULL if there is none. It stays where it is. */

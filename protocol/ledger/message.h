@@ -28,7 +28,8 @@ enum ledger_kind {
     LEDGER_LIST,       /* struct chain_hashes; of coin all zero, as it names numbers: from .. from + n - 1
                           [BlockHashes; LISTOFBLOCKS] */
     LEDGER_GET_BLOCKS, /* struct chain_wanted [GetBlocks, by hash; GETBLOCK, by number, one for each] */
-    LEDGER_GET_TRANSACTION, /* struct chain_hash, one or several [never; GETBLOCK with an id, one for each] */
+    LEDGER_GET_TRANSACTION, /* from a session: struct chain_hash; to it: one or several [never; GETBLOCK with
+                               an id] */
     LEDGER_GET_ADDRESSES,   /* from a session: struct ledger_asker; to it: none [getaddr; GETADDR] */
     LEDGER_ADDRESSES,       /* known peers; LEDGER_NOW in heard_s: the session writes the time [addr; ADDR] */
     LEDGER_HEIGHT, /* struct ledger_block. From a session: the peer has so many, which is told if it changes

@@ -24,25 +24,33 @@ static void refuse(struct ledger *l, struct ledger_peer *p, uint32_t n)
     l->config.actions->fault(l->config.host, p->ref, 0, text);
 }
 
+/* They may be fetched from others. */
+static void lose(struct ledger *l, struct peer_ref of, uint64_t group, const struct ledger_amount *lost)
+{
+    marks_free(&l->known);
+    room_settle(l, group, lost, false);
+    l->config.actions->lost(l->config.host, of, lost->n);
+}
+
 /* Without those that the peer has sent before, each of which is a fault, and without those that have no room,
  * of which nothing is remembered: another peer may bring them. The parcel is taken; NULL if none is left. */
 static struct parcel *sift(struct ledger *l, struct ledger_peer *p, struct parcel *pack)
 {
     struct chain_pack fresh = {0};
     struct chain_item item;
+    struct ledger_amount taken = {0};
     uint32_t repeated = 0, refused = 0;
     for (size_t at = 0; chain_pack_next(pack, &at, &item);) {
-        if (!l->variant->announces && !announce_hears(l, p, &item.id)) {
+        if (!l->variant->announces && announce_has_heard(l, p, &item.id)) {
             repeated++;
-            continue;
-        }
-        announce_hears(l, p, &item.id);
-        if (!room_take(l, p, &item)) {
+        } else if (!room_take(l, p, &item)) {
             refused++;
-            continue;
+        } else {
+            announce_hears(l, p, &item.id);
+            fetch_came(l, &item.id);
+            chain_pack_add(&fresh, &item);
+            taken = (struct ledger_amount){taken.n + 1, taken.bytes + item.size};
         }
-        fetch_came(l, &item.id);
-        chain_pack_add(&fresh, &item);
     }
     if (repeated > 0) {
         l->config.actions->fault(l->config.host, p->ref, (int32_t)repeated * DEMERIT_REPEATED,
@@ -56,38 +64,53 @@ static struct parcel *sift(struct ledger *l, struct ledger_peer *p, struct parce
         return pack;
     }
     parcel_release(pack);
-    struct parcel *left = fresh.size > 0 ? chain_pack_end(&fresh) : NULL;
+    struct parcel *left = taken.n > 0 ? chain_pack_end(&fresh) : NULL;
     chain_pack_free(&fresh);
+    if (!left && taken.n > 0) { /* memory was short */
+        lose(l, p->ref, room_group(p), &taken);
+    }
     return left;
 }
 
-static void give_back(struct ledger *l, const struct ledger_peer *p, struct parcel *pack)
+/* What the store was not asked to add; takes the parcel. */
+static void lose_pack(struct ledger *l, const struct ledger_peer *p, struct parcel *pack)
 {
+    struct ledger_amount all = {0};
     struct chain_item item;
     for (size_t at = 0; chain_pack_next(pack, &at, &item);) {
-        room_settle(l, p, &item, false);
+        all = (struct ledger_amount){all.n + 1, all.bytes + item.size};
     }
+    lose(l, p->ref, room_group(p), &all);
     parcel_release(pack);
+}
+
+/* What it was to add, and could not. */
+static void lose_added(struct ledger *l)
+{
+    for (size_t i = 0; i < l->transactions.n_runs; i++) {
+        const struct run *r = &l->transactions.runs[i];
+        lose(l, r->from, r->group, &(struct ledger_amount){r->n, r->bytes});
+    }
 }
 
 void relay_leave(struct ledger *l, struct ledger_peer *p)
 {
-    if (p->transactions.n > 0) {
-        marks_free(&l->known); /* what is lost here may be fetched from others */
-    }
     while (p->transactions.n > 0) {
-        give_back(l, p, inbox_take(&p->transactions).parcel);
+        lose_pack(l, p, inbox_take(&p->transactions).parcel);
     }
 }
 
 void relay_take(struct ledger *l, struct ledger_peer *p, struct parcel *pack)
 {
     struct parcel *fresh = sift(l, p, pack);
-    if (fresh) {
-        inbox_put(&p->transactions, LEDGER_TRANSACTIONS, fresh);
-        relay_next(l);
-        ledger_hold(l, p);
+    if (!fresh) {
+        return;
     }
+    if (!inbox_put(&p->transactions, LEDGER_TRANSACTIONS, fresh)) {
+        lose_pack(l, p, fresh);
+    }
+    relay_next(l);
+    ledger_hold(l, p);
 }
 
 /* --- to the store --- */
@@ -105,9 +128,10 @@ void relay_next(struct ledger *l)
     }
     adding_collect(l, &l->transactions, &pack, transactions_of, PACK_BYTES);
     if (pack.size > 0 || pack.failed) {
-        adding_start(l, &l->transactions, &pack, ASK_TRANSACTIONS, CHAIN_ADD_TRANSACTIONS);
-    } else {
-        room_rest(l);
+        if (!adding_start(l, &l->transactions, &pack, ASK_TRANSACTIONS, CHAIN_ADD_TRANSACTIONS)) {
+            lose_added(l);
+            adding_end(&l->transactions);
+        }
     }
 }
 
@@ -121,20 +145,17 @@ static void deliver(struct ledger *l, const struct added_walk *w)
     }
 }
 
-void relay_answer(struct ledger *l, const struct store_answer *a)
+/* Announces those that are new. */
+static void take_verdicts(struct ledger *l, const struct parcel *parcel)
 {
+    const struct chain_added *added = (const void *)parcel->bytes;
     struct chain_pack fresh = {0};
     struct added_walk w = {0};
-    if (a->kind == CHAIN_ADDED) {
-        const struct chain_added *added = (const void *)a->parcel->bytes;
-        room_pool(l, &added->state);
-        l->chain.pool = added->state.pool;
-        l->chain.pool_bytes = added->state.pool_bytes;
-    } else {
-        marks_free(&l->known); /* nothing was kept: what is lost may be fetched from others */
-    }
-    while (adding_walk(&l->transactions, a->kind == CHAIN_ADDED ? a->parcel : NULL, &w)) {
-        room_settle(l, ledger_peer_of(l, w.from), &w.item, w.verdict == CHAIN_POOLED);
+    room_pool(l, &added->state);
+    l->chain.pool = added->state.pool;
+    l->chain.pool_bytes = added->state.pool_bytes;
+    while (adding_walk(&l->transactions, parcel, &w)) {
+        room_settle(l, w.group, &(struct ledger_amount){1, w.item.size}, w.verdict == CHAIN_POOLED);
         if (w.verdict == CHAIN_POOLED) {
             deliver(l, &w);
             chain_pack_add(&fresh, &w.item);
@@ -143,11 +164,20 @@ void relay_answer(struct ledger *l, const struct store_answer *a)
                                      "sent a transaction that is refused");
         }
     }
-    adding_end(&l->transactions);
     struct parcel *news = fresh.size > 0 ? chain_pack_end(&fresh) : NULL;
     if (news) {
         announce_transactions(l, news);
     }
     parcel_release(news);
     chain_pack_free(&fresh);
+}
+
+void relay_answer(struct ledger *l, const struct store_answer *a)
+{
+    if (a->kind == CHAIN_ADDED) {
+        take_verdicts(l, a->parcel);
+    } else {
+        lose_added(l);
+    }
+    adding_end(&l->transactions);
 }

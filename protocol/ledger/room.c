@@ -23,14 +23,13 @@ static uint64_t weight(uint64_t n, uint64_t bytes)
     return n * UNIT > bytes ? n * UNIT : bytes;
 }
 
-static uint64_t group_of(const struct ledger_peer *p)
+uint64_t room_group(const struct ledger_peer *p)
 {
     return ip_group(&p->listens.ip);
 }
 
-static struct room_part *part_of(const struct ledger *l, const struct ledger_peer *p)
+static struct room_part *part_of(const struct ledger *l, uint64_t group)
 {
-    uint64_t group = group_of(p);
     return table_find(&l->room.parts, &group);
 }
 
@@ -41,7 +40,7 @@ static bool has_room(const struct ledger *l, const struct ledger_peer *p, uint64
     if (all <= of_all) {
         return true;
     }
-    const struct room_part *part = part_of(l, p);
+    const struct room_part *part = part_of(l, room_group(p));
     uint64_t n = part ? part->has.n : 0, bytes = part ? part->has.bytes : 0;
     return all <= everything - of_own && weight(n + 1, bytes + size) <= of_group;
 }
@@ -57,10 +56,17 @@ static void add(struct ledger_amount *a, uint64_t size)
     a->bytes += size;
 }
 
-static void take_off(struct ledger_amount *a, uint64_t size)
+static void take_off(struct ledger_amount *a, const struct ledger_amount *of)
 {
-    a->n -= a->n > 0;
-    a->bytes -= size < a->bytes ? size : a->bytes;
+    a->n -= of->n < a->n ? of->n : a->n;
+    a->bytes -= of->bytes < a->bytes ? of->bytes : a->bytes;
+}
+
+static void drop_if_empty(struct ledger *l, const struct room_part *part)
+{
+    if (part->has.n == 0) {
+        table_remove(&l->room.parts, table_index(&l->room.parts, part));
+    }
 }
 
 bool room_take(struct ledger *l, const struct ledger_peer *p, const struct chain_item *item)
@@ -68,8 +74,8 @@ bool room_take(struct ledger *l, const struct ledger_peer *p, const struct chain
     if (!has_room(l, p, item->size)) {
         return false;
     }
-    uint64_t group = group_of(p);
-    struct room_part *part = part_of(l, p);
+    uint64_t group = room_group(p);
+    struct room_part *part = part_of(l, group);
     if (!part && l->room.parts.n < ROOM_GROUPS) {
         part = table_add(&l->room.parts, &group);
     }
@@ -80,18 +86,14 @@ bool room_take(struct ledger *l, const struct ledger_peer *p, const struct chain
     return true;
 }
 
-void room_settle(struct ledger *l, const struct ledger_peer *p, const struct chain_item *item, bool is_pooled)
+void room_settle(struct ledger *l, uint64_t group, const struct ledger_amount *a, bool is_pooled)
 {
-    struct room_part *part = p && !is_pooled ? part_of(l, p) : NULL;
-    take_off(&l->room.coming, item->size);
+    struct room_part *part = is_pooled ? NULL : part_of(l, group);
+    take_off(&l->room.coming, a);
     if (part) {
-        take_off(&part->has, item->size);
+        take_off(&part->has, a);
+        drop_if_empty(l, part);
     }
-}
-
-void room_rest(struct ledger *l)
-{
-    l->room.coming = (struct ledger_amount){0};
 }
 
 static uint64_t scaled(uint64_t value, uint64_t to, uint64_t from)
@@ -108,8 +110,6 @@ void room_pool(struct ledger *l, const struct chain_state *state)
         struct room_part *part = table_row(&l->room.parts, i - 1);
         part->has.n = scaled(part->has.n, state->pool, l->chain.pool);
         part->has.bytes = scaled(part->has.bytes, state->pool_bytes, l->chain.pool_bytes);
-        if (part->has.n == 0) {
-            table_remove(&l->room.parts, i - 1);
-        }
+        drop_if_empty(l, part);
     }
 }

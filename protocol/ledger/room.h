@@ -21,18 +21,17 @@ struct room_part {
 void room_open(struct ledger *l);
 void room_close(struct ledger *l);
 
+/* Of that peer: for room_settle, as the peer may have gone by then. */
+uint64_t room_group(const struct ledger_peer *p);
+
 /* Whether a small one of that peer's would be taken now. */
 bool room_is_there(const struct ledger *l, const struct ledger_peer *p);
 
 /* True: that transaction has its place, and room_settle follows. */
 bool room_take(struct ledger *l, const struct ledger_peer *p, const struct chain_item *item);
 
-/* It is in the pool now, or is not and will not be. p: NULL if its peer has gone. */
-void room_settle(struct ledger *l, const struct ledger_peer *p, const struct chain_item *item,
-                 bool is_pooled);
-
-/* No transaction is under way: what was not settled for want of memory is. */
-void room_rest(struct ledger *l);
+/* What a peer of that group brought is in the pool now, or is not and will not be. */
+void room_settle(struct ledger *l, uint64_t group, const struct ledger_amount *a, bool is_pooled);
 
 /* The pool as the store says, before l->chain has it. */
 void room_pool(struct ledger *l, const struct chain_state *state);

@@ -178,16 +178,16 @@ static void serve_next(struct ledger *l, struct ledger_peer *p)
     ledger_hold(l, p);
 }
 
-/* Of several ids each is a request of its own. */
-static void take_ids(struct ledger *l, struct ledger_peer *p, const struct parcel *ids)
+/* Takes the parcel. Beyond a full inbox only one that has left asks, and nobody is there to be answered. */
+static void put_wish(struct ledger *l, struct ledger_peer *p, uint32_t kind, struct parcel *parcel)
 {
-    for (size_t at = 0; at + sizeof(struct chain_hash) <= ids->size; at += sizeof(struct chain_hash)) {
-        struct parcel *one = parcel_new(ids->bytes + at, sizeof(struct chain_hash));
-        if (one) {
-            inbox_put(&p->wishes, LEDGER_GET_TRANSACTION, one);
-        }
+    if (inbox_put(&p->wishes, kind, parcel)) {
+        return;
     }
-    (void)l;
+    parcel_release(parcel);
+    if (!inbox_is_full(&p->wishes)) {
+        l->config.actions->lost(l->config.host, p->ref, 1);
+    }
 }
 
 void serve_take(struct ledger *l, struct ledger_peer *p, uint32_t kind, struct parcel *parcel)
@@ -197,14 +197,11 @@ void serve_take(struct ledger *l, struct ledger_peer *p, uint32_t kind, struct p
         parcel_release(parcel);
         return;
     }
-    if (kind == LEDGER_GET_TRANSACTION) {
-        take_ids(l, p, parcel);
-        parcel_release(parcel);
-    } else if (kind == LEDGER_GET_BLOCKS && wanted_of(parcel)->n == 0) {
+    if (kind == LEDGER_GET_BLOCKS && wanted_of(parcel)->n == 0) {
         parcel_release(parcel);
         ledger_send(l, p->ref, LEDGER_BLOCKS, parcel_new("", 0));
     } else {
-        inbox_put(&p->wishes, kind, parcel);
+        put_wish(l, p, kind, parcel);
     }
     serve_next(l, p);
     ledger_hold(l, p);

@@ -329,7 +329,7 @@ static void ledger_message(void *v, int64_t now_ms, const struct service_peer *p
 static void leave(struct ledger *l, struct ledger_peer *p)
 {
     serve_leave(p);
-    relay_leave(l, p);
+    inbox_free(&p->transactions);
     inbox_free(&p->blocks);
     marks_free(&p->marks);
     ledger_strike(l, p);
@@ -341,6 +341,8 @@ static void ledger_offline(void *v, int64_t now_ms, const struct service_peer *p
     struct ledger_peer *p = peer->state;
     l->now_ms = now_ms;
     catchup_leave(&l->catchup, now_ms, &p->catchup);
+    relay_leave(l, p);
+    blocks_leave(l, p);
     leave(l, p);
     tracker_offline(l, p);
     blocks_next(l);
@@ -418,11 +420,11 @@ static bool ledger_dialed(void *v, int64_t now_ms, uint64_t token, enum end_reas
     return tracker_dialed(l, token, result);
 }
 
-static void ledger_datagram(void *v, int64_t now_ms, const struct endpoint *from, struct bytes bytes)
+static bool ledger_datagram(void *v, int64_t now_ms, const struct endpoint *from, struct bytes bytes)
 {
     struct ledger *l = v;
     l->now_ms = now_ms;
-    datagrams_take(l, from, bytes);
+    return datagrams_take(l, from, bytes);
 }
 
 static void ledger_close(void *v)

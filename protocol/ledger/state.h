@@ -90,8 +90,10 @@ struct ledger_peer {
 /* Who sent the next items of a pack. */
 struct run {
     struct peer_ref from;
-    uint32_t plan; /* of blocks that were planned; 0 of others */
+    uint64_t group; /* its network group; of blocks that were planned 0 */
+    uint32_t plan;  /* of blocks that were planned; 0 of others */
     uint32_t n;
+    uint64_t bytes; /* of text */
 };
 
 /* A pack that is being added. */

@@ -188,11 +188,12 @@ static void service_offline(void *service, int64_t now_ms, const struct service_
     state->parcel = NULL;
 }
 
-static void service_datagram(void *service, int64_t now_ms, const struct endpoint *from, struct bytes bytes)
+static bool service_datagram(void *service, int64_t now_ms, const struct endpoint *from, struct bytes bytes)
 {
     const struct service *v = service;
     (void)now_ms;
     v->config.actions->send_datagram(v->config.host, from, bytes.data, bytes.size);
+    return bytes.data[0] != 'u'; /* it is of use */
 }
 
 static int64_t tell_later(struct service *v, uint64_t number, struct parcel *parcel)

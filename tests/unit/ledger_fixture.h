@@ -350,16 +350,6 @@ static inline struct parcel *pack_of_transactions(size_t n, size_t bytes)
     return chain_pack_end(&pack);
 }
 
-static inline size_t items_of(const struct parcel *pack)
-{
-    struct chain_item item;
-    size_t at = 0, n = 0;
-    while (chain_pack_next(pack, &at, &item)) {
-        n++;
-    }
-    return n;
-}
-
 static inline void expect_same_pack(const struct parcel *a, const struct parcel *b)
 {
     struct chain_item x, y;

@@ -58,7 +58,9 @@ struct node {
     uint64_t replies, refusals, told;
     char reply[512];
     char fault[128]; /* the last that was said of a peer */
-    uint32_t wants;  /* outgoing connections */
+    uint64_t lost;   /* messages that could not be kept */
+    struct peer_ref lost_of;
+    uint32_t wants; /* outgoing connections */
     uint32_t n_datagrams, n_heard, n_dials;
     struct endpoint sent_to, dialed; /* the last ones */
     uint64_t dial_token;
@@ -117,27 +119,17 @@ static inline struct service_peer peer_of(struct node *n, uint32_t link)
 
 /* --- what a service does --- */
 
-static inline uint32_t items_in(const struct parcel *pack)
-{
-    struct chain_item item;
-    uint32_t n = 0;
-    for (size_t at = 0; chain_pack_next(pack, &at, &item);) {
-        n++;
-    }
-    return n;
-}
-
 static inline void count_sent(struct tally *t, uint32_t kind, const struct parcel *p)
 {
     switch ((int)kind) {
     case LEDGER_TRANSACTIONS:
-        t->transactions += items_in(p);
+        t->transactions += (uint32_t)chain_pack_count(p);
         break;
     case LEDGER_HAVE_TRANSACTION:
         t->ids += p->size / sizeof(struct chain_hash);
         break;
     case LEDGER_NEW_BLOCK:
-        t->blocks += items_in(p);
+        t->blocks += (uint32_t)chain_pack_count(p);
         break;
     case LEDGER_HAVE_BLOCK:
         t->numbers++;
@@ -146,7 +138,7 @@ static inline void count_sent(struct tally *t, uint32_t kind, const struct parce
         t->lists++;
         break;
     case LEDGER_BLOCKS:
-        t->bodies += items_in(p);
+        t->bodies += (uint32_t)chain_pack_count(p);
         break;
     case LEDGER_GET_BLOCKS:
         t->gets += ((const struct chain_wanted *)(const void *)p->bytes)->n;
@@ -170,6 +162,13 @@ static inline void on_send(void *host, struct peer_ref to, uint32_t kind, struct
     struct node *n = node_of(host);
     struct link *l = link_of(n, to);
     if (!l) {
+        parcel_release(parcel);
+        return;
+    }
+    if (kind == LEDGER_GET_TRANSACTION && parcel->size > sizeof(struct chain_hash)) { /* a line for each */
+        for (size_t at = 0; at < parcel->size; at += sizeof(struct chain_hash)) {
+            on_send(host, to, kind, parcel_new(parcel->bytes + at, sizeof(struct chain_hash)));
+        }
         parcel_release(parcel);
         return;
     }
@@ -271,6 +270,13 @@ static inline void on_fault(void *host, struct peer_ref about, int32_t demerit, 
     snprintf(n->fault, sizeof n->fault, "%s", text);
 }
 
+static inline void on_lost(void *host, struct peer_ref of, uint64_t n)
+{
+    struct node *node = node_of(host);
+    node->lost += n;
+    node->lost_of = of;
+}
+
 static inline void on_disconnect(void *host, struct peer_ref p, enum end_reason why, const char *text)
 {
     struct node *n = node_of(host);
@@ -346,6 +352,7 @@ static const struct service_actions net_actions = {.send = on_send,
                                                    .dial = on_dial,
                                                    .wanted = on_wanted,
                                                    .fault = on_fault,
+                                                   .lost = on_lost,
                                                    .disconnect = on_disconnect,
                                                    .next_peer = on_next_peer,
                                                    .hold = on_hold,
@@ -674,6 +681,20 @@ static inline struct parcel *transaction(uint32_t number)
     snprintf(text, sizeof text, "{\"message\":[%u],\"receiver\":\"%040x\",\"sender\":\"%040x\"}", number, 1,
              2);
     return parcel_new(text, strlen(text));
+}
+
+static inline struct parcel *pack_of_transaction(uint32_t number)
+{
+    const char *why;
+    struct chain_item item;
+    struct parcel *text = transaction(number);
+    json_t *value = json_read(text->bytes, text->size, &why);
+    assert_true(chain_transaction_read(value, &item, &why));
+    struct parcel *pack = chain_pack_one(&item);
+    chain_item_free(&item);
+    json_decref(value);
+    parcel_release(text);
+    return pack;
 }
 
 static inline void submit(uint32_t node, uint32_t number)

@@ -398,7 +398,7 @@ static void blocks_are_announced_and_asked_for(void **state)
     expect_line(&a, "{'BLOCK':%.*s}", (int)item.size, item.text);
     say_to(&a, &b, LEDGER_BLOCKS, chain_pack_one(&item));
     expect_message(&b, LEDGER_BLOCKS);
-    assert_int_equal(items_of(b.parcel), 1);
+    assert_int_equal(chain_pack_count(b.parcel), 1);
     say_to(&a, &b, LEDGER_BLOCKS, pack_of_blocks(5, 5000)); /* one by one */
     assert_int_equal(b.messages, 5);
     assert_int_equal(side_say(&a, LEDGER_BLOCKS, pack_of_blocks(0, 0)), 0); /* none: not a word */

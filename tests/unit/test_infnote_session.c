@@ -714,7 +714,7 @@ static void a_line_weighs_no_more_than_may_be_read(void **state)
     say_to(&a, &b, LEDGER_TRANSACTIONS, chain_pack_end(&pack));
     assert_false(b.over);
     assert_int_equal(b.messages, 3);
-    assert_int_equal(items_of(b.parcel), 1);
+    assert_int_equal(chain_pack_count(b.parcel), 1);
     free(numbers);
     side_close(&a);
     side_close(&b);

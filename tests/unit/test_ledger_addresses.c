@@ -158,10 +158,15 @@ static struct node *open_datagrams(void)
     return start(0);
 }
 
+/* It is said to be of no use if nothing comes of it. */
 static void comes(const char *from, const char *text, size_t size)
 {
     struct endpoint e = at(from);
-    ops->datagram(w.nodes[0].service, w.now_ms, &e, (struct bytes){.data = (const void *)text, .size = size});
+    const struct node *n = &w.nodes[0];
+    uint32_t before = n->n_datagrams + n->n_heard;
+    bool is_used =
+        ops->datagram(n->service, w.now_ms, &e, (struct bytes){.data = (const void *)text, .size = size});
+    assert_int_equal(is_used, n->n_datagrams + n->n_heard > before);
 }
 
 /* A getaddr of so many bytes. */

@@ -454,20 +454,6 @@ static void ten_thousand_orphans_are_not_kept(void **state)
     close_net();
 }
 
-static struct parcel *pack_of_transaction(uint32_t number)
-{
-    const char *why;
-    struct chain_item item;
-    struct parcel *text = transaction(number);
-    json_t *value = json_read(text->bytes, text->size, &why);
-    assert_true(chain_transaction_read(value, &item, &why));
-    struct parcel *pack = chain_pack_one(&item);
-    chain_item_free(&item);
-    json_decref(value);
-    parcel_release(text);
-    return pack;
-}
-
 /* While the store works, what waits of one peer is bounded; another's transaction goes with the next pack. */
 static void who_floods_is_held_and_delays_nobody(void **state)
 {

@@ -356,6 +356,29 @@ static void a_datagram_is_answered(void **state)
     world_free(w);
 }
 
+/* Of a peer that has gone, too. */
+static void what_a_service_cannot_keep_is_counted(void **state)
+{
+    struct world *w = open_world();
+    (void)state;
+    controller_service_actions.lost(w->core, incoming(w, 1), 3);
+    controller_service_actions.lost(w->core, (struct peer_ref){9, 9}, 4);
+    assert_int_equal(w->core->dropped[DROP_UNKEPT], 7);
+    world_free(w);
+}
+
+static void a_datagram_that_is_of_no_use_is_counted(void **state)
+{
+    struct world *w = open_world();
+    (void)state;
+    struct endpoint from = endpoint_of("10.4.0.1:5000");
+    handle(w, (struct message){.type = MSG_DATAGRAM, .datagram = datagram_new(&from, "ping", 4)});
+    assert_int_equal(w->core->dropped_datagrams[DATAGRAM_UNTAKEN], 0);
+    handle(w, (struct message){.type = MSG_DATAGRAM, .datagram = datagram_new(&from, "useless", 7)});
+    assert_int_equal(w->core->dropped_datagrams[DATAGRAM_UNTAKEN], 1);
+    world_free(w);
+}
+
 /* Only if the operator has it so; and nobody can have an answer sent there. */
 static void everybody_is_spoken_to_with_lan_alone(void **state)
 {
@@ -434,6 +457,8 @@ int main(void)
         cmocka_unit_test(news_that_find_no_room_are_bounded),
         cmocka_unit_test(what_is_routed_for_one_peer_is_bounded),
         cmocka_unit_test(a_datagram_is_answered),
+        cmocka_unit_test(what_a_service_cannot_keep_is_counted),
+        cmocka_unit_test(a_datagram_that_is_of_no_use_is_counted),
         cmocka_unit_test(everybody_is_spoken_to_with_lan_alone),
         cmocka_unit_test(what_a_datagram_teaches_is_bounded),
         cmocka_unit_test(the_service_states_its_facts),
