@@ -4,8 +4,15 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "app/option.h"
 #include "app/text.h"
 #include "peers/place.h"
+
+/* The folders above a home that may be made with it. */
+enum {
+    ABOVE_GIVEN = 1,
+    ABOVE_DEFAULT = 3 /* of $HOME/.local/share/kith */
+};
 
 bool folder_is_home(const struct options *o, const char *file)
 {
@@ -14,30 +21,20 @@ bool folder_is_home(const struct options *o, const char *file)
            (file[length] == '/' || o->home[length - 1] == '/');
 }
 
-/* 0, or -1 with errno. The last slash of `path` is put back. */
-static int make_above(char *path)
-{
-    char *slash = strrchr(path, '/');
-    if (!slash || slash == path) {
-        errno = ENOENT;
-        return -1;
-    }
-    *slash = '\0';
-    int result = mkdir(path, S_IRWXU) == 0 || errno == EEXIST ? 0 : -1;
-    *slash = '/';
-    return result;
-}
-
-/* Makes it, and the folder that it is in, if they are missing. 0, or -1 with errno. */
-static int make(char *path)
+/* Makes it, and up to `above` of the folders that it is in, if they are missing. 0, or -1 with errno. */
+static int make(char *path, int above)
 {
     if (mkdir(path, S_IRWXU) == 0 || errno == EEXIST) {
         return 0;
     }
-    if (errno != ENOENT || make_above(path) != 0) {
+    char *slash = strrchr(path, '/');
+    if (errno != ENOENT || above == 0 || !slash || slash == path) {
         return -1;
     }
-    return mkdir(path, S_IRWXU) == 0 || errno == EEXIST ? 0 : -1;
+    *slash = '\0';
+    int result = make(path, above - 1);
+    *slash = '/';
+    return result == 0 && (mkdir(path, S_IRWXU) == 0 || errno == EEXIST) ? 0 : -1;
 }
 
 static int make_home(const struct options *o, char *error, size_t error_size)
@@ -50,7 +47,8 @@ static int make_home(const struct options *o, char *error, size_t error_size)
     }
     /* A folder that is there needs no leave to be made. */
     struct stat s;
-    if (stat(path, &s) != 0 && (make(path) != 0 || stat(path, &s) != 0)) {
+    int above = option_setting(o, option_find("home")) ? ABOVE_GIVEN : ABOVE_DEFAULT;
+    if (stat(path, &s) != 0 && (make(path, above) != 0 || stat(path, &s) != 0)) {
         return text_fail(error, error_size, "-home: '%s' cannot be made: %s", path, strerror(errno));
     }
     return S_ISDIR(s.st_mode) ? 0 : text_fail(error, error_size, "-home: '%s' is not a folder", path);

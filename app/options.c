@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "app/configfile.h"
+#include "app/home.h"
 #include "app/identity.h"
 #include "app/node_list.h"
 #include "app/option.h"
@@ -235,21 +236,15 @@ static int apply(struct options *o, const char *name, char *error, size_t error_
     return 0;
 }
 
-static int decide_home(struct options *o, char *error, size_t error_size)
-{
-    const char *home = getenv("HOME");
-    bool known = home && *home != '\0';
-    if (known && strlen(home) + sizeof "/.kith" > sizeof o->home) {
-        return text_fail(error, error_size, "-home: the path in HOME is too long");
-    }
-    snprintf(o->home, sizeof o->home, "%s/.kith", known ? home : ".");
-    return apply(o, "home", error, error_size);
-}
-
+/* A home that an option names has its own configuration file, and no other is read. */
 static int decide_config_path(struct options *o, char *error, size_t error_size)
 {
-    if (decide_home(o, error, error_size) != 0 ||
-        path_in_home(o, "kith.conf", o->config_path, error, error_size) != 0) {
+    if (!option_setting(o, option_find("home"))) {
+        if (home_find(o->home, o->config_path, error, error_size) != 0) {
+            return -1;
+        }
+    } else if (apply(o, "home", error, error_size) != 0 ||
+               path_in_home(o, "kith.conf", o->config_path, error, error_size) != 0) {
         return -1;
     }
     return apply(o, "config", error, error_size);

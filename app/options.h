@@ -50,8 +50,8 @@ struct options {
 };
 
 /* The whole start of the program: flags, then the configuration file, then options_finish; blocks on the
- * disk. Reads the environment (HOME). After -help or -version the flags alone are read and nothing else is
- * filled. 0, and the caller calls options_free; or -1 with `error`, and *o holds nothing. */
+ * disk. Reads the environment (app/home.h). After -help or -version the flags alone are read and nothing else
+ * is filled. 0, and the caller calls options_free; or -1 with `error`, and *o holds nothing. */
 int options_parse(struct options *o, int argc, char *const *argv, char *error, size_t error_size);
 
 /* The same in steps, for a program that embeds the library: init; set, any number of times; load, if a
@@ -65,13 +65,14 @@ void options_init(struct options *o);
 int options_set(struct options *o, const char *name, const char *value, char *error, size_t error_size);
 
 /* Blocks on the disk. Collects the configuration file's settings, once: of the file that "config" names,
- * which must exist; else of kith.conf in the home, if it exists. Keys that are no option of kith's are passed
- * over and named in o->notice. 0 or -1. */
+ * which must exist; else of kith.conf in the home, or in $XDG_CONFIG_HOME/kith (app/home.h), if it exists.
+ * Keys that are no option of kith's are passed over and named in o->notice. 0 or -1. */
 int options_load(struct options *o, char *error, size_t error_size);
 
-/* Does not block. Fills the rest of *o from the collected settings. May be called again after further
- * settings; then a loaded identity is forgotten. o->config borrows its address lists and the protocol's own
- * settings from *o, which owns them until options_free or the next options_finish. 0 or -1. */
+/* Does not block, but for a look at the disk if no option names a home. Fills the rest of *o from the
+ * collected settings. May be called again after further settings; then a loaded identity is forgotten.
+ * o->config borrows its address lists and the protocol's own settings from *o, which owns them until
+ * options_free or the next options_finish. 0 or -1. */
 int options_finish(struct options *o, char *error, size_t error_size);
 
 /* Does not block. Reads special peers as "peers" spells them, for a finished *o, which is only read: any

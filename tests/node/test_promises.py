@@ -131,7 +131,7 @@ def without_any_argument(lab):
     for other in others:
         other.wait_online(f"127.0.0.1:{PORT}")
     check(server.path == "/" + path, f"it asked for {server.path}")
-    check((Path(node.home) / ".kith").is_dir(), "it has no home")
+    check((Path(node.home) / ".local/share/kith").is_dir(), "it has no home")
 
 
 @promises("F3", "F18", "F19", "F23")

@@ -47,6 +47,7 @@ static const struct number numbers[] = {
     ALL("identity", 0),
     ALL("limits", 0),
     ALL("logLevel", LOG_LEVEL_INFO),
+    ALL("logFormat", LOG_FORMAT_UNSET),
     ALL("json", 0),
 
     {"protocolVersion", {10, 1, 1, 3, 1, 1}},
@@ -126,25 +127,24 @@ static const struct number numbers[] = {
 /* --- texts --- */
 
 #define HOME  "/home-of-nobody"
+#define DATA  HOME "/.local/share/kith"
 #define SEEDS "https://raw.githubusercontent.com/FactomProject/factomproject.github.io/master/seed/"
 
 static const struct text {
     const char *name;
     const char *standard[PROTOCOLS];
 } texts[] = {
-    ALL("config", HOME "/.kith/kith.conf"),
-    ALL("home", HOME "/.kith"),
+    ALL("config", HOME "/.config/kith/kith.conf"),
+    ALL("home", DATA),
     {"protocol", {"factom", "ddrp", "fnd", "mintlayer", "infnote", "coin"}},
     ALL("customnet", ""),
     {"seedURL", {SEEDS "localseed.txt", "", "", "", "", ""}},
     ALL("nodeName", ""),
     {"identityFile",
-     {"", HOME "/.kith/identity-ddrp.key", HOME "/.kith/identity-fnd.key", "",
-      HOME "/.kith/identity-infnote.key", ""}},
+     {"", DATA "/identity-ddrp.key", DATA "/identity-fnd.key", "", DATA "/identity-infnote.key", ""}},
     {"peersFile",
-     {HOME "/.kith/peers-LOCAL.json", HOME "/.kith/peers-ddrp-LOCAL.json", HOME "/.kith/peers-fnd-LOCAL.json",
-      HOME "/.kith/peers-mintlayer-LOCAL.json", HOME "/.kith/peers-infnote-LOCAL.json",
-      HOME "/.kith/peers-coin-LOCAL.json"}},
+     {DATA "/peers-LOCAL.json", DATA "/peers-ddrp-LOCAL.json", DATA "/peers-fnd-LOCAL.json",
+      DATA "/peers-mintlayer-LOCAL.json", DATA "/peers-infnote-LOCAL.json", DATA "/peers-coin-LOCAL.json"}},
 };
 
 /* --- what has no value until it is given --- */
@@ -302,7 +302,7 @@ static void each_network_brings_its_own(void **state)
 static int set_up(void **state)
 {
     (void)state;
-    return setenv("HOME", HOME, 1);
+    return unsetenv("XDG_DATA_HOME") || unsetenv("XDG_CONFIG_HOME") || setenv("HOME", HOME, 1);
 }
 
 int main(void)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "app/option.h"
@@ -26,7 +27,8 @@ static int set_up(void **state)
 {
     (void)state;
     strcpy(folder + sizeof folder - 7, "XXXXXX");
-    if (!mkdtemp(folder) || setenv("HOME", folder, 1) != 0) {
+    if (!mkdtemp(folder) || setenv("HOME", folder, 1) != 0 || unsetenv("XDG_DATA_HOME") != 0 ||
+        unsetenv("XDG_CONFIG_HOME") != 0) {
         return -1;
     }
     snprintf(config_path, sizeof config_path, "%s/kith.conf", folder);
@@ -347,29 +349,85 @@ static void unconfigured(void **state)
     options_free(&o);
 }
 
-static void home_from_environment(void **state)
+/* Asserts the places of a node whose home no option names. */
+#define ASSERT_PLACES(wanted_home, wanted_config)                                                            \
+    do {                                                                                                     \
+        struct options o_;                                                                                   \
+        char name_[] = "kith", error_[OPTIONS_ERROR_MAX];                                                    \
+        char *argv_[] = {name_, NULL};                                                                       \
+        assert_int_equal(options_parse(&o_, 1, argv_, error_, sizeof error_), 0);                            \
+        assert_string_equal(o_.home, wanted_home);                                                           \
+        assert_string_equal(o_.config_path, wanted_config);                                                  \
+        assert_memory_equal(o_.config.peers_file, wanted_home "/peers-", sizeof wanted_home "/peers-" - 1);  \
+        options_free(&o_);                                                                                   \
+    } while (0)
+
+static void a_home_that_no_option_names_is_where_the_xdg_specification_says(void **state)
+{
+    (void)state;
+    assert_int_equal(setenv("HOME", "/nobody", 1), 0);
+    ASSERT_PLACES("/nobody/.local/share/kith", "/nobody/.config/kith/kith.conf");
+    setenv("XDG_DATA_HOME", "/data", 1);
+    ASSERT_PLACES("/data/kith", "/nobody/.config/kith/kith.conf");
+    setenv("XDG_CONFIG_HOME", "/etc/mine", 1);
+    ASSERT_PLACES("/data/kith", "/etc/mine/kith/kith.conf");
+    setenv("XDG_DATA_HOME", "relative/data", 1);
+    setenv("XDG_CONFIG_HOME", "", 1);
+    ASSERT_PLACES("/nobody/.local/share/kith", "/nobody/.config/kith/kith.conf");
+    unsetenv("XDG_DATA_HOME");
+    unsetenv("XDG_CONFIG_HOME");
+    unsetenv("HOME");
+    ASSERT_PLACES("./.kith", "./.kith/kith.conf");
+    setenv("HOME", folder, 1);
+}
+
+static void the_home_of_earlier_versions_is_used_if_it_is_there(void **state)
+{
+    (void)state;
+    char old[64], file[80], error[OPTIONS_ERROR_MAX], name[] = "kith", xdg[64];
+    char *argv[] = {name, NULL};
+    struct options o;
+    snprintf(old, sizeof old, "%s/.kith", folder);
+    snprintf(file, sizeof file, "%s/kith.conf", old);
+    snprintf(xdg, sizeof xdg, "%s/.config/kith/kith.conf", folder);
+    assert_int_equal(mkdir(old, 0700), 0);
+    assert_int_equal(options_parse(&o, 1, argv, error, sizeof error), 0);
+    assert_string_equal(o.home, old);
+    assert_string_equal(o.config_path, xdg);
+    options_free(&o);
+    FILE *f = fopen(file, "w");
+    assert_non_null(f);
+    fputs("outgoing = 3\n", f);
+    fclose(f);
+    assert_int_equal(options_parse(&o, 1, argv, error, sizeof error), 0);
+    assert_string_equal(o.home, old);
+    assert_string_equal(o.config_path, file);
+    assert_int_equal(o.config.outgoing, 3);
+    options_free(&o);
+    unlink(file);
+    rmdir(old);
+}
+
+static void a_path_in_the_environment_may_be_too_long(void **state)
 {
     (void)state;
     struct options o;
     char name[] = "kith", error[OPTIONS_ERROR_MAX];
     char *argv[] = {name, NULL};
-    assert_int_equal(options_parse(&o, 1, argv, error, sizeof error), 0);
-    assert_in_folder(o.home, ".kith");
-    assert_in_folder(o.config.peers_file, ".kith/peers-LOCAL.json");
-    options_free(&o);
-    unsetenv("HOME");
-    assert_int_equal(options_parse(&o, 1, argv, error, sizeof error), 0);
-    assert_string_equal(o.home, "./.kith");
-    options_free(&o);
-    char *long_home = malloc(CONFIG_PATH_MAX);
-    assert_non_null(long_home);
-    memset(long_home, 'h', CONFIG_PATH_MAX - 1);
-    long_home[CONFIG_PATH_MAX - 7] = '\0';
-    setenv("HOME", long_home, 1);
-    assert_int_equal(options_parse(&o, 1, argv, error, sizeof error), -1);
-    assert_memory_equal(error, "-home: ", 7);
-    free(long_home);
-    setenv("HOME", folder, 1);
+    char *too_long = malloc(CONFIG_PATH_MAX);
+    assert_non_null(too_long);
+    memset(too_long, 'h', CONFIG_PATH_MAX - 1);
+    too_long[0] = '/';
+    too_long[CONFIG_PATH_MAX - 7] = '\0';
+    static const char *const variables[] = {"HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"};
+    for (size_t i = 0; i < 3; i++) {
+        setenv(variables[i], too_long, 1);
+        assert_int_equal(options_parse(&o, 1, argv, error, sizeof error), -1);
+        assert_memory_equal(error, i == 2 ? "-config: " : "-home: ", 7);
+        unsetenv(variables[i]);
+        setenv("HOME", folder, 1);
+    }
+    free(too_long);
 }
 
 static void flag_forms(void **state)
@@ -1045,7 +1103,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(protocol_defaults_pass, set_up, tear_down),
         cmocka_unit_test_setup_teardown(options_of_factom_are_taken_with_any_protocol, set_up, tear_down),
         promise_test_setup_teardown("F2", unconfigured, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(home_from_environment, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_home_that_no_option_names_is_where_the_xdg_specification_says,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_home_of_earlier_versions_is_used_if_it_is_there, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_path_in_the_environment_may_be_too_long, set_up, tear_down),
         cmocka_unit_test_setup_teardown(flag_forms, set_up, tear_down),
         cmocka_unit_test_setup_teardown(flag_errors, set_up, tear_down),
         cmocka_unit_test_setup_teardown(help_and_version_come_first, set_up, tear_down),
