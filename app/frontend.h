@@ -1,5 +1,6 @@
-/* The two faces of the program: a console for people, and JSON lines for programs. Main thread only. Nothing
- * blocks, but for a line that has the configuration file read again. Arguments stay the caller's. */
+/* The two faces of the program: a console for people, and JSON lines for programs. Each frontend belongs to
+ * one thread. Nothing blocks, but for a line that has the configuration file read again. Arguments stay the
+ * caller's. */
 #ifndef KITH_APP_FRONTEND_H
 #define KITH_APP_FRONTEND_H
 
@@ -16,9 +17,17 @@ enum frontend_result {
     FRONTEND_QUIT, /* the line asks the program to end */
 };
 
+/* Requests that are not answered yet. */
+struct frontend_waiting {
+    size_t sends, commands;
+};
+
 struct frontend {
     struct kith *node;
     struct output *out;
+    uint64_t ids;    /* requests have the numbers behind it */
+    uint32_t *wants; /* what its owner passes to `event` and `parcel` besides answers: bits of
+                        app/subscription.h, which "subscribe" sets; NULL: all, and there is no such command */
     const char *protocol;
     const struct config *config; /* what the node was started with */
     void *state;
@@ -36,6 +45,8 @@ struct frontend {
     /* Writes what the event tells. */
     void (*event)(struct frontend *f, const struct kith_event *e);
     void (*close)(struct frontend *f); /* frees `state` */
+
+    struct frontend_waiting (*waiting)(const struct frontend *f); /* JSON alone */
 };
 
 /* Whether the protocol has a kind of that name. */
@@ -50,8 +61,8 @@ static inline bool frontend_has_kind(const struct frontend *f, const char *name)
     return false;
 }
 
-/* Fills the rest of *f, whose node, out, protocol and config are set and outlive it. `greet`: the first line
- * tells a person what to do. False if memory is short. */
+/* Fills the rest of *f, whose node, out, ids, wants, protocol and config are set and outlive it. `greet`: the
+ * first line tells a person what to do. False if memory is short. */
 bool console_frontend(struct frontend *f, bool greet);
 bool json_frontend(struct frontend *f);
 

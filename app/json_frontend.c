@@ -11,6 +11,7 @@
 #include "app/json_status.h"
 #include "app/own_address.h"
 #include "app/qr_show.h"
+#include "app/subscription.h"
 #include "base/array.h"
 
 /* A request that is not answered yet: our number for it, and the caller's "id". The id is kept as JSON text,
@@ -19,13 +20,15 @@
 struct request {
     uint64_t number;
     bool is_for_qr; /* it asks for a status, of which a QR code is made */
-    char *id;       /* from malloc; NULL for none */
+    bool is_command;
+    char *id; /* from malloc; NULL for none */
 };
 
 struct json_state {
     struct request *requests;
     size_t first, end, capacity;
     uint64_t last;
+    struct frontend_waiting waiting;
 
     struct json_parcel parcel; /* being written */
 };
@@ -70,8 +73,13 @@ static void compact(struct json_state *s)
     s->first = 0;
 }
 
+static size_t *count_of(struct json_state *s, bool is_command)
+{
+    return is_command ? &s->waiting.commands : &s->waiting.sends;
+}
+
 /* A number for a request; 0 if memory is short. Keeps a copy of id. */
-static uint64_t remember(struct json_state *s, const char *id)
+static uint64_t remember(struct json_state *s, const char *id, bool is_command)
 {
     if (s->end == s->capacity && s->first > s->capacity / 2) {
         compact(s);
@@ -83,7 +91,8 @@ static uint64_t remember(struct json_state *s, const char *id)
     if (id && !copy) {
         return 0;
     }
-    s->requests[s->end++] = (struct request){.number = ++s->last, .id = copy};
+    s->requests[s->end++] = (struct request){.number = ++s->last, .is_command = is_command, .id = copy};
+    ++*count_of(s, is_command);
     return s->last;
 }
 
@@ -102,6 +111,7 @@ static struct request recall_request(struct json_state *s, uint64_t number)
             continue;
         }
         r = s->requests[i];
+        --*count_of(s, r.is_command);
         s->requests[i] = (struct request){0};
         while (s->first < s->end && s->requests[s->first].number == 0) {
             s->first++;
@@ -283,7 +293,7 @@ static bool kind_is_good(struct frontend *f, json_t *o, const char *id)
 
 static enum frontend_result send_message(struct frontend *f, struct kith_message *m, const char *id)
 {
-    m->id = remember(f->state, id);
+    m->id = remember(f->state, id, false);
     enum kith_result r = m->id ? kith_send_message(f->node, m, 0) : KITH_NO_MEMORY;
     if (r == KITH_OK) {
         return FRONTEND_DONE;
@@ -387,13 +397,46 @@ static enum kith_result run_command(struct frontend *f, const char *name, json_t
     return KITH_INVALID;
 }
 
+static bool is_subscription(const char *name)
+{
+    return strcmp(name, "subscribe") == 0 || strcmp(name, "unsubscribe") == 0;
+}
+
+/* Without "events" it is about all. */
+static enum frontend_result request_subscription(struct frontend *f, const char *name, json_t *o,
+                                                 const char *id)
+{
+    json_t *events = json_object_get(o, "events"), *event;
+    size_t i;
+    uint32_t bits = events ? 0 : SUBSCRIPTION_ALL;
+    if (events && !json_is_array(events)) {
+        write_error(f, id, "\"events\" is not a list of names");
+        return FRONTEND_DONE;
+    }
+    json_array_foreach(events, i, event)
+    {
+        uint32_t bit = json_is_string(event) ? subscription_bit(json_string_value(event)) : 0;
+        if (!bit) {
+            write_error(f, id, "\"events\" names none that there is");
+            return FRONTEND_DONE;
+        }
+        bits |= bit;
+    }
+    *f->wants = *name == 's' ? *f->wants | bits : *f->wants & ~bits;
+    write_object(f, json_pack("{ss ss}", "event", "done", "message", name), id);
+    return FRONTEND_DONE;
+}
+
 static enum frontend_result request_command(struct frontend *f, json_t *o, const char *id)
 {
     const char *name = json_string_value(json_object_get(o, "command"));
     if (name && strcmp(name, "quit") == 0) {
         return FRONTEND_QUIT;
     }
-    uint64_t request = remember(f->state, id);
+    if (name && f->wants && is_subscription(name)) {
+        return request_subscription(f, name, o, id);
+    }
+    uint64_t request = remember(f->state, id, true);
     enum kith_result r = !request ? KITH_NO_MEMORY : name ? run_command(f, name, o, request) : KITH_INVALID;
     if (r == KITH_OK) {
         return FRONTEND_DONE;
@@ -513,6 +556,12 @@ static void json_too_long(struct frontend *f, const char *line, size_t size)
     free(id);
 }
 
+static struct frontend_waiting json_waiting(const struct frontend *f)
+{
+    const struct json_state *s = f->state;
+    return s->waiting;
+}
+
 static void json_close(struct frontend *f)
 {
     struct json_state *s = f->state;
@@ -525,12 +574,16 @@ static void json_close(struct frontend *f)
 
 bool json_frontend(struct frontend *f)
 {
-    f->state = calloc(1, sizeof(struct json_state));
+    struct json_state *s = f->state = calloc(1, sizeof(struct json_state));
     f->line = json_line;
     f->too_long = json_too_long;
     f->parcel = json_parcel;
     f->more = json_more;
     f->event = json_event;
     f->close = json_close;
-    return f->state;
+    f->waiting = json_waiting;
+    if (s) {
+        s->last = f->ids;
+    }
+    return s;
 }

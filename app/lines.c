@@ -11,7 +11,7 @@ enum {
     READ_AT_ONCE = 64 * 1024,
     LINE_SLACK = 65536,
     JSON_BYTES = 8, /* for one of a message: four of base64 for three, and each may be escaped, \\u0041 */
-    KEPT_BYTES = 4 << 20, /* an empty buffer is not kept if it is larger */
+    KEPT_BYTES = 4 << 20,
 };
 
 uint64_t lines_longest(uint64_t message, bool as_json)
@@ -26,7 +26,7 @@ uint64_t lines_most(uint64_t message, bool as_json)
 
 void lines_init(struct lines *l, int fd, size_t longest)
 {
-    *l = (struct lines){.fd = fd, .longest = longest};
+    *l = (struct lines){.fd = fd, .longest = longest, .kept = KEPT_BYTES};
 }
 
 void lines_fini(struct lines *l)
@@ -103,7 +103,7 @@ static enum lines_result whole(struct lines *l, char *line, size_t *size)
 /* A long line's memory goes back at once, not with the next line. */
 static void give_back(struct lines *l)
 {
-    if (l->end == l->start && l->capacity > KEPT_BYTES) {
+    if (l->end == l->start && l->capacity > l->kept) {
         free(l->text);
         l->text = NULL;
         l->capacity = l->start = l->end = 0;

@@ -1,4 +1,5 @@
-/* Lines from standard input, of bounded length. Main thread only. */
+/* Lines of bounded length from a descriptor: standard input, or a client of the control socket. Each belongs
+ * to one thread. */
 #ifndef KITH_APP_LINES_H
 #define KITH_APP_LINES_H
 
@@ -9,6 +10,7 @@
 struct lines {
     int fd;         /* the caller's */
     size_t longest; /* bytes of a line, the newline not counted */
+    size_t kept;    /* an empty buffer is not kept if it is larger */
     char *text;
     size_t start, end, capacity;
     size_t looked; /* bytes from start that hold no newline */

@@ -127,8 +127,13 @@ static struct output_thread *start_thread(int fd)
 
 bool output_init(struct output *o, int fd)
 {
-    *o = (struct output){.thread = start_thread(fd), .is_terminal = isatty(fd)};
+    *o = (struct output){.thread = start_thread(fd), .is_terminal = isatty(fd), .enough = OUTPUT_ENOUGH};
     return o->thread;
+}
+
+void output_init_text(struct output *o, size_t enough)
+{
+    *o = (struct output){.enough = enough};
 }
 
 static bool is_idle(const struct output_thread *t)
@@ -170,6 +175,44 @@ void output_add(struct output *o, const char *text, size_t size)
     }
 }
 
+/* --- without a thread --- */
+
+#define KEPT_TEXT ((size_t)64 * 1024) /* a larger block is freed once it is written */
+
+const char *output_text(const struct output *o, size_t *size)
+{
+    *size = o->size - o->start;
+    return *size > 0 ? o->text + o->start : NULL;
+}
+
+/* What is unwritten moves to the front if that is the smaller half: so each byte moves once at most, on
+ * average. */
+void output_took(struct output *o, size_t size)
+{
+    o->start += size;
+    if (o->start < o->size - o->start) {
+        return;
+    }
+    o->size -= o->start;
+    if (o->size > 0) {
+        memcpy(o->text, o->text + o->start, o->size);
+    } else if (o->capacity > KEPT_TEXT) {
+        free(o->text);
+        o->text = NULL;
+        o->capacity = 0;
+    }
+    o->start = 0;
+}
+
+void output_drop(struct output *o)
+{
+    free(o->text);
+    free(o->aside);
+    *o = (struct output){.enough = o->enough};
+}
+
+/* --- all --- */
+
 void output_pieces_begin(struct output *o)
 {
     o->in_pieces = true;
@@ -200,6 +243,9 @@ void output_printf(struct output *o, const char *format, ...)
 static size_t unwritten(const struct output *o)
 {
     const struct output_thread *t = o->thread;
+    if (!t) {
+        return o->size - o->start;
+    }
     return is_idle(t) ? o->size : o->size + t->size - atomic_load_explicit(&t->written, memory_order_relaxed);
 }
 
@@ -215,12 +261,12 @@ uint64_t output_taken(const struct output *o)
 
 bool output_has_room(const struct output *o)
 {
-    return o->error || unwritten(o) < OUTPUT_ENOUGH;
+    return o->error || unwritten(o) < o->enough;
 }
 
 bool output_is_full(const struct output *o)
 {
-    return !o->error && output_size(o) >= OUTPUT_ENOUGH;
+    return !o->error && output_size(o) >= o->enough;
 }
 
 bool output_has_no_reader(const struct output *o)

@@ -1,4 +1,6 @@
-/* Standard output that never blocks the program: a thread of its own writes the text. Main thread only. */
+/* Text on its way out, which never blocks who writes it. Standard output has a thread of its own that writes
+ * the text. Of a client of the control socket the text waits here, and its owner writes it. Each output
+ * belongs to one thread. */
 #ifndef KITH_APP_OUTPUT_H
 #define KITH_APP_OUTPUT_H
 
@@ -15,9 +17,11 @@
 struct output_thread;
 
 struct output {
-    struct output_thread *thread;
-    char *text; /* not yet passed to the thread */
+    struct output_thread *thread; /* NULL: the owner writes */
+    char *text;                   /* not yet passed to the thread */
     size_t size, capacity;
+    size_t start;  /* without a thread: of the text, what is written already */
+    size_t enough; /* more than this that is unwritten is enough */
     bool is_terminal;
     bool in_pieces; /* a text is being added in pieces */
     char *aside;    /* other text, which comes after it */
@@ -31,6 +35,15 @@ uint64_t output_most(void); /* memory of it */
 
 /* `fd` stays the caller's, and its mode is not changed. False if memory or a thread is short. */
 bool output_init(struct output *o, int fd);
+
+/* Without a thread and a descriptor: output_text is the unwritten text, in one piece, which is valid until
+ * something is added. The owner says by output_took how much of it it has written. More than `enough`
+ * unwritten bytes leave no room for a piece. output_drop frees the memory. output_taken,
+ * output_write, output_sleep_* and output_fini are not for it. */
+void output_init_text(struct output *o, size_t enough);
+const char *output_text(const struct output *o, size_t *size);
+void output_took(struct output *o, size_t size);
+void output_drop(struct output *o);
 
 /* Waits for the text that is left while the other end goes on taking it, until by_ms (of clock_ms) at most,
  * and gives up after OUTPUT_STILL_MS in which it took nothing. Only `error` and `left` remain. */
