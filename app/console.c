@@ -155,6 +155,9 @@ static void console_event(struct frontend *f, const struct kith_event *e)
         output_printf(f->out, "* %llu events were not shown\n", (unsigned long long)e->count);
         break;
     case KITH_ENDED:
+    case KITH_BANS: /* the console does not ask for these */
+    case KITH_KNOWN:
+    case KITH_SCORE:
         break;
     }
 }

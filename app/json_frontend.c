@@ -6,6 +6,7 @@
 #include "app/base64.h"
 #include "app/frontend.h"
 #include "app/json_id.h"
+#include "app/json_lists.h"
 #include "app/json_parcel.h"
 #include "app/json_send.h"
 #include "app/json_status.h"
@@ -210,6 +211,10 @@ static json_t *event_object(const struct frontend *f, const struct kith_event *e
         return json_pack("{ss sI}", "event", "missed", "events", (json_int_t)e->count);
     case KITH_ENDED:
         return json_pack("{ss}", "event", "ended");
+    case KITH_BANS:
+    case KITH_KNOWN:
+    case KITH_SCORE:
+        return json_list_event(e);
     }
     return NULL;
 }
@@ -394,7 +399,7 @@ static enum kith_result run_command(struct frontend *f, const char *name, json_t
     if (is_verb(name)) {
         return kith_ask_service(f->node, name, NULL, request);
     }
-    return KITH_INVALID;
+    return json_list_command(f->node, name, o, request);
 }
 
 static bool is_subscription(const char *name)

@@ -578,6 +578,16 @@ enum kith_result kith_ask_status(struct kith *node, uint64_t id)
     return run_command(node, &(struct command){.type = COMMAND_STATUS}, id);
 }
 
+enum kith_result kith_ask_bans(struct kith *node, uint64_t id)
+{
+    return run_command(node, &(struct command){.type = COMMAND_BANS}, id);
+}
+
+enum kith_result kith_ask_known(struct kith *node, size_t most, uint64_t id)
+{
+    return run_command(node, &(struct command){.type = COMMAND_KNOWN, .most = most}, id);
+}
+
 enum kith_result kith_ban(struct kith *node, const char *peer_or_ip, int64_t ms, uint64_t id)
 {
     struct command c = {.type = COMMAND_BAN, .ms = ms};
@@ -608,6 +618,37 @@ enum kith_result kith_unban(struct kith *node, const char *ip_or_id, uint64_t id
     }
     if (!ip_or_id || (!ip_parse_any_port(&c.ip, ip_or_id) && !parse_rated_id(node, ip_or_id, &c.id))) {
         return KITH_INVALID;
+    }
+    return run_command(node, &c, id);
+}
+
+enum kith_result kith_ask_score(struct kith *node, const char *peer_or_ip, uint64_t id)
+{
+    struct command c = {.type = COMMAND_SCORE};
+    if (!is_here(node)) {
+        return look_at(node);
+    }
+    if (!peer_or_ip) {
+        return KITH_INVALID;
+    }
+    if (!ip_parse_any_port(&c.ip, peer_or_ip) && !node_find(node->inner, peer_or_ip, &c.peer) &&
+        !parse_rated_id(node, peer_or_ip, &c.id)) {
+        return KITH_NO_PEER;
+    }
+    return run_command(node, &c, id);
+}
+
+enum kith_result kith_report(struct kith *node, const char *peer, int32_t points, uint64_t id)
+{
+    struct command c = {.type = COMMAND_REPORT, .points = points};
+    if (!is_here(node)) {
+        return look_at(node);
+    }
+    if (!peer || points < -KITH_REPORT_MAX || points > KITH_REPORT_MAX) {
+        return KITH_INVALID;
+    }
+    if (!node_find(node->inner, peer, &c.peer)) {
+        return KITH_NO_PEER;
     }
     return run_command(node, &c, id);
 }
@@ -659,9 +700,9 @@ static enum kith_result set_special(struct kith *node, struct command *c, uint64
     return r;
 }
 
-enum kith_result kith_set_special(struct kith *node, const char *peers, uint64_t id)
+static enum kith_result special(struct kith *node, enum command_type type, const char *peers, uint64_t id)
 {
-    struct command c = {.type = COMMAND_SPECIAL};
+    struct command c = {.type = type};
     if (!is_here(node)) {
         return look_at(node);
     }
@@ -670,6 +711,21 @@ enum kith_result kith_set_special(struct kith *node, const char *peers, uint64_t
         return KITH_INVALID;
     }
     return set_special(node, &c, id);
+}
+
+enum kith_result kith_set_special(struct kith *node, const char *peers, uint64_t id)
+{
+    return special(node, COMMAND_SPECIAL, peers, id);
+}
+
+enum kith_result kith_special_add(struct kith *node, const char *peers, uint64_t id)
+{
+    return special(node, COMMAND_SPECIAL_ADD, peers, id);
+}
+
+enum kith_result kith_special_remove(struct kith *node, const char *peers, uint64_t id)
+{
+    return special(node, COMMAND_SPECIAL_REMOVE, peers, id);
 }
 
 enum kith_result kith_reload(struct kith *node, uint64_t id, char *error, size_t error_size)

@@ -120,6 +120,9 @@ static void note(struct station *s, const struct kith_event *e)
     case KITH_PEERS:
     case KITH_STATUS:
     case KITH_DONE:
+    case KITH_BANS:
+    case KITH_KNOWN:
+    case KITH_SCORE:
         break;
     }
 }

@@ -1,8 +1,11 @@
 #include "controller/commands.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "controller/ids.h"
+#include "controller/judge.h"
+#include "controller/lists.h"
 #include "controller/notes.h"
 #include "controller/quit.h"
 #include "controller/report.h"
@@ -106,6 +109,40 @@ static void special(struct controller *c, const struct command *command, uint64_
     }
 }
 
+static void special_change(struct controller *c, const struct command *command, uint64_t id)
+{
+    bool adds = command->type == COMMAND_SPECIAL_ADD;
+    switch (adds ? specials_add(c, &command->peers) : specials_remove(c, &command->peers)) {
+    case 0:
+        report_answer(c, id, KITH_REASON_NONE, "%zu special peers", c->n_specials);
+        break;
+    case ENOSPC:
+        report_answer(c, id, KITH_FAIL_FULL, "special: more than %d peers", SPECIAL_MAX);
+        break;
+    case ENOENT:
+        report_answer(c, id, KITH_FAIL_UNKNOWN, "special: not all of them are special peers");
+        break;
+    default:
+        report_answer(c, id, KITH_FAIL_NO_MEMORY, "special: out of memory");
+        break;
+    }
+}
+
+/* Without an id nobody waits for the answer: an application may report each message. */
+static void report(struct controller *c, const struct command *command, uint64_t id)
+{
+    struct slot *s = slot_find(c, command->peer);
+    if (s) {
+        judge_reported(c, s, command->points);
+    }
+    if (id && s) {
+        report_answer(c, id, KITH_REASON_NONE, "the quality of %s is %d", s->info.hash,
+                      (int)slot_quality(c, s));
+    } else if (id) {
+        report_answer(c, id, KITH_FAIL_NO_PEER, "report: no such peer");
+    }
+}
+
 void command_run(struct controller *c, struct command *command, uint64_t id)
 {
     switch (command->type) {
@@ -124,6 +161,22 @@ void command_run(struct controller *c, struct command *command, uint64_t id)
     case COMMAND_SPECIAL:
     case COMMAND_RELOAD:
         special(c, command, id);
+        break;
+    case COMMAND_SPECIAL_ADD:
+    case COMMAND_SPECIAL_REMOVE:
+        special_change(c, command, id);
+        break;
+    case COMMAND_BANS:
+        lists_bans(c, id);
+        break;
+    case COMMAND_KNOWN:
+        lists_known(c, command->most, id);
+        break;
+    case COMMAND_SCORE:
+        lists_score(c, command, id);
+        break;
+    case COMMAND_REPORT:
+        report(c, command, id);
         break;
     case COMMAND_QUIT:
         quit_begin(c);

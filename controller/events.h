@@ -52,11 +52,17 @@ enum controller_message {
 enum command_type {
     COMMAND_PEERS,
     COMMAND_STATUS,
-    COMMAND_BAN,     /* peer, or ip if peer is nobody; ms, 0 for the default */
-    COMMAND_UNBAN,   /* id or, if its size is 0, ip */
-    COMMAND_SPECIAL, /* peers: becomes the list of those from the command line */
-    COMMAND_RELOAD,  /* peers: becomes the list of those from the configuration file */
-    COMMAND_QUIT,    /* send what is queued, save the peers, end */
+    COMMAND_BAN,            /* peer, or ip if peer is nobody; ms, 0 for the default */
+    COMMAND_UNBAN,          /* id or, if its size is 0, ip */
+    COMMAND_SPECIAL,        /* peers: becomes the list of those from the command line */
+    COMMAND_RELOAD,         /* peers: becomes the list of those from the configuration file */
+    COMMAND_SPECIAL_ADD,    /* peers: are added to those from the command line */
+    COMMAND_SPECIAL_REMOVE, /* peers: are taken from both lists */
+    COMMAND_BANS,
+    COMMAND_KNOWN,  /* most: how many, 0 for all */
+    COMMAND_SCORE,  /* peer; if that is nobody, id; if its size is 0, ip */
+    COMMAND_REPORT, /* peer, points */
+    COMMAND_QUIT,   /* send what is queued, save the peers, end */
 };
 
 struct command {
@@ -64,7 +70,9 @@ struct command {
     struct peer_ref peer;
     struct ip ip;
     struct peer_id id;
-    int64_t ms;                /* how long a ban lasts */
+    int64_t ms; /* how long a ban lasts */
+    int32_t points;
+    size_t most;
     struct address_list peers; /* the command's; freed with it */
 };
 void command_free(struct command *c); /* with its list; NULL is allowed; any thread */

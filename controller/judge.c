@@ -39,6 +39,15 @@ void judge_loses(struct controller *c, struct slot *s, int64_t merit)
     }
 }
 
+void judge_reported(struct controller *c, struct slot *s, int32_t points)
+{
+    if (points > 0) {
+        slot_gains(c, s, points);
+    } else {
+        judge_loses(c, s, points);
+    }
+}
+
 void judge_stalled(struct controller *c, struct slot *s)
 {
     if (s->state != SLOT_ONLINE || c->now.ms < s->stalled_ms) {

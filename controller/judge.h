@@ -12,6 +12,10 @@
 /* A demerit of a connection that lives, for each of its faults. It may be asked to end, with END_JUDGED. */
 void judge_loses(struct controller *c, struct slot *s, int64_t merit);
 
+/* The application's word on a peer: points of either sign, as often as it says so. As above if they are below
+ * 0. */
+void judge_reported(struct controller *c, struct slot *s, int32_t points);
+
 /* Parcels for it were dropped, as it is stalled. One cause counts once a minute, however many there are: an
  * application that hangs for a while is one fault. */
 void judge_stalled(struct controller *c, struct slot *s);

@@ -60,7 +60,7 @@ void ip_loses(struct controller *c, const struct ip *ip, int64_t merit)
     }
 }
 
-void slot_loses(struct controller *c, struct slot *s, int64_t merit)
+static void add_merit(struct controller *c, struct slot *s, int64_t merit)
 {
     if (s->remote.port) {
         ip_loses(c, &s->remote.ip, merit);
@@ -71,6 +71,16 @@ void slot_loses(struct controller *c, struct slot *s, int64_t merit)
         book_id_merit(c->book, id, &from, points_of(merit), book_time(c));
         note_id_score(c, s, points_of(merit));
     }
+}
+
+void slot_loses(struct controller *c, struct slot *s, int64_t merit)
+{
+    add_merit(c, s, merit);
+}
+
+void slot_gains(struct controller *c, struct slot *s, int32_t points)
+{
+    add_merit(c, s, points);
 }
 
 void slot_is_heard(struct controller *c, struct slot *s)

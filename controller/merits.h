@@ -15,6 +15,9 @@ struct slot;
 /* It was useful, or the service says so. */
 void slot_earns(struct controller *c, struct slot *s, int32_t points);
 
+/* The same, at once and as often as it is called. It counts in the quality, not in whom we dial. */
+void slot_gains(struct controller *c, struct slot *s, int32_t points);
+
 /* A demerit, which goes into the book at once: of that connection's peer, by its IP and its id, or of an IP.
  */
 void slot_loses(struct controller *c, struct slot *s, int64_t merit);

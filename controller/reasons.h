@@ -14,7 +14,8 @@
     X(KITH_FAIL_NO_MEMORY, "out of memory")                                                                  \
     X(KITH_FAIL_ENDING, "the node is ending")                                                                \
     X(KITH_FAIL_REFUSED, "refused by the protocol")                                                          \
-    X(KITH_FAIL_VERB, "no such verb, or a wrong argument")
+    X(KITH_FAIL_VERB, "no such verb, or a wrong argument")                                                   \
+    X(KITH_FAIL_FULL, "too many already")
 
 /* Any thread; none blocks. */
 enum kith_reason reason_of_end(enum end_reason r);

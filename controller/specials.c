@@ -160,9 +160,23 @@ static int specials_merge(struct controller *c, const struct address_list *list,
     return 0;
 }
 
-int specials_set(struct controller *c, const struct address_list *flags, const struct address_list *file)
+/* Those that no list names any more go. */
+static void settle(struct controller *c)
 {
     size_t kept = 0;
+    for (size_t i = 0; i < c->n_specials; i++) {
+        if (c->specials[i].from_flags || c->specials[i].from_file) {
+            c->specials[kept++] = c->specials[i];
+        }
+    }
+    c->n_specials = kept;
+    special_index_sort(c);
+    specials_mark(c);
+    c->dial_wanted = true;
+}
+
+int specials_set(struct controller *c, const struct address_list *flags, const struct address_list *file)
+{
     for (size_t i = 0; i < c->n_specials; i++) {
         if (flags) {
             c->specials[i].from_flags = false;
@@ -175,14 +189,47 @@ int specials_set(struct controller *c, const struct address_list *flags, const s
         special_index_sort(c);
         return ENOMEM;
     }
+    settle(c);
+    return 0;
+}
+
+static size_t count_from_flags(const struct controller *c)
+{
+    size_t n = 0;
     for (size_t i = 0; i < c->n_specials; i++) {
-        if (c->specials[i].from_flags || c->specials[i].from_file) {
-            c->specials[kept++] = c->specials[i];
+        n += c->specials[i].from_flags;
+    }
+    return n;
+}
+
+int specials_add(struct controller *c, const struct address_list *more)
+{
+    size_t n = count_from_flags(c);
+    for (size_t i = 0; i < more->n; i++) {
+        const struct special *p = special_of_address(c, &more->items[i]);
+        n += !p || !p->from_flags;
+    }
+    if (n > SPECIAL_MAX) {
+        return ENOSPC;
+    }
+    int error = specials_merge(c, more, true);
+    settle(c);
+    return error;
+}
+
+int specials_remove(struct controller *c, const struct address_list *less)
+{
+    for (size_t i = 0; i < less->n; i++) {
+        if (!special_of_address(c, &less->items[i])) {
+            return ENOENT;
         }
     }
-    c->n_specials = kept;
-    special_index_sort(c);
-    specials_mark(c);
-    c->dial_wanted = true;
+    for (size_t i = 0; i < less->n; i++) {
+        struct special *p = special_of_address(c, &less->items[i]);
+        if (p) {
+            p->from_flags = p->from_file = false;
+        }
+    }
+    settle(c);
     return 0;
 }

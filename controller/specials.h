@@ -9,6 +9,13 @@
  * short, with the lists merged in part. */
 int specials_set(struct controller *c, const struct address_list *flags, const struct address_list *file);
 
+/* Adds to the list from the command line. 0; ENOSPC, and nothing has changed; or ENOMEM, and some may be in
+ * it. */
+int specials_add(struct controller *c, const struct address_list *more);
+
+/* Takes them from both lists. 0; ENOENT if one of them is in neither, and nothing has changed. */
+int specials_remove(struct controller *c, const struct address_list *less);
+
 /* NULL for none. */
 struct special *special_of_address(struct controller *c, const struct address *a);
 struct special *special_of_slot(struct controller *c, const struct slot *s); /* by an outgoing connection */

@@ -42,9 +42,10 @@
  * A program goes on running with a later library of the same soname, without being compiled again. What has
  * a number keeps it, and structs grow in two ways. Those that a program makes room for (kith_message,
  * kith_parcel, kith_event, kith_item, kith_count) keep their size: later members take the place of
- * `reserved`. Those that the library makes (kith_peer, kith_status) begin with their size, and later members
- * come at the end: so an array of them is walked by KITH_PEER_AT, and KITH_HAS tells whether the library that
- * runs knows a member. A program that knows neither a number nor a type of event passes it over.
+ * `reserved`. Those that the library makes (kith_peer, kith_status, kith_ban, kith_known, kith_score) begin
+ * with their size, and later members come at the end: so an array of them is walked by KITH_PEER_AT, and
+ * KITH_HAS tells whether the library that runs knows a member. A program that knows neither a number nor a
+ * type of event passes it over.
  *
  * This header is all that a program needs. All text is UTF-8 and ends with a NUL; times are milliseconds. */
 #ifndef KITH_H
@@ -249,6 +250,7 @@ enum kith_reason {
     KITH_FAIL_ENDING = 304,  /* the node is */
     KITH_FAIL_REFUSED = 305, /* by the protocol: the message, or what its verb was to do */
     KITH_FAIL_VERB = 306,    /* the protocol has no such verb, or the argument is wrong */
+    KITH_FAIL_FULL = 307,    /* a bound is reached */
 
     /* kith_status: why datagrams were dropped. */
     KITH_DATAGRAM_TOO_LONG = 400,
@@ -272,7 +274,10 @@ enum kith_event_type {
     KITH_DONE,      /* id, text: a command was carried out */
     KITH_FAILED,    /* id, text and reason: it could not be, or a message was refused */
     KITH_MISSED,    /* count: events that found no room because none were taken */
-    KITH_ENDED      /* the node has ended; nothing follows */
+    KITH_ENDED,     /* the node has ended; nothing follows */
+    KITH_BANS,      /* id, bans, count */
+    KITH_KNOWN,     /* id, known, count */
+    KITH_SCORE      /* id, score */
 };
 
 struct kith_count {
@@ -359,6 +364,53 @@ struct kith_status {
         received_bytes_max; /* of the budget for what peers cause (option "receiveBytes") */
 };
 
+/* A ban that is not over. */
+struct kith_ban {
+    size_t size;       /* of this record: KITH_HAS */
+    char subject[136]; /* an IP address, of IPv6 the first of its /64; or a node id in hex digits. What
+                          kith_unban takes */
+    bool is_id;
+    int64_t until_ms; /* since 1970 */
+    int64_t left_ms;
+};
+
+enum kith_source {                     /* who told of an address first */
+                   KITH_FROM_FILE,     /* not known any more: it was in the peers file */
+                   KITH_FROM_SEED,     /* a seed list or DNS seed */
+                   KITH_FROM_PEER,     /* another peer */
+                   KITH_FROM_INCOMING, /* the peer there, which had dialed us */
+                   KITH_FROM_OPERATOR  /* option "bootstrap" */
+};
+
+/* An address that the node knows. Times are since 1970, 0 for never. */
+struct kith_known {
+    size_t size;       /* of this record: KITH_HAS */
+    char address[72];  /* "127.0.0.1:8110" */
+    char id[136];      /* the peer's id there, in hex digits, as far as known; "" if not */
+    int32_t quality;   /* of its IP address, in points */
+    uint32_t failures; /* dials in a row that failed */
+    enum kith_source source;
+    bool tried; /* it has answered a dial of ours */
+    bool banned, self;
+    int64_t heard_ms;    /* a sign of it */
+    int64_t answered_ms; /* over a connection that we dialed */
+    int64_t dialed_ms, learned_ms;
+};
+
+/* How an IP address, a node id, or both of a peer are rated. Banned, discouraged and refused hold if they do
+ * for one of the two. */
+struct kith_score {
+    size_t size;      /* of this record: KITH_HAS */
+    char address[64]; /* "" for none */
+    char id[136];     /* "" for none */
+    int32_t quality;  /* of the IP address, in points */
+    int32_t standing; /* the part of it that was earned on connections that we dialed */
+    int32_t id_quality;
+    bool banned;
+    bool discouraged; /* neither dialed nor shared, and the first to give up a place */
+    bool refused;     /* neither dialed nor accepted, unless it is a special peer; also if it is banned */
+};
+
 struct kith_event {
     enum kith_event_type type;
     enum kith_reason reason; /* OFFLINE, DROPPED, FAILED; else KITH_REASON_NONE */
@@ -368,12 +420,19 @@ struct kith_event {
     const struct kith_peer *peer;     /* ONLINE, OFFLINE, DROPPED */
     const struct kith_peer *peers;    /* PEERS: KITH_PEER_AT */
     const struct kith_status *status; /* STATUS; NULL if memory was short */
-    uint64_t reserved[7];
+    const struct kith_ban *bans;      /* BANS: KITH_BAN_AT */
+    const struct kith_known *known;   /* KNOWN: KITH_KNOWN_AT */
+    const struct kith_score *score;   /* SCORE; NULL if memory was short */
+    uint64_t reserved[4];
 };
 
-/* The i-th of event->peers, a const struct kith_peer *; i is below event->count. */
+/* The i-th of event->peers, a const struct kith_peer *; i is below event->count. Likewise of the others. */
 #define KITH_PEER_AT(event, i)                                                                               \
     ((const struct kith_peer *)((const char *)(event)->peers + (size_t)(i) * (event)->peers->size))
+#define KITH_BAN_AT(event, i)                                                                                \
+    ((const struct kith_ban *)((const char *)(event)->bans + (size_t)(i) * (event)->bans->size))
+#define KITH_KNOWN_AT(event, i)                                                                              \
+    ((const struct kith_known *)((const char *)(event)->known + (size_t)(i) * (event)->known->size))
 
 struct kith_parcel {
     const char *peer; /* the sender's hash; "" if memory was short */
@@ -418,6 +477,26 @@ KITH_API int kith_fd(const struct kith *node);
 KITH_API enum kith_result kith_ask_peers(struct kith *node, uint64_t id);
 KITH_API enum kith_result kith_ask_status(struct kith *node, uint64_t id);
 
+/* The bans that are not over, of IP addresses and of node ids: KITH_BANS. */
+KITH_API enum kith_result kith_ask_bans(struct kith *node, uint64_t id);
+
+/* The addresses that the node knows, those that were heard from last first: KITH_KNOWN. At most `most` of
+ * them; 0 for all, of which there are 12,320 at most. */
+KITH_API enum kith_result kith_ask_known(struct kith *node, size_t most, uint64_t id);
+
+/* How a peer (its hash), an IP address or, in protocols that rate those, a node id in hex digits is rated:
+ * KITH_SCORE. KITH_NO_PEER if it is none of those. */
+KITH_API enum kith_result kith_ask_score(struct kith *node, const char *peer_or_ip, uint64_t id);
+
+/* The application's word on a peer (its hash), as often as it likes: moves the quality of the peer's IP
+ * address and, in protocols that rate those, of its node id by that many points. Points below 0 end the
+ * connection (KITH_END_JUDGED) if the quality is then below option "refuseBelow" and a tenth of that was lost
+ * on this connection; who is below is neither dialed nor accepted until it has decayed. Special peers are
+ * kept out by a ban alone. KITH_INVALID beyond KITH_REPORT_MAX points of either sign. KITH_DONE answers; if
+ * id is 0 nothing does. */
+#define KITH_REPORT_MAX 10000
+KITH_API enum kith_result kith_report(struct kith *node, const char *peer, int32_t points, uint64_t id);
+
 /* Bans an IP address for `ms` milliseconds (0: option "ban") and ends its connections. peer_or_ip is the hash
  * of a peer at that address, or the address itself; a port behind it is not looked at. In protocols that rate
  * node ids a peer's hash bans its id as well, wherever it comes from; each has to be unbanned by itself. */
@@ -436,6 +515,13 @@ KITH_API enum kith_result kith_disconnect(struct kith *node, const char *peer, u
  * KITH_INVALID if it does not parse, names an id that no peer of this protocol can have, or ws:// and the
  * protocol has no WebSocket. */
 KITH_API enum kith_result kith_set_special(struct kith *node, const char *peers, uint64_t id);
+
+/* Adds to those special peers, or takes from them and from those of the configuration file, until that is
+ * read again. Texts and KITH_INVALID are as above. A peer that is taken away keeps its connection, as an
+ * ordinary one. KITH_FAILED if they would be more than 1,024 (KITH_FAIL_FULL), or one to be taken away is not
+ * among them (KITH_FAIL_UNKNOWN); then nothing has changed. */
+KITH_API enum kith_result kith_special_add(struct kith *node, const char *peers, uint64_t id);
+KITH_API enum kith_result kith_special_remove(struct kith *node, const char *peers, uint64_t id);
 
 /* Reads the special peers of the configuration file again. Blocks on the disk. KITH_INVALID with `error`. */
 KITH_API enum kith_result kith_reload(struct kith *node, uint64_t id, char *error, size_t error_size);

@@ -107,16 +107,19 @@ static int call_everything(void *context)
     struct pair *p = context;
     struct kith_item item;
     char error[KITH_ERROR_MAX] = "";
-    bool good = kith_send(p->a, p->name_of_b, "x", 1, 1) == KITH_CLOSED &&
-                kith_send_wait(p->a, p->name_of_b, "x", 1, 1, -1) == KITH_CLOSED &&
-                kith_ask_peers(p->a, 2) == KITH_CLOSED && kith_ask_status(p->a, 3) == KITH_CLOSED &&
-                kith_ban(p->a, p->name_of_b, 0, 4) == KITH_CLOSED &&
-                kith_unban(p->a, "10.0.0.1", 5) == KITH_CLOSED &&
-                kith_disconnect(p->a, p->name_of_b, 6) == KITH_CLOSED &&
-                kith_set_special(p->a, "", 7) == KITH_CLOSED &&
-                kith_reload(p->a, 8, error, sizeof error) == KITH_CLOSED && error[0] &&
-                kith_receive(p->a, &item) == KITH_NOTHING && !kith_kind(p->a, 0) && kith_fd(p->a) == -1 &&
-                kith_room_fd(p->a) == -1 && kith_command_fd(p->a) == -1;
+    bool good =
+        kith_send(p->a, p->name_of_b, "x", 1, 1) == KITH_CLOSED &&
+        kith_send_wait(p->a, p->name_of_b, "x", 1, 1, -1) == KITH_CLOSED &&
+        kith_ask_peers(p->a, 2) == KITH_CLOSED && kith_ask_status(p->a, 3) == KITH_CLOSED &&
+        kith_ban(p->a, p->name_of_b, 0, 4) == KITH_CLOSED && kith_unban(p->a, "10.0.0.1", 5) == KITH_CLOSED &&
+        kith_disconnect(p->a, p->name_of_b, 6) == KITH_CLOSED &&
+        kith_set_special(p->a, "", 7) == KITH_CLOSED && kith_special_add(p->a, "", 7) == KITH_CLOSED &&
+        kith_special_remove(p->a, "", 7) == KITH_CLOSED && kith_ask_bans(p->a, 7) == KITH_CLOSED &&
+        kith_ask_known(p->a, 0, 7) == KITH_CLOSED && kith_ask_score(p->a, "10.0.0.1", 7) == KITH_CLOSED &&
+        kith_report(p->a, p->name_of_b, 1, 7) == KITH_CLOSED &&
+        kith_reload(p->a, 8, error, sizeof error) == KITH_CLOSED && error[0] &&
+        kith_receive(p->a, &item) == KITH_NOTHING && !kith_kind(p->a, 0) && kith_fd(p->a) == -1 &&
+        kith_room_fd(p->a) == -1 && kith_command_fd(p->a) == -1;
     kith_quit(p->a);
     return good ? 0 : 1;
 }

@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+"""What an operator asks and says of peers, in JSON lines.
+
+Usage: test_commands.py PATH-OF-KITH [word of a test's name]...
+"""
+from kithnode import check, run
+
+NO_SUCH_COMMAND = "no such command, or not with these fields"
+
+
+def bans_and_scores(lab):
+    node = lab.node("-exclusive")
+    check(node.command("bans") == {"event": "bans", "bans": [], "id": 1}, "there are no bans yet")
+    node.command("ban", address="10.1.2.3", seconds=3600)
+    bans = node.command("bans")["bans"]
+    check(len(bans) == 1 and bans[0]["address"] == "10.1.2.3" and 0 < bans[0]["left_ms"] <= 3600_000, f"{bans}")
+    score = node.command("score", address="10.1.2.3")
+    check(score["banned"] and score["refused"] and not score["discouraged"], f"{score}")
+    node.command("unban", address="10.1.2.3")
+    check(node.command("bans")["bans"] == [], "the ban has ended")
+    score = node.command("score", address="10.1.2.3")
+    check((score["quality"], score["standing"], score["banned"]) == (0, 0, False), f"{score}")
+
+
+def a_report_sends_a_peer_away(lab):
+    a, b, name_of_a, name_of_b = lab.pair()
+    done = a.command("report", peer=name_of_b, points=-20)
+    check(done["event"] == "done" and done["message"].endswith("is -20"), f"{done}")
+    check(a.command("score", peer=name_of_b)["quality"] == -20, "its score")
+    for points in (10001, -10001, "5", 1.5, None, True):
+        refused = a.command("report", peer=name_of_b, points=points)
+        check(refused["message"] == NO_SUCH_COMMAND, f"{points}: {refused}")
+    a.command("report", peer=name_of_b, points=-1000)
+    gone = a.wait("offline")
+    check(gone["code"] == 126 and gone["reason"] == "its quality fell too low", f"{gone}")
+    check(a.command("score", address=b.address)["refused"], "it is not let in again")
+    refused = a.command("report", peer=name_of_b, points=-1)
+    check(refused["event"] == "error", f"{refused}")
+    del name_of_a
+
+
+def special_peers_come_and_go(lab):
+    a, b = lab.node("-exclusive"), lab.node("-exclusive")
+    check(a.command("special-add", peers=b.endpoint)["event"] == "done", "it is added")
+    a.wait_online(b)
+    peers = a.command("peers")["peers"]
+    check([p["special"] for p in peers] == [True], f"{peers}")
+    failed = a.command("special-remove", peers="127.0.0.9:1")
+    check(failed["event"] == "error" and failed["code"] == 301, f"{failed}")
+    check(a.command("special-remove", peers=b.endpoint)["event"] == "done", "it is taken away")
+    peers = a.command("peers")["peers"]
+    check([p["special"] for p in peers] == [False], f"{peers}")
+    for request in ({"peers": "no port"}, {"peers": 7}, {}):
+        check(a.command("special-add", **request)["message"] == NO_SUCH_COMMAND, f"{request}")
+
+
+def known_addresses(lab):
+    b = lab.node("-exclusive")
+    a = lab.node("-bootstrap", f"{b.endpoint} 127.0.0.9:1", "-outgoing", "1")
+    a.wait_online(b)
+    known = a.command("known")["known"]
+    check([k["address"] for k in known] == [b.endpoint, "127.0.0.9:1"], f"{known}")
+    check(known[0]["tried"] and known[0]["answered_ms"] > 0 and known[0]["source"] == "operator", f"{known}")
+    check(not known[1]["tried"] and known[1]["answered_ms"] == 0, f"{known}")
+    check(a.command("known", most=1)["known"][0]["address"] == b.endpoint, "the first of them")
+    for most in (-1, "1", 0.5):
+        check(a.command("known", most=most)["message"] == NO_SUCH_COMMAND, f"{most}")
+
+
+if __name__ == "__main__":
+    run([bans_and_scores, a_report_sends_a_peer_away, special_peers_come_and_go, known_addresses])
