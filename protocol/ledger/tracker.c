@@ -7,7 +7,7 @@
 #include "protocol/ledger/setting.h"
 
 enum {
-    MEMBERS_OF_HOLDER = 16,  /* with one IP address */
+    MEMBERS_OF_HOLDER = 16,  /* with one IP address (IPv6: in one /64) */
     MEMBERS_OF_GROUP = 1024, /* in one network group */
     NEW_MAX = 1024,          /* that have never answered */
     NEW_OF_GROUP = 64,
@@ -260,35 +260,28 @@ void tracker_offline(struct ledger *l, const struct ledger_peer *p)
     }
 }
 
-static uint32_t members_of(const struct ledger *l, const struct endpoint *e)
-{
-    uint32_t n = 0;
-    for (uint32_t i = table_chain_first(&l->members, e); i != TABLE_NONE;
-         i = table_chain_next(&l->members, i)) {
-        const struct member *m = table_row(&l->members, i);
-        n += ip_equal(&m->at.ip, &e->ip);
-    }
-    return n;
-}
-
-/* Of its group, and of those that have never answered. */
+/* By its holder's, its group's, and those that have never answered. */
 static bool is_crowded(const struct ledger *l, const struct endpoint *e)
 {
-    uint32_t of_group = 0, new_ones = 0, new_of_group = 0;
+    const struct ip holder = ip_holder(&e->ip);
+    uint32_t of_holder = 0, of_group = 0, new_ones = 0, new_of_group = 0;
     for (size_t i = 0; i < l->members.n; i++) {
         const struct member *m = table_row(&l->members, i);
+        const struct ip other = ip_holder(&m->at.ip);
         bool same = ip_group(&m->at.ip) == ip_group(&e->ip);
+        of_holder += ip_equal(&other, &holder);
         of_group += same;
         new_ones += is_new(m);
         new_of_group += same && is_new(m);
     }
-    return of_group >= MEMBERS_OF_GROUP || new_ones >= NEW_MAX || new_of_group >= NEW_OF_GROUP;
+    return of_holder >= MEMBERS_OF_HOLDER || of_group >= MEMBERS_OF_GROUP || new_ones >= NEW_MAX ||
+           new_of_group >= NEW_OF_GROUP;
 }
 
 static void enter(struct ledger *l, const struct endpoint *at)
 {
     if (at->port == 0 || table_find(&l->members, at) || l->members.n >= TRACKER_MEMBERS ||
-        members_of(l, at) >= MEMBERS_OF_HOLDER || is_crowded(l, at)) {
+        is_crowded(l, at)) {
         return;
     }
     struct member *m = table_add(&l->members, at);

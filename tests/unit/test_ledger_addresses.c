@@ -593,6 +593,26 @@ static void members_and_answers_are_bounded(void **state)
     close_net();
 }
 
+/* Who has an IPv6 address has all of its /64. */
+static void members_of_a_64_are_bounded_as_those_of_an_address(void **state)
+{
+    struct node *n = open_tracker();
+    (void)state;
+    puppet_joins(PEER, 0);
+    struct ledger_peer *p = between(0, PEER)->state;
+    for (unsigned i = 1; i <= 40; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "[2001:db8:0:1::%x]:8210", i);
+        p->listens = at(text);
+        ask(PEER, 0, p->listens.port);
+    }
+    assert_int_equal(n->service->members.n, 16);
+    p->listens = at("[2001:db8:0:2::1]:8210");
+    ask(PEER, 0, p->listens.port);
+    assert_int_equal(n->service->members.n, 17);
+    close_net();
+}
+
 static void a_member_asks_its_trackers_and_keeps_no_connection(void **state)
 {
     (void)state;
@@ -673,6 +693,7 @@ int main(void)
         cmocka_unit_test(a_member_that_goes_while_it_is_called_is_dialed_at_once),
         promise_test("C16", nobody_is_told_of_who_has_not_answered_for_three_calls),
         cmocka_unit_test(members_and_answers_are_bounded),
+        cmocka_unit_test(members_of_a_64_are_bounded_as_those_of_an_address),
         cmocka_unit_test(a_silent_network_keeps_nobody_from_being_called),
         cmocka_unit_test(a_member_asks_its_trackers_and_keeps_no_connection),
         cmocka_unit_test(a_tracker_that_does_not_answer_is_asked_again),
