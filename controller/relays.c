@@ -20,15 +20,22 @@ static bool are_kept(const struct controller *c)
 
 /* --- dials --- */
 
-static uint32_t missing(const struct controller *c)
+static uint32_t left_of(uint32_t most, uint32_t used)
 {
-    uint32_t most = c->config->node.limits.relays;
-    return c->n_relays < most ? most - c->n_relays : 0;
+    return used < most ? most - used : 0;
 }
 
-static bool may_dial(struct controller *c)
+static uint32_t missing(const struct controller *c)
 {
-    return dialing_wanted(c) == 0 && c->n_dialing < c->config->node.limits.dials;
+    return left_of(c->config->node.limits.relays, c->n_relays);
+}
+
+/* How many of them may be dialed now. */
+static uint32_t may_dial(const struct controller *c, uint32_t want)
+{
+    uint32_t dials = left_of(c->config->node.limits.dials, c->n_dialing);
+    want = want < dials ? want : dials;
+    return want < DIALS_MAX ? want : DIALS_MAX;
 }
 
 static void dial(struct controller *c, const struct book_pick *found, size_t n)
@@ -47,7 +54,6 @@ static void dial(struct controller *c, const struct book_pick *found, size_t n)
 static void dial_some(struct controller *c, uint32_t want)
 {
     struct book_pick found[DIALS_MAX];
-    want = want < DIALS_MAX ? want : DIALS_MAX;
     dial(c, found, candidates_find(c, true, false, found, want));
 }
 
@@ -92,8 +98,7 @@ void relays_begin(struct controller *c)
     if (!are_kept(c)) {
         return;
     }
-    uint32_t want = missing(c) < DIALS_MAX ? missing(c) : DIALS_MAX;
-    dial(c, found, candidates_find_anchors(c, found, want));
+    dial(c, found, candidates_find_anchors(c, found, may_dial(c, missing(c))));
     c->relay_ms = c->now.ms;
     c->rotate_ms = c->now.ms + chance_between(c, ROTATE_MS / 2, ROTATE_MS + ROTATE_MS / 2);
 }
@@ -111,8 +116,8 @@ void relays_run(struct controller *c)
         c->rotate_ms = c->now.ms + chance_between(c, ROTATE_MS / 2, ROTATE_MS + ROTATE_MS / 2);
         want = 1;
     }
-    if (want > 0 && may_dial(c)) {
-        dial_some(c, want);
+    if (dialing_wanted(c) == 0 && may_dial(c, want) > 0) {
+        dial_some(c, may_dial(c, want));
     }
 }
 

@@ -178,6 +178,27 @@ static void what_is_owed_when_the_node_ends_has_failed(void **state)
     world_free(w);
 }
 
+/* Also if the peers file was being written, and the disk does not answer. */
+static void what_is_owed_has_failed_though_a_save_hangs(void **state)
+{
+    struct world *w = open_world();
+    (void)state;
+    ban(w, "10.9.0.1"); /* there is something to save */
+    pass(w, w->config.node.timings.save + 1000);
+    assert_int_equal(w->n_saved, 1);
+    send_later(w, "w", 7);
+    size_t told = w->n_told;
+    handle(w, (struct message){.type = MSG_COMMAND, .command = command(COMMAND_QUIT)});
+    for (int i = 0; i < 20 && !w->ended; i++) {
+        pass(w, 100);
+    }
+    assert_true(w->ended);
+    assert_int_equal(w->n_saved, 1);
+    assert_int_equal(w->dropped, 1);
+    assert_int_equal(w->n_told, told + 2); /* it has failed, and a parcel was dropped */
+    world_free(w);
+}
+
 static void a_verb_that_comes_too_late_has_failed(void **state)
 {
     struct world *w = open_world();
@@ -202,6 +223,7 @@ int main(void)
         cmocka_unit_test(no_more_sends_are_taken_than_may_wait),
         cmocka_unit_test(no_more_verbs_are_taken_than_may_wait),
         cmocka_unit_test(what_is_owed_when_the_node_ends_has_failed),
+        cmocka_unit_test(what_is_owed_has_failed_though_a_save_hangs),
         cmocka_unit_test(a_verb_that_comes_too_late_has_failed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -219,6 +219,51 @@ static void who_brings_blocks_stays(void **state)
     world_free(w);
 }
 
+/* It stays, still only relays, and takes no ordinary place. */
+static void one_that_the_operator_makes_special_is_counted_once_and_stays(void **state)
+{
+    struct peer_ref relays[2];
+    char bad[300];
+    (void)state;
+    struct world *w = world_with_relays(relays);
+    size_t i = 0;
+    while (!peer_ref_equal(w->dialed[i], relays[1])) {
+        i++;
+    }
+    struct command *c = command(COMMAND_SPECIAL);
+    assert_int_equal(address_list_parse(&c->peers, w->dialed_to[i], bad, sizeof bad), 0);
+    handle(w, (struct message){.type = MSG_COMMAND, .command = c});
+    next_relay(w, 8 * MINUTE);
+    assert_int_equal(dials(w, PURPOSE_PEER), 2);
+    live_for(w, 150 * SECOND);
+    assert_true(peer_ref_equal(evicted(w), relays[0]));
+    world_free(w);
+}
+
+static void no_more_of_them_are_dialed_at_once_than_may_be(void **state)
+{
+    (void)state;
+    struct world *w = a_world(MINTLAYER_BLOCKS | MINTLAYER_ADDRESSES);
+    w->config.node.limits.relays = 8;
+    w->config.node.limits.dials = 3;
+    world_open(w);
+    learn_many(w);
+    pass(w, SECOND);
+    for (size_t i = 0; i < 2; i++) {
+        answer(w, i);
+    }
+    for (int64_t until_ms = w->now_ms + 10 * MINUTE; w->now_ms < until_ms;) {
+        pass(w, SECOND);
+    }
+    assert_int_equal(w->n_dialed, 2 + 3);
+    for (size_t i = 2; i < 5; i++) {
+        answer(w, i);
+    }
+    live_for(w, 10 * MINUTE);
+    assert_true(dials(w, PURPOSE_RELAY) >= 8);
+    world_free(w);
+}
+
 static struct book_snapshot *a_snapshot(const char *anchors[], size_t n)
 {
     struct book_snapshot *s = book_snapshot_new(n, 0, 0);
@@ -276,6 +321,8 @@ int main(void)
         cmocka_unit_test(one_more_takes_turns),
         cmocka_unit_test(newcomers_have_their_time),
         cmocka_unit_test(who_brings_blocks_stays),
+        cmocka_unit_test(one_that_the_operator_makes_special_is_counted_once_and_stays),
+        cmocka_unit_test(no_more_of_them_are_dialed_at_once_than_may_be),
         cmocka_unit_test(they_are_the_anchors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
