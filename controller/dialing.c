@@ -299,7 +299,8 @@ void dialing_ended(struct controller *c, struct slot *s, enum end_reason reason,
 
 void dialing_drained(struct controller *c, const struct slot *s)
 {
-    if (s->direction == DIRECTION_OUTGOING && s->remote.port) {
+    /* Whom we sent away may have had no time to speak. */
+    if (s->direction == DIRECTION_OUTGOING && s->remote.port && (s->has_spoken || !s->closing)) {
         book_conversed(c->book, &s->remote, s->has_spoken);
     }
 }

@@ -124,7 +124,6 @@ void ended_drained(struct controller *c, const struct message *m)
         return;
     }
     directed_close(c, s);
-    drops_report_slot(c, s);
     if (s->was_online) {
         dialing_drained(c, s);
         const struct service_ops *service = c->config->protocol->service;
@@ -132,6 +131,9 @@ void ended_drained(struct controller *c, const struct message *m)
         if (service->offline) {
             service->offline(c->service, c->now.ms, &p);
         }
+    }
+    drops_report_slot(c, s); /* also of what the service has dropped with it */
+    if (s->was_online) {
         report_offline(c, s);
     }
     slot_free(c, s);

@@ -82,7 +82,8 @@ void command_free(struct command *c); /* with its list; NULL is allowed; any thr
     X(DROP_STALLED, "peer stalled") /* it took nothing for the stall time, or too much waited for it */      \
     X(DROP_APPLICATION, "application stalled") /* FromNetwork was not read for the stall time */             \
     X(DROP_LOST, "connection lost")            /* queued for a connection that ended */                      \
-    X(DROP_GONE, "no such peer") /* for a peer that had gone, or of one that never came online */            \
+    X(DROP_GONE, "no such peer") /* for a peer that had gone, or of one that never came online; not of one   \
+                                    that was dialed only to see if it answers */                             \
     X(DROP_UNSAYABLE, "not possible in its protocol version")                                                \
     X(DROP_UNFINISHED, "a part never came")                                                                  \
     X(DROP_SHUTDOWN, "shutting down")                                                                        \

@@ -235,9 +235,10 @@ enum kith_reason {
     KITH_DROP_STALLED = 200,     /* the peer took nothing for the stall time */
     KITH_DROP_APPLICATION = 201, /* this application did */
     KITH_DROP_LOST = 202,        /* queued for a connection that ended */
-    KITH_DROP_GONE = 203,        /* for a peer that had gone, or of one that never came online */
-    KITH_DROP_UNSAYABLE = 204,   /* not possible in the peer's version of the protocol */
-    KITH_DROP_UNFINISHED = 205,  /* a part never came */
+    KITH_DROP_GONE = 203,       /* for a peer that had gone, or of one that never came online; not of one that
+                                   was dialed only to see if it answers */
+    KITH_DROP_UNSAYABLE = 204,  /* not possible in the peer's version of the protocol */
+    KITH_DROP_UNFINISHED = 205, /* a part never came */
     KITH_DROP_SHUTDOWN = 206,
     KITH_DROP_REFUSED = 207, /* by the protocol, which was to keep it */
     KITH_DROP_UNKEPT = 208, /* of a peer: the protocol's store failed, or the peer went before it took them */

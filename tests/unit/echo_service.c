@@ -181,9 +181,12 @@ static void service_message(void *service, int64_t now_ms, const struct service_
 
 static void service_offline(void *service, int64_t now_ms, const struct service_peer *p)
 {
+    const struct service *v = service;
     struct peer *state = p->state;
-    (void)service;
     (void)now_ms;
+    if (state->parcel) {
+        v->config.actions->lost(v->config.host, p->ref, 1);
+    }
     parcel_release(state->parcel);
     state->parcel = NULL;
 }

@@ -131,12 +131,30 @@ static void who_says_nothing_is_dialed_later_and_later(void **state)
     world_free(w);
 }
 
+/* It may have had no time to. */
+static void who_is_sent_away_before_it_speaks_is_dialed_as_before(void **state)
+{
+    struct world *w = mintlayer_world();
+    (void)state;
+    hear_of(w, somebody);
+    until_dial(w, SECOND);
+    for (int i = 0; i < 12; i++) {
+        online(w, last_dial(w), somebody, 1);
+        handle(w, (struct message){.type = MSG_LEAVE, .peer = last_dial(w)});
+        assert_int_equal(w->n_closed, i + 1);
+        ended(w, last_dial(w), END_DISCONNECT);
+        until_dial(w, 15 * SECOND);
+    }
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_never_answered_is_shelved_and_forgotten),
         cmocka_unit_test(who_answered_once_is_dialed_later_and_later),
         cmocka_unit_test(who_says_nothing_is_dialed_later_and_later),
+        cmocka_unit_test(who_is_sent_away_before_it_speaks_is_dialed_as_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -259,6 +259,21 @@ static void a_peer_that_ends_is_held_no_more(void **state)
     world_free(w);
 }
 
+/* Before the application is told that the peer is offline. */
+static void what_waits_of_a_peer_that_goes_is_counted_as_its_own(void **state)
+{
+    struct world *w = open_world();
+    (void)state;
+    struct peer_ref asker = incoming(w, 1);
+    w->store_room = 0;
+    tells(w, asker, ECHO_FETCH, "a");
+    ended(w, asker, END_CLOSED);
+    assert_int_equal(w->core->dropped[DROP_UNKEPT], 1);
+    assert_int_equal(w->dropped, 1);
+    assert_int_equal(w->last, KITH_OFFLINE);
+    world_free(w);
+}
+
 /* --- route, send --- */
 
 static void a_message_is_routed_to_all_but_one(void **state)
@@ -458,6 +473,7 @@ int main(void)
         cmocka_unit_test(what_is_routed_for_one_peer_is_bounded),
         cmocka_unit_test(a_datagram_is_answered),
         cmocka_unit_test(what_a_service_cannot_keep_is_counted),
+        cmocka_unit_test(what_waits_of_a_peer_that_goes_is_counted_as_its_own),
         cmocka_unit_test(a_datagram_that_is_of_no_use_is_counted),
         cmocka_unit_test(everybody_is_spoken_to_with_lan_alone),
         cmocka_unit_test(what_a_datagram_teaches_is_bounded),
