@@ -60,15 +60,18 @@ static void quit(struct program *p)
     }
     p->quitting = true;
     p->quit_by = clock_ms() + END_MS;
+    service_stops(&p->operators.service);
     kith_quit(p->node);
 }
 
 static void reload(struct program *p)
 {
     char error[KITH_ERROR_MAX];
+    service_reloads(&p->operators.service);
     if (kith_reload(p->node, 0, error, sizeof error) == KITH_INVALID) {
         log_line(&p->log_sink, LOG_LEVEL_ERROR, "%s; the special peers stay as they are", error);
     }
+    service_has_reloaded(&p->operators.service);
 }
 
 static void take_signals(struct program *p)

@@ -21,6 +21,7 @@ int operators_open(struct operators *p, struct options *o, char *error, size_t e
         return text_fail(error, error_size, "out of memory");
     }
     int failed = add_guests(p->desk, o, &n, error, error_size);
+    n += failed == 0 && service_open(&p->service, p->desk, o);
     if (failed || n == 0) {
         operators_end(p);
     }
@@ -36,5 +37,6 @@ bool operators_start(struct operators *p, struct kith *node, const struct option
 void operators_end(struct operators *p)
 {
     desk_end(p->desk);
+    service_close(&p->service);
     p->desk = NULL;
 }

@@ -5,9 +5,11 @@
 
 #include "app/desk.h"
 #include "app/options.h"
+#include "app/service.h"
 
 struct operators {
-    struct desk *desk; /* NULL if the options ask for no guest */
+    struct desk *desk; /* NULL if there is no guest */
+    struct service service;
 };
 
 /* Before the node is opened: opens what guests listen on, so that what is taken ends the program before it

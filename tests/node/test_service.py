@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 """kith as a service: the log's forms, and what a service manager is told."""
+import ctypes
 import json
 import os
 import re
+import signal
 import socket
 import struct
 import subprocess
 import threading
+import time
 
-from kithnode import SLOW, check, run, until
+from kithnode import SLOW, Failure, Skipped, check, run, until
 from namespace import in_namespaces, sh
 
 JOURNAL = "/run/systemd/journal/socket"
@@ -141,8 +144,169 @@ def stderr_that_leads_to_the_journal_is_told_by_the_environment(lab):
             until(lambda: journal.entries, 5, "lines in the journal")
 
 
+# --- the service manager ---
+
+class Manager:
+    """Listens as a service manager does; what is said is a list of dictionaries."""
+
+    def __init__(self, lab, name=None, **environment):
+        self.sock = lab.closes(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+        self.path = name or os.path.join(lab.home, "notify")
+        self.sock.bind(self.path.replace("@", "\0"))
+        self.said = []
+        os.environ.update(NOTIFY_SOCKET=self.path, **environment)
+
+    def take(self, timeout):
+        self.sock.settimeout(timeout)
+        try:
+            data = self.sock.recv(1 << 16).decode()
+        except TimeoutError:
+            return None
+        if data != "filler":
+            self.said.append(dict(line.split("=", 1) for line in data.splitlines()))
+        return data
+
+    def hears(self, key, value=None, seconds=10):
+        """The next word with that key, and a value that matches."""
+        by = time.monotonic() + seconds * SLOW
+        while True:
+            while self.said:
+                word = self.said.pop(0)
+                if key in word and (value is None or re.search(value, word[key])):
+                    return word
+            left = by - time.monotonic()
+            check(left > 0, f"the manager did not hear {key}={value or ''}")
+            self.take(left)
+
+    def hears_nothing(self, key, seconds):
+        by = time.monotonic() + seconds
+        while (left := by - time.monotonic()) > 0:
+            self.take(left)
+        check(not any(key in word for word in self.said), f"{self.said}")
+
+    def fill(self):
+        filler = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        filler.setblocking(False)
+        try:
+            while True:
+                filler.sendto(b"filler", self.path)
+        except BlockingIOError:
+            filler.close()
+
+
+def a_manager_hears_when_it_listens_who_is_there_and_that_it_stops(lab):
+    manager = Manager(lab)
+    a = lab.node("-exclusive", start=False).start(wait=False)
+    manager.hears("READY", "^1$")
+    socket.create_connection((a.address, a.port)).close()
+    del os.environ["NOTIFY_SOCKET"]
+    b = lab.node("-exclusive", "-acceptInterval", "0", "-peers", a.endpoint)
+    manager.hears("STATUS", r"^1 peers \(0 outgoing, 1 incoming\)")
+    b.end()
+    manager.hears("STATUS", "^0 peers")
+    a.end()
+    manager.hears("STOPPING", "^1$")
+
+
+def a_node_that_cannot_listen_is_never_ready(lab):
+    manager = Manager(lab)
+    node = lab.node(start=False)
+    lab.closes(socket.create_server((node.address, node.port)))
+    done = subprocess.run(node.command_line(), stdin=subprocess.DEVNULL, capture_output=True, timeout=10 * SLOW, check=False)
+    check(done.returncode == 1, f"{done}")
+    manager.hears_nothing("READY", 0.1)
+
+
+def a_node_that_does_not_listen_is_ready_once_it_has_started(lab):
+    manager = Manager(lab, "@kith-test-" + os.path.basename(lab.home))
+    node = lab.node(start=False)
+    node.command_line = lambda: [lab.kith, "-json", "-home", node.home, "-exclusive", "-proxy", "127.0.0.1:9"]
+    node.start(wait=False)
+    manager.hears("READY", "^1$")
+
+
+def a_manager_hears_of_a_reload_and_of_its_end(lab):
+    manager = Manager(lab)
+    node = lab.node("-exclusive")
+    manager.hears("READY")
+    before = time.monotonic()
+    node.send_signal(signal.SIGHUP)
+    word = manager.hears("RELOADING", "^1$")
+    check(before - 0.002 <= int(word["MONOTONIC_USEC"]) / 1e6 <= time.monotonic(), f"{word} at {before}")
+    manager.hears("READY", "^1$")
+
+
+def thread_of(node, name):
+    for task in os.listdir(f"/proc/{node.process.pid}/task"):
+        with open(f"/proc/{node.process.pid}/task/{task}/comm", encoding="ascii") as file:
+            if file.read().strip() == name:
+                return int(task)
+    raise Failure(f"no thread {name}")
+
+
+class Stopped:
+    """One thread of a program, which stands still meanwhile."""
+    SEIZE, INTERRUPT, DETACH, WALL = 0x4206, 0x4207, 17, 0x40000000
+
+    def __init__(self, thread):
+        self.thread, self.libc = thread, ctypes.CDLL(None, use_errno=True)
+
+    def ptrace(self, request):
+        if self.libc.ptrace(request, self.thread, None, None):
+            raise Skipped(f"threads cannot be stopped here: {os.strerror(ctypes.get_errno())}")
+
+    def __enter__(self):
+        self.ptrace(self.SEIZE)
+        self.ptrace(self.INTERRUPT)
+        os.waitpid(self.thread, self.WALL)
+
+    def __exit__(self, *_):
+        self.ptrace(self.DETACH)
+
+
+def the_watchdog_hears_nothing_while_the_controller_stands_still(lab):
+    """It hears each half of its time, from the controller: other threads that go on do not count."""
+    manager = Manager(lab, WATCHDOG_USEC="600000")
+    node = lab.node("-exclusive")
+    for _ in range(3):
+        manager.hears("WATCHDOG", "^1$", 0.6)
+    with Stopped(thread_of(node, "kith-control")):
+        manager.take(0.1)
+        manager.said.clear()
+        manager.hears_nothing("WATCHDOG", 1.5)
+    manager.hears("WATCHDOG", "^1$", 2)
+
+
+def a_watchdog_that_is_meant_for_another_process_hears_nothing(lab):
+    manager = Manager(lab, WATCHDOG_USEC="200000", WATCHDOG_PID="1")
+    lab.node("-exclusive")
+    manager.hears("READY")
+    manager.hears_nothing("WATCHDOG", 0.5)
+
+
+def a_manager_that_takes_nothing_holds_up_nobody(lab):
+    manager = Manager(lab, WATCHDOG_USEC="100000")
+    manager.fill()
+    node = lab.node("-exclusive")
+    check(node.status()["event"] == "status", "no status")
+    node.send_signal(signal.SIGHUP)
+    check(node.status()["event"] == "status", "no status after a reload")
+    while manager.take(0.01) == "filler":
+        pass
+    manager.hears("READY", "^1$")
+    manager.fill()
+    check(node.end() < 2 * SLOW, "it did not end in time")
+
+
 if __name__ == "__main__":
-    run([json_lines_are_objects_and_debug_is_one_of_their_levels,
+    run([the_watchdog_hears_nothing_while_the_controller_stands_still,
+         a_manager_hears_when_it_listens_who_is_there_and_that_it_stops,
+         a_node_that_cannot_listen_is_never_ready,
+         a_node_that_does_not_listen_is_ready_once_it_has_started,
+         a_manager_hears_of_a_reload_and_of_its_end,
+         a_watchdog_that_is_meant_for_another_process_hears_nothing,
+         a_manager_that_takes_nothing_holds_up_nobody,
+         json_lines_are_objects_and_debug_is_one_of_their_levels,
          the_last_line_of_a_node_that_cannot_start_has_the_form_of_the_others,
          a_journal_that_is_not_there_is_an_error_of_the_option,
          lines_go_to_the_journal_with_their_priority,
