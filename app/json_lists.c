@@ -118,6 +118,9 @@ enum kith_result json_list_command(struct kith *node, const char *name, json_t *
     if (strcmp(name, "score") == 0) {
         return kith_ask_score(node, address ? address : peer, request);
     }
+    if (strcmp(name, "dial") == 0) {
+        return kith_dial(node, address, request);
+    }
     if (strcmp(name, "report") == 0) {
         return report(node, peer, o, request);
     }

@@ -691,13 +691,31 @@ enum kith_result kith_ask_service(struct kith *node, const char *verb, const cha
     return r;
 }
 
-static enum kith_result set_special(struct kith *node, struct command *c, uint64_t id)
+/* Takes c->peers. */
+static enum kith_result with_peers(struct kith *node, struct command *c, uint64_t id)
 {
     enum kith_result r = run_command(node, c, id);
     if (r != KITH_OK) {
         address_list_free(&c->peers);
     }
     return r;
+}
+
+enum kith_result kith_dial(struct kith *node, const char *address, uint64_t id)
+{
+    struct command c = {.type = COMMAND_DIAL};
+    if (!is_here(node)) {
+        return look_at(node);
+    }
+    char bad[OPTIONS_ERROR_MAX];
+    if (!address || options_read_peers(node->options, address, &c.peers, bad, sizeof bad) < 0) {
+        return KITH_INVALID;
+    }
+    if (c.peers.n != 1) {
+        address_list_free(&c.peers);
+        return KITH_INVALID;
+    }
+    return with_peers(node, &c, id);
 }
 
 static enum kith_result special(struct kith *node, enum command_type type, const char *peers, uint64_t id)
@@ -710,7 +728,7 @@ static enum kith_result special(struct kith *node, enum command_type type, const
     if (!peers || options_read_peers(node->options, peers, &c.peers, bad, sizeof bad) < 0) {
         return KITH_INVALID;
     }
-    return set_special(node, &c, id);
+    return with_peers(node, &c, id);
 }
 
 enum kith_result kith_set_special(struct kith *node, const char *peers, uint64_t id)
@@ -740,5 +758,5 @@ enum kith_result kith_reload(struct kith *node, uint64_t id, char *error, size_t
     if (options_reload_special(node->options, &c.peers, error, error_size) < 0) {
         return KITH_INVALID;
     }
-    return set_special(node, &c, id);
+    return with_peers(node, &c, id);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "controller/addresses.h"
+#include "controller/asked_dials.h"
 #include "controller/dialing.h"
 #include "controller/directed.h"
 #include "controller/evict.h"
@@ -269,6 +270,7 @@ static void come_online(struct controller *c, struct slot *s)
     meet_came(c, s);
     directed_came(c, s);
     report_online(c, s);
+    asked_dial_online(c, s);
     struct service_peer p = as_service_peer(s);
     c->config->protocol->service->online(c->service, c->now.ms, &p);
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "controller/asked_dials.h"
 #include "controller/ids.h"
 #include "controller/judge.h"
 #include "controller/lists.h"
@@ -161,6 +162,9 @@ void command_run(struct controller *c, struct command *command, uint64_t id)
     case COMMAND_SPECIAL:
     case COMMAND_RELOAD:
         special(c, command, id);
+        break;
+    case COMMAND_DIAL:
+        asked_dial(c, &command->peers.items[0], id);
         break;
     case COMMAND_SPECIAL_ADD:
     case COMMAND_SPECIAL_REMOVE:

@@ -6,6 +6,7 @@
 
 #include "controller/addresses.h"
 #include "controller/admit.h"
+#include "controller/asked_dials.h"
 #include "controller/chance.h"
 #include "controller/commands.h"
 #include "controller/dialing.h"
@@ -317,6 +318,7 @@ static __attribute__((noinline)) void dispatch_rare(struct controller *c, const 
         break;
     case MSG_NAMES:
         special_names_found(c, m->names);
+        asked_dial_found(c, m->names);
         free(m->names);
         break;
     case MSG_SAVED:

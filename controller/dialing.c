@@ -101,9 +101,8 @@ static size_t dial_some(struct controller *c, size_t want, bool incoming_too)
     return n < want && out ? n + dial_these(c, want - n, incoming_too, true) : n;
 }
 
-/* Outgoing connections and dials that neither special peers nor the service nor feelers nor those that only
- * relay account for: all of them come on top. */
-static uint32_t ordinary(const struct controller *c)
+/* All that is taken off comes on top. */
+uint32_t dialing_ordinary(const struct controller *c)
 {
     uint32_t n = c->n_outgoing + c->n_dialing - c->n_service_dials - c->n_feelers - c->n_relays;
     for (size_t i = 0; i < c->n_specials; i++) {
@@ -125,7 +124,7 @@ static void try_everything_again(struct controller *c)
 
 static void dial_ordinary(struct controller *c)
 {
-    size_t want = c->config->outgoing - ordinary(c), max = c->config->node.limits.dials;
+    size_t want = c->config->outgoing - dialing_ordinary(c), max = c->config->node.limits.dials;
     max -= c->n_dialing < max ? c->n_dialing : max;
     if (want > max) {
         want = max;
@@ -142,7 +141,7 @@ static void dial_ordinary(struct controller *c)
 
 static bool wants_ordinary(const struct controller *c)
 {
-    return !c->config->exclusive && ordinary(c) < c->config->outgoing;
+    return !c->config->exclusive && dialing_ordinary(c) < c->config->outgoing;
 }
 
 uint32_t dialing_wanted(struct controller *c)

@@ -21,6 +21,10 @@ bool dialing_was_misled(const struct controller *c, const struct slot *s, enum e
 struct slot *dialing_dial(struct controller *c, const struct endpoint *e, enum purpose purpose,
                           const char *why);
 
+/* Outgoing connections and dials that neither special peers nor the service nor feelers nor those that only
+ * relay account for. */
+uint32_t dialing_ordinary(const struct controller *c);
+
 /* How many outgoing connections are missing, special peers not counted. */
 uint32_t dialing_wanted(struct controller *c);
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "controller/admit.h"
+#include "controller/asked_dials.h"
 #include "controller/dialing.h"
 #include "controller/directed.h"
 #include "controller/drops.h"
@@ -115,6 +116,7 @@ void ended_connection(struct controller *c, const struct message *m)
     admit_waiting(c, s);
     c->dial_wanted = true;
     service_dial_ended(c, s, reason);
+    asked_dial_ended(c, s);
 }
 
 void ended_drained(struct controller *c, const struct message *m)

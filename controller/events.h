@@ -56,6 +56,7 @@ enum command_type {
     COMMAND_UNBAN,          /* id or, if its size is 0, ip */
     COMMAND_SPECIAL,        /* peers: becomes the list of those from the command line */
     COMMAND_RELOAD,         /* peers: becomes the list of those from the configuration file */
+    COMMAND_DIAL,           /* peers: one of them */
     COMMAND_SPECIAL_ADD,    /* peers: are added to those from the command line */
     COMMAND_SPECIAL_REMOVE, /* peers: are taken from both lists */
     COMMAND_BANS,

@@ -9,7 +9,7 @@ uint32_t controller_places(const struct config *config, size_t specials)
 {
     uint32_t of_specials = specials < SPECIAL_MAX ? 2 * (uint32_t)specials : 2 * SPECIAL_MAX;
     uint32_t relays = config->node.limits.relays;
-    return config->outgoing + (relays > 0 ? relays + 1 : 0) + config->node.limits.incoming +
+    return config->outgoing + ASKED_PLACES + (relays > 0 ? relays + 1 : 0) + config->node.limits.incoming +
            2 * config->node.limits.pending + of_specials + SPARE_SLOTS;
 }
 

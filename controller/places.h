@@ -6,6 +6,9 @@
 
 #include "controller/config.h"
 
+/* Outgoing connections that the application asks for, beyond those of config.outgoing. */
+enum { ASKED_PLACES = 16 };
+
 /* At once, those included that have ended and are not drained yet. The index of every slot is below it. */
 uint32_t controller_max_slots(const struct config *config);
 

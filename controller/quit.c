@@ -1,5 +1,6 @@
 #include "controller/quit.h"
 
+#include "controller/asked_dials.h"
 #include "controller/drops.h"
 #include "controller/notes.h"
 #include "controller/owed.h"
@@ -29,6 +30,7 @@ void quit_begin(struct controller *c)
     }
     c->quitting = true;
     c->quit_ms = c->now.ms;
+    asked_dials_abandon(c);
     route_abandon(c);
     close_all(c, false);
 }

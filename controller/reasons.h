@@ -15,7 +15,12 @@
     X(KITH_FAIL_ENDING, "the node is ending")                                                                \
     X(KITH_FAIL_REFUSED, "refused by the protocol")                                                          \
     X(KITH_FAIL_VERB, "no such verb, or a wrong argument")                                                   \
-    X(KITH_FAIL_FULL, "too many already")
+    X(KITH_FAIL_FULL, "too many already")                                                                    \
+    X(KITH_FAIL_EXCLUSIVE, "not a special peer")                                                             \
+    X(KITH_FAIL_BANNED, "banned, or of too low a quality")                                                   \
+    X(KITH_FAIL_SELF, "it is ourselves")                                                                     \
+    X(KITH_FAIL_UNDER_WAY, "another one is under way")                                                       \
+    X(KITH_FAIL_NAME, "the name was not found")
 
 /* Any thread; none blocks. */
 enum kith_reason reason_of_end(enum end_reason r);

@@ -94,14 +94,9 @@ static bool is_nowhere(const struct ip *ip)
     return ip_equal(ip, &v4) || ip_is_unspecified_v6(ip);
 }
 
-void special_names_found(struct controller *c, const struct names_found *f)
+size_t special_names_usable(const struct names_found *f, struct endpoint list[NAME_ADDRESSES_MAX])
 {
-    struct special *p = special_of_address(c, &f->name);
     size_t n = 0;
-    if (!p || !p->named) {
-        return;
-    }
-    struct endpoint list[NAME_ADDRESSES_MAX];
     for (size_t i = 0; i < f->n; i++) {
         bool twice = is_nowhere(&f->endpoints[i].ip);
         for (size_t j = 0; j < n; j++) {
@@ -111,6 +106,17 @@ void special_names_found(struct controller *c, const struct names_found *f)
             list[n++] = f->endpoints[i];
         }
     }
+    return n;
+}
+
+void special_names_found(struct controller *c, const struct names_found *f)
+{
+    struct special *p = special_of_address(c, &f->name);
+    if (!p || !p->named) {
+        return;
+    }
+    struct endpoint list[NAME_ADDRESSES_MAX];
+    size_t n = special_names_usable(f, list);
     if (n > 0) {
         found(c, p, list, n);
     } else {

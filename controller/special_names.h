@@ -15,4 +15,7 @@ void special_name_again(struct controller *c, struct special *p);
 /* MSG_NAMES: what a look-up gave. *f stays the caller's. */
 void special_names_found(struct controller *c, const struct names_found *f);
 
+/* Any thread. The addresses that it gave, each once, without those that are nowhere. Returns how many. */
+size_t special_names_usable(const struct names_found *f, struct endpoint list[NAME_ADDRESSES_MAX]);
+
 #endif

@@ -19,6 +19,7 @@
 
 enum {
     LESSON_CELLS = 512,
+    ASKED_NAMES = 16,     /* that may be looked up at once */
     BOOK_IPS = 20000,     /* IP addresses that have a score or a ban; node ids likewise, if they are rated */
     RISK_PEERS_MAX = 256, /* of more outgoing peers the first are looked at */
 };
@@ -86,6 +87,10 @@ struct slot {
     uint64_t repeated;                           /* likewise */
     uint64_t unreported_drops[DROP_CAUSE_COUNT]; /* those that the application has not been told of */
 
+    /* Dialed as the application asked (asked_dials.c): its request waits for what comes of it. */
+    bool asked;
+    uint64_t asked_id;
+
     /* For the service. */
     bool held;         /* nothing more is taken from it */
     bool has_left;     /* nor held back any more: the peer has closed */
@@ -146,6 +151,12 @@ struct owed {
     uint64_t number; /* the service's name for it; 0: the place is free */
     uint64_t id;     /* the application's; 0 for none */
     bool is_send;
+};
+
+/* A host name that the application has asked to dial: asked_dials.c. */
+struct asked_name {
+    struct address name;
+    uint64_t id; /* of the request */
 };
 
 /* What lines of the log are about: each has a level, and a bound of its own, so that no peer can fill the
@@ -225,6 +236,9 @@ struct controller {
     struct outage outages[2]; /* of IPv6 and of IPv4 */
     bool dial_wanted; /* something has changed, so that there may be somebody to dial; anyone sets it */
     int64_t refill_ms, dial_ms, alone_ms, feeler_ms, relay_ms, rotate_ms;
+
+    struct asked_name asked_names[ASKED_NAMES]; /* that are being looked up: asked_dials.c */
+    size_t n_asked_names;
 
     struct lately *lately; /* LATELY_CELLS cells; NULL before the first dial: lately.c */
 

@@ -248,10 +248,15 @@ enum kith_reason {
     KITH_FAIL_UNKNOWN = 301,    /* what was named is not there: not banned, not special */
     KITH_FAIL_NO_ADDRESS = 302, /* the proxy alone knows the peer's IP address */
     KITH_FAIL_NO_MEMORY = 303,
-    KITH_FAIL_ENDING = 304,  /* the node is */
-    KITH_FAIL_REFUSED = 305, /* by the protocol: the message, or what its verb was to do */
-    KITH_FAIL_VERB = 306,    /* the protocol has no such verb, or the argument is wrong */
-    KITH_FAIL_FULL = 307,    /* a bound is reached */
+    KITH_FAIL_ENDING = 304,    /* the node is */
+    KITH_FAIL_REFUSED = 305,   /* by the protocol: the message, or what its verb was to do */
+    KITH_FAIL_VERB = 306,      /* the protocol has no such verb, or the argument is wrong */
+    KITH_FAIL_FULL = 307,      /* a bound is reached */
+    KITH_FAIL_EXCLUSIVE = 308, /* option "exclusive", and it is no special peer */
+    KITH_FAIL_BANNED = 309,    /* or of a quality below option "refuseBelow" */
+    KITH_FAIL_SELF = 310,      /* it is ourselves */
+    KITH_FAIL_UNDER_WAY = 311, /* another dial is, to the same address */
+    KITH_FAIL_NAME = 312,      /* the host name was not found */
 
     /* kith_status: why datagrams were dropped. */
     KITH_DATAGRAM_TOO_LONG = 400,
@@ -510,6 +515,14 @@ KITH_API enum kith_result kith_unban(struct kith *node, const char *ip_or_id, ui
 /* Ends a peer's connection (its hash) after what was sent to it has gone. The request waits its turn in
  * ToNetwork. If that is full, the result is KITH_WOULD_BLOCK, not KITH_BUSY. */
 KITH_API enum kith_result kith_disconnect(struct kith *node, const char *peer, uint64_t id);
+
+/* Dials an address once, now: "host:port", "ID@host:port" or "ws://host:port". Unless it is that of a special
+ * peer, the peer is an ordinary one: "exclusive", bans and a bad quality keep it out. KITH_DONE answers once
+ * it is online, and its text is the peer's hash; at once if an outgoing connection leads there already. Else
+ * KITH_FAILED says why it came to nothing: a KITH_FAIL_ reason, or, if a connection had begun, a KITH_END_
+ * one. No more than 16 connections are opened so beyond option "outgoing" (KITH_FAIL_FULL). KITH_INVALID if
+ * it does not parse, as for kith_set_special. */
+KITH_API enum kith_result kith_dial(struct kith *node, const char *address, uint64_t id);
 
 /* Replaces the special peers that "peers", "connect" and "addnode" have configured: "host:port ID@host:port
  * ws://host:port".

@@ -1,5 +1,5 @@
-/* The namer: the actor that looks up the host names of special peers, so that no other thread waits for a
- * name server.
+/* The namer: the actor that looks up the host names of special peers, and of dials that the application asks
+ * for, so that no other thread waits for a name server.
  *
  * Its thread sleeps until a name is asked for or found. It looks up NAMER_AT_ONCE names at once; the others
  * wait. A look-up that takes longer than NAMER_PATIENCE_MS counts as failed. */

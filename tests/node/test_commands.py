@@ -67,5 +67,23 @@ def known_addresses(lab):
         check(a.command("known", most=most)["message"] == NO_SUCH_COMMAND, f"{most}")
 
 
+def a_dial_is_answered_by_what_comes_of_it(lab):
+    a, b = lab.node(), lab.node("-exclusive")
+    done = a.command("dial", address=b.endpoint)
+    check(done["event"] == "done", f"{done}")
+    online = a.wait_online(b)
+    check(online["peer"] == done["message"] and not online["special"], f"{online}, {done}")
+    check(a.command("dial", address=b.endpoint)["message"] == done["message"], "it is there already")
+    for address in (f"{lab.address()}:{b.port}", "localhost:9"):
+        failed = a.command("dial", address=address)
+        check(failed["event"] == "error" and failed["code"] == 101, f"{address}: {failed}")
+    a.command("ban", address="127.0.0.7")
+    check(a.command("dial", address="127.0.0.7:1")["code"] == 309, "it is banned")
+    check(b.command("dial", address="127.0.0.8:1")["code"] == 308, "it is exclusive")
+    for request in ({"address": "no port"}, {"address": f"{b.endpoint} {b.endpoint[:-1]}"}, {"address": 7}, {}):
+        check(a.command("dial", **request)["message"] == NO_SUCH_COMMAND, f"{request}")
+
+
 if __name__ == "__main__":
-    run([bans_and_scores, a_report_sends_a_peer_away, special_peers_come_and_go, known_addresses])
+    run([bans_and_scores, a_report_sends_a_peer_away, special_peers_come_and_go, known_addresses,
+         a_dial_is_answered_by_what_comes_of_it])

@@ -74,6 +74,7 @@ struct world {
     int32_t quality; /* of the last peer of a list */
     bool is_special; /* the same */
     enum kith_event_type last;
+    enum kith_reason last_reason;
     uint64_t last_id;
     size_t n_told, last_size; /* events; bytes of the last one's text */
     char last_text[256], last_hash[PEER_HASH_MAX];
@@ -263,6 +264,7 @@ static inline void w_tell(void *world, struct node_event *event)
     w->n_told++;
     w->last = e->type;
     w->last_id = e->id;
+    w->last_reason = e->reason;
     w->last_size = strlen(e->text);
     snprintf(w->last_text, sizeof w->last_text, "%s", e->text);
     snprintf(w->last_hash, sizeof w->last_hash, "%s", e->peer->hash);

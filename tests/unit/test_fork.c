@@ -115,7 +115,8 @@ static int call_everything(void *context)
         kith_disconnect(p->a, p->name_of_b, 6) == KITH_CLOSED &&
         kith_set_special(p->a, "", 7) == KITH_CLOSED && kith_special_add(p->a, "", 7) == KITH_CLOSED &&
         kith_special_remove(p->a, "", 7) == KITH_CLOSED && kith_ask_bans(p->a, 7) == KITH_CLOSED &&
-        kith_ask_known(p->a, 0, 7) == KITH_CLOSED && kith_ask_score(p->a, "10.0.0.1", 7) == KITH_CLOSED &&
+        kith_dial(p->a, "10.0.0.1:1", 7) == KITH_CLOSED && kith_ask_known(p->a, 0, 7) == KITH_CLOSED &&
+        kith_ask_score(p->a, "10.0.0.1", 7) == KITH_CLOSED &&
         kith_report(p->a, p->name_of_b, 1, 7) == KITH_CLOSED &&
         kith_reload(p->a, 8, error, sizeof error) == KITH_CLOSED && error[0] &&
         kith_receive(p->a, &item) == KITH_NOTHING && !kith_kind(p->a, 0) && kith_fd(p->a) == -1 &&
