@@ -1,0 +1,175 @@
+"""What a node tells: messages, peers, its status, events. All are immutable."""
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+__all__ = ["BROADCAST", "FULL_BROADCAST", "RANDOM_PEER", "Dropped", "Ended", "Event", "Listening", "Message", "MessageView",
+           "Missed", "Offline", "Online", "Peer", "Status"]
+
+BROADCAST = "<BROADCAST>"
+"""A target: every special peer, and some random others (option `broadcastnum`)."""
+FULL_BROADCAST = "<FULLBROADCAST>"
+"""A target: every peer."""
+RANDOM_PEER = "<RANDOMPEER>"
+"""A target: one peer, chosen at random."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message that came from a peer."""
+
+    peer: str
+    """The sender's name: what `send` takes as `target`. Empty if memory was short."""
+    kind: str
+    """The protocol's name for the type of the message."""
+    data: bytes
+    """The message itself, never empty."""
+    connection: int
+    """The number of the connection over which it came, as in `Peer`. 0 if memory was short."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageView:
+    """A message whose bytes were not copied: `data` shows the library's memory, which is kept as long as the view, or one
+    that was made of it, lives."""
+
+    peer: str
+    """As in `Message`."""
+    kind: str
+    """As in `Message`."""
+    data: memoryview
+    """The message itself, read-only."""
+    connection: int
+    """As in `Message`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """One connection with a peer.
+
+    A peer may have one in each direction: two with one name. A target means the outgoing one then. The counts from
+    `bytes_in` on are 0 but in what `Node.peers` answers.
+    """
+
+    name: str
+    """What `send` takes as `target`."""
+    connection: int
+    """The number of the connection, never given to another as long as the node lives."""
+    address: str
+    """Where it can be dialed; empty if nowhere. Through a proxy perhaps a host name."""
+    outgoing: bool
+    """This node has dialed."""
+    special: bool
+    """It is one of those that the configuration names."""
+    relay: bool
+    """It only relays, and tells no addresses (option `relays`)."""
+    version: int
+    """The version of the protocol that is spoken."""
+    quality: int
+    """The score of its IP address, in points; or of its node id, if those are rated and that is less."""
+    online_ms: int
+    """For how long it has been online, in milliseconds."""
+    bytes_in: int
+    bytes_out: int
+    parcels_in: int
+    """Messages that came from it."""
+    parcels_out: int
+    """Messages that went to it."""
+    dropped: int
+    """Messages for it, or from it, that were dropped."""
+    repeated: int
+    """Messages from it that, with the option `relay`, had come before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The node in numbers. `parcels` are messages."""
+
+    network: str
+    protocol: str
+    identity: str
+    """What peers know this node by, in hex digits; empty in protocols without identities."""
+    seen_as: str
+    """Our IP address, as most of the peers that we dialed say; empty if none says so."""
+    network_id: int
+    node_id: int
+    port: int
+    """On which the node listens; 0 if it does not."""
+    outgoing: int
+    """Connections that this node dialed."""
+    incoming: int
+    """Connections that peers dialed."""
+    special: int
+    dialing: int
+    known: int
+    """Addresses in the book."""
+    banned: int
+    to_network: int
+    """Messages that wait in the queue to the network."""
+    from_network: int
+    """Messages that wait in the queue from the network. Those that wait in Python's buffer are not counted."""
+    parcels_in: int
+    parcels_out: int
+    bytes_in: int
+    bytes_out: int
+    shed: int
+    """Connections that were closed unanswered."""
+    repeated: int
+    uptime_ms: int
+    eclipse_risk: int
+    """How near the node is to being surrounded by one attacker, in percent."""
+    eclipse_reason: str
+    dropped: Mapping[str, int]
+    """Messages that were dropped, by cause."""
+    ended: Mapping[str, int]
+    """Connections that have ended, by the reason."""
+    datagrams_dropped: Mapping[str, int]
+    """By cause; empty if the protocol has no datagrams."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """The node listens."""
+
+    address: str
+    """Such as "127.0.0.1:8110"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Online:
+    """A connection with a peer of our network stands."""
+
+    peer: Peer
+
+
+@dataclass(frozen=True, slots=True)
+class Offline:
+    """A connection has ended. Messages that came over it may still wait to be taken."""
+
+    peer: Peer
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Messages were dropped."""
+
+    peer: Peer | None
+    """The peer that they were for, or came from; None if it has gone, or if there were several."""
+    cause: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """Events were lost, because this program took none for too long."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The node has ended. Nothing follows."""
+
+
+Event = Listening | Online | Offline | Dropped | Missed | Ended
+"""What `Node.events` yields."""
