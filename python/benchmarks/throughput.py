@@ -12,11 +12,12 @@ import statistics
 import tempfile
 import time
 from multiprocessing.connection import Connection
+from typing import Any
 
 import kith
 
 
-def options(home: str, address: str) -> dict[str, kith.Option]:
+def options(home: str, address: str) -> dict[str, Any]:
     return {"network": "LOCAL", "bind": address, "home": home, "seed_url": "", "peers_file": "", "exclusive": True}
 
 
@@ -39,7 +40,7 @@ def send(to: str, home: str, address: str, size: int, seconds: float) -> None:
 async def _receive(pipe: Connection, home: str, address: str, views: bool) -> None:
     async with kith.Node(**options(home, address), zero_copy=views) as node:
         pipe.send("ready")
-        messages = node.views() if views else node.messages()
+        messages: Any = node.views() if views else node.messages()
         count = size = 0
         start = 0.0
         async for message in messages:

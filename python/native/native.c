@@ -31,6 +31,11 @@ void native_take(struct kith *node, struct native_batch *b, size_t most, size_t 
     }
 }
 
+const struct kith_peer *native_peer(const struct kith_event *event, size_t i)
+{
+    return KITH_PEER_AT(event, i);
+}
+
 void native_release(uintptr_t owner)
 {
     struct kith_parcel p = {.owner = (void *)owner};

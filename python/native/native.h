@@ -27,6 +27,8 @@ struct native_batch {
  * `most_bytes` are reached, or if there are no more. */
 void native_take(struct kith *node, struct native_batch *batch, size_t most, size_t most_bytes);
 
+const struct kith_peer *native_peer(const struct kith_event *event, size_t i); /* KITH_PEER_AT */
+
 /* Any thread, also after kith_close; never blocks. Releases kept parcels, by their `owner`. */
 void native_release(uintptr_t owner);
 void native_release_all(const uintptr_t *owners, size_t n);

@@ -15,11 +15,18 @@ import kith
 LIMIT = 30  # seconds for a test that hangs
 PORT = 8110
 
-_addresses = (f"127.{16 + os.getpid() % 224}.{250 + block}.{at}"
-              for block, at in itertools.product(range(4), range(1, 254)))
+_blocks = (f"127.{16 + os.getpid() % 224}.{at}" for at in itertools.count(200))
 
 
-@pytest.hookimpl(tryfirst=True)
+def next_block() -> str:
+    """The first three bytes of loopback addresses that no other test uses."""
+    return next(_blocks)
+
+
+_addresses = (f"{block}.{at}" for block in iter(next_block, "") for at in range(1, 250))
+
+
+@pytest.hookimpl(tryfirst=True)  # type: ignore[misc]
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     if not inspect.iscoroutinefunction(pyfuncitem.obj):
         return None

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from datetime import timedelta
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from conftest import PORT, Lab, until
 
 import kith
 from kith import _log
+from kith._binding import ffi, lib
 
 
 async def test_events_begin_with_the_address_and_end_with_the_end(lab: Lab) -> None:
@@ -34,14 +36,14 @@ async def test_who_comes_and_who_goes_is_told_with_the_reason(lab: Lab) -> None:
         await b.close()
         event = await anext(events)
         assert isinstance(event, kith.Offline)
-        assert (event.peer.name, event.reason) == (name, "closed by peer")
+        assert (event.peer.name, event.reason, event.text) == (name, kith.Reason.END_CLOSED, "closed by peer")
 
 
 async def test_several_listen_to_the_same_events_but_one_at_a_time_to_each(lab: Lab) -> None:
     async with lab.node() as node:
         first, second = node.events(), node.events()
         assert await anext(first) == await anext(second)
-        waiting = asyncio.create_task(anext(first))  # type: ignore[arg-type]
+        waiting = asyncio.create_task(anext(first))
         await asyncio.sleep(0)
         with pytest.raises(RuntimeError, match="another task"):
             await anext(first)
@@ -51,7 +53,7 @@ async def test_several_listen_to_the_same_events_but_one_at_a_time_to_each(lab: 
 async def test_a_listener_that_takes_no_events_is_told_how_many_it_missed() -> None:
     events = kith.Events(asyncio.get_running_loop())
     for _ in range(5000):
-        events.give(kith.Dropped(None, "application stalled", 1))
+        events.give(kith.Dropped(None, kith.Reason.DROP_APPLICATION, "", 1))
     events.give(kith.Ended())
     told = [event async for event in events]
     assert len(told) == 4096 + 2 and told[-2:] == [kith.Missed(904), kith.Ended()]
@@ -135,12 +137,12 @@ async def test_a_node_that_is_not_open_says_so(lab: Lab) -> None:
 
 async def test_what_cannot_be_sent_is_refused(lab: Lab) -> None:
     async with lab.node(max_parcel="1K") as node:
-        for data, more in ((b"", {}), (bytes(1025), {}), (b"x", {"kind": "Nonsense"}), (b"x", {"target": "a\0b"})):
+        for wrong in (node.send(b""), node.send(bytes(1025)), node.send(b"x", kind="Nonsense"), node.send(b"x", target="a\0b")):
             with pytest.raises(kith.Invalid):
-                await node.send(data, **more)
-        for wrong in ("text", 5, None):
+                await wrong
+        for value in ("text", 5, None):
             with pytest.raises(TypeError):
-                await node.send(wrong)  # type: ignore[call-overload]
+                await node.send(value)  # type: ignore[call-overload]
         with pytest.raises(kith.NoPeer):
             await node.send(b"x", target="nobody")
         with pytest.raises(kith.NoPeer):
@@ -154,8 +156,9 @@ async def test_commands(lab: Lab) -> None:
             await a.ban("nobody")
         with pytest.raises(kith.Invalid):
             await a.unban("nobody")
-        with pytest.raises(kith.Refused):
+        with pytest.raises(kith.Refused) as refused:
             await a.unban("203.0.113.7")
+        assert refused.value.reason is kith.Reason.FAIL_UNKNOWN
         await a.ban("203.0.113.7", timedelta(minutes=1))
         assert (await a.status()).banned == 1
         await a.unban("203.0.113.7")
@@ -169,7 +172,7 @@ async def test_commands(lab: Lab) -> None:
         await a.disconnect((await a.wait_for_peers())[0])
         while not isinstance(event := await anext(events), kith.Offline):
             pass
-        assert event.reason == "disconnected on request"
+        assert event.reason is kith.Reason.END_DISCONNECT
 
 
 async def test_special_peers_are_read_again_from_the_configuration_file(lab: Lab, tmp_path: Path) -> None:
@@ -197,15 +200,14 @@ async def test_those_who_wait_hear_of_the_end(lab: Lab) -> None:
         await b.send(b"the last one")
         messages = [message.data async for message in first_then_close(a)]
         assert messages == [b"the last one"]
-        for call in (a.receive, a.peers, a.wait_for_peers):
+        for call in (a.receive(), a.peers(), a.wait_for_peers()):
             with pytest.raises(kith.Closed):
-                await call()
+                await call
         async with lab.node() as c:
-            waiting = [asyncio.create_task(task) for task in (c.receive(), c.wait_for_peers())]  # type: ignore[arg-type]
+            waiting = asyncio.gather(c.receive(), c.wait_for_peers(), return_exceptions=True)
             await asyncio.sleep(0)
             await c.close()
-            for answer in await asyncio.gather(*waiting, return_exceptions=True):
-                assert isinstance(answer, kith.Closed)
+            assert [type(answer) for answer in await waiting] == [kith.Closed] * 2
 
 
 async def first_then_close(node: kith.Node) -> Any:
@@ -336,12 +338,11 @@ def test_a_program_that_forgets_its_nodes_ends_all_the_same(lab: Lab) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "open\n", "")
 
 
-def _child(pipe: Any, node: kith.Node) -> None:
+def _child(pipe: Connection, node: kith.Node) -> None:
     core = node._core
     assert core
-    told = core.answers, kith._binding.lib.kith_fd(core.node)  # type: ignore[attr-defined]
-    result = kith._binding.lib.native_send(core.node, b"<BROADCAST>", kith._binding.ffi.NULL, b"x", 1, 0)  # type: ignore[attr-defined]
-    pipe.send((told[1], result == kith._binding.lib.KITH_CLOSED))  # type: ignore[attr-defined]
+    sent = lib.native_send(core.node, b"<BROADCAST>", ffi.NULL, b"x", 1, 0)
+    pipe.send((lib.kith_fd(core.node), sent == lib.KITH_CLOSED))
 
 
 async def test_a_child_of_fork_has_no_node_and_the_parent_keeps_it(lab: Lab) -> None:

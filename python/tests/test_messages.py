@@ -130,12 +130,15 @@ async def test_a_command_is_answered_though_nobody_takes_the_messages_before_its
         await writing
 
 
-async def test_events_are_told_to_a_program_that_takes_no_messages_and_so_is_what_it_loses(lab: Lab) -> None:
-    async with lab.nodes(2, queue=1000) as (a, b):
+async def test_events_are_told_to_a_program_that_takes_no_messages_and_so_is_what_it_loses(
+        lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kith._inbox.MESSAGES", 64)
+    monkeypatch.setattr("kith._inbox.STALL", 0.1)
+    async with lab.nodes(2, queue=100) as (a, b):
         events = a.events()
-        writing = await flood(lab, a, b, 60000)
+        writing = await flood(lab, a, b, 6000)
         drop = await first_drop(events)
-        assert (drop.cause, drop.count > 0) == ("application stalled", True)
+        assert (drop.reason, drop.text, drop.count > 0) == (kith.Reason.DROP_APPLICATION, "application stalled", True)
         writing.cancel()
         await b.close()
         async for event in events:

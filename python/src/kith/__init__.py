@@ -11,11 +11,12 @@ from ._config import Option
 from ._errors import AnswerLost, Closed, ConfigError, Invalid, KithError, NoPeer, Refused, StartError, WouldBlock
 from ._events import Events
 from ._node import Buffer, Node, Validator, library_version
+from ._reasons import Reason
 from ._types import (BROADCAST, FULL_BROADCAST, RANDOM_PEER, Dropped, Ended, Event, Listening, Message, MessageView, Missed,
                      Offline, Online, Peer, Status)
 
 __all__ = ["BROADCAST", "FULL_BROADCAST", "RANDOM_PEER", "AnswerLost", "Buffer", "Closed", "ConfigError", "Dropped", "Ended",
            "Event", "Events", "Invalid", "KithError", "Listening", "Message", "MessageView", "Missed", "Node", "NoPeer",
-           "Offline", "Online", "Option", "Peer", "Refused", "StartError", "Status", "Validator", "WouldBlock", "__version__"]
+           "Offline", "Online", "Option", "Peer", "Reason", "Refused", "StartError", "Status", "Validator", "WouldBlock", "__version__"]
 
 __version__: str = library_version()

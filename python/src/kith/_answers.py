@@ -35,7 +35,7 @@ class Answers:
 
     def forget(self, number: int) -> None:
         if self._futures.pop(number, None):
-            self._gate.wake()
+            self._gate.wake_one()
 
     def give(self, number: int, answer: object) -> None:
         future = self._futures.get(number)

@@ -1,9 +1,14 @@
 """From the library's structs to Python's objects."""
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from typing import Any
 
-from ._binding import ffi
+from ._binding import ffi, lib
+from ._reasons import Reason
 from ._types import Peer, Status
+
+TEXT, COUNTS = "char[", "struct kith_count *"
+OTHER_NAMES = {"name": "hash"}
 
 
 def text(pointer: Any) -> str:
@@ -11,35 +16,50 @@ def text(pointer: Any) -> str:
     return bytes(ffi.string(pointer)).decode("utf-8", "replace") if pointer else ""
 
 
-def peer(p: Any) -> Peer:
-    return Peer(name=text(p.hash), connection=p.connection, address=text(p.address), outgoing=p.outgoing,
-                special=p.special, relay=p.relay, version=p.version, quality=p.quality, online_ms=p.online_ms,
-                bytes_in=p.bytes_in, bytes_out=p.bytes_out, parcels_in=p.parcels_in, parcels_out=p.parcels_out,
-                dropped=p.dropped, repeated=p.repeated)
+def reason(number: int) -> Reason:
+    """Of a number that is not known yet: that there is none."""
+    return Reason(number) if number in Reason._value2member_map_ else Reason.NONE
 
 
-def _counts(first: Any) -> Iterator[tuple[str, int]]:
+def _counts(first: Any) -> Iterator[tuple[Reason, int]]:
     at = 0
     while first and first[at].cause:
-        yield text(first[at].cause), first[at].count
+        yield reason(first[at].reason), first[at].count
         at += 1
 
 
-def counts(first: Any) -> Mapping[str, int]:
+def counts(first: Any) -> Mapping[Reason, int]:
     return dict(_counts(first))
 
 
-def status(s: Any) -> Status:
-    return Status(
-        network=text(s.network), protocol=text(s.protocol), identity=text(s.identity), seen_as=text(s.seen_as),
-        network_id=s.network_id, node_id=s.node_id, port=s.port, outgoing=s.outgoing, incoming=s.incoming,
-        special=s.special, dialing=s.dialing, known=s.known, banned=s.banned, to_network=s.to_network,
-        from_network=s.from_network, parcels_in=s.parcels_in, parcels_out=s.parcels_out, bytes_in=s.bytes_in,
-        bytes_out=s.bytes_out, shed=s.shed, repeated=s.repeated, uptime_ms=s.uptime_ms, eclipse_risk=s.eclipse_risk,
-        eclipse_reason=text(s.eclipse_reason), dropped=counts(s.dropped), ended=counts(s.ended),
-        datagrams_dropped=counts(s.datagrams_dropped))
+def _columns(record: type, struct: str) -> list[tuple[str, str, Any]]:
+    """The names of a field of the record and of a member of the struct, and what makes one of the other; NULL if nothing
+    is to be done."""
+    members = dict(ffi.typeof(struct).fields)
+    columns = []
+    for field in fields(record):
+        member = OTHER_NAMES.get(field.name, field.name)
+        kind = members[member].type.cname
+        convert = text if kind.startswith(TEXT) else counts if kind.endswith(COUNTS) else None
+        columns.append((field.name, member, convert))
+    return columns
 
 
-def peers(event: Any) -> list[Any]:
-    """The structs of an event that has several."""
-    return [event.peers + at for at in range(event.count)]
+PEER, STATUS = _columns(Peer, "struct kith_peer"), _columns(Status, "struct kith_status")
+
+
+def _record(columns: list[tuple[str, str, Any]], struct: Any) -> dict[str, Any]:
+    values = ((name, getattr(struct, member), convert) for name, member, convert in columns)
+    return {name: convert(value) if convert else value for name, value, convert in values}
+
+
+def peer(struct: Any) -> Peer:
+    return Peer(**_record(PEER, struct))
+
+
+def status(struct: Any) -> Status:
+    return Status(**_record(STATUS, struct))
+
+
+def peers(event: Any) -> list[Peer]:
+    return [peer(lib.native_peer(event, at)) for at in range(event.count)]

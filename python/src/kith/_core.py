@@ -15,13 +15,12 @@ from ._errors import Closed, Invalid, NoPeer, Refused
 from ._events import Events
 from ._inbox import Inbox
 from ._log import LogPipe
+from ._reasons import Reason
 from ._types import Dropped, Ended, Event, Listening, Missed, Offline, Online
 from ._waiting import Gate, Room
 
 END = 3.0  # seconds; the node itself ends within two
 END_LOOK = 0.05
-
-APPLICATION_STALLED = "application stalled"  # the library's name for that cause
 
 _all: "set[Core]" = set()  # those that are to be closed before the interpreter ends
 
@@ -51,7 +50,7 @@ class Core:
             lib.KITH_ENDED: lambda e: self._end(),
             lib.KITH_SENT: lambda e: self.answers.give(e.id, e.count),
             lib.KITH_DONE: lambda e: self.answers.give(e.id, convert.text(e.text)),
-            lib.KITH_FAILED: lambda e: self.answers.give(e.id, Refused(convert.text(e.text))),
+            lib.KITH_FAILED: lambda e: self.answers.give(e.id, Refused(convert.text(e.text), convert.reason(e.reason))),
             lib.KITH_PEERS: self._on_peers,
             lib.KITH_STATUS: lambda e: self.answers.give(e.id, convert.status(e.status) if e.status else MemoryError()),
         }
@@ -92,14 +91,14 @@ class Core:
         self.inbox.unname(peer.connection)
         self.online.pop(peer.connection, None)
         self.online_changed.wake()
-        self._tell(Offline(peer, convert.text(e.text)))
+        self._tell(Offline(peer, convert.reason(e.reason), convert.text(e.text)))
 
     def _on_drops(self, e: Any) -> None:
         peer = convert.peer(e.peer) if e.peer and e.peer.connection else None
-        self._tell(Dropped(peer, convert.text(e.text), e.count))
+        self._tell(Dropped(peer, convert.reason(e.reason), convert.text(e.text), e.count))
 
     def _on_dropped(self, count: int) -> None:
-        self._tell(Dropped(None, APPLICATION_STALLED, count))
+        self._tell(Dropped(None, Reason.DROP_APPLICATION, Reason.DROP_APPLICATION.text, count))
 
     def _on_missed(self, e: Any) -> None:
         self._tell(Missed(e.count))
@@ -110,7 +109,7 @@ class Core:
             self.answers.forget(self._resync)
 
     def _on_peers(self, e: Any) -> None:
-        peers = [convert.peer(p) for p in convert.peers(e)]
+        peers = convert.peers(e)
         if e.id == self._resync:
             self.answers.forget(e.id)
             online = {peer.connection: peer.name for peer in peers}

@@ -1,4 +1,5 @@
 """What can go wrong. Every exception of this package is a KithError."""
+from ._reasons import Reason
 
 
 class KithError(Exception):
@@ -37,7 +38,11 @@ class WouldBlock(KithError, BlockingIOError):
 
 
 class Refused(KithError):
-    """The node, or the network's protocol, has refused what was asked; the text says why."""
+    """The node, or the network's protocol, has refused what was asked; the text says why, and `reason` is its number."""
+
+    def __init__(self, message: str, reason: Reason) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class AnswerLost(KithError):

@@ -19,7 +19,7 @@ from ._types import Message, MessageView
 
 MESSAGES, BYTES = 1024, 4 << 20  # the bound of the buffer
 TIMES = 16  # by how much more it may hold while answers are awaited
-STALL = 0.5  # seconds
+STALL, LOOK = 0.5, 0.05  # seconds; how often a full buffer is looked at
 TURN = 64  # after this number of messages the tasks that do not wait let others have a turn
 BATCHES = 8  # taken in one turn of the loop
 
@@ -50,7 +50,8 @@ class Inbox:
         self._waiters: deque[asyncio.Future[None]] = deque()
         self._is_paused = False
         self._timer: asyncio.TimerHandle | None = None
-        self._last_taken = 0.0
+        self._last_taken = loop.time()
+        self._popped = 0  # since `_last_taken`
         self._turn = 0
         self._is_closed = False
         self.has_ended = False
@@ -127,8 +128,9 @@ class Inbox:
         if not self._is_paused and not self._is_closed:
             self._is_paused = True
             self._loop.remove_reader(self._descriptor)
-            self._last_taken = self._loop.time()
-            self._timer = self._loop.call_later(STALL, self._look)
+            if self._popped:
+                self._popped, self._last_taken = 0, self._loop.time()
+            self._timer = self._loop.call_later(LOOK, self._look)
 
     def _resume(self) -> None:
         if self._is_paused:
@@ -145,33 +147,39 @@ class Inbox:
             self._resume()
 
     def _look(self) -> None:
-        """The buffer is full, and has been for the stall time."""
-        self._timer = self._loop.call_later(STALL / 2, self._look)
+        """The buffer is still full."""
+        self._timer = self._loop.call_later(LOOK, self._look)
         is_stalled = self._loop.time() - self._last_taken >= STALL
         if is_stalled and (self._is_answer_awaited() or self._is_event_awaited()):
             self.make_room()
 
     def make_room(self) -> None:
         """Takes on, up to the larger bound; beyond it the oldest messages give way."""
-        most, most_bytes = MESSAGES * TIMES, BYTES * TIMES
-        if len(self._buffer) >= most or self._bytes >= most_bytes:
-            dropped = 0
+        dropped = 0
+        for _ in range(BATCHES):
+            if self._is_closed:
+                break
+            dropped += self._drop_oldest()
+            if not self._fill_with(MESSAGES * TIMES - len(self._buffer), BYTES * TIMES - self._bytes):
+                self._resume()
+                break
+        if dropped:
+            self._on_dropped(dropped)
+
+    def _drop_oldest(self) -> int:
+        """If the larger bound is reached, an eighth of it becomes free. How many were dropped."""
+        most, most_bytes, before = MESSAGES * TIMES, BYTES * TIMES, len(self._buffer)
+        if before >= most or self._bytes >= most_bytes:
             while self._buffer and (len(self._buffer) > most * 7 // 8 or self._bytes > most_bytes * 7 // 8):
                 self._bytes -= len(self._buffer.popleft().data)
-                dropped += 1
-            self._on_dropped(dropped)
-        for _ in range(BATCHES):
-            messages, size = most - len(self._buffer), most_bytes - self._bytes
-            if self._is_closed or messages <= 0 or size <= 0:
-                return
-            if not self._fill_with(messages, size):
-                return self._resume()
+        return before - len(self._buffer)
 
     # --- to the tasks ---
 
     def _pop(self) -> Any:
         message = self._buffer.popleft()
         self._bytes -= len(message.data)
+        self._popped += 1
         if self._is_paused:
             self._took()
         return message
@@ -179,7 +187,7 @@ class Inbox:
     def _took(self) -> None:
         """A full buffer has one message less. The node is told: to it the program would seem to stand still."""
         lib.kith_getting_on(self._node)
-        self._last_taken = self._loop.time()
+        self._popped, self._last_taken = 0, self._loop.time()
         if len(self._buffer) <= MESSAGES // 2 and self._bytes <= BYTES // 2:
             self._resume()
 

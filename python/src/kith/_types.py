@@ -1,9 +1,8 @@
 """What a node tells: messages, peers, its status, events. All are immutable."""
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-__all__ = ["BROADCAST", "FULL_BROADCAST", "RANDOM_PEER", "Dropped", "Ended", "Event", "Listening", "Message", "MessageView",
-           "Missed", "Offline", "Online", "Peer", "Status"]
+from ._reasons import Reason
 
 BROADCAST = "<BROADCAST>"
 """A target: every special peer, and some random others (option `broadcastnum`)."""
@@ -78,6 +77,14 @@ class Peer:
     """Messages for it, or from it, that were dropped."""
     repeated: int
     """Messages from it that, with the option `relay`, had come before."""
+    outbound: int
+    """Messages that wait in the queue to it; in what `Node.peers` answers, as the three that follow."""
+    outbound_bytes: int
+    inbound: int
+    """Messages that wait in the queue from it."""
+    inbound_bytes: int
+    dropped_by: Mapping[Reason, int] = field(default_factory=dict)
+    """The `dropped` ones by cause; in what `Node.peers` answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +125,54 @@ class Status:
     eclipse_risk: int
     """How near the node is to being surrounded by one attacker, in percent."""
     eclipse_reason: str
-    dropped: Mapping[str, int]
+    dropped: Mapping[Reason, int]
     """Messages that were dropped, by cause."""
-    ended: Mapping[str, int]
+    ended: Mapping[Reason, int]
     """Connections that have ended, by the reason."""
-    datagrams_dropped: Mapping[str, int]
+    datagrams_dropped: Mapping[Reason, int]
     """By cause; empty if the protocol has no datagrams."""
+    total_parcels_in: int
+    """Of all connections since the start, as the five that follow."""
+    total_parcels_out: int
+    total_bytes_in: int
+    total_bytes_out: int
+    total_outgoing: int
+    """Connections that came online."""
+    total_incoming: int
+    dials: Mapping[Reason, int]
+    """Dials that are over, by what came of them; `Reason.NONE` for those that came online."""
+    saves: int
+    """Of the peers file."""
+    saves_failed: int
+    seeded: int
+    """Answers of the seeds that named addresses."""
+    seeds_failed: int
+    missed: int
+    """Events that `Missed` told of, or will."""
+    save_ms: int
+    """How long the last save of the peers file took; -1 before the first."""
+    saved_ms: int
+    """Since the last save that succeeded; -1 before the first."""
+    seed_addresses: int
+    """That the last answer of the seeds named."""
+    relays: int
+    """Outgoing connections that only relay."""
+    events: int
+    """That wait for the program."""
+    events_max: int
+    outbound: int
+    """Messages that wait in the queues of all connections."""
+    inbound: int
+    outbound_bytes: int
+    inbound_bytes: int
+    to_network_bytes: int
+    from_network_bytes: int
+    queue_max: int
+    """The most messages that one queue holds."""
+    queue_bytes_max: int
+    received_bytes: int
+    """Used of the budget for what peers cause (option `receive_bytes`)."""
+    received_bytes_max: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +195,9 @@ class Offline:
     """A connection has ended. Messages that came over it may still wait to be taken."""
 
     peer: Peer
-    reason: str
+    reason: Reason
+    text: str
+    """The reason in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +206,9 @@ class Dropped:
 
     peer: Peer | None
     """The peer that they were for, or came from; None if it has gone, or if there were several."""
-    cause: str
+    reason: Reason
+    text: str
+    """The reason in words."""
     count: int
 
 

@@ -9,23 +9,32 @@ class Gate:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._waiters: set[asyncio.Future[None]] = set()
+        self._waiters: dict[asyncio.Future[None], None] = {}  # in the order in which they came
 
     def __len__(self) -> int:
         return len(self._waiters)
 
     async def wait(self) -> None:
         future = self._loop.create_future()
-        self._waiters.add(future)
+        self._waiters[future] = None
         try:
             await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled():
+                self.wake_one()  # the wake that this task no longer needs is another's
+            raise
         finally:
-            self._waiters.discard(future)
+            del self._waiters[future]
 
     def wake(self) -> None:
         for future in self._waiters:
             if not future.done():
                 future.set_result(None)
+
+    def wake_one(self) -> None:
+        for future in self._waiters:
+            if not future.done():
+                return future.set_result(None)
 
 
 class Room(Gate):
