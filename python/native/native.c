@@ -36,6 +36,16 @@ const struct kith_peer *native_peer(const struct kith_event *event, size_t i)
     return KITH_PEER_AT(event, i);
 }
 
+const struct kith_ban *native_ban(const struct kith_event *event, size_t i)
+{
+    return KITH_BAN_AT(event, i);
+}
+
+const struct kith_known *native_known(const struct kith_event *event, size_t i)
+{
+    return KITH_KNOWN_AT(event, i);
+}
+
 void native_release(uintptr_t owner)
 {
     struct kith_parcel p = {.owner = (void *)owner};

@@ -27,7 +27,10 @@ struct native_batch {
  * `most_bytes` are reached, or if there are no more. */
 void native_take(struct kith *node, struct native_batch *batch, size_t most, size_t most_bytes);
 
-const struct kith_peer *native_peer(const struct kith_event *event, size_t i); /* KITH_PEER_AT */
+/* KITH_PEER_AT, KITH_BAN_AT, KITH_KNOWN_AT. */
+const struct kith_peer *native_peer(const struct kith_event *event, size_t i);
+const struct kith_ban *native_ban(const struct kith_event *event, size_t i);
+const struct kith_known *native_known(const struct kith_event *event, size_t i);
 
 /* Any thread, also after kith_close; never blocks. Releases kept parcels, by their `owner`. */
 void native_release(uintptr_t owner);

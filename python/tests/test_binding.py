@@ -10,7 +10,7 @@ import pytest
 import kith
 from kith._binding import ffi, lib
 from kith._config import option_name
-from kith._convert import OTHER_NAMES
+from kith._convert import OTHER_NAMES, STRUCTS
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = (ROOT / "include" / "kith.h").read_text(encoding="utf-8")
@@ -29,7 +29,7 @@ def test_each_number_of_the_header_is_bound() -> None:
     assert numbers <= set(dir(lib))
 
 
-@pytest.mark.parametrize("record, struct", [(kith.Peer, "struct kith_peer"), (kith.Status, "struct kith_status")])
+@pytest.mark.parametrize("record, struct", STRUCTS.items())
 def test_each_member_of_a_record_is_a_field(record: type, struct: str) -> None:
     members = {name for name, _ in ffi.typeof(struct).fields} - {"size"}
     assert {OTHER_NAMES.get(field.name, field.name) for field in dataclasses.fields(record)} == members
@@ -40,6 +40,10 @@ def test_the_reasons_are_those_of_the_header() -> None:
                for number, name in ffi.typeof("enum kith_reason").elements.items()}
     assert {reason.name: reason.value for reason in kith.Reason} == numbers
     assert kith.Reason.END_CLOSED.text == "closed by peer"
+
+
+def test_the_sources_are_those_of_the_header() -> None:
+    assert {f"KITH_FROM_{source.name}": source.value for source in kith.Source} == ffi.typeof("enum kith_source").relements
 
 
 def test_the_targets_are_those_of_the_header() -> None:

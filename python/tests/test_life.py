@@ -160,12 +160,29 @@ async def test_commands(lab: Lab) -> None:
             await a.unban("203.0.113.7")
         assert refused.value.reason is kith.Reason.FAIL_UNKNOWN
         await a.ban("203.0.113.7", timedelta(minutes=1))
-        assert (await a.status()).banned == 1
+        ban, = await a.bans()
+        assert (ban.subject, ban.is_id, 0 < ban.left_ms <= 60000) == ("203.0.113.7", False, True)
         await a.unban("203.0.113.7")
         assert (await a.status()).banned == 0
         with pytest.raises(kith.Invalid):
             await a.set_special("not an address at all:x")
         await a.set_special(["127.0.0.77:8110", "127.0.0.78:8110"])
+        await a.special_add("127.0.0.79:8110")
+        await a.special_remove(["127.0.0.79:8110"])
+        with pytest.raises(kith.Refused) as refused:
+            await a.special_remove("127.0.0.80:8110")
+        assert refused.value.reason is kith.Reason.FAIL_UNKNOWN
+        name, = await a.wait_for_peers()
+        before = await a.score(name)
+        await a.report(name, 7)
+        assert (await a.score(before.address)).quality == before.quality + 7
+        with pytest.raises(kith.Invalid):
+            await a.report(name, 10**6)
+        with pytest.raises(kith.NoPeer):
+            await a.report("nobody", 1)
+        known, = await a.known()
+        assert (known.address, known.source, known.self) == (name.split()[0], kith.Source.INCOMING, False)
+        assert [again.address for again in await a.known(1)] == [known.address]
         with pytest.raises(kith.Invalid):
             await a.ask("verb")
         events = a.events()
@@ -409,7 +426,7 @@ async def test_a_validator_has_a_word_in_what_is_kept(lab: Lab, caplog: pytest.L
         asked.append(kind)
         if b"broken" in text:
             raise ZeroDivisionError
-        return b"bad" not in text
+        return b"wrong" not in text
     transaction = b'{"sender":"%s","receiver":"%s","message":["%s"]}'
 
     def made(word: bytes) -> bytes:
@@ -418,7 +435,7 @@ async def test_a_validator_has_a_word_in_what_is_kept(lab: Lab, caplog: pytest.L
     async with kith.Node(**options) as node:
         assert "Transaction" in node.kinds
         assert await node.send(made(b"good"), kind="Transaction", confirm=True) == 0
-        for word in (b"bad", b"broken"):
+        for word in (b"wrong", b"broken"):
             with pytest.raises(kith.Refused):
                 await node.send(made(word), kind="Transaction", confirm=True)
         assert await node.ask("block")

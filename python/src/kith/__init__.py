@@ -12,11 +12,12 @@ from ._errors import AnswerLost, Closed, ConfigError, Invalid, KithError, NoPeer
 from ._events import Events
 from ._node import Buffer, Node, Validator, library_version
 from ._reasons import Reason
-from ._types import (BROADCAST, FULL_BROADCAST, RANDOM_PEER, Dropped, Ended, Event, Listening, Message, MessageView, Missed,
-                     Offline, Online, Peer, Status)
+from ._types import (BROADCAST, FULL_BROADCAST, RANDOM_PEER, Ban, Dropped, Ended, Event, Known, Listening, Message,
+                     MessageView, Missed, Offline, Online, Peer, Score, Source, Status)
 
-__all__ = ["BROADCAST", "FULL_BROADCAST", "RANDOM_PEER", "AnswerLost", "Buffer", "Closed", "ConfigError", "Dropped", "Ended",
-           "Event", "Events", "Invalid", "KithError", "Listening", "Message", "MessageView", "Missed", "Node", "NoPeer",
-           "Offline", "Online", "Option", "Peer", "Reason", "Refused", "StartError", "Status", "Validator", "WouldBlock", "__version__"]
+__all__ = ["BROADCAST", "FULL_BROADCAST", "RANDOM_PEER", "AnswerLost", "Ban", "Buffer", "Closed", "ConfigError", "Dropped",
+           "Ended", "Event", "Events", "Invalid", "KithError", "Known", "Listening", "Message", "MessageView", "Missed", "Node",
+           "NoPeer", "Offline", "Online", "Option", "Peer", "Reason", "Refused", "Score", "Source", "StartError", "Status",
+           "Validator", "WouldBlock", "__version__"]
 
 __version__: str = library_version()

@@ -5,7 +5,7 @@ from typing import Any
 
 from ._binding import ffi, lib
 from ._reasons import Reason
-from ._types import Peer, Status
+from ._types import Ban, Known, Peer, Score, Source, Status
 
 TEXT, COUNTS = "char[", "struct kith_count *"
 OTHER_NAMES = {"name": "hash"}
@@ -40,17 +40,20 @@ def _columns(record: type, struct: str) -> list[tuple[str, str, Any]]:
     for field in fields(record):
         member = OTHER_NAMES.get(field.name, field.name)
         kind = members[member].type.cname
-        convert = text if kind.startswith(TEXT) else counts if kind.endswith(COUNTS) else None
+        convert = (text if kind.startswith(TEXT) else counts if kind.endswith(COUNTS) else
+                   Source if kind == "enum kith_source" else None)
         columns.append((field.name, member, convert))
     return columns
-
-
-PEER, STATUS = _columns(Peer, "struct kith_peer"), _columns(Status, "struct kith_status")
 
 
 def _record(columns: list[tuple[str, str, Any]], struct: Any) -> dict[str, Any]:
     values = ((name, getattr(struct, member), convert) for name, member, convert in columns)
     return {name: convert(value) if convert else value for name, value, convert in values}
+
+
+STRUCTS: dict[type, str] = {Ban: "struct kith_ban", Known: "struct kith_known", Peer: "struct kith_peer",
+                            Score: "struct kith_score", Status: "struct kith_status"}
+BAN, KNOWN, PEER, SCORE, STATUS = (_columns(record, struct) for record, struct in STRUCTS.items())
 
 
 def peer(struct: Any) -> Peer:
@@ -61,5 +64,17 @@ def status(struct: Any) -> Status:
     return Status(**_record(STATUS, struct))
 
 
+def score(struct: Any) -> Score:
+    return Score(**_record(SCORE, struct))
+
+
 def peers(event: Any) -> list[Peer]:
     return [peer(lib.native_peer(event, at)) for at in range(event.count)]
+
+
+def bans(event: Any) -> list[Ban]:
+    return [Ban(**_record(BAN, lib.native_ban(event, at))) for at in range(event.count)]
+
+
+def known(event: Any) -> list[Known]:
+    return [Known(**_record(KNOWN, lib.native_known(event, at))) for at in range(event.count)]

@@ -52,6 +52,9 @@ class Core:
             lib.KITH_DONE: lambda e: self.answers.give(e.id, convert.text(e.text)),
             lib.KITH_FAILED: lambda e: self.answers.give(e.id, Refused(convert.text(e.text), convert.reason(e.reason))),
             lib.KITH_PEERS: self._on_peers,
+            lib.KITH_BANS: lambda e: self.answers.give(e.id, convert.bans(e)),
+            lib.KITH_KNOWN: lambda e: self.answers.give(e.id, convert.known(e)),
+            lib.KITH_SCORE: lambda e: self.answers.give(e.id, convert.score(e.score) if e.score else MemoryError()),
             lib.KITH_STATUS: lambda e: self.answers.give(e.id, convert.status(e.status) if e.status else MemoryError()),
         }
         _all.add(self)

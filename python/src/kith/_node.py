@@ -17,7 +17,7 @@ from ._errors import Closed, ConfigError, Invalid, StartError, WouldBlock
 from ._events import Events
 from ._judge import Validator
 from ._log import LogPipe, level_of
-from ._types import BROADCAST, Message, MessageView, Peer, Status
+from ._types import BROADCAST, Ban, Known, Message, MessageView, Peer, Score, Status
 
 __all__ = ["Buffer", "Node", "Validator"]
 
@@ -38,6 +38,10 @@ def _native(text: str) -> bytes:
     if b"\0" in raw:
         raise Invalid("a text has a NUL")
     return raw
+
+
+def _addresses(peers: str | Iterable[str]) -> bytes:
+    return _native(peers if isinstance(peers, str) else " ".join(peers))
 
 
 class Node:
@@ -308,6 +312,30 @@ class Node:
         core, raw = self._here(), _native(ip_or_id)
         await core.ask(ip_or_id, lambda n: lib.kith_unban(core.node, raw, n))
 
+    async def bans(self) -> list[Ban]:
+        """The bans that are not over."""
+        core = self._here()
+        bans: list[Ban] = await core.ask("bans", lambda n: lib.kith_ask_bans(core.node, n))
+        return bans
+
+    async def known(self, most: int = 0) -> list[Known]:
+        """The addresses that the node knows, the last heard of first; `most` of them, or all for 0."""
+        core = self._here()
+        known: list[Known] = await core.ask("known", lambda n: lib.kith_ask_known(core.node, most, n))
+        return known
+
+    async def score(self, peer_or_ip: str) -> Score:
+        """How a peer that is online, or an IP address, is rated."""
+        core, raw = self._here(), _native(peer_or_ip)
+        score: Score = await core.ask(peer_or_ip, lambda n: lib.kith_ask_score(core.node, raw, n))
+        return score
+
+    async def report(self, peer: str, points: int) -> None:
+        """Adds points to the score of a peer that is online, or takes them if they are negative, as the protocol does for its
+        conduct. Below the option `refuse_below` its connection ends. Raises `Invalid` if they are too many."""
+        core, raw = self._here(), _native(peer)
+        await core.ask(peer, lambda n: lib.kith_report(core.node, raw, points, n))
+
     async def disconnect(self, peer: str) -> None:
         """Ends a peer's connection after what was sent to it has gone."""
         core, raw = self._here(), _native(peer)
@@ -315,8 +343,18 @@ class Node:
 
     async def set_special(self, peers: str | Iterable[str]) -> None:
         """Replaces the special peers that the options `peers`, `connect` and `addnode` have named."""
-        core, raw = self._here(), _native(peers if isinstance(peers, str) else " ".join(peers))
+        core, raw = self._here(), _addresses(peers)
         await core.ask("peers", lambda n: lib.kith_set_special(core.node, raw, n))
+
+    async def special_add(self, peers: str | Iterable[str]) -> None:
+        """More special peers. Raises `Refused` if there are too many."""
+        core, raw = self._here(), _addresses(peers)
+        await core.ask("peers", lambda n: lib.kith_special_add(core.node, raw, n))
+
+    async def special_remove(self, peers: str | Iterable[str]) -> None:
+        """These are special no longer; connections with them stay. Raises `Refused` if one was not."""
+        core, raw = self._here(), _addresses(peers)
+        await core.ask("peers", lambda n: lib.kith_special_remove(core.node, raw, n))
 
     async def reload(self) -> None:
         """Reads the special peers of the configuration file again. Blocks on the disk. Raises `ConfigError`."""

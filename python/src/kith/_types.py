@@ -1,6 +1,7 @@
 """What a node tells: messages, peers, its status, events. All are immutable."""
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import IntEnum
 
 from ._reasons import Reason
 
@@ -173,6 +174,77 @@ class Status:
     received_bytes: int
     """Used of the budget for what peers cause (option `receive_bytes`)."""
     received_bytes_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ban:
+    """A ban that is not over."""
+
+    subject: str
+    """An IP address, of IPv6 the first of its /64; or a node id in hex digits. What `unban` takes."""
+    is_id: bool
+    until_ms: int
+    """Since 1970."""
+    left_ms: int
+
+
+class Source(IntEnum):
+    """Who told of an address first."""
+
+    FILE = 0
+    """Not known any more: it was in the peers file."""
+    SEED = 1
+    PEER = 2
+    """Another peer."""
+    INCOMING = 3
+    """The peer there, which had dialed this node."""
+    OPERATOR = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An address that the node knows. Times are in milliseconds since 1970, 0 for never."""
+
+    address: str
+    """Such as "127.0.0.1:8110"."""
+    id: str
+    """The peer's id there, in hex digits; empty if it is not known."""
+    quality: int
+    """The score of its IP address, in points."""
+    failures: int
+    """Dials in a row that failed."""
+    source: Source
+    tried: bool
+    """It has answered a dial of this node."""
+    banned: bool
+    self: bool
+    """It is this node."""
+    heard_ms: int
+    """A sign of it."""
+    answered_ms: int
+    """It answered a dial of this node."""
+    dialed_ms: int
+    learned_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How an IP address, a node id, or both of a peer are rated."""
+
+    address: str
+    """Empty for none."""
+    id: str
+    """Empty for none."""
+    quality: int
+    """Of the IP address, in points."""
+    standing: int
+    """The part of it that was earned on connections that this node dialed."""
+    id_quality: int
+    banned: bool
+    discouraged: bool
+    """Neither dialed nor shared, and the first to give up a place."""
+    refused: bool
+    """Neither dialed nor accepted, unless it is a special peer; also if it is banned."""
 
 
 @dataclass(frozen=True, slots=True)
