@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """kith as a service: the log's forms, and what a service manager is told."""
-import ctypes
 import json
 import os
 import re
@@ -11,8 +10,9 @@ import subprocess
 import threading
 import time
 
-from kithnode import SLOW, Failure, Skipped, check, run, until
+from kithnode import SLOW, check, run, until
 from namespace import in_namespaces, sh
+from stopped import Stopped, thread_of
 
 JOURNAL = "/run/systemd/journal/socket"
 WITHOUT = "built without"
@@ -236,41 +236,13 @@ def a_manager_hears_of_a_reload_and_of_its_end(lab):
     manager.hears("READY", "^1$")
 
 
-def thread_of(node, name):
-    for task in os.listdir(f"/proc/{node.process.pid}/task"):
-        with open(f"/proc/{node.process.pid}/task/{task}/comm", encoding="ascii") as file:
-            if file.read().strip() == name:
-                return int(task)
-    raise Failure(f"no thread {name}")
-
-
-class Stopped:
-    """One thread of a program, which stands still meanwhile."""
-    SEIZE, INTERRUPT, DETACH, WALL = 0x4206, 0x4207, 17, 0x40000000
-
-    def __init__(self, thread):
-        self.thread, self.libc = thread, ctypes.CDLL(None, use_errno=True)
-
-    def ptrace(self, request):
-        if self.libc.ptrace(request, self.thread, None, None):
-            raise Skipped(f"threads cannot be stopped here: {os.strerror(ctypes.get_errno())}")
-
-    def __enter__(self):
-        self.ptrace(self.SEIZE)
-        self.ptrace(self.INTERRUPT)
-        os.waitpid(self.thread, self.WALL)
-
-    def __exit__(self, *_):
-        self.ptrace(self.DETACH)
-
-
 def the_watchdog_hears_nothing_while_the_controller_stands_still(lab):
     """It hears each half of its time, from the controller: other threads that go on do not count."""
     manager = Manager(lab, WATCHDOG_USEC="600000")
     node = lab.node("-exclusive")
     for _ in range(3):
         manager.hears("WATCHDOG", "^1$", 0.6)
-    with Stopped(thread_of(node, "kith-control")):
+    with Stopped(thread_of(node.process.pid, "kith-control")):
         manager.take(0.1)
         manager.said.clear()
         manager.hears_nothing("WATCHDOG", 1.5)
