@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "app/console_commands.h"
+#include "app/console_complete.h"
 #include "app/console_peers.h"
 #include "app/console_status.h"
 #include "app/ledger.h"
@@ -219,6 +220,7 @@ bool console_frontend(struct frontend *f, bool greet)
     f->parcel = console_parcel;
     f->more = console_more;
     f->event = console_event;
+    f->complete = console_complete;
     f->close = console_close;
     if (greet) {
         output_printf(f->out, "kith %s. A line you type is broadcast; /help shows the commands.\n",

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "app/completions.h"
 #include "app/output.h"
 #include "controller/config.h"
 #include "kith.h"
@@ -44,6 +45,8 @@ struct frontend {
 
     /* Writes what the event tells. */
     void (*event)(struct frontend *f, const struct kith_event *e);
+    /* Adds what may follow `line`, the text before the cursor; NULL if nothing is completed. */
+    void (*complete)(struct frontend *f, const char *line, struct completions *c);
     void (*close)(struct frontend *f); /* frees `state` */
 
     struct frontend_waiting (*waiting)(const struct frontend *f); /* JSON alone */

@@ -2,7 +2,9 @@
 
 #include <inttypes.h>
 
+#include "app/editor.h"
 #include "app/lines.h"
+#include "app/log_pipe.h"
 #include "app/output.h"
 #include "node/node.h"
 #include "queue/log_writer.h"
@@ -33,6 +35,9 @@ static void add_program(struct bounds *b, const struct options *o)
                "nothing more is taken from FromNetwork");
     bounds_add(b, BOUND_PROGRAM, "the parcel that is written there", parcel_memory(1, longest), 1,
                "as the line above");
+    bounds_add(b, BOUND_PROGRAM, "the line that is typed, and the history",
+               o->json ? 0 : EDITOR_MOST + LOG_PIPE_TEXT, 1,
+               "the line: it is refused; the oldest of the history");
     bounds_add(b, BOUND_APPLICATION, "a line of standard input", lines_most(longest, o->json), 1,
                "the line: it is refused");
 }

@@ -9,13 +9,14 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <unistd.h>
 
+#include "app/editor.h"
 #include "app/frontend.h"
+#include "app/input.h"
 #include "app/journal.h"
 #include "app/limits.h"
-#include "app/lines.h"
+#include "app/log_pipe.h"
 #include "app/open.h"
 #include "app/operators.h"
 #include "app/options.h"
@@ -28,7 +29,6 @@ enum {
     END_MS = 1300,         /* after being asked to end, at the latest */
     FLUSH_MS = 100,        /* how long standard error may take for the last lines */
     BACKGROUND_MS = 300,   /* how often it looks whether it is in the foreground again, as nothing tells */
-    BLOCKED_MS = 20,       /* a read, at the longest */
     BAD_CONFIGURATION = 2, /* the exit status */
 };
 
@@ -39,9 +39,10 @@ struct program {
     struct log_writer *log;
     struct log_sink log_sink; /* what this file says itself */
     struct output out;
-    struct lines in;
+    struct input in;
+    struct log_pipe log_pipe;
     int signals;
-    bool stdin_open, stdin_is_terminal, ends_with_input;
+    bool ends_with_input;
     char *pending; /* a line that must be given again when there is room for it */
     size_t pending_size;
     int pending_fd;  /* which tells of that */
@@ -78,10 +79,15 @@ static void take_signals(struct program *p)
 {
     struct signalfd_siginfo s;
     while (read(p->signals, &s, sizeof s) == sizeof s) {
-        if (s.ssi_signo == SIGHUP) {
-            reload(p);
-        } else {
+        switch (input_signal(&p->in, &p->out, &s)) {
+        case INPUT_IS_QUIT:
             quit(p);
+            break;
+        case INPUT_IS_RELOAD:
+            reload(p);
+            break;
+        case INPUT_HAS_OBEYED:
+            break;
         }
     }
 }
@@ -135,7 +141,7 @@ static void take_lines(struct program *p)
     }
     enum lines_result r;
     size_t size;
-    while (wants_lines(p) && (r = lines_next(&p->in, &line, &size)) != LINES_NONE) {
+    while (wants_lines(p) && (r = input_next(&p->in, &line, &size)) != LINES_NONE) {
         if (r == LINES_TOO_LONG) {
             p->frontend.too_long(&p->frontend, line, size);
         } else if (!pass_line(p, line, size)) {
@@ -144,11 +150,8 @@ static void take_lines(struct program *p)
         p->said += output_size(&p->out) - before;
         before = output_size(&p->out);
     }
-    if (p->in.ended && p->in.start == p->in.end && p->stdin_open) {
-        p->stdin_open = false;
-        if (p->ends_with_input) {
-            quit(p);
-        }
+    if (!p->in.is_open && p->ends_with_input) {
+        quit(p);
     }
 }
 
@@ -180,24 +183,12 @@ static bool take_items(struct program *p)
     return write_parcel(p) && !output_is_full(&p->out);
 }
 
-/* A job in the background leaves the keyboard to the job in the foreground. */
-static bool is_in_background(const struct program *p)
+static bool reads(struct program *p)
 {
-    pid_t foreground = p->stdin_is_terminal ? tcgetpgrp(p->in.fd) : -1;
-    return foreground >= 0 && foreground != getpgrp();
+    return input_has_more(&p->in) && !p->pending && wants_lines(p);
 }
 
-/* Another process that shares the input may have taken it since the poll. An alarm ends the wait for more. It
- * repeats, as the first one may come before the read. */
-static void read_input(struct program *p)
-{
-    const struct timeval often = {.tv_usec = BLOCKED_MS * 1000};
-    setitimer(ITIMER_REAL, &(struct itimerval){often, often}, NULL);
-    lines_read(&p->in);
-    setitimer(ITIMER_REAL, &(struct itimerval){.it_value = {0}}, NULL);
-}
-
-enum { FD_SIGNALS, FD_NODE, FD_ROOM, FD_IN, FD_OUT, FD_COUNT };
+enum { FD_SIGNALS, FD_NODE, FD_ROOM, FD_IN, FD_LOG, FD_OUT, FD_COUNT };
 
 static void wait(struct program *p, bool more)
 {
@@ -207,14 +198,16 @@ static void wait(struct program *p, bool more)
                      .events = POLLIN},
         [FD_ROOM] = {.fd = p->pending ? p->pending_fd : -1, .events = POLLIN},
         [FD_IN] = {.fd = -1, .events = POLLIN},
+        [FD_LOG] = {.fd = p->is_writing || output_is_full(&p->out) ? -1 : p->log_pipe.reader,
+                    .events = POLLIN},
         [FD_OUT] = {.events = POLLIN},
     };
     int timeout = -1;
-    if (p->stdin_open && !p->in.ended && !p->pending && wants_lines(p)) {
-        if (is_in_background(p)) {
+    if (reads(p)) {
+        if (input_is_in_background(&p->in)) {
             timeout = BACKGROUND_MS;
         } else {
-            fds[FD_IN].fd = p->in.fd;
+            fds[FD_IN].fd = p->in.lines.fd;
         }
     }
     if (p->quitting) {
@@ -230,7 +223,10 @@ static void wait(struct program *p, bool more)
         take_signals(p);
     }
     if (fds[FD_IN].revents) {
-        read_input(p);
+        input_read(&p->in);
+    }
+    if (fds[FD_LOG].revents) {
+        log_pipe_read(&p->log_pipe, &p->out);
     }
 }
 
@@ -250,6 +246,9 @@ static void run(struct program *p)
     while (!p->ended && !(p->quitting && clock_ms() >= p->quit_by)) {
         bool more = take_items(p);
         take_lines(p);
+        if (reads(p) && !input_is_in_background(&p->in)) {
+            input_show(&p->in);
+        }
         output_write(&p->out);
         report_progress(p);
         if (p->out.error && !p->quitting) {
@@ -269,27 +268,38 @@ static bool input_is_alive(int fd)
     return fstat(fd, &s) == 0 && (S_ISFIFO(s.st_mode) || S_ISSOCK(s.st_mode) || isatty(fd));
 }
 
-static void wake_up(int number)
+static void complete(void *frontend, const char *line, struct completions *c)
 {
-    (void)number;
+    struct frontend *f = frontend;
+    f->complete(f, line, c);
+}
+
+/* The history belongs to the home, which a node without files of its own may not have. */
+static void edit_lines(struct program *p, const struct options *o)
+{
+    char history[CONFIG_PATH_MAX + sizeof "/history"] = "";
+    if (o->config.peers_file[0]) {
+        snprintf(history, sizeof history, "%s/history", o->home);
+    }
+    input_edit(&p->in, &p->out, history, complete, &p->frontend);
 }
 
 static bool prepare(struct program *p, const struct options *o)
 {
+    input_open(&p->in, STDIN_FILENO, (size_t)lines_longest(o->config.node.limits.parcel_bytes, o->json));
+    if (!o->json) {
+        edit_lines(p, o);
+    }
     sigset_t signals;
     sigemptyset(&signals);
+    input_add_signals(&p->in, &signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGHUP);
     sigprocmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
-    sigaction(SIGALRM, &(struct sigaction){.sa_handler = wake_up},
-              NULL); /* no SA_RESTART: it is to interrupt */
     p->signals = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
-    p->stdin_open = true;
-    p->stdin_is_terminal = isatty(STDIN_FILENO);
     p->ends_with_input = input_is_alive(STDIN_FILENO);
-    lines_init(&p->in, STDIN_FILENO, (size_t)lines_longest(o->config.node.limits.parcel_bytes, o->json));
     p->frontend.node = p->node;
     p->frontend.out = &p->out;
     p->frontend.protocol = o->config.protocol->name;
@@ -299,12 +309,13 @@ static bool prepare(struct program *p, const struct options *o)
 }
 
 /* With the node's log, and `why` as the last line. */
-static int end_log(struct log_writer *log, const char *why)
+static int end_log(struct program *p, const char *why)
 {
     if (why) {
-        log_writer_plain(log, why);
+        log_writer_plain(p->log, why);
     }
-    log_writer_end(log, FLUSH_MS);
+    log_writer_end(p->log, FLUSH_MS);
+    log_pipe_close(&p->log_pipe);
     return why ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
@@ -330,9 +341,14 @@ static const char *serve_node(struct program *p, const struct options *o, char *
         p->frontend.close(&p->frontend);
     }
     operators_end(&p->operators);
+    input_close(&p->in);
+    log_pipe_end(&p->log_pipe, &p->out);
     end_output(p);
     kith_close(p->node);
-    lines_fini(&p->in);
+    int error = input_free(&p->in);
+    if (error) {
+        log_line(&p->log_sink, LOG_LEVEL_WARNING, "history: %s/history: %s", o->home, strerror(error));
+    }
     if (!prepared) {
         snprintf(why, why_size, "kith: out of memory");
     } else if (p->out.error && !output_has_no_reader(&p->out)) {
@@ -350,7 +366,12 @@ static void log_to_writer(void *writer, enum kith_log_level level, const char *l
 
 static int serve(struct options *o, const struct log_output *to)
 {
-    struct program p = {.signals = -1, .log = log_writer_start(to)};
+    struct program p = {.signals = -1, .log_pipe = {.reader = -1, .writer = -1}};
+    struct log_output log = *to;
+    if (!o->json && editor_is_possible()) {
+        log_pipe_open(&p.log_pipe, &log);
+    }
+    p.log = log_writer_start(&log);
     if (!p.log || !output_init(&p.out, STDOUT_FILENO)) {
         fprintf(stderr, "kith: no memory, or no thread, for what is to be written\n");
         log_writer_end(p.log, FLUSH_MS);
@@ -364,12 +385,13 @@ static int serve(struct options *o, const struct log_output *to)
     char why[KITH_ERROR_MAX + 64];
     if (!p.node) {
         operators_end(&p.operators);
-        output_fini(&p.out, 0);
+        log_pipe_end(&p.log_pipe, &p.out);
+        output_fini(&p.out, clock_ms() + OUTPUT_STILL_MS);
         snprintf(why, sizeof why, "kith: %s", error);
         utf8_make_harmless(why);
-        return end_log(p.log, why);
+        return end_log(&p, why);
     }
-    return end_log(p.log, serve_node(&p, o, why, sizeof why));
+    return end_log(&p, serve_node(&p, o, why, sizeof why));
 }
 
 /* Started with one of the standard descriptors closed, the node's first file or socket would take its number,

@@ -163,6 +163,9 @@ static bool append(struct output *o, char **to, size_t *to_size, size_t *capacit
 
 void output_add_piece(struct output *o, const char *text, size_t size)
 {
+    if (o->before) {
+        o->before(o->before_context);
+    }
     append(o, &o->text, &o->size, &o->capacity, text, size);
 }
 
@@ -346,7 +349,7 @@ static void wait_for_thread(struct output *o, int64_t ms)
     output_sleep_end(o);
 }
 
-static void flush(struct output *o, int64_t by_ms)
+void output_flush(struct output *o, int64_t by_ms)
 {
     int64_t now = clock_ms(), still_by = now + OUTPUT_STILL_MS;
     size_t left;
@@ -366,7 +369,7 @@ void output_fini(struct output *o, int64_t by_ms)
     if (!t) {
         return;
     }
-    flush(o, by_ms);
+    output_flush(o, by_ms);
     o->left = output_size(o);
     if (worker_end(&t->worker, o->left > 0 ? 0 : OUTPUT_STILL_MS)) {
         o->error = o->error ? o->error : t->error;

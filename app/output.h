@@ -26,9 +26,11 @@ struct output {
     bool in_pieces; /* a text is being added in pieces */
     char *aside;    /* other text, which comes after it */
     size_t aside_size, aside_capacity;
-    uint64_t passed; /* bytes that the thread was ever given */
-    size_t left;     /* after output_fini: bytes that nobody took */
-    int error;       /* the errno of the write that failed; all further text is thrown away; 0 for none */
+    uint64_t passed;               /* bytes that the thread was ever given */
+    size_t left;                   /* after output_fini: bytes that nobody took */
+    void (*before)(void *context); /* called before text is added; may add some itself; NULL for none */
+    void *before_context;
+    int error; /* the errno of the write that failed; all further text is thrown away; 0 for none */
 };
 
 uint64_t output_most(void); /* memory of it */
@@ -67,6 +69,10 @@ bool output_is_full(const struct output *o);
 
 /* True if the error means that nobody reads any more: the other end is closed. */
 bool output_has_no_reader(const struct output *o);
+
+/* Blocks until the text is written or time by_ms (of clock_ms) has come, and gives up after OUTPUT_STILL_MS
+ * in which the other end took nothing. */
+void output_flush(struct output *o, int64_t by_ms);
 
 /* Passes the text to the thread if that has written all it had, and takes over the result of its writes. */
 void output_write(struct output *o);

@@ -1,19 +1,23 @@
 #!/usr/bin/env python3
 """The console, on a terminal: commands, tables, the line that is being typed."""
 import fcntl
+import functools
 import os
 import pty
 import re
+import signal
 import struct
 import subprocess
 import termios
 import threading
+import time
 
 import pyte
 
-from kithnode import SLOW, Failure, check, run, until
+from kithnode import SLOW, Failure, Skipped, check, run, until
 
-PROMPT = ""
+EDITS = os.environ.get("KITH_TEST_LIBEDIT", "1") == "1"  # the program was built with it
+PROMPT = "kith> " if EDITS else ""
 
 
 class Terminal:
@@ -80,9 +84,15 @@ class Terminal:
             lines.pop()
         return lines
 
-    def cursor(self):
+    def place(self):
+        """Column and row of the cursor."""
         with self.lock:
-            return self.screen.cursor.x
+            return self.screen.cursor.x, self.screen.cursor.y
+
+    def scrolled(self):
+        """All lines, those that have left the screen at its top first. With the lock."""
+        top = ["".join(row[i].data for i in range(self.columns)) for row in self.screen.history.top]
+        return top + list(self.screen.display)
 
     def shows(self, pattern, seconds=5):
         """A line of the screen has it."""
@@ -235,7 +245,325 @@ def colours_are_for_terminals_that_want_them(lab):
     check(b"\x1b" not in done.stdout and b"kith> " not in done.stdout, f"{done.stdout}")
 
 
+# --- the line that is being typed ---
+
+LEFT, RIGHT, UP, DOWN, HOME, END, DELETE = "\x1b[D", "\x1b[C", "\x1b[A", "\x1b[B", "\x1b[H", "\x1b[F", "\x1b[3~"
+
+
+def received(node, text):
+    return node.wait("parcel", text=text)
+
+
+def a_line_is_edited(lab):
+    """Each line of keys sends the text beside it."""
+    other, terminal, _, _ = special_pair(lab)
+    terminal.ends_with(PROMPT)
+    for keys, text in (
+            ("helo" + LEFT + "l", "hello"), ("ello" + HOME + "h" + END + "!", "hello!"),
+            ("\x1bOHab\x1bOF" + "\x1bOD" + "\x1bOD" + "x", "xab"), ("abc" + LEFT * 2 + DELETE + "x", "axc"),
+            ("one two\x17three", "one three"), ("one two\x01\x0bthree", "three"), ("abc\x7f\x08d", "ad"),
+            ("a b\x01\x1bf-", "a- b"), ("ab" + LEFT * 9 + RIGHT * 5 + "c", "abc"), ("a\x1b[15~b\x1b[1;2Pc\x1b[[Ad", "abcd"),
+            ("a\x1b\x1b[Db", "ba"), ("a\x16\x1exb", "axb"), ("x\x14y\x00z\x1c", None),
+            ("caf\u00e9 \u65e5\u672c\x7f\U0001f642", "caf\u00e9 \u65e5\U0001f642"), ("one\x15two", "two")):
+        if text is None:
+            continue
+        terminal.type(keys)
+        terminal.enter("")
+        received(other, text)
+        terminal.shows(rf"^{re.escape(PROMPT + text)}$")
+    for byte in "slow \u65e5\u672c\x1b[D!".encode():
+        terminal.type(bytes([byte]))
+        time.sleep(0.005)
+    terminal.enter("")
+    received(other, "slow \u65e5!\u672c")
+    terminal.type(b"bad \xff\xc3\xa9\xe2\x28 \xc2\x9b1 end\r")
+    text = other.wait("parcel", where=lambda e: e["text"].startswith("bad"))["text"]
+    check("\x9b" not in text and text.endswith("1 end") and "\u00e9" in text, text)
+
+
+def messages_come_above_the_line(lab):
+    other, terminal, name, back = special_pair(lab, columns=60, rows=20)
+    terminal.ends_with(PROMPT)
+    for line, left in (("hello wor", 0), ("in the middle", 6), ("a line that is longer than the terminal is wide " * 3, 0),
+                       ("another that is longer than the terminal is wide " * 3, 70)):
+        terminal.type(line + LEFT * left)
+        shown = wrapped(PROMPT + line, 60)
+        until(lambda s=shown: terminal.lines()[-len(s):] == s, 5, "the line is shown")
+        where = terminal.place()
+        for i in range(30):
+            other.send(back, f"message {i} {line[:5]}")
+        terminal.shows(rf"message 29 {line[:5]}")
+        until(lambda s=shown: terminal.lines()[-len(s):] == s, 5, lambda: "\n".join(terminal.lines()))
+        check(terminal.place() == where or terminal.place()[0] == where[0], f"the cursor is at {terminal.place()}")
+        with terminal.lock:
+            above = [line.rstrip() for line in terminal.scrolled()]
+        messages = [text for text in above if re.search(rf"\] message \d+ {line[:5]}$", text)]
+        check(messages == [f"[{name}] message {i} {line[:5]}" for i in range(30)], f"{messages}")
+        terminal.type("!\r")
+        at = len(line) - left
+        received(other, line[:at] + "!" + line[at:])
+
+
+def wrapped(text, width):
+    return [text[i:i + width].rstrip() for i in range(0, len(text), width)]
+
+
+def the_log_comes_above_the_line(lab):
+    """That of a node whose standard error is the terminal, too; its end is on the terminal as well."""
+    other, terminal, name, _ = special_pair(lab, "-logLevel", "debug", log_here=True)
+    terminal.type("half a line")
+    terminal.ends_with(PROMPT + "half a line")
+    other.end()
+    terminal.shows(rf"^\S+Z info: {re.escape(name)} ended, outgoing: ")
+    terminal.ends_with(PROMPT + "half a line")
+    terminal.process.send_signal(signal.SIGTERM)
+    terminal.ends()
+    check(not any(PROMPT.strip() in line for line in terminal.lines()), "\n".join(terminal.lines()))
+
+
+def the_history_is_kept(lab):
+    """Across runs, for its owner alone, without what begins with a space."""
+    node = lab.node("-exclusive", start=False)
+    path = os.path.join(node.home, "history")
+    terminal = Terminal(lab, node=node)
+    terminal.ends_with(PROMPT)
+    for line in ("/help ban", "caf\u00e9", "caf\u00e9", " /help qr", "/status"):
+        terminal.enter(line)
+    terminal.shows("queues:")
+    terminal.type(UP + UP)
+    terminal.ends_with(PROMPT + "caf\u00e9")
+    terminal.type(UP + DOWN + DOWN)
+    terminal.ends_with(PROMPT + "/status")
+    terminal.type(DOWN + "typed" + UP + UP)
+    terminal.ends_with(PROMPT + "caf\u00e9")
+    terminal.type("\x15")
+    terminal.enter("/quit")
+    terminal.ends()
+    with open(path, encoding="utf-8") as file:
+        check(file.read() == "/help ban\ncaf\u00e9\n/status\ncaf\u00e9\n/quit\n".replace("/status\ncaf\u00e9\n", "/status\n"),
+              open(path, encoding="utf-8").read())
+    check(os.stat(path).st_mode & 0o777 == 0o600, f"{os.stat(path).st_mode:o}")
+    terminal = Terminal(lab, node=node)
+    terminal.ends_with(PROMPT)
+    terminal.type(UP * 4)
+    terminal.ends_with(PROMPT + "/help ban")
+    terminal.type("\x03")
+    terminal.ends_with(PROMPT)
+    terminal.type("caf\x12")
+    terminal.ends_with(PROMPT + "caf\u00e9")
+    terminal.type("\x15")
+    terminal.process.send_signal(signal.SIGTERM)
+    terminal.ends()
+
+
+def a_history_that_is_no_such_file(lab):
+    """Garbage is passed over, a pipe holds nothing up, and what cannot be written is told of."""
+    node = lab.node("-exclusive", start=False)
+    path = os.path.join(node.home, "history")
+    with open(path, "wb") as file:
+        file.write(b"\xff\xfe\n\x1b[2J\n" + b"a" * 70000 + b"\n/help\x00x\n\ngood\n")
+    terminal = Terminal(lab, node=node)
+    terminal.ends_with(PROMPT)
+    terminal.type(UP * 3)
+    terminal.ends_with(PROMPT + "good")
+    terminal.type("\x15/quit\r")
+    terminal.ends()
+    os.remove(path)
+    os.mkfifo(path)
+    terminal = Terminal(lab, node=node)
+    terminal.ends_with(PROMPT)
+    terminal.enter("/quit")
+    terminal.ends()
+    os.remove(path)
+    os.mkdir(path)
+    terminal = Terminal(lab, node=node)
+    terminal.ends_with(PROMPT)
+    terminal.enter("/quit")
+    terminal.ends()
+    node.logged(r"warning: history: \S+/history: ")
+    terminal = Terminal(lab, "-peersFile=")
+    terminal.ends_with(PROMPT)
+    terminal.enter("/quit")
+    terminal.ends()
+    check(not os.path.exists(os.path.join(terminal.node.home, "history")), "it kept a history")
+
+
+def the_history_is_bounded(lab):
+    node = lab.node("-exclusive", start=False)
+    path = os.path.join(node.home, "history")
+    with open(path, "w", encoding="ascii") as file:
+        file.writelines(f"line {i} {'x' * 1100 if i % 2 else ''}\n" for i in range(4000))
+    terminal = Terminal(lab, node=node)
+    terminal.ends_with(PROMPT)
+    terminal.enter("/quit")
+    terminal.ends()
+    with open(path, encoding="ascii") as file:
+        lines = file.read().splitlines()
+    check(len(lines) <= 1000 and lines[-1] == "/quit" and lines[-2] == "line 3998 ", f"{len(lines)}: {lines[-2:]}")
+    check(not any("x" in line for line in lines), "long lines were kept")
+
+
+def words_are_completed(lab):
+    other, terminal, name, _ = special_pair(lab)
+    for typed, completed in (("/sta\t", "/status "), ("/dis\t", "/disconnect "), ("/un\t1", "/unban 1"),
+                             ("/send 127\thi", f'/send "{name}" hi'), ('/send "12\thi', f'/send "{name}" hi'),
+                             ("/disconnect \t", f'/disconnect "{name}" '), ("/ban \t5", f'/ban "{name}" 5'),
+                             ("/send <R\tx", "/send <RANDOMPEER> x"), ("/kind M\t", "/kind Message "),
+                             ("/kind Message 1\tx", f'/kind Message "{name}" x'), ("/help st\t", "/help status "),
+                             ("/peers qu\t", "/peers quality "), ("/fly \tx", "/fly x"), ("text \tx", "text x"),
+                             ("/ban 127 5 1\tx", "/ban 127 5 1x"), ("/zz\tx", "/zzx"),
+                             ("/sta x" + LEFT * 2 + "\t", "/status  x"), ("\tx", "x")):
+        terminal.type(typed)
+        terminal.ends_with(PROMPT + completed)
+        terminal.type("\x05\x15")
+        terminal.ends_with(PROMPT)
+    terminal.type("/s\t")
+    terminal.shows(r"^/send +/status +/special$")
+    terminal.ends_with(PROMPT + "/s")
+    terminal.type("\x15")
+    names = crowd(lab, terminal, 2)
+    terminal.type("/send 127\t")
+    terminal.type("\t")
+    terminal.shows(re.escape(f'"{names[1]}"'))
+    common = os.path.commonprefix([name, *names])
+    terminal.ends_with(f'{PROMPT}/send "{common}')
+    terminal.type(names[0][len(common):] + "\thello")
+    terminal.ends_with(f'{PROMPT}/send "{names[0]}" hello')
+
+
+# --- the terminal ---
+
+def keys_that_end(lab):
+    """^C drops the line, and on an empty one ends the program; ^D ends it on an empty one alone. kill always does."""
+    other, terminal, _, _ = special_pair(lab)
+    terminal.type("a line")
+    terminal.ends_with(PROMPT + "a line")
+    terminal.type("\x03")
+    terminal.ends_with(PROMPT)
+    terminal.enter("another")
+    received(other, "another")
+    terminal.type("a line\x04")
+    terminal.type("\x01\x04")
+    terminal.ends_with(PROMPT + " line")
+    terminal.type("\x03")
+    terminal.ends_with(PROMPT)
+    check(not other.all("parcel", since=0)[1:], "a line that was dropped went out")
+    terminal.type("\x03")
+    terminal.ends()
+    for ending in (lambda t: t.type("\x04"), lambda t: t.enter("/quit"),
+                   lambda t: (t.type("a line"), t.ends_with(PROMPT + "a line"), t.process.send_signal(signal.SIGINT)),
+                   lambda t: (t.type("a line"), t.ends_with(PROMPT + "a line"), t.process.send_signal(signal.SIGTERM))):
+        terminal = Terminal(lab)
+        terminal.ends_with(PROMPT)
+        ending(terminal)
+        terminal.ends()
+        check(terminal.lines()[-1] in ("* listening on " + terminal.node.endpoint, PROMPT + "/quit"),
+              "\n".join(terminal.lines()))
+
+
+def a_terminal_that_changes_its_size(lab):
+    other, terminal, _, _ = special_pair(lab, columns=80, rows=24)
+    line = "a line of some length, more than the half of it"
+    terminal.type(line)
+    terminal.ends_with(PROMPT + line)
+    for columns, rows in ((30, 24), (120, 40), (20, 40), (80, 40)):
+        terminal.resize(columns, rows)
+        shown = wrapped(PROMPT + line, columns)
+        until(lambda s=shown: terminal.lines()[-len(s):] == s, 5, lambda: "\n".join(terminal.lines()))
+        other.send("<FULLBROADCAST>", f"at {columns}")
+        until(lambda c=columns: f"at{c}" in "".join(terminal.lines()).replace(" ", ""), 5, f"at {columns}")
+        until(lambda s=shown: terminal.lines()[-len(s):] == s, 5, lambda: "\n".join(terminal.lines()))
+    terminal.enter("")
+    received(other, line)
+
+
+def a_terminal_that_is_stopped_holds_nothing_up(lab):
+    """^S: the node serves and answers its peers; ^Q: all is shown, and in order."""
+    other, terminal, name, back = special_pair(lab, rows=24)
+    terminal.ends_with(PROMPT)
+    terminal.type("\x13")
+    for i in range(300):
+        other.send(back, f"message {i} {'x' * 200}")
+    terminal.type("from the stopped terminal\r")
+    received(other, "from the stopped terminal")
+    terminal.type("\x1b[A\x15typed on")
+    third = lab.node("-exclusive", "-peers", terminal.node.endpoint)
+    third.wait_online(terminal.node)
+    check(not any("message 299" in line for line in terminal.lines()), "the terminal was not stopped")
+    terminal.type("\x11")
+    terminal.shows("message 299", 10)
+    terminal.ends_with(PROMPT + "typed on", 10)
+    terminal.process.send_signal(signal.SIGTERM)
+    terminal.ends()
+    check(name, "a name")
+
+
+def a_stopped_process_goes_on(lab):
+    """kill -STOP and -CONT, without a shell that would care."""
+    other, terminal, _, _ = special_pair(lab)
+    terminal.type("half")
+    terminal.ends_with(PROMPT + "half")
+    terminal.process.send_signal(signal.SIGSTOP)
+    os.waitpid(terminal.process.pid, os.WUNTRACED)
+    termios.tcsetattr(terminal.slave, termios.TCSANOW, terminal.before)
+    terminal.process.send_signal(signal.SIGCONT)
+    until(lambda: termios.tcgetattr(terminal.slave) != terminal.before, 5, "keys are passed again")
+    terminal.enter(" a line")
+    received(other, "half a line")
+    terminal.ends_with(PROMPT)
+    check(sum("half" in line for line in terminal.lines()) == 1, "\n".join(terminal.lines()))
+    terminal.type("\x1a")  # nobody could have it go on: it does not stop
+    terminal.enter("still here")
+    received(other, "still here")
+    terminal.enter("/quit")
+    terminal.ends()
+
+
+def very_long_lines(lab):
+    """Pasted: up to 64 Ki characters are a line; of a longer one nothing is sent. The node serves meanwhile."""
+    other, terminal, _, _ = special_pair(lab, rows=24)
+    terminal.ends_with(PROMPT)
+    text = "".join(f"{i:06x} " for i in range(9000))
+    terminal.type(text + "\r")
+    received(other, text)
+    terminal.type("x" * 70000 + "\rshort\r")
+    terminal.shows("line too long", 20)
+    received(other, "short")
+    check(len(other.all("parcel")) == 2, f"{[len(e['text']) for e in other.all('parcel')]}")
+    lines = [f"line {i}" for i in range(200)]
+    terminal.type("".join(line + "\r" for line in lines))
+    received(other, lines[-1])
+    check([e["text"] for e in other.all("parcel")][2:] == lines, "lines were lost, or came in another order")
+
+
+def terminals_that_cannot(lab):
+    """The terminal itself edits the line, as ever, and the prompt would be in the way."""
+    for environment in ({"TERM": "dumb"}, {"TERM": "no-such-terminal"}, {"TERM": ""}):
+        terminal = Terminal(lab, environment=environment)
+        terminal.shows("listening")
+        terminal.type("/stat\x7ftus\r")
+        terminal.shows("queues:")
+        check(b"kith> " not in terminal.text, f"{environment}: {terminal.text}")
+        terminal.type("\x04")
+        terminal.ends()
+
+
+def needs_libedit(test):
+    """Of a build without it there is nothing to show."""
+    @functools.wraps(test)
+    def tried(lab):
+        if not EDITS:
+            raise Skipped("built without libedit")
+        return test(lab)
+    return tried
+
+
 if __name__ == "__main__":
     run([help_tells_of_one_command_or_of_all, an_error_names_the_form_of_the_command,
          the_beginning_of_a_name_stands_for_the_peer, the_table_of_peers_is_aligned_and_sorted,
-         colours_are_for_terminals_that_want_them])
+         colours_are_for_terminals_that_want_them, terminals_that_cannot,
+         *map(needs_libedit, [
+             a_line_is_edited, messages_come_above_the_line, the_log_comes_above_the_line, the_history_is_kept,
+             a_history_that_is_no_such_file, the_history_is_bounded, words_are_completed, keys_that_end,
+             a_terminal_that_changes_its_size, a_terminal_that_is_stopped_holds_nothing_up, a_stopped_process_goes_on,
+             very_long_lines])])

@@ -428,13 +428,14 @@ def nobody_reads_its_output(lab):
 
 
 class Console:
-    """kith on a terminal."""
+    """kith on a terminal that cannot move its cursor (test_console.py has one that can)."""
 
     def __init__(self, node):
         self.node, (self.master, slave) = node, pty.openpty()
         line = [word for word in node.command_line() if word != "-json"]
         with open(node.stderr_path, "ab") as stderr:
-            node.process = subprocess.Popen(line, stdin=slave, stdout=slave, stderr=stderr)
+            node.process = subprocess.Popen(line, stdin=slave, stdout=slave, stderr=stderr,
+                                            env={**os.environ, "TERM": "dumb"})
         node.stdout, self.text = None, ""
         os.close(slave)
         os.set_blocking(self.master, False)
