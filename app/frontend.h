@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "app/completions.h"
+#include "app/lines.h"
+#include "app/options.h"
 #include "app/output.h"
 #include "controller/config.h"
 #include "kith.h"
@@ -30,7 +32,10 @@ struct frontend {
     uint32_t *wants; /* what its owner passes to `event` and `parcel` besides answers: bits of
                         app/subscription.h, which "subscribe" sets; NULL: all, and there is no such command */
     const char *protocol;
-    const struct config *config; /* what the node was started with */
+    const struct config *config;       /* what the node was started with */
+    const struct following *following; /* of the line that is given; NULL if no bytes follow lines */
+    enum json_mode json;
+    enum json_payload json_payload;
     void *state;
 
     /* A line of input, NUL-terminated; it may be changed. */
@@ -64,8 +69,8 @@ static inline bool frontend_has_kind(const struct frontend *f, const char *name)
     return false;
 }
 
-/* Fills the rest of *f, whose node, out, ids, wants, protocol and config are set and outlive it. `greet`: the
- * first line tells a person what to do. False if memory is short. */
+/* Fills the rest of *f; what stands before `state` is set and outlives it. `greet`: the first line
+ * tells a person what to do. False if memory is short. */
 bool console_frontend(struct frontend *f, bool greet);
 bool json_frontend(struct frontend *f);
 

@@ -244,7 +244,7 @@ static void json_event(struct frontend *f, const struct kith_event *e)
 static void json_parcel(struct frontend *f, const struct kith_parcel *p)
 {
     struct json_state *s = f->state;
-    json_parcel_begin(&s->parcel, f->out, p);
+    json_parcel_begin(&s->parcel, f->out, p, f->json, f->json_payload);
 }
 
 static bool json_more(struct frontend *f)
@@ -255,15 +255,32 @@ static bool json_more(struct frontend *f)
 
 /* --- requests --- */
 
-/* The bytes that a send request carries; the caller frees *buffer. False with an error written.
- */
-static const char *payload(json_t *o, size_t *size, void **buffer, const char **error)
+/* "bytes" of a send request: those behind the line. */
+static const char *payload_behind(const struct frontend *f, const json_t *bytes, size_t *size,
+                                  const char **error)
+{
+    *error = "\"bytes\" is for -json=binary";
+    if (!f->following) {
+        return NULL;
+    }
+    *error = "a send needs a payload that is not empty";
+    *size = f->following->size;
+    return json_integer_value(bytes) > 0 ? f->following->bytes : NULL;
+}
+
+/* The bytes that a send request carries; the caller frees *buffer. NULL with *error. */
+static const char *payload(const struct frontend *f, const json_t *o, size_t *size, void **buffer,
+                           const char **error)
 {
     json_t *text = json_object_get(o, "text"), *base64 = json_object_get(o, "base64");
+    json_t *bytes = json_object_get(o, "bytes");
     *buffer = NULL;
     *error = "a send needs \"text\" or \"base64\", a string that is not empty";
-    if (!text == !base64) {
+    if (!!text + !!base64 + !!bytes != 1) {
         return NULL;
+    }
+    if (bytes) {
+        return payload_behind(f, bytes, size, error);
     }
     if (text) {
         *size = json_string_length(text);
@@ -320,7 +337,7 @@ static enum frontend_result request_send(struct frontend *f, json_t *o, const ch
     }
     const char *error;
     void *buffer;
-    m.bytes = payload(o, &m.size, &buffer, &error);
+    m.bytes = payload(f, o, &m.size, &buffer, &error);
     if (!m.target || !m.bytes) {
         write_error(f, id, m.target ? error : "\"send\" names no target");
         free(buffer);
@@ -335,7 +352,8 @@ static enum frontend_result request_send(struct frontend *f, json_t *o, const ch
 static bool send_at_once(struct frontend *f, const char *line, size_t size, enum frontend_result *r)
 {
     struct json_send s;
-    if (!json_send_read(&s, line, size)) {
+    const struct following none = {.size = 0}, *behind = f->following ? f->following : &none;
+    if (!json_send_read(&s, line, size, behind->bytes, behind->size)) {
         return false;
     }
     char id[64] = "";
@@ -487,6 +505,8 @@ static enum frontend_result request(struct frontend *f, json_t *o, const char *i
     bool commands = json_object_get(o, "command");
     if (sends == commands) {
         write_error(f, id, "a request has \"send\" or \"command\"");
+    } else if (commands && f->following && f->following->size > 0) {
+        write_error(f, id, "a command has no bytes behind it");
     } else if (names_are_whole(f, o, id)) {
         return sends ? request_send(f, o, id) : request_command(f, o, id);
     }
@@ -532,10 +552,27 @@ static char *copy_id(const char *line, size_t size)
     return id;
 }
 
+/* If the bytes behind a line are not what they have to be, it is an error, whatever else the line says. */
+static bool is_followed_well(struct frontend *f, const char *line, size_t size)
+{
+    static const char *const faults[] = {
+        [FOLLOWING_TOO_MANY] = "longer than -maxParcel",
+        [FOLLOWING_CUT] = "the input ends before the last of its bytes",
+        [FOLLOWING_UNKNOWN] = "it cannot be told how many bytes follow: the input ends with this line",
+    };
+    if (!f->following || f->following->state == FOLLOWING_WHOLE) {
+        return true;
+    }
+    char *id = copy_id(line, size);
+    write_error(f, id, faults[f->following->state]);
+    free(id);
+    return false;
+}
+
 static enum frontend_result json_line(struct frontend *f, char *line, size_t size)
 {
     enum frontend_result r = FRONTEND_DONE;
-    if (send_at_once(f, line, size, &r)) {
+    if (!is_followed_well(f, line, size) || send_at_once(f, line, size, &r)) {
         return r;
     }
     json_error_t error;

@@ -103,6 +103,74 @@ bool json_id_find(const char *line, size_t size, const char **id, size_t *length
     return false;
 }
 
+/* -1 if it is none. */
+static int64_t whole_number(const char *text, size_t size)
+{
+    int64_t n = 0;
+    if (!json_id_is_integer(text, size) || text[0] == '-' || size > 15) {
+        return -1;
+    }
+    for (size_t i = 0; i < size; i++) {
+        n = 10 * n + (text[i] - '0');
+    }
+    return n;
+}
+
+/* Passes a member of an object; *bytes is set by "bytes". False if the line does not tell. */
+static bool pass_member(struct scan *s, int64_t *bytes)
+{
+    if (!take(s, '"')) {
+        return false;
+    }
+    const char *key = s->at;
+    if (!skip_string(s)) {
+        return false;
+    }
+    size_t length = (size_t)(s->at - 1 - key);
+    if (memchr(key, '\\', length) || !take(s, ':')) {
+        return false;
+    }
+    skip_blanks(s);
+    const char *value = s->at;
+    if (!skip_value(s)) {
+        return false;
+    }
+    if (length == 5 && memcmp(key, "bytes", length) == 0) {
+        bool is_first = *bytes < 0;
+        *bytes = whole_number(value, (size_t)(s->at - value));
+        return is_first && *bytes >= 0;
+    }
+    return true;
+}
+
+int64_t json_bytes_find(const char *line, size_t size)
+{
+    struct scan s = {line, line + size};
+    int64_t bytes = -1;
+    skip_blanks(&s);
+    if (s.at == s.end) {
+        return 0;
+    }
+    if (!take(&s, '{')) {
+        return -1;
+    }
+    skip_blanks(&s);
+    bool is_empty = s.at < s.end && *s.at == '}';
+    while (!is_empty) {
+        if (!pass_member(&s, &bytes)) {
+            return -1;
+        }
+        if (!take(&s, ',')) {
+            break;
+        }
+    }
+    if (!take(&s, '}')) {
+        return -1;
+    }
+    skip_blanks(&s);
+    return s.at < s.end ? -1 : bytes < 0 ? 0 : bytes;
+}
+
 bool json_id_is_integer(const char *text, size_t size)
 {
     size_t sign = size > 0 && text[0] == '-', digits = size - sign;

@@ -1,15 +1,22 @@
-/* The "id" of a JSON request, as it is written: also if the request is no whole JSON text, or the number fits
- * no integer type. Any thread; nothing blocks or allocates. */
+/* What has to be known of a JSON request before all else, found without parsing it as a whole. Any thread;
+ * nothing blocks or allocates. */
 #ifndef KITH_APP_JSON_ID_H
 #define KITH_APP_JSON_ID_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-/* Finds the first "id" of the object that `line` holds or begins with; bytes behind it are not read. True:
+/* The "id", as it is written: also if the request is no whole JSON text, or the number fits no integer type.
+ * Finds the first "id" of the object that `line` holds or begins with; bytes behind it are not read. True:
  * *id and *length are its value, within `line`: a string, number or literal, of which only the ends were
  * checked. */
 bool json_id_find(const char *line, size_t size, const char **id, size_t *length);
+
+/* The "bytes" of the object that the line is: how many bytes follow it. 0 if it has none, as of a blank line.
+ * -1 if that is no whole number, or there are two, or a key has an escape in it, or the line is no object
+ * that ends where it ends: then nobody knows how many bytes follow. */
+int64_t json_bytes_find(const char *line, size_t size);
 
 /* True if the text is a JSON integer, of any number of digits. */
 bool json_id_is_integer(const char *text, size_t size);

@@ -16,7 +16,7 @@ struct span {
 
 struct scan {
     const char *at, *end;
-    struct span send, kind, text, base64, id; /* `at` is NULL of what has not come */
+    struct span send, kind, text, base64, bytes, id; /* `at` is NULL of what has not come */
 };
 
 static void skip_blanks(struct scan *s)
@@ -83,12 +83,13 @@ static bool take_member(struct scan *s)
                          : is(&key, "kind")   ? &s->kind
                          : is(&key, "text")   ? &s->text
                          : is(&key, "base64") ? &s->base64
+                         : is(&key, "bytes")  ? &s->bytes
                          : is(&key, "id")     ? &s->id
                                               : NULL;
     if (!place || place->at) {
         return false;
     }
-    return place == &s->id ? take_integer(s, place) : take_string(s, place);
+    return place == &s->id || place == &s->bytes ? take_integer(s, place) : take_string(s, place);
 }
 
 static bool take_object(struct scan *s)
@@ -150,22 +151,39 @@ static bool read_base64(struct json_send *s, const struct span *base64)
     return s->buffer && base64_decode(base64->at, base64->size, s->buffer, &s->size);
 }
 
-bool json_send_read(struct json_send *s, const char *line, size_t size)
+static bool has_one_payload(const struct scan *s, size_t following_size)
+{
+    return !!s->text.at + !!s->base64.at + !!s->bytes.at == 1 && !s->bytes.at == (following_size == 0);
+}
+
+static bool read_payload(struct json_send *s, const struct scan *scan, const char *following,
+                         size_t following_size)
+{
+    if (scan->bytes.at) {
+        s->bytes = following;
+        s->size = following_size;
+        return true;
+    }
+    bool good = scan->text.at ? read_text(s, &scan->text) : read_base64(s, &scan->base64);
+    if (good && s->size > 0) {
+        return true;
+    }
+    free(s->buffer);
+    s->buffer = NULL;
+    return false;
+}
+
+bool json_send_read(struct json_send *s, const char *line, size_t size, const char *following,
+                    size_t following_size)
 {
     struct scan scan = {.at = line, .end = line + size};
     s->kind[0] = '\0';
     s->bytes = NULL;
     s->buffer = NULL;
     s->size = 0;
-    if (!take_object(&scan) || !scan.send.at || !scan.text.at == !scan.base64.at ||
+    if (!take_object(&scan) || !scan.send.at || !has_one_payload(&scan, following_size) ||
         (scan.kind.at && (scan.kind.size == 0 || !copy_name(&scan.kind, s->kind))) ||
-        !copy_name(&scan.send, s->target)) {
-        return false;
-    }
-    bool good = scan.text.at ? read_text(s, &scan.text) : read_base64(s, &scan.base64);
-    if (!good || s->size == 0) {
-        free(s->buffer);
-        s->buffer = NULL;
+        !copy_name(&scan.send, s->target) || !read_payload(s, &scan, following, following_size)) {
         return false;
     }
     s->id = scan.id.at;

@@ -10,16 +10,18 @@
 
 struct json_send {
     char target[JSON_SEND_NAME_MAX], kind[JSON_SEND_NAME_MAX]; /* kind: "" for none */
-    const char *bytes;                                         /* the payload: within the line, or `buffer` */
-    size_t size;                                               /* at least 1 */
-    char *buffer;   /* from malloc; the caller frees it; NULL for none */
-    const char *id; /* an integer, as it is written in the line; NULL for none */
+    const char *bytes; /* the payload: within the line, or `buffer`, or what follows the line */
+    size_t size;       /* at least 1 */
+    char *buffer;      /* from malloc; the caller frees it; NULL for none */
+    const char *id;    /* an integer, as it is written in the line; NULL for none */
     size_t id_length;
 };
 
-/* True if the line is an object of nothing but "send", "text" or "base64", and perhaps "kind" and an integer
- * "id", each once, and all of it is valid JSON: then *s is what the whole parser would make of it. False says
- * nothing about the line, and *s holds nothing. */
-bool json_send_read(struct json_send *s, const char *line, size_t size);
+/* True if the line is an object of nothing but "send", "text" or "base64" or "bytes", and perhaps "kind" and
+ * an integer "id", each once, and all of it is valid JSON: then *s is what the whole parser would make of it.
+ * False says nothing about the line, and *s holds nothing. `following`: the bytes behind the line, as many as
+ * its "bytes" says. */
+bool json_send_read(struct json_send *s, const char *line, size_t size, const char *following,
+                    size_t following_size);
 
 #endif

@@ -14,14 +14,15 @@ enum {
     KEPT_BYTES = 4 << 20,
 };
 
-uint64_t lines_longest(uint64_t message, bool as_json)
+uint64_t lines_longest(uint64_t message, enum json_mode mode)
 {
-    return (as_json ? JSON_BYTES : 1) * message + LINE_SLACK;
+    return (mode == JSON_OFF ? 1 : JSON_BYTES) * message + LINE_SLACK;
 }
 
-uint64_t lines_most(uint64_t message, bool as_json)
+uint64_t lines_most(uint64_t message, enum json_mode mode)
 {
-    return 2 * (lines_longest(message, as_json) + READ_AT_ONCE + 1);
+    uint64_t following = mode == JSON_BINARY ? message : 0;
+    return 2 * (lines_longest(message, mode) + following + READ_AT_ONCE + 1);
 }
 
 void lines_init(struct lines *l, int fd, size_t longest)
@@ -33,6 +34,12 @@ void lines_fini(struct lines *l)
 {
     free(l->text);
     l->text = NULL;
+}
+
+void lines_may_be_followed(struct lines *l, int64_t (*follow)(const char *line, size_t size), size_t most)
+{
+    l->follow = follow;
+    l->most_following = most;
 }
 
 /* One byte more than a read may bring, for the NUL of a last line. */
@@ -110,11 +117,55 @@ static void give_back(struct lines *l)
     }
 }
 
+/* Finds what follows the line at `start`, whose newline was found. False while it has not all come. */
+static bool find_following(struct lines *l, size_t size)
+{
+    l->following = (struct following){.state = FOLLOWING_WHOLE};
+    if (!l->follow) {
+        return true;
+    }
+    size_t from = l->start + size + 1, come = l->end > from ? l->end - from : 0;
+    int64_t n = l->follow(l->text + l->start, size);
+    if (n < 0) {
+        l->following.state = FOLLOWING_UNKNOWN;
+    } else if ((uint64_t)n > l->most_following) {
+        l->following.state = FOLLOWING_TOO_MANY;
+        l->passing = (uint64_t)n;
+    } else if ((uint64_t)n <= come) {
+        l->following.bytes = l->text + from;
+        l->following.size = (size_t)n;
+    } else if (l->ended) {
+        l->following.state = FOLLOWING_CUT;
+        l->passing = (uint64_t)n;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* If it is not known where the next line begins, neither what was read nor what may still come is input. */
+static enum lines_result judge(struct lines *l, enum lines_result r)
+{
+    if (l->follow && (r == LINES_TOO_LONG || l->following.state == FOLLOWING_UNKNOWN)) {
+        l->ended = true;
+        l->end = l->start;
+    }
+    return r;
+}
+
+static void pass_over(struct lines *l)
+{
+    size_t come = l->end - l->start, n = l->passing < come ? (size_t)l->passing : come;
+    l->start += n;
+    l->passing -= n;
+}
+
 enum lines_result lines_next(struct lines *l, char **line, size_t *size)
 {
     if (l->end > l->start && !skip_byte_order_mark(l)) {
         return LINES_NONE;
     }
+    pass_over(l);
     while (l->end > l->start) {
         char *from = l->text + l->start;
         char *newline = memchr(from + l->looked, '\n', l->end - l->start - l->looked);
@@ -123,13 +174,17 @@ enum lines_result lines_next(struct lines *l, char **line, size_t *size)
         *size = newline ? (size_t)(newline - from) : l->end - l->start;
         if (!newline && !l->ended) {
             l->looked = *size;
-            return *size > l->longest ? overlong(l) : LINES_NONE;
+            return *size > l->longest ? judge(l, overlong(l)) : LINES_NONE;
         }
-        l->start += *size + (newline ? 1 : 0);
+        if (!l->skipping && !find_following(l, *size)) {
+            l->looked = *size;
+            return LINES_NONE;
+        }
+        l->start += *size + (newline ? 1 : 0) + l->following.size;
         l->looked = 0;
         l->skipping = false;
         if (!skipped) {
-            return whole(l, from, size);
+            return judge(l, whole(l, from, size));
         }
     }
     give_back(l);

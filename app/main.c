@@ -15,6 +15,7 @@
 #include "app/frontend.h"
 #include "app/input.h"
 #include "app/journal.h"
+#include "app/json_id.h"
 #include "app/limits.h"
 #include "app/log_pipe.h"
 #include "app/open.h"
@@ -304,6 +305,12 @@ static bool prepare(struct program *p, const struct options *o)
     p->frontend.out = &p->out;
     p->frontend.protocol = o->config.protocol->name;
     p->frontend.config = &o->config;
+    p->frontend.json = o->json;
+    p->frontend.json_payload = o->json_payload;
+    if (o->json == JSON_BINARY) {
+        lines_may_be_followed(&p->in.lines, json_bytes_find, o->config.node.limits.parcel_bytes);
+        p->frontend.following = &p->in.lines.following;
+    }
     return p->signals >= 0 &&
            (o->json ? json_frontend(&p->frontend) : console_frontend(&p->frontend, isatty(STDOUT_FILENO)));
 }

@@ -45,6 +45,20 @@ static const struct setting_choice format_choices[] = {
     {NULL, 0, false},
 };
 
+static const struct setting_choice json_choices[] = {
+    {"false", JSON_OFF, false},
+    {"true", JSON_LINES, false},
+    {"binary", JSON_BINARY, false},
+    {NULL, 0, false},
+};
+
+static const struct setting_choice payload_choices[] = {
+    {"auto", JSON_PAYLOAD_AUTO, false},
+    {"base64", JSON_PAYLOAD_BASE64, false},
+    {"both", JSON_PAYLOAD_BOTH, false},
+    {NULL, 0, false},
+};
+
 #define SIZE_OF(member) sizeof(((struct options *)0)->member)
 #define LENGTH(member)  ((int64_t)SIZE_OF(member) - 1) /* of text in there */
 
@@ -101,7 +115,13 @@ static const struct setting table[] = {
     OTHER(GROUP_GENERAL, SETTING_CHOICE, "logFormat", log_format, "journal if stderr leads there, else text",
           "form of the log's lines; journal: systemd's, instead of stderr", .choices = format_choices,
           .marks = SETTING_TOLD),
-    SWITCH(GROUP_GENERAL, "json", json, "false", "speak JSON on stdin and stdout, an object a line"),
+    OTHER(GROUP_GENERAL, SETTING_CHOICE, "json", json, "false",
+          "speak JSON on stdin and stdout, an object a line; binary: payloads are bytes behind their line",
+          .choices = json_choices, .marks = SETTING_ALONE),
+    OTHER(GROUP_GENERAL, SETTING_CHOICE, "jsonPayload", json_payload, "auto",
+          "with -json: show a payload as text if it is UTF-8, else in base64 (auto), or always in base64, or "
+          "both",
+          .choices = payload_choices),
 
     OTHER(GROUP_NETWORK, SETTING_PROTOCOL, "protocol", config.protocol, "factom", "protocol to speak"),
     NUMBER(GROUP_NETWORK, "protocolVersion", config.node.version, 0, UINT32_MAX, NULL,

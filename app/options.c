@@ -17,7 +17,7 @@
 
 void options_init(struct options *o)
 {
-    *o = (struct options){.json = false};
+    *o = (struct options){.json = JSON_OFF};
 }
 
 static void free_text(const struct setting *op, char *text)

@@ -23,6 +23,17 @@
 
 enum network_choice { NETWORK_MAIN, NETWORK_TEST, NETWORK_LOCAL, NETWORK_CUSTOM, NETWORK_CHOICES };
 
+/* What standard input and output speak: a console, JSON lines, or JSON lines with payloads as bytes behind
+ * them. */
+enum json_mode { JSON_OFF, JSON_LINES, JSON_BINARY };
+
+/* How JSON lines show the payload of a parcel. */
+enum json_payload {
+    JSON_PAYLOAD_AUTO,   /* as text if it is UTF-8, else in base64 */
+    JSON_PAYLOAD_BASE64, /* always so */
+    JSON_PAYLOAD_BOTH,   /* in base64, and if it is UTF-8 as text, too */
+};
+
 /* The origin of a setting. The flag wins over the file's key for the network (LocalNetworkPort), which
  * wins over the file's key for any network (NetworkPort). */
 enum option_origin {
@@ -36,7 +47,9 @@ struct options {
     struct config config; /* complete after options_finish, with these exceptions. identity_load reads
                              config.secret and config.id. The opening of the node draws config.nonce and, if
                              no nodeName is set, config.node_id */
-    bool json, show_version, show_help, show_identity, show_limits;
+    bool show_version, show_help, show_identity, show_limits;
+    enum json_mode json;
+    enum json_payload json_payload;
     enum log_format log_format; /* LOG_FORMAT_UNSET: as standard error is */
     enum network_choice network;
     char customnet[NETWORK_NAME_MAX];

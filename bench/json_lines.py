@@ -11,16 +11,18 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
 SIZES = (1024, 65536)
 # How payloads travel, and the flags of both nodes.
-FORMS = {"text": ("-json", "-jsonPayload", "text"), "base64": ("-json", "-jsonPayload", "base64"),
+FORMS = {"text": ("-json",), "base64": ("-json", "-jsonPayload", "base64"),
          "binary": ("-json=binary",)}
 COMMON = ("-network", "LOCAL", "-networkPort", "18110", "-exclusive", "-acceptInterval", "0", "-seedURL=", "-peersFile=",
           "-logLevel", "warning")
-ADDRESSES = "127.0.0.71", "127.0.0.72"
+ADDRESSES = [f"127.{100 + os.getppid() % 100}.{os.getppid() // 100 % 250}.{end}" for end in (1, 2)]
+HOMES = os.environ.get("KITH_BENCH_HOMES", "")  # of the two processes that start a kith
 PIPE_BYTES = 1 << 20
 LIMIT_S = 120
 DIGITS = 10
@@ -28,7 +30,7 @@ AT_ONCE = 1 << 18  # bytes of lines that the sender writes together
 
 
 def start(kith, form, address, *flags):
-    line = [kith, *FORMS[form], *COMMON, "-bind", address, "-home", f"/nonexistent/{address}", *flags]
+    line = [kith, *FORMS[form], *COMMON, "-bind", address, "-home", os.path.join(HOMES, address), *flags]
     return subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=PIPE_BYTES, pipesize=PIPE_BYTES)
 
 
@@ -120,10 +122,12 @@ def run_once(kith, form, size, count):
     """Messages a second, and the processor time of each of the four processes for a message in microseconds."""
     warmup = max(1, count // 10)
     argv = [sys.executable, os.path.abspath(__file__), kith, form, str(size), str(count + warmup)]
-    with subprocess.Popen([*argv, "receive", str(warmup)], stdout=subprocess.PIPE, text=True) as receiver:
-        peer = receiver.stdout.readline().strip()
-        sender = subprocess.run([*argv, "send", peer], stdout=subprocess.PIPE, text=True, timeout=LIMIT_S, check=True)
-        came = json.loads(receiver.communicate(timeout=LIMIT_S)[0])
+    with tempfile.TemporaryDirectory(prefix="kith-bench-") as homes:
+        how = {"stdout": subprocess.PIPE, "text": True, "env": {**os.environ, "KITH_BENCH_HOMES": homes}}
+        with subprocess.Popen([*argv, "receive", str(warmup)], **how) as receiver:
+            peer = receiver.stdout.readline().strip()
+            sender = subprocess.run([*argv, "send", peer], timeout=LIMIT_S, check=True, **how)
+            came = json.loads(receiver.communicate(timeout=LIMIT_S)[0])
     sent = json.loads(sender.stdout)
     if came["wrong"] or came["came"] != count + warmup or sent["sent"] != count + warmup:
         raise SystemExit(f"not valid: {form}, {size} bytes: {sent}, {came}")

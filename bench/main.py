@@ -12,6 +12,7 @@ import tempfile
 import time
 
 import encrypted
+import json_lines
 import node
 import plots
 import report
@@ -130,6 +131,7 @@ def options():
                    help="kith and raw TCP alone, compared with the committed ratio: under a minute")
     p.add_argument("--node", action="store_true", help="memory, idle cost and many connections of a node instead")
     p.add_argument("--encrypted", action="store_true", help="large messages upon Noise beside plain ones instead")
+    p.add_argument("--lines", action="store_true", help="JSON lines between two programs in Python instead: a minute")
     p.add_argument("--plot", action="store_true", help="write docs/performance/*.svg instead")
     p.add_argument("--commit", action="store_true", help="keep the results in bench/committed.json")
     a = p.parse_args()
@@ -181,6 +183,10 @@ def main():
         if a.json:
             write_json(a.json, {"machine": machine(), "node": results})
         return 1 if any("failed" in r for r in results.values()) else 0
+    if a.lines:
+        results = json_lines.measure(kith, min(a.runs, 3), a.seconds, say)
+        print(json_lines.table(results))
+        return 0
     systems, missing, cells = chosen(a, parser, folder)
     with tempfile.TemporaryDirectory(prefix="kith-bench-") as temporary:
         bench = Bench(temporary)

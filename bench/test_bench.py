@@ -5,6 +5,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "node"))
+import json_lines  # noqa: E402
 import measure  # noqa: E402
 import node  # noqa: E402
 import report  # noqa: E402
@@ -42,6 +43,12 @@ def every_role_of_raw_tcp(lab):
 
 def every_role_of_other_libraries(lab):
     return all_arrives(lab, ["zmq", "nng"])
+
+
+def payloads_travel_by_json_lines(lab):
+    for form in json_lines.FORMS:
+        for size in (128, 65536):
+            check(json_lines.run_once(lab.kith, form, size, 50)["rate"] > 0, f"{form}, {size} bytes")
 
 
 def what_is_left_out_is_noticed(lab):
@@ -107,6 +114,6 @@ if __name__ == "__main__":
     half = len(measure.PORTS) // 2
     measure.PORTS = measure.PORTS[half:] if "--alone" in sys.argv else measure.PORTS[:half]
     # One by one: they use the same ports.
-    run([every_role_of_kith, every_role_of_raw_tcp, every_role_of_other_libraries, what_is_left_out_is_noticed,
-         a_crowd_receives, what_a_node_costs, targets_and_tables], alone=[a_stalled_peer_costs_the_others_little],
+    run([payloads_travel_by_json_lines, every_role_of_kith, every_role_of_raw_tcp, every_role_of_other_libraries,
+         what_is_left_out_is_noticed, a_crowd_receives, what_a_node_costs, targets_and_tables], alone=[a_stalled_peer_costs_the_others_little],
         at_once=1)

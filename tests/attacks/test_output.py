@@ -73,7 +73,7 @@ def line_with(text):
 def long_parcels_of_control_characters(lab):
     """In JSON each is six bytes, on the console four."""
     said, size = [], 16 * MEGA - 64
-    for flags, end, each in ((["-json"], b'\\u0001"}\n', 6 + 4 / 3), ([], b"\\x01\n", 4)):
+    for flags, end, each in ((["-json", "-jsonPayload", "both"], b'\\u0001"}\n', 6 + 4 / 3), ([], b"\\x01\n", 4)):
         program = Program(lab, *flags)
         program.peer.sock.settimeout(20 * SLOW)
         program.send(b"warm")
@@ -93,24 +93,31 @@ def long_parcels_of_control_characters(lab):
     return f"parcels of 16 MiB: {'; '.join(said)}"
 
 
+def letters():
+    return [chr(c) for c in range(128)] + ["é", "€", "𝄞", '"', "\\", "\x7f"]
+
+
 @in_namespaces
 def pieces_are_what_one_line_would_be(lab):
     """Characters of one to four bytes at all places, those that JSON escapes, and bytes that are none."""
-    program, pick = Program(lab, "-json"), random.Random(12)
-    letters = [chr(c) for c in range(128)] + ["é", "€", "𝄞", '"', "\\", "\x7f"]
-    for size in (1, 2, 3, 4095, 4096, 20_000, 3 * MEGA):
-        text = "".join(pick.choices(letters, k=size))
-        for payload in (text.encode(), text.encode() + b"\xe2\x82", b"\xff" + text.encode()):
-            thread = program.send(payload)
-            event = json.loads(program.read(line_with(b'"event":"parcel"' if size < 4096 else b"")).splitlines()[-1])
-            thread.join()
-            check(base64.b64decode(event["base64"]) == payload, f"{size}: other bytes came")
-            check(list(event)[:4] == ["event", "peer", "connection", "kind"], f"{list(event)}")
-            if payload == text.encode():
-                check(event["text"] == text, f"{size}: another text came")
-            else:
-                check("text" not in event, f"{size}: bytes that are no text are shown as one")
-    program.end()
+    pick = random.Random(12)
+    for shown in ("auto", "base64", "both"):
+        program = Program(lab, "-json", "-jsonPayload", shown)
+        for size in (1, 2, 3, 4095, 4096, 20_000, 3 * MEGA):
+            text = "".join(pick.choices(letters(), k=size))
+            for payload in (text.encode(), text.encode() + b"\xe2\x82", b"\xff" + text.encode()):
+                is_text = payload == text.encode()
+                thread = program.send(payload)
+                line = program.read(line_with(b'"event":"parcel"' if size < 4096 else b"")).splitlines()[-1]
+                event = json.loads(line)
+                thread.join()
+                check(list(event)[:4] == ["event", "peer", "connection", "kind"], f"{list(event)}")
+                wanted = {"auto": ["text" if is_text else "base64"], "base64": ["base64"],
+                          "both": ["base64", "text"] if is_text else ["base64"]}[shown]
+                check(list(event)[4:] == wanted, f"{shown}, {size}, text is {is_text}: {list(event)}")
+                check(event.get("text", text) == text, f"{size}: another text came")
+                check(base64.b64decode(event.get("base64", "")) in (payload, b""), f"{size}: other bytes came")
+        program.end()
 
 
 @in_namespaces

@@ -3,6 +3,7 @@
 Every node has a loopback address of its own and listens on the port of the network LOCAL. It ends when this program
 does, whatever ends it: its standard input is a pipe that closes then.
 """
+import base64
 import contextlib
 import io
 import itertools
@@ -93,6 +94,13 @@ def loopback_addresses():
     return (f"127.{first}.{block + i // 254}.{1 + i % 254}" for i in range(4 * 254))
 
 
+def payload_of(event):
+    """The bytes of an event "parcel"."""
+    if "bytes" in event:
+        return event["payload"]
+    return event["text"].encode() if "text" in event else base64.b64decode(event["base64"])
+
+
 class Node:
     """One kith process that speaks JSON. May be started again, at the same address and with the same home."""
 
@@ -132,6 +140,8 @@ class Node:
                 event = json.loads(line)
             except ValueError:
                 event = {"event": "not JSON", "line": line}
+            if event["event"] == "parcel" and "bytes" in event:
+                event["payload"] = stdout.read(event["bytes"])
             with self.news:
                 self._note(event)
                 self.news.notify_all()

@@ -5,7 +5,6 @@ Each test is of both protocols, Infnote and coin.
 
 Usage: test_ledger.py PATH-OF-KITH [word of a test's name]...
 """
-import base64
 import functools
 import hashlib
 import json
@@ -116,8 +115,7 @@ def a_transaction_and_a_block_reach_all(lab, protocol):
     wanted = transaction("hello", 5, {"ü": None})
     check(sends(a, json.dumps(wanted, indent=1)) == 1, "others were told than its one neighbour")
     for node in (b, c):
-        got = hears(node, "Transaction", canonical(wanted))
-        check(base64.b64decode(got["base64"]).decode() == canonical(wanted), f"{got}")
+        hears(node, "Transaction", canonical(wanted))
     until(lambda: all(chain(n)[2] == 1 for n in (a, b, c)), 10, "it waits at all")
     number, tip = makes_block(a)
     check(number == 1, f"block {number} is the first")

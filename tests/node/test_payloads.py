@@ -7,7 +7,7 @@ import base64
 import itertools
 import random
 
-from kithnode import SLOW, check, promises, run, until
+from kithnode import SLOW, check, payload_of, promises, run, until
 
 SIZES = (1, 2, 127, 128, 255, 256, 4095, 4096, 4097, 65535, 65536, 1 << 20)
 LARGEST = (16 << 20) - 1, 16 << 20
@@ -50,12 +50,12 @@ def sizes(lab, version):
     a, b, of_a, of_b = pair_of_versions(lab, version, version)
     there, back = (a, b, of_b["peer"]), (b, a, of_a["peer"])
     for size, ways in [*((size, (there, back)) for size in SIZES), *zip(LARGEST, ((there,), (back,)))]:
-        text = base64.b64encode(random.randbytes(size)).decode()
+        payload = random.randbytes(size)
         for sender, receiver, name in ways:
             since = receiver.mark()
-            sender.request(send=name, base64=text)
+            sender.request(send=name, base64=base64.b64encode(payload).decode())
             got = receiver.wait("parcel", seconds=200, since=since)
-            check(got["base64"] == text, f"{size} bytes came back changed")
+            check(payload_of(got) == payload, f"{size} bytes came back changed")
     return f"{sum(LARGEST) + 2 * sum(SIZES) >> 20} MiB"
 
 

@@ -48,7 +48,8 @@ static const struct number numbers[] = {
     ALL("limits", 0),
     ALL("logLevel", LOG_LEVEL_INFO),
     ALL("logFormat", LOG_FORMAT_UNSET),
-    ALL("json", 0),
+    ALL("json", JSON_OFF),
+    ALL("jsonPayload", JSON_PAYLOAD_AUTO),
 
     {"protocolVersion", {10, 1, 1, 3, 1, 1}},
     {"protocolVersionMinimum", {9, 1, 1, 2, 1, 1}},

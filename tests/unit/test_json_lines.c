@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "app/base64.h"
+#include "app/json_id.h"
 #include "app/json_send.h"
 #include "app/json_text.h"
 #include "app/pieces.h"
@@ -202,7 +203,7 @@ static bool reads(const char *line, size_t size)
 {
     char *exact = block(line, size);
     struct json_send s;
-    bool good = json_send_read(&s, exact, size);
+    bool good = json_send_read(&s, exact, size, NULL, 0);
     if (good) {
         json_t *o = whole_parser(line, size);
         if (!json_is_object(o)) {
@@ -351,6 +352,78 @@ static void garbage_is_read_as_the_whole_parser_reads_it(void **state)
     assert_true(read > 20);
 }
 
+static void bytes_behind_the_line_are_the_payload(void **state)
+{
+    (void)state;
+    static const char good[] = "{\"send\":\"p\",\"bytes\":3,\"id\":1}",
+                      both[] = "{\"send\":\"p\",\"bytes\":3,\"text\":\"a\"}", none[] = "{\"send\":\"p\"}",
+                      text[] = "{\"send\":\"p\",\"text\":\"a\"}";
+    struct json_send s;
+    assert_true(json_send_read(&s, good, strlen(good), "abc", 3));
+    assert_int_equal(s.size, 3);
+    assert_memory_equal(s.bytes, "abc", 3);
+    assert_null(s.buffer);
+    assert_false(json_send_read(&s, good, strlen(good), NULL, 0)); /* without -json=binary */
+    assert_false(json_send_read(&s, both, strlen(both), "abc", 3));
+    assert_false(json_send_read(&s, none, strlen(none), "abc", 3));
+    assert_false(json_send_read(&s, text, strlen(text), "abc", 3));
+}
+
+static int64_t bytes_of(const char *line)
+{
+    char *exact = block(line, strlen(line));
+    int64_t n = json_bytes_find(exact, strlen(line));
+    free(exact);
+    return n;
+}
+
+static void a_line_says_how_many_bytes_follow_or_that_nobody_knows(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line;
+        int64_t bytes;
+    } cases[] = {
+        {"", 0},
+        {" \t\r", 0},
+        {"{}", 0},
+        {" { } ", 0},
+        {"{\"bytes\":0}", 0},
+        {"{\"bytes\":123456789012345}", 123456789012345},
+        {"{\"a\":{\"bytes\":7},\"b\":[\"}\",1],\"bytes\" : 5 , \"c\":\"\\\"bytes\\\":9\"}\r", 5},
+        {"{\"text\":\"\\\\\",\"bytes\":2}", 2},
+        {"{\"bytes\":1234567890123456}", -1},
+        {"{\"bytes\":-1}", -1},
+        {"{\"bytes\":01}", -1},
+        {"{\"bytes\":1.0}", -1},
+        {"{\"bytes\":1e2}", -1},
+        {"{\"bytes\":\"1\"}", -1},
+        {"{\"bytes\":null}", -1},
+        {"{\"bytes\":[1]}", -1},
+        {"{\"bytes\":}", -1},
+        {"{\"bytes\":1,\"bytes\":1}", -1},
+        {"{\"byt\\u0065s\":1}", -1},
+        {"{\"bytes\":1", -1},
+        {"{\"bytes\":1,}", -1},
+        {"{\"bytes\":1}}", -1},
+        {"{\"bytes\":1}x", -1},
+        {"{\"bytes\":1 \"a\":2}", -1},
+        {"{\"bytes", -1},
+        {"{\"bytes\\", -1},
+        {"{\"a\":\"\\\"}", -1},
+        {"{\"a\":[}", -1},
+        {"{,}", -1},
+        {"[]", -1},
+        {"7", -1},
+        {"x{\"bytes\":1}", -1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        if (bytes_of(cases[i].line) != cases[i].bytes) {
+            fail_msg("%s: %lld", cases[i].line, (long long)bytes_of(cases[i].line));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -360,6 +433,8 @@ int main(void)
         cmocka_unit_test(utf8_is_found_at_any_place),
         cmocka_unit_test(usual_requests_are_read),
         cmocka_unit_test(whatever_is_unusual_is_left_to_the_whole_parser),
+        cmocka_unit_test(bytes_behind_the_line_are_the_payload),
+        cmocka_unit_test(a_line_says_how_many_bytes_follow_or_that_nobody_knows),
         cmocka_unit_test(garbage_is_read_as_the_whole_parser_reads_it),
     };
     return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,7 +14,7 @@ OPEN = ("-peerRequestLimit", "0")  # answers each PeerReq
 # --- connections ---
 
 def kith(lab, revision, *flags, start=True):
-    return lab.node("-protocol", revision.name, *OPEN, *flags, port=wire.PORT, start=start)
+    return lab.node("-protocol", revision.name, "-jsonPayload", "both", *OPEN, *flags, port=wire.PORT, start=start)
 
 
 def node_identity(node, revision):

@@ -25,6 +25,7 @@ from targets import (kith_passes_on_between_go_nodes, nothing_goes_back_to_its_s
 
 # The Go node drops what finds more than 1000 parcels waiting for its application or for a peer.
 WINDOW_PARCELS, WINDOW_BYTES = 200, 40 << 20
+BOTH = ("-jsonPayload", "both")  # as the Go node's program shows its parcels
 
 
 class Pair:
@@ -33,9 +34,9 @@ class Pair:
     def __init__(self, lab, dialer, kith_flags=(), go_flags=(), connected=True):
         if dialer == "kith":
             self.go = go_node(lab, *go_flags)
-            self.kith = lab.node(*LONELY, *kith_flags, *dials(self.go))
+            self.kith = lab.node(*LONELY, *BOTH, *kith_flags, *dials(self.go))
         else:
-            self.kith = lab.node(*LONELY, *kith_flags)
+            self.kith = lab.node(*LONELY, *BOTH, *kith_flags)
             self.go = go_node(lab, *go_flags, *dials(self.kith))
         if connected:
             self.in_kith = self.kith.wait_online(self.go)  # what kith says of the Go node
