@@ -147,7 +147,7 @@ static bool read_text(struct json_send *s, const struct span *text)
 
 static bool read_base64(struct json_send *s, const struct span *base64)
 {
-    s->bytes = s->buffer = base64->escaped ? NULL : malloc(BASE64_BYTES_MAX(base64->size));
+    s->bytes = s->buffer = malloc(BASE64_BYTES_MAX(base64->size));
     return s->buffer && base64_decode(base64->at, base64->size, s->buffer, &s->size);
 }
 

@@ -141,8 +141,9 @@ def wrong_requests_are_passed_over_with_their_bytes(lab):
 def if_nobody_knows_how_many_bytes_follow_the_input_ends(lab):
     """What may be a payload is never obeyed."""
     nodes = [(lab.node("-exclusive", BINARY, start=False), line) for line in LOST]
-    long = lab.node("-exclusive", BINARY, "-maxParcel", "1K", start=False)
-    nodes.append((long, b'{"id":1,"send":"<BROADCAST>","text":"' + b"x" * 80_000))
+    for size in (80_000, 300_000):  # a line that is too long, as a whole and before its end has come
+        node = lab.node("-exclusive", BINARY, "-maxParcel", "1K", start=False)
+        nodes.append((node, b'{"id":1,"send":"<BROADCAST>","text":"%s"}' % (b"x" * size)))
     for node, line in nodes:
         node.start()
         node.write(line + b"\n" + PAYLOAD_LIKE_A_COMMAND)

@@ -75,7 +75,7 @@ static void base64_is_what_sodium_makes(void **state)
 static void text_that_sodium_refuses_is_no_base64(void **state)
 {
     (void)state;
-    static const char some[] = "AZagw048+/=-_ \n\0\xff";
+    static const char some[] = "ABEZagw048+/=-_ \n\0\xff";
     for (int round = 0; round < ROUNDS; round++) {
         char text[12];
         size_t length = below(sizeof text + 1);
