@@ -48,7 +48,7 @@ class Inbox:
         self._buffer: deque[Any] = deque()
         self._bytes = 0
         self._waiters: deque[asyncio.Future[None]] = deque()
-        self._is_paused = False
+        self._is_paused = self._is_coming = False
         self._timer: asyncio.TimerHandle | None = None
         self._last_taken = loop.time()
         self._popped = 0  # since `_last_taken`
@@ -61,7 +61,7 @@ class Inbox:
     def start(self) -> None:
         """Once the caller, who may want to listen to the first events, lets the loop go on."""
         self._loop.add_reader(self._descriptor, self.take)
-        self._loop.call_soon(self.take)  # the descriptor tells only what comes after a first look
+        self._take_soon()
 
     def name(self, connection: int, peer: str) -> None:
         """A connection has a name, which its messages bear from now on."""
@@ -74,10 +74,20 @@ class Inbox:
         self._names.pop(connection, None)
 
     def take(self) -> None:
-        """Takes what there is, in batches. The descriptor stays readable if more is left."""
+        """Takes what there is, in batches."""
         for _ in range(BATCHES):
             if self._is_closed or not self._fill():
                 return
+
+    def _take_soon(self) -> None:
+        """The descriptor tells only of what comes once nothing was left: whoever leaves something comes back for it."""
+        if not self._is_coming:
+            self._is_coming = True
+            self._loop.call_soon(self._take_now)
+
+    def _take_now(self) -> None:
+        self._is_coming = False
+        self.take()
 
     def _room(self) -> tuple[int, int]:
         times = TIMES if self._is_answer_awaited() else 1
@@ -99,6 +109,8 @@ class Inbox:
             self._put(batch, batch.count)
         if batch.event:
             self._on_event(batch.event)
+        if not is_empty:
+            self._take_soon()
         return not is_empty
 
     def _put(self, batch: Any, n: int) -> None:
@@ -140,6 +152,7 @@ class Inbox:
             self._timer = None
             if not self._is_closed:
                 self._loop.add_reader(self._descriptor, self.take)
+                self._take_soon()
 
     def answer_awaited(self) -> None:
         """Somebody waits for an answer: what is before it is taken."""
