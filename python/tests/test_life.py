@@ -192,6 +192,24 @@ async def test_commands(lab: Lab) -> None:
         assert event.reason is kith.Reason.END_DISCONNECT
 
 
+async def test_an_address_is_dialed_once(lab: Lab) -> None:
+    options = lab.options()
+    async with kith.Node(**options) as a, lab.node(exclusive=False) as b:
+        address = f"{options['bind']}:{PORT}"
+        name = await b.dial(address)
+        assert await b.wait_for_peers() == (name,) and name.startswith(address)
+        assert await b.dial(address) == name
+        await a.wait_for_peers()
+        with pytest.raises(kith.Refused) as refused:
+            await b.dial(address.replace(str(PORT), "1"))
+        assert refused.value.reason is kith.Reason.END_DIAL_FAILED
+        with pytest.raises(kith.Refused) as refused:
+            await a.dial(address)
+        assert refused.value.reason is kith.Reason.FAIL_EXCLUSIVE
+        with pytest.raises(kith.Invalid):
+            await b.dial("no address")
+
+
 async def test_special_peers_are_read_again_from_the_configuration_file(lab: Lab, tmp_path: Path) -> None:
     file = tmp_path / "kith.conf"
     file.write_text("[kith]\n", encoding="utf-8")
@@ -244,7 +262,8 @@ async def test_once_events_were_missed_the_node_is_asked_who_is_online(lab: Lab)
         events = a.events()
         core._on_missed(ffi.new("struct kith_event *", {"count": 3}))
         assert await anext(events) == kith.Missed(3)
-        await until(lambda: 999 not in core.online)
+        while 999 in core.online:
+            await core.online_changed.wait()
         assert len(core.online) == 1 and core.inbox._name(999) == ""
 
 
@@ -374,12 +393,28 @@ def test_a_node_that_outlives_its_loop_is_warned_of_and_closed(lab: Lab) -> None
     asyncio.run(again())
 
 
-def test_a_program_that_forgets_its_nodes_ends_all_the_same(lab: Lab) -> None:
-    options = {name: str(value) for name, value in lab.options(peers="127.0.0.99:1").items()} | {"exclusive": "true"}
-    program = f"import asyncio, kith; node = asyncio.run(kith.Node(**{options!r}).open()); print('open')"
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, timeout=20)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "open\n", "")
-    assert (Path(options["home"]) / "peers-LOCAL.json").exists(), "it was not closed"
+FORGETS = """
+import asyncio, logging, sys, kith
+
+async def main():
+    node = await kith.Node(network="LOCAL", seed_url="", home=sys.argv[1], bind=sys.argv[2], peers=sys.argv[3]).open()
+    await node.wait_for_peers()
+    return node
+
+logging.basicConfig(level=logging.INFO)
+node = asyncio.run(main())
+"""
+
+
+async def test_a_program_that_forgets_its_nodes_ends_well_all_the_same(lab: Lab) -> None:
+    options, its = lab.options(), lab.options()
+    async with kith.Node(**options):
+        program = await asyncio.create_subprocess_exec(
+            sys.executable, "-W", "ignore", "-c", FORGETS, its["home"], its["bind"], f"{options['bind']}:{PORT}",
+            stderr=subprocess.PIPE)
+        _, log = await program.communicate()
+    assert program.returncode == 0
+    assert b"shutting down" in log and b"Error" not in log
 
 
 def _child(pipe: Connection, node: kith.Node) -> None:

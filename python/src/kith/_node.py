@@ -346,6 +346,12 @@ class Node:
         core, raw = self._here(), _addresses(peers)
         await core.ask("peers", lambda n: lib.kith_set_special(core.node, raw, n))
 
+    async def dial(self, address: str) -> str:
+        """Dials an address once, now: "host:port", "ID@host:port" or "ws://host:port". Returns the peer's name once it is online;
+        at once if a connection that this node dialed leads there. Raises `Refused` with the reason if it comes to nothing."""
+        core, raw = self._here(), _native(address)
+        return str(await core.ask(address, lambda n: lib.kith_dial(core.node, raw, n)))
+
     async def special_add(self, peers: str | Iterable[str]) -> None:
         """More special peers. Raises `Refused` if there are too many."""
         core, raw = self._here(), _addresses(peers)
