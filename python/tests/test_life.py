@@ -402,7 +402,8 @@ async def main():
     return node
 
 logging.basicConfig(level=logging.INFO)
-node = asyncio.run(main())
+loop = asyncio.new_event_loop()
+node = loop.run_until_complete(main())
 """
 
 
