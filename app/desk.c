@@ -251,6 +251,11 @@ unsigned desk_add(struct desk *d, const struct desk_guest *guest)
     return d->n_guests++;
 }
 
+bool desk_has_guests(const struct desk *d)
+{
+    return d->n_guests > 0;
+}
+
 int desk_start(struct desk *d, struct kith *node, const struct config *config)
 {
     d->node = node;

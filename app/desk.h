@@ -64,6 +64,8 @@ struct desk *desk_new(void);
  * DESK_GUESTS. Returns its number, for desk_id. */
 unsigned desk_add(struct desk *d, const struct desk_guest *guest);
 
+bool desk_has_guests(const struct desk *d);
+
 /* Main thread. Starts the thread, for a node that was opened with config.is_watched; borrows it until
  * desk_end. 0, or an error number. */
 int desk_start(struct desk *d, struct kith *node, const struct config *config);

@@ -5,6 +5,7 @@
 #include "app/editor.h"
 #include "app/lines.h"
 #include "app/log_pipe.h"
+#include "app/operators.h"
 #include "app/output.h"
 #include "node/node.h"
 #include "queue/log_writer.h"
@@ -82,8 +83,11 @@ static uint64_t add(uint64_t a, uint64_t b)
 void limits_print(const struct options *o, FILE *out)
 {
     struct bounds b = {.n = 0};
-    uint64_t places = node_bounds(&b, &o->config);
+    struct config config = o->config;
+    config.is_watched = operators_wanted(o);
+    uint64_t places = node_bounds(&b, &config);
     add_program(&b, o);
+    operators_bounds(&b, o);
     uint64_t sum =
         add(add(bounds_sum(&b, BOUND_CONNECTION), bounds_sum(&b, BOUND_NODE)), bounds_sum(&b, BOUND_PROGRAM));
     bounds_add(&b, BOUND_PROGRAM, "what malloc keeps beyond that: a quarter", sum / 100 * MALLOC_PERCENT, 1,

@@ -386,7 +386,7 @@ static int serve(struct options *o, const struct log_output *to)
     }
     p.log_sink = (struct log_sink){.line = log_writer_line, .context = p.log, .level = o->config.log_level};
     char error[KITH_ERROR_MAX];
-    if (operators_open(&p.operators, o, error, sizeof error) == 0) {
+    if (operators_open(&p.operators, o, &p.log_sink, error, sizeof error) == 0) {
         p.node = kith_open_options(o, log_to_writer, p.log, error, sizeof error);
     }
     char why[KITH_ERROR_MAX + 64];

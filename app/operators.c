@@ -2,27 +2,39 @@
 
 #include "app/text.h"
 
-/* Each guest opens what it listens on, and is added to the desk. */
-static int add_guests(struct desk *d, const struct options *o, unsigned *n, char *error, size_t error_size)
+bool operators_wanted(const struct options *o)
 {
-    (void)d;
-    (void)o;
-    (void)error;
-    (void)error_size;
-    *n = 0;
+    return o->control[0] != '\0';
+}
+
+void operators_bounds(struct bounds *b, const struct options *o)
+{
+    control_bounds(b, o);
+}
+
+/* Each guest opens what it listens on, and is added to the desk. */
+static int add_guests(struct operators *p, const struct options *o, const struct log_sink *log, char *error,
+                      size_t error_size)
+{
+    if (control_open(&p->control, o, log, error, error_size) != 0) {
+        return -1;
+    }
+    if (p->control) {
+        control_join(p->control, p->desk);
+    }
     return 0;
 }
 
-int operators_open(struct operators *p, struct options *o, char *error, size_t error_size)
+int operators_open(struct operators *p, struct options *o, const struct log_sink *log, char *error,
+                   size_t error_size)
 {
-    unsigned n = 0;
     *p = (struct operators){.desk = desk_new()};
     if (!p->desk) {
         return text_fail(error, error_size, "out of memory");
     }
-    int failed = add_guests(p->desk, o, &n, error, error_size);
-    n += failed == 0 && service_open(&p->service, p->desk, o);
-    if (failed || n == 0) {
+    service_open(&p->service, p->desk, o);
+    int failed = add_guests(p, o, log, error, error_size);
+    if (failed || !desk_has_guests(p->desk)) {
         operators_end(p);
     }
     o->config.is_watched = p->desk;
@@ -38,5 +50,7 @@ void operators_end(struct operators *p)
 {
     desk_end(p->desk);
     service_close(&p->service);
+    control_close(p->control);
     p->desk = NULL;
+    p->control = NULL;
 }

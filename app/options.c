@@ -462,6 +462,34 @@ static int decide_identity_file(struct options *o, char *error, size_t error_siz
     return 0;
 }
 
+/* A relative value of XDG_RUNTIME_DIR counts as none, as its specification says; so does one that is too long
+ * for a socket's path, which nobody has asked for. */
+static int decide_control(struct options *o, char *error, size_t error_size)
+{
+    const char *given = option_setting(o, option_find("control")), *runtime = getenv("XDG_RUNTIME_DIR");
+    char path[CONFIG_PATH_MAX];
+    if (!given) {
+        int n = snprintf(o->control, sizeof o->control, "%s/kith/control.sock", runtime ? runtime : "");
+        if (o->control[0] != '/' || !runtime || *runtime == '\0' || (size_t)n >= sizeof o->control) {
+            o->control[0] = '\0';
+        }
+        return 0;
+    }
+    if (given[0] == '/' || given[0] == '\0') {
+        return 0;
+    }
+    if (path_in_home(o, given, path, error, error_size) != 0) {
+        return -1;
+    }
+    if (strlen(path) >= sizeof o->control) {
+        return text_fail(error, error_size,
+                         "-control: '%s' is longer than the %zu bytes that a socket's path may have", path,
+                         sizeof o->control - 1);
+    }
+    memcpy(o->control, path, strlen(path) + 1);
+    return 0;
+}
+
 /* docs/protocols/factom.md: a node id of 32 bits, as custom networks have theirs. */
 static void decide_node_id(struct config *c)
 {
@@ -558,7 +586,7 @@ int options_finish(struct options *o, char *error, size_t error_size)
         apply_all(o, error, error_size) != 0 || decide_versions(o, error, error_size) != 0 ||
         check_orders(o, error, error_size) != 0 || check_lan(o, error, error_size) != 0 ||
         check_own(o, error, error_size) != 0 || decide_peers_file(o, error, error_size) != 0 ||
-        decide_identity_file(o, error, error_size) != 0) {
+        decide_identity_file(o, error, error_size) != 0 || decide_control(o, error, error_size) != 0) {
         return -1;
     }
     decide_node_id(&o->config);

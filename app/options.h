@@ -19,7 +19,8 @@
 
 #define OPTIONS_ERROR_MAX  (CONFIG_PATH_MAX + 512)
 #define OPTIONS_NOTICE_MAX 256
-#define OPTIONS_MOST       96 /* rows of all tables */
+#define CONTROL_PATH_MAX   108 /* of a Unix socket, with the NUL */
+#define OPTIONS_MOST       96  /* rows of all tables */
 
 enum network_choice { NETWORK_MAIN, NETWORK_TEST, NETWORK_LOCAL, NETWORK_CUSTOM, NETWORK_CHOICES };
 
@@ -57,6 +58,7 @@ struct options {
     char config_path[CONFIG_PATH_MAX];
     bool has_config_file;                /* options_load has read it */
     char identity_file[CONFIG_PATH_MAX]; /* "" if the protocol has no identities */
+    char control[CONTROL_PATH_MAX];      /* the program's control socket; "" for none */
     char notice[OPTIONS_NOTICE_MAX];     /* for the log: the keys that options_load passed over; "" if none */
     char *given[OPTIONS_MOST][ORIGIN_COUNT]; /* texts, from malloc; NULL if nothing was given */
     void *own; /* the protocol's own settings, from malloc: what config.node.settings points to */

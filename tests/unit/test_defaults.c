@@ -137,6 +137,7 @@ static const struct text {
 } texts[] = {
     ALL("config", HOME "/.config/kith/kith.conf"),
     ALL("home", DATA),
+    ALL("control", "/run/user/7/kith/control.sock"),
     {"protocol", {"factom", "ddrp", "fnd", "mintlayer", "infnote", "coin"}},
     ALL("customnet", ""),
     {"seedURL", {SEEDS "localseed.txt", "", "", "", "", ""}},
@@ -303,7 +304,8 @@ static void each_network_brings_its_own(void **state)
 static int set_up(void **state)
 {
     (void)state;
-    return unsetenv("XDG_DATA_HOME") || unsetenv("XDG_CONFIG_HOME") || setenv("HOME", HOME, 1);
+    return unsetenv("XDG_DATA_HOME") || unsetenv("XDG_CONFIG_HOME") || setenv("HOME", HOME, 1) ||
+           setenv("XDG_RUNTIME_DIR", "/run/user/7", 1);
 }
 
 int main(void)

@@ -28,7 +28,7 @@ static int set_up(void **state)
     (void)state;
     strcpy(folder + sizeof folder - 7, "XXXXXX");
     if (!mkdtemp(folder) || setenv("HOME", folder, 1) != 0 || unsetenv("XDG_DATA_HOME") != 0 ||
-        unsetenv("XDG_CONFIG_HOME") != 0) {
+        unsetenv("XDG_CONFIG_HOME") != 0 || unsetenv("XDG_RUNTIME_DIR") != 0) {
         return -1;
     }
     snprintf(config_path, sizeof config_path, "%s/kith.conf", folder);
@@ -428,6 +428,31 @@ static void a_path_in_the_environment_may_be_too_long(void **state)
         setenv("HOME", folder, 1);
     }
     free(too_long);
+}
+
+static void the_control_socket_is_in_the_runtime_folder_unless_an_option_names_it(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *runtime, *line, *place;
+    } all[] = {
+        {"/run/user/7", "-json", "/run/user/7/kith/control.sock"},
+        {"/run/user/7", "-control=", ""},
+        {"/run/user/7", "-control~/tmp/c", "/tmp/c"},
+        {"/run/user/7", "-home~/h~-control~c", "/h/c"},
+        {"run/user/7", "-json", ""},
+        {"", "-json", ""},
+        {"/0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890",
+         "-json", ""},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        struct options o;
+        assert_int_equal(setenv("XDG_RUNTIME_DIR", all[i].runtime, 1), 0);
+        parse_good(&o, all[i].line);
+        assert_string_equal(o.control, all[i].place);
+        options_free(&o);
+    }
+    unsetenv("XDG_RUNTIME_DIR");
 }
 
 static void flag_forms(void **state)
@@ -1108,6 +1133,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_home_of_earlier_versions_is_used_if_it_is_there, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_path_in_the_environment_may_be_too_long, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_control_socket_is_in_the_runtime_folder_unless_an_option_names_it,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(flag_forms, set_up, tear_down),
         cmocka_unit_test_setup_teardown(flag_errors, set_up, tear_down),
         cmocka_unit_test_setup_teardown(help_and_version_come_first, set_up, tear_down),
