@@ -63,6 +63,14 @@ static void leave(struct connection *c, int64_t now)
     c->flushes = now < c->leave_by || (said && c->asked != END_SHUTDOWN);
 }
 
+/* One that has closed its side is answered, but not for ever. */
+static void finish(struct connection *c, int64_t now)
+{
+    if (c->finish_by > 0 && now >= c->finish_by) {
+        wire_end(c->wire, END_CLOSED, NULL);
+    }
+}
+
 /* --- the socket --- */
 
 static bool is_asked(const void *self)
@@ -131,6 +139,9 @@ static int64_t deadline_of(const struct connection *c)
     if (c->is_leaving && c->leave_by < at) {
         at = c->leave_by;
     }
+    if (c->finish_by > 0 && c->finish_by < at) {
+        at = c->finish_by;
+    }
     if ((wire_is_held(c->wire) || wire_has_output(c->wire)) && watch < at) {
         at = watch;
     }
@@ -180,7 +191,7 @@ static void sleep_until_ready(struct connection *c)
         fds[1].events |= POLLOUT;
     }
     /* Whom we do not read may leave. */
-    if (!wire_wants_bytes(c->wire) && !wire_has_left(c->wire)) {
+    if (!wire_wants_bytes(c->wire) && !wire_has_left(c->wire) && c->finish_by == 0) {
         fds[1].events |= POLLRDHUP;
     }
     /* With nothing wanted, a hang-up would make poll return at once, for ever: the socket is left out. */
@@ -216,6 +227,9 @@ static bool step(struct connection *c)
     }
     if (!wire_is_over(c->wire) && c->is_leaving) {
         leave(c, now);
+    }
+    if (!wire_is_over(c->wire)) {
+        finish(c, now);
     }
     /* Here and not before the next sleep, when more of the stack would be in use. */
     if (!any && !c->is_trimmed && now - c->busy_ms >= TRIM_MS) {

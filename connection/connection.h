@@ -8,15 +8,18 @@
  * On inbound the connection posts, on the control queue, MSG_MET and MSG_ONLINE once, MSG_ALIVE if it is
  * asked, MSG_IDLE whenever it has taken something from outbound and nothing has come or gone for a second
  * since, MSG_LEFT once if the peer has closed and is not read, and MSG_ENDED as its very last message; on the
- * data queue MSG_PEER, in the order of the wire, MSG_CREDIT and MSG_LOST. The control queue is read ahead of
- * the data queue, so MSG_ENDED may be taken before a MSG_PEER that was posted earlier. All of them bear the
- * connection's ref (connection/events.h).
+ * data queue MSG_PEER, in the order of the wire, MSG_CREDIT, MSG_LOST and MSG_FINISHED. The control queue is
+ * read ahead of the data queue, so MSG_ENDED may be taken before a MSG_PEER that was posted earlier. All of
+ * them bear the connection's ref (connection/events.h).
  *
  * A peer that closes its side, even if it would still read, ends the connection as soon as all that it sent
- * is read: nothing of that is lost, and what was queued for it comes back. A peer whom we do not read is
- * watched for it as well. If we do not read it because it does not read our answers, those are given up at
- * its end, and the rest is read at once; if because inbound is full, the end waits for the controller, who is
- * told by MSG_LEFT that there is nobody any more whom to hold back. */
+ * is read: nothing of that is lost, and what was queued for it comes back. If the protocol's service answers
+ * late (service_ops.owes), MSG_FINISHED is posted in its place, behind all that the peer has sent, and the
+ * controller ends the connection once all is answered; else it ends by itself after four stall
+ * times. A peer whom
+ * we do not read is watched for it as well. If we do not read it because it does not read our answers, those
+ * are given up at its end, and the rest is read at once; if because inbound is full, the end waits for the
+ * controller, who is told by MSG_LEFT that there is nobody any more whom to hold back. */
 #ifndef KITH_CONNECTION_CONNECTION_H
 #define KITH_CONNECTION_CONNECTION_H
 

@@ -40,6 +40,7 @@ struct connection {
     bool is_leaving;    /* asked to end after what is queued has gone, for the reason in `asked` */
     enum end_reason asked;
     int64_t leave_by;
+    int64_t finish_by;  /* the peer has closed its side, and has its answers by then; 0: it has not */
     int64_t step_ms;    /* when its thread last looked at everything */
     int64_t busy_ms;    /* when something last came or went */
     int unacknowledged; /* bytes that the socket held when transfer_watch last looked */

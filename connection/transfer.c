@@ -16,6 +16,7 @@ enum {
     UNSENT_MAX = 512 * 1024, /* bytes */
     SIGNS_LAST = 20,         /* stall times in which signs of life count, though the peer takes no byte */
     SIGNS_MOST = 1200,       /* and at most, if it was given many messages before: one for each of those */
+    FINISH_STALLS = 4,       /* stall times in which one that has closed its side is answered */
 };
 
 void transfer_tune(int fd)
@@ -120,6 +121,16 @@ static void end_broken(struct connection *c, int error)
     wire_end(c->wire, dial_error_is_ours(error) ? END_LOCAL : why, strerror(error));
 }
 
+/* The peer has closed its side. Never inlined: bytes that come do not pay for it. */
+static __attribute__((noinline)) void finish(struct connection *c)
+{
+    if (wire_finish(c->wire)) {
+        c->finish_by = c->step_ms + FINISH_STALLS * c->node->timings.stall;
+        transfer_events(c, c->step_ms);
+        queue_wake(c->inbound);
+    }
+}
+
 /* How many bytes came. */
 static size_t receive(struct connection *c, uint8_t *to, size_t most)
 {
@@ -129,7 +140,7 @@ static size_t receive(struct connection *c, uint8_t *to, size_t most)
         return (size_t)n;
     }
     if (n == 0) {
-        wire_end(c->wire, END_CLOSED, NULL);
+        finish(c);
     } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
         end_broken(c, errno);
     }
@@ -280,7 +291,7 @@ static bool post(struct connection *c, const struct message *m, int64_t now)
         count(&c->parcels_in, 1);
         return true;
     }
-    if (m->type == MSG_CREDIT || m->type == MSG_LOST) {
+    if (m->type == MSG_CREDIT || m->type == MSG_LOST || m->type == MSG_FINISHED) {
         return queue_post(c->inbound, m);
     }
     if (m->type == MSG_ONLINE && !c->to) {

@@ -15,6 +15,7 @@
 #include "controller/drops.h"
 #include "controller/ended.h"
 #include "controller/feelers.h"
+#include "controller/finished.h"
 #include "controller/judge.h"
 #include "controller/lately.h"
 #include "controller/meet.h"
@@ -255,6 +256,7 @@ static void on_answer(struct controller *c, const struct message *m)
 {
     const struct store_answer a = {.token = m->id, .kind = m->kind, .parcel = m->parcel};
     c->config->protocol->service->answer(c->service, c->now.ms, &a);
+    finished_run(c);
 }
 
 /* What comes once for a connection, or now and then. Never inlined: a message does not pay for it. */
@@ -280,6 +282,12 @@ static __attribute__((noinline)) void dispatch_rare(struct controller *c, const 
         s = slot_find(c, m->peer);
         if (s) {
             s->has_left = true;
+        }
+        break;
+    case MSG_FINISHED:
+        s = slot_find(c, m->peer);
+        if (s) {
+            finished_peer(c, s);
         }
         break;
     case MSG_CREDIT:
@@ -388,6 +396,7 @@ void controller_retry(struct controller *c, struct moment now)
 {
     c->now = now;
     route_retry(c);
+    finished_run(c);
 }
 
 void controller_expel(struct controller *c, struct moment now, struct peer_ref peer, enum end_reason why)
@@ -434,6 +443,7 @@ static void run_due(struct controller *c)
     const struct service_ops *s = c->config->protocol->service;
     if (s->deadline(c->service) <= c->now.ms) {
         s->tick(c->service, c->now.ms);
+        finished_run(c);
     }
     upkeep_run(c);
     meet_run(c);

@@ -298,8 +298,9 @@ void dialing_ended(struct controller *c, struct slot *s, enum end_reason reason,
 
 void dialing_drained(struct controller *c, const struct slot *s)
 {
-    /* Whom we sent away may have had no time to speak. */
-    if (s->direction == DIRECTION_OUTGOING && s->remote.port && (s->has_spoken || !s->closing)) {
+    /* Whom we sent away may have had no time to speak; not so one that has closed its side. */
+    bool is_known = s->has_spoken || !s->closing || s->has_finished;
+    if (s->direction == DIRECTION_OUTGOING && s->remote.port && is_known) {
         book_conversed(c->book, &s->remote, s->has_spoken);
     }
 }

@@ -93,6 +93,7 @@ struct slot {
 
     /* For the service. */
     bool held;         /* nothing more is taken from it */
+    bool has_finished; /* all that it says was taken (finished.c) */
     bool has_left;     /* nor held back any more: the peer has closed */
     bool for_service;  /* dialed for it, and neither kept nor ended (service_dials.c) */
     bool told_service; /* the service knows what came of that dial */
@@ -287,6 +288,7 @@ struct controller {
     uint64_t dropped[DROP_CAUSE_COUNT];
     uint64_t unreported_drops[DROP_CAUSE_COUNT]; /* for peers that have gone */
     bool has_unreported_drops;                   /* here, or in a slot */
+    bool any_finished; /* slots of peers that have closed their side, and are owed something */
     int64_t report_ms;
 
     /* The log: notes.c. */

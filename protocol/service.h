@@ -139,6 +139,11 @@ struct service_ops {
                     struct parcel *parcel); /* takes the reference */
     void (*offline)(void *v, int64_t now_ms, const struct service_peer *p);
 
+    /* Whether that peer, which is online, has asked for something that will be answered, or has sent
+     * something that waits for the store. Asked of one that has closed its side: its connection ends once it
+     * is owed nothing, or after four stall times. NULL if the service answers at once. */
+    bool (*owes)(const void *v, const struct service_peer *p);
+
     /* When tick must run next, INT64_MAX for never; and what is due then. */
     int64_t (*deadline)(const void *v);
     void (*tick)(void *v, int64_t now_ms);

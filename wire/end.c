@@ -23,6 +23,17 @@ void wire_end(struct wire *w, enum end_reason reason, const char *text)
     }
 }
 
+bool wire_finish(struct wire *w)
+{
+    const struct service_ops *service = w->config.protocol->service;
+    if (!service || !service->owes || !w->is_ready || w->is_over || w->output_stopped) {
+        wire_end(w, END_CLOSED, NULL);
+        return false;
+    }
+    w->has_finished = w->tells_finished = true;
+    return true;
+}
+
 bool wire_leave(struct wire *w, int64_t now, enum end_reason reason)
 {
     bool speaks = w->is_open && !w->is_over && w->stream_is_open && !w->stream_failed && !w->output_stopped &&

@@ -7,15 +7,16 @@
 /* What each holds beside `peer`. */
 /*    type           queue     members of struct message */
 #define CONNECTION_MESSAGES(X)                                                                               \
-    X(MSG_ONLINE) /* control   info: the handshake is done */                                                \
-    X(MSG_MET)    /* control   info: as SESSION_MET, once, before MSG_ONLINE */                              \
-    X(MSG_ALIVE)  /* control   the answer to CONNECTION_PROBE */                                             \
-    X(MSG_PEER)   /* data      kind, digest, parcel: a message of the peer's, for the service */             \
-    X(MSG_CREDIT) /* data      credit */                                                                     \
-    X(MSG_LOST)   /* data      lost: parcels of or for that peer that were given up */                       \
-    X(MSG_IDLE)   /* control   it has had nothing to do for a while */                                       \
-    X(MSG_LEFT)   /* control   the peer has closed, and is not read: what it sent is to be taken */          \
-    X(MSG_ENDED)  /* control   end.reason, ending (NULL without memory); MSG_PEER may follow */
+    X(MSG_ONLINE)   /* control   info: the handshake is done */                                              \
+    X(MSG_MET)      /* control   info: as SESSION_MET, once, before MSG_ONLINE */                            \
+    X(MSG_ALIVE)    /* control   the answer to CONNECTION_PROBE */                                           \
+    X(MSG_PEER)     /* data      kind, digest, parcel: a message of the peer's, for the service */           \
+    X(MSG_CREDIT)   /* data      credit */                                                                   \
+    X(MSG_LOST)     /* data      lost: parcels of or for that peer that were given up */                     \
+    X(MSG_FINISHED) /* data    the peer has closed its side: nothing more of it follows (wire_finish) */     \
+    X(MSG_IDLE)     /* control   it has had nothing to do for a while */                                     \
+    X(MSG_LEFT)     /* control   the peer has closed, and is not read: what it sent is to be taken */        \
+    X(MSG_ENDED)    /* control   end.reason, ending (NULL without memory); MSG_PEER may follow */
 
 #define CONNECTION_MESSAGE_ENUM(name) name,
 enum connection_message { CONNECTION_MESSAGES(CONNECTION_MESSAGE_ENUM) CONNECTION_MESSAGE_COUNT };

@@ -48,6 +48,8 @@ struct wire {
     bool stream_failed;  /* it is over once the session has read what came before that */
     bool output_stopped; /* the peer takes nothing any more */
     bool has_left;       /* the peer sends nothing more; since left_ms */
+    bool has_finished;   /* the same, all of it was read, and it may be owed answers */
+    bool tells_finished; /* MSG_FINISHED is to be told */
     int64_t left_ms;
     enum end_reason reason;
     struct ending *ending; /* from malloc, once it is over; NULL without memory */

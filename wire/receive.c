@@ -42,7 +42,7 @@ bool wire_may_read(const struct wire *w)
 bool wire_wants_bytes(const struct wire *w)
 {
     return w->is_open && !w->is_over && !w->backlog && !w->stream_failed && !w->is_starved &&
-           wire_may_read(w);
+           !w->has_finished && wire_may_read(w);
 }
 
 /* --- what the session says --- */
@@ -175,6 +175,15 @@ static bool tells_counts(struct wire *w, struct message *m)
            tells_loss(w, LOSS_UNFINISHED, &w->unfinished, m);
 }
 
+/* Behind all that the peer has said. */
+static bool tells_finish(struct wire *w, struct message *m)
+{
+    bool tells = w->tells_finished;
+    w->tells_finished = false;
+    *m = (struct message){.type = MSG_FINISHED, .peer = w->config.ref};
+    return tells;
+}
+
 /* The session consumes bytes up to one event. True if it may have more to say without other bytes. */
 static inline bool read_one(struct wire *w, int64_t now, struct session_event *ev)
 {
@@ -200,7 +209,7 @@ static bool finish_reading(struct wire *w, struct message *m)
     if (!wire_is_within_rate(w)) {
         w->left_unread = w->held_back = true;
     }
-    return tells_counts(w, m);
+    return tells_counts(w, m) || tells_finish(w, m);
 }
 
 bool wire_event(struct wire *w, int64_t now, struct message *m)

@@ -153,6 +153,11 @@ bool wire_output_stopped(const struct wire *w);
 void wire_left(struct wire *w, int64_t now_ms);
 bool wire_has_left(const struct wire *w);
 
+/* The peer has closed its side, and all that it sent was read: only if wire_wants_bytes. True if the service
+ * may still owe it answers (service_ops.owes): nothing more is read, and MSG_FINISHED is told. The owner ends
+ * the wire by END_CLOSED if it is not asked to within a while. False: the wire is over. */
+bool wire_finish(struct wire *w);
+
 /* --- time, and what the controller asks --- */
 
 /* When wire_tick must run next; INT64_MAX for never. */

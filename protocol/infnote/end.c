@@ -124,7 +124,7 @@ void infnote_session_leave(void *session, int64_t now_ms, enum end_reason why, s
 {
     const struct infnote_session *s = session;
     (void)now_ms;
-    if (s->stage != STAGE_OVER) {
+    if (s->stage != STAGE_OVER && why != END_CLOSED) { /* who has closed its side knows why */
         say(reason_of(why), out);
     }
 }

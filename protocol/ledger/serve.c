@@ -235,6 +235,11 @@ void serve_waiting(struct ledger *l)
     }
 }
 
+bool serve_owes(const struct ledger_peer *p)
+{
+    return p->is_served || p->wanted || p->wishes.n > 0;
+}
+
 void serve_leave(struct ledger_peer *p)
 {
     end_blocks(p);

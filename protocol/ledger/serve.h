@@ -13,6 +13,9 @@ void serve_answer(struct ledger *l, const struct ask *what, const struct store_a
 /* The store has room again: peers that wait for it are served on. */
 void serve_waiting(struct ledger *l);
 
+/* Whether something that it asked for will be answered. */
+bool serve_owes(const struct ledger_peer *p);
+
 void serve_leave(struct ledger_peer *p); /* frees what is kept of what it asked for */
 
 #endif

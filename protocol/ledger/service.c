@@ -348,6 +348,13 @@ static void ledger_offline(void *v, int64_t now_ms, const struct service_peer *p
     blocks_next(l);
 }
 
+static bool ledger_owes(const void *v, const struct service_peer *peer)
+{
+    const struct ledger_peer *p = peer->state;
+    (void)v;
+    return serve_owes(p) || p->transactions.n > 0 || p->blocks.n > 0;
+}
+
 /* --- time --- */
 
 static int64_t ledger_deadline(const void *v)
@@ -451,6 +458,7 @@ const struct service_ops ledger_service_ops = {
     .online = ledger_online,
     .message = ledger_message,
     .offline = ledger_offline,
+    .owes = ledger_owes,
     .deadline = ledger_deadline,
     .tick = ledger_tick,
     .facts = ledger_facts,

@@ -35,7 +35,7 @@ def a_person_speaks_with_it_by_netcat(lab):
     peer = Coin.dial(node)
     words = "".join(json.dumps(o) + "\\n" for o in (peer.hello(), peer.hey(), {"GETBLOCK": 0}, {"GETADDR": 0}))
     peer.close()
-    done = subprocess.run(["sh", "-c", f"printf '{words}' | timeout {1 * SLOW} nc {node.address} {node.port}"], check=False,
+    done = subprocess.run(["sh", "-c", f"printf '{words}' | timeout {10 * SLOW} nc -N {node.address} {node.port}"], check=False,
                           capture_output=True, text=True)
     said = [json.loads(line) for line in done.stdout.splitlines()]
     check([list(o) for o in said[:2]] == [["HEY"], ["HELLO"]], f"it says {done.stdout}")

@@ -48,11 +48,12 @@ def a_person_speaks_with_it_by_netcat(lab):
     peer = Infnote.dial(node)
     words = "".join(json.dumps(o) + "\\n" for o in (peer.hello(7), peer.status(), {"type": "Ping"}, {"type": "getaddr"}))
     peer.close()
-    done = subprocess.run(["sh", "-c", f"printf '{words}' | timeout {1 * SLOW} nc {node.address} {node.port}"], check=False,
+    done = subprocess.run(["sh", "-c", f"printf '{words}' | timeout {10 * SLOW} nc -N {node.address} {node.port}"], check=False,
                           capture_output=True, text=True)
     said = [json.loads(line) for line in done.stdout.splitlines()]
     check([o["type"] for o in said[:3]] == ["Hello", "Status", "Pong"], f"it says {done.stdout}")
     check(any(o["type"] == "addr" for o in said), f"no addr in {done.stdout}")
+    check(said[-1]["type"] != "Disconnect", f"who has closed its side is told why it ends: {done.stdout}")
 
 
 @promises("I11", "I12", "I13", "I14", "I15")

@@ -191,6 +191,13 @@ static void service_offline(void *service, int64_t now_ms, const struct service_
     state->parcel = NULL;
 }
 
+static bool service_owes(const void *service, const struct service_peer *p)
+{
+    const struct peer *state = p->state;
+    (void)service;
+    return state->waits;
+}
+
 static bool service_datagram(void *service, int64_t now_ms, const struct endpoint *from, struct bytes bytes)
 {
     const struct service *v = service;
@@ -317,6 +324,7 @@ static const struct service_ops service_ops = {
     .online = service_online,
     .message = service_message,
     .offline = service_offline,
+    .owes = service_owes,
     .deadline = service_deadline,
     .tick = service_tick,
     .facts = service_facts,

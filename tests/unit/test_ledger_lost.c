@@ -208,6 +208,40 @@ static void a_transaction_that_found_no_room_costs_nothing_if_it_comes_again(voi
     close_net();
 }
 
+static bool owes(struct node *n)
+{
+    struct service_peer p = peer_of(n, ref_of(VICTIM, SENDER).index);
+    return ops->owes(n->service, &p);
+}
+
+/* If it has closed its side, it may read on, and what it sent is to be taken. */
+static void a_peer_is_owed_what_it_asked_and_that_the_store_takes_what_it_sent(void **state)
+{
+    (void)state;
+    struct node *n = open_lost(&ledger_coin);
+    assert_false(owes(n));
+    send_transaction(1);
+    assert_false(owes(n)); /* it is with the store */
+    send_transaction(2);
+    assert_true(owes(n));
+    n->store_waits = false;
+    pass(10);
+    assert_false(owes(n));
+    n->store_waits = true;
+    const struct chain_hash id = {.bytes = {1}};
+    say(SENDER, VICTIM, LEDGER_GET_TRANSACTION, parcel_new(&id, sizeof id));
+    pass(10);
+    assert_true(owes(n));
+    say(SENDER, VICTIM, LEDGER_GET_TRANSACTION, parcel_new(&id, sizeof id));
+    pass(10);
+    n->store_waits = false;
+    answer_one(n);
+    assert_true(owes(n)); /* the second */
+    answer_one(n);
+    assert_false(owes(n));
+    close_net();
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -225,6 +259,7 @@ int main(void)
         cmocka_unit_test(a_peer_that_goes_leaves_its_group_nothing_to_pay),
         cmocka_unit_test(a_group_that_has_nothing_in_the_pool_keeps_no_part),
         cmocka_unit_test(a_transaction_that_found_no_room_costs_nothing_if_it_comes_again),
+        cmocka_unit_test(a_peer_is_owed_what_it_asked_and_that_the_store_takes_what_it_sent),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }

@@ -259,6 +259,55 @@ static void a_peer_that_ends_is_held_no_more(void **state)
     world_free(w);
 }
 
+static void has_finished(struct world *w, struct peer_ref peer)
+{
+    handle(w, (struct message){.type = MSG_FINISHED, .peer = peer});
+}
+
+/* It may read on. */
+static void who_has_closed_its_side_is_answered_before_it_ends(void **state)
+{
+    struct world *w = open_world();
+    (void)state;
+    struct peer_ref asker = incoming(w, 1), other = incoming(w, 2);
+    tells(w, asker, ECHO_FETCH, "a");
+    has_finished(w, asker);
+    assert_int_equal(w->n_closed, 0);
+    has_finished(w, other); /* it is owed nothing */
+    assert_int_equal(w->n_closed, 1);
+    assert_true(peer_ref_equal(w->closed[0], other));
+    w->full = asker;
+    answer(w, w->asked_store[0].token, MEMORY_NONE);
+    assert_int_equal(w->n_closed, 1); /* its answer waits for room in its queue */
+    w->full = PEER_NOBODY;
+    controller_retry(w->core, now(w));
+    assert_string_equal(last_post(w), "none");
+    assert_int_equal(w->n_closed, 2);
+    assert_true(peer_ref_equal(w->closed[1], asker));
+    assert_int_equal(w->closed_why[1], END_CLOSED);
+    assert_false(w->closed_at_once[1]);
+    struct peer_ref third = incoming(w, 3);
+    tells(w, third, ECHO_FETCH, "a");
+    has_finished(w, third);
+    answer(w, w->asked_store[1].token, MEMORY_NONE);
+    assert_int_equal(w->n_closed, 3);
+    world_free(w);
+}
+
+static void who_has_gone_altogether_is_waited_for_no_more(void **state)
+{
+    struct world *w = open_world();
+    (void)state;
+    struct peer_ref asker = incoming(w, 1);
+    tells(w, asker, ECHO_FETCH, "a");
+    has_finished(w, asker);
+    ended(w, asker, END_CLOSED);
+    answer(w, w->asked_store[0].token, MEMORY_NONE);
+    assert_int_equal(w->n_closed, 0);
+    has_finished(w, asker); /* told late */
+    world_free(w);
+}
+
 /* Before the application is told that the peer is offline. */
 static void what_waits_of_a_peer_that_goes_is_counted_as_its_own(void **state)
 {
@@ -472,6 +521,8 @@ int main(void)
         cmocka_unit_test(news_that_find_no_room_are_bounded),
         cmocka_unit_test(what_is_routed_for_one_peer_is_bounded),
         cmocka_unit_test(a_datagram_is_answered),
+        cmocka_unit_test(who_has_closed_its_side_is_answered_before_it_ends),
+        cmocka_unit_test(who_has_gone_altogether_is_waited_for_no_more),
         cmocka_unit_test(what_a_service_cannot_keep_is_counted),
         cmocka_unit_test(what_waits_of_a_peer_that_goes_is_counted_as_its_own),
         cmocka_unit_test(a_datagram_that_is_of_no_use_is_counted),

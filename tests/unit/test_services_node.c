@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -374,6 +375,84 @@ static void who_asks_and_does_not_read_is_kept_little(void **state)
     }
     assert_int_equal(budget_room(&a.node->budget), a.node->budget.total);
     stop(&a);
+}
+
+/* A store that answers once the test lets it. */
+static atomic_bool store_sleeps;
+
+static void answer_late(void *s, const struct store_request *q, struct store_answer *a)
+{
+    while (store_sleeps) {
+        usleep(1000);
+    }
+    memory_store.answer(s, q, a);
+}
+
+static int ask_and_close_our_side(struct member *m)
+{
+    configure(m, 1);
+    counted_store.answer = answer_late;
+    store_sleeps = true;
+    m->protocol.stream = NULL; /* what is written is plain */
+    m->config.node.timings.stall = 50;
+    start(m);
+    int fd = dial(m);
+    write_frames(fd, ECHO_KEEP, "avalue", 6, 1);
+    write_frames(fd, ECHO_FETCH, "a", 1, 2);
+    assert_int_equal(shutdown(fd, SHUT_WR), 0);
+    assert_null(next_parcel(m, LONG_MS, &m->n_online));
+    assert_true(m->n_online);
+    return fd;
+}
+
+/* Until the node closes its side as well. */
+static size_t read_all(int fd, char *to, size_t size)
+{
+    size_t n = 0;
+    for (ssize_t got = 1; got > 0; n += (size_t)got) {
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        assert_int_equal(poll(&p, 1, LONG_MS), 1);
+        got = recv(fd, to + n, size - n, 0);
+        assert_true(got >= 0);
+    }
+    return n;
+}
+
+/* As `printf ... | nc -N` does. */
+static void who_closes_its_side_gets_its_answers(void **state)
+{
+    struct member a;
+    char said[512];
+    (void)state;
+    int fd = ask_and_close_our_side(&a);
+    store_sleeps = false;
+    struct buffer expected = {0};
+    echo_frame(&expected, ECHO_MESSAGE, "kept", 4);
+    echo_frame(&expected, ECHO_MESSAGE, "value", 5);
+    echo_frame(&expected, ECHO_MESSAGE, "value", 5);
+    size_t n = read_all(fd, said, sizeof said);
+    assert_true(n > expected.used);
+    assert_memory_equal(said + n - expected.used, expected.data, expected.used);
+    assert_null(next_parcel(&a, LONG_MS, &a.n_offline));
+    assert_string_equal(a.why, end_reason_text(END_CLOSED));
+    buffer_fini(&expected);
+    close(fd);
+    stop(&a);
+    counted_store.answer = memory_store.answer;
+}
+
+static void who_closes_its_side_is_not_waited_for_for_ever(void **state)
+{
+    struct member a;
+    (void)state;
+    int fd = ask_and_close_our_side(&a);
+    assert_null(next_parcel(&a, LONG_MS, &a.n_offline));
+    assert_string_equal(a.why, end_reason_text(END_CLOSED)); /* not for its silence */
+    assert_true(store_sleeps);
+    store_sleeps = false;
+    close(fd);
+    stop(&a);
+    counted_store.answer = memory_store.answer;
 }
 
 static void a_probe_says_if_somebody_answers(void **state)
@@ -789,6 +868,8 @@ int main(void)
         cmocka_unit_test(a_dropped_datagram_is_shown_by_cause),
         cmocka_unit_test(nothing_is_lost_while_a_peer_is_held),
         cmocka_unit_test(who_asks_and_does_not_read_is_kept_little),
+        cmocka_unit_test(who_closes_its_side_gets_its_answers),
+        cmocka_unit_test(who_closes_its_side_is_not_waited_for_for_ever),
         cmocka_unit_test(a_probe_says_if_somebody_answers),
         cmocka_unit_test(what_is_sent_is_kept_and_announced),
         cmocka_unit_test(a_send_is_told_once_the_store_has_kept_it),

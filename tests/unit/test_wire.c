@@ -987,6 +987,44 @@ static void who_asked_and_left_is_read_to_its_end(void **state)
     ask_and_leave(true);
 }
 
+static bool owes_all(const void *service, const struct service_peer *p)
+{
+    (void)service;
+    (void)p;
+    return true;
+}
+
+/* If it may be owed answers, the controller is told; else it is over. */
+static void who_closes_its_side_is_read_no_more(void **state)
+{
+    struct end a, b;
+    struct message m;
+    struct service_ops late = *echo_protocol.service;
+    struct protocol p = echo_protocol;
+    (void)state;
+    late.owes = owes_all;
+    p.service = &late;
+    pair_open(&a, &b, &p, ALL);
+    assert_true(wire_wants_bytes(a.wire) && wire_finish(a.wire));
+    assert_false(wire_wants_bytes(a.wire));
+    assert_false(wire_is_over(a.wire));
+    assert_true(wire_event(a.wire, a.now_ms, &m));
+    assert_int_equal(m.type, MSG_FINISHED);
+    wire_put_back(a.wire, &m);
+    assert_true(wire_event(a.wire, a.now_ms, &m));
+    assert_int_equal(m.type, MSG_FINISHED);
+    assert_false(wire_event(a.wire, a.now_ms, &m));
+    wire_stop_output(b.wire); /* nobody would be answered */
+    assert_false(wire_finish(b.wire));
+    assert_true(wire_is_over(b.wire));
+    assert_int_equal(wire_end_reason(b.wire), END_CLOSED);
+    pair_free(&a, &b);
+    pair_open(&a, &b, &echo_protocol, ALL);
+    assert_false(wire_finish(a.wire));
+    assert_int_equal(wire_end_reason(a.wire), END_CLOSED);
+    pair_free(&a, &b);
+}
+
 static void throw_garbage(const struct protocol *p, uint64_t seed, bool after_handshake)
 {
     struct end a;
@@ -1474,6 +1512,7 @@ int main(void)
         promise_test("P3", the_receive_buffer_is_bounded),
         promise_test("P3", answers_that_are_not_read_stop_the_reading),
         promise_test("P3", who_asked_and_left_is_read_to_its_end),
+        cmocka_unit_test(who_closes_its_side_is_read_no_more),
         cmocka_unit_test(garbage_does_no_harm),
         cmocka_unit_test(a_stream_lies_between),
         cmocka_unit_test(handshake_and_data_come_in_one_read),
