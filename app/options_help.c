@@ -1,4 +1,4 @@
-/* What -help prints. */
+/* What -help prints, and what it shares with others that show the options. */
 #include <string.h>
 
 #include "app/option.h"
@@ -15,7 +15,12 @@ static const char *const group_titles[GROUP_COUNT] = {
     [GROUP_MERITS] = "Merits, added to the quality of an IP address",
 };
 
-static const char *takes(const struct setting *op)
+const char *option_group_title(enum setting_group group)
+{
+    return group_titles[group];
+}
+
+const char *option_takes(const struct setting *op)
 {
     if (op->takes) {
         return op->takes;
@@ -50,7 +55,7 @@ static const char *takes(const struct setting *op)
 }
 
 /* Of a switch the words "true" and "false" go without saying. */
-static bool is_offered(const struct setting *op, const struct setting_choice *c)
+bool option_offers(const struct setting *op, const struct setting_choice *c)
 {
     bool is_plain = strcmp(c->name, "true") == 0 || strcmp(c->name, "false") == 0;
     return !c->hidden && !(is_plain && (op->marks & SETTING_ALONE) != 0);
@@ -62,12 +67,12 @@ static void print_flag(const struct setting *op, FILE *out)
     fprintf(out, "  -%s", op->name);
     const char *separator = alone ? "[=" : " ";
     for (const struct setting_choice *c = op->choices; c && c->name; c++) {
-        if (is_offered(op, c)) {
+        if (option_offers(op, c)) {
             fprintf(out, "%s%s", separator, c->name);
             separator = "|";
         }
     }
-    const char *value = takes(op);
+    const char *value = option_takes(op);
     fprintf(out, "%s%s%s\n", alone ? "]" : "", *value == '\0' ? "" : " ", value);
 }
 
@@ -97,13 +102,21 @@ static const void *default_of(const struct setting *op, const struct options *de
     return (const char *)all + op->place;
 }
 
+const char *option_standard(const struct setting *op, const struct options *defaults,
+                            char buf[OPTION_VALUE_MAX])
+{
+    if ((op->marks & SETTING_TOLD) != 0) {
+        return op->standard;
+    }
+    bool ends = op->type == SETTING_SWITCH && (op->marks & SETTING_FLAG_ONLY) != 0;
+    return ends ? "" : option_format(op, default_of(op, defaults), buf);
+}
+
 static void print_option(const struct setting *op, const struct options *defaults, FILE *out)
 {
     char text[512], value[OPTION_VALUE_MAX];
-    const char *standard =
-        (op->marks & SETTING_TOLD) != 0 ? op->standard : option_format(op, default_of(op, defaults), value);
-    bool none = *standard == '\0' || (op->marks & SETTING_FLAG_ONLY && op->type == SETTING_SWITCH);
-    snprintf(text, sizeof text, none ? "%s" : "%s (default: %s)", op->help, standard);
+    const char *standard = option_standard(op, defaults, value);
+    snprintf(text, sizeof text, *standard == '\0' ? "%s" : "%s (default: %s)", op->help, standard);
     print_flag(op, out);
     print_wrapped(text, out);
 }

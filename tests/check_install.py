@@ -95,10 +95,22 @@ def the_shared_library_bears_its_version(tree):
 
 
 def the_header_the_manual_and_the_program_are_installed(tree):
-    for name, folder in (("kith.h", "include"), ("kith.1", "man1"), ("kith", "bin")):
+    for name, folder in (("kith.h", "include"), ("kith.1", "man1"), ("bin/kith", "bin")):
         check(tree.one(name).parent.name == folder, f"{tree.one(name)}")
     check([path.name for path in tree.one("kith.h").parent.iterdir()] == ["kith.h"], "more headers than kith.h")
-    check(tree.version in run(tree.one("kith"), "-version"), "kith -version")
+    check(tree.version in run(tree.one("bin/kith"), "-version"), "kith -version")
+
+
+def what_shells_and_services_need_is_installed(tree):
+    for path in ("share/bash-completion/completions/kith", "share/zsh/site-functions/_kith",
+                 "share/fish/vendor_completions.d/kith.fish", "share/doc/kith/kith.conf"):
+        check(tree.one(path).stat().st_size > 1000, path)
+    if subprocess.run(["pkg-config", "--exists", "systemd"], check=False).returncode == 0:
+        unit = tree.one("systemd/system/kith@.service").read_text()
+        program = re.search(r"^ExecStart=(\S+)", unit, re.M).group(1)
+        check(tree.root / program.lstrip("/") == tree.one("bin/kith"), f"{program}: no program is there")
+        for path in ("sysusers.d/kith.conf", "tmpfiles.d/kith.conf", "firewalld/services/kith-factom.xml"):
+            check(tree.one(path), path)
 
 
 def pkg_config_needs_no_package_of_the_dependencies(tree):
@@ -134,7 +146,7 @@ def a_program_is_built_and_runs(tree):
                 print(f"       {program.name}")
 
 
-TESTS = [the_libraries_define_what_the_header_declares_and_nothing_else, the_static_library_holds_machine_code,
+TESTS = [what_shells_and_services_need_is_installed, the_libraries_define_what_the_header_declares_and_nothing_else, the_static_library_holds_machine_code,
          the_shared_library_bears_its_version, the_header_the_manual_and_the_program_are_installed,
          pkg_config_needs_no_package_of_the_dependencies, a_program_is_built_and_runs]
 

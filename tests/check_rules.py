@@ -64,7 +64,7 @@ PURE_EXCEPT = {("protocol/ddrp/sign.c", "randombytes_buf")}
 
 # Rooms whose code is all in one dialect: braces around every body, pointers tested by themselves, and variables declared
 # where they get their value.
-DIALECT = (*(room + "/" for room in ARROWS), "bench/")
+DIALECT = (*(room + "/" for room in ARROWS), "bench/", "dist/")
 BODY = re.compile(r"\b(?:(if|for|while|switch|\w+_foreach)\s*(?=\()|(else|do)\b)")
 BARE_DECLARATION = re.compile(r"(?<=\n)[ \t]+(?:const |unsigned )*(?:(?:struct|enum|union) \w+|bool|char|double|int|long|(?:s?size|time)_t"
                               r"|u?int\d+_t)(?: const)? (\**\w+);\n(?=\s*\n)", re.MULTILINE)
