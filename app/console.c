@@ -9,6 +9,7 @@
 
 #include "app/console_commands.h"
 #include "app/console_complete.h"
+#include "app/console_lists.h"
 #include "app/console_peers.h"
 #include "app/console_status.h"
 #include "app/ledger.h"
@@ -65,6 +66,18 @@ static void print_peers(struct frontend *f, const struct kith_event *e)
 {
     const struct console_state *s = f->state;
     console_peers_print(f->out, e, (int)(e->id - FOR_TABLE), s->has_colours, terminal_width(f->out));
+}
+
+static void print_list(struct frontend *f, const struct kith_event *e)
+{
+    const struct console_state *s = f->state;
+    if (e->type == KITH_BANS) {
+        console_lists_bans(f->out, e, s->has_colours, terminal_width(f->out));
+    } else if (e->type == KITH_KNOWN) {
+        console_lists_known(f->out, e, s->has_colours, terminal_width(f->out));
+    } else {
+        console_lists_score(f->out, e->score);
+    }
 }
 
 static void tell_unshown(struct frontend *f)
@@ -155,10 +168,12 @@ static void console_event(struct frontend *f, const struct kith_event *e)
     case KITH_MISSED:
         output_printf(f->out, "* %llu events were not shown\n", (unsigned long long)e->count);
         break;
-    case KITH_ENDED:
-    case KITH_BANS: /* the console does not ask for these */
+    case KITH_BANS:
     case KITH_KNOWN:
     case KITH_SCORE:
+        print_list(f, e);
+        break;
+    case KITH_ENDED:
         break;
     }
 }

@@ -234,9 +234,81 @@ static enum kith_result do_disconnect(struct frontend *f, char *rest)
     return peer ? kith_disconnect(f->node, peer, FOR_PERSON) : TOLD;
 }
 
+static enum kith_result do_dial(struct frontend *f, char *rest)
+{
+    char *address = word(&rest);
+    return address && !word(&rest) ? kith_dial(f->node, address, FOR_PERSON) : KITH_INVALID;
+}
+
+/* `rest` begins with that word, which is cut off. */
+static bool begins_with(char **rest, const char *what)
+{
+    char *from = *rest + strspn(*rest, " \t");
+    size_t size = strlen(what);
+    if (strncmp(from, what, size) != 0 || !from[size] || !strchr(" \t", from[size])) {
+        return false;
+    }
+    *rest = from + size;
+    return true;
+}
+
 static enum kith_result do_special(struct frontend *f, char *rest)
 {
+    if (begins_with(&rest, "add")) {
+        return kith_special_add(f->node, rest, FOR_PERSON);
+    }
+    if (begins_with(&rest, "remove")) {
+        return kith_special_remove(f->node, rest, FOR_PERSON);
+    }
     return kith_set_special(f->node, rest, FOR_PERSON);
+}
+
+static enum kith_result do_bans(struct frontend *f, char *rest)
+{
+    (void)rest;
+    return kith_ask_bans(f->node, FOR_PERSON);
+}
+
+enum { KNOWN_SHOWN = 20, NUMBER_MOST = 100000 };
+
+/* A whole number within `most` of 0. */
+static bool read_number(const char *text, long most, long *n)
+{
+    char *end = NULL;
+    *n = text ? strtol(text, &end, 10) : 0;
+    return text && end > text && !*end && *n >= -most && *n <= most;
+}
+
+static enum kith_result do_known(struct frontend *f, char *rest)
+{
+    const char *typed = word(&rest);
+    long n = KNOWN_SHOWN;
+    if (typed && (!read_number(typed, NUMBER_MOST, &n) || n < 1)) {
+        return KITH_INVALID;
+    }
+    return kith_ask_known(f->node, (size_t)n, FOR_PERSON);
+}
+
+static enum kith_result do_score(struct frontend *f, char *rest)
+{
+    struct ip ip;
+    char *typed = peer_word(f, &rest);
+    if (!typed) {
+        return KITH_INVALID;
+    }
+    const char *peer = ip_parse_any_port(&ip, typed) ? typed : peer_meant(f, typed);
+    return peer ? kith_ask_score(f->node, peer, FOR_PERSON) : TOLD;
+}
+
+static enum kith_result do_report(struct frontend *f, char *rest)
+{
+    long points;
+    char *typed = peer_word(f, &rest);
+    if (!typed || !read_number(word(&rest), KITH_REPORT_MAX, &points)) {
+        return KITH_INVALID;
+    }
+    const char *peer = peer_meant(f, typed);
+    return peer ? kith_report(f->node, peer, (int32_t)points, FOR_PERSON) : TOLD;
 }
 
 /* --- the protocol's own verbs --- */
@@ -286,9 +358,14 @@ static const struct console_command {
     {"ban", "PEER|IP [SECONDS]", do_ban, "ends its connections and refuses new ones"},
     {"unban", "IP|ID", do_unban, "ends a ban"},
     {"disconnect", "PEER", do_disconnect, "ends its connection"},
-    {"special", "HOST:PORT ...", do_special,
-     "the peers to stay connected with, in place of those of\n"
-     "flags"},
+    {"bans", "", do_bans, "who is banned, and how long"},
+    {"score", "PEER|IP", do_score, "what its conduct has earned it"},
+    {"report", "PEER POINTS", do_report, "adds to that, or takes off it"},
+    {"known", "[COUNT]", do_known, "addresses that the node knows, the last heard of first"},
+    {"dial", "HOST:PORT", do_dial, "connects once, now"},
+    {"special", "[add|remove] HOST:PORT ...", do_special,
+     "the peers to stay connected with: more of them, fewer, or\n"
+     "these in place of all"},
     {"tx", "SENDER RECEIVER WORD ...", do_tx,
      "a transaction, in networks that keep a chain: two\n"
      "addresses of 40 hex digits, and its message; several\n"

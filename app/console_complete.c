@@ -68,6 +68,9 @@ static void add_arguments(struct frontend *f, struct completions *c, const struc
         for (size_t i = 0; (text = console_peers_order_name(i)); i++) {
             add_if(c, w, "", text);
         }
+    } else if (strncmp(argument, "add|remove", 10) == 0) {
+        add_if(c, w, "", "add");
+        add_if(c, w, "", "remove");
     } else if (strncmp(argument, "KIND", 4) == 0) {
         for (size_t i = 0; (text = kith_kind(f->node, i)); i++) {
             add_if(c, w, "", text);

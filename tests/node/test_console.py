@@ -23,7 +23,7 @@ PROMPT = "kith> " if EDITS else ""
 class Terminal:
     """A terminal with a screen, and kith on it. `text` is all that was ever written to it."""
 
-    def __init__(self, lab, *flags, columns=120, rows=40, environment=(), log_here=False, node=None):
+    def __init__(self, lab, *flags, columns=120, rows=40, environment=(), log_here=False, node=None, shell=None):
         self.node = node or lab.node("-exclusive", *flags, start=False)
         self.node.kill, self.node.events = lambda: None, []
         self.columns, self.rows = columns, rows
@@ -36,9 +36,10 @@ class Terminal:
         self.resize(columns, rows, tell=False)
         self.before = termios.tcgetattr(self.slave)
         line = [word for word in self.node.command_line() if word != "-json"]
+        self.line = " ".join(f"'{word}'" for word in line)  # for a shell, which starts it then
         with open(self.node.stderr_path, "ab") as stderr:
             self.process = self.node.process = subprocess.Popen(
-                line, stdin=self.slave, stdout=self.slave, stderr=self.slave if log_here else stderr,
+                shell or line, stdin=self.slave, stdout=self.slave, stderr=self.slave if log_here or shell else stderr,
                 env={"PATH": os.environ["PATH"], "TERM": "xterm", "LANG": "C.UTF-8",
                      **{k: v for k, v in os.environ.items() if "SAN_OPTIONS" in k}, **dict(environment)},
                 preexec_fn=self._owns_terminal)
@@ -164,7 +165,10 @@ def an_error_names_the_form_of_the_command(lab):
                         ("/ban 10.1.1.1 5 6", r"/ban PEER\|IP \[SECONDS\]"), ("/send", "/send PEER TEXT"),
                         ("/send 127.", "/send PEER TEXT"), ("/unban x", r"/unban IP\|ID"),
                         ("/disconnect", "/disconnect PEER"), ("/peers colour", r"/peers \[ORDER\]"),
-                        ("/kind Message", r"/kind \[KIND PEER TEXT\]"), ("/special 1", "/special HOST:PORT ...")):
+                        ("/kind Message", r"/kind \[KIND PEER TEXT\]"), ("/dial", "/dial HOST:PORT"),
+                        ("/special 1", r"/special \[add\|remove\] HOST:PORT ..."), ("/known -1", r"/known \[COUNT\]"),
+                        ("/special add", r"/special \[add\|remove\] HOST:PORT ..."), ("/score", r"/score PEER\|IP"),
+                        ("/report 127. much", "/report PEER POINTS"), ("/report 127. 10001", "/report PEER POINTS")):
         terminal.enter(typed)
         terminal.shows(rf"^\* the form is {form}, not {re.escape(typed)}$")
     terminal.enter("/fly away")
@@ -176,7 +180,7 @@ def an_error_names_the_form_of_the_command(lab):
 
 
 def the_beginning_of_a_name_stands_for_the_peer(lab):
-    other, terminal, name, _ = special_pair(lab)
+    other, terminal, name, _ = special_pair(lab, columns=200)
     terminal.enter(f"/send {name[:-1]} cut")
     other.wait("parcel", text=f"{name.split()[1][:-1]} cut")
     terminal.enter(f"/send {name} whole")
@@ -230,6 +234,37 @@ def the_table_of_peers_is_aligned_and_sorted(lab):
         check(all(row[end - 1] != " " and row[end:end + 1] in (" ", "") for row in table[1:]), f"{heading}: {table}")
     check(rows("out")[1].split('"')[1] == names[1], "not sorted by what went out")
     check([row.split('"')[1] for row in rows("name")[1:]] == sorted([name, *names]), "not sorted by name")
+
+
+def bans_scores_and_addresses_are_listed(lab):
+    other, terminal, name, _ = special_pair(lab, "-exclusive=false")
+    third = lab.node("-exclusive")
+    terminal.enter("/bans")
+    terminal.shows("^nobody is banned$")
+    terminal.enter("/ban 10.1.2.3 5000")
+    terminal.enter("/ban 10.1.2.4")
+    terminal.enter("/bans")
+    terminal.shows(r"^banned +for another$")
+    terminal.shows(r"^10\.1\.2\.3 +1h 23m$")
+    terminal.enter(f"/dial {third.endpoint}")
+    online = terminal.shows(rf"online: ({re.escape(third.endpoint)} [0-9a-f]+), outgoing$").group(1)
+    third.wait_from(terminal.node.address)
+    terminal.enter("/known 5")
+    terminal.shows(r"^address +state +told by +quality")
+    terminal.shows(rf"^{re.escape(other.endpoint)} .* \d+s ")
+    terminal.enter(f"/report {name} 20")
+    terminal.enter(f"/score {name[:-1].split()[0]}")
+    terminal.shows(rf"^{re.escape(other.address)}: quality 2\d, ")
+    terminal.enter(f"/report {online} -10000")
+    terminal.shows(rf"offline: {re.escape(online)}: ")
+    terminal.enter(f"/score {third.address}")
+    terminal.shows(rf"^{re.escape(third.address)}: quality -\d+, .*, refused$")
+    terminal.enter(f"/special remove {other.endpoint}")
+    terminal.enter("/peers kind")
+    terminal.shows(rf'^"{re.escape(name)}" +outgoing +v')
+    terminal.enter(f"/special add {other.endpoint}")
+    terminal.enter("/peers kind")
+    terminal.shows(rf'^"{re.escape(name)}" +outgoing +special +v')
 
 
 def colours_are_for_terminals_that_want_them(lab):
@@ -405,11 +440,11 @@ def the_history_is_bounded(lab):
 
 def words_are_completed(lab):
     other, terminal, name, _ = special_pair(lab)
-    for typed, completed in (("/sta\t", "/status "), ("/dis\t", "/disconnect "), ("/un\t1", "/unban 1"),
+    for typed, completed in (("/sta\t", "/status "), ("/disc\t", "/disconnect "), ("/un\t1", "/unban 1"),
                              ("/send 127\thi", f'/send "{name}" hi'), ('/send "12\thi', f'/send "{name}" hi'),
                              ("/disconnect \t", f'/disconnect "{name}" '), ("/ban \t5", f'/ban "{name}" 5'),
                              ("/send <R\tx", "/send <RANDOMPEER> x"), ("/kind M\t", "/kind Message "),
-                             ("/kind Message 1\tx", f'/kind Message "{name}" x'), ("/help st\t", "/help status "),
+                             ("/kind Message 1\tx", f'/kind Message "{name}" x'), ("/help st\t", "/help status "), ("/special a\t", "/special add "),
                              ("/peers qu\t", "/peers quality "), ("/fly \tx", "/fly x"), ("text \tx", "text x"),
                              ("/ban 127 5 1\tx", "/ban 127 5 1x"), ("/zz\tx", "/zzx"),
                              ("/sta x" + LEFT * 2 + "\t", "/status  x"), ("\tx", "x")):
@@ -418,7 +453,7 @@ def words_are_completed(lab):
         terminal.type("\x05\x15")
         terminal.ends_with(PROMPT)
     terminal.type("/s\t")
-    terminal.shows(r"^/send +/status +/special$")
+    terminal.shows(r"^/send +/status +/score +/special$")
     terminal.ends_with(PROMPT + "/s")
     terminal.type("\x15")
     names = crowd(lab, terminal, 2)
@@ -519,6 +554,42 @@ def a_stopped_process_goes_on(lab):
     terminal.ends()
 
 
+def a_job_of_a_shell(lab):
+    """^Z, bg, fg: the shell has the terminal as it left it, and the line comes back with the job."""
+    other = lab.node("-exclusive")
+    terminal = Terminal(lab, "-peers", other.endpoint, shell=["bash", "--norc", "--noprofile", "-i"],
+                        environment={"PS1": "$ "})
+    terminal.ends_with("$")
+    terminal.enter(f"{terminal.line} 2>{terminal.node.stderr_path}")
+    back = other.wait_from(terminal.node.address)
+    terminal.ends_with(PROMPT)
+    terminal.type("half a")
+    terminal.ends_with(PROMPT + "half a")
+    for there in ("stopped", "background"):
+        terminal.type("\x1a")
+        until(lambda: len(terminal.lines()) > 2 and "Stopped" in "".join(terminal.lines()[-4:]), 5, "it has stopped")
+        terminal.ends_with("$")
+        check(not any("half a" in line for line in terminal.lines()), "\n".join(terminal.lines()))
+        if there == "background":
+            terminal.enter("bg")
+            other.send(back, "a message for the background")
+            terminal.shows(r"\] a message for the background")
+        terminal.enter(f"echo typed while {there} | tr a-z A-Z")
+        terminal.shows(f"TYPED WHILE {there.upper()}")
+        terminal.enter("fg")
+        terminal.ends_with(PROMPT + "half a")
+        terminal.type("\x0c")  # an empty screen
+        until(lambda: len(terminal.lines()) == 1, 5, "an empty screen")
+    terminal.enter(" line")
+    received(other, "half a line")
+    terminal.enter("/quit")
+    terminal.ends_with("$")
+    terminal.enter("echo back | tr a-z A-Z")
+    terminal.shows("BACK")
+    terminal.enter("exit")
+    terminal.ends()
+
+
 def very_long_lines(lab):
     """Pasted: up to 64 Ki characters are a line; of a longer one nothing is sent. The node serves meanwhile."""
     other, terminal, _, _ = special_pair(lab, rows=24)
@@ -561,9 +632,9 @@ def needs_libedit(test):
 if __name__ == "__main__":
     run([help_tells_of_one_command_or_of_all, an_error_names_the_form_of_the_command,
          the_beginning_of_a_name_stands_for_the_peer, the_table_of_peers_is_aligned_and_sorted,
-         colours_are_for_terminals_that_want_them, terminals_that_cannot,
+         bans_scores_and_addresses_are_listed, colours_are_for_terminals_that_want_them, terminals_that_cannot,
          *map(needs_libedit, [
              a_line_is_edited, messages_come_above_the_line, the_log_comes_above_the_line, the_history_is_kept,
              a_history_that_is_no_such_file, the_history_is_bounded, words_are_completed, keys_that_end,
-             a_terminal_that_changes_its_size, a_terminal_that_is_stopped_holds_nothing_up, a_stopped_process_goes_on,
+             a_job_of_a_shell, a_terminal_that_changes_its_size, a_terminal_that_is_stopped_holds_nothing_up, a_stopped_process_goes_on,
              very_long_lines])])
