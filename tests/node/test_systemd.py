@@ -93,6 +93,30 @@ def every_protocol_works_with_all_that_the_unit_forbids(lab):
         check(re.search(r"^Seccomp:\s+2$", status, re.M) and re.search(r"^CapBnd:\s+0+$", status, re.M), status)
 
 
+ASK = """import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+s.sendall(b'{"command":"status","id":7}\\n')
+print(s.makefile().readline())
+"""
+
+
+def the_group_speaks_with_it_and_others_do_not(lab):
+    computer = Computer(lab)
+    computer.node("one", "bind = 127.0.0.1\n")
+    group = computer.run("getent", "group", "kith").split(":")[2]
+
+    def ask(*groups):
+        return computer.try_run("setpriv", "--reuid=12345", "--regid=12345", *groups, "python3", "-c", ASK,
+                                "/run/kith/one/control.sock")
+    done = ask("--groups", group)
+    check(done.returncode == 0 and json.loads(done.stdout)["id"] == 7, f"{done}")
+    check("PermissionError" in ask("--clear-groups").stderr, "somebody else was let in")
+    computer.run("systemctl", "stop", "kith@one")
+    check(not os.path.exists(computer.path("/run/kith/one")), "its folder in /run is left")
+    check(os.path.exists(computer.path("/run/kith")), "the others' is gone")
+
+
 def it_ends_reloads_and_is_started_again_as_the_unit_says(lab):
     computer = Computer(lab)
     computer.change("RestartSec=100ms")
@@ -109,7 +133,6 @@ def it_ends_reloads_and_is_started_again_as_the_unit_says(lab):
     computer.run("systemctl", "stop", "kith@two")
     check(computer.show("two", "Result") == "success", computer.show("two", "Result"))
     check("127.0.0.1:8110" in computer.read("/var/lib/kith/two/peers-LOCAL.json"), "the peers file was not written")
-    check(not os.path.exists(computer.path("/run/kith/two")), "its folder in /run is left")
 
 
 def a_bad_configuration_is_told_and_not_tried_again(lab):
@@ -147,4 +170,4 @@ def the_unit_is_as_strict_as_the_page_says(lab):
 if __name__ == "__main__":
     run([every_protocol_works_with_all_that_the_unit_forbids, it_ends_reloads_and_is_started_again_as_the_unit_says,
          a_controller_that_stands_still_is_started_again, a_bad_configuration_is_told_and_not_tried_again,
-         the_unit_is_as_strict_as_the_page_says])
+         the_group_speaks_with_it_and_others_do_not, the_unit_is_as_strict_as_the_page_says])
