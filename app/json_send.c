@@ -129,8 +129,8 @@ static bool read_text(struct json_send *s, const struct span *text)
     }
     s->bytes = s->buffer = malloc(text->size);
     for (size_t at = 0; s->buffer && at < text->size;) {
-        size_t left = text->size - at, plain = json_text_plain(text->at + at, left), written;
-        memcpy(s->buffer + s->size, text->at + at, plain);
+        size_t left = text->size - at, plain = json_text_copy_plain(text->at + at, left, s->buffer + s->size),
+               written;
         at += plain;
         s->size += plain;
         if (plain < left) {

@@ -6,14 +6,25 @@
 
 #define EACH(byte) (UINT64_MAX / 255 * (uint8_t)(byte)) /* eight times that byte */
 
-static bool has_less(uint64_t word, uint8_t than)
+static bool is_plain(char c)
+{
+    return (unsigned char)c >= 0x20 && c != '"' && c != '\\';
+}
+
+/* The high bit of each byte that is less; bits above the lowest of them may be wrong. */
+static uint64_t less(uint64_t word, uint8_t than)
 {
     return (word - EACH(than)) & ~word & EACH(0x80);
 }
 
-static bool is_plain(char c)
+/* How many bytes of the word are plain, from the first on. */
+static size_t plain_bytes(uint64_t word)
 {
-    return (unsigned char)c >= 0x20 && c != '"' && c != '\\';
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    uint64_t careful = less(word, 0x20) | less(word ^ EACH('"'), 1) | less(word ^ EACH('\\'), 1);
+    return careful ? (size_t)__builtin_ctzll(careful) / 8 : sizeof word;
 }
 
 size_t json_text_plain(const char *text, size_t size)
@@ -21,8 +32,9 @@ size_t json_text_plain(const char *text, size_t size)
     size_t n = 0;
     for (uint64_t word; n + sizeof word <= size; n += sizeof word) {
         memcpy(&word, text + n, sizeof word);
-        if (has_less(word, 0x20) || has_less(word ^ EACH('"'), 1) || has_less(word ^ EACH('\\'), 1)) {
-            break;
+        size_t plain = plain_bytes(word);
+        if (plain < sizeof word) {
+            return n + plain;
         }
     }
     while (n < size && is_plain(text[n])) {
@@ -31,16 +43,37 @@ size_t json_text_plain(const char *text, size_t size)
     return n;
 }
 
-/* The letters of short escapes, and what they stand for. */
-static const char letters[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";
+/* Short runs are the rule in here: words are copied before it is known how much of the last one is wanted. */
+size_t json_text_copy_plain(const char *text, size_t size, char *out)
+{
+    size_t n = 0;
+    for (uint64_t word; n + sizeof word <= size; n += sizeof word) {
+        memcpy(&word, text + n, sizeof word);
+        memcpy(out + n, &word, sizeof word);
+        size_t plain = plain_bytes(word);
+        if (plain < sizeof word) {
+            return n + plain;
+        }
+    }
+    for (; n < size && is_plain(text[n]); n++) {
+        out[n] = text[n];
+    }
+    return n;
+}
+
+/* The letters of short escapes by what they stand for, and the other way round; 0: there is none. */
+static const char letters[256] = {
+    ['"'] = '"', ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
+static const char meanings[256] = {['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
+                                   ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t'};
 
 size_t json_text_escape(char c, char *out)
 {
     static const char digits[] = "0123456789ABCDEF";
-    const char *found = c == '\0' ? NULL : strchr(meanings, c);
-    if (found) {
+    char letter = letters[(unsigned char)c];
+    if (letter) {
         out[0] = '\\';
-        out[1] = letters[found - meanings];
+        out[1] = letter;
         return 2;
     }
     memcpy(out, "\\u00", 4);
@@ -105,11 +138,11 @@ size_t json_text_unescape(const char *text, size_t size, char *out, size_t *writ
     if (text[1] == 'u') {
         return unescape_number(text, size, out, written);
     }
-    const char *found = text[1] == '\0' ? NULL : strchr(letters, text[1]);
-    if (!found) {
+    char meaning = meanings[(unsigned char)text[1]];
+    if (!meaning) {
         return 0;
     }
-    *out = meanings[found - letters];
+    *out = meaning;
     *written = 1;
     return 2;
 }

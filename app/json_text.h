@@ -9,6 +9,9 @@
  * characters. Whether they are UTF-8 is not looked at. */
 size_t json_text_plain(const char *text, size_t size);
 
+/* Copies them, too: `out` has room for `size` bytes, and those beyond the result may be written to. */
+size_t json_text_copy_plain(const char *text, size_t size, char *out);
+
 #define JSON_TEXT_ESCAPED_MAX 6 /* what json_text_escape writes at most */
 
 /* Writes what a byte that is not plain is in a string; the length. */

@@ -27,8 +27,7 @@ size_t pieces_json(struct pieces *p, char out[PIECE_BYTES])
     size_t n = 0;
     while (p->at < p->size && n + JSON_TEXT_ESCAPED_MAX <= PIECE_BYTES) {
         size_t left = p->size - p->at, room = PIECE_BYTES - n;
-        size_t plain = json_text_plain(p->bytes + p->at, left < room ? left : room);
-        memcpy(out + n, p->bytes + p->at, plain);
+        size_t plain = json_text_copy_plain(p->bytes + p->at, left < room ? left : room, out + n);
         n += plain;
         p->at += plain;
         if (plain == 0) {
