@@ -53,7 +53,7 @@ class Node:
     Python's `logging` would show as the node is opened.
 
     - `config_file`: True reads the configuration file (option `config`), as the program kith does.
-    - `zero_copy`: `views` gives the library's own memory. Good for messages of 64 KiB and more; for small ones it is slower.
+    - `zero_copy`: `views` gives the library's own memory. Good for messages of a megabyte; for small ones it is slower.
     - `validator`: a function of kind and text, which decides what a network that keeps a chain (Infnote, coin) is to keep.
       It is called on a thread of the node and needs the interpreter's lock: each call waits for Python, and Python for it.
       Its word must depend on the text alone. An exception in it is logged, and refuses.
