@@ -312,13 +312,7 @@ async def test_a_start_that_is_cancelled_leaves_no_node(lab: Lab) -> None:
     opening.cancel()
     with pytest.raises(asyncio.CancelledError):
         await opening
-    async with asyncio.timeout(10):
-        while True:
-            try:
-                async with kith.Node(**options):
-                    break
-            except kith.KithError:
-                await asyncio.sleep(0.02)
+    await opened_at_last(options)
 
 
 async def test_an_end_that_is_cancelled_goes_on(lab: Lab) -> None:
@@ -330,6 +324,41 @@ async def test_an_end_that_is_cancelled_goes_on(lab: Lab) -> None:
     with pytest.raises(asyncio.CancelledError):
         await closing
     await node.close()
+    async with kith.Node(**options):
+        pass
+
+
+async def test_a_node_is_closed_also_if_everything_is_cancelled(lab: Lab) -> None:
+    options = lab.options()
+    node = await kith.Node(**options).open()
+    closing = asyncio.create_task(node.close())
+    await asyncio.sleep(0)
+    assert node._closing
+    node._closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    await opened_at_last(options)
+
+
+async def opened_at_last(options: dict[str, Any]) -> None:
+    """Another node of those options can be opened once the first is closed."""
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                async with kith.Node(**options):
+                    return
+            except kith.KithError:
+                await asyncio.sleep(0.02)
+
+
+async def test_a_loop_that_knows_no_descriptors_leaves_no_node(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(descriptor: int, callback: object) -> None:
+        raise NotImplementedError
+    options, loop = lab.options(), asyncio.get_running_loop()
+    with monkeypatch.context() as patched:
+        patched.setattr(loop, "add_reader", refuse)
+        with pytest.raises(NotImplementedError):
+            await kith.Node(**options).open()
     async with kith.Node(**options):
         pass
 
@@ -371,13 +400,7 @@ async def test_a_node_that_is_lost_is_warned_of_and_closed(lab: Lab) -> None:
     with pytest.warns(ResourceWarning, match="not closed"):
         del node
         gc.collect()
-    async with asyncio.timeout(10):
-        while True:
-            try:
-                async with kith.Node(**options):
-                    break
-            except kith.KithError:
-                await asyncio.sleep(0.02)
+    await opened_at_last(options)
 
 
 def test_a_node_that_outlives_its_loop_is_warned_of_and_closed(lab: Lab) -> None:

@@ -57,9 +57,9 @@ class Core:
             lib.KITH_SCORE: lambda e: self.answers.give(e.id, convert.score(e.score) if e.score else MemoryError()),
             lib.KITH_STATUS: lambda e: self.answers.give(e.id, convert.status(e.status) if e.status else MemoryError()),
         }
-        _all.add(self)
         loop.add_reader(log.reader, log.take)
         self.inbox.start()
+        _all.add(self)
 
     # --- events ---
 
@@ -165,17 +165,22 @@ class Core:
             gate.wake()
 
     async def close(self) -> None:
-        """Ends the node: what was sent goes out as long as the peers take it."""
+        """Ends the node: what was sent goes out as long as the peers take it. If the task is cancelled, it is closed at
+        once."""
         lib.kith_quit(self.node)
+        try:
+            await self._until_ended()
+        finally:
+            closing = self.loop.run_in_executor(None, self._close_and_forget, self._detach())
+        await closing
+
+    async def _until_ended(self) -> None:
         by = self.loop.time() + END
         while not self.inbox.has_ended and self.loop.time() < by:
             self.inbox.make_room()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(END_LOOK):
                     await self._ended.wait()
-        node = self._detach()
-        await self.loop.run_in_executor(None, lib.kith_close, node)
-        self._closed()
 
     def _detach(self) -> Any:
         """The node, which nobody has any more but the caller, who closes it."""
@@ -185,25 +190,23 @@ class Core:
         self.loop.remove_reader(self.log.reader)
         return node
 
-    def _closed(self) -> None:
-        self.log.close()
-        _all.discard(self)
-
     def abandon(self) -> None:
         """The program has lost the node without closing it. May be called on any thread."""
         if self.loop.is_closed():
             self.close_now()
             return
         with contextlib.suppress(RuntimeError):  # closed meanwhile; then the end of the interpreter closes the node
-            self.loop.call_soon_threadsafe(self._close_beside)
+            self.loop.call_soon_threadsafe(self.close_beside)
 
-    def _close_beside(self) -> None:
+    def close_beside(self) -> None:
+        """On a thread of its own, if the node is not closed yet."""
         if self.node:
             threading.Thread(target=self._close_and_forget, args=(self._detach(),), daemon=True).start()
 
     def _close_and_forget(self, node: Any) -> None:
         lib.kith_close(node)
-        self._closed()
+        self.log.close()
+        _all.discard(self)
 
     def close_now(self) -> None:
         """Without a loop: blocks for up to two seconds."""

@@ -96,7 +96,12 @@ class Node:
         except BaseException:
             log.close()
             raise
-        self._core = Core(loop, node, log, handle, self._zero_copy)
+        try:
+            self._core = Core(loop, node, log, handle, self._zero_copy)
+        except BaseException:  # a loop that knows no descriptors
+            lib.kith_close(node)
+            log.close()
+            raise
         return self
 
     def _open_blocking(self, log: LogPipe) -> Any:
@@ -126,6 +131,7 @@ class Node:
             raise RuntimeError("the node was opened in another event loop")
         if not self._closing:
             self._closing = core.loop.create_task(core.close())
+            self._closing.add_done_callback(lambda _: core.close_beside())  # if it was cancelled before it began
         await asyncio.shield(self._closing)
 
     async def __aenter__(self) -> Self:
