@@ -87,7 +87,7 @@ void limits_print(const struct options *o, FILE *out)
     config.is_watched = operators_wanted(o);
     uint64_t places = node_bounds(&b, &config);
     add_program(&b, o);
-    operators_bounds(&b, o);
+    operators_bounds(&b, o, places);
     uint64_t sum =
         add(add(bounds_sum(&b, BOUND_CONNECTION), bounds_sum(&b, BOUND_NODE)), bounds_sum(&b, BOUND_PROGRAM));
     bounds_add(&b, BOUND_PROGRAM, "what malloc keeps beyond that: a quarter", sum / 100 * MALLOC_PERCENT, 1,

@@ -23,6 +23,7 @@
 #include "app/options.h"
 #include "base/clock.h"
 #include "base/utf8.h"
+#include "queue/log_tail.h"
 #include "queue/log_writer.h"
 
 enum {
@@ -386,7 +387,8 @@ static int serve(struct options *o, const struct log_output *to)
     }
     p.log_sink = (struct log_sink){.line = log_writer_line, .context = p.log, .level = o->config.log_level};
     char error[KITH_ERROR_MAX];
-    if (operators_open(&p.operators, o, &p.log_sink, error, sizeof error) == 0) {
+    const struct own_log own = {.sink = &p.log_sink, .writer = p.log, .tail = to->tail};
+    if (operators_open(&p.operators, o, &own, error, sizeof error) == 0) {
         p.node = kith_open_options(o, log_to_writer, p.log, error, sizeof error);
     }
     char why[KITH_ERROR_MAX + 64];
@@ -423,11 +425,15 @@ static int start(struct options *o)
 {
     char error[OPTIONS_ERROR_MAX];
     struct log_output log;
-    if (journal_choose(o, &log, error, sizeof error) < 0 || open_ready(o, error, sizeof error) < 0) {
+    if (journal_choose(o, &log, error, sizeof error) < 0 || web_check(o, error, sizeof error) < 0 ||
+        open_ready(o, error, sizeof error) < 0) {
         return bad_configuration(error);
     }
     if (!o->show_identity) {
-        return serve(o, &log);
+        log.tail = o->http[0] ? log_tail_new() : NULL;
+        int status = serve(o, &log);
+        log_tail_free(log.tail);
+        return status;
     }
     char id[PEER_ID_TEXT_MAX];
     printf("%s\n", peer_id_format(&o->config.node.id, id, sizeof id));

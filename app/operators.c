@@ -4,28 +4,29 @@
 
 bool operators_wanted(const struct options *o)
 {
-    return o->control[0] != '\0';
+    return o->control[0] || o->http[0];
 }
 
-void operators_bounds(struct bounds *b, const struct options *o)
+void operators_bounds(struct bounds *b, const struct options *o, uint64_t places)
 {
     control_bounds(b, o);
+    web_bounds(b, o, places);
 }
 
 /* Each guest opens what it listens on, and is added to the desk. */
-static int add_guests(struct operators *p, const struct options *o, const struct log_sink *log, char *error,
+static int add_guests(struct operators *p, const struct options *o, const struct own_log *log, char *error,
                       size_t error_size)
 {
-    if (control_open(&p->control, o, log, error, error_size) != 0) {
+    if (control_open(&p->control, o, log->sink, error, error_size) != 0) {
         return -1;
     }
     if (p->control) {
         control_join(p->control, p->desk);
     }
-    return 0;
+    return web_open(&p->web, p->desk, o, log, error, error_size);
 }
 
-int operators_open(struct operators *p, struct options *o, const struct log_sink *log, char *error,
+int operators_open(struct operators *p, struct options *o, const struct own_log *log, char *error,
                    size_t error_size)
 {
     *p = (struct operators){.desk = desk_new()};
@@ -51,6 +52,8 @@ void operators_end(struct operators *p)
     desk_end(p->desk);
     service_close(&p->service);
     control_close(p->control);
+    web_close(p->web);
     p->desk = NULL;
+    p->web = NULL;
     p->control = NULL;
 }

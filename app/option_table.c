@@ -126,6 +126,9 @@ static const struct setting table[] = {
           "with -json: show a payload as text if it is UTF-8, else in base64 (auto), or always in base64, or "
           "both",
           .choices = payload_choices),
+    TEXT(GROUP_GENERAL, SETTING_TEXT, "http", http, 0, "",
+         "serve figures for Prometheus and a page over HTTP; a port alone: on loopback; empty: not at all",
+         .takes = "[ADDRESS:]PORT"),
 
     OTHER(GROUP_NETWORK, SETTING_PROTOCOL, "protocol", config.protocol, "factom", "protocol to speak"),
     NUMBER(GROUP_NETWORK, "protocolVersion", config.node.version, 0, UINT32_MAX, NULL,

@@ -52,6 +52,7 @@ struct options {
     enum json_mode json;
     enum json_payload json_payload;
     enum log_format log_format; /* LOG_FORMAT_UNSET: as standard error is */
+    char http[HOST_MAX + 16];   /* where HTTP is served, as it was given; "" for nowhere */
     enum network_choice network;
     char customnet[NETWORK_NAME_MAX];
     char home[CONFIG_PATH_MAX]; /* known from options_load or options_finish on; nothing here creates it */

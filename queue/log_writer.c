@@ -18,13 +18,26 @@ struct log_writer {
     struct log_output to;
     struct queue *lines; /* parcels, a record each */
     struct worker worker;
-    _Atomic uint64_t lost; /* lines, since it was last told */
+    _Atomic uint64_t lost;      /* lines, since it was last told */
+    _Atomic uint64_t lost_ever; /* the same since the start */
 
     /* The thread's. */
     struct parcel *line; /* being written. Kept here, to be freed if the thread is ended while it writes */
     bool failing;        /* the last write was refused */
     char text[LINE_MOST];
 };
+
+/* Relaxed, these and those below: they are counts alone, and nothing else is read by what they say. */
+static void count_lost(struct log_writer *w)
+{
+    atomic_fetch_add_explicit(&w->lost, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&w->lost_ever, 1, memory_order_relaxed);
+}
+
+uint64_t log_writer_lost(const struct log_writer *w)
+{
+    return atomic_load_explicit(&w->lost_ever, memory_order_relaxed);
+}
 
 /* --- the threads that log --- */
 
@@ -36,7 +49,7 @@ static void post(struct log_writer *w, enum log_level level, const char *text)
     }
     if (!m.parcel || !queue_post(w->lines, &m)) {
         parcel_release(m.parcel);
-        atomic_fetch_add_explicit(&w->lost, 1, memory_order_relaxed);
+        count_lost(w);
     }
     queue_wake(w->lines);
 }
@@ -75,7 +88,7 @@ static void write_lines(struct log_writer *w)
         w->line = m.parcel;
         write_line(w);
         if (w->failing) {
-            atomic_fetch_add_explicit(&w->lost, 1, memory_order_relaxed);
+            count_lost(w);
         }
         queue_done(w->lines, 1, size);
     }

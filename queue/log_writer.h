@@ -33,6 +33,9 @@ void log_writer_line(void *writer, enum log_level level, const char *text);
 /* The same for a line that stands by itself: as text it is written as it is. */
 void log_writer_plain(struct log_writer *w, const char *text);
 
+/* Any thread; never blocks. How many lines were lost so far, because they found no room or were not taken. */
+uint64_t log_writer_lost(const struct log_writer *w);
+
 /* Any thread, when no other uses the writer. Waits up to `ms` for the lines that are left, and up to a tenth
  * of a second more if nobody drains the descriptor; frees the writer. NULL is allowed. */
 void log_writer_end(struct log_writer *w, int ms);
