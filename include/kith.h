@@ -90,8 +90,8 @@ KITH_API void kith_config_free(struct kith_config *config); /* any time, also be
 KITH_API int kith_config_set(struct kith_config *config, const char *name, const char *value, char *error,
                              size_t error_size);
 
-/* Reads the configuration file that "config" names, or kith.conf in "home" if it exists. Blocks on the disk.
- * 0 or -1. */
+/* Reads the configuration file that "config" names; else, if it exists, kith.conf in "home", or, if nothing
+ * names a home, where kith(1) says under FILES. Blocks on the disk. 0 or -1. */
 KITH_API int kith_config_load(struct kith_config *config, char *error, size_t error_size);
 
 /* The application's word on what a network that keeps a chain (Infnote, coin) is to keep. `kind` is
@@ -128,14 +128,15 @@ typedef void kith_log_function(void *context, enum kith_log_level level, const c
  * The settings move from config into the node, also if the start fails. config holds the defaults afterwards
  * and is still the caller's to free. If memory is short before anything else is done, config stays as it was.
  *
- * If `log` is NULL, the lines that "logLevel" allows go to stderr. A thread of their own writes them, so a
- * stderr that nobody reads holds nothing up. Lines that find no room are counted, and told later.
+ * If `log` is NULL, the lines that "logLevel" allows go to stderr as "logFormat" says: text or json (the
+ * program kith alone writes to the journal). A thread of their own writes them, so a stderr that nobody reads
+ * holds nothing up. Lines that find no room are counted, and told later.
  *
  * A home is for one node at a time, also within one process, and so is a peers file, wherever it lies. If
  * another node uses one, `error` names the option, "home" or "peersFile", and the other's process.
  * kith_close, or the end of the process, gives it free. A node that keeps no files of its own ("peersFile" is
  * "", in a protocol without keys) needs no home. If the home is missing it is made, and the folder that it is
- * in; no other folder is. */
+ * in, or of a home that nothing names three; no other folder is. */
 KITH_API struct kith *kith_open(struct kith_config *config, kith_log_function *log, void *log_context,
                                 char *error, size_t error_size);
 

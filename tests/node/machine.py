@@ -1,11 +1,14 @@
 """A computer of a test's own that systemd has booted: namespaces over a copy-on-write view of this one's files. What is
 written there is in memory, and goes with it."""
+import ctypes
 import os
 import shutil
+import signal
 import subprocess
 
 from kithnode import SLOW, Skipped, check, until
 
+PR_SET_PDEATHSIG = 1
 DEVICES = "null zero full random urandom tty".split()
 # What would change the computer itself, or takes long.
 MASKED = """systemd-sysctl.service systemd-modules-load.service systemd-timesyncd.service systemd-udevd.service
@@ -73,6 +76,7 @@ class Machine:
         self._wait()
 
     def _enter_group(self):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # it goes with the test, whatever ends that
         with open(os.path.join(self.group, "cgroup.procs"), "w", encoding="ascii") as file:
             file.write("0")
 
