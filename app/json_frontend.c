@@ -461,10 +461,16 @@ static enum frontend_result request_command(struct frontend *f, json_t *o, const
     }
     uint64_t request = remember(f->state, id, true);
     enum kith_result r = !request ? KITH_NO_MEMORY : name ? run_command(f, name, o, request) : KITH_INVALID;
-    if (r == KITH_OK) {
+    if (r == KITH_OK && !json_is_verdict(name)) {
         return FRONTEND_DONE;
     }
     free(recall(f->state, request));
+    if (r == KITH_OK) { /* the node does not answer it */
+        if (id) {
+            write_object(f, json_pack("{ss ss}", "event", "done", "message", name), id);
+        }
+        return FRONTEND_DONE;
+    }
     if (r == KITH_WOULD_BLOCK) {
         return FRONTEND_FULL;
     }
@@ -484,7 +490,7 @@ static enum frontend_result request_command(struct frontend *f, json_t *o, const
 /* A text that is passed on as a C string would be cut at a NUL. False with an error written. */
 static bool names_are_whole(struct frontend *f, json_t *o, const char *id)
 {
-    static const char *const keys[] = {"send", "kind", "command", "peer", "address", "peers"};
+    static const char *const keys[] = {"send", "kind", "command", "peer", "address", "peers", "verdict"};
     char message[64];
 
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {

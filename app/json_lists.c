@@ -104,6 +104,25 @@ static enum kith_result report(struct kith *node, const char *peer, json_t *o, u
     return kith_report(node, peer, (int32_t)n, request);
 }
 
+bool json_is_verdict(const char *name)
+{
+    return strcmp(name, "verdict") == 0;
+}
+
+static enum kith_result give_verdict(struct kith *node, json_t *o)
+{
+    static const char *const names[] = {
+        [KITH_ACCEPT] = "accept", [KITH_IGNORE] = "ignore", [KITH_REJECT] = "reject"};
+    json_t *ticket = json_object_get(o, "ticket");
+    const char *word = json_string_value(json_object_get(o, "verdict"));
+    for (size_t i = 0; word && json_is_integer(ticket) && i < sizeof names / sizeof *names; i++) {
+        if (strcmp(word, names[i]) == 0) {
+            return kith_verdict(node, (uint64_t)json_integer_value(ticket), (enum kith_verdict)i);
+        }
+    }
+    return KITH_INVALID;
+}
+
 enum kith_result json_list_command(struct kith *node, const char *name, json_t *o, uint64_t request)
 {
     const char *peer = json_string_value(json_object_get(o, "peer"));
@@ -123,6 +142,9 @@ enum kith_result json_list_command(struct kith *node, const char *name, json_t *
     }
     if (strcmp(name, "report") == 0) {
         return report(node, peer, o, request);
+    }
+    if (json_is_verdict(name)) {
+        return give_verdict(node, o);
     }
     if (strcmp(name, "special-add") == 0) {
         return kith_special_add(node, peers, request);

@@ -15,4 +15,7 @@ json_t *json_list_event(const struct kith_event *e);
  */
 enum kith_result json_list_command(struct kith *node, const char *name, json_t *o, uint64_t request);
 
+/* Whether it is the one among them that the node does not answer. */
+bool json_is_verdict(const char *name);
+
 #endif

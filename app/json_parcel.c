@@ -36,7 +36,10 @@ void json_parcel_begin(struct json_parcel *w, struct output *out, const struct k
     *w = (struct json_parcel){.bytes = {.bytes = p->bytes, .size = p->size},
                               .also_text = payload == JSON_PAYLOAD_BOTH,
                               .is_text = true};
-    snprintf(number, sizeof number, ",\"connection\":%lld", (long long)p->connection);
+    int length = snprintf(number, sizeof number, ",\"connection\":%lld", (long long)p->connection);
+    if (p->ticket) {
+        snprintf(number + length, sizeof number - (size_t)length, ",\"ticket\":%lld", (long long)p->ticket);
+    }
     output_pieces_begin(out);
     add_string(out, "{\"event\":\"parcel\",\"peer\":\"", p->peer);
     add(out, number);

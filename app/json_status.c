@@ -117,6 +117,10 @@ static void set_traffic(json_t *o, const struct kith_status *s)
     json_object_set_new(o, "datagrams_dropped", counts(s->datagrams_dropped));
     json_object_set_new(o, "shed", number(s->shed));
     json_object_set_new(o, "repeated", number(s->repeated));
+    json_object_set_new(o, "verdicts",
+                        json_pack("{sI sI sI sI sI}", "accepted", (json_int_t)s->accepted, "ignored",
+                                  (json_int_t)s->ignored, "rejected", (json_int_t)s->rejected, "unjudged",
+                                  (json_int_t)s->unjudged, "awaiting", (json_int_t)s->awaiting));
 }
 
 json_t *json_status(const struct kith_status *s)

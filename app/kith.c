@@ -471,13 +471,15 @@ static void give_parcel(struct kith *node, const struct taken *t, struct kith_pa
     while (kind->name && kind->kind != t->kind) {
         kind++;
     }
+    bool waits = node->options->config.relay == RELAY_VALIDATED;
     node->current = t->parcel;
     *to = (struct kith_parcel){.peer = name->hash,
                                .kind = kind->name ? kind->name : "",
                                .bytes = t->parcel->bytes,
                                .size = t->parcel->size,
                                .connection = name->connection,
-                               .owner = t->parcel};
+                               .owner = t->parcel,
+                               .ticket = waits ? t->ticket : 0};
 }
 
 /* Never inlined: a parcel does not pay for what only events need. */
@@ -547,6 +549,17 @@ void kith_getting_on(struct kith *node)
 int kith_fd(const struct kith *node)
 {
     return is_here(node) ? node_fd(node->inner) : -1;
+}
+
+enum kith_result kith_verdict(struct kith *node, uint64_t ticket, enum kith_verdict verdict)
+{
+    if (!is_here(node)) {
+        return look_at(node);
+    }
+    if (node->options->config.relay != RELAY_VALIDATED || ticket == 0 || (unsigned)verdict > KITH_REJECT) {
+        return KITH_INVALID;
+    }
+    return node_verdict(node->inner, ticket, verdict);
 }
 
 /* --- commands --- */

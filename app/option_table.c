@@ -59,6 +59,13 @@ static const struct setting_choice payload_choices[] = {
     {NULL, 0, false},
 };
 
+static const struct setting_choice relay_choices[] = {
+    {"true", RELAY_ALL, false},
+    {"false", RELAY_NOTHING, false},
+    {"validated", RELAY_VALIDATED, false},
+    {NULL, 0, false},
+};
+
 #define SIZE_OF(member) sizeof(((struct options *)0)->member)
 #define LENGTH(member)  ((int64_t)SIZE_OF(member) - 1) /* of text in there */
 
@@ -182,8 +189,10 @@ static const struct setting table[] = {
            "incoming connections to allow"),
     NUMBER(GROUP_PEERS, "broadcastnum", config.broadcast, 0, 100000, "16",
            "ordinary peers that a broadcast goes to, besides all special ones"),
-    SWITCH(GROUP_PEERS, "relay", config.relay, "false",
-           "pass each message of a peer that was not seen before on to all others"),
+    OTHER(GROUP_PEERS, SETTING_CHOICE, "relay", config.relay, "false",
+          "pass each message of a peer that was not seen before on to all others; validated: once the "
+          "application accepts it",
+          .marks = SETTING_ALONE, .choices = relay_choices),
 
     TIME("dialTimeout", dial, 1, NULL, "for connecting, all addresses of a host name together"),
     TIME("handshakeTimeout", handshake, 1, NULL, "from connected to the end of the handshake"),
@@ -209,6 +218,8 @@ static const struct setting table[] = {
     TIME("echo", echo, 0, NULL,
          "a message to several is not sent to a peer that sent us the same within this time; 0 for any"),
     TIME("seen", seen, 1, NULL, "with -relay: a message is taken once within this time"),
+    RANGE(GROUP_TIMES, SETTING_TIME, "verdictTime", config.verdict_ms, 1, TIME_MAX, "5s",
+          "with -relay=validated: a message waits so long for the application's verdict"),
     TIME("cat", cat, 0, NULL, "between two rounds that drop random ordinary peers; 0 for no rounds"),
     TIME("acceptInterval", accept, 0, NULL,
          "least time between two connections accepted from one IP address; 0 for no limit"),
@@ -231,6 +242,8 @@ static const struct setting table[] = {
           "messages that one peer may send at once before -rate counts; 0 for as many as -rate"),
     LIMIT("catKeep", cat_keep, 0, 100000, NULL, "a round of -cat drops down to so many peers"),
     LIMIT("queue", queue_parcels, 1, RING_MOST, NULL, "parcels in each queue"),
+    NUMBER(GROUP_LIMITS, "verdicts", config.verdicts, 1, 1000000, "4096",
+           "with -relay=validated: messages that wait for the application's verdict"),
     BYTES("queueBytes", queue_bytes, 1, 1024 * GIGA, NULL, "payload in each queue; one parcel fits always"),
     BYTES("slowest", slowest, 0, 1024 * GIGA, NULL,
           "bytes a second: a peer with a full queue that takes fewer over -stall counts as stalled; 0: any "
@@ -243,6 +256,8 @@ static const struct setting table[] = {
     MERIT("meritGood", good, 0, MERIT_MAX, NULL, "for each minute with a message for the application"),
     MERIT("meritBad", bad, -MERIT_MAX, 0, NULL, "for a bad parcel"),
     MERIT("meritLost", lost, -MERIT_MAX, 0, NULL, "for a lost connection"),
+    NUMBER(GROUP_MERITS, "meritRejected", config.merit_rejected, -MERIT_MAX, 0, "-10",
+           "for a message that the application rejects, with -relay=validated"),
     MERIT("meritHandshake", handshake_failed, -MERIT_MAX, 0, NULL, "for a failed handshake"),
     MERIT("refuseBelow", refuse_below, QUALITY_MIN, QUALITY_MAX, NULL,
           "with a quality below this, a peer is neither dialed nor accepted, unless it is special"),

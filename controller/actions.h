@@ -94,6 +94,9 @@ struct controller_actions {
     /* Hands a parcel to FromNetwork, on the same conditions as post. */
     enum gate_result (*deliver)(void *host, struct moment now, const struct message *m);
 
+    /* The ticket that the next message gets which deliver posts: never 0, nor one that was given before. */
+    uint64_t (*next_ticket)(void *host);
+
     void (*tell)(void *host, struct node_event *e); /* to the application; takes the event (from malloc) */
     bool (*fetch_seeds)(void *host); /* MSG_SEEDS answers. False: there is nowhere to fetch from */
     void (*save_peers)(void *host, struct book_snapshot *s); /* takes the snapshot; MSG_SAVED answers */

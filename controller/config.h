@@ -13,6 +13,10 @@
 
 #define CONFIG_PATH_MAX 4096
 
+/* Whether each message of a peer that was not seen before is passed on to all others: not at all, always, or
+ * once the application has accepted it. */
+enum relay { RELAY_NOTHING, RELAY_ALL, RELAY_VALIDATED };
+
 struct config {
     const struct protocol *protocol;
     struct node_config
@@ -22,9 +26,12 @@ struct config {
     /* Numbers of connections and peers, besides those of node.limits. */
     uint32_t outgoing;  /* connections to keep, special ones not counted among them */
     uint32_t broadcast; /* ordinary peers that a broadcast goes to, besides all special ones */
-    bool relay;         /* pass each message of a peer that was not seen before on to all others */
-    bool exclusive;     /* dial special peers only */
-    bool exclusive_in;  /* accept special peers only (by IP address) */
+    enum relay relay;
+    uint32_t verdicts;      /* with RELAY_VALIDATED: messages that may wait for the application */
+    int64_t verdict_ms;     /* and for how long */
+    int32_t merit_rejected; /* points that one which it rejects costs its sender; 0 or less */
+    bool exclusive;         /* dial special peers only */
+    bool exclusive_in;      /* accept special peers only (by IP address) */
 
     bool hidden;    /* listens nowhere; node.listen_port is what handshakes say all the same */
     bool has_bind;  /* listen on, and dial from, bind alone; else listen on every address, IPv4 and IPv6 */

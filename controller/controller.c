@@ -24,6 +24,7 @@
 #include "controller/owed.h"
 #include "controller/pending.h"
 #include "controller/quit.h"
+#include "controller/relayed.h"
 #include "controller/relays.h"
 #include "controller/report.h"
 #include "controller/route.h"
@@ -33,6 +34,7 @@
 #include "controller/specials.h"
 #include "controller/state.h"
 #include "controller/upkeep.h"
+#include "controller/verdicts.h"
 
 enum { BOOK_PER_IP = 256 /* one IP must not fill the book with its ports */ };
 
@@ -114,6 +116,7 @@ static int open_all(struct controller *c, const struct book_snapshot *restored)
 {
     int error = open_book(c, restored);
     error = error ? error : open_seen_caches(c);
+    error = error ? error : verdicts_open(c);
     error = error ? error : specials_set(c, &c->config->special_flags, &c->config->special_file);
     return error ? error : open_service(c);
 }
@@ -179,6 +182,7 @@ void controller_free(struct controller *c)
     free(c->relayed);
     free(c->deliveries.items);
     free(c->service_backlog.items);
+    verdicts_close(c);
     seen_cache_free(c->heard_from_peer);
     seen_cache_free(c->heard_from_anyone);
     book_free(c->book);
@@ -312,6 +316,9 @@ static __attribute__((noinline)) void dispatch_rare(struct controller *c, const 
     case MSG_COMMAND:
         command_run(c, m->command, m->id);
         break;
+    case MSG_VERDICT:
+        verdicts_give(c, m->id, (enum kith_verdict)m->kind);
+        break;
     case MSG_ACCEPTED:
         admit_accepted(c, m->accepted);
         free(m->accepted);
@@ -373,7 +380,7 @@ bool controller_takes(const struct controller *c, struct peer_ref peer)
         return true;
     }
     const struct slot *s = &c->slots[peer.index];
-    return s->n_relayed == 0 &&
+    return s->n_relayed == 0 && !(c->verdicts && verdicts_hold(c, s)) &&
            (s->state == SLOT_ENDED || (!s->rival.generation && (!s->held || s->has_left)));
 }
 
@@ -416,7 +423,7 @@ void controller_dropped(struct controller *c, struct peer_ref peer, enum drop_ca
 void controller_returned(struct controller *c, struct moment now, const struct message *m)
 {
     c->now = now;
-    route_return(c, m);
+    relayed_return(c, m);
 }
 
 void controller_abandon(struct controller *c, const struct message *m)
@@ -447,6 +454,7 @@ static void run_due(struct controller *c)
     }
     upkeep_run(c);
     meet_run(c);
+    verdicts_run(c);
     drops_run(c);
     pending_run(c);
 }
@@ -477,6 +485,7 @@ int64_t controller_deadline(const struct controller *c)
     at = earlier(at, relays_deadline(c));
     at = earlier(at, upkeep_deadline(c));
     at = earlier(at, meet_deadline(c));
+    at = earlier(at, verdicts_deadline(c));
     at = earlier(at, drops_deadline(c));
     at = earlier(at, pending_deadline(c));
     return earlier(at, notes_deadline(c));

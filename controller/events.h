@@ -23,6 +23,7 @@
     X(MSG_SEND)  /* application      scope, kind, id, parcel; peer if the scope is SCOPE_PEER */             \
     X(MSG_LEAVE) /* application      peer, id: to end that connection, after what was sent to it */          \
     X(MSG_ASK)   /* application      id, parcel: a verb of the protocol's, its argument; a NUL ends each */  \
+    X(MSG_VERDICT)   /* application      id: the ticket, kind: an enum kith_verdict */                       \
     X(MSG_COMMAND)   /* application      id, command */                                                      \
     X(MSG_ACCEPTED)  /* listener         accepted; answered by accept, refuse, shed */                       \
     X(MSG_LISTENING) /* the node         endpoint */                                                         \
@@ -89,7 +90,8 @@ void command_free(struct command *c); /* with its list; NULL is allowed; any thr
     X(DROP_UNFINISHED, "a part never came")                                                                  \
     X(DROP_SHUTDOWN, "shutting down")                                                                        \
     X(DROP_REFUSED, "refused") /* by the service that was to keep it */                                      \
-    X(DROP_UNKEPT, "not kept") /* of a peer: the store failed, or the peer went before it had taken them */
+    X(DROP_UNKEPT, "not kept") /* of a peer: the store failed, or the peer went before it had taken them */  \
+    X(DROP_UNJUDGED, "no verdict") /* of the application, in time: they were not passed on */
 
 #define DROP_CAUSE_ENUM(name, text) name,
 enum drop_cause { DROP_CAUSES(DROP_CAUSE_ENUM) DROP_CAUSE_COUNT };

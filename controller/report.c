@@ -283,6 +283,11 @@ static void fill_status(struct controller *c, struct status_event *e)
         .seeds_failed = c->seeds_failed,
         .seed_addresses = c->seed_addresses,
         .relays = slots_relaying(c),
+        .accepted = c->judged.accepted,
+        .ignored = c->judged.ignored,
+        .rejected = c->judged.rejected,
+        .unjudged = c->judged.unjudged,
+        .awaiting = c->judged.awaiting,
     };
     snprintf(s->network, sizeof s->network, "%s", config->network.name);
     snprintf(s->protocol, sizeof s->protocol, "%s", c->config->protocol->name);

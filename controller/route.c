@@ -2,15 +2,16 @@
 
 #include <stdlib.h>
 
-#include "base/array.h"
 #include "controller/directed.h"
 #include "controller/drops.h"
 #include "controller/merits.h"
 #include "controller/owed.h"
+#include "controller/relayed.h"
 #include "controller/report.h"
 #include "controller/sending.h"
 #include "controller/slots.h"
 #include "controller/state.h"
+#include "controller/verdicts.h"
 
 /* The most messages of the service that may wait for one peer: if it asks on without reading, it gets no
  * more.
@@ -32,126 +33,6 @@ static bool is_repeated(struct controller *c, struct peer_ref from, uint64_t dig
         s->repeated++;
     }
     return true;
-}
-
-static bool relayed_reserve(struct controller *c)
-{
-    return array_reserve(c->relayed, c->relayed_capacity, c->n_relayed + 1);
-}
-
-/* The sending just past the end of the list has begun. It is added to the list if some peers still wait for
- * it. */
-static bool relayed_keep(struct controller *c)
-{
-    struct sending *r = &c->relayed[c->n_relayed];
-    if (!r->active) {
-        free(r->left);
-        return false;
-    }
-    c->n_relayed++;
-    return true;
-}
-
-static void unpay(struct controller *c, struct sending *r)
-{
-    c->act->give_room(c->host, r->paid);
-    r->paid = 0;
-}
-
-/* The relay that has waited longest waits no more: it waits for the slowest peers, who lose their oldest for
- * it. If it were the newest that they lose, each of many slow peers could keep messages that nobody else has
- * any more. Its place in the list goes with the next try. False if none waits. */
-static bool push_oldest(struct controller *c)
-{
-    for (size_t i = 0; i < c->n_relayed; i++) {
-        struct sending *r = &c->relayed[i];
-        if (r->active && r->paid > 0) {
-            sending_push(c, r);
-            unpay(c, r);
-            return true;
-        }
-    }
-    return false;
-}
-
-/* It waits because of a peer's message, so the budget pays. If that is used up, those pay that the others
- * have waited for longest, and neither who sent it nor who has just no room. */
-static void pay_to_wait(struct controller *c, struct sending *r)
-{
-    uint64_t bytes = r->active ? waiting_bytes(&r->message) : 0;
-    while (!c->act->take_room(c->host, c->now, bytes)) {
-        if (!push_oldest(c)) {
-            sending_push(c, r);
-            return;
-        }
-    }
-    r->paid = bytes;
-}
-
-/* If a queue has no room the message waits, and with it all that comes next from the same peer, but from no
- * other (controller_takes). If all peers were kept back, two nodes that relay each other's floods would wait
- * for each other. A peer has a message or two waiting, so the table of connections bounds the list. */
-static bool relay(struct controller *c, enum scope scope, struct peer_ref from, uint32_t kind,
-                  struct parcel *parcel)
-{
-    struct slot *s = slot_find(c, from);
-    struct message m = {.type = MSG_SEND, .scope = scope, .kind = kind, .peer = from, .parcel = parcel};
-    if (c->quitting) {
-        return false;
-    }
-    if (!relayed_reserve(c)) {
-        drops_count(c, from, DROP_GONE, 1);
-        return false;
-    }
-    struct sending *to = &c->relayed[c->n_relayed];
-    *to = (struct sending){0};
-    parcel_hold(parcel);
-    sending_start(c, to, &m);
-    pay_to_wait(c, to);
-    if (relayed_keep(c) && s) {
-        s->n_relayed++;
-    }
-    return true;
-}
-
-/* Such messages may wait without keeping anybody back: no more of them can come than one connection had room
- * for. */
-void route_return(struct controller *c, const struct message *m)
-{
-    if (m->scope != SCOPE_NONE && !c->quitting && slot_to_peer(c, m->peer) && relayed_reserve(c)) {
-        sending_again(c, &c->relayed[c->n_relayed], m);
-        relayed_keep(c);
-        return;
-    }
-    if (m->scope != SCOPE_NONE) {
-        drops_count(c, m->peer, DROP_LOST, 1);
-    }
-    parcel_release(m->parcel);
-}
-
-static void relayed_end(struct controller *c, struct sending *r)
-{
-    unpay(c, r);
-    free(r->left);
-}
-
-static void retry_relayed(struct controller *c)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < c->n_relayed; i++) {
-        struct sending *r = &c->relayed[i];
-        struct slot *s = slot_find(c, r->message.peer);
-        sending_retry(c, r);
-        if (r->active) {
-            c->relayed[kept++] = *r;
-            continue;
-        }
-        relayed_end(c, r);
-        if (s) {
-            s->n_relayed--;
-        }
-    }
-    c->n_relayed = kept;
 }
 
 /* Who is of use keeps its place (evict.c), and earns something now and then. */
@@ -182,10 +63,11 @@ void route_deliver(void *core, struct peer_ref from, uint32_t kind, struct parce
     if (s) {
         note_delivered(c, s);
     }
-    if (c->heard_from_anyone) {
-        relay(c, SCOPE_FULL, from, kind, parcel);
+    if (c->heard_from_anyone && !c->verdicts) {
+        relayed_start(c, SCOPE_FULL, from, kind, parcel);
     }
-    if (c->deliveries.n == 0 && c->act->deliver(c->host, c->now, &m) != GATE_WAIT) {
+    if (c->deliveries.n == 0 &&
+        (c->verdicts ? verdicts_deliver(c, &m) : c->act->deliver(c->host, c->now, &m)) != GATE_WAIT) {
         return;
     }
     if (!c->quitting && waiting_add(&c->deliveries, &m)) {
@@ -199,7 +81,8 @@ static void retry_deliveries(struct controller *c)
 {
     struct waiting_list *l = &c->deliveries;
     size_t n = 0;
-    while (n < l->n && c->act->deliver(c->host, c->now, &l->items[n]) != GATE_WAIT) {
+    while (n < l->n && (c->verdicts ? verdicts_deliver(c, &l->items[n])
+                                    : c->act->deliver(c->host, c->now, &l->items[n])) != GATE_WAIT) {
         n++;
     }
     waiting_remove(l, n);
@@ -247,7 +130,8 @@ bool route_service(void *core, enum scope scope, struct peer_ref except, uint32_
     struct controller *c = core;
     const struct slot *from = slot_find(c, except);
     size_t waiting = from ? from->n_relayed : c->n_relayed;
-    bool routed = waiting < c->config->node.limits.queue_parcels && relay(c, scope, except, kind, parcel);
+    bool routed =
+        waiting < c->config->node.limits.queue_parcels && relayed_start(c, scope, except, kind, parcel);
     parcel_release(parcel);
     return routed;
 }
@@ -314,7 +198,7 @@ void route_retry(struct controller *c)
 {
     retry_deliveries(c);
     retry_answers(c);
-    retry_relayed(c);
+    relayed_retry(c);
     directed_retry(c);
     sending_retry(c, &c->sending);
 }
@@ -330,15 +214,8 @@ void route_abandon(struct controller *c)
         parcel_release(c->service_backlog.items[i].parcel);
     }
     c->deliveries.n = c->service_backlog.n = 0;
-    for (size_t i = 0; i < c->n_relayed; i++) {
-        struct slot *s = slot_find(c, c->relayed[i].message.peer);
-        if (s) { /* what came from it is taken again: a connection is only gone once it is drained */
-            s->n_relayed--;
-        }
-        sending_abandon(c, &c->relayed[i]);
-        relayed_end(c, &c->relayed[i]);
-    }
-    c->n_relayed = 0;
+    verdicts_abandon(c);
+    relayed_abandon(c);
     directed_abandon(c);
     sending_abandon(c, &c->sending);
 }

@@ -14,9 +14,6 @@ void route_deliver(void *core, struct peer_ref from, uint32_t kind, struct parce
 /* service_actions.send: the service's own words to a peer. `core` is a controller. */
 void route_answer(void *core, struct peer_ref to, uint32_t kind, struct parcel *parcel);
 
-/* A message that was posted to m->peer, and did not go before its connection ended. */
-void route_return(struct controller *c, const struct message *m);
-
 /* Tries again all that waits for room. */
 void route_retry(struct controller *c);
 

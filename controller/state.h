@@ -100,6 +100,7 @@ struct slot {
     uint64_t dial_token;
 
     /* What waits. */
+    uint32_t n_awaited, oldest_awaited, newest_awaited; /* for a verdict, as long as n_awaited is not 0 */
     uint32_t n_relayed;         /* how many of controller.relayed are messages of it */
     uint32_t service_backlog;   /* how many of controller.service_backlog are for it */
     bool backlog_blocked;       /* while they are tried: one of them still finds no room */
@@ -189,6 +190,8 @@ struct lately {
     int64_t again_ms; /* when it may be dialed again */
 };
 
+struct verdicts;
+
 struct controller {
     const struct config *config;
     const struct controller_actions *act;
@@ -271,8 +274,13 @@ struct controller {
     const struct parcel *arrived; /* the message of a peer that is being handled; not to be looked into */
     uint32_t arrived_kind;
     uint64_t arrived_digest;
-    struct sending sending;  /* of the application */
-    struct sending *relayed; /* messages of peers that wait for room in others' queues */
+    struct sending sending; /* of the application */
+    struct {
+        uint64_t accepted, ignored, rejected, unjudged;
+        uint32_t awaiting;
+    } judged;
+    struct verdicts *verdicts; /* NULL unless messages wait for the application's: verdicts.c */
+    struct sending *relayed;   /* messages of peers that wait for room in others' queues */
     size_t n_relayed, relayed_capacity;
     size_t n_parking;                    /* slots whose `parked` is not empty */
     struct waiting_list deliveries;      /* to the application */

@@ -243,6 +243,7 @@ enum kith_reason {
     KITH_DROP_SHUTDOWN = 206,
     KITH_DROP_REFUSED = 207, /* by the protocol, which was to keep it */
     KITH_DROP_UNKEPT = 208, /* of a peer: the protocol's store failed, or the peer went before it took them */
+    KITH_DROP_UNJUDGED = 209, /* this application gave no verdict in time, so that it was not passed on */
 
     /* KITH_FAILED: why a command was not carried out. */
     KITH_FAIL_NO_PEER = 300,    /* the peer has gone meanwhile */
@@ -369,6 +370,11 @@ struct kith_status {
     uint64_t queue_bytes_max;
     uint64_t received_bytes,
         received_bytes_max; /* of the budget for what peers cause (option "receiveBytes") */
+
+    /* Parcels of peers by what became of them, all 0 unless option "relay" is "validated": by this
+     * application's verdict, and without one; and those that wait for it now. */
+    uint64_t accepted, ignored, rejected, unjudged;
+    uint32_t awaiting;
 };
 
 /* A ban that is not over. */
@@ -448,7 +454,8 @@ struct kith_parcel {
     size_t size;
     uint64_t connection; /* over which it came, as in kith_peer; 0 if memory was short */
     void *owner;         /* the library's */
-    uint64_t reserved[4];
+    uint64_t ticket;     /* for kith_verdict; 0 if none is awaited */
+    uint64_t reserved[3];
 };
 
 enum kith_receive { KITH_NOTHING, KITH_PARCEL, KITH_EVENT };
@@ -472,6 +479,25 @@ KITH_API void kith_release(struct kith_parcel *parcel);
  * progress with its item. If one item takes longer than half of the stall time, call this at least that
  * often: otherwise the application counts as standing still. */
 KITH_API void kith_getting_on(struct kith *node);
+
+/* --- verdicts: option "relay" is "validated" --- */
+
+/* Then a message of a peer is passed on to the others only once this application has accepted it. Until then
+ * it waits: for option "verdictTime" (5 s) at the longest, and no more of them than option "verdicts" (4096),
+ * an eighth of that from one peer, and no more payload than option "queueBytes". If there is no room, nothing
+ * more is taken from the peers. An application that gives no verdict for the stall time, while some wait,
+ * loses the oldest: they are counted as KITH_DROP_UNJUDGED, and not passed on. This application has been
+ * given them all the same. A message that comes again, from whomever, is not given again. */
+enum kith_verdict {
+    KITH_ACCEPT, /* pass it on */
+    KITH_IGNORE, /* do not; it was no fault of the sender */
+    KITH_REJECT  /* do not; it costs the sender option "meritRejected", as a fault of its own */
+};
+
+/* Any thread; never blocks. The verdict on a parcel, by its ticket, once. Nothing answers: a verdict that
+ * comes too late, or twice, is passed over. KITH_INVALID if it is none, or messages do not wait for it;
+ * KITH_BUSY if too many commands wait. */
+KITH_API enum kith_result kith_verdict(struct kith *node, uint64_t ticket, enum kith_verdict verdict);
 
 /* Any thread; never blocks. A descriptor to poll for readability; not to be read or closed. */
 KITH_API int kith_fd(const struct kith *node);

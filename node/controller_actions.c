@@ -300,6 +300,12 @@ static enum gate_result do_deliver(void *host, struct moment now, const struct m
     return r;
 }
 
+static uint64_t do_next_ticket(void *host)
+{
+    const struct node *n = host;
+    return n->stamp;
+}
+
 static void do_tell(void *host, struct node_event *e)
 {
     struct node *n = host;
@@ -478,6 +484,7 @@ const struct controller_actions node_actions = {
     .give_room = do_give_room,
     .close = do_close,
     .deliver = do_deliver,
+    .next_ticket = do_next_ticket,
     .tell = do_tell,
     .fetch_seeds = do_fetch_seeds,
     .save_peers = do_save_peers,

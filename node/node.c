@@ -53,6 +53,7 @@ static bool make_queues(struct node *n)
     }
     budget_init(&n->budget, shortage_budget(l));
     n->waiting.budget = &n->budget;
+    n->stamp = 1;
     n->most_peers = controller_max_slots(&n->config);
     n->peers = calloc(n->most_peers, sizeof *n->peers);
     n->control = queue_new(&control);

@@ -51,6 +51,10 @@ enum kith_result node_disconnect(struct node *n, struct peer_ref peer, uint64_t 
  * KITH_FAILED event with the id answers. The request waits for its turn in ToNetwork. */
 enum kith_result node_ask(struct node *n, struct parcel *parcel, uint64_t id);
 
+/* Any thread; never blocks. What becomes of the message that bore that ticket. KITH_OK: the controller hears
+ * of it. */
+enum kith_result node_verdict(struct node *n, uint64_t ticket, enum kith_verdict verdict);
+
 /* Any thread; never blocks. Descriptors for poll only: after KITH_WOULD_BLOCK node_room_fd becomes readable
  * once there is room, after KITH_BUSY node_command_fd does. */
 int node_room_fd(const struct node *n);
@@ -69,6 +73,7 @@ struct taken {
     struct peer_ref peer; /* TAKE_PARCEL */
     uint32_t kind;
     struct parcel *parcel;    /* the caller's reference */
+    uint64_t ticket;          /* controller_actions.next_ticket */
     struct node_event *event; /* TAKE_EVENT: the caller's, node_event_free */
 };
 

@@ -82,6 +82,13 @@ enum kith_result node_command(struct node *n, struct command *command, uint64_t 
     return r == KITH_WOULD_BLOCK ? KITH_BUSY : r;
 }
 
+enum kith_result node_verdict(struct node *n, uint64_t ticket, enum kith_verdict verdict)
+{
+    struct message m = {.type = MSG_VERDICT, .id = ticket, .kind = (uint32_t)verdict};
+    enum kith_result r = post(n, n->commands, &n->command_bell, &m);
+    return r == KITH_WOULD_BLOCK ? KITH_BUSY : r;
+}
+
 void node_quit(struct node *n)
 {
     /* Release: see node_is_closing. */
@@ -173,6 +180,7 @@ enum take_result node_take(struct node *n, struct taken *t)
     t->peer = parcel->peer;
     t->kind = parcel->kind;
     t->parcel = parcel->parcel;
+    t->ticket = parcel->order;
     batch_pass(&n->held_parcels, n->from_network);
     return TAKE_PARCEL;
 }

@@ -97,7 +97,7 @@ struct node {
     uint64_t untidy_bytes;         /* that have come and gone since memory was given back to the system */
     int64_t tidy_ms;               /* when memory is given back to the system; 0: there is none */
     int64_t retry_ms;              /* when the core must try again what waits for room */
-    uint64_t stamp;                /* order of what goes into FromNetwork */
+    uint64_t stamp;                /* order of what goes into FromNetwork; above 0 */
     uint64_t missed;               /* events that found no room */
     uint64_t missed_ever;          /* the same, also those that were told */
     struct connection_counts past; /* of the connections that have gone */

@@ -84,6 +84,33 @@ def a_dial_is_answered_by_what_comes_of_it(lab):
         check(a.command("dial", **request)["message"] == NO_SUCH_COMMAND, f"{request}")
 
 
+def verdicts_decide_what_is_passed_on(lab):
+    relay = lab.node("-exclusive", "-relay=validated", "-verdictTime", "1s", "-verdicts", "64", "-meritRejected", "-30")
+    a, b = (lab.node("-exclusive", "-peers", relay.endpoint) for _ in range(2))
+    for node in a, b:
+        node.wait_online(relay)
+        relay.wait_online(node)
+    words = {"one": "accept", "two": "ignore", "three": "reject", "four": None, "five": "accept"}
+    for text, verdict in words.items():
+        a.send("<BROADCAST>", text)
+        ticket = relay.wait("parcel", text=text)["ticket"]
+        if verdict:
+            relay.request(command="verdict", ticket=ticket, verdict=verdict)
+    b.wait("parcel", text="five")
+    check([e["text"] for e in b.all("parcel")] == ["one", "five"], f"{b.all('parcel')}")
+    check("ticket" not in b.all("parcel")[0], "b waits for no verdict")
+    dropped = relay.wait("dropped")
+    check((dropped["cause"], dropped["code"], dropped["parcels"]) == ("no verdict", 209, 1), f"{dropped}")
+    check(relay.status()["verdicts"] == {"accepted": 2, "ignored": 1, "rejected": 1, "unjudged": 1, "awaiting": 0},
+          f"{relay.status()['verdicts']}")
+    check(relay.command("score", address=a.address)["quality"] <= -29, "what it costs")
+    check(relay.command("verdict", ticket=ticket, verdict="accept")["event"] == "done", "with an id it is answered")
+    for request in ({"ticket": 1, "verdict": "maybe"}, {"ticket": "1", "verdict": "accept"}, {"verdict": "accept"},
+                    {"ticket": 0, "verdict": "accept"}, {"ticket": 1}):
+        check(relay.command("verdict", **request)["message"] == NO_SUCH_COMMAND, f"{request}")
+    check(a.command("verdict", ticket=1, verdict="accept")["message"] == NO_SUCH_COMMAND, "a does not relay")
+
+
 if __name__ == "__main__":
     run([bans_and_scores, a_report_sends_a_peer_away, special_peers_come_and_go, known_addresses,
-         a_dial_is_answered_by_what_comes_of_it])
+         a_dial_is_answered_by_what_comes_of_it, verdicts_decide_what_is_passed_on])

@@ -257,6 +257,12 @@ static inline enum gate_result w_deliver(void *world, struct moment at, const st
     return GATE_POSTED;
 }
 
+static inline uint64_t w_next_ticket(void *world)
+{
+    struct world *w = world;
+    return w->n_delivered + 1;
+}
+
 static inline void w_tell(void *world, struct node_event *event)
 {
     const struct kith_event *e = &event->public;
@@ -399,6 +405,7 @@ static const struct controller_actions actions = {
     .measure = w_measure,
     .measure_node = w_measure_node,
     .random = w_random,
+    .next_ticket = w_next_ticket,
     .log = w_log,
     .ended = w_ended,
 };

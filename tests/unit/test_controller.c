@@ -256,7 +256,7 @@ static void a_full_application_waits_too(void **state)
 static struct world *relay_world(void)
 {
     struct world *w = world_new();
-    w->config.relay = true;
+    w->config.relay = RELAY_ALL;
     world_open(w);
     return w;
 }
@@ -292,7 +292,7 @@ static void two_kinds_are_two_messages(void **state)
     (void)state;
     for (int relays = 0; relays < 2; relays++) {
         struct world *w = world_of("fnd");
-        w->config.relay = relays;
+        w->config.relay = relays ? RELAY_ALL : RELAY_NOTHING;
         world_open(w);
         struct peer_ref a = incoming(w, 1);
         receive_kind(w, a, 1, "a");
@@ -313,7 +313,7 @@ static void a_relay_sends_nothing_back(void **state)
 {
     struct world *w = world_new();
     (void)state;
-    w->config.relay = true;
+    w->config.relay = RELAY_ALL;
     w->config.node.timings.echo = 0;
     world_open(w);
     struct peer_ref a = incoming(w, 1);
@@ -656,7 +656,7 @@ static void a_relay_sends_nothing_back_by_the_other_connection(void **state)
 {
     struct world *w = world_new();
     (void)state;
-    w->config.relay = true;
+    w->config.relay = RELAY_ALL;
     w->config.node.timings.echo = 0;
     special_flag(w, "10.1.0.1:8110");
     world_open(w);

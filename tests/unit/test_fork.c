@@ -115,6 +115,7 @@ static int call_everything(void *context)
         kith_disconnect(p->a, p->name_of_b, 6) == KITH_CLOSED &&
         kith_set_special(p->a, "", 7) == KITH_CLOSED && kith_special_add(p->a, "", 7) == KITH_CLOSED &&
         kith_special_remove(p->a, "", 7) == KITH_CLOSED && kith_ask_bans(p->a, 7) == KITH_CLOSED &&
+        kith_verdict(p->a, 1, KITH_ACCEPT) == KITH_CLOSED &&
         kith_dial(p->a, "10.0.0.1:1", 7) == KITH_CLOSED && kith_ask_known(p->a, 0, 7) == KITH_CLOSED &&
         kith_ask_score(p->a, "10.0.0.1", 7) == KITH_CLOSED &&
         kith_report(p->a, p->name_of_b, 1, 7) == KITH_CLOSED &&

@@ -134,6 +134,8 @@ static void null_is_refused_everywhere(void **state)
         DOES_NOTHING(kith_release(&none)),
         IS(KITH_INVALID, kith_ask_peers(NULL, 1)),
         IS(KITH_INVALID, kith_ask_status(NULL, 1)),
+        IS(KITH_INVALID, kith_verdict(NULL, 1, KITH_ACCEPT)),
+        IS(KITH_INVALID, kith_verdict(node, 1, KITH_ACCEPT)), /* nothing waits for one */
         IS(KITH_INVALID, kith_dial(NULL, "10.0.0.1:1", 1)),
         IS(KITH_INVALID, kith_dial(node, NULL, 1)),
         IS(KITH_INVALID, kith_dial(node, "", 1)),
