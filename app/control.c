@@ -244,6 +244,10 @@ static bool leave(void *self)
 
 /* --- how much it takes --- */
 
+/* The longest answer is the list of known addresses, first as an event and then as text, in an array that
+ * doubles. */
+#define ANSWER_MOST ((uint64_t)16 << 20)
+
 /* Operators are trusted as the application is: it is they who have it so full. */
 void control_bounds(struct bounds *b, const struct options *o)
 {
@@ -251,6 +255,8 @@ void control_bounds(struct bounds *b, const struct options *o)
     bounds_add(b, BOUND_APPLICATION, "clients of the control socket: text that they do not read",
                sizeof(struct client) + 2 * (CLIENT_ENOUGH + CLIENT_ROOM), clients,
                "the client: further news are missed, and it is sent away");
+    bounds_add(b, BOUND_APPLICATION, "clients of the control socket: answers that they do not read",
+               ANSWER_MOST, clients * CLIENT_COMMANDS, "the client: it is not read further");
     bounds_add(b, BOUND_APPLICATION, "clients of the control socket: requests", 2 * (CLIENT_LINE + 65536),
                clients, "the client: it is not read further");
     bounds_add(b, BOUND_APPLICATION, "the one long request of a client", lines_most(longest, JSON_LINES),

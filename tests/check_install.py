@@ -95,7 +95,8 @@ def the_shared_library_bears_its_version(tree):
 
 
 def the_header_the_manual_and_the_program_are_installed(tree):
-    for name, folder in (("kith.h", "include"), ("kith.1", "man1"), ("bin/kith", "bin")):
+    for name, folder in (("kith.h", "include"), ("kith.1", "man1"), ("kith-ctl.1", "man1"), ("bin/kith", "bin"),
+                         ("bin/kith-ctl", "bin")):
         check(tree.one(name).parent.name == folder, f"{tree.one(name)}")
     check([path.name for path in tree.one("kith.h").parent.iterdir()] == ["kith.h"], "more headers than kith.h")
     check(tree.version in run(tree.one("bin/kith"), "-version"), "kith -version")

@@ -408,12 +408,10 @@ def starts_at_once(lab):
     check(Client(path).command("status")["node_id"] == winner.status()["node_id"], "another one listens")
 
 
-TESTS = [who_does_not_read_delays_nobody_and_is_sent_away, one_long_request_at_a_time, clients_that_disappear,
+if __name__ == "__main__":
+    run([who_does_not_read_delays_nobody_and_is_sent_away, one_long_request_at_a_time, clients_that_disappear,
          many_clients_are_answered_each_for_itself, each_hears_what_it_subscribes_to, it_can_ban_disconnect_and_quit,
          it_works_though_nobody_reads_standard_output, garbage_is_answered_and_harms_nobody,
          who_reads_late_is_told_how_much_it_missed, too_many_clients, requests_without_end_that_nobody_reads,
          the_socket_is_for_its_group_and_the_folder_for_its_owner, a_dead_node_leaves_its_place,
-         a_place_that_cannot_be_had, two_nodes_share_one_default, starts_at_once]
-
-if __name__ == "__main__":
-    run(TESTS)
+         a_place_that_cannot_be_had, two_nodes_share_one_default, starts_at_once])

@@ -1,0 +1,308 @@
+#include "app/ctl/show.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "app/base64.h"
+#include "app/pieces.h"
+#include "app/sheet.h"
+
+#define LABEL_WIDTH 22
+#define LEFT(text)                                                                                           \
+    {                                                                                                        \
+        .name = (text), .is_left = true                                                                      \
+    }
+#define RIGHT(text)                                                                                          \
+    {                                                                                                        \
+        .name = (text)                                                                                       \
+    }
+
+/* Peers can choose some of it: nothing of that may reach a terminal as a control sequence. */
+static void put_harmless(const char *text, size_t size)
+{
+    char piece[PIECE_BYTES];
+    struct pieces p = {.bytes = text, .size = size};
+    for (size_t n; (n = pieces_harmless(&p, piece)) > 0;) {
+        fwrite(piece, 1, n, stdout);
+    }
+}
+
+static void put_text(const json_t *text)
+{
+    put_harmless(json_string_value(text) ? json_string_value(text) : "", json_string_length(text));
+}
+
+static const char *text_of(const json_t *o, const char *key)
+{
+    const char *text = json_string_value(json_object_get(o, key));
+    return text ? text : "";
+}
+
+static json_int_t number_of(const json_t *o, const char *key)
+{
+    return json_integer_value(json_object_get(o, key));
+}
+
+static bool has_colours(void)
+{
+    const char *no = getenv("NO_COLOR"), *terminal = getenv("TERM");
+    return isatty(STDOUT_FILENO) && !(no && *no != '\0') && terminal && strcmp(terminal, "dumb") != 0;
+}
+
+static void print_sheet(struct sheet *t)
+{
+    struct output out;
+    size_t size;
+    output_init_text(&out, SIZE_MAX);
+    sheet_print(t, &out, has_colours(), 0);
+    const char *text = output_text(&out, &size);
+    if (text) {
+        fwrite(text, 1, size, stdout);
+    }
+    output_drop(&out);
+}
+
+/* --- tables --- */
+
+static void show_peers(const json_t *peers)
+{
+    static const struct sheet_column columns[] = {
+        LEFT("peer"),    LEFT("way"), LEFT("kind"), LEFT("address"),   RIGHT("version"),   RIGHT("quality"),
+        RIGHT("online"), RIGHT("in"), RIGHT("out"), RIGHT("bytes in"), RIGHT("bytes out"), RIGHT("dropped")};
+    struct sheet t = {.columns = columns, .n = sizeof columns / sizeof columns[0]};
+    char cell[SHEET_CELL_MAX];
+    json_t *p;
+    size_t i;
+    if (json_array_size(peers) == 0) {
+        puts("no peers");
+        return;
+    }
+    json_array_foreach(peers, i, p)
+    {
+        const char *kind = json_is_true(json_object_get(p, "special")) ? "special"
+                           : json_is_true(json_object_get(p, "relay")) ? "relay"
+                                                                       : "";
+        json_int_t quality = number_of(p, "quality"), dropped = number_of(p, "dropped");
+        sheet_add(&t, SHEET_PLAIN, "%s", text_of(p, "peer"));
+        sheet_add(&t, SHEET_PLAIN, "%s", text_of(p, "direction"));
+        sheet_add(&t, SHEET_PLAIN, "%s", kind);
+        sheet_add(&t, SHEET_DIM, "%s", text_of(p, "address"));
+        sheet_add(&t, SHEET_PLAIN, "%lld", (long long)number_of(p, "version"));
+        sheet_add(&t, quality < 0 ? SHEET_BAD : SHEET_PLAIN, "%lld", (long long)quality);
+        sheet_add(&t, SHEET_PLAIN, "%s", sheet_time(number_of(p, "online_ms"), cell));
+        sheet_add(&t, SHEET_PLAIN, "%lld", (long long)number_of(p, "parcels_in"));
+        sheet_add(&t, SHEET_PLAIN, "%lld", (long long)number_of(p, "parcels_out"));
+        sheet_add(&t, SHEET_PLAIN, "%s", sheet_bytes((uint64_t)number_of(p, "bytes_in"), cell));
+        sheet_add(&t, SHEET_PLAIN, "%s", sheet_bytes((uint64_t)number_of(p, "bytes_out"), cell));
+        sheet_add(&t, dropped > 0 ? SHEET_BAD : SHEET_PLAIN, "%lld", (long long)dropped);
+    }
+    print_sheet(&t);
+}
+
+static const char *format_wall(int64_t ms, char text[32])
+{
+    time_t seconds = ms / 1000;
+    struct tm tm;
+    if (ms == 0 || !gmtime_r(&seconds, &tm) || strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0) {
+        text[0] = '\0';
+    }
+    return text;
+}
+
+static void show_bans(const json_t *bans)
+{
+    static const struct sheet_column columns[] = {LEFT("address or id"), RIGHT("for"), LEFT("until")};
+    struct sheet t = {.columns = columns, .n = sizeof columns / sizeof columns[0]};
+    char cell[SHEET_CELL_MAX], until[32];
+    json_t *b;
+    size_t i;
+    if (json_array_size(bans) == 0) {
+        puts("no bans");
+        return;
+    }
+    json_array_foreach(bans, i, b)
+    {
+        sheet_add(&t, SHEET_PLAIN, "%s%s", text_of(b, "address"), text_of(b, "peer_id"));
+        sheet_add(&t, SHEET_PLAIN, "%s", sheet_time(number_of(b, "left_ms"), cell));
+        sheet_add(&t, SHEET_DIM, "%s", format_wall(number_of(b, "until_ms"), until));
+    }
+    print_sheet(&t);
+}
+
+static void show_known(const json_t *known)
+{
+    static const struct sheet_column columns[] = {LEFT("address"),  LEFT("from"),      LEFT("state"),
+                                                  RIGHT("quality"), RIGHT("failures"), LEFT("heard of"),
+                                                  LEFT("answered"), LEFT("id")};
+    struct sheet t = {.columns = columns, .n = sizeof columns / sizeof columns[0]};
+    char when[32];
+    json_t *k;
+    size_t i;
+    if (json_array_size(known) == 0) {
+        puts("no addresses");
+        return;
+    }
+    json_array_foreach(known, i, k)
+    {
+        bool banned = json_is_true(json_object_get(k, "banned"));
+        const char *state = banned                                      ? "banned"
+                            : json_is_true(json_object_get(k, "self"))  ? "this node"
+                            : json_is_true(json_object_get(k, "tried")) ? "tried"
+                                                                        : "new";
+        sheet_add(&t, SHEET_PLAIN, "%s", text_of(k, "address"));
+        sheet_add(&t, SHEET_PLAIN, "%s", text_of(k, "source"));
+        sheet_add(&t, banned ? SHEET_BAD : SHEET_PLAIN, "%s", state);
+        sheet_add(&t, number_of(k, "quality") < 0 ? SHEET_BAD : SHEET_PLAIN, "%lld",
+                  (long long)number_of(k, "quality"));
+        sheet_add(&t, SHEET_PLAIN, "%lld", (long long)number_of(k, "failures"));
+        sheet_add(&t, SHEET_DIM, "%s", format_wall(number_of(k, "heard_ms"), when));
+        sheet_add(&t, SHEET_DIM, "%s", format_wall(number_of(k, "answered_ms"), when));
+        sheet_add(&t, SHEET_DIM, "%s", text_of(k, "peer_id"));
+    }
+    print_sheet(&t);
+}
+
+/* --- figures, whatever they are: those that a later node tells are shown, too --- */
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t length = strlen(text), of_end = strlen(end);
+    return length >= of_end && strcmp(text + length - of_end, end) == 0;
+}
+
+static bool is_bytes(const char *key)
+{
+    return strstr(key, "bytes");
+}
+
+static void put_number(const char *key, json_int_t n)
+{
+    char cell[SHEET_CELL_MAX];
+    if (ends_with(key, "_ms")) {
+        fputs(sheet_time(n, cell), stdout);
+    } else if (is_bytes(key) && n >= 0) {
+        fputs(sheet_bytes((uint64_t)n, cell), stdout);
+    } else {
+        printf("%lld", (long long)n);
+    }
+}
+
+/* Of counts by cause, those that are not 0. */
+static void put_counts(json_t *counts)
+{
+    const char *cause, *between = "";
+    json_t *n;
+    json_object_foreach(counts, cause, n)
+    {
+        if (json_integer_value(n) != 0) {
+            printf("%s%lld %s", between, (long long)json_integer_value(n), cause);
+            between = ", ";
+        }
+    }
+    fputs(*between == '\0' ? "none" : "", stdout);
+}
+
+static void put_value(const char *key, json_t *value)
+{
+    if (json_is_string(value)) {
+        put_text(value);
+    } else if (json_is_integer(value)) {
+        put_number(key, json_integer_value(value));
+    } else if (json_is_object(value)) {
+        put_counts(value);
+    } else if (json_is_boolean(value)) {
+        fputs(json_is_true(value) ? "yes" : "no", stdout);
+    } else if (json_is_real(value)) {
+        printf("%g", json_real_value(value));
+    }
+}
+
+static void put_label(const char *key)
+{
+    char label[64];
+    snprintf(label, sizeof label, "%.*s", (int)(strlen(key) - (ends_with(key, "_ms") ? 3 : 0)), key);
+    for (char *c = label; *c != '\0'; c++) {
+        *c = *c == '_' ? ' ' : *c;
+    }
+    printf("%-*s ", LABEL_WIDTH, label);
+}
+
+static void show_figures(json_t *answer)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(answer, key, value)
+    {
+        if (strcmp(key, "event") != 0 && strcmp(key, "id") != 0) {
+            put_label(key);
+            put_value(key, value);
+            putchar('\n');
+        }
+    }
+}
+
+void show_answer(json_t *answer)
+{
+    const char *event = text_of(answer, "event");
+    if (strcmp(event, "peers") == 0) {
+        show_peers(json_object_get(answer, "peers"));
+    } else if (strcmp(event, "bans") == 0) {
+        show_bans(json_object_get(answer, "bans"));
+    } else if (strcmp(event, "known") == 0) {
+        show_known(json_object_get(answer, "known"));
+    } else if (strcmp(event, "done") == 0) {
+        put_text(json_object_get(answer, "message"));
+        putchar('\n');
+    } else if (strcmp(event, "sent") == 0) {
+        printf("sent to %lld peers\n", (long long)number_of(answer, "peers"));
+    } else {
+        show_figures(answer);
+    }
+}
+
+/* --- events --- */
+
+static void put_payload(const json_t *e)
+{
+    const json_t *text = json_object_get(e, "text"), *base64 = json_object_get(e, "base64");
+    if (text || !base64) {
+        put_text(text);
+        return;
+    }
+    size_t size = json_string_length(base64);
+    char *bytes = malloc(BASE64_BYTES_MAX(size));
+    if (bytes && base64_decode(json_string_value(base64), size, bytes, &size)) {
+        put_harmless(bytes, size);
+    }
+    free(bytes);
+}
+
+void show_event(const json_t *e)
+{
+    static const char *const keys[] = {"peer", "direction", "address", "cause", "reason", "message"};
+    char now[32];
+    const char *event = text_of(e, "event");
+    printf("%s %-9s", format_wall((int64_t)time(NULL) * 1000, now), event);
+    if (strcmp(event, "parcel") == 0) {
+        putchar(' ');
+        put_text(json_object_get(e, "peer"));
+        printf(" %s: ", text_of(e, "kind"));
+        put_payload(e);
+        putchar('\n');
+        return;
+    }
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        const json_t *value = json_object_get(e, keys[i]);
+        if (json_string_length(value) > 0) {
+            fputs(i > 2 ? ": " : " ", stdout);
+            put_text(value);
+        }
+    }
+    if (json_object_get(e, "parcels") || json_object_get(e, "events")) {
+        printf(" (%lld)", (long long)(number_of(e, "parcels") + number_of(e, "events")));
+    }
+    putchar('\n');
+}
