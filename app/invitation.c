@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "app/text.h"
+#include "base/hex.h"
 
 static const char before_network[] = "?network=";
 
@@ -11,14 +12,6 @@ static bool is_plain(unsigned char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
            (c != '\0' && strchr("-._~", c));
-}
-
-/* -1 for what is no hex digit. */
-static int hex_digit(char c)
-{
-    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
-    const char *at = c != '\0' ? strchr(digits, c) : NULL;
-    return at ? (int)(at - digits) % 16 : -1;
 }
 
 bool invitation_is_meant(const char *text, size_t length)
@@ -53,9 +46,10 @@ static size_t read_character(const char *text, size_t length, char *c)
     if (*c != '%' || length < 3) {
         return 0;
     }
-    int high = hex_digit(text[1]), low = hex_digit(text[2]);
-    *c = (char)(high * 16 + low);
-    return high < 0 || low < 0 || *c == '\0' ? 0 : 3;
+    uint8_t byte;
+    bool is_there = hex_read(&byte, 1, text + 1) && byte != '\0';
+    *c = is_there ? (char)byte : '\0';
+    return is_there ? 3 : 0;
 }
 
 static bool read_network(struct invitation *i, const char *text, size_t length)

@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/hex.h"
+
 #define EACH(byte) (UINT64_MAX / 255 * (uint8_t)(byte)) /* eight times that byte */
 
 static bool is_plain(char c)
@@ -85,18 +87,8 @@ size_t json_text_escape(char c, char *out)
 /* The four hex digits at `text`; -1 if they are none. */
 static int32_t hex(const char *text)
 {
-    int32_t n = 0;
-    for (size_t i = 0; i < 4; i++) {
-        char c = text[i];
-        if (c >= '0' && c <= '9') {
-            n = n << 4 | (c - '0');
-        } else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f') {
-            n = n << 4 | ((c | 0x20) - 'a' + 10);
-        } else {
-            return -1;
-        }
-    }
-    return n;
+    uint8_t bytes[2];
+    return hex_read(bytes, sizeof bytes, text) ? bytes[0] << 8 | bytes[1] : -1;
 }
 
 static size_t write_utf8(int32_t code, char *out)

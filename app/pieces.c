@@ -4,6 +4,7 @@
 
 #include "app/base64.h"
 #include "app/json_text.h"
+#include "base/hex.h"
 #include "base/utf8.h"
 
 enum {
@@ -39,7 +40,6 @@ size_t pieces_json(struct pieces *p, char out[PIECE_BYTES])
 
 size_t pieces_harmless(struct pieces *p, char out[PIECE_BYTES])
 {
-    static const char digits[] = "0123456789abcdef";
     size_t n = 0;
     while (p->at < p->size && n + LONGEST <= PIECE_BYTES) {
         const char *text = p->bytes + p->at;
@@ -49,11 +49,10 @@ size_t pieces_harmless(struct pieces *p, char out[PIECE_BYTES])
             n += length;
             p->at += length;
         } else {
-            unsigned char c = (unsigned char)*text;
             out[n++] = '\\';
             out[n++] = 'x';
-            out[n++] = digits[c >> 4];
-            out[n++] = digits[c & 15];
+            hex_write(out + n, (const uint8_t *)text, 1);
+            n += 2;
             p->at++;
         }
     }

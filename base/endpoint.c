@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/hex.h"
+
 #define LABEL_MAX 63
 #define ZONE_MAX  15  /* bytes of an interface's name */
 #define NAME_MOST 253 /* bytes of a host name without the dot at its end */
@@ -292,25 +294,11 @@ static bool is_host_byte(char c)
     return is_digit(c) || (l >= 'a' && l <= 'z') || c == '-' || c == '_';
 }
 
-static int hex_value(char c)
-{
-    c = lower(c);
-    return is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 bool peer_id_parse(struct peer_id *id, const char *text, size_t length)
 {
     struct peer_id read = {.size = (uint8_t)(length / 2)};
-    if (length < 2 || length % 2 != 0 || length > 2 * PEER_ID_MAX) {
+    if (length < 2 || length % 2 != 0 || length > 2 * PEER_ID_MAX || !hex_read(read.bytes, read.size, text)) {
         return false;
-    }
-    for (size_t i = 0; i < length; i += 2) {
-        int high = hex_value(text[i]);
-        int low = hex_value(text[i + 1]);
-        if (high < 0 || low < 0) {
-            return false;
-        }
-        read.bytes[i / 2] = (uint8_t)(high << 4 | low);
     }
     *id = read;
     return true;
@@ -323,13 +311,9 @@ bool peer_id_equal(const struct peer_id *a, const struct peer_id *b)
 
 const char *peer_id_format(const struct peer_id *id, char *buf, size_t size)
 {
-    static const char digits[] = "0123456789abcdef";
-    size_t n = 0;
-    for (size_t i = 0; i < id->size && n + 2 < size; i++) {
-        buf[n++] = digits[id->bytes[i] >> 4];
-        buf[n++] = digits[id->bytes[i] & 15];
-    }
-    buf[n] = '\0';
+    size_t n = size > 2 * (size_t)id->size ? id->size : (size - 1) / 2;
+    hex_write(buf, id->bytes, n);
+    buf[2 * n] = '\0';
     return buf;
 }
 

@@ -306,6 +306,18 @@ static bool find_block(struct chain_database *d, const struct chain_wanted *want
     return main_at(d, number, block);
 }
 
+struct parcel *chain_wanted_new(uint32_t n, bool by_hash, struct chain_wanted **w)
+{
+    struct parcel *p = parcel_new(NULL, sizeof **w + n * sizeof(*w)->items[0]);
+    *w = p ? (void *)p->bytes : NULL;
+    if (p) {
+        memset(p->bytes, 0, p->size);
+        (*w)->n = n;
+        (*w)->by_hash = by_hash;
+    }
+    return p;
+}
+
 size_t chain_found_pack(const struct parcel *found)
 {
     (void)found;

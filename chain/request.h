@@ -102,6 +102,10 @@ struct chain_wanted {
     } items[];
 };
 
+/* A parcel with n of them, all 0, whose reference is the caller's; *w points into it. Both are NULL without
+ * memory. */
+struct parcel *chain_wanted_new(uint32_t n, bool by_hash, struct chain_wanted **w);
+
 struct chain_found {
     uint32_t looked; /* so many of those asked for were looked at; the rest did not fit: ask again */
     uint32_t n;      /* and so many were found */

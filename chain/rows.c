@@ -50,6 +50,17 @@ static void found_anew(struct chain_database *d)
     d->found.is_stale = sql_failed(&d->sql);
 }
 
+/* Nothing if it is not there. */
+static void pool_remove(struct chain_database *d, const struct chain_hash *id)
+{
+    sqlite3_stmt *st;
+    if (d->sums.state.pool > 0 && find(&d->sql, SQL_POOL_REMOVE, id, &st)) {
+        d->sums.state.pool--;
+        d->sums.state.pool_bytes -= (uint64_t)sqlite3_column_int64(st, 0);
+        sql_run(&d->sql, st);
+    }
+}
+
 static void note_transactions(struct chain_database *d, const struct chain_item *block)
 {
     struct chain_item transaction;
@@ -215,16 +226,6 @@ void pool_add(struct chain_database *d, const struct chain_item *transaction)
     sql_run(s, st);
     d->sums.state.pool++;
     d->sums.state.pool_bytes += transaction->size;
-}
-
-void pool_remove(struct chain_database *d, const struct chain_hash *id)
-{
-    sqlite3_stmt *st;
-    if (d->sums.state.pool > 0 && find(&d->sql, SQL_POOL_REMOVE, id, &st)) {
-        d->sums.state.pool--;
-        d->sums.state.pool_bytes -= (uint64_t)sqlite3_column_int64(st, 0);
-        sql_run(&d->sql, st);
-    }
 }
 
 bool pool_find(struct chain_database *d, const struct chain_hash *id, struct chain_item *transaction)

@@ -55,7 +55,6 @@ bool side_trim(struct chain_database *d, const struct chain_hash *kept);
 
 bool pool_has_room(const struct chain_database *d, const struct chain_item *transaction);
 void pool_add(struct chain_database *d, const struct chain_item *transaction);
-void pool_remove(struct chain_database *d, const struct chain_hash *id); /* nothing if it is not there */
 bool pool_find(struct chain_database *d, const struct chain_hash *id, struct chain_item *transaction);
 
 #endif

@@ -60,6 +60,16 @@ static inline void buffer_add_parcel(struct buffer *b, struct parcel *p)
  * completed. */
 void buffer_cut(struct buffer *b, size_t total);
 
+/* True if all that was added since then is there; else it is undone, as buffer_cut does. */
+static inline bool buffer_holds(struct buffer *b, size_t total)
+{
+    bool failed = b->failed;
+    if (failed) {
+        buffer_cut(b, total);
+    }
+    return !failed;
+}
+
 /* Bytes not consumed yet. */
 static inline size_t buffer_left(const struct buffer *b)
 {

@@ -5,12 +5,6 @@
 #include "protocol/ledger/field.h"
 #include "protocol/ledger/message.h"
 
-static size_t longest(const struct coin_session *s)
-{
-    uint64_t handshake = s->config.node->limits.handshake_bytes;
-    return s->stage == STAGE_OPEN || handshake > LINE_MAX_BYTES ? LINE_MAX_BYTES : (size_t)handshake;
-}
-
 static void on_method(struct coin_session *s, int64_t now_ms, const char *method, const json_t *payload,
                       struct session_event *ev, struct buffer *out)
 {
@@ -47,7 +41,8 @@ static size_t read_line(struct coin_session *s, int64_t now_ms, struct bytes in,
                         struct buffer *out)
 {
     struct ledger_input i;
-    switch (ledger_input_read(&s->reader, &s->config, now_ms, in, longest(s), &i)) {
+    size_t most = ledger_input_longest(&s->config, s->stage == STAGE_OPEN);
+    switch (ledger_input_read(&s->reader, &s->config, now_ms, in, most, &i)) {
     case INPUT_NONE:
         break;
     case INPUT_STARVED:

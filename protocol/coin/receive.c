@@ -6,18 +6,11 @@
 #include "protocol/ledger/items.h"
 #include "protocol/ledger/message.h"
 
-/* A block that is not well formed costs 50 points: so many times merits.bad, beside the one of the end. */
-enum { BAD_BLOCK = 4 };
-
 void coin_give(struct coin_session *s, uint32_t kind, struct parcel *parcel, struct session_event *ev)
 {
-    if (!parcel) {
+    if (!ledger_input_gives(ev, kind, parcel)) {
         coin_end(s, ev, END_RESOURCES, "no memory for a message");
-        return;
     }
-    ev->type = SESSION_MESSAGE;
-    ev->message.kind = kind;
-    ev->message.parcel = parcel;
 }
 
 /* --- addresses --- */
@@ -94,7 +87,7 @@ static void on_block(struct coin_session *s, const json_t *payload, struct sessi
     const char *why = NULL;
     struct parcel *pack = items_read_one(payload, chain_block_read, &why);
     if (!pack) {
-        ev->bad = BAD_BLOCK;
+        ev->bad = LEDGER_BAD_BLOCK;
         coin_fault(s, ev, "a block that is not well formed: %s", why);
         return;
     }
@@ -114,14 +107,8 @@ static void on_broadcast_block(struct coin_session *s, const json_t *payload, st
 struct parcel *coin_wanted(const int64_t *numbers, uint32_t n)
 {
     struct chain_wanted *w;
-    struct parcel *p = parcel_new(NULL, sizeof *w + n * sizeof w->items[0]);
-    if (!p) {
-        return NULL;
-    }
-    memset(p->bytes, 0, p->size);
-    w = (struct chain_wanted *)(void *)p->bytes;
-    w->n = n;
-    for (uint32_t i = 0; i < n; i++) {
+    struct parcel *p = chain_wanted_new(n, false, &w);
+    for (uint32_t i = 0; p && i < n; i++) {
         w->items[i].number = numbers[i];
     }
     return p;

@@ -162,14 +162,7 @@ int coin_session_write(void *session, int64_t now_ms, const struct message *m, s
     struct coin_session *s = session;
     size_t before = out->total;
     (void)now_ms;
-    if (s->stage != STAGE_OPEN || !append(s, m, out)) {
-        return -1;
-    }
-    if (out->failed) {
-        buffer_cut(out, before);
-        return -1;
-    }
-    return 0;
+    return s->stage == STAGE_OPEN && append(s, m, out) && buffer_holds(out, before) ? 0 : -1;
 }
 
 /* The peer does not answer it. */

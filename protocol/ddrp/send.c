@@ -18,11 +18,7 @@ bool ddrp_send(struct ddrp_session *s, enum ddrp_kind kind, struct bytes message
         buffer_add(out, message.data, message.size);
     }
     buffer_add(out, signature, sizeof signature);
-    if (out->failed) {
-        buffer_cut(out, before);
-        return false;
-    }
-    return true;
+    return buffer_holds(out, before);
 }
 
 static bool send_share(struct ddrp_session *s, struct parcel *parcel, struct buffer *out)

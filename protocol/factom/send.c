@@ -65,11 +65,7 @@ bool factom_send_parcel(struct session *s, uint32_t type, enum scope scope, cons
         factom_v11_write_msg(out, (enum parcel_type)type, payload);
         s->magic_sent = s->magic_sent || !out->failed;
     }
-    if (out->failed) {
-        buffer_cut(out, before);
-        return false;
-    }
-    return true;
+    return buffer_holds(out, before);
 }
 
 static bool send_share(struct session *s, struct parcel *parcel, struct buffer *out)

@@ -29,9 +29,7 @@ static void say(enum infnote_reason reason, struct buffer *out)
 {
     size_t before = out->total;
     line_put(out, json_pack("{s:s, s:i}", "type", "Disconnect", "reason", (int)reason));
-    if (out->failed) {
-        buffer_cut(out, before);
-    }
+    buffer_holds(out, before);
 }
 
 void infnote_end(struct infnote_session *s, struct session_event *ev, enum end_reason why, const char *format,

@@ -4,13 +4,6 @@
 #include "protocol/infnote/session.h"
 #include "protocol/ledger/field.h"
 
-/* What an application may not send says nothing about what nodes tell each other. */
-static size_t longest(const struct infnote_session *s)
-{
-    uint64_t handshake = s->config.node->limits.handshake_bytes;
-    return s->stage == STAGE_OPEN || handshake > LINE_MAX_BYTES ? LINE_MAX_BYTES : (size_t)handshake;
-}
-
 static void on_first(struct infnote_session *s, int64_t now_ms, const char *type, const json_t *object,
                      struct session_event *ev, struct buffer *out)
 {
@@ -48,7 +41,8 @@ static size_t read_line(struct infnote_session *s, int64_t now_ms, struct bytes 
                         struct buffer *out)
 {
     struct ledger_input i;
-    switch (ledger_input_read(&s->reader, &s->config, now_ms, in, longest(s), &i)) {
+    size_t most = ledger_input_longest(&s->config, s->stage == STAGE_OPEN);
+    switch (ledger_input_read(&s->reader, &s->config, now_ms, in, most, &i)) {
     case INPUT_NONE:
         break;
     case INPUT_STARVED:

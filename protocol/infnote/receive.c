@@ -7,20 +7,13 @@
 #include "protocol/ledger/items.h"
 #include "protocol/ledger/message.h"
 
-/* A block that is not well formed costs 50 points: so many times merits.bad, beside the one of the end. */
-enum { BAD_BLOCK = 4 };
-
 enum { DEMERIT_UNKNOWN = 1 };
 
 static void give(struct infnote_session *s, uint32_t kind, struct parcel *parcel, struct session_event *ev)
 {
-    if (!parcel) {
+    if (!ledger_input_gives(ev, kind, parcel)) {
         infnote_end(s, ev, END_RESOURCES, "no memory for a message");
-        return;
     }
-    ev->type = SESSION_MESSAGE;
-    ev->message.kind = kind;
-    ev->message.parcel = parcel;
 }
 
 static void on_hello_again(struct infnote_session *s, const json_t *object, struct session_event *ev,
@@ -67,22 +60,12 @@ static void on_getaddr(struct infnote_session *s, const json_t *object, struct s
     give(s, LEDGER_GET_ADDRESSES, parcel_new(&asker, sizeof asker), ev);
 }
 
-static bool read_port(const json_t *value, uint16_t *port)
-{
-    int64_t n = 0;
-    if (field_integer(value, 1, UINT16_MAX, &n)) {
-        *port = (uint16_t)n;
-        return true;
-    }
-    return field_port_text(value, port) && *port != 0;
-}
-
 /* A time in the future counts as now. */
 static bool read_known(const json_t *o, int64_t now_s, struct known_peer *p)
 {
     int64_t heard_s;
     if (!field_ip(json_object_get(o, "ip"), &p->endpoint.ip) ||
-        !read_port(json_object_get(o, "port"), &p->endpoint.port) ||
+        !field_port(json_object_get(o, "port"), &p->endpoint.port) ||
         !field_integer(json_object_get(o, "timestamp"), 0, INT64_MAX, &heard_s)) {
         return false;
     }
@@ -135,7 +118,7 @@ static void on_pack_of_blocks(struct infnote_session *s, uint32_t kind, struct p
                               struct session_event *ev, struct buffer *out)
 {
     if (!pack) {
-        ev->bad = BAD_BLOCK;
+        ev->bad = LEDGER_BAD_BLOCK;
         infnote_fault(s, ev, out, "a block that is not well formed: %s", why);
         return;
     }
@@ -218,15 +201,9 @@ static void on_get_blocks(struct infnote_session *s, const json_t *object, struc
         infnote_fault(s, ev, out, "GetBlocks without an array of up to %d hashes", INFNOTE_BLOCKS_MAX);
         return;
     }
-    struct chain_wanted *w = NULL;
-    struct parcel *p = parcel_new(NULL, sizeof *w + n * sizeof w->items[0]);
-    if (p) {
-        memset(p->bytes, 0, p->size);
-        w = (struct chain_wanted *)(void *)p->bytes;
-        w->n = (uint32_t)n;
-        w->by_hash = true;
-    }
-    for (size_t i = 0; w && i < n; i++) {
+    struct chain_wanted *w;
+    struct parcel *p = chain_wanted_new((uint32_t)n, true, &w);
+    for (size_t i = 0; p && i < n; i++) {
         if (!field_hash(json_array_get(list, i), &w->items[i].hash)) {
             parcel_release(p);
             infnote_fault(s, ev, out, "GetBlocks with a hash that has no 64 hex digits");

@@ -149,15 +149,9 @@ static bool is_neighbour(const struct ledger *l, const struct endpoint *from)
 
 static bool read_one(const json_t *value, struct known_peer *p)
 {
-    const json_t *port = json_object_get(value, "port");
-    int64_t n = 0;
     *p = (struct known_peer){0};
-    if (field_integer(port, 1, UINT16_MAX, &n)) {
-        p->endpoint.port = (uint16_t)n;
-    } else if (!field_port_text(port, &p->endpoint.port)) {
-        return false;
-    }
-    return p->endpoint.port != 0 && field_ip(json_object_get(value, "ip"), &p->endpoint.ip);
+    return field_port(json_object_get(value, "port"), &p->endpoint.port) &&
+           field_ip(json_object_get(value, "ip"), &p->endpoint.ip);
 }
 
 /* A neighbour is itself where it answers from. */

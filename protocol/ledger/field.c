@@ -35,6 +35,19 @@ bool field_port_text(const json_t *value, uint16_t *port)
     return true;
 }
 
+bool field_port(const json_t *value, uint16_t *port)
+{
+    int64_t n;
+    uint16_t read = 0;
+    if (field_integer(value, 1, UINT16_MAX, &n)) {
+        read = (uint16_t)n;
+    } else if (!field_port_text(value, &read)) {
+        return false;
+    }
+    *port = read != 0 ? read : *port;
+    return read != 0;
+}
+
 bool field_hash(const json_t *value, struct chain_hash *h)
 {
     const char *text = json_string_value(value);

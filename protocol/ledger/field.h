@@ -13,6 +13,8 @@
 /* A number from `least` to `most`, without point and exponent. */
 bool field_integer(const json_t *value, int64_t least, int64_t most, int64_t *n);
 
+/* A port from 1 on, as a number or as text. */
+bool field_port(const json_t *value, uint16_t *port);
 /* Text of decimal digits, 1 to 5 of them. */
 bool field_port_text(const json_t *value, uint16_t *port);
 

@@ -15,6 +15,22 @@ uint64_t ledger_input_most(void)
     return FREE_BYTES * (UNITS_MOST * UNIT_MEMORY + COPIES);
 }
 
+size_t ledger_input_longest(const struct session_config *config, bool is_open)
+{
+    uint64_t handshake = config->node->limits.handshake_bytes;
+    return is_open || handshake > LINE_MAX_BYTES ? LINE_MAX_BYTES : (size_t)handshake;
+}
+
+bool ledger_input_gives(struct session_event *ev, uint32_t kind, struct parcel *parcel)
+{
+    if (parcel) {
+        ev->type = SESSION_MESSAGE;
+        ev->message.kind = kind;
+        ev->message.parcel = parcel;
+    }
+    return parcel;
+}
+
 static bool pay(const struct session_config *config, int64_t now_ms, struct bytes line,
                 struct ledger_input *i)
 {

@@ -29,6 +29,12 @@ enum ledger_input_state ledger_input_read(struct line_reader *r, const struct se
                                           struct ledger_input *i);
 void ledger_input_done(const struct session_config *config, struct ledger_input *i);
 
+/* How long a line may be: what an application may not send says nothing about what nodes tell each other. */
+size_t ledger_input_longest(const struct session_config *config, bool is_open);
+
+/* Makes *ev a SESSION_MESSAGE; takes the parcel. False, and *ev is as it was, if that is NULL. */
+bool ledger_input_gives(struct session_event *ev, uint32_t kind, struct parcel *parcel);
+
 /* The most that reading takes without being paid for, for session_ops.most. */
 uint64_t ledger_input_most(void);
 

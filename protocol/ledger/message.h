@@ -41,6 +41,9 @@ enum ledger_kind {
 
 #define LEDGER_NOW INT64_MAX
 
+/* A block that is not well formed costs 50 points: so many times merits.bad, beside the one of the end. */
+enum { LEDGER_BAD_BLOCK = 4 };
+
 struct ledger_block {
     int64_t number;         /* of the last block of a chain, or of the block that is announced */
     struct chain_hash hash; /* zero if that is not said */

@@ -39,21 +39,16 @@ static const struct chain_wanted *wanted_of(const struct parcel *p)
     return (const void *)p->bytes;
 }
 
-static size_t wanted_size(size_t n)
-{
-    return sizeof(struct chain_wanted) + n * sizeof wanted_of(NULL)->items[0];
-}
-
 /* All that it asks for at the head of its queue goes in one request: many ask for one block at a time. */
 static struct parcel *gather(struct ledger_peer *p)
 {
-    struct parcel *all = parcel_new(NULL, wanted_size(CHAIN_WANTED_MAX));
-    struct chain_wanted *w = all ? (void *)all->bytes : NULL;
+    struct chain_wanted *w;
     const struct inbox_item *next = inbox_look(&p->wishes);
-    if (!w) {
+    struct parcel *all = chain_wanted_new(CHAIN_WANTED_MAX, wanted_of(next->parcel)->by_hash, &w);
+    if (!all) {
         return NULL;
     }
-    *w = (struct chain_wanted){.by_hash = wanted_of(next->parcel)->by_hash};
+    w->n = 0;
     while (next && next->kind == LEDGER_GET_BLOCKS) {
         const struct chain_wanted *one = wanted_of(next->parcel);
         if (one->by_hash != w->by_hash || w->n + one->n > CHAIN_WANTED_MAX) {
@@ -72,10 +67,9 @@ static struct parcel *rest_of(const struct ledger_peer *p)
 {
     const struct chain_wanted *all = wanted_of(p->wanted);
     uint32_t n = all->n - p->wanted_at;
-    struct parcel *rest = parcel_new(NULL, wanted_size(n));
-    struct chain_wanted *w = rest ? (void *)rest->bytes : NULL;
-    if (w) {
-        *w = (struct chain_wanted){.n = n, .by_hash = all->by_hash};
+    struct chain_wanted *w;
+    struct parcel *rest = chain_wanted_new(n, all->by_hash, &w);
+    if (rest) {
         memcpy(w->items, &all->items[p->wanted_at], n * sizeof w->items[0]);
     }
     return rest;

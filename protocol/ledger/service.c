@@ -39,13 +39,11 @@ static void do_get_blocks(void *service, struct peer_ref to, const struct chain_
 static bool do_locate(void *service, const struct chain_hash *hashes, uint32_t n)
 {
     const struct ask what = {.purpose = ASK_LOCATE};
-    size_t each = sizeof((struct chain_wanted *)0)->items[0];
-    struct parcel *parcel = parcel_new(NULL, sizeof(struct chain_wanted) + n * each);
-    struct chain_wanted *wanted = parcel ? (void *)parcel->bytes : NULL;
-    if (!wanted) {
+    struct chain_wanted *wanted;
+    struct parcel *parcel = chain_wanted_new(n, true, &wanted);
+    if (!parcel) {
         return false;
     }
-    *wanted = (struct chain_wanted){.n = n, .by_hash = true};
     for (uint32_t i = 0; i < n; i++) {
         wanted->items[i].hash = hashes[i];
     }

@@ -73,16 +73,13 @@ void told_next(struct ledger *l)
         return;
     }
     n = n < AT_ONCE ? n : AT_ONCE;
-    size_t size = sizeof(struct chain_wanted) + (size_t)n * sizeof((struct chain_wanted *)0)->items[0];
-    struct parcel *parcel = parcel_new(NULL, size);
-    struct chain_wanted *wanted = parcel ? (void *)parcel->bytes : NULL;
+    struct chain_wanted *wanted;
+    struct parcel *parcel = chain_wanted_new((uint32_t)n, false, &wanted);
     const struct ask what = {.purpose = ASK_TOLD};
-    if (!wanted) {
+    if (!parcel) {
         asks_refuse(l);
         return;
     }
-    memset(parcel->bytes, 0, size);
-    wanted->n = (uint32_t)n;
     for (int64_t i = 0; i < n; i++) {
         wanted->items[i].number = l->told + 1 + i;
     }

@@ -18,9 +18,7 @@ static void say(const struct mintlayer_session *s, const char *words, struct buf
         return;
     }
     mintlayer_put_text(out, words);
-    if (out->failed) {
-        buffer_cut(out, before);
-    }
+    buffer_holds(out, before);
 }
 
 void mintlayer_end(struct mintlayer_session *s, struct session_event *ev, enum end_reason reason,

@@ -81,8 +81,7 @@ int mintlayer_session_write(void *session, int64_t now_ms, const struct message 
     if (s->stage != STAGE_OPEN || !append(s, m, out)) {
         return -1;
     }
-    if (out->failed) {
-        buffer_cut(out, before);
+    if (!buffer_holds(out, before)) {
         s->blocks = blocks;
         return -1;
     }

@@ -64,8 +64,7 @@ static void ping(struct mintlayer_session *s, int64_t now_ms, struct session_eve
     size_t before = out->total;
     uint64_t nonce = s->config.random(s->config.context);
     mintlayer_put_nonce(out, MINTLAYER_PING_REQUEST, nonce);
-    if (out->failed) {
-        buffer_cut(out, before);
+    if (!buffer_holds(out, before)) {
         mintlayer_end(s, ev, END_RESOURCES, "no memory for a ping");
         return;
     }

@@ -709,10 +709,8 @@ static void hashes_are_of_main_and_bounded(void **state)
 
 static struct parcel *wanted_blocks(const struct chain_item *blocks, size_t n, bool by_hash)
 {
-    struct parcel *parcel =
-        parcel_new(NULL, sizeof(struct chain_wanted) + n * sizeof((struct chain_wanted *)0)->items[0]);
-    struct chain_wanted *wanted = (void *)parcel->bytes;
-    *wanted = (struct chain_wanted){.n = (uint32_t)n, .by_hash = by_hash};
+    struct chain_wanted *wanted;
+    struct parcel *parcel = chain_wanted_new((uint32_t)n, by_hash, &wanted);
     for (size_t i = 0; i < n; i++) {
         if (by_hash) {
             wanted->items[i].hash = blocks[i].id;

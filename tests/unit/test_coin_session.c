@@ -411,10 +411,7 @@ static void blocks_are_announced_and_asked_for(void **state)
 static struct parcel *wanted(uint32_t n)
 {
     struct chain_wanted *w;
-    struct parcel *p = parcel_new(NULL, sizeof *w + n * sizeof w->items[0]);
-    memset(p->bytes, 0, p->size);
-    w = (struct chain_wanted *)(void *)p->bytes;
-    w->n = n;
+    struct parcel *p = chain_wanted_new(n, false, &w);
     for (uint32_t i = 0; i < n; i++) {
         w->items[i].number = 100 + i;
     }

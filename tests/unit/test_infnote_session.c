@@ -752,11 +752,7 @@ static void hashes_pass(void **state)
 static struct parcel *wanted(unsigned n)
 {
     struct chain_wanted *w;
-    struct parcel *p = parcel_new(NULL, sizeof *w + n * sizeof w->items[0]);
-    w = (struct chain_wanted *)(void *)p->bytes;
-    memset(p->bytes, 0, p->size);
-    w->n = n;
-    w->by_hash = true;
+    struct parcel *p = chain_wanted_new(n, true, &w);
     for (unsigned i = 0; i < n; i++) {
         w->items[i].hash = a_hash(i);
     }

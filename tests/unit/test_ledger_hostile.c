@@ -600,12 +600,10 @@ static void a_block_that_is_not_valid_ends_its_sender(void **state)
 
 static struct parcel *wanted_number(int64_t number)
 {
-    union {
-        struct chain_wanted w;
-        uint8_t bytes[sizeof(struct chain_wanted) + sizeof(struct chain_hash)];
-    } one = {.w = {.n = 1}};
-    one.w.items[0].number = number;
-    return parcel_new(&one, sizeof one);
+    struct chain_wanted *wanted;
+    struct parcel *p = chain_wanted_new(1, false, &wanted);
+    wanted->items[0].number = number;
+    return p;
 }
 
 static void who_asks_faster_than_the_store_reads_is_held(void **state)
@@ -654,12 +652,9 @@ static void all_that_is_asked_for_is_answered(void **state)
     assert_int_equal(height_of(&w.nodes[HONEST]), BLOCKS);
     assert_int_equal(between(VICTIM, HONEST)->sent.bodies, BLOCKS);
     puppet_joins(LIAR, VICTIM, 0);
-    size_t size = sizeof(struct chain_wanted) + sizeof(struct chain_hash);
-    struct parcel *p = parcel_new(NULL, size);
-    memset(p->bytes, 7, size);
-    struct chain_wanted *wanted = (void *)p->bytes;
-    wanted->n = 1;
-    wanted->by_hash = true;
+    struct chain_wanted *wanted;
+    struct parcel *p = chain_wanted_new(1, true, &wanted);
+    memset(&wanted->items[0].hash, 7, sizeof wanted->items[0].hash);
     say(LIAR, VICTIM, LEDGER_GET_BLOCKS, p);
     pass(10);
     assert_int_equal(s.empty, 1);
@@ -695,12 +690,10 @@ static void who_does_not_read_is_not_served_on(void **state)
 
 static struct parcel *genesis_by_hash(void)
 {
-    union {
-        struct chain_wanted w;
-        uint8_t bytes[sizeof(struct chain_wanted) + sizeof(struct chain_hash)];
-    } one = {.w = {.n = 1, .by_hash = true}};
-    assert_true(chain_genesis_hash("LOCAL", &one.w.items[0].hash));
-    return parcel_new(&one, sizeof one);
+    struct chain_wanted *wanted;
+    struct parcel *p = chain_wanted_new(1, true, &wanted);
+    assert_true(chain_genesis_hash("LOCAL", &wanted->items[0].hash));
+    return p;
 }
 
 static void who_asks_a_store_that_fails_is_told_that_there_is_nothing(void **state)
