@@ -4,6 +4,7 @@
 
 #include <sodium.h>
 
+#include "base/budget.h"
 #include "protocol/ddrp/session.h"
 #include "tests/unit/wire_fixture.h"
 
@@ -39,6 +40,8 @@ struct side {
     bool hesitates;            /* does not consent by itself */
     uint32_t met, ready, good, bad, ignored, messages;
     struct parcel *parcel; /* of the last message */
+    struct budget_account account;
+    bool alive;
     struct peer_info peer;
     int64_t now_ms, wall_ms;
     uint8_t nonce[DDRP_NONCE_BYTES]; /* what its session will draw */
@@ -46,7 +49,7 @@ struct side {
     bool over;
 };
 
-#include "tests/unit/session_fixture.h"
+#include "tests/unit/side_fixture.h"
 
 static inline uint64_t side_random(void *context)
 {
@@ -55,12 +58,6 @@ static inline uint64_t side_random(void *context)
     memcpy(&n, s->nonce + s->drawn, sizeof n);
     s->drawn = (s->drawn + sizeof n) % sizeof s->nonce;
     return n;
-}
-
-static inline int64_t side_wall_ms(void *context)
-{
-    struct side *s = context;
-    return s->wall_ms;
 }
 
 /* They stay. */
@@ -121,14 +118,6 @@ static inline void side_start(struct side *s, const struct protocol *p, enum dir
     side_open(s, &config);
 }
 
-static inline void side_close(struct side *s)
-{
-    s->protocol->session->close(&s->session);
-    buffer_fini(&s->in);
-    buffer_fini(&s->out);
-    parcel_release(s->parcel);
-}
-
 static inline void side_consent(struct side *s)
 {
     struct session_event ev;
@@ -139,49 +128,10 @@ static inline void side_consent(struct side *s)
 
 static inline void side_event(struct side *s, const struct session_event *ev)
 {
-    s->good += ev->good;
-    s->bad += ev->bad;
-    s->ignored += ev->ignored;
-    switch (ev->type) {
-    case SESSION_STARVED:
-    case SESSION_NOTHING:
-        return;
-    case SESSION_MET:
-        s->met++;
-        s->peer = ev->peer;
-        if (s->session.config.direction == DIRECTION_OUTGOING && !s->hesitates) {
-            side_consent(s);
-        }
-        return;
-    case SESSION_READY:
-        s->ready++;
-        s->peer = ev->peer;
-        break;
-    case SESSION_MESSAGE:
-        s->messages++;
-        parcel_release(s->parcel);
-        s->parcel = ev->message.parcel;
-        break;
-    case SESSION_REJECTED:
-    case SESSION_ENDED:
-        assert_true(ev->end.text[0] != '\0');
-        s->over = true;
-        break;
+    side_note(s, ev);
+    if (ev->type == SESSION_MET && s->session.config.direction == DIRECTION_OUTGOING && !s->hesitates) {
+        side_consent(s);
     }
-    s->last = *ev;
-}
-
-/* Lets time pass, doing what is due when it is. */
-static inline void side_wait(struct side *s, int64_t ms)
-{
-    int64_t until = s->now_ms + ms, due;
-    while (!s->over && (due = s->protocol->session->deadline(&s->session)) <= until) {
-        s->wall_ms += due - s->now_ms;
-        s->now_ms = due;
-        side_tick(s, 0);
-    }
-    s->wall_ms += until - s->now_ms;
-    s->now_ms = until;
 }
 
 static inline int side_say(struct side *s, uint32_t kind, struct parcel *parcel)
@@ -198,16 +148,6 @@ static inline void side_pair(struct side *a, struct side *b, const struct protoc
     converse(a, b, SIZE_MAX);
     assert_int_equal(a->ready, 1);
     assert_int_equal(b->ready, 1);
-}
-
-static inline void expect_ended(const struct side *s, enum end_reason reason)
-{
-    assert_true(s->over);
-    assert_int_equal(s->last.type, SESSION_ENDED);
-    if (s->last.end.reason != reason) {
-        fail_msg("ended by \"%s\" (%s) in place of \"%s\"", end_reason_text(s->last.end.reason),
-                 s->last.end.text, end_reason_text(reason));
-    }
 }
 
 /* --- envelopes that no session would write --- */

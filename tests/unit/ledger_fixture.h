@@ -39,18 +39,12 @@ struct side {
     bool over;
 };
 
-#include "tests/unit/session_fixture.h"
+#include "tests/unit/side_fixture.h"
 
 static inline uint64_t side_random(void *context)
 {
     struct side *s = context;
     return s->random += 0x0101;
-}
-
-static inline int64_t side_wall_ms(void *context)
-{
-    struct side *s = context;
-    return s->wall_ms;
 }
 
 /* `name` makes its identity, if it has one. */
@@ -103,62 +97,15 @@ static inline void side_start(struct side *s, const struct protocol *p, enum dir
     side_start_as(s, &config);
 }
 
-static inline void side_close(struct side *s)
-{
-    s->protocol->session->close(&s->session);
-    assert_int_equal(budget_held(&s->account), 0);
-    buffer_fini(&s->in);
-    buffer_fini(&s->out);
-    parcel_release(s->parcel);
-}
-
 static inline void side_event(struct side *s, const struct session_event *ev)
 {
-    s->good += ev->good;
-    s->bad += ev->bad;
-    s->ignored += ev->ignored;
-    s->alive |= ev->alive;
-    switch (ev->type) {
-    case SESSION_NOTHING:
-        return;
-    case SESSION_STARVED:
+    if (ev->type == SESSION_STARVED) {
         s->starved++;
         s->wants = ev->wants;
-        return;
-    case SESSION_MET:
-        s->met++;
-        s->peer = ev->peer;
-        return;
-    case SESSION_READY:
-        s->ready++;
-        s->peer = ev->peer;
-        break;
-    case SESSION_MESSAGE:
-        s->messages++;
+    } else if (ev->type == SESSION_MESSAGE) {
         s->kind = ev->message.kind;
-        parcel_release(s->parcel);
-        s->parcel = ev->message.parcel;
-        break;
-    case SESSION_REJECTED:
-    case SESSION_ENDED:
-        assert_true(ev->end.text[0] != '\0');
-        s->over = true;
-        break;
     }
-    s->last = *ev;
-}
-
-/* Lets time pass, doing what is due when it is. */
-static inline void side_wait(struct side *s, int64_t ms)
-{
-    int64_t until = s->now_ms + ms, due;
-    while (!s->over && (due = s->protocol->session->deadline(&s->session)) <= until) {
-        s->wall_ms += due - s->now_ms;
-        s->now_ms = due;
-        side_tick(s, 0);
-    }
-    s->wall_ms += until - s->now_ms;
-    s->now_ms = until;
+    side_note(s, ev);
 }
 
 /* --- lines --- */
@@ -219,16 +166,6 @@ static inline void expect_silence(struct side *s)
 {
     if (buffer_left(&s->out) > 0) {
         fail_msg("it says %s", take_line(s));
-    }
-}
-
-static inline void expect_ended(const struct side *s, enum end_reason reason)
-{
-    assert_true(s->over);
-    assert_int_equal(s->last.type, SESSION_ENDED);
-    if (s->last.end.reason != reason) {
-        fail_msg("ended by \"%s\" (%s) in place of \"%s\"", end_reason_text(s->last.end.reason),
-                 s->last.end.text, end_reason_text(reason));
     }
 }
 
@@ -361,6 +298,59 @@ static inline void expect_same_pack(const struct parcel *a, const struct parcel 
         assert_memory_equal(x.text, y.text, x.size);
     }
     assert_false(chain_pack_next(b, &and, &y));
+}
+
+/* --- bytes in any pieces, and of any kind --- */
+
+/* Of each message a line, and at last the tail with its NUL; freed by the caller. */
+static inline char *lines_of(const char *const messages[], size_t n, const char *tail)
+{
+    struct buffer all = {0};
+    for (size_t i = 0; i < n; i++) {
+        char *line = quoted(messages[i]);
+        buffer_add(&all, line, strlen(line));
+        buffer_add(&all, "\n", 1);
+        free(line);
+    }
+    buffer_add(&all, tail, strlen(tail) + 1);
+    return (char *)all.data;
+}
+
+static inline void feed_in_pieces(struct side *s, const char *all, size_t each)
+{
+    for (size_t at = 0, n = strlen(all); at < n; at += each) {
+        side_feed(s, all + at, n - at < each ? n - at : each);
+    }
+    assert_false(s->over);
+}
+
+/* Bytes changed, taken out, put twice: whatever comes of it, the session lives or ends in order. */
+static inline void expect_no_harm_by_garbage(const char *all, void (*begin)(struct side *s, bool is_open))
+{
+    uint64_t x = 88172645463325252u;
+    uint32_t ended = 0;
+    for (int round = 0; round < 4000; round++) {
+        struct side s;
+        size_t n = strlen(all);
+        char *bytes = strdup(all);
+        begin(&s, round % 2 != 0);
+        for (int k = 0; k < 1 + round % 4; k++) {
+            x ^= x << 13;
+            x ^= x >> 7;
+            x ^= x << 17;
+            size_t at = (size_t)(x % n), to = (size_t)((x >> 20) % n);
+            if (x >> 60 < 8) {
+                bytes[at] = (char)(x >> 40);
+            } else {
+                memmove(bytes + at, bytes + to, n - (at > to ? at : to));
+            }
+        }
+        side_feed(&s, bytes, n);
+        ended += s.over;
+        free(bytes);
+        side_close(&s);
+    }
+    assert_true(ended > 2000);
 }
 
 /* --- lines that are no JSON object, whatever the protocol --- */

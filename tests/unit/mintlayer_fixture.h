@@ -4,6 +4,7 @@
 
 #include "tests/unit/wire_fixture.h"
 
+#include "base/budget.h"
 #include "protocol/mintlayer/session.h"
 
 #define NOW_S INT64_C(1700000000)
@@ -22,21 +23,16 @@ struct side {
     struct peer_info peer;
     struct session_event last;
     struct parcel *parcel;
+    struct budget_account account;
     bool over;
 };
 
-#include "tests/unit/session_fixture.h"
+#include "tests/unit/side_fixture.h"
 
 static inline uint64_t side_random(void *context)
 {
     struct side *s = context;
     return s->random += 0x0101;
-}
-
-static inline int64_t side_wall_ms(void *context)
-{
-    struct side *s = context;
-    return s->wall_ms;
 }
 
 static inline void side_prepare(struct side *s, uint32_t services)
@@ -87,61 +83,9 @@ static inline void side_start(struct side *s, enum direction direction, uint32_t
     side_start_as(s, &config);
 }
 
-static inline void side_close(struct side *s)
-{
-    s->protocol->session->close(&s->session);
-    buffer_fini(&s->in);
-    buffer_fini(&s->out);
-    parcel_release(s->parcel);
-}
-
 static inline void side_event(struct side *s, const struct session_event *ev)
 {
-    s->good += ev->good;
-    s->bad += ev->bad;
-    s->ignored += ev->ignored;
-    s->alive |= ev->alive;
-    switch (ev->type) {
-    case SESSION_STARVED:
-    case SESSION_NOTHING:
-        return;
-    case SESSION_MET:
-        s->met++;
-        s->peer = ev->peer;
-        return;
-    case SESSION_READY:
-        s->ready++;
-        s->peer = ev->peer;
-        break;
-    case SESSION_MESSAGE:
-        s->messages++;
-        parcel_release(s->parcel);
-        s->parcel = ev->message.parcel;
-        break;
-    case SESSION_REJECTED:
-    case SESSION_ENDED:
-        assert_true(ev->end.text[0] != '\0');
-        s->over = true;
-        break;
-    }
-    s->last = *ev;
-}
-
-static inline void side_pass(struct side *s, int64_t ms)
-{
-    s->now_ms += ms;
-    s->wall_ms += ms;
-}
-
-/* Lets time pass, doing what is due when it is. */
-static inline void side_wait(struct side *s, int64_t ms)
-{
-    int64_t until = s->now_ms + ms, due;
-    while (!s->over && (due = s->protocol->session->deadline(&s->session)) <= until) {
-        side_pass(s, due - s->now_ms);
-        side_tick(s, 0);
-    }
-    side_pass(s, until - s->now_ms);
+    side_note(s, ev);
 }
 
 static inline int side_say(struct side *s, uint32_t kind, struct parcel *parcel)
@@ -169,16 +113,6 @@ static inline void side_feed_message(struct side *s, const char *body_hex)
     buffer_add(&s->in, body.data, body.used);
     buffer_fini(&body);
     side_read(s);
-}
-
-static inline void expect_ended(const struct side *s, enum end_reason reason)
-{
-    assert_true(s->over);
-    assert_int_equal(s->last.type, SESSION_ENDED);
-    if (s->last.end.reason != reason) {
-        fail_msg("ended by \"%s\" (%s) in place of \"%s\"", end_reason_text(s->last.end.reason),
-                 s->last.end.text, end_reason_text(reason));
-    }
 }
 
 /* --- what was said --- */

@@ -693,20 +693,13 @@ static void a_block_that_is_not_well_formed_costs_more(void **state)
 
 static char *everything(void)
 {
-    struct buffer all = {0};
     struct chain_item block = a_block(NULL, "hi");
     char *text;
-    for (size_t i = 0; i < MESSAGES; i++) {
-        char *line = quoted(messages[i]);
-        buffer_add(&all, line, strlen(line));
-        buffer_add(&all, "\n", 1);
-        free(line);
-    }
     assert_true(asprintf(&text, "{\"BLOCK\":%.*s}\n", (int)block.size, block.text) > 0);
-    buffer_add(&all, text, strlen(text) + 1);
+    char *all = lines_of(messages, MESSAGES, text);
     free(text);
     chain_item_free(&block);
-    return (char *)all.data;
+    return all;
 }
 
 static void bytes_may_come_in_any_pieces(void **state)
@@ -717,48 +710,27 @@ static void bytes_may_come_in_any_pieces(void **state)
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         struct side s;
         start_open(&s);
-        for (size_t at = 0, n = strlen(all); at < n; at += steps[i]) {
-            side_feed(&s, all + at, n - at < steps[i] ? n - at : steps[i]);
-        }
-        assert_false(s.over);
+        feed_in_pieces(&s, all, steps[i]);
         assert_int_equal(s.messages, MESSAGES + 1);
         side_close(&s);
     }
     free(all);
 }
 
+static void begin(struct side *s, bool is_open)
+{
+    if (is_open) {
+        start_open(s);
+    } else {
+        start(s, DIRECTION_INCOMING);
+    }
+}
+
 static void garbage_ends_the_session_or_does_nothing(void **state)
 {
     (void)state;
     char *all = everything();
-    uint64_t x = 88172645463325252u;
-    uint32_t ended = 0;
-    for (int round = 0; round < 4000; round++) {
-        struct side s;
-        size_t n = strlen(all);
-        char *bytes = strdup(all);
-        if (round % 2 == 0) {
-            start(&s, DIRECTION_INCOMING);
-        } else {
-            start_open(&s);
-        }
-        for (int k = 0; k < 1 + round % 4; k++) {
-            x ^= x << 13;
-            x ^= x >> 7;
-            x ^= x << 17;
-            size_t at = (size_t)(x % n), to = (size_t)((x >> 20) % n);
-            if (x >> 60 < 8) {
-                bytes[at] = (char)(x >> 40);
-            } else {
-                memmove(bytes + at, bytes + to, n - (at > to ? at : to));
-            }
-        }
-        side_feed(&s, bytes, n);
-        ended += s.over;
-        free(bytes);
-        side_close(&s);
-    }
-    assert_true(ended > 2000);
+    expect_no_harm_by_garbage(all, begin);
     free(all);
 }
 
