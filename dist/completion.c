@@ -5,8 +5,6 @@
 
 #include "dist/generate.h"
 
-typedef void print_value(const struct setting *op);
-
 static bool is_folder(const struct setting *op)
 {
     return op->type == SETTING_PATH && strcmp(option_takes(op), "DIR") == 0;
@@ -113,7 +111,7 @@ void print_bash(void)
 
 /* --- zsh and fish: in single quotes --- */
 
-static void print_quoted(const char *text, const char *escaped)
+void print_quoted(const char *text, const char *escaped)
 {
     for (; *text != '\0'; text++) {
         if (*text == '\'') {

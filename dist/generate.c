@@ -1,4 +1,4 @@
-/* usage: generate bash|zsh|fish|sample|firewall-PROTOCOL */
+/* usage: generate [ctl-]bash|[ctl-]zsh|[ctl-]fish|sample|firewall-PROTOCOL */
 #include "dist/generate.h"
 
 #include <stdio.h>
@@ -28,7 +28,9 @@ static bool print(const char *what)
     static const struct {
         const char *name;
         void (*print)(void);
-    } all[] = {{"bash", print_bash}, {"zsh", print_zsh}, {"fish", print_fish}, {"sample", print_sample}};
+    } all[] = {{"bash", print_bash},         {"zsh", print_zsh},         {"fish", print_fish},
+               {"ctl-bash", print_ctl_bash}, {"ctl-zsh", print_ctl_zsh}, {"ctl-fish", print_ctl_fish},
+               {"sample", print_sample}};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         if (strcmp(what, all[i].name) == 0) {
             all[i].print();
@@ -41,7 +43,7 @@ static bool print(const char *what)
 int main(int argc, char **argv)
 {
     if (argc != 2 || !print(argv[1])) {
-        fprintf(stderr, "usage: generate bash|zsh|fish|sample|firewall-PROTOCOL\n");
+        fprintf(stderr, "usage: generate [ctl-]bash|[ctl-]zsh|[ctl-]fish|sample|firewall-PROTOCOL\n");
         return EXIT_FAILURE;
     }
     return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -14,6 +14,14 @@ void print_bash(void);
 void print_zsh(void);
 void print_fish(void);
 
+/* The same for kith-ctl. */
+void print_ctl_bash(void);
+void print_ctl_zsh(void);
+void print_ctl_fish(void);
+
+/* A text between single quotes of a shell, with a backslash before each byte of `escaped`. */
+void print_quoted(const char *text, const char *escaped);
+
 /* A configuration file in which each option is a comment with its default. */
 void print_sample(void);
 

@@ -4,6 +4,7 @@ passed over.
 
 usage: check_completion.py KITH FOLDER-WITH-THE-COMPLETIONS
 """
+import json
 import os
 import re
 import shutil
@@ -27,21 +28,48 @@ CASES = [
     ("kith -exclusive=t", {"true"}),
     ("kith -proxy 1 -logFormat ", {"text", "json", "journal"}),
 ]
+# Of kith-ctl: the node that it asks has these peers.
+PEERS = ["10.0.0.7:8110 0001a2b3", "10.0.0.8:8110 0001a2b4", "192.0.2.1:8110 0001a2b5"]
+CTL = """#!/bin/sh
+case "$*" in
+"-json peers" | "-control=there -json peers" | "-control there -json peers") printf '%s\\n' '""" + json.dumps(
+    {"event": "peers", "peers": [{"peer": peer, "direction": "outgoing"} for peer in PEERS]}, separators=(",", ":")) + """' ;;
+*) exit 3 ;;
+esac
+"""
+CTL_CASES = [
+    ("kith-ctl sta", {"status"}),
+    ("kith-ctl -json un", {"unban"}),
+    ("kith-ctl -js", {"-json"}),
+    ("kith-ctl -control a-", {"a-file", "a-folder/"}),
+    ("kith-ctl disconnect 10", {"10.0.0.7:8110", "10.0.0.8:8110"}),
+    ("kith-ctl disconnect 10.0.0.7:8", {"10.0.0.7:8110"}),
+    ("kith-ctl disconnect 10.0.0.7:8110 ", set()),
+    ("kith-ctl -control there ban 192", {"192.0.2.1:8110"}),
+    ("kith-ctl special ", {"add", "remove", "set"}),
+    ("kith-ctl send broad", {"broadcast"}),
+]
 # The scripts have the folder with the completions as their first argument, then the lines. They print the words of each line,
 # a word a line, between these two.
 BEGIN, END = "\x01", "\x02"
 
 BASH = r"""
 source "$1/kith"
+source "$1/kith-ctl"
 shift
-for line; do
-    # As readline does it: equals signs are words.
-    read -ra COMP_WORDS <<<"${line//=/ = }"
+for COMP_LINE; do
+    COMP_POINT=${#COMP_LINE}
+    # As readline does it: equals signs and colons are words.
+    line=${COMP_LINE//=/ = }
+    read -ra COMP_WORDS <<<"${line//:/ : }"
     if [[ $line == *" " ]]; then COMP_WORDS+=(""); fi
     COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
-    _kith
+    if [[ $line == kith-ctl* ]]; then _kith_ctl; else _kith; fi
     printf '\x01\n'
-    printf '%s\n' "${COMPREPLY[@]}"
+    # What it replaces is the last of these words.
+    before=${COMP_LINE##* }
+    before=${before%"${before##*:}"}
+    printf '%s\n' "${COMPREPLY[@]/#/$before}"
     printf '\x02\n'
 done
 """
@@ -67,6 +95,7 @@ done
 
 FISH = r"""
 source $argv[1]/kith.fish
+source $argv[1]/kith-ctl.fish
 for line in $argv[2..]
     printf '\x01\n'
     complete -C "$line"
@@ -109,13 +138,17 @@ def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__)
     made = Path(sys.argv[2]).resolve()
-    cases = [*CASES, ("kith -", names(os.path.abspath(sys.argv[1])))]
+    cases = [*CASES, *CTL_CASES, ("kith -", names(os.path.abspath(sys.argv[1])))]
     shells = [shell for shell in ("zsh", "fish", "bash") if shutil.which(shell)]
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor() as pool:
         os.chdir(folder)
         os.environ["HOME"] = folder
         os.mkdir("a-folder")
         Path("a-file").touch()
+        os.mkdir("bin")
+        Path("bin/kith-ctl").write_text(CTL)
+        os.chmod("bin/kith-ctl", 0o755)
+        os.environ["PATH"] = f"{folder}/bin:{os.environ['PATH']}"
         found = [fault for each in pool.map(lambda shell: list(faults(shell, made, cases)), shells) for fault in each]
         os.chdir("/")
     print("\n".join([*found, f"{', '.join(shells)}: {len(cases)} lines each, {len(found)} faults"]))

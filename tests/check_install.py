@@ -104,7 +104,8 @@ def the_header_the_manual_and_the_program_are_installed(tree):
 
 def what_shells_and_services_need_is_installed(tree):
     for path in ("share/bash-completion/completions/kith", "share/zsh/site-functions/_kith",
-                 "share/fish/vendor_completions.d/kith.fish", "share/doc/kith/kith.conf"):
+                 "share/fish/vendor_completions.d/kith.fish", "share/bash-completion/completions/kith-ctl",
+                 "share/zsh/site-functions/_kith-ctl", "share/fish/vendor_completions.d/kith-ctl.fish", "share/doc/kith/kith.conf"):
         check(tree.one(path).stat().st_size > 1000, path)
     if subprocess.run(["pkg-config", "--exists", "systemd"], check=False).returncode == 0:
         unit = tree.one("systemd/system/kith@.service").read_text()
