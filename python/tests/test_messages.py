@@ -134,7 +134,7 @@ async def test_events_are_told_to_a_program_that_takes_no_messages_and_so_is_wha
         lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kith._inbox.MESSAGES", 64)
     monkeypatch.setattr("kith._inbox.STALL", 0.1)
-    async with lab.nodes(2, queue=100) as (a, b):
+    async with lab.nodes(2, queue=100, stall="100ms") as (a, b):
         events = a.events()
         writing = await flood(lab, a, b, 6000)
         drop = await first_drop(events)

@@ -130,8 +130,9 @@ class Node:
         if asyncio.get_running_loop() is not core.loop:
             raise RuntimeError("the node was opened in another event loop")
         if not self._closing:
+            beside = core.close_beside
             self._closing = core.loop.create_task(core.close())
-            self._closing.add_done_callback(lambda _: core.close_beside())  # if it was cancelled before it began
+            self._closing.add_done_callback(lambda _: beside())  # if it was cancelled before it began
         await asyncio.shield(self._closing)
 
     async def __aenter__(self) -> Self:
