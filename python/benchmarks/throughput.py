@@ -17,8 +17,11 @@ from typing import Any
 import kith
 
 
+PORT = 19110
+
+
 def options(home: str, address: str) -> dict[str, Any]:
-    return {"network": "LOCAL", "bind": address, "home": home, "seed_url": "", "peers_file": "", "exclusive": True}
+    return {"network": "LOCAL", "bind": address, "network_port": PORT, "home": home, "seed_url": "", "peers_file": "", "exclusive": True}
 
 
 async def _send(to: str, home: str, address: str, size: int, seconds: float) -> None:
@@ -66,7 +69,7 @@ def run(size: int, seconds: float, views: bool) -> tuple[float, float, int]:
         receiver = context.Process(target=receive, args=(theirs, f"{home}/a", f"{block}.1", views))
         receiver.start()
         ours.recv()
-        sender = context.Process(target=send, args=(f"{block}.1:8110", f"{home}/b", f"{block}.2", size, seconds))
+        sender = context.Process(target=send, args=(f"{block}.1:{PORT}", f"{home}/b", f"{block}.2", size, seconds))
         sender.start()
         found: tuple[float, float, int] = ours.recv()
         sender.join()

@@ -13,7 +13,7 @@ import pytest
 import kith
 
 LIMIT = 30  # seconds for a test that hangs
-PORT = 8110
+PORT = 20000 + os.getpid() % 12000  # below those that the system gives to outgoing connections
 
 _blocks = (f"127.{16 + os.getpid() % 224}.{at}" for at in itertools.count(200))
 
@@ -47,8 +47,8 @@ class Lab:
         self._homes = (folder / f"n{at}" for at in itertools.count())
 
     def options(self, *peers: str, **more: Any) -> dict[str, Any]:
-        return {"network": "LOCAL", "bind": next(_addresses), "home": next(self._homes), "seed_url": "", "peers": peers,
-                "exclusive": True} | more
+        return {"network": "LOCAL", "bind": next(_addresses), "network_port": PORT, "home": next(self._homes), "seed_url": "",
+                "peers": peers, "exclusive": True} | more
 
     def node(self, *peers: str, **more: Any) -> kith.Node:
         return kith.Node(**self.options(*peers, **more))

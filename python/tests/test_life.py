@@ -420,7 +420,8 @@ FORGETS = """
 import asyncio, logging, sys, kith
 
 async def main():
-    node = await kith.Node(network="LOCAL", seed_url="", home=sys.argv[1], bind=sys.argv[2], peers=sys.argv[3]).open()
+    node = kith.Node(network="LOCAL", seed_url="", home=sys.argv[1], bind=sys.argv[2], peers=sys.argv[3], network_port=0)
+    await node.open()
     await node.wait_for_peers()
     return node
 

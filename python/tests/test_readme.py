@@ -24,7 +24,10 @@ PARTS = [code for kind, code in BLOCKS if kind == "python" and code not in PROGR
 
 def moved(code: str, folder: Path, block: str) -> str:
     """With addresses and folders that no other test uses, and without a seed list of the wide world."""
-    return code.replace("127.0.0.", block + ".").replace("/tmp/", f"{folder}/").replace('"LOCAL"', '"LOCAL", seed_url=""')
+    for old, new in (("127.0.0.", f"{block}."), (":8110", f":{PORT}"), ("/tmp/", f"{folder}/"),
+                     ('"LOCAL"', f'"LOCAL", network_port={PORT}, seed_url=""')):
+        code = code.replace(old, new)
+    return code
 
 
 def test_each_block_is_run_by_some_test() -> None:
@@ -69,7 +72,7 @@ def test_the_two_of_the_chat_read_each_other(tmp_path: Path) -> None:
             if select.select([first.stdout], [], [], 0.1)[0]:
                 break
         heard = first.stdout.readline().decode()
-        assert heard.startswith(f"{block}.2:8110") and heard.endswith(": hello\n")
+        assert heard.startswith(f"{block}.2:{PORT}") and heard.endswith(": hello\n")
         first.stdin.write(b"and you\n")
         assert second.stdout.readline().endswith(b": and you\n")
     finally:
@@ -80,7 +83,7 @@ def test_the_two_of_the_chat_read_each_other(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("code", PARTS, ids=[f"part-{at}" for at in range(len(PARTS))])
 async def test_a_part_runs_in_a_program_with_two_nodes(code: str, lab: Lab, tmp_path: Path) -> None:
-    async with lab.nodes(2, network_port=8110) as (node, other):
+    async with lab.nodes(2) as (node, other):
         block = (await other.wait_for_peers())[0].split(":")[0].rpartition(".")[0]
         first = (await other.peers())[0].address
         there = moved(code.replace("127.0.0.1:8110", first), tmp_path, block).replace(f"{block}.3", f"{block}.250")
