@@ -16,12 +16,12 @@ from typing import Any
 
 import kith
 
-
 PORT = 19110
 
 
 def options(home: str, address: str) -> dict[str, Any]:
-    return {"network": "LOCAL", "bind": address, "network_port": PORT, "home": home, "seed_url": "", "peers_file": "", "exclusive": True}
+    return {"network": "LOCAL", "bind": address, "network_port": PORT, "home": home, "seed_url": "", "peers_file": "",
+            "exclusive": True}
 
 
 async def _send(to: str, home: str, address: str, size: int, seconds: float) -> None:

@@ -26,6 +26,7 @@ void native_take(struct kith *node, struct native_batch *b, size_t most, size_t 
         b->data[b->count] = (char *)(uintptr_t)p->bytes;
         b->size[b->count] = p->size;
         b->owner[b->count] = (uintptr_t)p->owner;
+        b->ticket[b->count] = p->ticket;
         b->bytes += p->size;
         b->count++;
     }

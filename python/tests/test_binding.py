@@ -46,6 +46,10 @@ def test_the_sources_are_those_of_the_header() -> None:
     assert {f"KITH_FROM_{source.name}": source.value for source in kith.Source} == ffi.typeof("enum kith_source").relements
 
 
+def test_the_verdicts_are_those_of_the_header() -> None:
+    assert {f"KITH_{verdict.name}": verdict.value for verdict in kith.Verdict} == ffi.typeof("enum kith_verdict").relements
+
+
 def test_the_targets_are_those_of_the_header() -> None:
     for name in ("BROADCAST", "FULL_BROADCAST", "RANDOM_PEER"):
         assert f'#define KITH_{name}' in HEADER and f'"{getattr(kith, name)}"' in HEADER

@@ -4,7 +4,7 @@ import gc
 import time
 
 import pytest
-from conftest import Lab, until
+from conftest import PORT, Lab, until
 
 import kith
 
@@ -222,3 +222,23 @@ async def test_a_target_that_is_not_there_is_told_at_once(lab: Lab) -> None:
                 await a.send(b"gone", target=name)
                 await asyncio.sleep(0.01)
         assert time.monotonic() - start < 10
+
+
+async def test_a_message_is_passed_on_once_it_is_accepted(lab: Lab) -> None:
+    options = lab.options(relay="validated")
+    async with kith.Node(**options) as relay:
+        end = f"{options['bind']}:{PORT}"
+        async with lab.node(end) as a, lab.node(end) as c:
+            await relay.wait_for_peers(2)
+            await asyncio.gather(a.wait_for_peers(), c.wait_for_peers())
+            for data in (b"ignored", b"rejected", b"accepted"):
+                await a.send(data)
+            for verdict in (kith.Verdict.IGNORE, kith.Verdict.REJECT, kith.Verdict.ACCEPT):
+                message = await relay.receive()
+                assert message.ticket
+                await relay.verdict(message, verdict)
+            assert (await c.receive()).data == b"accepted"
+            status = await relay.status()
+            assert (status.accepted, status.ignored, status.rejected, status.awaiting) == (1, 1, 1, 0)
+            with pytest.raises(kith.Invalid):
+                await a.verdict(message, kith.Verdict.ACCEPT)

@@ -13,11 +13,11 @@ from ._events import Events
 from ._node import Buffer, Node, Validator, library_version
 from ._reasons import Reason
 from ._types import (BROADCAST, FULL_BROADCAST, RANDOM_PEER, Ban, Dropped, Ended, Event, Known, Listening, Message,
-                     MessageView, Missed, Offline, Online, Peer, Score, Source, Status)
+                     MessageView, Missed, Offline, Online, Peer, Score, Source, Status, Verdict)
 
 __all__ = ["BROADCAST", "FULL_BROADCAST", "RANDOM_PEER", "AnswerLost", "Ban", "Buffer", "Closed", "ConfigError", "Dropped",
            "Ended", "Event", "Events", "Invalid", "KithError", "Known", "Listening", "Message", "MessageView", "Missed", "Node",
            "NoPeer", "Offline", "Online", "Option", "Peer", "Reason", "Refused", "Score", "Source", "StartError", "Status",
-           "Validator", "WouldBlock", "__version__"]
+           "Validator", "Verdict", "WouldBlock", "__version__"]
 
 __version__: str = library_version()

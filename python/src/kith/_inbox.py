@@ -119,11 +119,12 @@ class Inbox:
         connections: list[int] = unpack(batch.connection, n)
         names = map(self._name, connections)
         kinds = map(self._kind, unpack(batch.kind, n))
+        tickets: list[int] = unpack(batch.ticket, n)
         if self._zero_copy:
             views = map(view, datas, sizes, unpack(batch.owner, n))
-            self._buffer.extend(map(MessageView, names, kinds, views, connections))
+            self._buffer.extend(map(MessageView, names, kinds, views, connections, tickets))
         else:
-            self._buffer.extend(map(Message, names, kinds, map(unpack, datas, sizes), connections))
+            self._buffer.extend(map(Message, names, kinds, map(unpack, datas, sizes), connections, tickets))
             release(batch.owner, n)
         self._bytes += batch.bytes
         self._wake(n)

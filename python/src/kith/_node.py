@@ -17,7 +17,7 @@ from ._errors import Closed, ConfigError, Invalid, StartError, WouldBlock
 from ._events import Events
 from ._judge import Validator
 from ._log import LogPipe, level_of
-from ._types import BROADCAST, Ban, Known, Message, MessageView, Peer, Score, Status
+from ._types import BROADCAST, Ban, Known, Message, MessageView, Peer, Score, Status, Verdict
 
 __all__ = ["Buffer", "Node", "Validator"]
 
@@ -276,6 +276,12 @@ class Node:
             while True:
                 yield _viewed(await get())
 
+    async def verdict(self, message: Message | MessageView, verdict: Verdict) -> None:
+        """With the option `relay="validated"`: whether a message is passed on to other peers. Each message needs one, within
+        the option `verdict_time`; one that comes too late, or twice, is passed over."""
+        core = self._here()
+        await core.until_accepted("the verdict", lambda: lib.kith_verdict(core.node, message.ticket, verdict))
+
     def events(self) -> Events:
         """The events from now on, for one task: `async for event in node.events()`. Who opens the node and calls this before
         it awaits anything else sees all of them.
@@ -391,13 +397,13 @@ class Node:
 def _copied(message: Message | MessageView) -> Message:
     if isinstance(message, Message):
         return message
-    return Message(message.peer, message.kind, bytes(message.data), message.connection)
+    return Message(message.peer, message.kind, bytes(message.data), message.connection, message.ticket)
 
 
 def _viewed(message: Message | MessageView) -> MessageView:
     if isinstance(message, MessageView):
         return message
-    return MessageView(message.peer, message.kind, memoryview(message.data), message.connection)
+    return MessageView(message.peer, message.kind, memoryview(message.data), message.connection, message.ticket)
 
 
 def _close_unseen(loop: asyncio.AbstractEventLoop, opening: "asyncio.Future[Any]", log: LogPipe, handle: object) -> None:

@@ -25,6 +25,8 @@ class Message:
     """The message itself, never empty."""
     connection: int
     """The number of the connection over which it came, as in `Peer`. 0 if memory was short."""
+    ticket: int = 0
+    """What `Node.verdict` needs; 0 if no verdict is awaited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class MessageView:
     data: memoryview
     """The message itself, read-only."""
     connection: int
+    """As in `Message`."""
+    ticket: int = 0
     """As in `Message`."""
 
 
@@ -174,6 +178,14 @@ class Status:
     received_bytes: int
     """Used of the budget for what peers cause (option `receive_bytes`)."""
     received_bytes_max: int
+    accepted: int
+    """Messages of peers, with the option `relay="validated"`, by verdict."""
+    ignored: int
+    rejected: int
+    unjudged: int
+    """Those for which no verdict came in time."""
+    awaiting: int
+    """Those that wait for a verdict now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +198,17 @@ class Ban:
     until_ms: int
     """Since 1970."""
     left_ms: int
+
+
+class Verdict(IntEnum):
+    """Whether a message is passed on, with the option `relay="validated"`."""
+
+    ACCEPT = 0
+    """It is."""
+    IGNORE = 1
+    """It is not; that was no fault of the sender."""
+    REJECT = 2
+    """It is not, and costs the sender the option `merit_rejected`."""
 
 
 class Source(IntEnum):
