@@ -256,15 +256,9 @@ class Inbox:
 
     def close(self) -> None:
         """Before kith_close. What is in the buffer can still be taken."""
-        if not self._is_closed:
-            if not self._is_paused:
-                self._loop.remove_reader(self._descriptor)
-            self._resume_not()
-            self._is_closed = True
-            self.end()
-
-    def _resume_not(self) -> None:
-        self._is_paused = False
-        if self._timer:
-            self._timer.cancel()
-            self._timer = None
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._resume()
+        self._loop.remove_reader(self._descriptor)
+        self.end()

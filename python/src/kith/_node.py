@@ -410,11 +410,11 @@ def _close_unseen(loop: asyncio.AbstractEventLoop, opening: "asyncio.Future[Any]
     """Closes a node that nobody waited for."""
     if opening.cancelled() or opening.exception():
         log.close()
-        return
+    else:
+        loop.run_in_executor(None, _close, opening.result(), log, handle)
 
-    def close(node: Any) -> None:
-        lib.kith_close(node)
-        log.close()
-        del handle_alive[:]
-    handle_alive = [handle]
-    loop.run_in_executor(None, close, opening.result())
+
+def _close(node: Any, log: LogPipe, _handle: object) -> None:
+    """The validator's handle is alive until the node asks no more."""
+    lib.kith_close(node)
+    log.close()
