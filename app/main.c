@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/doctor.h"
 #include "app/editor.h"
 #include "app/frontend.h"
 #include "app/input.h"
@@ -485,6 +486,8 @@ int main(int argc, char **argv)
         printf("kith %s\n", kith_version());
     } else if (o.show_limits) {
         limits_print(&o, stdout);
+    } else if (o.show_doctor) {
+        status = doctor_run(&o, stdout) ? EXIT_SUCCESS : EXIT_FAILURE;
     } else {
         status = start(&o);
     }

@@ -48,7 +48,7 @@ struct options {
     struct config config; /* complete after options_finish, with these exceptions. identity_load reads
                              config.secret and config.id. The opening of the node draws config.nonce and, if
                              no nodeName is set, config.node_id */
-    bool show_version, show_help, show_identity, show_limits;
+    bool show_version, show_help, show_identity, show_limits, show_doctor;
     enum json_mode json;
     enum json_payload json_payload;
     enum log_format log_format; /* LOG_FORMAT_UNSET: as standard error is */

@@ -174,31 +174,64 @@ static enum peers_file_result conclude(const struct place *p, enum peers_file_re
     return result;
 }
 
-enum peers_file_result peers_file_read(const char *path, const char *network, uint32_t network_id,
-                                       struct book_snapshot **s, char *message, size_t message_size,
-                                       int64_t now_ms)
+/* READ, and the caller closes *p. If the folder is not there yet, that is a first start too. If it never
+ * comes, writing will fail and say so. */
+static enum peers_file_result open_place(struct place *p, const char *path, char *message,
+                                         size_t message_size)
 {
-    *s = NULL;
     snprintf(message, message_size, "%s", "");
-    struct place p;
-    if (place_open(&p, path) != 0) {
-        /* If the folder is not there yet, that is a first start too. If it never comes, writing will fail
-         * and say so. */
-        bool missing = errno == ENOENT;
-        snprintf(message, message_size, "%s%s%s", missing ? "" : path, missing ? "" : ": ",
-                 missing ? "" : strerror(errno));
-        return missing ? PEERS_FILE_MISSING : PEERS_FILE_UNREADABLE;
+    if (place_open(p, path) == 0) {
+        return PEERS_FILE_READ;
     }
-    place_remove_stale(&p);
+    bool missing = errno == ENOENT;
+    snprintf(message, message_size, "%s%s%s", missing ? "" : path, missing ? "" : ": ",
+             missing ? "" : strerror(errno));
+    return missing ? PEERS_FILE_MISSING : PEERS_FILE_UNREADABLE;
+}
+
+static enum peers_file_result decode(const struct place *p, const char *network, uint32_t network_id,
+                                     struct book_snapshot **s, char *message, size_t message_size,
+                                     int64_t now_ms)
+{
     json_t *root = NULL;
-    enum peers_file_result result = load_json(&p, &root, message, message_size);
+    enum peers_file_result result = load_json(p, &root, message, message_size);
     if (result == PEERS_FILE_READ) {
         result = format_is_own(root) ? format_decode(root, network, s, message, message_size)
                                      : import_decode(root, network_id, s, message, message_size, now_ms);
         json_decref(root);
     }
+    return result;
+}
+
+enum peers_file_result peers_file_read(const char *path, const char *network, uint32_t network_id,
+                                       struct book_snapshot **s, char *message, size_t message_size,
+                                       int64_t now_ms)
+{
+    struct place p;
+    *s = NULL;
+    enum peers_file_result result = open_place(&p, path, message, message_size);
+    if (result != PEERS_FILE_READ) {
+        return result;
+    }
+    place_remove_stale(&p);
+    result = decode(&p, network, network_id, s, message, message_size, now_ms);
     result = conclude(&p, result, message, message_size, now_ms);
     place_close(&p);
+    return result;
+}
+
+enum peers_file_result peers_file_look(const char *path, const char *network, uint32_t network_id,
+                                       struct book_snapshot **s, char *message, size_t message_size,
+                                       int64_t now_ms)
+{
+    struct place p;
+    *s = NULL;
+    enum peers_file_result result = open_place(&p, path, message, message_size);
+    if (result == PEERS_FILE_READ) {
+        result = decode(&p, network, network_id, s, message, message_size, now_ms);
+        place_close(&p);
+    }
+    utf8_make_harmless(message); /* it may quote the file */
     return result;
 }
 

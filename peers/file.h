@@ -54,6 +54,12 @@ enum peers_file_result peers_file_read(const char *path, const char *network, ui
                                        struct book_snapshot **s, char *message, size_t message_size,
                                        int64_t now_ms);
 
+/* Blocks; changes nothing. As peers_file_read, but a corrupt file stays where it is, and so do temporary
+ * files. */
+enum peers_file_result peers_file_look(const char *path, const char *network, uint32_t network_id,
+                                       struct book_snapshot **s, char *message, size_t message_size,
+                                       int64_t now_ms);
+
 /* Blocks. Writes the snapshot to `path`, as place_write does, and removes temporary files of a writer that
  * was killed. 0, or -1 with errno: then the file is as it was, whole, and the temporary file is gone. Only if
  * the folder could not be synced, the new version is in place already. sodium_init must have been called. */

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 import check_manual
 
-FLAG_ONLY = {"help", "version", "identity", "limits", "config", "home"}
+FLAG_ONLY = {"help", "version", "identity", "limits", "doctor", "config", "home"}
 
 
 class Failed(Exception):

@@ -1,0 +1,22 @@
+/* The doctor's looks at one matter each. Each says what it has found (app/doctor_report.h). */
+#ifndef KITH_APP_DOCTOR_CHECKS_H
+#define KITH_APP_DOCTOR_CHECKS_H
+
+#include "app/doctor_report.h"
+
+/* Fills in d->running: first of all. */
+void doctor_look_for_node(struct doctor *d);
+
+void doctor_check_port(struct doctor *d);     /* whether it can be listened on, and who has it */
+void doctor_check_firewall(struct doctor *d); /* whether it lets connections to the port pass */
+void doctor_check_machine(struct doctor *d);  /* descriptors, threads, and what keeps the clock */
+void doctor_check_files(struct doctor *d);    /* the home, its disk, the peers file, the identity */
+void doctor_check_node(struct doctor *d);     /* why connections of the node that runs have ended */
+
+/* The seeds, on a thread of their own as they take long, and the clock beside theirs. `begin` fetches, for 20
+ * seconds at most; `end` waits for that and says what came. */
+struct doctor_seeds;
+struct doctor_seeds *doctor_seeds_begin(const struct options *o);
+void doctor_seeds_end(struct doctor_seeds *s, struct doctor *d);
+
+#endif

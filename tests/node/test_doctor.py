@@ -1,0 +1,322 @@
+#!/usr/bin/env python3
+"""kith -doctor: each fault is made for real, and is found with its remedy; nothing on the disk is changed."""
+import email.utils
+import json
+import os
+import resource
+import socket
+import ssl
+import subprocess
+import time
+
+from kithnode import PORT, SLOW, SeedServer, check, run
+from namespace import certificate, in_namespaces, sh
+from nameserver import NameServer
+
+GOOD_SEEDS = ["10.1.1.1:8110", "10.1.1.2:8110", "10.1.1.3:8110"]
+
+
+class Visit:
+    """What the doctor says to somebody who would start that node."""
+
+    def __init__(self, node, *flags, **options):
+        line = [word for word in node.command_line() if word != "-json"] + ["-doctor", *flags]
+        before = files_of(node.home)
+        began = time.monotonic()
+        done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60 * SLOW,
+                              check=False, **options)
+        self.seconds = time.monotonic() - began
+        self.text, self.status = done.stdout, done.returncode
+        check(not done.stderr, f"{done.stderr}")
+        check(files_of(node.home) == before, f"it changed files: {before} {files_of(node.home)}")
+        self.lines = done.stdout.splitlines()
+        check(self.status == int(any(line.startswith("bad ") for line in self.lines)) or "-json" in flags,
+              f"exit status {self.status}: {self.text}")
+
+    def says(self, level, about, *parts, remedy=None):
+        """A line of that level about that matter has these parts; and the next one is a remedy with that part."""
+        for i, line in enumerate(self.lines):
+            if line.startswith(f"{level:4}  {about} ") and all(part in line for part in parts):
+                after = self.lines[i + 1] if i + 1 < len(self.lines) else ""
+                check(remedy is None or ("->" in after and remedy in after), f"no remedy {remedy!r}:\n{self.text}")
+                return
+        check(False, f"no line {level} {about} {parts}:\n{self.text}")
+
+
+def files_of(home):
+    return {name: (os.lstat(path).st_size, os.lstat(path).st_mtime_ns, os.lstat(path).st_mode)
+            for name in sorted(os.listdir(home)) for path in [os.path.join(home, name)] if name != "stderr"} \
+        if os.access(home, os.R_OK) else None
+
+
+def patient(lab, *flags, seeds=True):
+    """A node that is not started; its seed list is a good one."""
+    list_flags = ("-seedURL", lab.seeds(GOOD_SEEDS).url) if seeds else ()
+    return lab.node(*list_flags, *flags, start=False)
+
+
+def nothing_is_wrong(lab):
+    visit = Visit(patient(lab))
+    visit.says("ok", "port", f"{PORT} is free")
+    visit.says("ok", "limits", "descriptors")
+    visit.says("ok", "limits", "threads")
+    visit.says("ok", "home")
+    visit.says("ok", "disk", "MiB are free")
+    visit.says("ok", "peers", "as before a first start")
+    visit.says("ok", "seeds", "3 addresses came")
+    visit.says("ok", "clock", "seed server's clock")
+    visit.says("note", "node", "none runs in")
+    check(visit.status == 0, visit.text)
+
+
+def it_speaks_json(lab):
+    visit = Visit(patient(lab, "-seedURL=", seeds=False), "-json")
+    findings = [json.loads(line) for line in visit.lines]
+    check({f["about"] for f in findings} >= {"port", "firewall", "limits", "home", "disk", "peers", "node", "seeds"},
+          f"{findings}")
+    check(all(set(f) <= {"level", "about", "text", "remedy"} for f in findings), f"{findings}")
+    nobody = [f for f in findings if f["about"] == "seeds"]
+    check(nobody[0]["level"] == "warn" and "-peers" in nobody[0]["remedy"], f"{nobody}")
+    check(visit.status == 0, "a warning is nothing wrong")
+
+
+def a_port_that_is_taken(lab):
+    """By whom, if that can be seen; a listener on another address is not in the way."""
+    node = patient(lab)
+    with socket.create_server((lab.address(), PORT)), socket.create_server((node.address, PORT)):
+        visit = Visit(node)
+        visit.says("bad", "port", f"{PORT} is taken by ", f"(process {os.getpid()})", remedy="-networkPort")
+        check(visit.status == 1, visit.text)
+        if os.geteuid() == 0:
+            os.chmod(lab.home, 0o755)
+            stranger = Visit(node, user=65534, env={**os.environ, "HOME": "/nonexistent"})
+            stranger.says("bad", "port", "may not see by whom", remedy="-networkPort")
+            stranger.says("note", "firewall", "root may")
+    with socket.create_server(("0.0.0.0", 0)) as other:
+        visit = Visit(node, "-networkPort", str(other.getsockname()[1]))
+        visit.says("bad", "port", f"(process {os.getpid()})")
+    with socket.create_server(("::", 0), family=socket.AF_INET6) as other:
+        node.command_line = lambda line=[w for w in node.command_line() if w not in ("-bind", node.address)]: line
+        visit = Visit(node, "-networkPort", str(other.getsockname()[1]))
+        visit.says("bad", "port", f"(process {os.getpid()})")
+
+
+def an_address_that_is_not_here(lab):
+    visit = Visit(lab.node("-seedURL", lab.seeds(GOOD_SEEDS).url, address="192.0.2.1", start=False))
+    visit.says("bad", "port", "-bind", "192.0.2.1", remedy="ip address")
+
+
+def ports_that_need_rights(lab):
+    if os.geteuid() != 0:
+        return
+    os.chmod(lab.home, 0o755)
+    with open("/proc/sys/net/ipv4/ip_unprivileged_port_start", encoding="ascii") as file:
+        if int(file.read()) <= 80:
+            return
+    visit = Visit(patient(lab), "-networkPort", "80", user=65534, env={**os.environ, "HOME": "/nonexistent"})
+    visit.says("bad", "port", "80", remedy="CAP_NET_BIND_SERVICE")
+
+
+@in_namespaces
+def a_firewall_that_drops(lab):
+    """Rules of a sort that people have."""
+    node = patient(lab, "-seedURL=", seeds=False)
+    visit = Visit(node)
+    visit.says("ok", "firewall", "pass")
+    for rules, level, part in (
+            (f"chain input {{ type filter hook input priority 0; tcp dport {PORT} drop; }}", "bad", "chain input"),
+            (f"chain i {{ type filter hook input priority 0; policy drop; iifname lo accept; tcp dport 22 accept; }}",
+             "bad", "chain i"),
+            (f"chain i {{ type filter hook input priority 0; policy drop; ct state established,related accept; "
+             f"tcp dport {{ 22, 8000-8200 }} accept; }}", "ok", "pass"),
+            ("chain i { type filter hook input priority 0; tcp dport 22 accept; ct state new jump strict; }\n"
+             "chain strict { meta l4proto tcp reject; }", "bad", "chain i"),
+            ("chain i { type filter hook input priority 0; tcp dport != 22 drop; }", "bad", "chain i"),
+            ("chain i { type filter hook input priority 0; udp dport 8110 drop; tcp dport 8109 drop; }", "ok", "pass"),
+            ("chain i { type filter hook input priority 0; policy drop; ip saddr 10.0.0.0/8 accept; }", "note", "depends"),
+            ("chain o { type filter hook output priority 0; policy drop; oifname lo accept; }", "ok", "pass")):
+        sh("nft", "flush", "ruleset")
+        sh("nft", "table inet filter {\n" + rules + "\n}\n")
+        visit = Visit(node)
+        visit.says(level, "firewall", part, remedy="tcp dport" if level == "bad" else None)
+
+
+def few_descriptors(lab):
+    def limit(n):
+        return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (n, n))
+
+    node = patient(lab)
+    Visit(node, "-incoming", "400", preexec_fn=limit(500)).says("warn", "limits", "500 only", remedy="ulimit -n")
+    visit = Visit(node, preexec_fn=limit(64))
+    visit.says("bad", "limits", "64 only", remedy="LimitNOFILE")
+
+
+def few_threads(lab):
+    if os.geteuid() != 0:
+        return
+    os.chmod(lab.home, 0o755)
+    visit = Visit(patient(lab), user=65534, env={**os.environ, "HOME": "/nonexistent"},
+                  preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NPROC, (100, 100)))
+    visit.says("warn", "limits", "the user may have 100 only", remedy="TasksMax")
+
+
+@in_namespaces
+def a_disk_that_is_full_or_read_only(lab):
+    node = patient(lab)
+    sh("mount", "-t", "tmpfs", "-o", "size=2M", "tmpfs", node.home)
+    visit = Visit(node)
+    visit.says("warn", "disk", "MiB are left", remedy="-home")
+    try:
+        with open(os.path.join(node.home, "filler"), "wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+    except OSError:
+        pass
+    visit = Visit(node)
+    visit.says("bad", "disk", "no space is left", remedy="-home")
+    sh("mount", "-o", "remount,ro", node.home)
+    visit = Visit(node)
+    visit.says("bad", "disk", "read-only", remedy="mount it")
+    sh("umount", node.home)
+
+
+def a_home_that_is_not_for_this_user(lab):
+    if os.geteuid() != 0:
+        return
+    os.chmod(lab.home, 0o755)
+    node = patient(lab)
+    visit = Visit(node, user=65534, env={**os.environ, "HOME": "/nonexistent"})
+    visit.says("bad", "home", "is not for this user", remedy="chown")
+    with open(os.path.join(lab.home, "file"), "w", encoding="ascii"):
+        pass
+    visit = Visit(node, "-home", os.path.join(lab.home, "file"))
+    visit.says("bad", "home", "is no folder")
+    Visit(node, "-home", os.path.join(lab.home, "a/b/c/d")).says("bad", "home", remedy="mkdir -p")
+    Visit(node, "-home", os.path.join(lab.home, "a/b")).says("ok", "home", "will be made")
+
+
+def peers_files(lab):
+    """Garbage stays where it is; damaged ones of before are told of."""
+    node = patient(lab, "-bootstrap", "10.2.2.2:8110")
+    node.start()
+    node.end()
+    Visit(node).says("ok", "peers", "addresses, saved ")
+    path = os.path.join(node.home, "peers-LOCAL.json")
+    with open(path, "wb") as file:
+        file.write(b"\x00\xff garbage \x1b[2J")
+    visit = Visit(node)
+    visit.says("warn", "peers", "makes no sense", remedy="sets it aside")
+    check(os.path.exists(path) and "\x1b" not in visit.text, visit.text)
+    check(visit.status == 0, "the node starts all the same")
+    with open(path, "w", encoding="ascii") as file:
+        file.write(json.dumps({"format": "kith peers", "version": 999}))
+    os.rename(path, os.path.join(node.home, "peers-LOCAL.json.corrupt-20260101T000000Z"))
+    Visit(node).says("warn", "peers", "1 damaged", "corrupt-20260101T000000Z", remedy="smartctl")
+    os.mkdir(path)
+    Visit(node).says("bad", "peers", "would not start", remedy="-peersFile")
+    Visit(node, "-peersFile=").says("note", "peers", "no peers file is kept")
+
+
+def identities(lab):
+    node = patient(lab, "-protocol", "ddrp")
+    visit = Visit(node)
+    visit.says("ok", "identity", "will be made")
+    path = os.path.join(node.home, "identity-ddrp.key")
+    check(not os.path.exists(path), "it was made")
+    subprocess.run([*[w for w in node.command_line() if w != "-json"], "-identity"], check=True, stdout=subprocess.DEVNULL)
+    Visit(node).says("ok", "identity", path)
+    os.chmod(path, 0o644)
+    Visit(node).says("bad", "identity", "0644", remedy="chmod 600")
+    os.chmod(path, 0o600)
+    with open(path, "w", encoding="ascii") as file:
+        file.write("none\n")
+    Visit(node).says("bad", "identity", "holds no secret", remedy="backup")
+
+
+def seeds_that_fail(lab):
+    """HTTP status, garbage, lines that are none, a server that is not there, and one that never answers."""
+    node = patient(lab, seeds=False)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        visit = Visit(node, "-seedURL", f"http://127.0.0.1:{port}/")
+        visit.says("bad", "seeds", "timed out", remedy="network")
+        check(visit.seconds < 20 * SLOW, f"{visit.seconds} s")
+    visit = Visit(node, "-seedURL", f"http://127.0.0.1:{port}/")
+    visit.says("bad", "seeds", remedy="network")
+    garbage = lab.seeds(["<html>", "<p>no such page</p>"])
+    Visit(node, "-seedURL", garbage.url).says("bad", "seeds", garbage.url, remedy="-seedURL")
+    Visit(node, "-seedURL", lab.seeds([]).url).says("warn", "seeds", "empty")
+    visit = Visit(node, "-seedURL", lab.seeds([*GOOD_SEEDS, "nonsense", "10.1.1.1"]).url)
+    visit.says("warn", "seeds", "3 addresses came; 2 lines are none", remedy="who keeps")
+    away = lab.seeds()
+    away.leads_to = f"http://127.0.0.1:{port}/"
+    Visit(node, "-seedURL", away.url).says("bad", "seeds")
+    Visit(node, "-seedURL", "file:///nonexistent").says("bad", "seeds", remedy="-seedURL")
+
+
+@in_namespaces
+def names_and_certificates(lab):
+    """A name server that does not know the name; a certificate that nobody vouches for."""
+    NameServer(lab, {"seeds.example": ["127.0.0.1"]})
+    node = patient(lab, seeds=False)
+    visit = Visit(node, "-seedURL", "http://other.example/")
+    visit.says("bad", "seeds", "resolve", remedy="name server")
+    chain, key = certificate(lab, "seeds.example")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(chain, key)
+    server = lab.seeds(GOOD_SEEDS, tls=tls)
+    visit = Visit(node, "-seedURL", f"https://seeds.example:{server.port}/")
+    visit.says("bad", "seeds", "certificate", remedy="ca-certificates")
+
+
+class SkewedServer(SeedServer):
+    """Its clock is that many seconds before ours."""
+
+    def __init__(self, lines, seconds):
+        super().__init__(lines)
+        handler = self.http.RequestHandlerClass
+        handler.date_time_string = lambda self, timestamp=None: email.utils.formatdate(time.time() - seconds, usegmt=True)
+        handler.do_HEAD = handler.do_GET
+
+
+def a_clock_that_is_wrong(lab):
+    node = patient(lab, seeds=False)
+    for seconds, level, text in ((0, "ok", "seed server's"), (90, "warn", "ahead of"), (5000, "bad", "5000 s ahead of"),
+                                 (-5000, "bad", "s behind")):
+        visit = Visit(node, "-seedURL", lab.closes(SkewedServer(GOOD_SEEDS, seconds)).url)
+        visit.says(level, "clock", text, remedy="timedatectl" if level != "ok" else None)
+
+
+def a_node_that_runs(lab):
+    """It has the port, and tells why connections have ended."""
+    control = os.path.join(lab.home, "control.sock")
+    other = lab.node("-exclusive")
+    node = lab.node("-exclusive", "-peers", other.endpoint, "-redialSpecial", "200ms", "-control", control)
+    node.wait_online(other)
+    visit = Visit(node)
+    visit.says("ok", "port", "the node of this home has it")
+    visit.says("ok", "node", "1 outgoing")
+    other.kill()
+    node.wait("offline")
+    visit = Visit(node)
+    visit.says("bad", "node", "0 outgoing and 0 incoming", remedy="log")
+    visit.says("note", "node", "connections have ended: ")
+    visit = Visit(node, "-control=")
+    visit.says("note", "node", f"process {node.process.pid} runs; it cannot be asked", remedy="-control")
+    os.remove(control)
+    with socket.socket(socket.AF_UNIX) as dumb:
+        dumb.bind(control)
+        dumb.listen()
+        visit = Visit(node)
+        visit.says("bad", "node", "does not answer", remedy="log")
+        check(visit.seconds < 15 * SLOW, f"{visit.seconds} s")
+    os.remove(control)
+    node.end()
+    Visit(node).says("note", "node", "none runs")
+
+
+if __name__ == "__main__":
+    run([seeds_that_fail, a_node_that_runs, nothing_is_wrong, it_speaks_json, a_port_that_is_taken,
+         an_address_that_is_not_here, ports_that_need_rights, a_firewall_that_drops, few_descriptors, few_threads,
+         a_disk_that_is_full_or_read_only, a_home_that_is_not_for_this_user, peers_files, identities,
+         names_and_certificates, a_clock_that_is_wrong])
