@@ -85,6 +85,12 @@ def every_protocol_works_with_all_that_the_unit_forbids(lab):
         computer.node(two, f"protocol = {protocol}\nbind = 127.0.{number}.2\npeers = {one}:{port}\n")
         computer.shows(two, "StatusText", r"^1 peers \(1 outgoing, 0 incoming\)")
     computer.node("lan-one", "protocol = infnote\nnetworkPort = 8999\nlan = true\n")
+    computer.configure("page", "networkPort = 0\nhttp = 127.0.0.1:9110\n")
+    if computer.try_run("systemctl", "start", "kith@page").returncode == 0:
+        health = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:9110/healthz').status)"
+        check(computer.run("python3", "-c", health).strip() == "200", "the page is not healthy")
+    else:
+        check("built without" in computer.run("journalctl", "-u", "kith@page", "-o", "cat"), "no page")
     for name in (*(f"{protocol}-one" for protocol in PORTS), "lan-one"):
         lines = computer.logged(name)
         check(lines and {line["PRIORITY"] for line in lines} <= {"6", "7"}, [line["MESSAGE"] for line in lines])
