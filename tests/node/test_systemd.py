@@ -123,6 +123,23 @@ def the_group_speaks_with_it_and_others_do_not(lab):
     check(os.path.exists(computer.path("/run/kith")), "the others' is gone")
 
 
+def a_node_sees_its_own_files_alone(lab):
+    """And can write no others."""
+    computer = Computer(lab)
+    for number, name in enumerate(("one", "two"), 1):
+        computer.node(name, f"bind = 127.0.0.{number}\n")
+
+    def inside(*command):
+        return computer.try_run("nsenter", "--target", computer.show("one", "MainPID"), "--mount", "setpriv", "--reuid=kith",
+                                "--regid=kith", "--clear-groups", *command)
+    for folder in ("/var/lib/kith", "/run/kith"):
+        check(inside("ls", folder).stdout.split() == ["one"], f"{inside('ls', folder)}")
+    for path in ("/var/lib/kith/one", "/run/kith/one"):
+        check(inside("touch", f"{path}/file").returncode == 0, f"{path} cannot be written")
+    for path in ("/", "/etc/kith", "/var/lib", "/var/lib/kith", "/home", "/usr"):
+        check(inside("touch", f"{path}/file").returncode != 0, f"{path} can be written")
+
+
 def it_ends_reloads_and_is_started_again_as_the_unit_says(lab):
     computer = Computer(lab)
     computer.change("RestartSec=100ms")
@@ -176,4 +193,5 @@ def the_unit_is_as_strict_as_the_page_says(lab):
 if __name__ == "__main__":
     run([every_protocol_works_with_all_that_the_unit_forbids, it_ends_reloads_and_is_started_again_as_the_unit_says,
          a_controller_that_stands_still_is_started_again, a_bad_configuration_is_told_and_not_tried_again,
-         the_group_speaks_with_it_and_others_do_not, the_unit_is_as_strict_as_the_page_says])
+         the_group_speaks_with_it_and_others_do_not, a_node_sees_its_own_files_alone,
+         the_unit_is_as_strict_as_the_page_says])
