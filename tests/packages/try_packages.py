@@ -7,13 +7,11 @@ FOLDER gets the packages. Prints each step. The last line is `skipped: why` wher
 Exit code: 0 all hold or skipped, 1 some do not.
 """
 import json
-import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from bare import Bare, Failed, missing, run
@@ -97,19 +95,12 @@ class Operator:
     def ctl(self, *words, name="main"):
         return self.bare.inside("kith-ctl", "-control", f"/run/kith/{name}/control.sock", *words)
 
-    def peers(self):
-        return [peer["peer"] for peer in json.loads(self.ctl("peers", "-json").splitlines()[-1])["peers"]]
-
     def main_pid(self):
         return self.bare.inside("systemctl", "show", "-P", "MainPID", "kith@main").strip()
 
-    def until_peers(self, what, count):
-        end = time.monotonic() + 60
-        while time.monotonic() < end:
-            if len(self.peers()) == count:
-                return
-            time.sleep(0.5)
-        raise Failed(f"{what}: {self.peers()}")
+    def until_peers(self, what, some=True):
+        self.bare.until(what, "kith-ctl", "-control", "/run/kith/main/control.sock", "-json", "peers", seconds=60,
+                        holds=lambda told: bool(json.loads(told.splitlines()[-1])["peers"]) == some)
 
     def start(self):
         step("start two instances, each ready when it listens")
@@ -117,9 +108,9 @@ class Operator:
         self.configure("other", "127.0.0.2", "127.0.0.1:8110")
         self.bare.inside("systemctl", "start", "kith@main", "kith@other")
         check(self.bare.inside("systemctl", "is-active", "kith@main").strip() == "active", "kith@main is not active")
-        self.until_peers("main has no peer", 1)
+        self.until_peers("main has no peer")
         print(self.bare.inside("systemctl", "status", "--no-pager", "kith@main"))
-        check("listening" in self.bare.inside("journalctl", "--no-pager", "-u", "kith@main"), "the journal is empty")
+        check("online, incoming" in self.bare.inside("journalctl", "--no-pager", "-u", "kith@main"), "the journal is empty")
 
     def look(self):
         step("the page, the figures, readiness")
@@ -133,10 +124,10 @@ class Operator:
     def ban(self):
         step("ban a peer by kith-ctl, and take it back")
         self.ctl("ban", "127.0.0.2", "600")
-        self.until_peers("a banned peer stays", 0)
+        self.until_peers("a banned peer stays", some=False)
         check("127.0.0.2" in self.ctl("bans"), "the ban is not told of")
         self.ctl("unban", "127.0.0.2")
-        self.until_peers("who is unbanned does not come back", 1)
+        self.until_peers("who is unbanned does not come back")
 
     def kill(self):
         step("kill -9: systemd starts it again")
@@ -144,7 +135,7 @@ class Operator:
         self.bare.inside("kill", "-9", before)
         self.bare.until("no new process", "systemctl", "show", "-P", "MainPID", "kith@main",
                         holds=lambda pid: pid.strip() not in ("0", before))
-        self.until_peers("nobody comes back after a kill", 1)
+        self.until_peers("nobody comes back after a kill")
 
     def doctor(self):
         step("the doctor")
@@ -156,7 +147,7 @@ class Operator:
         self.install(packages)
         self.bare.until("not restarted", "systemctl", "show", "-P", "MainPID", "kith@main",
                         holds=lambda pid: pid.strip() not in ("0", before))
-        self.until_peers("nobody comes back after the upgrade", 1)
+        self.until_peers("nobody comes back after the upgrade")
 
     def install(self, packages):
         for package in packages:
@@ -168,22 +159,54 @@ class Operator:
         self.bare.inside("apt-get", "remove", "-y", "kith", "libkith0")
         check(self.bare.inside("sh", "-c", "pgrep -x kith || true").strip() == "", "a node runs on")
         check((self.bare.root / "etc/kith/main.conf").exists(), "remove took the configuration")
-        self.bare.inside("apt-get", "purge", "-y", "kith", "libkith0")
+        self.bare.inside("apt-get", "purge", "-y", "kith")
         left = {name for name in files(self.bare) - before if "kith" in name}
         # The operator's own two files, and what knows of the account.
         check(left <= {"etc/kith/main.conf", "etc/kith/other.conf"}, f"left behind: {sorted(left)}")
 
 
+def contain(package, folder):
+    """What Containerfile makes of an installed kith: a root in which the node runs, and nothing else can."""
+    run("dpkg-deb", "-x", package, folder)
+    run(ROOT / "scripts/container-root", folder)
+    (Path(folder) / "dev").mkdir()
+    # As each container has them.
+    run("mknod", "-m", "666", Path(folder) / "dev/null", "c", "1", "3")
+    run("mknod", "-m", "666", Path(folder) / "dev/urandom", "c", "1", "9")
+    (Path(folder) / "etc/hosts").write_text("127.0.0.1 localhost\n")
+    said = run("timeout", "--signal=TERM", "3", "chroot", "--userspec=65532:65532", folder, "/usr/bin/kith", "-home",
+               "/var/lib/kith", "-network", "LOCAL", "-seedURL", "", "-bind", "127.0.0.93", "-peers", "localhost:1",
+               within=["sh", "-c", '"$@" || [ $? = 124 ]', "sh"])
+    check("listening on 127.0.0.93" in said and "name resolution" not in said, said)
+
+
+class Programmer:
+    """Builds the examples upon libkith-dev. It is undone before the operator comes."""
+
+    def __init__(self, bare, packages):
+        step("the library's package: its tests build every example")
+        shutil.copy(ROOT / "debian/tests/library", bare.root / "opt")
+        names = " ".join(f"/opt/{packages[name].name}" for name in ("libkith0", "libkith-dev"))
+        bare.chroot("sh", "-c", "apt-get install -q -y --no-install-recommends gcc pkg-config libc6-dev libuv1-dev "
+                    f"libsodium-dev {names}")
+        print(bare.chroot("/opt/library"))
+        bare.chroot("apt-get", "purge", "-q", "-y", "libkith0", "libkith-dev")
+
+
 def use(packages, folder):
     bare = Bare(folder)
     try:
-        for package in (packages["kith"], packages["libkith0"]):
+        for package in packages.values():
             shutil.copy(package, bare.root / "opt")
         bare.chroot("apt-get", "update", "-q")
+        Programmer(bare, packages)
         before = files(bare)
         step("install")
-        bare.chroot("sh", "-c", "apt-get install -q -y --no-install-recommends /opt/*.deb")
+        bare.chroot("sh", "-c", "apt-get install -q -y --no-install-recommends /opt/kith_*.deb /opt/libkith0_*.deb")
+        shutil.copy(ROOT / "debian/tests/node", bare.root / "opt")
         bare.boot()
+        step("the node's package: its test")
+        print(bare.inside("/opt/node"))
         operator = Operator(bare)
         operator.start()
         operator.look()
@@ -206,6 +229,9 @@ def main():
     the_same_libraries()
     packages = build(into)
     lint(into)
+    step("the root of a container")
+    with tempfile.TemporaryDirectory(prefix="kith-image-") as folder:
+        contain(packages["kith"], folder)
     with tempfile.TemporaryDirectory(prefix="kith-bare-", ignore_cleanup_errors=True) as folder:
         use(packages, folder)
     print("the packages hold")
