@@ -159,6 +159,69 @@ static void the_desk_works_while_the_application_takes_nothing(void **state)
     options_free(&o);
 }
 
+/* --- an application that has let its events pile up --- */
+
+struct sender {
+    struct desk *desk;
+    unsigned number;
+    _Atomic bool may_send;
+    bool has_sent;
+    _Atomic int sent;
+};
+
+static int64_t sender_serve(void *self, int64_t now_ms)
+{
+    struct sender *s = self;
+    if (atomic_load(&s->may_send) && !s->has_sent) {
+        s->has_sent =
+            kith_send(desk_node(s->desk), KITH_FULL_BROADCAST, "x", 1, desk_id(s->number, 1)) == KITH_OK;
+    }
+    return now_ms + 5;
+}
+
+static void sender_answer(void *self, const struct kith_event *e)
+{
+    struct sender *s = self;
+    atomic_fetch_add(&s->sent, e->type == KITH_SENT);
+}
+
+/* More answers than its queue of events holds: then the node takes no more sends of the application, each of
+ * which would be one more. */
+static void let_events_pile_up(struct kith *node)
+{
+    for (int i = 0; i < 20000; i++) {
+        while (kith_unban(node, "9.9.9.9", 7) == KITH_BUSY) {
+            usleep(100);
+        }
+    }
+}
+
+static void the_desk_may_send_though_the_application_takes_no_events(void **state)
+{
+    (void)state;
+    struct options o;
+    struct kith *node = open_watched(&o);
+    struct sender s = {.desk = desk_new()};
+    s.number = desk_add(
+        s.desk, &(struct desk_guest){.self = &s, .fd = -1, .serve = sender_serve, .answer = sender_answer});
+    assert_int_equal(desk_start(s.desk, node, &o.config), 0);
+    let_events_pile_up(node);
+    atomic_store(&s.may_send, true);
+    wait_for(&s.sent, 1);
+    assert_int_equal(kith_send(node, KITH_FULL_BROADCAST, "x", 1, 8), KITH_OK); /* it waits in ToNetwork */
+    desk_end(s.desk);
+    struct kith_item item;
+    uint64_t events = 0;
+    do {
+        assert_int_equal(next(node, &item), KITH_EVENT);
+        assert_int_equal(item.event.id & WATCH_ID, 0);
+        events += item.event.type == KITH_MISSED ? item.event.count : item.event.id == 7;
+    } while (item.event.type != KITH_SENT);
+    assert_int_equal(events, 20000);
+    kith_close(node);
+    options_free(&o);
+}
+
 static void a_desk_may_end_before_its_node_and_without_a_start(void **state)
 {
     (void)state;
@@ -180,6 +243,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_desk_works_while_the_application_takes_nothing),
+        cmocka_unit_test(the_desk_may_send_though_the_application_takes_no_events),
         cmocka_unit_test(a_desk_may_end_before_its_node_and_without_a_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
