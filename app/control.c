@@ -22,6 +22,7 @@ enum {
     ACCEPTS_AT_ONCE = 64,
     ACCEPT_AGAIN_MS = 100, /* after a lack of descriptors or memory */
     SERIAL_BITS = 24,
+    GOING_MS = 1, /* until a place that is free soon is looked at again */
     NOBODY = -1,
 };
 #define HELD_SHORT          ((uint64_t)16 << 20) /* bytes of parcels that wait for clients, beside a long one */
@@ -91,10 +92,23 @@ static void add_client(struct control *c, int fd)
     }
 }
 
+/* Whether a place is free soon: what its client has asked for is still to be done. */
+static bool somebody_goes(const struct control *c)
+{
+    bool goes = false;
+    for (int i = 0; i < CLIENTS; i++) {
+        goes |= c->clients[i].fd >= 0 && c->clients[i].is_gone;
+    }
+    return goes;
+}
+
 /* Returns when to try again. If all places are taken, some may be of clients that have gone meanwhile: only
  * who comes first after a look at them is refused. */
 static int64_t accept_clients(struct control *c, int64_t now_ms)
 {
+    if (c->n_clients == CLIENTS && somebody_goes(c)) {
+        return now_ms + GOING_MS;
+    }
     for (int i = 0; c->is_acceptable && i < ACCEPTS_AT_ONCE && (i == 0 || c->n_clients < CLIENTS); i++) {
         int fd = descriptor_own_scarce(accept4(c->socket.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK));
         if (fd >= 0) {

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import threading
 
-from kithnode import SLOW, check, run, until
+from kithnode import SLOW, Skipped, check, run, until
 
 NO_GAP = ("-exclusive", "-acceptInterval", "0", "-redialSpecial", "200ms")
 DONE, FAILED, USAGE, NO_NODE = range(4)
@@ -161,6 +161,20 @@ def beginnings_of_names(lab):
     check(node.wait("offline", since=mark)["peer"] == names[1], "another one")
 
 
+def a_whole_name_is_itself(lab):
+    """Also if others begin so."""
+    if subprocess.run([lab.kith, "-protocol", "coin", "-help"], capture_output=True, check=False).returncode:
+        raise Skipped("a build without coin")
+    address = lab.address()
+    peers = [lab.node(*NO_GAP, "-protocol", "coin", address=address, port=port) for port in (8310, 831)]
+    names = {peer.endpoint for peer in peers}
+    node, ctl = controlled(lab, "-protocol", "coin", "-peers", " ".join(names))
+    until(lambda: {p["peer"] for p in ctl.json("peers")["peers"]} == names, 10, f"{names}")
+    mark = node.mark()
+    ctl("disconnect", f"{address}:831")
+    check(node.wait("offline", since=mark)["peer"] == f"{address}:831", "another one")
+
+
 def it_follows(lab):
     node, ctl, peer, name = pair(lab)
     every, messages, raw = ctl.start("tail"), ctl.start("tail", "-m", "online"), ctl.start("-json", "tail", "parcel")
@@ -258,5 +272,5 @@ def colours_are_for_terminals(lab):
 
 if __name__ == "__main__":
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    run([it_dials_pins_and_disconnects, it_follows, it_shows_the_node, it_bans_and_unbans, it_sends, beginnings_of_names,
+    run([it_dials_pins_and_disconnects, it_follows, it_shows_the_node, it_bans_and_unbans, it_sends, beginnings_of_names, a_whole_name_is_itself,
          where_there_is_no_node, a_node_that_stands_still_or_goes, usage, colours_are_for_terminals])

@@ -15,7 +15,7 @@
 #include "node/watch.h"
 #include "queue/parcel.h"
 
-enum { FLOOD = 200000, LONG_WAIT_MS = 20000 };
+enum { FLOOD = 200000, TURNS = 50000, LONG_WAIT_MS = 20000 };
 
 static const struct peer_ref somebody = {.index = 3, .generation = 1};
 
@@ -274,30 +274,33 @@ static void two_threads_lose_nothing_untold(void **state)
     watch_free(s.watch);
 }
 
-/* A reader with few requests under way gets each answer, however full the rest is. */
+/* A reader with few requests under way gets each answer, however full the rest is. With one alone it sleeps
+ * for each, so that a wake which is lost shows. */
 struct asking {
     struct watch *watch;
     _Atomic uint64_t asked;
+    uint64_t most;
 };
 
 static void *answer_all(void *argument)
 {
     struct asking *a = argument;
-    for (uint64_t i = 1; i <= FLOOD; i++) {
+    for (uint64_t i = 1; i <= a->most; i++) {
         while (atomic_load(&a->asked) < i) {
             sched_yield();
         }
         tell(a->watch, KITH_DONE, WATCH_ID | i, i);
-        tell(a->watch, KITH_DROPPED, 0, i);
+        if (a->most == FLOOD) {
+            tell(a->watch, KITH_DROPPED, 0, i);
+        }
     }
     watch_end(a->watch);
     return NULL;
 }
 
-static void each_answer_of_a_bounded_reader_comes(void **state)
+static void take_answers(uint64_t under_way, uint64_t most)
 {
-    (void)state;
-    struct asking a = {.watch = watch_new(), .asked = WATCH_ANSWERS};
+    struct asking a = {.watch = watch_new(), .asked = under_way, .most = most};
     pthread_t writer;
     assert_int_equal(pthread_create(&writer, NULL, answer_all, &a), 0);
     uint64_t answered = 0;
@@ -315,8 +318,20 @@ static void each_answer_of_a_bounded_reader_comes(void **state)
         node_event_free(t.event);
     }
     pthread_join(writer, NULL);
-    assert_int_equal(answered, FLOOD);
+    assert_int_equal(answered, most);
     watch_free(a.watch);
+}
+
+static void each_answer_of_a_bounded_reader_comes(void **state)
+{
+    (void)state;
+    take_answers(WATCH_ANSWERS, FLOOD);
+}
+
+static void no_wake_is_lost(void **state)
+{
+    (void)state;
+    take_answers(1, TURNS);
 }
 
 int main(void)
@@ -330,6 +345,7 @@ int main(void)
         cmocka_unit_test(what_nobody_takes_is_freed),
         cmocka_unit_test(two_threads_lose_nothing_untold),
         cmocka_unit_test(each_answer_of_a_bounded_reader_comes),
+        cmocka_unit_test(no_wake_is_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
