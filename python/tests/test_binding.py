@@ -10,7 +10,7 @@ import pytest
 import kith
 from kith._binding import ffi, lib
 from kith._config import option_name
-from kith._convert import OTHER_NAMES, STRUCTS
+from kith._convert import OTHER_NAMES, STRUCTS, reason
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = (ROOT / "include" / "kith.h").read_text(encoding="utf-8")
@@ -40,6 +40,7 @@ def test_the_reasons_are_those_of_the_header() -> None:
                for number, name in ffi.typeof("enum kith_reason").elements.items()}
     assert {reason.name: reason.value for reason in kith.Reason} == numbers
     assert kith.Reason.END_CLOSED.text == "closed by peer"
+    assert reason(112) is kith.Reason.END_SILENT and reason(99999) is kith.Reason.NONE
 
 
 def test_the_sources_are_those_of_the_header() -> None:

@@ -165,22 +165,16 @@ class Core:
             gate.wake()
 
     async def close(self) -> None:
-        """Ends the node: what was sent goes out as long as the peers take it. If the task is cancelled, it is closed at
-        once."""
+        """Ends the node: what was sent goes out as long as the peers take it. If it is cancelled, `close_beside` is to be
+        called."""
         lib.kith_quit(self.node)
-        try:
-            await self._until_ended()
-        finally:
-            closing = self.loop.run_in_executor(None, self._close_and_forget, self._detach())
-        await closing
-
-    async def _until_ended(self) -> None:
         by = self.loop.time() + END
         while not self.inbox.has_ended and self.loop.time() < by:
             self.inbox.make_room()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(END_LOOK):
                     await self._ended.wait()
+        await self.loop.run_in_executor(None, self._close_and_forget, self._detach())
 
     def _detach(self) -> Any:
         """The node, which nobody has any more but the caller, who closes it."""

@@ -132,7 +132,7 @@ class Node:
         if not self._closing:
             beside = core.close_beside
             self._closing = core.loop.create_task(core.close())
-            self._closing.add_done_callback(lambda _: beside())  # if it was cancelled before it began
+            self._closing.add_done_callback(lambda _: beside())  # if that was cancelled
         await asyncio.shield(self._closing)
 
     async def __aenter__(self) -> Self:
