@@ -72,7 +72,7 @@ def make() -> FFI:
         depends=[str(build / "libkith.a")],
         # Nothing of the library is seen outside the extension: another copy of it may be in the same process.
         extra_link_args=[*links, "-Wl,--exclude-libs,ALL", "-Wl,-Bsymbolic"],
-        extra_compile_args=["-O2"])
+        extra_compile_args=["-O2", "-fvisibility=hidden"])
     return ffi
 
 
