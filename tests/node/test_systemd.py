@@ -118,6 +118,7 @@ def the_group_speaks_with_it_and_others_do_not(lab):
     done = ask("--groups", group)
     check(done.returncode == 0 and json.loads(done.stdout)["id"] == 7, f"{done}")
     check("PermissionError" in ask("--clear-groups").stderr, "somebody else was let in")
+    check("factom" in computer.run("kith-ctl", "status"), "kith-ctl does not find the one service")
     computer.run("systemctl", "stop", "kith@one")
     check(not os.path.exists(computer.path("/run/kith/one")), "its folder in /run is left")
     check(os.path.exists(computer.path("/run/kith")), "the others' is gone")
