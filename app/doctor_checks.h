@@ -13,6 +13,12 @@ void doctor_check_machine(struct doctor *d);  /* descriptors, threads, and what 
 void doctor_check_files(struct doctor *d);    /* the home, its disk, the peers file, the identity */
 void doctor_check_node(struct doctor *d);     /* why connections of the node that runs have ended */
 
+/* Whether special peers, or the proxy, can be reached: each on a thread of its own, for 15 seconds at most.
+ */
+struct doctor_peers;
+struct doctor_peers *doctor_peers_begin(const struct options *o);
+void doctor_peers_end(struct doctor_peers *p, struct doctor *d);
+
 /* The seeds, on a thread of their own as they take long, and the clock beside theirs. `begin` fetches, for 20
  * seconds at most; `end` waits for that and says what came. */
 struct doctor_seeds;

@@ -103,7 +103,7 @@ static void check_set_aside(struct doctor *d)
         closedir(files);
     }
     if (n > 0) {
-        doctor_say(d, DOCTOR_WARN, "peers",
+        doctor_say(d, DOCTOR_WARN, "book",
                    "look at the disk (dmesg, smartctl), and remove the files when they are not wanted",
                    "%zu damaged peers files were set aside, the last one as %s", n, last);
     }
@@ -117,7 +117,7 @@ static void tell_peers(struct doctor *d, const struct book_snapshot *s, const ch
         int64_t ms = clock_wall_ms() - (int64_t)file.st_mtim.tv_sec * 1000;
         sheet_time(ms > 0 ? ms : 0, age);
     }
-    doctor_say(d, message[0] ? DOCTOR_WARN : DOCTOR_OK, "peers", NULL, "%zu addresses, saved %s ago%s%s",
+    doctor_say(d, message[0] ? DOCTOR_WARN : DOCTOR_OK, "book", NULL, "%zu addresses, saved %s ago%s%s",
                s->n_entries, age, message[0] ? "; " : "", message);
 }
 
@@ -127,25 +127,25 @@ static void check_peers(struct doctor *d)
     struct book_snapshot *s = NULL;
     char message[PEERS_FILE_MESSAGE_MAX];
     if (!c->peers_file[0]) {
-        doctor_say(d, DOCTOR_NOTE, "peers", NULL, "no peers file is kept: -peersFile is empty");
+        doctor_say(d, DOCTOR_NOTE, "book", NULL, "no peers file is kept: -peersFile is empty");
         return;
     }
     char *path = peers_file_written(c->peers_file);
     switch (peers_file_look(path ? path : c->peers_file, c->node.network.name, c->node.network.id, &s,
                             message, sizeof message, clock_wall_ms())) {
     case PEERS_FILE_MISSING:
-        doctor_say(d, DOCTOR_OK, "peers", NULL, "%s is missing, as before a first start", c->peers_file);
+        doctor_say(d, DOCTOR_OK, "book", NULL, "%s is missing, as before a first start", c->peers_file);
         break;
     case PEERS_FILE_READ:
     case PEERS_FILE_IMPORTED:
         tell_peers(d, s, path ? path : c->peers_file, message);
         break;
     case PEERS_FILE_CORRUPT:
-        doctor_say(d, DOCTOR_WARN, "peers", "nothing: the node sets it aside, and begins anew from the seeds",
+        doctor_say(d, DOCTOR_WARN, "book", "nothing: the node sets it aside, and begins anew from the seeds",
                    "it makes no sense: %s", message);
         break;
     case PEERS_FILE_UNREADABLE:
-        doctor_say(d, DOCTOR_BAD, "peers", "mend it, move it away, or choose another: -peersFile",
+        doctor_say(d, DOCTOR_BAD, "book", "mend it, move it away, or choose another: -peersFile",
                    "the node would not start with it: %s", message);
         break;
     }

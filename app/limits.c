@@ -5,6 +5,7 @@
 #include "app/editor.h"
 #include "app/lines.h"
 #include "app/log_pipe.h"
+#include "app/names.h"
 #include "app/operators.h"
 #include "app/output.h"
 #include "node/node.h"
@@ -24,7 +25,7 @@ static const char *const titles[BOUND_GROUPS] = {
     [BOUND_APPLICATION] = "what the application sends, beyond the ceiling",
 };
 
-static void add_program(struct bounds *b, const struct options *o)
+static void add_program(struct bounds *b, const struct options *o, uint64_t places)
 {
     uint64_t longest = o->config.node.limits.parcel_bytes;
     bounds_add(b, BOUND_PROGRAM, "code and data of the program and its libraries", PROGRAM_BYTES, 1,
@@ -39,6 +40,8 @@ static void add_program(struct bounds *b, const struct options *o)
     bounds_add(b, BOUND_PROGRAM, "the line that is typed, and the history",
                o->json ? 0 : EDITOR_MOST + LOG_PIPE_TEXT, 1,
                "the line: it is refused; the oldest of the history");
+    bounds_add(b, BOUND_PROGRAM, "a name of a peer, for the console", NAME_BYTES, o->json ? 0 : places,
+               "none is known to the console: it asks again");
     bounds_add(b, BOUND_APPLICATION, "a line of standard input", lines_most(longest, o->json), 1,
                "the line: it is refused");
 }
@@ -86,7 +89,7 @@ void limits_print(const struct options *o, FILE *out)
     struct config config = o->config;
     config.is_watched = operators_wanted(o);
     uint64_t places = node_bounds(&b, &config);
-    add_program(&b, o);
+    add_program(&b, o, places);
     operators_bounds(&b, o, places);
     uint64_t sum =
         add(add(bounds_sum(&b, BOUND_CONNECTION), bounds_sum(&b, BOUND_NODE)), bounds_sum(&b, BOUND_PROGRAM));

@@ -9,6 +9,8 @@
 
 #include "kith.h"
 
+#define NAME_BYTES (sizeof(((struct kith_peer *)0)->hash) + sizeof(struct name)) /* most of one */
+
 struct name {
     uint64_t connection;
     char *text;

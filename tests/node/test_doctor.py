@@ -62,7 +62,7 @@ def nothing_is_wrong(lab):
     visit.says("ok", "limits", "threads")
     visit.says("ok", "home")
     visit.says("ok", "disk", "MiB are free")
-    visit.says("ok", "peers", "as before a first start")
+    visit.says("ok", "book", "as before a first start")
     visit.says("ok", "seeds", "3 addresses came")
     visit.says("ok", "clock", "seed server's clock")
     visit.says("note", "node", "none runs in")
@@ -72,7 +72,7 @@ def nothing_is_wrong(lab):
 def it_speaks_json(lab):
     visit = Visit(patient(lab, "-seedURL=", seeds=False), "-json")
     findings = [json.loads(line) for line in visit.lines]
-    check({f["about"] for f in findings} >= {"port", "firewall", "limits", "home", "disk", "peers", "node", "seeds"},
+    check({f["about"] for f in findings} >= {"port", "firewall", "limits", "home", "disk", "book", "node", "seeds"},
           f"{findings}")
     check(all(set(f) <= {"level", "about", "text", "remedy"} for f in findings), f"{findings}")
     nobody = [f for f in findings if f["about"] == "seeds"]
@@ -200,21 +200,21 @@ def peers_files(lab):
     node = patient(lab, "-bootstrap", "10.2.2.2:8110")
     node.start()
     node.end()
-    Visit(node).says("ok", "peers", "addresses, saved ")
+    Visit(node).says("ok", "book", "addresses, saved ")
     path = os.path.join(node.home, "peers-LOCAL.json")
     with open(path, "wb") as file:
         file.write(b"\x00\xff garbage \x1b[2J")
     visit = Visit(node)
-    visit.says("warn", "peers", "makes no sense", remedy="sets it aside")
+    visit.says("warn", "book", "makes no sense", remedy="sets it aside")
     check(os.path.exists(path) and "\x1b" not in visit.text, visit.text)
     check(visit.status == 0, "the node starts all the same")
     with open(path, "w", encoding="ascii") as file:
         file.write(json.dumps({"format": "kith peers", "version": 999}))
     os.rename(path, os.path.join(node.home, "peers-LOCAL.json.corrupt-20260101T000000Z"))
-    Visit(node).says("warn", "peers", "1 damaged", "corrupt-20260101T000000Z", remedy="smartctl")
+    Visit(node).says("warn", "book", "1 damaged", "corrupt-20260101T000000Z", remedy="smartctl")
     os.mkdir(path)
-    Visit(node).says("bad", "peers", "would not start", remedy="-peersFile")
-    Visit(node, "-peersFile=").says("note", "peers", "no peers file is kept")
+    Visit(node).says("bad", "book", "would not start", remedy="-peersFile")
+    Visit(node, "-peersFile=").says("note", "book", "no peers file is kept")
 
 
 def identities(lab):
@@ -269,6 +269,22 @@ def names_and_certificates(lab):
     visit.says("bad", "seeds", "certificate", remedy="ca-certificates")
 
 
+def peers_that_are_named(lab):
+    """One answers, one refuses, one is nowhere, one has no name that is known; the proxy of a node that has one."""
+    other, free = lab.node("-exclusive"), lab.address()
+    node = patient(lab, "-peers", f"{other.endpoint} {free}:8110")
+    visit = Visit(node)
+    visit.says("ok", "peers", f"{other.endpoint} answers")
+    visit.says("warn", "peers", f"{free}:8110 does not answer: Connection refused", remedy="firewalls")
+    check(visit.status == 0, "others may answer")
+    visit = Visit(node, "-exclusive", "-peers", "no-such-name.invalid:8110")
+    visit.says("bad", "peers", "no-such-name.invalid:8110: no such name", remedy="getent")
+    visit = Visit(node, "-peers", " ".join(f"{free}:{9000 + i}" for i in range(20)))
+    visit.says("note", "peers", "6 more")
+    visit = Visit(lab.node("-seedURL=", "-proxy", f"{free}:9050", start=False))
+    visit.says("bad", "proxy", f"{free}:9050 does not answer", remedy="-proxy")
+
+
 class SkewedServer(SeedServer):
     """Its clock is that many seconds before ours."""
 
@@ -316,7 +332,7 @@ def a_node_that_runs(lab):
 
 
 if __name__ == "__main__":
-    run([seeds_that_fail, a_node_that_runs, nothing_is_wrong, it_speaks_json, a_port_that_is_taken,
+    run([seeds_that_fail, a_node_that_runs, peers_that_are_named, nothing_is_wrong, it_speaks_json, a_port_that_is_taken,
          an_address_that_is_not_here, ports_that_need_rights, a_firewall_that_drops, few_descriptors, few_threads,
          a_disk_that_is_full_or_read_only, a_home_that_is_not_for_this_user, peers_files, identities,
          names_and_certificates, a_clock_that_is_wrong])
