@@ -22,6 +22,9 @@ struct json_shape {
 /* Never fails: of a text that is no JSON it tells at least as much as is read before that is found. */
 struct json_shape json_measure(const void *bytes, size_t size);
 
+/* Where a string ends whose opening quote is at `at`: behind its closing quote, or at the end of the text. */
+size_t json_behind_string(const char *text, size_t size, size_t at);
+
 /* Reads one JSON value. Before any memory is reserved, nesting and weight are checked. NULL, with a literal
  * in *why, for bytes that are no UTF-8 or no JSON, that have anything but white space behind the value, a
  * name twice in one object, half a surrogate pair, U+0000 in a string, a number that does not fit into 64

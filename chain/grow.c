@@ -169,6 +169,7 @@ static void return_transactions(struct chain_database *d, const struct path *lef
                 continue;
             }
             if (pool_has_room(d, &transaction)) {
+                chain_transaction_weigh(&transaction);
                 pool_add(d, &transaction);
             } else {
                 g->lost++;

@@ -73,10 +73,14 @@ static bool transaction_fits(const char *text, size_t size, const char **why)
     return false;
 }
 
+void chain_transaction_weigh(struct chain_item *transaction)
+{
+    transaction->weight = (uint32_t)json_measure(transaction->text, transaction->size).weight;
+}
+
 static void make_transaction(const char *text, size_t size, struct chain_item *item)
 {
-    *item =
-        (struct chain_item){.text = text, .size = size, .weight = (uint32_t)json_measure(text, size).weight};
+    *item = (struct chain_item){.text = text, .size = size};
     hash_text(text, size, &item->id);
 }
 
@@ -99,6 +103,7 @@ bool chain_transaction_read(const json_t *value, struct chain_item *item, const 
         return false;
     }
     make_transaction(text, size, item);
+    chain_transaction_weigh(item);
     return true;
 }
 
@@ -108,18 +113,16 @@ bool chain_transaction_read(const json_t *value, struct chain_item *item, const 
 static size_t behind_object(const char *text, size_t size, size_t at)
 {
     int open = 0;
-    bool quoted = false;
-    for (; at < size; at++) {
+    while (at < size) {
         char c = text[at];
-        if (quoted) {
-            at += c == '\\';
-            quoted = c != '"';
-        } else if (c == '"') {
-            quoted = true;
-        } else if (c == '{') {
-            open++;
-        } else if (c == '}' && --open == 0) {
-            return at + 1;
+        if (c == '"') {
+            at = json_behind_string(text, size, at);
+            continue;
+        }
+        at++;
+        open += c == '{';
+        if (c == '}' && --open == 0) {
+            return at;
         }
     }
     return size;

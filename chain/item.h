@@ -51,8 +51,10 @@ bool chain_transaction_read(const json_t *value, struct chain_item *item, const 
 void chain_item_free(struct chain_item *item);
 
 /* The next transaction of a block that was read or made; *at is 0 for the first. Its text is the block's.
- * False at the end. */
+ * Its weight is 0: to measure it takes as long as to hash it, and few want it. False at the end. */
 bool chain_block_transaction(const struct chain_item *block, size_t *at, struct chain_item *transaction);
+/* Sets its weight. */
+void chain_transaction_weigh(struct chain_item *transaction);
 
 /* The block on top of `prev` with those transactions, JSON texts in canonical form one after the other with
  * commas between them; as chain_block_read. prev NULL: the genesis, whose number and time are 0. False if it

@@ -136,7 +136,7 @@ bool main_transaction(struct chain_database *d, const struct chain_hash *id, str
     if (!found_text(&d->sql, &d->found, id, &transaction->text, &transaction->size)) {
         return false;
     }
-    transaction->weight = (uint32_t)json_measure(transaction->text, transaction->size).weight;
+    chain_transaction_weigh(transaction);
     return true;
 }
 

@@ -137,6 +137,11 @@ static void weight_counts_values_and_tables(void **state)
         {"[true,-1e5 ,null]", 1, 5},
         {"\"open", 0, 1},
         {"\"\\", 0, 1},
+        {"\"", 0, 1},
+        {"\"\\\"", 0, 1},
+        {"[\"\\\\\",1]", 1, 4},
+        {"[\"\\\\\\\",1]\"]", 1, 3},
+        {"[\"\",\"\"]", 1, 4},
         {"]]]]", 0, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
