@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import time
 
-from kithnode import PORT, SLOW, SeedServer, check, run
+from kithnode import PORT, SLOW, SeedServer, Skipped, check, run
 from namespace import certificate, in_namespaces, sh
 from nameserver import NameServer
 
@@ -49,6 +49,11 @@ def files_of(home):
         if os.access(home, os.R_OK) else None
 
 
+def needs_root():
+    if os.geteuid() != 0:
+        raise Skipped("only root may become somebody else")
+
+
 def patient(lab, *flags, seeds=True):
     """A node that is not started; its seed list is a good one."""
     list_flags = ("-seedURL", lab.seeds(GOOD_SEEDS).url) if seeds else ()
@@ -83,7 +88,9 @@ def it_speaks_json(lab):
 def a_port_that_is_taken(lab):
     """By whom, if that can be seen; a listener on another address is not in the way."""
     node = patient(lab)
-    with socket.create_server((lab.address(), PORT)), socket.create_server((node.address, PORT)):
+    for _ in range(4):
+        lab.node("-exclusive")
+    with socket.create_server((node.address, PORT)):
         visit = Visit(node)
         visit.says("bad", "port", f"{PORT} is taken by ", f"(process {os.getpid()})", remedy="-networkPort")
         check(visit.status == 1, visit.text)
@@ -107,12 +114,11 @@ def an_address_that_is_not_here(lab):
 
 
 def ports_that_need_rights(lab):
-    if os.geteuid() != 0:
-        return
+    needs_root()
     os.chmod(lab.home, 0o755)
     with open("/proc/sys/net/ipv4/ip_unprivileged_port_start", encoding="ascii") as file:
         if int(file.read()) <= 80:
-            return
+            raise Skipped("anybody may listen on port 80 here")
     visit = Visit(patient(lab), "-networkPort", "80", user=65534, env={**os.environ, "HOME": "/nonexistent"})
     visit.says("bad", "port", "80", remedy="CAP_NET_BIND_SERVICE")
 
@@ -152,8 +158,7 @@ def few_descriptors(lab):
 
 
 def few_threads(lab):
-    if os.geteuid() != 0:
-        return
+    needs_root()
     os.chmod(lab.home, 0o755)
     visit = Visit(patient(lab), user=65534, env={**os.environ, "HOME": "/nonexistent"},
                   preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NPROC, (100, 100)))
@@ -181,8 +186,7 @@ def a_disk_that_is_full_or_read_only(lab):
 
 
 def a_home_that_is_not_for_this_user(lab):
-    if os.geteuid() != 0:
-        return
+    needs_root()
     os.chmod(lab.home, 0o755)
     node = patient(lab)
     visit = Visit(node, user=65534, env={**os.environ, "HOME": "/nonexistent"})
