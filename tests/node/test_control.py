@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 
-from kithnode import EVERYONE, SLOW, Failure, check, few, full_pipe, run, until
+from kithnode import EVERYONE, SLOW, Failure, check, few, full_pipe, memory_is_measured, run, until
 
 NO_GAP = ("-exclusive", "-acceptInterval", "0")
 SLOW_S = 5  # after which a client that reads nothing is sent away
@@ -224,6 +224,7 @@ def one_long_request_at_a_time(lab):
 
 
 def who_does_not_read_delays_nobody_and_is_sent_away(lab):
+    memory_is_measured()
     node = controlled(lab, "-stall", "10s")
     peer = peer_of(lab, node)
     name = peer.wait("online")["peer"]
@@ -313,6 +314,7 @@ def too_many_clients(lab):
 
 def requests_without_end_that_nobody_reads(lab):
     """They wait in the socket: the node keeps neither them nor their answers."""
+    memory_is_measured()
     node = controlled(lab)
     before = node.memory("VmRSS")
     one = client(lab, node)
