@@ -10,7 +10,6 @@
 struct call {
     struct ctl ctl;
     const char *control; /* NULL: it is to be found */
-    const struct verb *verb;
     bool help, version;
 };
 
@@ -105,12 +104,12 @@ static int take_words(struct call *c, char **argv)
     if (n == 0) {
         return fail_usage("no verb", "");
     }
-    c->verb = verb_find(argv[0]);
-    if (!c->verb) {
+    c->ctl.verb = verb_find(argv[0]);
+    if (!c->ctl.verb) {
         return fail_usage("no such verb: ", argv[0]);
     }
-    if (c->ctl.n < c->verb->least || (c->verb->most >= 0 && c->ctl.n > c->verb->most)) {
-        fprintf(stderr, "kith-ctl: usage: %s %s\n", c->verb->name, c->verb->takes);
+    if (c->ctl.n < c->ctl.verb->least || (c->ctl.verb->most >= 0 && c->ctl.n > c->ctl.verb->most)) {
+        fprintf(stderr, "kith-ctl: usage: %s %s\n", c->ctl.verb->name, c->ctl.verb->takes);
         return -1;
     }
     return 0;
@@ -129,7 +128,7 @@ static enum ctl_status run(struct call *c)
         fprintf(stderr, "kith-ctl: %s'%s': %s\n", nobody ? "no node there: " : "", path, strerror(errno));
         return CTL_NO_NODE;
     }
-    enum ctl_status status = c->verb->run(&c->ctl);
+    enum ctl_status status = c->ctl.verb->run(&c->ctl);
     link_close(&c->ctl.link);
     return status;
 }

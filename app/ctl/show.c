@@ -236,7 +236,8 @@ static void show_figures(json_t *answer)
     json_t *value;
     json_object_foreach(answer, key, value)
     {
-        if (strcmp(key, "event") != 0 && strcmp(key, "id") != 0) {
+        bool is_empty = json_is_string(value) && json_string_length(value) == 0;
+        if (strcmp(key, "event") != 0 && strcmp(key, "id") != 0 && !is_empty) {
             put_label(key);
             put_value(key, value);
             putchar('\n');
@@ -257,7 +258,8 @@ void show_answer(json_t *answer)
         put_text(json_object_get(answer, "message"));
         putchar('\n');
     } else if (strcmp(event, "sent") == 0) {
-        printf("sent to %lld peers\n", (long long)number_of(answer, "peers"));
+        json_int_t n = number_of(answer, "peers");
+        printf("sent to %lld peer%s\n", (long long)n, n == 1 ? "" : "s");
     } else {
         show_figures(answer);
     }

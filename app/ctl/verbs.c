@@ -48,6 +48,16 @@ static enum ctl_status lost(void)
     return fail(CTL_NO_NODE, "the node has closed the connection");
 }
 
+/* What the node says of a request that makes no sense to it tells nothing to who has not written the request.
+ */
+static enum ctl_status complain(const struct ctl *c, const char *message)
+{
+    if (strncmp(message, "no such command", strlen("no such command")) == 0) {
+        return fail(CTL_FAILED, "the node makes no sense of it; usage: %s %s", c->verb->name, c->verb->takes);
+    }
+    return fail(CTL_FAILED, "%s", message);
+}
+
 /* Shows an answer, which it takes. */
 static enum ctl_status show(struct ctl *c, json_t *answer)
 {
@@ -60,7 +70,7 @@ static enum ctl_status show(struct ctl *c, json_t *answer)
     if (c->json) {
         puts(c->link.line);
     } else if (failed) {
-        fail(CTL_FAILED, "%s", text_of(answer, "message"));
+        complain(c, text_of(answer, "message"));
     } else if (to_nobody) {
         fail(CTL_FAILED, "it went to nobody");
     } else {

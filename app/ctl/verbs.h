@@ -10,8 +10,11 @@
 /* The exit status. */
 enum ctl_status { CTL_DONE, CTL_FAILED, CTL_USAGE, CTL_NO_NODE };
 
+struct verb;
+
 struct ctl {
     struct link link;
+    const struct verb *verb;
     bool json;        /* show the lines as they are */
     bool messages;    /* -m */
     const char *kind; /* -kind; NULL for the first */

@@ -116,6 +116,7 @@ def it_dials_pins_and_disconnects(lab):
     ctl("special", "set")
     check(ctl.json("special", "set", nobody)["event"] == "done", "not set")
     ctl("special", "remove", "1.2.3.4:5", status=FAILED)
+    check("usage: special add|remove|set" in ctl("special", "add", "nonsense:x", status=FAILED), "no usage")
     for words in (["add"], ["remove"], ["nonsense", "x"], ["list"]):
         ctl("special", *words, status=USAGE)
     before = ctl.json("score", other.address)["quality"]
@@ -129,7 +130,7 @@ def it_sends(lab):
     node, ctl, peer, name = pair(lab)
     for words, text in ((["all", "to", "all"], "to all"), (["broadcast", "b"], "b"), (["random", "r"], "r"),
                         ([name[:12], "--", "-m"], "-m"), (["-kind", "Message", "all", "é"], "é")):
-        check(ctl("send", *words) == "sent to 1 peers\n", f"{words}")
+        check(ctl("send", *words) == "sent to 1 peer\n", f"{words}")
         peer.wait("parcel", text=text)
     check(ctl.json("send", "all", "as json")["peers"] == 1, "not sent")
     reader, writer = os.pipe()
