@@ -467,7 +467,7 @@ struct kith_item {
 
 /* Never blocks. The next parcel or event: a peer's ONLINE comes before its parcels and its OFFLINE after
  * them. What the item points at is valid until the next call, but for a parcel's bytes after kith_keep. After
- * KITH_NOTHING, kith_fd becomes readable when there is more. */
+ * KITH_NOTHING, and before the first call, kith_fd becomes readable when there is more. */
 KITH_API enum kith_receive kith_receive(struct kith *node, struct kith_item *item);
 
 /* The receiving thread; never blocks or fails. Keeps the bytes of the parcel that came last, but not `peer`,

@@ -338,6 +338,8 @@ static bool start_parts(struct node *n, const struct peers_file_start *found, ch
     if (!start_store(n, error, error_size)) { /* before the core, whose service may ask at once */
         return false;
     }
+    /* Before anything is posted: else the first ring is lost on an application that polls before it takes. */
+    bell_arm(&n->app_bell);
     n->core = controller_new(&n->config, &node_actions, n, found->snapshot, node_now());
     return n->core && start_listener(n, error, error_size) && start_udp(n, error, error_size) &&
            start_fetcher(n) && start_keeper(n, found->write_path) &&

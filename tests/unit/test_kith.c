@@ -30,6 +30,18 @@ enum {
     ROUNDS = 1000 /* fewer, and one thread is done before the next one begins */
 };
 
+static void who_polls_before_he_takes_anything_is_woken(void **state)
+{
+    struct kith *node = open_set("127.0.77.1", NULL, NULL);
+    struct pollfd fd = {.fd = kith_fd(node), .events = POLLIN};
+    struct kith_item item;
+    (void)state;
+    assert_int_equal(poll(&fd, 1, WAIT_MS), 1);
+    assert_int_equal(kith_receive(node, &item), KITH_EVENT);
+    assert_int_equal(item.event.type, KITH_LISTENING);
+    kith_close(node);
+}
+
 static void messages_go_both_ways(void **state)
 {
     (void)state;
@@ -706,6 +718,7 @@ static void errors_name_the_option(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_polls_before_he_takes_anything_is_woken),
         promise_test("F31", messages_go_both_ways),
         cmocka_unit_test(messages_have_kinds),
         cmocka_unit_test(ids_where_there_are_none),
