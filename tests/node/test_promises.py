@@ -80,11 +80,11 @@ def the_library_needs_little_and_shows_little(lab):
 
 @promises("F1")
 def a_program_elsewhere_is_made_with_it(lab):
-    """The program of the README, with kith.h and pkg-config alone, talks with a node."""
+    """The program of the tutorial, with kith.h and pkg-config alone, talks with a node."""
     node, address, folder = lab.node("-exclusive"), lab.address(), os.path.join(lab.home, "elsewhere")
     installed = install(lab)
     package = next(installed.rglob("kith.pc"))
-    code = re.search(r"```c\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S)[1]
+    code = re.search(r"```c\n(.*?)```", (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8"), re.S)[1]
     os.makedirs(folder)
     source, program = os.path.join(folder, "hello.c"), os.path.join(folder, "hello")
     with open(source, "w", encoding="utf-8") as file:

@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+"""Every code block of README.md and of docs/ does what the page says (docpage.py says how a page tells).
+
+Each page has a machine of its own: a network without anybody else, an empty /tmp and home, kith installed in /usr/local, and
+the repository in the folder that commands are typed in, where scripts/run starts that kith.
+
+Usage: test_docs.py PATH-OF-KITH [word of a test's name]...
+"""
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from docpage import Page, blocks_of
+from kithnode import Failure, check, run
+from namespace import in_namespaces, sh
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "bench/README.md")] + \
+    [path for path in sorted(ROOT.glob("docs/**/*.md")) if "seeds" not in path.parts]
+# Where a package is tested by a suite of its own, which runs its page's blocks.
+OTHERS = {"python/README.md": "suite python"}
+RUN = '#!/bin/sh\n# What scripts/run does once all is built.\nexec kith "$@"\n'
+
+
+def install(lab):
+    """Once for all pages: what `meson install` puts into /usr/local."""
+    build = Path(lab.kith).resolve().parent
+    folder = Path(lab.home, "installed")
+    done = subprocess.run(["meson", "install", "-C", build, "--no-rebuild", "--quiet", "--destdir", folder], capture_output=True,
+                          text=True, check=False)
+    check(done.returncode == 0, done.stdout + done.stderr)
+    return folder / "usr/local"
+
+
+def clone(folder):
+    """The repository, as if it had been cloned and built."""
+    shutil.copytree(ROOT, folder, symlinks=True, ignore=lambda at, names: [
+        name for name in names if name in (".git", "__pycache__", "node_modules") or at == str(ROOT) and name.startswith("build")])
+    (folder / "scripts" / "run").write_text(RUN, encoding="utf-8")
+    return folder
+
+
+def machine(lab):
+    """The environment of whoever types the page's commands, and the folder. Only this thread and what it starts live there."""
+    installed = install(lab)
+    library = next(path.parent for path in installed.rglob("libkith.so")).relative_to(installed)
+    for name, where in (("home", "/mnt"), ("run", "/run"), ("installed/usr/local", "/usr/local"), ("tmp", "/tmp")):
+        os.makedirs(os.path.join(lab.home, name), exist_ok=True)
+    clone(Path(lab.home, "home", "kith"))
+    for name, where in (("home", "/mnt"), ("run", "/run"), ("installed/usr/local", "/usr/local"), ("tmp", "/tmp")):
+        sh("mount", "--bind", os.path.join(lab.home, name), where)
+    return "/mnt/kith", {"HOME": "/mnt", "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LANG": "C.UTF-8",
+                         "LD_LIBRARY_PATH": f"/usr/local/{library}", "PKG_CONFIG_PATH": f"/usr/local/{library}/pkgconfig",
+                         "KITH_TEST_SLOW": os.environ.get("KITH_TEST_SLOW", "1")}
+
+
+def test_of(path):
+    @in_namespaces
+    def try_page(lab):
+        runs = any("not-run" not in block.options and (block.language != "text" or block.options) for block in blocks_of(path))
+        page = Page(path, *(machine(lab) if runs else ("/", {})))
+        page.run()
+        said = [f"{page.tried} blocks tried", *(f"not run: {reason}" for reason in page.not_run)]
+        return "; ".join(said)
+
+    try_page.__name__ = re.sub(r"\W", "_", f"page {path.relative_to(ROOT)}")
+    return try_page
+
+
+def no_page_is_left_out(lab):
+    """Of all that is Markdown here."""
+    del lab
+    known = {path.relative_to(ROOT).as_posix() for path in PAGES} | set(OTHERS)
+    tracked = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("*.md")} | \
+        {path.relative_to(ROOT).as_posix() for folder in ("docs", "bench", "python", "examples") for path in ROOT.glob(f"{folder}/**/*.md")
+         if not {"seeds", "node_modules"} & set(path.parts)}
+    check(tracked - known == {"CHANGELOG.md"} or tracked <= known, f"no test knows {tracked - known}")
+    return f"{len(PAGES)} pages"
+
+
+def has_blocks(path):
+    """Or a fault, which the page's own test tells of."""
+    try:
+        return blocks_of(path)
+    except Failure:
+        return True
+
+
+if __name__ == "__main__":
+    with_code = [path for path in PAGES if path.exists() and has_blocks(path)]
+    run([no_page_is_left_out, *map(test_of, with_code)])
