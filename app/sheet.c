@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/utf8.h"
 
 enum { COLUMNS_MOST = 16, GAP = 2 };
 
@@ -25,6 +26,7 @@ void sheet_add(struct sheet *t, enum sheet_colour colour, const char *format, ..
     t->text[t->size] = (char)colour;
     vsnprintf(t->text + t->size + 1, SHEET_CELL_MAX, format, arguments);
     va_end(arguments);
+    utf8_make_harmless(t->text + t->size + 1);
     t->size += 1 + strlen(t->text + t->size + 1) + 1;
     t->cells++;
 }

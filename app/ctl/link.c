@@ -12,6 +12,8 @@
 #include "base/array.h"
 
 #define READ_AT_ONCE 65536
+#define LINE_MOST    ((size_t)1 << 30) /* more than any message needs: a node that never ends a line */
+#define ANSWER_MOST  ((size_t)64 << 20)
 
 int link_open(struct link *l, const char *path)
 {
@@ -63,10 +65,15 @@ bool link_say(struct link *l, json_t *request)
     return said;
 }
 
-/* False at the end, or if nothing came in time. */
+/* False at the end, if nothing came in time, or if the line is too long for an answer (timeout_ms >= 0) or
+ * for anything. */
 static bool read_more(struct link *l, int timeout_ms)
 {
     struct pollfd fd = {.fd = l->fd, .events = POLLIN};
+    if (l->end - l->start > (timeout_ms < 0 ? LINE_MOST : ANSWER_MOST)) {
+        errno = EMSGSIZE;
+        return false;
+    }
     if (l->start > 0) {
         memmove(l->text, l->text + l->start, l->end - l->start);
         l->end -= l->start;

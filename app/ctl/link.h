@@ -23,7 +23,7 @@ void link_close(struct link *l);
 bool link_say(struct link *l, json_t *request);
 
 /* The next object that the node says; the caller's. NULL at the end, or with errno ETIMEDOUT if nothing came
- * for so many milliseconds (-1: waits for ever). */
+ * for so many milliseconds (-1: waits for ever), EMSGSIZE if a line is too long, EPROTO if it is no JSON. */
 json_t *link_hear(struct link *l, int timeout_ms);
 
 /* Says a request, which it takes, and hears its answer. */

@@ -9,8 +9,10 @@
 #include "app/base64.h"
 #include "app/pieces.h"
 #include "app/sheet.h"
+#include "base/utf8.h"
 
-#define LABEL_WIDTH 22
+enum { LABEL_WIDTH = 22, EVENT_WIDTH = 9 };
+
 #define LEFT(text)                                                                                           \
     {                                                                                                        \
         .name = (text), .is_left = true                                                                      \
@@ -20,7 +22,8 @@
         .name = (text)                                                                                       \
     }
 
-/* Peers can choose some of it: nothing of that may reach a terminal as a control sequence. */
+/* Peers can choose some of it, and a node that somebody has taken over all of it: nothing of that may reach a
+ * terminal as a control sequence. */
 static void put_harmless(const char *text, size_t size)
 {
     char piece[PIECE_BYTES];
@@ -33,6 +36,11 @@ static void put_harmless(const char *text, size_t size)
 static void put_text(const json_t *text)
 {
     put_harmless(json_string_value(text) ? json_string_value(text) : "", json_string_length(text));
+}
+
+static void put_word(const char *word)
+{
+    put_harmless(word, strlen(word));
 }
 
 static const char *text_of(const json_t *o, const char *key)
@@ -198,7 +206,8 @@ static void put_counts(json_t *counts)
     json_object_foreach(counts, cause, n)
     {
         if (json_integer_value(n) != 0) {
-            printf("%s%lld %s", between, (long long)json_integer_value(n), cause);
+            printf("%s%lld ", between, (long long)json_integer_value(n));
+            put_word(cause);
             between = ", ";
         }
     }
@@ -227,6 +236,7 @@ static void put_label(const char *key)
     for (char *c = label; *c != '\0'; c++) {
         *c = *c == '_' ? ' ' : *c;
     }
+    utf8_make_harmless(label);
     printf("%-*s ", LABEL_WIDTH, label);
 }
 
@@ -287,11 +297,15 @@ void show_event(const json_t *e)
     static const char *const keys[] = {"peer", "direction", "address", "cause", "reason", "message"};
     char now[32];
     const char *event = text_of(e, "event");
-    printf("%s %-9s", format_wall((int64_t)time(NULL) * 1000, now), event);
+    printf("%s ", format_wall((int64_t)time(NULL) * 1000, now));
+    put_word(event);
+    printf("%*s", strlen(event) < EVENT_WIDTH ? EVENT_WIDTH - (int)strlen(event) : 0, "");
     if (strcmp(event, "parcel") == 0) {
         putchar(' ');
         put_text(json_object_get(e, "peer"));
-        printf(" %s: ", text_of(e, "kind"));
+        putchar(' ');
+        put_text(json_object_get(e, "kind"));
+        fputs(": ", stdout);
         put_payload(e);
         putchar('\n');
         return;

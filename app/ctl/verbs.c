@@ -45,6 +45,9 @@ static enum ctl_status lost(void)
     if (errno == ETIMEDOUT) {
         return fail(CTL_FAILED, "the node does not answer");
     }
+    if (errno == EMSGSIZE || errno == EPROTO) {
+        return fail(CTL_FAILED, "what came is no answer of a node");
+    }
     return fail(CTL_NO_NODE, "the node has closed the connection");
 }
 
@@ -121,7 +124,8 @@ static enum ctl_status fail_several(const char *prefix, json_t *found, size_t n)
     json_object_foreach(found, name, value)
     {
         if (shown++ < NAMES_SHOWN) {
-            at += (size_t)snprintf(names + at, sizeof names - at, "%s'%s'", at > 0 ? ", " : "", name);
+            snprintf(names + at, sizeof names - at, "%s'%s'", at > 0 ? ", " : "", name);
+            at += strlen(names + at); /* what has found room, however long a name is */
         }
     }
     return fail(CTL_FAILED, "%zu peers' names begin with '%s': %s%s", n, prefix, names,

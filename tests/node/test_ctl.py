@@ -241,6 +241,58 @@ def a_node_that_stands_still_or_goes(lab):
     check(follower.wait(10 * SLOW) == NO_NODE, f"{follower.returncode}")
 
 
+class Impostor:
+    """At a node's place, answers one request of each connection by what `answer` makes of it: bytes."""
+
+    def __init__(self, lab, answer):
+        self.control = os.path.join(lab.home, f"impostor{len(os.listdir(lab.home))}")
+        self.answer, self.listening = answer, lab.closes(socket.socket(socket.AF_UNIX))
+        self.listening.bind(self.control)
+        self.listening.listen()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                connection = self.listening.accept()[0]
+                with connection, connection.makefile("rb") as requests:
+                    connection.sendall(self.answer(json.loads(requests.readline())), socket.MSG_NOSIGNAL)
+            except OSError:
+                if self.listening.fileno() < 0:
+                    return
+
+
+def said(answer):
+    """An impostor's answer to all."""
+    return lambda request: json.dumps(answer | {"id": request["id"]}, ensure_ascii=False).encode() + b"\n"
+
+
+def what_an_impostor_says_harms_no_terminal(lab):
+    """A node that somebody has taken over speaks with those who administer it."""
+    evil = "\x1b]0;evil\x07\x9b31m"
+    peer = {name: evil for name in ("peer", "address", "direction")} | {"version": 1}
+    for verb, answer in (("peers", {"event": "peers", "peers": [peer]}), ("bans", {"event": "bans", "bans": [{"address": evil}]}),
+                         ("known", {"event": "known", "known": [{"address": evil, "source": evil, "peer_id": evil}]}),
+                         ("status", {"event": evil, evil: 7, "network": evil, "dials": {evil: 3}}),
+                         ("status", {"event": "done", "message": evil})):
+        shown = Ctl(lab, Impostor(lab, said(answer)))(verb)
+        check("\x1b" not in shown and "\x07" not in shown and "\x9b" not in shown and "evil" in shown, f"{verb}: {shown!r}")
+    events = [{"event": "done", "id": 1}, {"event": evil}, {"event": "parcel", "peer": evil, "kind": evil, "text": evil},
+              {"event": "error", "message": evil, "reason": evil, "cause": evil, "address": evil}, {"event": "ended"}]
+    lines = b"".join(json.dumps(e, ensure_ascii=False).encode() + b"\n" for e in events)
+    shown = Ctl(lab, Impostor(lab, lambda request: lines))("tail")
+    check("\x1b" not in shown and "\x07" not in shown and "\x9b" not in shown and shown.count("\n") == 4, f"{shown!r}")
+
+
+def what_an_impostor_says_is_bounded(lab):
+    names = [{"peer": "p" + str(i) + "x" * 5000} for i in range(9)]
+    ctl = Ctl(lab, Impostor(lab, said({"event": "peers", "peers": names})))
+    check("9 peers' names begin with 'p'" in ctl("disconnect", "p", status=FAILED), "another answer")
+    for answer in (b"\0garbage\n", b"[" * 100000 + b"\n", bytes(65 << 20)):
+        ctl = Ctl(lab, Impostor(lab, lambda request, answer=answer: answer))
+        check("is no answer of a node" in ctl("status", status=FAILED), "another answer")
+
+
 def usage(lab):
     node, ctl = controlled(lab)
     for words in ((), ("nonsense",), ("-nonsense", "peers"), ("peers", "x"), ("ban",), ("ban", "a", "1", "b"), ("-kind",),
@@ -274,4 +326,5 @@ def colours_are_for_terminals(lab):
 if __name__ == "__main__":
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     run([it_dials_pins_and_disconnects, it_follows, it_shows_the_node, it_bans_and_unbans, it_sends, beginnings_of_names, a_whole_name_is_itself,
-         where_there_is_no_node, a_node_that_stands_still_or_goes, usage, colours_are_for_terminals])
+         where_there_is_no_node, a_node_that_stands_still_or_goes,
+         what_an_impostor_says_harms_no_terminal, what_an_impostor_says_is_bounded, usage, colours_are_for_terminals])
