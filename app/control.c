@@ -135,9 +135,8 @@ static void update_parcels(struct control *c)
 static void remove_client(struct control *c, int i)
 {
     struct client *client = &c->clients[i];
-    bool slow = !client->is_gone && !client->in.ended;
-    c->n_slow += slow;
-    if (slow) {
+    c->n_slow += client->is_sent_away;
+    if (client->is_sent_away) {
         log_line(c->log, LOG_LEVEL_WARNING, "control: client %llu was sent away: %s; %llu so far",
                  (unsigned long long)client->serial, client->over, (unsigned long long)c->n_slow);
     } else {

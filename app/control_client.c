@@ -292,20 +292,39 @@ static bool is_through(const struct client *c)
     return c->is_gone || (c->wants == 0 && w.sends + w.commands == 0 && client_is_idle(c));
 }
 
-/* When it is to be judged again. */
+/* The fault that is to end it, if it still stands at the time that this returns; INT64_MAX if there is none.
+ */
+static int64_t find_fault(struct client *c, int64_t now_ms, bool has_turn, const char **fault)
+{
+    bool full = !c->is_gone && is_full(c);
+    c->full_ms = full ? c->full_ms ? c->full_ms : now_ms : 0;
+    if (full) {
+        *fault = "it did not read what it was told";
+        return c->full_ms + CLIENT_SLOW_MS;
+    }
+    if (has_turn && client_needs_turn(c) && !c->is_readable) {
+        *fault = "its long request stood still, and others waited";
+        return c->read_ms + CLIENT_LINE_MS;
+    }
+    if (c->is_gone && c->pending) {
+        *fault = "it has closed, and what it asked for last found no room";
+        return c->read_ms + CLIENT_SLOW_MS;
+    }
+    return INT64_MAX;
+}
+
+/* Returns when it is to be judged again. */
 static int64_t judge(struct client *c, int64_t now_ms, bool has_turn)
 {
-    bool full = !c->is_gone && is_full(c), stands = has_turn && client_needs_turn(c) && !c->is_readable;
-    c->full_ms = full ? c->full_ms ? c->full_ms : now_ms : 0;
-    if (is_through(c) || (c->is_gone && c->pending)) {
+    const char *fault = NULL;
+    int64_t at = find_fault(c, now_ms, has_turn, &fault);
+    if (is_through(c)) {
         c->over = "it has closed";
-    } else if (full && now_ms - c->full_ms >= CLIENT_SLOW_MS) {
-        c->over = "it did not read what it was told";
-    } else if (stands && now_ms - c->read_ms >= CLIENT_LINE_MS) {
-        c->over = "its long request stood still, and others waited";
+    } else if (now_ms >= at) {
+        c->over = fault;
+        c->is_sent_away = true;
     }
-    return earlier(full ? c->full_ms + CLIENT_SLOW_MS : INT64_MAX,
-                   stands ? c->read_ms + CLIENT_LINE_MS : INT64_MAX);
+    return at;
 }
 
 int64_t client_serve(struct client *c, int64_t now_ms, bool has_turn, bool *quit)

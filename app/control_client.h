@@ -42,9 +42,10 @@ struct client {
     struct news *current; /* a parcel that is being written; NULL for none */
     uint64_t missed;      /* events and parcels that found no room, and that it has not been told of */
 
-    int64_t full_ms;  /* since when as much as CLIENT_ENOUGH is unread; 0: it is not */
-    int64_t read_ms;  /* when something was read from it last */
-    const char *over; /* why it is to go; NULL */
+    int64_t full_ms;   /* since when as much as CLIENT_ENOUGH is unread; 0: it is not */
+    int64_t read_ms;   /* when something was read from it last */
+    const char *over;  /* why it is to go; NULL */
+    bool is_sent_away; /* that is its own fault */
 };
 
 /* Takes the descriptor, also if memory is short: then false. `template` has the node, protocol and config. */

@@ -290,6 +290,30 @@ def clients_that_disappear(lab):
 
 
 
+def what_a_client_asked_for_last_waits_for_room(lab):
+    """Also if it has closed meanwhile."""
+    node = controlled(lab, "-stall", "60s", "-queue", "4")
+    peer = peer_of(lab, node)
+    name = node.wait_from(peer.address)
+    peer.send_signal(signal.SIGSTOP)
+    one = client(lab, node)
+    one.socket.setblocking(False)
+    lines = b"".join(b'{"send":"%s","text":"%s"}\n' % (name.encode(), b"f" * 500000) for _ in range(60))
+    left = memoryview(lines)
+    for _ in range(40):  # until it is not read any more, as no room is left
+        try:
+            left = left[one.socket.send(left):]
+        except BlockingIOError:
+            time.sleep(0.02)
+    check(len(left) > 0, "there is room for all")
+    gone = Client(node.control)
+    gone.write(b'{"send":"%s","text":"the last"}\n' % name.encode())
+    gone.close()
+    time.sleep(0.3)
+    peer.send_signal(signal.SIGCONT)
+    peer.wait("parcel", text="the last")
+
+
 def too_many_clients(lab):
     """Those that are there are served, and a place that becomes free is given on."""
     node = controlled(lab)
@@ -417,6 +441,7 @@ def starts_at_once(lab):
 
 if __name__ == "__main__":
     run([who_does_not_read_delays_nobody_and_is_sent_away, one_long_request_at_a_time, clients_that_disappear,
+         what_a_client_asked_for_last_waits_for_room,
          many_clients_are_answered_each_for_itself, each_hears_what_it_subscribes_to, it_can_ban_disconnect_and_quit,
          it_works_though_nobody_reads_standard_output, garbage_is_answered_and_harms_nobody,
          who_reads_late_is_told_how_much_it_missed, too_many_clients, requests_without_end_that_nobody_reads,
