@@ -50,7 +50,7 @@ class Web:
                 s.shutdown(socket.SHUT_WR)
                 while s.recv(65536):
                     pass
-            except (ConnectionError, TimeoutError):
+            except OSError:
                 pass
 
     def request_text(self, path):
