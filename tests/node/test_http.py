@@ -66,6 +66,15 @@ def the_figures_are_those_of_the_node(lab):
     check(there["kith_start_time_seconds"].samples == m["kith_start_time_seconds"], "its start is one time")
 
 
+def grown(web, before):
+    """The counters now: the same ones, and none is less than before."""
+    now = promtext.counters(web.metrics())
+    check(set(now) == set(before), f"others: {set(now) ^ set(before)}")
+    less = {key: (before[key], now[key]) for key in now if now[key] < before[key]}
+    check(not less, f"became less: {less}")
+    return now
+
+
 def counters_only_grow_whoever_comes_and_goes(lab):
     a, web = serving(lab, *NO_GAP, "-peers", f"{lab.address()}:8110", "-redialSpecial", "200")
     before = promtext.counters(web.metrics())
@@ -77,15 +86,12 @@ def counters_only_grow_whoever_comes_and_goes(lab):
         for i in range(5):
             b.send("<FULLBROADCAST>", f"{round} {i}")
         until(lambda: len(a.all("parcel")) == 5 * (round + 1), 10, "its messages")
-        for _ in range(2):
-            time.sleep(0.3)  # a look at the node is not older than a second
-            now = promtext.counters(web.metrics())
-            check(set(now) == set(before), f"others: {set(now) ^ set(before)}")
-            less = {key: (before[key], now[key]) for key in now if now[key] < before[key]}
-            check(not less, f"became less: {less}")
-            before = now
+        until(lambda: web.status()["status"]["parcels_in"] >= 5, 5, "a look at the node that has them")
+        before = grown(web, before)
         b.kill()
         a.wait("offline", since=since)
+        until(lambda: not web.status()["peers"], 5, "nobody is there")
+        before = grown(web, before)
     until(lambda: promtext.counters(web.metrics())[("kith_received_parcels_total", ())] >= 15, 5, "all are counted")
     now = promtext.counters(web.metrics())
     check(now[("kith_connections_total", (("direction", "incoming"),))] == 3, "three came")
