@@ -41,7 +41,7 @@ class ManualPage(Directive):
 
 # Files of the repository that are pages here under another name. Their links are written as they are there.
 PAGES = {"README.md": "index", "bench/README.md": "benchmark", "python/README.md": "api/python", "CHANGELOG.md": "changelog",
-         "CONTRIBUTING.md": "contributing", "docs/kith.1": "man/kith", "docs/kith-ctl.1": "man/kith-ctl"}
+         "CONTRIBUTING.md": "contributing", "SECURITY.md": "reporting", "docs/kith.1": "man/kith", "docs/kith-ctl.1": "man/kith-ctl"}
 FOLDERS = ("docs", "", "bench", "python", "docs/protocols")  # of files that are included
 
 

@@ -11,6 +11,7 @@ A block is fenced; the words after its language say what is to be done with it:
     json                     each line is JSON, or the whole; "..." is any text
     json terminal=NAME       and it is typed into that terminal
     ini, conf                saved under the name in the first line, "# NAME"
+    c part=NAME              a part of that file, put behind those before it
     not-run="REASON"         with any language: why it cannot be run in a test
 """
 import dataclasses
@@ -27,7 +28,7 @@ import time
 from kithnode import SLOW, Failure, check
 
 LANGUAGES = ("sh", "console", "text", "c", "python", "json", "ini", "conf", "mermaid")
-KEYS = ("terminal", "shows", "not-run")
+KEYS = ("terminal", "shows", "part", "not-run")
 FENCE = re.compile(r"^( *)```(?!`)(.*?)\n(.*?)^\1```[ \t]*$", re.M | re.S)
 INDENTED = re.compile(r"(?:\A|\n[ \t]*\n)((?: {4}|\t)[^\n]*)")
 LIMIT_S = 60
@@ -174,6 +175,9 @@ class Page:
             self.bash(where, block.text)
         elif block.language == "console":
             self.console(where, block.text)
+        elif "part" in options:
+            with open(os.path.join(self.folder, options["part"]), "a", encoding="utf-8") as file:
+                file.write(("\n" if file.tell() else "") + block.text)
         else:
             name = self.save(where, block.text)
             if block.language == "c":

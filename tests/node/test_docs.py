@@ -6,8 +6,10 @@ the repository in the folder that commands are typed in, where scripts/run start
 
 Usage: test_docs.py PATH-OF-KITH [word of a test's name]...
 """
+import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -56,11 +58,42 @@ def machine(lab):
                          "KITH_TEST_SLOW": os.environ.get("KITH_TEST_SLOW", "1")}
 
 
+class ProtocolPage(Page):
+    """Where the page has kith built, what the page adds is compiled as the build's own sources are, and linked with its objects."""
+
+    def try_one(self, block):
+        super().try_one(block)
+        if block.text.startswith("ninja"):
+            self.link()
+
+    def compile(self, source):
+        commands = json.loads((self.build / "compile_commands.json").read_text(encoding="utf-8"))
+        command = next(each["command"] for each in commands if each["file"].endswith("protocol/table.c"))
+        words = [word for word in shlex.split(command) if word not in ("-MD", "ccache")]
+        words = words[:words.index("-MQ")] + ["-I", self.folder, "-o", f"{self.folder}/{Path(source).stem}.o", "-c", f"{self.folder}/{source}"]
+        self.must(words)
+
+    def link(self):
+        self.compile("protocol/shout/shout.c")
+        self.compile("protocol/table.c")
+        lines = subprocess.run(["ninja", "-C", self.build, "-t", "commands", "kith"], capture_output=True, text=True, check=True).stdout
+        words = shlex.split(lines.splitlines()[-1])
+        words[words.index("-o") + 1] = "/usr/local/bin/kith"
+        self.must([word for word in words if word != "ccache"] + [f"{self.folder}/shout.o"], f"{self.folder}/table.o")
+
+    def must(self, words, *before):
+        at = next((i for i, word in enumerate(words) if word.endswith(".a")), len(words))
+        done = subprocess.run([*words[:at], *before, *words[at:]], cwd=self.build, capture_output=True, text=True, check=False)
+        check(done.returncode == 0, f"{shlex.join(words)}: {done.stderr[-2000:]}")
+
+
 def test_of(path):
     @in_namespaces
     def try_page(lab):
         runs = any("not-run" not in block.options and (block.language != "text" or block.options) for block in blocks_of(path))
-        page = Page(path, *(machine(lab) if runs else ("/", {})))
+        build = Path(lab.kith).resolve().parent
+        page = (ProtocolPage if path.stem == "adding-a-protocol" else Page)(path, *(machine(lab) if runs else ("/", {})))
+        page.build = build
         page.run()
         said = [f"{page.tried} blocks tried", *(f"not run: {reason}" for reason in page.not_run)]
         return "; ".join(said)
