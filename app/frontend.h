@@ -28,7 +28,7 @@ struct frontend_waiting {
 struct frontend {
     struct kith *node;
     struct output *out;
-    uint64_t ids;    /* requests have the numbers behind it */
+    uint64_t ids;    /* requests have the numbers behind it; the lower 32 bits begin again after the last */
     uint32_t *wants; /* what its owner passes to `event` and `parcel` besides answers: bits of
                         app/subscription.h, which "subscribe" sets; NULL: all, and there is no such command */
     const char *protocol;

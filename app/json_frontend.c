@@ -15,13 +15,14 @@
 #include "app/subscription.h"
 #include "base/array.h"
 
-/* A request that is not answered yet: our number for it, and the caller's "id". The id is kept as JSON text,
- * since it may be a number that json_t cannot hold. Answers come almost in the order of requests, so the
- * search begins with the oldest. */
+/* A request: our number for it, and the caller's "id". The id is kept as JSON text, since it may be a number
+ * that json_t cannot hold. Answers come almost in the order of requests; but one may take minutes (a dial),
+ * and those that were answered meanwhile lie behind it until the array is full. */
 struct request {
-    uint64_t number;
-    bool is_for_qr; /* it asks for a status, of which a QR code is made */
+    uint64_t number; /* in the order of the array */
+    bool is_for_qr;  /* it asks for a status, of which a QR code is made */
     bool is_command;
+    bool is_answered;
     char *id; /* from malloc; NULL for none */
 };
 
@@ -67,11 +68,17 @@ static void write_error(struct frontend *f, const char *id, const char *message)
     write_object(f, error_event(message), id);
 }
 
+/* Those that are answered go. */
 static void compact(struct json_state *s)
 {
-    memmove(s->requests, s->requests + s->first, (s->end - s->first) * sizeof *s->requests);
-    s->end -= s->first;
+    size_t n = 0;
+    for (size_t i = s->first; i < s->end; i++) {
+        if (!s->requests[i].is_answered) {
+            s->requests[n++] = s->requests[i];
+        }
+    }
     s->first = 0;
+    s->end = n;
 }
 
 static size_t *count_of(struct json_state *s, bool is_command)
@@ -82,7 +89,7 @@ static size_t *count_of(struct json_state *s, bool is_command)
 /* A number for a request; 0 if memory is short. Keeps a copy of id. */
 static uint64_t remember(struct json_state *s, const char *id, bool is_command)
 {
-    if (s->end == s->capacity && s->first > s->capacity / 2) {
+    if (s->end == s->capacity && s->waiting.sends + s->waiting.commands <= s->capacity / 2) {
         compact(s);
     }
     if (!array_reserve(s->requests, s->capacity, s->end + 1)) {
@@ -92,7 +99,8 @@ static uint64_t remember(struct json_state *s, const char *id, bool is_command)
     if (id && !copy) {
         return 0;
     }
-    s->requests[s->end++] = (struct request){.number = ++s->last, .is_command = is_command, .id = copy};
+    s->last = json_number_after(s->last);
+    s->requests[s->end++] = (struct request){.number = s->last, .is_command = is_command, .id = copy};
     ++*count_of(s, is_command);
     return s->last;
 }
@@ -103,24 +111,42 @@ static void mark_for_qr(struct json_state *s)
     s->requests[s->end - 1].is_for_qr = true;
 }
 
+/* NULL if there is none. Numbers begin again after 32 bits, so that their distance tells what comes first. */
+static struct request *find_request(struct json_state *s, uint64_t number)
+{
+    size_t low = s->first, high = s->end;
+    uint64_t oldest = low < high ? s->requests[low].number : 0;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        struct request *r = &s->requests[middle];
+        if (r->number == number) {
+            return r->is_answered ? NULL : r;
+        }
+        if ((uint32_t)(r->number - oldest) < (uint32_t)(number - oldest)) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return NULL;
+}
+
 /* A request that is answered now; the caller frees its `id`. All zero if there is none. */
 static struct request recall_request(struct json_state *s, uint64_t number)
 {
-    struct request r = {.number = 0};
-    for (size_t i = s->first; i < s->end; i++) {
-        if (s->requests[i].number != number) {
-            continue;
-        }
-        r = s->requests[i];
-        --*count_of(s, r.is_command);
-        s->requests[i] = (struct request){0};
-        while (s->first < s->end && s->requests[s->first].number == 0) {
-            s->first++;
-        }
-        if (s->first == s->end) {
-            s->first = s->end = 0;
-        }
-        break;
+    struct request *found = find_request(s, number), r = {.number = 0};
+    if (!found) {
+        return r;
+    }
+    r = *found;
+    --*count_of(s, r.is_command);
+    found->is_answered = true;
+    found->id = NULL;
+    while (s->first < s->end && s->requests[s->first].is_answered) {
+        s->first++;
+    }
+    if (s->first == s->end) {
+        s->first = s->end = 0;
     }
     return r;
 }

@@ -184,3 +184,9 @@ bool json_id_is_integer(const char *text, size_t size)
     }
     return true;
 }
+
+uint64_t json_number_after(uint64_t number)
+{
+    uint32_t next = (uint32_t)number + 1;
+    return (number >> 32 << 32) | (next ? next : 1);
+}

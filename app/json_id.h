@@ -18,6 +18,9 @@ bool json_id_find(const char *line, size_t size, const char **id, size_t *length
  * that ends where it ends: then nobody knows how many bytes follow. */
 int64_t json_bytes_find(const char *line, size_t size);
 
+/* The number of the request after that one: the upper 32 bits stay, as they tell whose it is. Never 0. */
+uint64_t json_number_after(uint64_t number);
+
 /* True if the text is a JSON integer, of any number of digits. */
 bool json_id_is_integer(const char *text, size_t size);
 

@@ -3,7 +3,9 @@
 
 Usage: test_commands.py PATH-OF-KITH [word of a test's name]...
 """
-from kithnode import check, run
+import socket
+
+from kithnode import check, few, run, until
 
 NO_SUCH_COMMAND = "no such command, or not with these fields"
 
@@ -111,6 +113,34 @@ def verdicts_decide_what_is_passed_on(lab):
     check(a.command("verdict", ticket=1, verdict="accept")["message"] == NO_SUCH_COMMAND, "a does not relay")
 
 
+def a_dial_under_way_slows_no_requests(lab):
+    """Its answer takes seconds; those of many sends are found meanwhile as fast as ever."""
+    node, count = lab.node(), few(60000)
+    silent = lab.closes(socket.socket())
+    silent.bind((lab.address(), 8110))
+    silent.listen()
+    answered = 0
+
+    def note(line):
+        nonlocal answered
+        answered += line.startswith(b'{"event":"sent"')
+        return line.startswith(b'{"event":"sent"')
+    node.raw = note
+
+    def cost():
+        nonlocal answered
+        before, answered = node.cpu(), 0
+        for _ in range(count // 100):
+            node.write(b'{"send":"<BROADCAST>","text":"x","id":1}\n' * 100)
+        until(lambda: answered == count // 100 * 100, 60, lambda: f"{answered} answers")
+        return node.cpu() - before
+    alone = cost()
+    node.request(command="dial", address="%s:%d" % silent.getsockname(), id=2)
+    beside = cost()
+    check(not node.all("error"), "the dial is over")
+    check(beside < 3 * alone + 0.3, f"{beside:.2f} s of a processor, {alone:.2f} s without a dial")
+
+
 if __name__ == "__main__":
-    run([bans_and_scores, a_report_sends_a_peer_away, special_peers_come_and_go, known_addresses,
+    run([a_dial_under_way_slows_no_requests, bans_and_scores, a_report_sends_a_peer_away, special_peers_come_and_go, known_addresses,
          a_dial_is_answered_by_what_comes_of_it, verdicts_decide_what_is_passed_on])

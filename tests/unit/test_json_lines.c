@@ -424,6 +424,15 @@ static void a_line_says_how_many_bytes_follow_or_that_nobody_knows(void **state)
     }
 }
 
+static void numbers_of_requests_tell_for_ever_whose_they_are(void **state)
+{
+    (void)state;
+    const uint64_t mine = UINT64_C(0x80000005) << 32, last = mine | UINT32_MAX;
+    assert_int_equal(json_number_after(mine), mine + 1);
+    assert_int_equal(json_number_after(last), mine + 1);
+    assert_int_equal(json_number_after(UINT32_MAX), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -435,6 +444,7 @@ int main(void)
         cmocka_unit_test(whatever_is_unusual_is_left_to_the_whole_parser),
         cmocka_unit_test(bytes_behind_the_line_are_the_payload),
         cmocka_unit_test(a_line_says_how_many_bytes_follow_or_that_nobody_knows),
+        cmocka_unit_test(numbers_of_requests_tell_for_ever_whose_they_are),
         cmocka_unit_test(garbage_is_read_as_the_whole_parser_reads_it),
     };
     return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
