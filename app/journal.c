@@ -1,7 +1,6 @@
 #include "app/journal.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "app/text.h"
+#include "queue/writing.h"
 
 #ifdef KITH_WITH_SYSTEMD
 
@@ -31,9 +31,9 @@ static int send_line(const struct log_record *line)
     const struct iovec fields[] = {
         {message, strlen(message)}, {priority, strlen(priority)}, {identifier, strlen(identifier)}};
     /* It may wait for the journal, and holds nothing meanwhile that would have to be given back. */
-    pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
+    writing_may_end();
     int result = sd_journal_sendv(fields, sizeof fields / sizeof fields[0]);
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+    writing_must_not_end();
     return -result;
 }
 

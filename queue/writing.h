@@ -10,8 +10,13 @@
 
 /* On a thread started by thread_start that has nothing else to do; blocks for as long as nobody drains `fd`.
  * Writes all of the bytes. 0, or an error number if not all could be written. thread_end ends the thread
- * in here, and nowhere else if writing_begin was called. */
+ * in here, and nowhere else if writing_begin was called but after writing_may_end. */
 int writing_write(int fd, const char *bytes, size_t size);
+
+/* On such a thread, around a call that may block like a write: in between thread_end ends it. The function
+ * that calls them holds nothing then that would have to be given back. */
+void writing_may_end(void);
+void writing_must_not_end(void);
 
 /* On such a thread, before all else. */
 void writing_begin(void);
