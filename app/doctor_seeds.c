@@ -16,7 +16,6 @@ enum {
     TOTAL_MS = 10000, /* for each of a transfer, the look-ups in its list, the DNS seeds */
     DATE_MS = 5000,
     CLOCK_WARN_S = 30,
-    CLOCK_BAD_S = 600,
     COMPLAINT_MAX = 512,
 };
 
@@ -191,20 +190,25 @@ static void tell_of_none(const struct doctor_seeds *s, struct doctor *d)
     }
 }
 
+/* Beside the clocks of peers, if the protocol has them compared: they are taken to be as the seed server's.
+ */
 static void tell_clock(const struct doctor_seeds *s, struct doctor *d)
 {
-    int64_t off = s->ahead_s < 0 ? -s->ahead_s : s->ahead_s;
+    int64_t off = s->ahead_s < 0 ? -s->ahead_s : s->ahead_s, window = s->o->config.protocol->clock_window_s;
+    char peers[64] = "";
     if (!s->has_date) {
         return;
     }
+    if (window > 0) {
+        snprintf(peers, sizeof peers, "; peers refuse one that is off by %" PRId64 " s", window);
+    }
     doctor_say(d,
-               off >= CLOCK_BAD_S    ? DOCTOR_BAD
-               : off >= CLOCK_WARN_S ? DOCTOR_WARN
-                                     : DOCTOR_OK,
+               window > 0 && off >= window ? DOCTOR_BAD
+               : off >= CLOCK_WARN_S       ? DOCTOR_WARN
+                                           : DOCTOR_OK,
                "clock", off >= CLOCK_WARN_S ? "set it right: timedatectl set-ntp true" : NULL,
-               off == 0 ? "it shows what the seed server's clock shows"
-                        : "it is %" PRId64 " s %s the seed server's clock",
-               off, s->ahead_s > 0 ? "ahead of" : "behind");
+               "it is %" PRId64 " s %s the seed server's clock%s", off,
+               s->ahead_s < 0 ? "behind" : "ahead of", peers);
 }
 
 void doctor_seeds_end(struct doctor_seeds *s, struct doctor *d)

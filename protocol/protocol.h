@@ -44,6 +44,9 @@ struct protocol {
     size_t id_size; /* bytes of every peer_id that this protocol makes; 0 if it has no identities */
     bool rates_ids; /* scores and bans are kept for a peer's id as well as for its IP (peers/ids.h) */
 
+    /* Seconds: who has a clock that is further off than that refuses us, and is refused. 0: any will do. */
+    int64_t clock_window_s;
+
     /* Whether a node of that configuration keeps limits.relays connections that only relay. NULL: it does
      * not.
      */

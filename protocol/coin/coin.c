@@ -29,6 +29,7 @@ const struct protocol coin_protocol = {
     .networks = networks,
     .custom_port = CUSTOM_PORT,
     .custom_id = protocol_custom_id,
+    .clock_window_s = COIN_CLOCKS_DIFFER_S,
     .timings = {.dial = 5 * SECOND,
                 .handshake = 5 * SECOND,
                 .redial = 2 * MINUTE,

@@ -7,7 +7,7 @@
 #include "protocol/ledger/field.h"
 #include "protocol/ledger/message.h"
 
-enum { CLOCKS_DIFFER_S = 2 * 60 * 60, HELLO_FIELDS = 4, HEY_FIELDS = 2 };
+enum { HELLO_FIELDS = 4, HEY_FIELDS = 2 };
 
 static int64_t now_s(const struct coin_session *s)
 {
@@ -55,7 +55,7 @@ static bool read_hello(const json_t *o, struct coin_greeting *g)
 static bool is_time_right(struct coin_session *s, const struct coin_greeting *g, struct session_event *ev)
 {
     int64_t ahead = g->time_s - now_s(s);
-    bool is_right = ahead >= -CLOCKS_DIFFER_S && ahead <= CLOCKS_DIFFER_S;
+    bool is_right = ahead >= -COIN_CLOCKS_DIFFER_S && ahead <= COIN_CLOCKS_DIFFER_S;
     if (!is_right) {
         coin_end(s, ev, END_HANDSHAKE, "its clock is %" PRId64 " s ahead of ours", ahead);
     }

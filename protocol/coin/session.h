@@ -14,9 +14,10 @@ enum coin_stage {
 };
 
 enum {
-    COIN_ADDRESSES_MAX = 100, /* of an ADDR */
-    COIN_NUMBERS_MAX = 2000,  /* of a LISTOFBLOCKS */
-    COIN_WANTED_MAX = 128,    /* blocks that several GETBLOCK become one message of */
+    COIN_CLOCKS_DIFFER_S = 2 * 60 * 60, /* at most, those of two members */
+    COIN_ADDRESSES_MAX = 100,           /* of an ADDR */
+    COIN_NUMBERS_MAX = 2000,            /* of a LISTOFBLOCKS */
+    COIN_WANTED_MAX = 128,              /* blocks that several GETBLOCK become one message of */
 };
 
 /* What HELLO and HEY say. */

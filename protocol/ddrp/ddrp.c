@@ -99,6 +99,7 @@ static const struct protocol_kind fnd_kinds[] = {
 const struct protocol ddrp_protocol = {
     .name = "ddrp",
     .variant = &ddrp_pip,
+    .clock_window_s = DDRP_PIP_WINDOW_S,
     .networks = ddrp_networks,
     .kinds = ddrp_kinds,
     COMMON(10 * SECOND),
@@ -107,6 +108,7 @@ const struct protocol ddrp_protocol = {
 const struct protocol fnd_protocol = {
     .name = "fnd",
     .variant = &ddrp_fnd,
+    .clock_window_s = DDRP_FND_WINDOW_S,
     .networks = fnd_networks,
     .kinds = fnd_kinds,
     .one_connection = true,

@@ -18,6 +18,9 @@ enum ddrp_check {
 #define DDRP_CHECKS_MAX 6
 #define DDRP_ASK_MOST   3 /* peers that are asked for addresses in a round */
 
+/* Seconds by which a timestamp may be off, in either revision. */
+enum { DDRP_PIP_WINDOW_S = 30, DDRP_FND_WINDOW_S = 7200 };
+
 struct ddrp_revision {
     uint8_t type_bytes;         /* of an envelope's type */
     int16_t types[DDRP_KINDS];  /* the number of each kind on the wire; negative: it has none */

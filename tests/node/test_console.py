@@ -236,6 +236,16 @@ def the_table_of_peers_is_aligned_and_sorted(lab):
     check([row.split('"')[1] for row in rows("name")[1:]] == sorted([name, *names]), "not sorted by name")
 
 
+def a_narrow_terminal_is_shown_less(lab):
+    _, terminal, name, _ = special_pair(lab, columns=80)
+    terminal.enter("/peers")
+    terminal.shows(rf'^"{re.escape(name)}" .* \d+$')
+    table = terminal.lines()
+    head = next(line for line in table if line.startswith("peer "))
+    check(head.endswith("dropped") and "quality" in head and "version" not in head, head)
+    check(table[table.index(head) + 2].startswith(PROMPT.strip()), "a line of it was wrapped")
+
+
 def bans_scores_and_addresses_are_listed(lab):
     other, terminal, name, _ = special_pair(lab, "-exclusive=false")
     third = lab.node("-exclusive")
@@ -632,7 +642,7 @@ def needs_libedit(test):
 if __name__ == "__main__":
     run([help_tells_of_one_command_or_of_all, an_error_names_the_form_of_the_command,
          the_beginning_of_a_name_stands_for_the_peer, the_table_of_peers_is_aligned_and_sorted,
-         bans_scores_and_addresses_are_listed, colours_are_for_terminals_that_want_them, terminals_that_cannot,
+         a_narrow_terminal_is_shown_less, bans_scores_and_addresses_are_listed, colours_are_for_terminals_that_want_them, terminals_that_cannot,
          *map(needs_libedit, [
              a_line_is_edited, messages_come_above_the_line, the_log_comes_above_the_line, the_history_is_kept,
              a_history_that_is_no_such_file, the_history_is_bounded, words_are_completed, keys_that_end,

@@ -300,10 +300,14 @@ class SkewedServer(SeedServer):
 
 
 def a_clock_that_is_wrong(lab):
+    """It is bad if the protocol has peers compare theirs with it."""
     node = patient(lab, seeds=False)
-    for seconds, level, text in ((0, "ok", "seed server's"), (90, "warn", "ahead of"), (5000, "bad", "5000 s ahead of"),
-                                 (-5000, "bad", "s behind")):
-        visit = Visit(node, "-seedURL", lab.closes(SkewedServer(GOOD_SEEDS, seconds)).url)
+    for seconds, flags, level, text in ((0, (), "ok", "seed server's"), (90, (), "warn", "ahead of"),
+                                        (-90, (), "warn", "s behind"),
+                                        (90, ("-protocol", "ddrp"), "bad", "peers refuse one that is off by 30 s"),
+                                        (90, ("-protocol", "fnd"), "warn", "off by 7200 s"),
+                                        (-8000, ("-protocol", "coin"), "bad", "behind")):
+        visit = Visit(node, "-seedURL", lab.closes(SkewedServer(GOOD_SEEDS, seconds)).url, *flags)
         visit.says(level, "clock", text, remedy="timedatectl" if level != "ok" else None)
 
 
