@@ -101,6 +101,7 @@ struct slot {
 
     /* What waits. */
     uint32_t n_awaited, oldest_awaited, newest_awaited; /* for a verdict, as long as n_awaited is not 0 */
+    uint64_t awaited_bytes;                             /* of their payloads, likewise */
     uint32_t n_relayed;         /* how many of controller.relayed are messages of it */
     uint32_t service_backlog;   /* how many of controller.service_backlog are for it */
     bool backlog_blocked;       /* while they are tried: one of them still finds no room */

@@ -10,7 +10,7 @@
 #include "controller/relayed.h"
 #include "controller/slots.h"
 
-enum { PART_OF_PEER = 8 }; /* no peer has more than that part of the places */
+enum { PART_OF_PEER = 8 }; /* no peer has more than that part of the places and, beside one, of the payload */
 
 #define NONE UINT32_MAX
 
@@ -134,6 +134,7 @@ static void link_newest(struct controller *c, struct slot *s, uint32_t i)
     if (!s) {
         return;
     }
+    s->awaited_bytes = (s->n_awaited > 0 ? s->awaited_bytes : 0) + a->message.parcel->size;
     if (s->n_awaited++ > 0) {
         a->of_peer.older = s->newest_awaited;
         v->items[s->newest_awaited].of_peer.newer = i;
@@ -160,6 +161,7 @@ static void unlink_one(struct controller *c, uint32_t i)
         return;
     }
     s->n_awaited--;
+    s->awaited_bytes -= v->items[i].message.parcel->size;
     s->oldest_awaited = p.older == NONE ? p.newer : s->oldest_awaited;
     s->newest_awaited = p.newer == NONE ? p.older : s->newest_awaited;
 }
@@ -193,11 +195,17 @@ static uint32_t most_of_peer(const struct verdicts *v)
     return v->most < PART_OF_PEER ? 1 : v->most / PART_OF_PEER;
 }
 
+/* One message fits always. */
+static bool has_part(const struct controller *c, const struct slot *s)
+{
+    return s->n_awaited == 0 || (s->n_awaited < most_of_peer(c->verdicts) &&
+                                 s->awaited_bytes < c->config->node.limits.queue_bytes / PART_OF_PEER);
+}
+
 static bool has_room(const struct controller *c, const struct slot *s)
 {
     const struct verdicts *v = c->verdicts;
-    return v->n < v->most && v->bytes < c->config->node.limits.queue_bytes &&
-           (!s || s->n_awaited < most_of_peer(v));
+    return v->n < v->most && v->bytes < c->config->node.limits.queue_bytes && (!s || has_part(c, s));
 }
 
 bool verdicts_hold(const struct controller *c, const struct slot *s)

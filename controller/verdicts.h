@@ -2,7 +2,7 @@
  *
  * The application is given such a message at once, with a ticket. The message waits here until the
  * application has said what becomes of it, for config.verdict_ms at the longest; then it is counted, and not
- * passed on. Number and payload are bounded, those of one peer by an eighth of the number. Progress waits: if
+ * passed on. Number and payload are bounded, those of one peer by an eighth of each. Progress waits: if
  * there is no room, nothing more is taken from the peers meanwhile. Stall drops: if the application has given
  * no verdict for the stall time, the oldest makes room. */
 #ifndef KITH_CONTROLLER_VERDICTS_H

@@ -484,10 +484,11 @@ KITH_API void kith_getting_on(struct kith *node);
 
 /* Then a message of a peer is passed on to the others only once this application has accepted it. Until then
  * it waits: for option "verdictTime" (5 s) at the longest, and no more of them than option "verdicts" (4096),
- * an eighth of that from one peer, and no more payload than option "queueBytes". If there is no room, nothing
- * more is taken from the peers. An application that gives no verdict for the stall time, while some wait,
- * loses the oldest: they are counted as KITH_DROP_UNJUDGED, and not passed on. This application has been
- * given them all the same. A message that comes again, from whomever, is not given again. */
+ * and no more payload than option "queueBytes"; of one peer an eighth of each, but one message always. If
+ * there is no room, nothing more is taken from the peers. An application that gives no verdict for the stall
+ * time, while some wait, loses the oldest: they are counted as KITH_DROP_UNJUDGED, and not passed on. This
+ * application has been given them all the same. A message that comes again, from whomever, is not given
+ * again. */
 enum kith_verdict {
     KITH_ACCEPT, /* pass it on */
     KITH_IGNORE, /* do not; it was no fault of the sender */

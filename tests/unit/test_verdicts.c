@@ -202,6 +202,36 @@ static void so_much_payload_waits_at_most(void **state)
     world_free(w);
 }
 
+static void a_peer_of_large_messages_leaves_the_others_room(void **state)
+{
+    struct world *w = world_new();
+    (void)state;
+    w->config.relay = RELAY_VALIDATED;
+    w->config.verdicts = 64;
+    w->config.verdict_ms = VERDICT_MS;
+    w->config.node.timings.stall = STALL_MS;
+    w->config.node.limits.queue_bytes = 80;
+    world_open(w);
+    struct peer_ref a = incoming(w, 1), b = incoming(w, 2);
+    receive(w, a, "nine byte");
+    assert_true(controller_takes(w->core, a));
+    receive(w, a, "byte nine"); /* more than its eighth */
+    assert_false(controller_takes(w->core, a));
+    assert_true(controller_takes(w->core, b));
+    receive(w, b, "thirteen byte");
+    assert_false(controller_takes(w->core, b));
+    judge(w, 1, KITH_IGNORE);
+    assert_true(controller_takes(w->core, a));
+    receive(w, a, "nine more");
+    pass(w, STALL_MS);
+    assert_true(controller_takes(w->core, a)); /* no verdict comes: its own make room */
+    receive(w, a, "ten bytes.");
+    assert_int_equal(status(w).unjudged, 1);
+    judge(w, 3, KITH_ACCEPT); /* not b's */
+    assert_int_equal(status(w).accepted, 1);
+    world_free(w);
+}
+
 /* The application's queue is read on: only verdicts do not come. */
 static void an_application_that_gives_no_verdict_holds_nobody_back(void **state)
 {
@@ -319,6 +349,7 @@ int main(void)
         cmocka_unit_test(while_verdicts_come_a_peer_with_too_many_waits),
         cmocka_unit_test(if_all_places_are_taken_everybody_waits),
         cmocka_unit_test(so_much_payload_waits_at_most),
+        cmocka_unit_test(a_peer_of_large_messages_leaves_the_others_room),
         cmocka_unit_test(an_application_that_gives_no_verdict_holds_nobody_back),
         cmocka_unit_test(if_places_are_short_and_verdicts_do_not_come_the_oldest_goes),
         cmocka_unit_test(a_peer_pushes_out_the_oldest_of_its_own_that_is_left),
