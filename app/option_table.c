@@ -102,7 +102,8 @@ static const struct setting_choice relay_choices[] = {
     }
 
 static const struct setting table[] = {
-    SWITCH(GROUP_GENERAL, "help", show_help, NULL, "print this and end", .marks = SETTING_FLAG_ONLY),
+    SWITCH(GROUP_GENERAL, "help", show_help, NULL, "print this and end (also -h, -?)",
+           .marks = SETTING_FLAG_ONLY),
     SWITCH(GROUP_GENERAL, "version", show_version, NULL, "print the version and end",
            .marks = SETTING_FLAG_ONLY),
     SWITCH(GROUP_GENERAL, "identity", show_identity, NULL,

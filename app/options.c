@@ -11,6 +11,7 @@
 #include "app/node_list.h"
 #include "app/option.h"
 #include "app/proxy.h"
+#include "app/spelling.h"
 #include "app/text.h"
 
 #define BAD_MAX 384 /* the fault of one value */
@@ -93,12 +94,25 @@ static int collect(struct options *o, const struct setting *op, unsigned origin,
     return 0;
 }
 
+/* The option that is spelt nearly so; NULL for none. */
+static const char *meant(const char *name)
+{
+    struct spelling s = {.wrong = name};
+    const struct setting *op;
+    for (size_t i = 0; (op = option_at(i)); i++) {
+        spelling_try(&s, op->name);
+    }
+    return s.meant;
+}
+
 int options_set(struct options *o, const char *name, const char *value, char *error, size_t error_size)
 {
     char shown[TEXT_SHOWN_MAX];
     const struct setting *op = option_find(name);
     if (!op) {
-        return text_fail(error, error_size, "%s: no such option", text_shown(name, shown));
+        const char *near = meant(name);
+        return text_fail(error, error_size, "%s: no such option%s%s%s", text_shown(name, shown),
+                         near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
     }
     char bad[BAD_MAX];
     if (collect(o, op, ORIGIN_FLAG, value, bad, sizeof bad) != 0) {
@@ -110,6 +124,23 @@ int options_set(struct options *o, const char *name, const char *value, char *er
 static bool may_stand_alone(const struct setting *op)
 {
     return op->type == SETTING_SWITCH || (op->marks & SETTING_ALONE) != 0;
+}
+
+/* Its value is not shown: it may be a password. */
+static int fail_flag(const char *word, size_t length, const char *name, char *error, size_t error_size)
+{
+    char spelt[64], shown[TEXT_SHOWN_MAX];
+    const char *near = meant(name);
+    snprintf(spelt, sizeof spelt, "%.*s", (int)length, word);
+    text_shown(spelt, shown);
+    return near ? text_fail(error, error_size, "%s: no such flag; did you mean -%s?", shown, near)
+                : text_fail(error, error_size, "%s: no such flag; -help lists them", shown);
+}
+
+static const struct setting *find_flag(const char *name)
+{
+    bool asks_for_help = strcmp(name, "h") == 0 || strcmp(name, "?") == 0;
+    return option_find(asks_for_help ? "help" : name);
 }
 
 /* Takes the flag at argv[*i]; *i moves on to its last argument. argv ends with a NULL. */
@@ -128,12 +159,10 @@ static int take_flag(struct options *o, char *const *argv, int *i, char *error, 
     size_t kept = length < sizeof name ? length : 0;
     memcpy(name, flag, kept);
     name[kept] = '\0';
-    const struct setting *op = option_find(name);
-    if (!op) { /* its value is not shown: it may be a password */
-        char spelt[64];
-        snprintf(spelt, sizeof spelt, "%.*s", (int)(flag - argv[*i]) + (int)(length < 56 ? length : 56),
-                 argv[*i]);
-        return text_fail(error, error_size, "%s: no such flag", text_shown(spelt, shown));
+    const struct setting *op = find_flag(name);
+    if (!op) {
+        return fail_flag(argv[*i], (size_t)(flag - argv[*i]) + (length < 56 ? length : 56), name, error,
+                         error_size);
     }
     const char *value = equals ? equals + 1 : may_stand_alone(op) ? "true" : argv[++*i];
     if (!value) {

@@ -106,9 +106,10 @@ bool sockets_open(struct sockets *s, int type, const struct ip *bind, uint16_t p
             continue;
         }
         char text[ENDPOINT_TEXT_MAX];
-        snprintf(error, error_size, "cannot %s %s: %s",
+        snprintf(error, error_size, "cannot %s %s: %s%s",
                  type == SOCK_STREAM ? "listen on" : "take datagrams on",
-                 endpoint_format(&failed, text, sizeof text), strerror(why));
+                 endpoint_format(&failed, text, sizeof text), strerror(why),
+                 why == EADDRINUSE && port != 0 ? "; -networkPort chooses another" : "");
         return false;
     }
     return true;

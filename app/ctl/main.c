@@ -6,6 +6,7 @@
 
 #include "app/ctl/place.h"
 #include "app/ctl/verbs.h"
+#include "app/spelling.h"
 
 struct call {
     struct ctl ctl;
@@ -80,6 +81,19 @@ static int take_flag(struct call *c, char **argv, int *i)
     return 0;
 }
 
+static int fail_verb(const char *word)
+{
+    struct spelling s = {.wrong = word};
+    for (size_t i = 0; verb_at(i); i++) {
+        spelling_try(&s, verb_at(i)->name);
+    }
+    if (!s.meant) {
+        return fail_usage("no such verb: ", word);
+    }
+    fprintf(stderr, "kith-ctl: no such verb: %s; did you mean %s?\n", word, s.meant);
+    return -1;
+}
+
 /* What is no flag stays in argv, in its order: the verb and its arguments. Behind "--" nothing is a flag. A
  * number below 0 is none either. */
 static int take_words(struct call *c, char **argv)
@@ -106,7 +120,7 @@ static int take_words(struct call *c, char **argv)
     }
     c->ctl.verb = verb_find(argv[0]);
     if (!c->ctl.verb) {
-        return fail_usage("no such verb: ", argv[0]);
+        return fail_verb(argv[0]);
     }
     if (c->ctl.n < c->ctl.verb->least || (c->ctl.verb->most >= 0 && c->ctl.n > c->ctl.verb->most)) {
         fprintf(stderr, "kith-ctl: usage: %s %s\n", c->ctl.verb->name, c->ctl.verb->takes);
@@ -125,7 +139,9 @@ static enum ctl_status run(struct call *c)
     }
     if (link_open(&c->ctl.link, path) != 0) {
         bool nobody = errno == ENOENT || errno == ECONNREFUSED;
-        fprintf(stderr, "kith-ctl: %s'%s': %s\n", nobody ? "no node there: " : "", path, strerror(errno));
+        const char *advice = errno == EACCES ? "; its owner and its group may use it" : "";
+        fprintf(stderr, "kith-ctl: %s'%s': %s%s\n", nobody ? "no node there: " : "", path, strerror(errno),
+                advice);
         return CTL_NO_NODE;
     }
     enum ctl_status status = c->ctl.verb->run(&c->ctl);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,6 +17,10 @@ enum { LABEL_WIDTH = 22, EVENT_WIDTH = 9 };
 #define LEFT(text)                                                                                           \
     {                                                                                                        \
         .name = (text), .is_left = true                                                                      \
+    }
+#define RIGHT_IF_WIDE(text)                                                                                  \
+    {                                                                                                        \
+        .name = (text), .may_go = true                                                                       \
     }
 #define RIGHT(text)                                                                                          \
     {                                                                                                        \
@@ -60,12 +65,19 @@ static bool has_colours(void)
     return isatty(STDOUT_FILENO) && !(no && *no != '\0') && terminal && strcmp(terminal, "dumb") != 0;
 }
 
+/* Of the terminal; 0 if there is none. */
+static unsigned width(void)
+{
+    struct winsize size;
+    return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
 static void print_sheet(struct sheet *t)
 {
     struct output out;
     size_t size;
     output_init_text(&out, SIZE_MAX);
-    sheet_print(t, &out, has_colours(), 0);
+    sheet_print(t, &out, has_colours(), width());
     const char *text = output_text(&out, &size);
     if (text) {
         fwrite(text, 1, size, stdout);
@@ -77,9 +89,18 @@ static void print_sheet(struct sheet *t)
 
 static void show_peers(const json_t *peers)
 {
-    static const struct sheet_column columns[] = {
-        LEFT("peer"),    LEFT("way"), LEFT("kind"), LEFT("address"),   RIGHT("version"),   RIGHT("quality"),
-        RIGHT("online"), RIGHT("in"), RIGHT("out"), RIGHT("bytes in"), RIGHT("bytes out"), RIGHT("dropped")};
+    static const struct sheet_column columns[] = {LEFT("peer"),
+                                                  LEFT("way"),
+                                                  LEFT("kind"),
+                                                  RIGHT_IF_WIDE("version"),
+                                                  RIGHT_IF_WIDE("quality"),
+                                                  {"address", true, true},
+                                                  RIGHT("online"),
+                                                  RIGHT("in"),
+                                                  RIGHT("out"),
+                                                  RIGHT_IF_WIDE("bytes in"),
+                                                  RIGHT_IF_WIDE("bytes out"),
+                                                  RIGHT("dropped")};
     struct sheet t = {.columns = columns, .n = sizeof columns / sizeof columns[0]};
     char cell[SHEET_CELL_MAX];
     json_t *p;
@@ -97,9 +118,9 @@ static void show_peers(const json_t *peers)
         sheet_add(&t, SHEET_PLAIN, "%s", text_of(p, "peer"));
         sheet_add(&t, SHEET_PLAIN, "%s", text_of(p, "direction"));
         sheet_add(&t, SHEET_PLAIN, "%s", kind);
-        sheet_add(&t, SHEET_DIM, "%s", text_of(p, "address"));
         sheet_add(&t, SHEET_PLAIN, "%lld", (long long)number_of(p, "version"));
         sheet_add(&t, quality < 0 ? SHEET_BAD : SHEET_PLAIN, "%lld", (long long)quality);
+        sheet_add(&t, SHEET_DIM, "%s", text_of(p, "address"));
         sheet_add(&t, SHEET_PLAIN, "%s", sheet_time(number_of(p, "online_ms"), cell));
         sheet_add(&t, SHEET_PLAIN, "%lld", (long long)number_of(p, "parcels_in"));
         sheet_add(&t, SHEET_PLAIN, "%lld", (long long)number_of(p, "parcels_out"));

@@ -6,6 +6,7 @@ import pty
 import signal
 import socket
 import subprocess
+import termios
 import threading
 
 from kithnode import SLOW, Skipped, check, run, until
@@ -61,7 +62,7 @@ def columns(text):
 def it_shows_the_node(lab):
     node, ctl, peer, name = pair(lab)
     names, rows = columns(ctl("peers"))
-    check(names[:3] == ["peer", "way", "address"] and len(rows) == 1 and rows[0].startswith(name), f"{names} {rows}")
+    check(names[:2] == ["peer", "way"] and "address" in names and len(rows) == 1 and rows[0].startswith(name), f"{names} {rows}")
     check(peer.endpoint in rows[0] and "incoming" in rows[0], rows)
     status = dict(line.split(maxsplit=1) for line in ctl("status").splitlines() if len(line.split()) == 2)
     check(status["network"] == "LOCAL" and status["incoming"] == "1" and status["port"] == "8110", f"{status}")
@@ -298,6 +299,7 @@ def usage(lab):
     for words in ((), ("nonsense",), ("-nonsense", "peers"), ("peers", "x"), ("ban",), ("ban", "a", "1", "b"), ("-kind",),
                   ("send",), ("known", "x"), ("known", "0")):
         check(ctl(*words, status=USAGE).startswith("kith-ctl: "), f"{words}")
+    check("did you mean peers?" in ctl("peer", status=USAGE) and "-help" in ctl("frobnicate", status=USAGE), "no advice")
     check("usage: ban PEER|IP [TIME]" in ctl("ban", status=USAGE), "its form")
     check(ctl("-help").startswith("usage: kith-ctl") and ctl("peers", "-h").startswith("usage: "), "no help")
     check(ctl("-version").startswith("kith-ctl "), "no version")
@@ -308,17 +310,31 @@ def usage(lab):
     check(node.status()["event"] == "status", "the node")
 
 
+def seen_in_a_terminal(ctl, width, *words, **environment):
+    master, slave = pty.openpty()
+    termios.tcsetwinsize(slave, (24, width))
+    subprocess.run([ctl.program, *ctl.flags, *words], stdout=slave, env=environment, check=True)
+    os.close(slave)
+    shown = os.read(master, 65536).decode()
+    os.close(master)
+    return shown
+
+
+def a_table_is_no_wider_than_the_terminal(lab):
+    node, ctl, peer, name = pair(lab, "-relay")
+    narrow, wide = (seen_in_a_terminal(ctl, width, "peers", TERM="dumb") for width in (80, 200))
+    check(all(len(line) <= 80 for line in narrow.splitlines()) and name in narrow and "dropped" in narrow, narrow)
+    check("bytes out" in wide and "bytes out" in ctl("peers") and "bytes out" not in narrow, wide)
+    check(node.alive() and peer.alive(), "they have ended")
+
+
 def colours_are_for_terminals(lab):
     """A special peer that loses points is red there; not with NO_COLOR, nor in a pipe."""
     node, ctl, peer, name = pair(lab)
     ctl("report", name, "-3")
     for environment, coloured in (({"TERM": "xterm"}, True), ({"TERM": "xterm", "NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):
-        master, slave = pty.openpty()
-        subprocess.run([ctl.program, *ctl.flags, "peers"], stdout=slave, env=environment, check=True)
-        os.close(slave)
-        shown = os.read(master, 65536)
-        os.close(master)
-        check((b"\x1b[" in shown) == coloured and name.encode() in shown, f"{environment}: {shown}")
+        shown = seen_in_a_terminal(ctl, 80, "peers", **environment)
+        check(("\x1b[" in shown) == coloured and name in shown, f"{environment}: {shown}")
     check("\x1b" not in ctl("peers"), "colours in a pipe")
     check(node.alive() and peer.alive(), "they have ended")
 
@@ -327,4 +343,4 @@ if __name__ == "__main__":
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     run([it_dials_pins_and_disconnects, it_follows, it_shows_the_node, it_bans_and_unbans, it_sends, beginnings_of_names, a_whole_name_is_itself,
          where_there_is_no_node, a_node_that_stands_still_or_goes,
-         what_an_impostor_says_harms_no_terminal, what_an_impostor_says_is_bounded, usage, colours_are_for_terminals])
+         what_an_impostor_says_harms_no_terminal, what_an_impostor_says_is_bounded, usage, a_table_is_no_wider_than_the_terminal, colours_are_for_terminals])

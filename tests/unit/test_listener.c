@@ -252,7 +252,8 @@ static void a_taken_port_is_an_error_at_the_start(void **state)
     config.port = listener_endpoint(listener).port;
     char error[160] = "", expected[160];
     assert_null(listener_start(&config, error, sizeof error));
-    snprintf(expected, sizeof expected, "cannot listen on 0.0.0.0:%u: Address already in use",
+    snprintf(expected, sizeof expected,
+             "cannot listen on 0.0.0.0:%u: Address already in use; -networkPort chooses another",
              (unsigned)config.port);
     assert_string_equal(error, expected);
 }

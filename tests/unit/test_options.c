@@ -493,12 +493,16 @@ static void flag_errors(void **state)
     (void)state;
     assert_error("-networkPort~70000", "-networkPort: '70000' is not a number from 0 to 65535");
     assert_error("--networkPort=x", "-networkPort: 'x' is not a number from 0 to 65535");
-    assert_error("-nonsense", "-nonsense: no such flag");
-    assert_error("--nonsense=1", "--nonsense: no such flag");
-    assert_error("---ping=1", "---ping: no such flag");
-    assert_error("-Ping=1", "-Ping: no such flag");
+    assert_error("-nonsense", "-nonsense: no such flag; -help lists them");
+    assert_error("--nonsense=1", "--nonsense: no such flag; -help lists them");
+    assert_error("---ping=1", "---ping: no such flag; did you mean -ping?");
+    assert_error("-Ping=1", "-Ping: no such flag; did you mean -ping?");
+    assert_error("-netwrok~LOCAL", "-netwrok: no such flag; did you mean -network?");
+    assert_error("-seedUrl=x", "-seedUrl: no such flag; did you mean -seedURL?");
+    assert_error("-datadir=x", "-datadir: no such flag; -help lists them");
+    assert_error("-x", "-x: no such flag; -help lists them");
     assert_error("-aNameThatIsLongerThanAnyFlagOfKithAtAll",
-                 "-aNameThatIsLongerThanAnyFlagOfKithAtAll: no such flag");
+                 "-aNameThatIsLongerThanAnyFlagOfKithAtAll: no such flag; -help lists them");
     assert_error("-exclusive~true", "'true' is not a flag");
     assert_error("-", "'-' is not a flag");
     assert_error("--", "'--' is not a flag");
@@ -515,6 +519,11 @@ static void help_and_version_come_first(void **state)
     parse_good(&o, "-config~/nowhere/at/all~-help");
     assert_true(o.show_help && !o.show_version);
     options_free(&o);
+    for (unsigned i = 0; i < 3; i++) {
+        parse_good(&o, ((const char *const[]){"-h", "--h", "-?"})[i]);
+        assert_true(o.show_help);
+        options_free(&o);
+    }
     parse_good(&o, "-version~-network~CUSTOM");
     assert_true(o.show_version);
     options_free(&o);
@@ -1051,7 +1060,9 @@ static void embedding(void **state)
     assert_int_equal(options_set(&o, "ping", "never", error, sizeof error), -1);
     assert_string_equal(error, "ping: 'never' is not a time from 1ms to 3650d");
     assert_int_equal(options_set(&o, "pong", "1s", error, sizeof error), -1);
-    assert_string_equal(error, "pong: no such option");
+    assert_string_equal(error, "pong: no such option; did you mean ping?");
+    assert_int_equal(options_set(&o, "nonsense", "1s", error, sizeof error), -1);
+    assert_string_equal(error, "nonsense: no such option");
     assert_int_equal(options_set(&o, "peers", "1.1.1.1:1", error, sizeof error), 0);
     assert_int_equal(options_finish(&o, error, sizeof error), 0);
     assert_int_equal(o.config.node.timings.ping, 10000);

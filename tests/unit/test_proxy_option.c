@@ -195,7 +195,7 @@ static void a_flag_that_is_misspelt_does_not_tell_the_password(void **state)
     char name[] = "kith", flag[] = "--proxi=me:s3same@127.0.0.1:9050", error[OPTIONS_ERROR_MAX];
     char *argv[] = {name, flag, NULL};
     assert_int_equal(options_parse(&o, 2, argv, error, sizeof error), -1);
-    assert_string_equal(error, "--proxi: no such flag");
+    assert_string_equal(error, "--proxi: no such flag; did you mean -proxy?");
 }
 
 int main(void)
