@@ -60,7 +60,7 @@ static void check(struct json_parcel *w, struct output *out)
 {
     size_t left = w->bytes.size - w->bytes.at;
     w->bytes.at += left < CHECKED_AT_ONCE ? left : CHECKED_AT_ONCE;
-    if (!pieces_are_utf8(&w->bytes)) {
+    if (!pieces_are_text(&w->bytes)) {
         enter(w, out, JSON_PARCEL_BASE64, ",\"base64\":\"");
     } else if (w->bytes.at == w->bytes.size) {
         enter(w, out, JSON_PARCEL_TEXT, ",\"text\":\"");
@@ -91,7 +91,7 @@ static void write_piece(struct json_parcel *w, struct output *out)
     size_t n = is_base64 ? pieces_base64(&w->bytes, piece) : pieces_json(&w->bytes, piece);
     output_add_piece(out, piece, n);
     if (is_base64 && w->also_text) {
-        w->is_text = w->is_text && pieces_are_utf8(&w->bytes);
+        w->is_text = w->is_text && pieces_are_text(&w->bytes);
     }
 }
 

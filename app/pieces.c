@@ -59,13 +59,19 @@ size_t pieces_harmless(struct pieces *p, char out[PIECE_BYTES])
     return n;
 }
 
-bool pieces_are_utf8(struct pieces *p)
+/* U+0080 to U+009F: JSON lets them stand for themselves, as it does not those of ASCII. */
+static bool is_late_control(const char *text, size_t length)
+{
+    return length == 2 && (unsigned char)text[0] == 0xc2 && (unsigned char)text[1] < 0xa0;
+}
+
+bool pieces_are_text(struct pieces *p)
 {
     while (p->checked < p->at) {
         const char *text = p->bytes + p->checked;
         size_t length = utf8_ascii(text, p->at - p->checked);
         length = length > 0 ? length : utf8_character(text, p->size - p->checked);
-        if (length == 0) {
+        if (length == 0 || is_late_control(text, length)) {
             return false;
         }
         p->checked += length;

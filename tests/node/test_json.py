@@ -45,6 +45,19 @@ def a_payload_is_text_or_base64(lab):
             check("text" not in got, f"{len(data)} bytes: {list(got)}")
 
 
+def no_payload_is_a_command_to_a_terminal(lab):
+    """Lines of JSON are looked at there, too: controls beyond ASCII would be in them as they are."""
+    sender, receiver = pair(lab)
+    for text, is_text in (("\x1b[31m\x07", True), ("\x9b31m", False), ("é" * MEGA + "\x80", False), ("\x9f", False),
+                          ("\xa0 \xad", True)):
+        since, lines = receiver.mark(), []
+        receiver.raw = lines.append
+        sender.send(EVERYONE, text)
+        got = receiver.wait("parcel", 20, since=since)
+        check(payload_of(got) == text.encode() and ("text" in got) == is_text, f"{text[-9:]!r}: {list(got)}")
+        check(all(c >= " " and not "\x7f" < c < "\xa0" for line in lines for c in line.decode()[:-1]), f"{text[-9:]!r}")
+
+
 def it_can_be_in_base64_or_both(lab):
     for flag, text in (("base64", None), ("both", "text")):
         sender, receiver = pair(lab, receiver=("-jsonPayload", flag))
@@ -202,7 +215,7 @@ def what_is_announced_takes_no_memory(lab):
 
 
 if __name__ == "__main__":
-    run([a_payload_is_text_or_base64, it_can_be_in_base64_or_both, bytes_come_behind_their_line,
+    run([a_payload_is_text_or_base64, no_payload_is_a_command_to_a_terminal, it_can_be_in_base64_or_both, bytes_come_behind_their_line,
          text_and_base64_are_sent_as_ever, a_line_that_waits_for_room_keeps_its_bytes,
          wrong_requests_are_passed_over_with_their_bytes, if_nobody_knows_how_many_bytes_follow_the_input_ends,
          an_input_that_ends_within_bytes_says_so, bytes_need_the_flag, garbage_never_becomes_a_message,

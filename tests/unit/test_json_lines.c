@@ -164,7 +164,7 @@ static void utf8_is_found_at_any_place(void **state)
             assert_int_equal(utf8_ascii(exact, size), bad);
             assert_int_equal(utf8_is_valid(exact, size), bad == size);
             p.bytes = exact;
-            assert_int_equal(pieces_are_utf8(&p), bad == size);
+            assert_int_equal(pieces_are_text(&p), bad == size);
             assert_int_equal(json_text_plain(exact, size), size);
             free(exact);
         }
