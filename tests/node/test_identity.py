@@ -170,8 +170,8 @@ def kinds_at_the_console(lab):
     terminal.shows(r"\[[0-9a-f]{64}\] as usual")
     other.send(name, "another", kind="SectorRes")
     terminal.shows(r"\[[0-9a-f]{64}\] SectorRes: another")
-    for typed, shown in (("/kind", r"Update \(.*\)\s+TreeBaseReq\s"), ("/kind Nothing <BROADCAST> x", r"no such command"),
-                         ("/kind SectorReq", r"not so: /kind SectorReq"), ("/status", rf"identity {name}")):
+    for typed, shown in (("/kind", r"Update \(.*\)\s+TreeBaseReq\s"), ("/kind Nothing <BROADCAST> x", r"there is no kind Nothing"),
+                         ("/kind SectorReq", r"not /kind SectorReq"), ("/status", rf"identity {name}")):
         terminal.type(typed)
         terminal.shows(shown)
 

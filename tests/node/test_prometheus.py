@@ -120,7 +120,8 @@ class Prometheus:
             with urllib.request.urlopen(f"{self.url}{what}?{urllib.parse.urlencode(parameters)}", timeout=10 * SLOW) as answer:
                 return json.load(answer)["data"]
         except urllib.error.HTTPError as error:
-            return check(False, f"{parameters}: {error.read()}")
+            check(error.code == 503, f"{parameters}: {error.read()}")  # 503: it listens, and is not through with its start
+            return {}
         except OSError:
             return {}
 
