@@ -42,7 +42,7 @@ static void stop(struct input *in, struct output *out)
 {
     sigset_t stop;
     editor_leave(in->editor, !input_is_in_background(in));
-    output_flush(out, clock_ms() + OUTPUT_STILL_MS);
+    output_flush(out, clock_ms() + OUTPUT_SHORTLY_MS);
     sigemptyset(&stop);
     sigaddset(&stop, SIGTSTP);
     pthread_sigmask(SIG_UNBLOCK, &stop, NULL);

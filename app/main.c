@@ -330,7 +330,7 @@ static int end_log(struct program *p, const char *why)
 
 static void end_output(struct program *p)
 {
-    int64_t soon = clock_ms() + OUTPUT_STILL_MS;
+    int64_t soon = clock_ms() + OUTPUT_SHORTLY_MS;
     output_fini(&p->out, p->quit_by > soon ? p->quit_by : soon);
     if (p->out.left > 0 && !p->out.error) {
         log_line(&p->log_sink, LOG_LEVEL_WARNING, "standard output: the last %zu bytes were not read",
@@ -396,7 +396,7 @@ static int serve(struct options *o, const struct log_output *to)
     if (!p.node) {
         operators_end(&p.operators);
         log_pipe_end(&p.log_pipe, &p.out);
-        output_fini(&p.out, clock_ms() + OUTPUT_STILL_MS);
+        output_fini(&p.out, clock_ms() + OUTPUT_SHORTLY_MS);
         snprintf(why, sizeof why, "kith: %s", error);
         utf8_make_harmless(why);
         return end_log(&p, why);

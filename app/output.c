@@ -371,7 +371,7 @@ void output_fini(struct output *o, int64_t by_ms)
     }
     output_flush(o, by_ms);
     o->left = output_size(o);
-    if (worker_end(&t->worker, o->left > 0 ? 0 : OUTPUT_STILL_MS)) {
+    if (worker_end(&t->worker, o->left > 0 ? 0 : OUTPUT_SHORTLY_MS)) {
         o->error = o->error ? o->error : t->error;
         free_thread(t);
     }

@@ -12,7 +12,12 @@
  * which slows its peers down. */
 #define OUTPUT_ENOUGH ((size_t)1 << 20)
 
-#define OUTPUT_STILL_MS 150
+/* A reader that takes nothing for so long has stalled. A busy machine may keep one that reads from the
+ * processor for a few tenths of a second. */
+#define OUTPUT_STILL_MS 500
+
+/* For text that is worth no longer wait. */
+#define OUTPUT_SHORTLY_MS 150
 
 struct output_thread;
 

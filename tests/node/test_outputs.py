@@ -44,13 +44,13 @@ class Program:
         self.process.stdin.write(data)
         self.process.stdin.flush()
 
-    def shows(self, what, seconds=5):
+    def shows(self, what, seconds=10):
         return until(lambda: what in self.text, seconds, lambda: f"{what!r} in {self.text!r}")
 
     def stderr(self):
         return self.node.stderr()
 
-    def ends(self, number=signal.SIGTERM, seconds=2):
+    def ends(self, number=signal.SIGTERM, seconds=5):
         """Its exit status."""
         if number:
             self.process.send_signal(number)
@@ -148,17 +148,20 @@ def the_last_lines_go_out_while_they_are_read(lab):
     """What has been said when the end comes is not lost to a reader that needs a second for it; what nobody reads is
     told of."""
     for reads in (True, False):
-        program = Program(lab, *NO_GAP)
+        other = lab.node("-exclusive")
+        program = Program(lab, *NO_GAP, "-peers", other.endpoint)
         fcntl.fcntl(program.process.stdout, fcntl.F_SETPIPE_SZ, 4096)
-        program.type(b'{"command":"status"}\n' * 80)
-        time.sleep(0.3)
+        other.wait_from(program.address)
+        program.type(b'{"command":"status"}\n' * 80 + b'{"send":"<BROADCAST>","text":"after them"}\n')
+        other.wait("parcel", text="after them")
         program.process.send_signal(signal.SIGTERM)
-        text = b""
+        text, next_read = b"", time.monotonic()
         while reads and not text.endswith(b'{"event":"ended"}\n'):
             more = os.read(program.process.stdout.fileno(), 8192)
             check(more, f"the output ends with {text[-100:]}")
             text += more
-            time.sleep(0.02)
+            next_read += 0.02
+            time.sleep(max(0, next_read - time.monotonic()))
         check(program.ends(None) == 0, f"exit status {program.process.returncode}")
         check(("bytes were not read" in program.stderr()) != reads, program.stderr())
         check(text.count(b'"status"') == (80 if reads else 0), f"{text.count(b'status')} answers")
@@ -385,7 +388,7 @@ class Shell:
     def type(self, line):
         os.write(self.fd, line.encode() + b"\n")
 
-    def shows(self, what, seconds=5):
+    def shows(self, what, seconds=10):
         return until(lambda: what in self.text, seconds, lambda: f"{what!r} in {self.text!r}")
 
     def close(self):
