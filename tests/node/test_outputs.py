@@ -148,12 +148,12 @@ def the_last_lines_go_out_while_they_are_read(lab):
     """What has been said when the end comes is not lost to a reader that needs a second for it; what nobody reads is
     told of."""
     for reads in (True, False):
-        other = lab.node("-exclusive")
-        program = Program(lab, *NO_GAP, "-peers", other.endpoint)
+        program = Program(lab, *NO_GAP)
         fcntl.fcntl(program.process.stdout, fcntl.F_SETPIPE_SZ, 4096)
-        other.wait_from(program.address)
-        program.type(b'{"command":"status"}\n' * 80 + b'{"send":"<BROADCAST>","text":"after them"}\n')
-        other.wait("parcel", text="after them")
+        other = lab.node("-exclusive", "-redialSpecial", "100ms", "-peers", program.endpoint)
+        other.wait("online")
+        program.type(b'{"command":"status"}\n' * 80 + b'{"command":"ban","peer":"%s"}\n' % other.address.encode())
+        other.wait("offline")  # commands are worked off in their order
         program.process.send_signal(signal.SIGTERM)
         text, next_read = b"", time.monotonic()
         while reads and not text.endswith(b'{"event":"ended"}\n'):
