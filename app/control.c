@@ -25,6 +25,10 @@ enum {
     GOING_MS = 1, /* until a place that is free soon is looked at again */
     NOBODY = -1,
 };
+/* The desk and its other guests have a few requests under way besides. */
+_Static_assert((CLIENT_SENDS + CLIENT_COMMANDS) * CLIENTS + 256 <= WATCH_ANSWERS,
+               "the watch has room for each answer: a client would wait for a lost one for ever");
+
 #define HELD_SHORT          ((uint64_t)16 << 20) /* bytes of parcels that wait for clients, beside a long one */
 #define REQUESTS_OF(serial) ((uint64_t)(serial) << 32)
 

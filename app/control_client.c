@@ -308,7 +308,8 @@ static int64_t find_fault(struct client *c, int64_t now_ms, bool has_turn, const
     }
     if (c->is_gone && c->pending) {
         *fault = "it has closed, and what it asked for last found no room";
-        return c->read_ms + CLIENT_SLOW_MS;
+        c->stuck_ms = c->stuck_ms ? c->stuck_ms : now_ms;
+        return c->stuck_ms + CLIENT_SLOW_MS;
     }
     return INT64_MAX;
 }
@@ -329,7 +330,11 @@ static int64_t judge(struct client *c, int64_t now_ms, bool has_turn)
 
 int64_t client_serve(struct client *c, int64_t now_ms, bool has_turn, bool *quit)
 {
+    const char *waited = c->pending;
     bool more = take_lines(c, quit);
+    if (c->pending != waited) {
+        c->stuck_ms = 0;
+    }
     if (!more && wants_to_read(c, has_turn)) {
         read_some(c, now_ms);
         more = c->is_readable || unread(c) > 0;

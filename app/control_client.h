@@ -44,6 +44,7 @@ struct client {
 
     int64_t full_ms;   /* since when as much as CLIENT_ENOUGH is unread; 0: it is not */
     int64_t read_ms;   /* when something was read from it last */
+    int64_t stuck_ms;  /* since when it is gone, and none of its requests has found room; 0: that is not so */
     const char *over;  /* why it is to go; NULL */
     bool is_sent_away; /* that is its own fault */
 };

@@ -174,8 +174,13 @@ static void ask_node(struct doctor *d)
     const char *path = d->o->control;
     int fd = path[0] ? connect_to(path) : -1;
     json_t *status = fd >= 0 ? ask(fd, "{\"command\":\"status\"}\n") : NULL;
-    if (status) {
+    const char *event = json_string_value(json_object_get(status, "event"));
+    const char *why = json_string_value(json_object_get(status, "message"));
+    if (event && strcmp(event, "status") == 0) {
         tell_status(d, status);
+    } else if (status) {
+        doctor_say(d, DOCTOR_WARN, "node", "end some of the programs that use the control socket",
+                   "process %ld does not tell how it is: %s", d->running, why ? why : "another answer");
     } else if (fd >= 0) {
         doctor_say(d, DOCTOR_BAD, "node", "look at its log, and end it if nothing else helps: kill PROCESS",
                    "process %ld does not answer at %s", d->running, path);

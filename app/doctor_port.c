@@ -157,8 +157,7 @@ static int try_bind(const struct endpoint *e)
     }
     if (bind(fd, (const struct sockaddr *)&to, size) != 0) {
         error = errno;
-    } else if (listen(fd, 1) !=
-               0) { /* with SO_REUSEADDR this alone tells of who listens on another address */
+    } else if (listen(fd, 1) != 0) { /* with SO_REUSEADDR this alone tells of another listener */
         error = errno;
     }
     close(fd);

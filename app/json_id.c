@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "app/json_scan.h"
 #include "app/json_text.h"
 
 struct scan {
@@ -10,19 +11,12 @@ struct scan {
 
 static void skip_blanks(struct scan *s)
 {
-    while (s->at < s->end && memchr(" \t\r\n", *s->at, 4)) {
-        s->at++;
-    }
+    json_scan_blanks(&s->at, s->end);
 }
 
 static bool take(struct scan *s, char c)
 {
-    skip_blanks(s);
-    if (s->at == s->end || *s->at != c) {
-        return false;
-    }
-    s->at++;
-    return true;
+    return json_scan_take(&s->at, s->end, c);
 }
 
 /* Behind its first quote. */

@@ -5,6 +5,7 @@
 
 #include "app/base64.h"
 #include "app/json_id.h"
+#include "app/json_scan.h"
 #include "app/json_text.h"
 #include "base/utf8.h"
 
@@ -21,19 +22,12 @@ struct scan {
 
 static void skip_blanks(struct scan *s)
 {
-    while (s->at < s->end && (*s->at == ' ' || *s->at == '\t' || *s->at == '\r' || *s->at == '\n')) {
-        s->at++;
-    }
+    json_scan_blanks(&s->at, s->end);
 }
 
 static bool take(struct scan *s, char c)
 {
-    skip_blanks(s);
-    if (s->at == s->end || *s->at != c) {
-        return false;
-    }
-    s->at++;
-    return true;
+    return json_scan_take(&s->at, s->end, c);
 }
 
 /* What is between the quotes, as it is written. */

@@ -49,6 +49,8 @@ static bool take(const char *peer, const struct part *p, size_t n)
     if (have == 0 && ftruncate(fd, (off_t)p->size) == 0) {
         memcpy(&file, p, HEAD);
         bytes = mmap(NULL, file.size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (bytes == MAP_FAILED)
+            file.size = 0;
     }
     if (p->at != have || p->size != file.size || n > file.size - have)
         return false;

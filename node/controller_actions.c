@@ -280,7 +280,8 @@ static enum gate_result do_deliver(void *host, struct moment now, const struct m
     struct node *n = host;
     struct message stamped = *m;
     stamped.order = n->stamp;
-    /* Held before it is posted: the application may be done with it at once. */
+    /* Held before it is posted: the application may be done with it at once. Relaxed: as in
+     * watch_want_parcels. */
     struct parcel *watched = n->watch && atomic_load_explicit(&n->watch->wants_parcels, memory_order_relaxed)
                                  ? parcel_hold(m->parcel)
                                  : NULL;

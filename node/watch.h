@@ -26,7 +26,7 @@
 enum {
     WATCH_EVENTS = 4096,
     WATCH_PARCELS = 1024,
-    WATCH_ANSWERS = 4096,
+    WATCH_ANSWERS = 5120,
 };
 #define WATCH_BYTES ((uint64_t)8 << 20) /* of parcels that wait; one that is longer may wait alone */
 

@@ -100,7 +100,7 @@ bool log_tail_line(const struct log_tail *t, uint64_t number, struct log_record 
 
 uint64_t log_tail_missed(const struct log_tail *t)
 {
-    return atomic_load_explicit(&t->missed, memory_order_relaxed);
+    return atomic_load_explicit(&t->missed, memory_order_relaxed); /* as in log_tail_add */
 }
 
 int log_tail_fd(const struct log_tail *t)

@@ -113,15 +113,23 @@ json_t *link_hear(struct link *l, int timeout_ms)
     return o;
 }
 
+/* The answer, or a complaint about the connection: that there are too many. */
+static bool is_about(const json_t *o, int id)
+{
+    const json_t *of = json_object_get(o, "id");
+    const char *event = json_string_value(json_object_get(o, "event"));
+    return of ? json_integer_value(of) == id : event && strcmp(event, "error") == 0;
+}
+
 json_t *link_ask(struct link *l, json_t *request, int timeout_ms)
 {
     json_t *answer;
     json_object_set_new(request, "id", json_integer(++l->asked));
-    if (!link_say(l, request)) {
+    /* A node that has closed the connection may have said why before. */
+    if (!link_say(l, request) && errno != EPIPE && errno != ECONNRESET) {
         return NULL;
     }
-    while ((answer = link_hear(l, timeout_ms)) &&
-           json_integer_value(json_object_get(answer, "id")) != l->asked) {
+    while ((answer = link_hear(l, timeout_ms)) && !is_about(answer, l->asked)) {
         json_decref(answer);
     }
     return answer;

@@ -26,7 +26,8 @@ bool link_say(struct link *l, json_t *request);
  * for so many milliseconds (-1: waits for ever), EMSGSIZE if a line is too long, EPROTO if it is no JSON. */
 json_t *link_hear(struct link *l, int timeout_ms);
 
-/* Says a request, which it takes, and hears its answer. */
+/* Says a request, which it takes, and hears its answer; or why the node does not serve this connection. NULL
+ * as link_hear. */
 json_t *link_ask(struct link *l, json_t *request, int timeout_ms);
 
 #endif

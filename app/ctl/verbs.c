@@ -83,9 +83,21 @@ static enum ctl_status show(struct ctl *c, json_t *answer)
     return failed || to_nobody ? CTL_FAILED : CTL_DONE;
 }
 
+/* Of what JSON cannot say. */
+static enum ctl_status fail_text(const struct ctl *c)
+{
+    return fail(CTL_USAGE, "%s: an argument is not UTF-8", c->verb->name);
+}
+
+/* Takes the request; NULL if an argument cannot be in one. */
+static enum ctl_status ask_within(struct ctl *c, json_t *request, int ms)
+{
+    return request ? show(c, link_ask(&c->link, request, ms)) : fail_text(c);
+}
+
 static enum ctl_status ask(struct ctl *c, json_t *request)
 {
-    return show(c, link_ask(&c->link, request, ANSWER_MS));
+    return ask_within(c, request, ANSWER_MS);
 }
 
 /* --- peers by the beginning of their names --- */
@@ -136,8 +148,8 @@ static enum ctl_status fail_several(const char *prefix, json_t *found, size_t n)
 static char *resolve(struct ctl *c, const char *prefix, enum ctl_status *status)
 {
     json_t *answer = link_ask(&c->link, json_pack("{ss}", "command", "peers"), ANSWER_MS);
-    if (!answer) {
-        *status = lost();
+    if (!answer || strcmp(text_of(answer, "event"), "error") == 0) {
+        *status = show(c, answer);
         return NULL;
     }
     json_t *found = json_object();
@@ -235,7 +247,7 @@ static enum ctl_status unban(struct ctl *c)
 static enum ctl_status dial(struct ctl *c)
 {
     json_t *request = json_pack("{ss ss}", "command", "dial", "address", c->arguments[0]);
-    return show(c, link_ask(&c->link, request, DIAL_MS));
+    return ask_within(c, request, DIAL_MS);
 }
 
 static enum ctl_status disconnect(struct ctl *c)
@@ -272,7 +284,7 @@ static enum ctl_status special(struct ctl *c)
         return fail(CTL_USAGE, "special: add ADDRESS..., remove ADDRESS..., or set [ADDRESS...]");
     }
     char *list = join(c->arguments + 1, c->n - 1);
-    json_t *request = json_pack("{ss ss}", "command", command, "peers", list ? list : "");
+    json_t *request = list ? json_pack("{ss ss}", "command", command, "peers", list) : NULL;
     free(list);
     return ask(c, request);
 }
@@ -352,8 +364,9 @@ static enum ctl_status send_to(struct ctl *c, const char *target)
     if (!request) {
         return fail(CTL_USAGE, "send: the text is not UTF-8; standard input may hold any bytes");
     }
-    if (c->kind) {
-        json_object_set_new(request, "kind", json_string(c->kind));
+    if (c->kind && json_object_set_new(request, "kind", json_string(c->kind)) != 0) {
+        json_decref(request);
+        return fail_text(c);
     }
     return ask(c, request);
 }
@@ -370,13 +383,17 @@ static enum ctl_status send_message(struct ctl *c)
 
 /* --- to listen --- */
 
+/* NULL if a name is not UTF-8. */
 static json_t *subscription(const struct ctl *c)
 {
     static const char *const usual[] = {"listening", "online", "offline", "dropped",
                                         "error",     "missed", "ended"};
     json_t *events = json_array();
     for (int i = 0; i < c->n; i++) {
-        json_array_append_new(events, json_string(c->arguments[i]));
+        if (json_array_append_new(events, json_string(c->arguments[i])) != 0) {
+            json_decref(events);
+            return NULL;
+        }
     }
     for (size_t i = 0; c->n == 0 && i < sizeof usual / sizeof usual[0]; i++) {
         json_array_append_new(events, json_string(usual[i]));
@@ -389,12 +406,13 @@ static json_t *subscription(const struct ctl *c)
 
 static enum ctl_status tail(struct ctl *c)
 {
-    json_t *o = link_ask(&c->link, subscription(c), ANSWER_MS);
-    bool ended = false;
-    if (!o) {
-        return lost();
+    json_t *request = subscription(c);
+    if (!request) {
+        return fail_text(c);
     }
-    if (strcmp(text_of(o, "event"), "done") != 0) {
+    json_t *o = link_ask(&c->link, request, ANSWER_MS);
+    bool ended = false;
+    if (!o || strcmp(text_of(o, "event"), "done") != 0) {
         return show(c, o);
     }
     json_decref(o);
@@ -422,9 +440,12 @@ static enum ctl_status quit(struct ctl *c)
         return lost();
     }
     while ((o = link_hear(&c->link, ANSWER_MS))) {
+        if (strcmp(text_of(o, "event"), "error") == 0) {
+            return show(c, o);
+        }
         json_decref(o);
     }
-    return errno == ETIMEDOUT ? lost() : CTL_DONE;
+    return errno == 0 || errno == ECONNRESET ? CTL_DONE : lost();
 }
 
 static const struct verb verbs[] = {

@@ -249,6 +249,8 @@ static void write_http(const struct metrics *m, FILE *out)
           h->late);
     count(out, "http_slow_streams_total", "Event streams that were closed, as they were not read.",
           h->slow_streams);
+    count(out, "http_log_lines_missed_total", "Lines of the log that the page lacks, as they came too fast.",
+          m->log_lines_missed);
     gauge(out, "http_connections", "Connections over HTTP.", h->connections);
     gauge(out, "http_streams", "Event streams.", h->streams);
 }

@@ -24,8 +24,9 @@ struct metrics {
     size_t n_peers;
     struct process_figures process;
     struct http_counts http;
-    uint64_t log_lines_lost; /* that the log had no room for */
-    double now_s, started_s; /* since 1970: now, and when the node started */
+    uint64_t log_lines_lost;   /* that the log had no room for */
+    uint64_t log_lines_missed; /* the same of the page's last lines */
+    double now_s, started_s;   /* since 1970: now, and when the node started */
 };
 
 /* Writes all of it to `out`. */

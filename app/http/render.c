@@ -35,9 +35,9 @@ static char *view_text(const struct http *h)
 {
     double sum[4] = {0};
     json_t *peers = peers_array(h, sum);
-    json_t *o = json_pack("{so so so sI sI}", "status", json_status(h->view->status), "peers", peers, "rates",
-                          rates_object(sum), "at_ms", (json_int_t)clock_wall_ms(), "log_lines_lost",
-                          (json_int_t)h->lines_lost);
+    json_t *o = json_pack("{so so so sI sI sI}", "status", json_status(h->view->status), "peers", peers,
+                          "rates", rates_object(sum), "at_ms", (json_int_t)clock_wall_ms(), "log_lines_lost",
+                          (json_int_t)h->lines_lost, "log_lines_missed", (json_int_t)h->lines_missed);
     char *text = o ? json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
     json_decref(o);
     return text;
@@ -103,6 +103,7 @@ struct shared *render_metrics(struct http *h)
                         .n_peers = h->view->n_peers,
                         .http = h->counts,
                         .log_lines_lost = h->lines_lost,
+                        .log_lines_missed = h->lines_missed,
                         .started_s = h->started_s};
     process_look(&m.process);
     if (h->process_started_s > 0) {

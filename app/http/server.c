@@ -148,6 +148,7 @@ static int64_t take_log(struct http *h, int64_t now_ms)
         return h->tail ? h->log_ms : INT64_MAX;
     }
     uint64_t newest = log_tail_take(h->tail);
+    h->lines_missed = log_tail_missed(h->tail);
     h->lines_lost = h->writer ? log_writer_lost(h->writer) : 0;
     if (newest == h->newest_line) {
         watch_log(h);

@@ -75,8 +75,8 @@ struct http {
 
     /* The log. */
     uint64_t newest_line;
-    int64_t log_ms; /* when to look again; 0: when the descriptor says so */
-    uint64_t lines_lost;
+    int64_t log_ms;                    /* when to look again; 0: when the descriptor says so */
+    uint64_t lines_lost, lines_missed; /* by the log itself; by the page alone */
 };
 
 #endif

@@ -294,10 +294,22 @@ def what_an_impostor_says_is_bounded(lab):
         check("is no answer of a node" in ctl("status", status=FAILED), "another answer")
 
 
+def a_node_that_has_no_place_for_it_says_so(lab):
+    node, ctl = controlled(lab)
+    there = [lab.closes(socket.socket(socket.AF_UNIX)) for _ in range(64)]
+    for one in there:
+        one.connect(node.control)
+        one.sendall(b'{"command":"status"}\n')
+        check(one.recv(9) == b'{"event":', "no place")
+    for words in (("peers",), ("disconnect", "p"), ("tail",), ("quit",)):
+        check("too many clients" in ctl(*words, status=FAILED), f"{words}")
+
+
 def usage(lab):
     node, ctl = controlled(lab)
     for words in ((), ("nonsense",), ("-nonsense", "peers"), ("peers", "x"), ("ban",), ("ban", "a", "1", "b"), ("-kind",),
-                  ("send",), ("known", "x"), ("known", "0")):
+                  ("send",), ("known", "x"), ("known", "0"), ("unban", b"\xff"), ("dial", b"\xff"), ("special", "add", b"\xff"),
+                  ("tail", "online", b"\xff"), ("send", "-kind", b"\xff", "all", "x")):
         check(ctl(*words, status=USAGE).startswith("kith-ctl: "), f"{words}")
     check("did you mean peers?" in ctl("peer", status=USAGE) and "-help" in ctl("frobnicate", status=USAGE), "no advice")
     check("usage: ban PEER|IP [TIME]" in ctl("ban", status=USAGE), "its form")
@@ -343,4 +355,4 @@ if __name__ == "__main__":
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     run([it_dials_pins_and_disconnects, it_follows, it_shows_the_node, it_bans_and_unbans, it_sends, beginnings_of_names, a_whole_name_is_itself,
          where_there_is_no_node, a_node_that_stands_still_or_goes,
-         what_an_impostor_says_harms_no_terminal, what_an_impostor_says_is_bounded, usage, a_table_is_no_wider_than_the_terminal, colours_are_for_terminals])
+         what_an_impostor_says_harms_no_terminal, what_an_impostor_says_is_bounded, a_node_that_has_no_place_for_it_says_so, usage, a_table_is_no_wider_than_the_terminal, colours_are_for_terminals])

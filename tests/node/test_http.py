@@ -14,6 +14,7 @@ import factomwire as wire
 import promtext
 from httpclient import PORT, Events, Web, serving
 from kithnode import SLOW, Failure, Skipped, check, full_pipe, run, until
+from stopped import Stopped, thread_of
 
 NO_GAP = ("-exclusive", "-acceptInterval", "0")
 CONNECTIONS, STREAMS = 64, 16  # app/http/state.h
@@ -205,6 +206,16 @@ def a_stream_tells_of_the_node_and_its_log_until_the_end(lab):
     check(not events.rest(), "the stream has ended")
 
 
+def lines_that_come_too_fast_for_the_page_are_counted(lab):
+    """256 of them may wait for it."""
+    node, web = serving(lab, *NO_GAP)
+    with Stopped(thread_of(node.process.pid, "kith-desk")):
+        for i in range(300):
+            node.command("ban", peer=f"10.1.{i // 250}.{i % 250 + 1}")
+    until(lambda: web.metrics()["kith_http_log_lines_missed_total"].samples[()] >= 300 - 256, 10, "they are counted")
+    check(web.status()["log_lines_missed"] == web.metrics()["kith_http_log_lines_missed_total"].samples[()], "not on the page")
+
+
 # --- those who ask badly ---
 
 def only_reading_is_possible_and_only_by_our_own_names(lab):
@@ -366,6 +377,7 @@ if __name__ == "__main__":
         a_node_that_listens_is_ready_and_one_that_can_reach_nobody_is_not,
         it_answers_while_nobody_reads_standard_output,
         a_stream_tells_of_the_node_and_its_log_until_the_end,
+        lines_that_come_too_fast_for_the_page_are_counted,
         only_reading_is_possible_and_only_by_our_own_names,
         garbage_ends_its_own_connection_alone,
         a_port_that_is_taken_or_no_port_is_told_with_the_options_name,

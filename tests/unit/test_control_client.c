@@ -1,0 +1,139 @@
+/* A client of the control socket, on a clock that the test moves, and before a node that has room or not. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "app/control_client.h"
+#include "base/descriptor.h"
+
+enum { LONG_MS = 100000 };
+
+struct fixture {
+    struct client client;
+    int other_end;
+};
+
+static int room; /* requests that the node has room for */
+
+static enum frontend_result line(struct frontend *f, char *text, size_t size)
+{
+    (void)f;
+    (void)text;
+    (void)size;
+    return room-- > 0 ? FRONTEND_DONE : FRONTEND_FULL;
+}
+
+static struct frontend_waiting waiting(const struct frontend *f)
+{
+    (void)f;
+    return (struct frontend_waiting){.sends = 0};
+}
+
+static void close_frontend(struct frontend *f)
+{
+    (void)f;
+}
+
+/* In place of the program's. */
+bool json_frontend(struct frontend *f)
+{
+    f->line = line;
+    f->waiting = waiting;
+    f->close = close_frontend;
+    return true;
+}
+
+struct parcel *desk_keep_parcel(struct desk *d)
+{
+    (void)d;
+    return NULL;
+}
+
+struct node_event *desk_keep_event(struct desk *d)
+{
+    (void)d;
+    return NULL;
+}
+
+static int begin(void **state)
+{
+    static struct fixture f;
+    static const struct frontend template;
+    int ends[2];
+    assert_int_equal(descriptors_watch_forks(), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+    assert_true(client_open(&f.client, descriptor_own(ends[0]), 1, 0, &template, 1000));
+    f.other_end = ends[1];
+    room = 0;
+    *state = &f;
+    return 0;
+}
+
+static int end(void **state)
+{
+    struct fixture *f = *state;
+    client_close(&f->client);
+    return 0;
+}
+
+static void serve(struct fixture *f, int64_t now_ms)
+{
+    bool quit = false;
+    client_serve(&f->client, now_ms, false, &quit);
+}
+
+/* Its requests wait for room from LONG_MS / 2 on. */
+static void ask_and_go(struct fixture *f, const char *requests, int64_t gone_ms)
+{
+    assert_int_equal(write(f->other_end, requests, strlen(requests)), strlen(requests));
+    serve(f, LONG_MS / 2);
+    serve(f, LONG_MS / 2);
+    assert_non_null(f->client.pending);
+    close(f->other_end);
+    client_ready(&f->client, true, false, true);
+    serve(f, gone_ms);
+}
+
+static void a_request_that_has_waited_for_long_waits_on_after_its_client_has_closed(void **state)
+{
+    struct fixture *f = *state;
+    ask_and_go(f, "a\n", LONG_MS);
+    assert_null(f->client.over);
+    serve(f, LONG_MS + CLIENT_SLOW_MS - 1);
+    assert_null(f->client.over);
+    serve(f, LONG_MS + CLIENT_SLOW_MS);
+    assert_non_null(f->client.over);
+    assert_true(f->client.is_sent_away);
+}
+
+static void each_request_of_one_that_has_closed_has_its_own_time(void **state)
+{
+    struct fixture *f = *state;
+    int64_t at = LONG_MS;
+    ask_and_go(f, "a\nb\nc\n", at);
+    for (int done = 1; done <= 2; done++) {
+        at += CLIENT_SLOW_MS - 1;
+        room = 1;
+        serve(f, at);
+        assert_null(f->client.over);
+    }
+    serve(f, at + CLIENT_SLOW_MS);
+    assert_non_null(f->client.over);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(
+            a_request_that_has_waited_for_long_waits_on_after_its_client_has_closed, begin, end),
+        cmocka_unit_test_setup_teardown(each_request_of_one_that_has_closed_has_its_own_time, begin, end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
