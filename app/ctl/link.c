@@ -60,6 +60,8 @@ bool link_say(struct link *l, json_t *request)
 {
     char *text = json_dumps(request, JSON_COMPACT); /* NULL of NULL */
     bool said = text && say(l, text, strlen(text)) && say(l, "\n", 1);
+    /* A node that has closed the connection may have said why before. */
+    said = said || (text && (errno == EPIPE || errno == ECONNRESET));
     free(text);
     json_decref(request);
     return said;
@@ -125,8 +127,7 @@ json_t *link_ask(struct link *l, json_t *request, int timeout_ms)
 {
     json_t *answer;
     json_object_set_new(request, "id", json_integer(++l->asked));
-    /* A node that has closed the connection may have said why before. */
-    if (!link_say(l, request) && errno != EPIPE && errno != ECONNRESET) {
+    if (!link_say(l, request)) {
         return NULL;
     }
     while ((answer = link_hear(l, timeout_ms)) && !is_about(answer, l->asked)) {

@@ -19,7 +19,7 @@ struct link {
 int link_open(struct link *l, const char *path);
 void link_close(struct link *l);
 
-/* Says a request, which it takes. False if the node has gone, or memory is short. */
+/* Says a request, which it takes. False if that fails; a node that has gone is for link_hear to tell. */
 bool link_say(struct link *l, json_t *request);
 
 /* The next object that the node says; the caller's. NULL at the end, or with errno ETIMEDOUT if nothing came
