@@ -30,7 +30,7 @@ enum {
 struct editor {
     struct terminal terminal;
     struct output *out;
-    char *history_file;
+    struct history_file *history_file; /* NULL for none */
     editor_complete *complete;
     void *context;
     EditLine *el;
@@ -186,21 +186,24 @@ bool editor_is_possible(void)
     return terminal_is_there() && speak_utf8();
 }
 
-static void add_to_history(struct editor *e, const char *line)
+/* False if it is none to be kept. */
+static bool add_to_history(struct editor *e, const char *line)
 {
     HistEvent event;
-    if (line[0] && line[0] != ' ' && strlen(line) <= HISTORY_LINE_BYTES) {
-        history(e->history, &event, H_ENTER, line);
+    if (!line[0] || line[0] == ' ' || strlen(line) > HISTORY_LINE_BYTES) {
+        return false;
     }
+    history(e->history, &event, H_ENTER, line);
+    return true;
 }
 
-static void load_history(struct editor *e)
+static void load_history(struct editor *e, const char *path)
 {
     HistEvent event;
     history(e->history, &event, H_SETSIZE, HISTORY_LINES);
     history(e->history, &event, H_SETUNIQUE, 1);
     size_t size = 0;
-    char *text = e->history_file[0] ? history_read(e->history_file, &size) : NULL;
+    char *text = path[0] ? history_read(path, &size) : NULL;
     for (char *line = text, *end; line && (end = memchr(line, '\n', size - (size_t)(line - text)));
          line = end + 1) {
         *end = '\0';
@@ -230,7 +233,7 @@ static void bind_keys(struct editor *e)
     }
 }
 
-static bool start_libedit(struct editor *e)
+static bool start_libedit(struct editor *e, const char *history_path)
 {
     cookie_io_functions_t functions = {.write = draw};
     e->drawing = fopencookie(e, "w", functions);
@@ -248,7 +251,7 @@ static bool start_libedit(struct editor *e)
     if (!e->clears || !e->clears[0] || !goes_up || !goes_up[0]) {
         return false;
     }
-    load_history(e);
+    load_history(e, history_path);
     el_wset(e->el, EL_CLIENTDATA, e);
     el_wset(e->el, EL_GETCFN, next_key);
     el_set(e->el, EL_PROMPT, prompt);
@@ -275,7 +278,6 @@ static void free_all(struct editor *e)
     }
     terminal_close(&e->terminal);
     completions_free(&e->shown);
-    free(e->history_file);
     free(e->line);
     free(e);
 }
@@ -295,8 +297,7 @@ struct editor *editor_new(int fd, struct output *out, const char *history, edito
     e->own_keys = "";
     e->complete = complete;
     e->context = context;
-    e->history_file = strdup(history);
-    if (!e->history_file || !start_libedit(e)) {
+    if (!start_libedit(e, history) || (history[0] && !(e->history_file = history_open(history)))) {
         free_all(e);
         return NULL;
     }
@@ -325,9 +326,10 @@ int editor_free(struct editor *e)
     if (!e) {
         return 0;
     }
-    if (e->history_file[0]) {
+    if (e->history_file) {
         char *text = history_text(e, &size);
-        error = text ? history_write(e->history_file, text, size) : ENOMEM;
+        error = history_close(e->history_file, text, size);
+        error = text ? error : ENOMEM;
         free(text);
     }
     free_all(e);
@@ -523,8 +525,8 @@ static bool take_line(struct editor *e, char **line, size_t *size)
     el_reset(e->el);
     e->is_on_show = false;
     e->is_mute = true;
-    if (e->line) {
-        add_to_history(e, e->line);
+    if (e->line && add_to_history(e, e->line) && e->history_file) {
+        history_add(e->history_file, e->line);
     }
     return e->line;
 }

@@ -29,7 +29,7 @@ bool editor_is_possible(void);
 
 /* The most memory of it. libedit keeps five arrays of wide characters for a line, twice as long after they
  * grew; here and there the line is kept as bytes, too. */
-#define EDITOR_MOST ((uint64_t)(5 * 2 * 4 + 4 * 4) * EDITOR_LONGEST + 2 * HISTORY_BYTES)
+#define EDITOR_MOST ((uint64_t)(5 * 2 * 4 + 4 * 4) * EDITOR_LONGEST + 2 * HISTORY_BYTES + HISTORY_WAITING)
 
 /* Blocks on the disk. Reads the history from the file of that name; "" for no file. `complete` may be called
  * in editor_next. `fd`, the terminal's, and `out` are the caller's. NULL if this is not possible here: the
@@ -40,7 +40,7 @@ struct editor *editor_new(int fd, struct output *out, const char *history, edito
 /* Takes the line from the screen and sets the terminal's modes as they were. NULL is allowed. */
 void editor_close(struct editor *e);
 
-/* After editor_close; blocks as history_write. Writes the history, and frees *e. 0, or an error number. */
+/* After editor_close; blocks as history_close. Writes the history, and frees *e. 0, or an error number. */
 int editor_free(struct editor *e);
 
 /* The process has the terminal: shows the line that is being typed. Does nothing if it is shown, or if a long

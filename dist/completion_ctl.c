@@ -180,7 +180,25 @@ void print_ctl_fish(void)
     for (size_t i = 0; verb_at(i); i++) {
         printf(" %s", verb_at(i)->name);
     }
-    printf("\n\nfunction __kith_ctl_peers\n    kith-ctl" PEERS "\nend\n\n");
+    printf("\n\n"
+           "function __kith_ctl_peers\n"
+           "    set -l words (commandline -opc)\n"
+           "    set -l control\n"
+           "    set -l next ''\n"
+           "    for word in $words[2..]\n"
+           "        switch \"$next\"\n"
+           "            case -control --control\n"
+           "                set control -control $word\n"
+           "                set next ''\n"
+           "            case -kind --kind\n"
+           "                set next ''\n"
+           "            case '*'\n"
+           "                string match -qr -- '^--?control=' $word; and set control $word\n"
+           "                set next $word\n"
+           "        end\n"
+           "    end\n"
+           "    kith-ctl $control" PEERS "\n"
+           "end\n\n");
     for (size_t i = 0; verb_at(i); i++) {
         struct first f = first_of(verb_at(i));
         printf("complete -c kith-ctl -n \"not __fish_seen_subcommand_from $verbs\" -a %s -d '",

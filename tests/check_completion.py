@@ -28,12 +28,19 @@ CASES = [
     ("kith -exclusive=t", {"true"}),
     ("kith -proxy 1 -logFormat ", {"text", "json", "journal"}),
 ]
-# Of kith-ctl: the node that it asks has these peers.
+# Of kith-ctl: the node that it asks has these peers. The one that is named has others.
 PEERS = ["10.0.0.7:8110 0001a2b3", "10.0.0.8:8110 0001a2b4", "192.0.2.1:8110 0001a2b5"]
-CTL = """#!/bin/sh
+PEERS_THERE = ["192.0.2.2:8110 0001a2b6"]
+
+
+def told(peers):
+    return json.dumps({"event": "peers", "peers": [{"peer": peer, "direction": "outgoing"} for peer in peers]}, separators=(",", ":"))
+
+
+CTL = f"""#!/bin/sh
 case "$*" in
-"-json peers" | "-control=there -json peers" | "-control there -json peers") printf '%s\\n' '""" + json.dumps(
-    {"event": "peers", "peers": [{"peer": peer, "direction": "outgoing"} for peer in PEERS]}, separators=(",", ":")) + """' ;;
+"-json peers") printf '%s\\n' '{told(PEERS)}' ;;
+"-control=there -json peers" | "-control there -json peers" | "--control=there -json peers") printf '%s\\n' '{told(PEERS_THERE)}' ;;
 *) exit 3 ;;
 esac
 """
@@ -45,7 +52,9 @@ CTL_CASES = [
     ("kith-ctl disconnect 10", {"10.0.0.7:8110", "10.0.0.8:8110"}),
     ("kith-ctl disconnect 10.0.0.7:8", {"10.0.0.7:8110"}),
     ("kith-ctl disconnect 10.0.0.7:8110 ", set()),
-    ("kith-ctl -control there ban 192", {"192.0.2.1:8110"}),
+    ("kith-ctl ban 192", {"192.0.2.1:8110"}),
+    ("kith-ctl -control there ban 192", {"192.0.2.2:8110"}),
+    ("kith-ctl -json --control=there ban ", {"192.0.2.2:8110"}),
     ("kith-ctl special ", {"add", "remove", "set"}),
     ("kith-ctl send broad", {"broadcast"}),
 ]

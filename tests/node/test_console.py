@@ -15,6 +15,7 @@ import time
 import pyte
 
 from kithnode import SLOW, Failure, Skipped, check, run, until
+from stopped import Stopped, thread_of
 
 EDITS = os.environ.get("KITH_TEST_LIBEDIT", "1") == "1"  # the program was built with it
 PROMPT = "kith> " if EDITS else ""
@@ -434,6 +435,47 @@ def a_history_that_is_no_such_file(lab):
     check(not os.path.exists(os.path.join(terminal.node.home, "history")), "it kept a history")
 
 
+def the_history_outlives_a_kill(lab):
+    """Each line is in the file soon after it was entered; one without an end is not continued."""
+    node = lab.node("-exclusive", start=False)
+    path = os.path.join(node.home, "history")
+    with open(path, "w", encoding="ascii") as file:
+        file.write("/help ban\ncut")
+
+    def kept():
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    terminal = Terminal(lab, node=node)
+    terminal.ends_with(PROMPT)
+    for line in ("/help qr", " /help quit", "caf\u00e9"):
+        terminal.enter(line)
+    until(lambda: kept() == "/help ban\ncut\n/help qr\ncaf\u00e9\n", 5, kept)
+    terminal.process.kill()
+    terminal.process.wait()
+    terminal = Terminal(lab, node=node)
+    terminal.ends_with(PROMPT)
+    terminal.type(UP)
+    terminal.ends_with(PROMPT + "caf\u00e9")
+    terminal.type("\x15/quit\r")
+    terminal.ends()
+
+
+def a_disk_that_stands_still_holds_up_nobody(lab):
+    """More lines than may wait for it are entered, and the end takes no longer than usual."""
+    node = lab.node("-exclusive", start=False)
+    terminal = Terminal(lab, node=node)
+    terminal.ends_with(PROMPT)
+    with Stopped(thread_of(terminal.process.pid, "kith-history")) as stopped:
+        for i in range(80):
+            terminal.enter(f"/{i} {'x' * 1000}")
+        terminal.enter("/status")
+        terminal.shows("queues:", 20)
+        terminal.enter("/quit")
+        until(stopped.has_ended, 5, "it goes on")
+    terminal.ends()
+    node.logged(r"warning: history: \S+/history: Connection timed out")
+
+
 def the_history_is_bounded(lab):
     node = lab.node("-exclusive", start=False)
     path = os.path.join(node.home, "history")
@@ -441,6 +483,7 @@ def the_history_is_bounded(lab):
         file.writelines(f"line {i} {'x' * 1100 if i % 2 else ''}\n" for i in range(4000))
     terminal = Terminal(lab, node=node)
     terminal.ends_with(PROMPT)
+    until(lambda: os.path.getsize(path) <= 1000 * 1025, 5, "a program that is always killed would let it grow")
     terminal.enter("/quit")
     terminal.ends()
     with open(path, encoding="ascii") as file:
@@ -646,6 +689,7 @@ if __name__ == "__main__":
          a_narrow_terminal_is_shown_less, bans_scores_and_addresses_are_listed, colours_are_for_terminals_that_want_them, terminals_that_cannot,
          *map(needs_libedit, [
              a_line_is_edited, messages_come_above_the_line, the_log_comes_above_the_line, the_history_is_kept,
-             a_history_that_is_no_such_file, the_history_is_bounded, words_are_completed, keys_that_end,
+             a_history_that_is_no_such_file, the_history_outlives_a_kill,
+             a_disk_that_stands_still_holds_up_nobody, the_history_is_bounded, words_are_completed, keys_that_end,
              a_job_of_a_shell, a_terminal_that_changes_its_size, a_terminal_that_is_stopped_holds_nothing_up, a_stopped_process_goes_on,
              very_long_lines])])
