@@ -139,6 +139,12 @@ def a_node_sees_its_own_files_alone(lab):
         check(inside("touch", f"{path}/file").returncode == 0, f"{path} cannot be written")
     for path in ("/", "/etc/kith", "/var/lib", "/var/lib/kith", "/home", "/usr"):
         check(inside("touch", f"{path}/file").returncode != 0, f"{path} can be written")
+    # As docs/operations.md says, for those who want that, too.
+    check(inside("cat", "/etc/kith/two.conf").returncode == 0, "a reload would not find the file")
+    page = open(os.path.join(os.path.dirname(__file__), "../../docs/operations.md"), encoding="utf-8").read()
+    computer.change(*re.search(r"^\[Service\]\n(ConfigurationDirectory=.*?)^```", page, re.M | re.S)[1].splitlines())
+    computer.run("systemctl", "restart", "kith@one")
+    check(inside("ls", "/etc/kith").stdout.split() == ["one.conf"], f"{inside('ls', '/etc/kith')}")
 
 
 def it_ends_reloads_and_is_started_again_as_the_unit_says(lab):
