@@ -107,11 +107,19 @@ bool utf8_is_whole(const struct utf8_reader *r)
     return r->more == 0;
 }
 
+/* U+202A to U+202E and U+2066 to U+2069: what follows is shown in another order than it is written. */
+static bool is_reordering(const char *text, size_t length)
+{
+    const unsigned char *c = (const unsigned char *)text;
+    return length == 3 && c[0] == 0xe2 &&
+           ((c[1] == 0x80 && c[2] >= 0xaa && c[2] <= 0xae) || (c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9));
+}
+
 size_t utf8_harmless(const char *text, size_t size)
 {
     size_t length = utf8_character(text, size);
     unsigned char first = length > 0 ? (unsigned char)text[0] : 0;
-    if (first < 0x20 || first == 0x7f) {
+    if (first < 0x20 || first == 0x7f || is_reordering(text, length)) {
         return 0;
     }
     return first == 0xc2 && (unsigned char)text[1] < 0xa0 ? 0 : length;

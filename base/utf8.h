@@ -27,7 +27,7 @@ bool utf8_read(struct utf8_reader *r, const char *text, size_t size); /* false i
 bool utf8_is_whole(const struct utf8_reader *r);                      /* it may end here */
 
 /* As utf8_character, but 0 for control characters too, those from U+0080 to U+009F among them: a terminal
- * obeys them. */
+ * obeys them. And 0 for those that turn the order of the characters behind them. */
 size_t utf8_harmless(const char *text, size_t size);
 
 #define UTF8_SHOWN_MAX 84 /* bytes that utf8_shown writes at most, with its NUL */
