@@ -114,6 +114,26 @@ static void end_client(struct http *h, struct client *c)
     shutdown(c->fd, SHUT_RDWR);
 }
 
+/* With all places taken the one that has taken longest makes room for who comes next. */
+static int64_t end_oldest(struct http *h, int64_t now_ms)
+{
+    struct client *oldest = NULL;
+    for (int i = 0; i < HTTP_CONNECTIONS; i++) {
+        struct client *c = &h->clients[i];
+        if (!c->connection || c->is_late) {
+            return INT64_MAX; /* there is room, or will be at once */
+        }
+        if (!c->is_stream && !c->is_waiting && (!oldest || c->since_ms < oldest->since_ms)) {
+            oldest = c;
+        }
+    }
+    if (oldest && oldest->since_ms + HTTP_FULL_MS <= now_ms) {
+        end_client(h, oldest);
+        return INT64_MAX;
+    }
+    return oldest ? oldest->since_ms + HTTP_FULL_MS : INT64_MAX;
+}
+
 /* Whoever sends or reads byte by byte, or not at all. Returns when to look again. */
 static int64_t end_late(struct http *h, int64_t now_ms)
 {
@@ -130,7 +150,7 @@ static int64_t end_late(struct http *h, int64_t now_ms)
             by = earlier(by, late);
         }
     }
-    return by;
+    return earlier(by, end_oldest(h, now_ms));
 }
 
 /* --- the log --- */
@@ -193,8 +213,8 @@ static int64_t serve(void *http, int64_t now_ms)
 {
     struct http *h = http;
     int64_t by = earlier(answer_overdue(h, now_ms), take_log(h, now_ms));
-    by = earlier(by, end_late(h, now_ms));
     by = earlier(by, run_daemon(h, now_ms));
+    by = earlier(by, end_late(h, now_ms)); /* of those that have come just now, too */
     return earlier(by, look(h));
 }
 

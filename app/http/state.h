@@ -21,6 +21,7 @@ enum {
     HTTP_CROWDED = 48,             /* with more connections than that they get less time */
     HTTP_REQUEST_MS = 20000,       /* for a request, and for the time between two */
     HTTP_CROWDED_MS = 500,         /* the same in a crowd */
+    HTTP_FULL_MS = 50,             /* the same for the oldest, if all places are taken */
     HTTP_STREAM_MS = 10000,        /* for one message of an event stream to be read */
     HTTP_ANSWER_MS = 3000,         /* for the controller to answer */
     HTTP_LOG_MS = 250,             /* between two looks at the log */

@@ -306,7 +306,7 @@ def slow_askers_and_a_crowd_keep_nobody_out_and_delay_no_peer(lab):
     waited = time.monotonic() - before
     over.set()
     dribbler.join()
-    check(code == 200 and waited < 20 * SLOW, f"{code} after {waited:.1f} s")
+    check(code == 200 and waited < 1.2 * SLOW, f"{code} after {waited:.1f} s: whoever has taken longest makes room")
     for s in sockets:
         s.close()
     longest = talk.end()
