@@ -59,9 +59,11 @@ static void say(struct kith *node, const char *name, char *line)
 
 int main(int argc, char **argv)
 {
-    struct kith *node = argc > 1 ? open_node(argv + 2) : NULL;
-    if (!node)
+    if (argc < 2)
         return fprintf(stderr, "usage: chat NAME [OPTION VALUE]...\n"), 2;
+    struct kith *node = open_node(argv + 2);
+    if (!node)
+        return 2;
     struct pollfd fds[] = {{.fd = kith_fd(node), .events = POLLIN}, {.fd = 0, .events = POLLIN}};
     char line[1024];
     setvbuf(stdin, NULL, _IONBF, 0); /* so that poll knows of each line that is left */

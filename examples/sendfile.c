@@ -1,6 +1,5 @@
-/* Distributes a file. Who lacks it asks each peer that comes, and fetches it part by part, as fast as it
- * writes them; who has all of it answers. So a slow receiver delays nobody, and one that is done serves
- * others, too.
+/* Distributes a file. Who lacks it asks each peer that comes, and fetches part by part, as fast as it writes;
+ * who has all of it answers. So a slow receiver delays nobody, and one that is done serves others, too.
  *
  *     cc sendfile.c -o sendfile $(pkg-config --cflags --libs kith libsodium)
  *     ./sendfile send photo.jpg bind 127.0.0.1 home /tmp/a
@@ -75,10 +74,12 @@ int main(int argc, char **argv)
     for (int i = 3; good && i < argc; i += 2) /* options of kith(1), and their values */
         good = kith_config_set(config, argv[i], argv[i + 1], error, sizeof error) == 0;
     fd = good ? open(argv[2], complete ? O_RDONLY : O_RDWR | O_CREAT, 0666) : -1;
-    if (fd < 0 || !(node = kith_open(config, NULL, NULL, error, sizeof error)))
+    file.size = fd >= 0 && complete ? (uint64_t)lseek(fd, 0, SEEK_END) : 0;
+    bytes = file.size > 0 ? mmap(NULL, file.size, PROT_READ, MAP_SHARED, fd, 0) : NULL;
+    if (good && (fd < 0 || bytes == MAP_FAILED)) /* it is not there, or a folder, say */
+        return perror(argv[2]), 2;
+    if (!good || !(node = kith_open(config, NULL, NULL, error, sizeof error)))
         return fprintf(stderr, "%s\n", error), 2;
-    file.size = complete ? (uint64_t)lseek(fd, 0, SEEK_END) : 0;
-    bytes = mmap(NULL, file.size, PROT_READ, MAP_SHARED, fd, 0);
     crypto_generichash(file.hash, sizeof file.hash, bytes, file.size, NULL, 0);
     for (struct kith_item item;;) {
         static struct part p; /* a copy, as a parcel's bytes lie anywhere */

@@ -154,6 +154,13 @@ def a_file_comes_whole_to_all(lab):
     check((lab.folder / "late").read_bytes() == data, "late is another file")
 
 
+def what_cannot_be_read_ends_with_one_line(lab):
+    for path, words in ((lab.folder, "a folder"), (lab.folder / "missing", "No such file or directory")):
+        done = subprocess.run([lab.programs["sendfile"], "send", str(path)], capture_output=True, text=True, check=False,
+                              env={**os.environ, "LD_LIBRARY_PATH": str(lab.tree.lib)})
+        check(done.returncode == 2 and done.stderr.count("\n") == 1 and str(path) in done.stderr, f"{words}: {done}")
+
+
 def a_broken_transfer_goes_on(lab):
     data = os.urandom(32 << 20)
     (lab.folder / "large").write_bytes(data)
@@ -197,8 +204,8 @@ def who_sends_nonsense_has_to_go(lab):
     liar.wait("has gone")
 
 
-TESTS = [each_is_short, what_one_says_all_the_others_read, a_file_comes_whole_to_all, a_broken_transfer_goes_on,
-         all_have_what_was_written_last, who_sends_nonsense_has_to_go]
+TESTS = [each_is_short, what_one_says_all_the_others_read, a_file_comes_whole_to_all,
+         what_cannot_be_read_ends_with_one_line, a_broken_transfer_goes_on, all_have_what_was_written_last, who_sends_nonsense_has_to_go]
 
 
 def run_all(lab):

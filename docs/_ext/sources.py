@@ -1,5 +1,6 @@
 """Directives that make pages of sources: the C header, manual pages, and files of the repository that are no pages."""
 import os
+import re
 import subprocess
 
 import cheader
@@ -71,7 +72,18 @@ def programs_in_docstring(app, what, name, obj, options, lines):
     lines[:] = said
 
 
+# The words after a fence's language that say whose terminal it is: tests/node/docpage.py reads them, too.
+TERMINAL = re.compile(r"^```(\w+) (terminal|shows)=(\w+)$", re.M)
+CAPTIONS = {"terminal": "terminal “{}”", "shows": "terminal “{}” shows"}
+
+
+def name_terminals(app, page, source):
+    """Whoever reads a page of the site sees in which terminal a line is to be typed, or appears."""
+    source[0] = TERMINAL.sub(lambda m: f"```{{code-block}} {m[1]}\n:caption: {CAPTIONS[m[2]].format(m[3])}\n", source[0])
+
+
 def setup(app):
+    app.connect("source-read", name_terminals)
     app.connect("autodoc-process-docstring", programs_in_docstring)
     app.connect("missing-reference", link_of_the_repository)
     app.add_directive("kith-header", Header)

@@ -28,6 +28,8 @@ async def test_all_that_has_bytes_can_be_sent(lab: Lab) -> None:
         for data in (b"bytes", bytearray(b"bytes"), memoryview(b"bytes"), memoryview(b"xbytesx")[1:6]):
             await b.send(data)
             assert (await a.receive()).data == b"bytes"
+        with pytest.raises(TypeError, match="encode"):
+            await b.send("text")  # type: ignore[call-overload]
         large = bytes(range(256)) * 40000
         await b.send(large)
         assert (await a.receive()).data == large

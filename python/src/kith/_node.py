@@ -215,6 +215,8 @@ class Node:
         name = kind.encode() if kind else ffi.NULL
         if type(data) is bytes:
             return lib.native_send(node, raw, name, data, len(data), number)
+        if isinstance(data, str):
+            raise TypeError("a message is bytes, not str: text.encode() makes them")
         with ffi.from_buffer(data) as view:
             return lib.native_send(node, raw, name, view, len(view), number)
 
