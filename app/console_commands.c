@@ -7,6 +7,7 @@
 #include "app/console_state.h"
 #include "app/ledger.h"
 #include "app/safe_text.h"
+#include "app/spelling.h"
 #include "base/endpoint.h"
 
 /* What a command's own file has said already why it is not carried out. */
@@ -345,14 +346,14 @@ static const struct console_command {
     const char *about;
 } commands[] = {
     {"send", "PEER TEXT", do_send,
-     "to one peer: its name as /peers shows it, or the beginning\n"
-     "of it; or <BROADCAST>, <FULLBROADCAST>, <RANDOMPEER>"},
+     "to one peer: its name as /peers shows it, or the\n"
+     "beginning of it; or <BROADCAST>, <FULLBROADCAST>, <RANDOMPEER>"},
     {"kind", "[KIND PEER TEXT]", do_kind,
-     "the same, as a message of another kind; alone, which kinds\n"
-     "there are"},
+     "the same, as a message of another kind; alone, which\n"
+     "kinds there are"},
     {"peers", "[ORDER]", do_peers,
-     "who is online; ORDER is way, name, kind, version, quality,\n"
-     "online, in, out, dropped, bytes-in or bytes-out"},
+     "who is online; ORDER is way, name, kind, version,\n"
+     "quality, online, in, out, dropped, bytes-in or bytes-out"},
     {"status", "", do_status, "the node in numbers"},
     {"qr", "", do_qr, "an invitation to this node, as a QR code"},
     {"ban", "PEER|IP [SECONDS]", do_ban, "ends its connections and refuses new ones"},
@@ -364,8 +365,8 @@ static const struct console_command {
     {"known", "[COUNT]", do_known, "addresses that the node knows, the last heard of first"},
     {"dial", "HOST:PORT", do_dial, "connects once, now"},
     {"special", "[add|remove] HOST:PORT ...", do_special,
-     "the peers to stay connected with: more of them, fewer, or\n"
-     "these in place of all"},
+     "the peers to stay connected with: more of them,\n"
+     "fewer, or these in place of all"},
     {"tx", "SENDER RECEIVER WORD ...", do_tx,
      "a transaction, in networks that keep a chain: two\n"
      "addresses of 40 hex digits, and its message; several\n"
@@ -413,7 +414,8 @@ static size_t print_form(struct frontend *f, const struct console_command *c)
 static void print_help(struct frontend *f, const struct console_command *c)
 {
     size_t size = print_form(f, c);
-    output_printf(f->out, "%*s", size < FORM_WIDTH ? (int)(FORM_WIDTH - size) : 2, "");
+    bool fits = size + 1 < FORM_WIDTH;
+    output_printf(f->out, "%s%*s", fits ? "" : "\n", (int)(FORM_WIDTH - (fits ? size : 0)), "");
     for (const char *line = c->about, *end; *line; line = end + (*end != '\0')) {
         end = line + strcspn(line, "\n");
         output_printf(f->out, "%*s%.*s\n", line == c->about ? 0 : FORM_WIDTH, "", (int)(end - line), line);
@@ -440,11 +442,19 @@ static enum kith_result do_help(struct frontend *f, char *rest)
 
 /* --- a line --- */
 
-static void tell_unknown(struct frontend *f, const char *line, size_t size)
+static void tell_unknown(struct frontend *f, const char *name, const char *line, size_t size)
 {
     output_printf(f->out, "* no such command: ");
     safe_text_print(f->out, line, size);
-    output_printf(f->out, " (/help shows them)\n");
+    struct spelling s = {.wrong = name};
+    for (size_t i = 0; i < COMMANDS; i++) {
+        spelling_try(&s, commands[i].name);
+    }
+    if (s.meant) {
+        output_printf(f->out, "; did you mean /%s?\n", s.meant);
+    } else {
+        output_printf(f->out, " (/help shows them)\n");
+    }
 }
 
 static void tell_form(struct frontend *f, const struct console_command *c, const char *line, size_t size)
@@ -491,7 +501,7 @@ enum frontend_result console_command(struct frontend *f, const char *line, size_
     const struct console_command *c = name ? find_command(name) : NULL;
     enum frontend_result result = FRONTEND_DONE;
     if (!c) {
-        tell_unknown(f, line, size);
+        tell_unknown(f, name ? name : "", line, size);
     } else if (!c->run) {
         result = FRONTEND_QUIT;
     } else {

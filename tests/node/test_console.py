@@ -156,6 +156,9 @@ def help_tells_of_one_command_or_of_all(lab):
     terminal.enter("/help")
     for command in ("send", "kind", "status", "qr", "unban", "disconnect", "special", "tx", "block", "chain", "quit"):
         terminal.shows(rf"^/{command}\b")
+    shown = terminal.lines()
+    start = next(i for i, line in enumerate(shown) if line.startswith("a line "))
+    check(not [line for line in shown[start:] if len(line) > 80], "it is wider than the terminal")
     terminal.enter("/help fly")
     terminal.shows(r"the form is /help \[COMMAND\], not /help fly")
 
@@ -174,6 +177,8 @@ def an_error_names_the_form_of_the_command(lab):
         terminal.shows(rf"^\* the form is {form}, not {re.escape(typed)}$")
     terminal.enter("/fly away")
     terminal.shows(r"^\* no such command: /fly away \(/help shows them\)$")
+    terminal.enter("/quti")
+    terminal.shows(r"^\* no such command: /quti; did you mean /quit\?$")
     terminal.enter("/kind Massage 127. hello")
     terminal.shows(r"^\* /kind: there is no kind Massage \(/kind alone shows which there are\)$")
     terminal.enter("/send nobody hello")
