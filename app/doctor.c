@@ -11,6 +11,7 @@ bool doctor_run(const struct options *o, FILE *out)
     struct doctor_peers *peers = doctor_peers_begin(o);
     doctor_look_for_node(&d);
     doctor_check_port(&d);
+    doctor_check_operators(&d);
     doctor_check_firewall(&d);
     doctor_check_machine(&d);
     doctor_check_files(&d);

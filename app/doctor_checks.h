@@ -7,11 +7,19 @@
 /* Fills in d->running: first of all. */
 void doctor_look_for_node(struct doctor *d);
 
-void doctor_check_port(struct doctor *d);     /* whether it can be listened on, and who has it */
-void doctor_check_firewall(struct doctor *d); /* whether it lets connections to the port pass */
-void doctor_check_machine(struct doctor *d);  /* descriptors, threads, and what keeps the clock */
-void doctor_check_files(struct doctor *d);    /* the home, its disk, the peers file, the identity */
-void doctor_check_node(struct doctor *d);     /* why connections of the node that runs have ended */
+void doctor_check_port(struct doctor *d);      /* whether it can be listened on, and who has it */
+void doctor_check_operators(struct doctor *d); /* the same of -http and -control */
+void doctor_check_firewall(struct doctor *d);  /* whether it lets connections to the port pass */
+void doctor_check_machine(struct doctor *d);   /* descriptors, threads, and what keeps the clock */
+void doctor_check_files(struct doctor *d);     /* the home, its disk, the peers file, the identity */
+void doctor_check_node(struct doctor *d);      /* why connections of the node that runs have ended */
+
+/* Says who has the port of that address, NULL for any, which is taken; `option` chooses another. */
+void doctor_tell_holder(struct doctor *d, const char *about, const char *option, const struct ip *at,
+                        uint16_t port);
+
+/* The process that has a lock on the file, which is written in it; 0 for none. */
+long doctor_find_locker(const char *file);
 
 /* Whether special peers, or the proxy, can be reached: each on a thread of its own, for 15 seconds at most.
  */

@@ -39,19 +39,27 @@ static bool is_locked(const struct stat *file)
     return found;
 }
 
-void doctor_look_for_node(struct doctor *d)
+long doctor_find_locker(const char *path)
 {
-    char path[CONFIG_PATH_MAX + sizeof "/kith.lock"], text[32] = "";
+    char text[32] = "";
     struct stat s;
-    snprintf(path, sizeof path, "%s/kith.lock", d->o->home);
+    long process = 0;
     FILE *file = stat(path, &s) == 0 && S_ISREG(s.st_mode) ? fopen(path, "re") : NULL;
     if (!file) {
-        return;
+        return 0;
     }
     if (is_locked(&s) && fgets(text, sizeof text, file)) {
-        d->running = strtol(text, NULL, 10);
+        process = strtol(text, NULL, 10);
     }
     fclose(file);
+    return process;
+}
+
+void doctor_look_for_node(struct doctor *d)
+{
+    char path[CONFIG_PATH_MAX + sizeof "/kith.lock"];
+    snprintf(path, sizeof path, "%s/kith.lock", d->o->home);
+    d->running = doctor_find_locker(path);
 }
 
 /* --- what it says --- */

@@ -38,15 +38,15 @@ static bool read_address(const char *hex, struct ip *ip)
 }
 
 /* Whether who listens there is in the way of us. */
-static bool is_in_the_way(const struct config *c, const char *hex)
+static bool is_in_the_way(const struct ip *at, const char *hex)
 {
     struct ip ip;
     bool is_any = strspn(hex, "0") == strlen(hex);
-    return is_any || !c->has_bind || (read_address(hex, &ip) && ip_equal(&ip, &c->bind));
+    return is_any || !at || (read_address(hex, &ip) && ip_equal(&ip, at));
 }
 
-/* The inode of a socket that has our port, by the kernel's table; 0 for none. */
-static uint64_t find_socket(const char *table, const struct config *c)
+/* The inode of a socket that has the port, by the kernel's table; 0 for none. */
+static uint64_t find_socket(const char *table, const struct ip *at, uint16_t wanted)
 {
     char line[512], address[33];
     uint64_t inode = 0;
@@ -56,7 +56,7 @@ static uint64_t find_socket(const char *table, const struct config *c)
         unsigned long long found;
         if (sscanf(line, " %*d: %32[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*s %*s %*s %*s %*s %llu", address,
                    &port, &state, &found) == 4 &&
-            port == c->node.listen_port && state == STATE_LISTENS && is_in_the_way(c, address)) {
+            port == wanted && state == STATE_LISTENS && is_in_the_way(at, address)) {
             inode = found;
         }
     }
@@ -117,24 +117,26 @@ static void read_name(long process, char name[NAME_MAX_SHOWN])
     }
 }
 
-static void tell_holder(struct doctor *d, uint16_t port)
+void doctor_tell_holder(struct doctor *d, const char *about, const char *option, const struct ip *at,
+                        uint16_t port)
 {
-    static const char remedy[] = "end that program, or choose another port: -networkPort";
-    uint64_t inode = find_socket("/proc/self/net/tcp", &d->o->config);
-    inode = inode ? inode : find_socket("/proc/self/net/tcp6", &d->o->config);
+    char remedy[96];
+    snprintf(remedy, sizeof remedy, "end that program, or choose another port: %s", option);
+    uint64_t inode = find_socket("/proc/self/net/tcp", at, port);
+    inode = inode ? inode : find_socket("/proc/self/net/tcp6", at, port);
     long holder = inode ? find_process(inode) : 0;
     char name[NAME_MAX_SHOWN];
     if (holder > 0 && holder == d->running) {
-        doctor_say(d, DOCTOR_OK, "port", NULL, "%u: the node of this home has it", port);
+        doctor_say(d, DOCTOR_OK, about, NULL, "%u: the node of this home has it", port);
     } else if (holder > 0) {
         read_name(holder, name);
-        doctor_say(d, DOCTOR_BAD, "port", remedy, "%u is taken by %s (process %ld)", port, name, holder);
+        doctor_say(d, DOCTOR_BAD, about, remedy, "%u is taken by %s (process %ld)", port, name, holder);
     } else if (d->running) {
-        doctor_say(d, DOCTOR_NOTE, "port", NULL,
+        doctor_say(d, DOCTOR_NOTE, about, NULL,
                    "%u is taken, perhaps by the node of this home (process %ld): that cannot be seen", port,
                    d->running);
     } else {
-        doctor_say(d, DOCTOR_BAD, "port", remedy,
+        doctor_say(d, DOCTOR_BAD, about, remedy,
                    "%u is taken, and this user may not see by whom: root may, by kith -doctor or ss -ltnp",
                    port);
     }
@@ -184,7 +186,8 @@ static void tell_failure(struct doctor *d, int error)
     ip_format(&d->o->config.bind, bind, sizeof bind);
     switch (error) {
     case EADDRINUSE:
-        tell_holder(d, port);
+        doctor_tell_holder(d, "port", "-networkPort", d->o->config.has_bind ? &d->o->config.bind : NULL,
+                           port);
         break;
     case EACCES:
         doctor_say(d, DOCTOR_BAD, "port",

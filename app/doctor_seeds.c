@@ -202,11 +202,10 @@ static void tell_clock(const struct doctor_seeds *s, struct doctor *d)
     if (window > 0) {
         snprintf(peers, sizeof peers, "; peers refuse one that is off by %" PRId64 " s", window);
     }
-    doctor_say(d,
-               window > 0 && off >= window ? DOCTOR_BAD
-               : off >= CLOCK_WARN_S       ? DOCTOR_WARN
-                                           : DOCTOR_OK,
-               "clock", off >= CLOCK_WARN_S ? "set it right: timedatectl set-ntp true" : NULL,
+    enum doctor_level level = window > 0 && off >= window ? DOCTOR_BAD
+                              : off >= CLOCK_WARN_S       ? DOCTOR_WARN
+                                                          : DOCTOR_OK;
+    doctor_say(d, level, "clock", level == DOCTOR_OK ? NULL : "set it right: timedatectl set-ntp true",
                "it is %" PRId64 " s %s the seed server's clock%s", off,
                s->ahead_s < 0 ? "behind" : "ahead of", peers);
 }

@@ -1,5 +1,8 @@
 #include "app/web.h"
 
+#include <errno.h>
+#include <unistd.h>
+
 #include "app/text.h"
 
 #ifdef KITH_WITH_HTTP
@@ -50,6 +53,26 @@ int web_open(struct http **web, struct desk *d, const struct options *o, const s
     return 0;
 }
 
+int web_try(const struct options *o, struct ip *ip, bool *has_ip, uint16_t *port, char *error,
+            size_t error_size)
+{
+    struct http_place place;
+    struct endpoint at;
+    *has_ip = false;
+    *port = 0;
+    if (!o->http[0] || !http_place_parse(&place, o->http)) {
+        return 0; /* web_check has refused the latter */
+    }
+    *has_ip = ip_parse(ip, place.host);
+    *port = place.port;
+    int fd = http_place_listen(&place, &at, error, error_size);
+    if (fd < 0) {
+        return errno;
+    }
+    close(fd);
+    return 0;
+}
+
 void web_bounds(struct bounds *b, const struct options *o, uint64_t places)
 {
     if (o->http[0]) {
@@ -76,6 +99,18 @@ int web_open(struct http **web, struct desk *d, const struct options *o, const s
     (void)log;
     *web = NULL;
     return web_check(o, error, error_size);
+}
+
+int web_try(const struct options *o, struct ip *ip, bool *has_ip, uint16_t *port, char *error,
+            size_t error_size)
+{
+    (void)o;
+    (void)ip;
+    (void)error;
+    (void)error_size;
+    *has_ip = false;
+    *port = 0;
+    return 0;
 }
 
 void web_bounds(struct bounds *b, const struct options *o, uint64_t places)

@@ -26,6 +26,11 @@ int web_check(const struct options *o, char *error, size_t error_size);
 int web_open(struct http **web, struct desk *d, const struct options *o, const struct own_log *log,
              char *error, size_t error_size);
 
+/* As web_open, and closes it at once. 0; or an error number, with why in `error`. Gives the port, 0 for none
+ * or for any, and the address if the option has one and not a name. */
+int web_try(const struct options *o, struct ip *ip, bool *has_ip, uint16_t *port, char *error,
+            size_t error_size);
+
 /* Any thread; does not block. What it takes, of a node of so many connections; nothing if it is off. */
 void web_bounds(struct bounds *b, const struct options *o, uint64_t places);
 

@@ -71,7 +71,9 @@ int http_place_listen(const struct http_place *place, struct endpoint *at, char 
     struct addrinfo *found;
     int failed = getaddrinfo(place->host, port, &hints, &found);
     if (failed) {
-        return text_fail(bad, bad_size, "%s: %s", place->host, gai_strerror(failed));
+        text_fail(bad, bad_size, "%s: %s", place->host, gai_strerror(failed));
+        errno = ENOENT;
+        return -1;
     }
     int fd = listen_at(found);
     int error = errno;
@@ -85,8 +87,9 @@ int http_place_listen(const struct http_place *place, struct endpoint *at, char 
     if (fd >= 0) {
         close(fd);
     }
-    return text_fail(bad, bad_size, "cannot listen on %s port %u: %s", place->host, place->port,
-                     strerror(error));
+    text_fail(bad, bad_size, "cannot listen on %s port %u: %s", place->host, place->port, strerror(error));
+    errno = error;
+    return -1;
 }
 
 /* The host without its port and brackets; false if it is none. */

@@ -18,7 +18,8 @@ struct http_place {
 bool http_place_parse(struct http_place *place, const char *text);
 
 /* Opens the socket that listens there. Blocks on the look-up if the host is a name. Returns the descriptor,
- * which is the caller's, and the address in *at; or -1 with the reason in `bad`. */
+ * which is the caller's, and the address in *at; or -1 with the reason in `bad` and in errno, ENOENT if the
+ * look-up failed. */
 int http_place_listen(const struct http_place *place, struct endpoint *at, char *bad, size_t bad_size);
 
 /* Whether a request may name this host ("127.0.0.1:9110"): an IP address, "localhost", or the name that was

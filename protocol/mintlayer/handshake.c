@@ -6,7 +6,7 @@
 
 #include "protocol/mintlayer/session.h"
 
-enum { CLOCKS_DIFFER_MS = 10 * 1000 };
+enum { CLOCKS_DIFFER_MS = MINTLAYER_CLOCKS_DIFFER_S * 1000 };
 
 static const char user_agent[] = "kith";
 

@@ -74,6 +74,7 @@ static const char *fault(const struct node_config *node)
 const struct protocol mintlayer_protocol = {
     .name = "mintlayer",
     .networks = networks,
+    .clock_window_s = MINTLAYER_CLOCKS_DIFFER_S,
     .custom_port = SIGNET_PORT,
     .custom_id = custom_id,
     .timings = {.dial = 10 * SECOND,

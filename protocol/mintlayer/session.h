@@ -7,6 +7,8 @@
 #include "protocol/mintlayer/ping.h"
 #include "protocol/mintlayer/setting.h"
 
+enum { MINTLAYER_CLOCKS_DIFFER_S = 10 }; /* at most, those of two nodes */
+
 enum mintlayer_stage {
     STAGE_STREAM, /* the stream below is not open yet */
     STAGE_HELLO,  /* the peer's Hello must come, or if we have dialed it its HelloAck */

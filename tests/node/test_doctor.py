@@ -305,6 +305,8 @@ def a_clock_that_is_wrong(lab):
     for seconds, flags, level, text in ((0, (), "ok", "seed server's"), (90, (), "warn", "ahead of"),
                                         (-90, (), "warn", "s behind"),
                                         (90, ("-protocol", "ddrp"), "bad", "peers refuse one that is off by 30 s"),
+                                        (20, ("-protocol", "mintlayer"), "bad", "off by 10 s"),
+                                        (20, (), "ok", "ahead of"),
                                         (90, ("-protocol", "fnd"), "warn", "off by 7200 s"),
                                         (-8000, ("-protocol", "coin"), "bad", "behind")):
         visit = Visit(node, "-seedURL", lab.closes(SkewedServer(GOOD_SEEDS, seconds)).url, *flags)
@@ -339,8 +341,42 @@ def a_node_that_runs(lab):
     Visit(node).says("note", "node", "none runs")
 
 
+def what_operators_reach_it_by(lab):
+    """As of the port: who has them."""
+    folder = lab.home
+    node = patient(lab)
+    path = os.path.join(folder, "c.sock")
+    with socket.create_server((node.address, 0)) as other:
+        port = other.getsockname()[1]
+        visit = Visit(node, "-http", f"{node.address}:{port}", "-control", path)
+        if "without libmicrohttpd" not in visit.text:
+            visit.says("bad", "http", f"{port} is taken by ", f"(process {os.getpid()})", remedy="-http")
+        visit.says("ok", "control", f"{path} is free")
+    Visit(node, "-http", f"{node.address}:{port}").says("ok", "http", f"{port} is free")
+    Visit(node, "-http", "192.0.2.1:9110").says("bad", "http", "192.0.2.1", remedy="-http")
+    with socket.socket(socket.AF_UNIX) as program:
+        program.bind(path)
+        program.listen()
+        Visit(node, "-control", path).says("bad", "control", "another program listens", remedy="-control")
+    Visit(node, "-control", path).says("ok", "control", "will be replaced")
+    os.remove(path)
+    with open(path, "w", encoding="ascii"):
+        Visit(node, "-control", path).says("bad", "control", "is no socket", remedy="remove it")
+    os.remove(path)
+    other = lab.node("-exclusive", "-control", path, "-http", f"{node.address}:{port}")
+    visit = Visit(node, "-control", path, "-http", f"{node.address}:{port}")
+    visit.says("bad", "control", f"another node (process {other.process.pid}) has {path}", remedy="-control")
+    visit.says("bad", "http", f"(process {other.process.pid})", remedy="-http")
+    os.makedirs(os.path.join(folder, "kith"))
+    with open(os.path.join(folder, "kith/control.sock"), "w", encoding="ascii"):
+        Visit(node, env={**os.environ, "XDG_RUNTIME_DIR": folder}).says("warn", "control", "is no socket", remedy="-control")
+    visit = Visit(other, "-http", f"{node.address}:{port}")
+    visit.says("ok", "http", "the node of this home has it")
+    check(not any(line.split()[1:2] == ["control"] for line in visit.lines), visit.text)
+
+
 if __name__ == "__main__":
-    run([seeds_that_fail, a_node_that_runs, peers_that_are_named, nothing_is_wrong, it_speaks_json, a_port_that_is_taken,
+    run([what_operators_reach_it_by, seeds_that_fail, a_node_that_runs, peers_that_are_named, nothing_is_wrong, it_speaks_json, a_port_that_is_taken,
          an_address_that_is_not_here, ports_that_need_rights, a_firewall_that_drops, few_descriptors, few_threads,
          a_disk_that_is_full_or_read_only, a_home_that_is_not_for_this_user, peers_files, identities,
          names_and_certificates, a_clock_that_is_wrong])
