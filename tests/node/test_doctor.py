@@ -327,6 +327,12 @@ def a_node_that_runs(lab):
     visit = Visit(node)
     visit.says("bad", "node", "0 outgoing and 0 incoming", remedy="log")
     visit.says("note", "node", "connections have ended: ")
+    there = [lab.closes(socket.socket(socket.AF_UNIX)) for _ in range(64)]
+    for one in there:
+        one.connect(control)
+        one.sendall(b'{"command":"status"}\n')
+        check(one.recv(9) == b'{"event":', "no place")
+    Visit(node).says("warn", "node", "too many clients", remedy="control socket")
     visit = Visit(node, "-control=")
     visit.says("note", "node", f"process {node.process.pid} runs; it cannot be asked", remedy="-control")
     os.remove(control)
