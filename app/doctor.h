@@ -8,7 +8,7 @@
 #include "app/options.h"
 
 /* Before there is another thread. Looks at the computer, the files of the node and the network; blocks for
- * them, for half a minute at most, and changes nothing on the disk. Prints a line for each matter, as JSON
+ * them, for 40 seconds at most, and changes nothing on the disk. Prints a line for each matter, as JSON
  * with -json. True if nothing is wrong. */
 bool doctor_run(const struct options *o, FILE *out);
 

@@ -27,8 +27,9 @@ struct doctor_peers;
 struct doctor_peers *doctor_peers_begin(const struct options *o);
 void doctor_peers_end(struct doctor_peers *p, struct doctor *d);
 
-/* The seeds, on a thread of their own as they take long, and the clock beside theirs. `begin` fetches, for 20
- * seconds at most; `end` waits for that and says what came. */
+/* The seeds, on a thread of their own as they take long, and the clock beside theirs. `begin` fetches: the
+ * list, the names in it, the date and the DNS seeds, for 35 seconds at most together. `end` waits for that
+ * and says what came. */
 struct doctor_seeds;
 struct doctor_seeds *doctor_seeds_begin(const struct options *o);
 void doctor_seeds_end(struct doctor_seeds *s, struct doctor *d);
