@@ -347,7 +347,8 @@ static const struct console_command {
 } commands[] = {
     {"send", "PEER TEXT", do_send,
      "to one peer: its name as /peers shows it, or the\n"
-     "beginning of it; or <BROADCAST>, <FULLBROADCAST>, <RANDOMPEER>"},
+     "beginning of it; or <BROADCAST>, <FULLBROADCAST>,\n"
+     "<RANDOMPEER>"},
     {"kind", "[KIND PEER TEXT]", do_kind,
      "the same, as a message of another kind; alone, which\n"
      "kinds there are"},

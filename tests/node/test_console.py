@@ -158,7 +158,8 @@ def help_tells_of_one_command_or_of_all(lab):
         terminal.shows(rf"^/{command}\b")
     shown = terminal.lines()
     start = next(i for i, line in enumerate(shown) if line.startswith("a line "))
-    check(not [line for line in shown[start:] if len(line) > 80], "it is wider than eighty columns")
+    wide = [line for line in shown[start:] if len(line) > 80]
+    check(not wide, f"wider than eighty columns: {wide}")
     terminal.enter("/help fly")
     terminal.shows(r"the form is /help \[COMMAND\], not /help fly")
 
