@@ -45,6 +45,7 @@ class Installed:
 
     def __init__(self, build, version, root):
         self.root, self.version = root, version
+        self.has_service = Path(build, "dist", "kith@.service").exists()
         run("meson", "install", "-C", build, "--no-rebuild", "--destdir", root)
         self.pc = self.one("kith.pc")
         self.lib = self.pc.parent.parent
@@ -107,7 +108,7 @@ def what_shells_and_services_need_is_installed(tree):
                  "share/fish/vendor_completions.d/kith.fish", "share/bash-completion/completions/kith-ctl",
                  "share/zsh/site-functions/_kith-ctl", "share/fish/vendor_completions.d/kith-ctl.fish", "share/doc/kith/kith.conf"):
         check(tree.one(path).stat().st_size > 1000, path)
-    if subprocess.run(["pkg-config", "--exists", "systemd"], check=False).returncode == 0:
+    if tree.has_service:
         unit = tree.one("systemd/system/kith@.service").read_text()
         program = re.search(r"^ExecStart=(\S+)", unit, re.M).group(1)
         check(tree.root / program.lstrip("/") == tree.one("bin/kith"), f"{program}: no program is there")
