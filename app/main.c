@@ -30,7 +30,8 @@
 enum {
     ITEMS_AT_ONCE = 256,
     END_MS = 1300,         /* after being asked to end, at the latest */
-    FLUSH_MS = 100,        /* how long standard error may take for the last lines */
+    FLUSH_MS = 300,        /* how long standard error may take for the last lines */
+    FLUSH_WHY_MS = 1500,   /* likewise, if they tell why there is no node: nothing else is to be done */
     BACKGROUND_MS = 300,   /* how often it looks whether it is in the foreground again, as nothing tells */
     BAD_CONFIGURATION = 2, /* the exit status */
 };
@@ -318,12 +319,12 @@ static bool prepare(struct program *p, const struct options *o)
 }
 
 /* With the node's log, and `why` as the last line. */
-static int end_log(struct program *p, const char *why)
+static int end_log(struct program *p, const char *why, int ms)
 {
     if (why) {
         log_writer_plain(p->log, why);
     }
-    log_writer_end(p->log, FLUSH_MS);
+    log_writer_end(p->log, ms);
     log_pipe_close(&p->log_pipe);
     return why ? EXIT_FAILURE : EXIT_SUCCESS;
 }
@@ -399,9 +400,9 @@ static int serve(struct options *o, const struct log_output *to)
         output_fini(&p.out, clock_ms() + OUTPUT_SHORTLY_MS);
         snprintf(why, sizeof why, "kith: %s", error);
         utf8_make_harmless(why);
-        return end_log(&p, why);
+        return end_log(&p, why, FLUSH_WHY_MS);
     }
-    return end_log(&p, serve_node(&p, o, why, sizeof why));
+    return end_log(&p, serve_node(&p, o, why, sizeof why), FLUSH_MS);
 }
 
 /* Started with one of the standard descriptors closed, the node's first file or socket would take its number,

@@ -23,7 +23,7 @@ from kithnode import SLOW, loopback_addresses  # noqa: E402
 
 EXAMPLES = HERE.parent / "examples"
 WARNINGS = ["-Wall", "-Wextra", "-Werror", "-O1"]
-SECONDS = 20
+SECONDS = 60
 
 
 class Program:

@@ -102,6 +102,7 @@ def it_dials_pins_and_disconnects(lab):
     check(ctl("dial", other.endpoint).startswith(other.endpoint), "it was not dialed")
     name = other.wait("online")["peer"]
     check(name.startswith(node.address), name)
+    node.wait_online(other)
     mark = node.mark()
     ctl("disconnect", f"{other.address}:")
     node.wait("offline", since=mark)

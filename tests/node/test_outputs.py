@@ -234,6 +234,19 @@ def standard_error_that_refuses(lab):
         check(program.ends() == 0, f"{what}: exit status {program.process.returncode}")
 
 
+def why_there_is_no_node_is_told_to_a_late_reader(lab):
+    """Of standard error, which is full until then."""
+    other = lab.node("-exclusive")
+    reader, writer = small_pipe()
+    program = Program(lab, "-bind", other.address, stderr=writer)
+    os.close(writer)
+    time.sleep(0.5)
+    with open(reader, "rb") as stderr:
+        said = stderr.read()
+    check(b"Address already in use" in said.splitlines()[-1], f"{said.strip(bytes(1))}")
+    check(program.ends(None) == 1, f"exit status {program.process.returncode}")
+
+
 # --- text that JSON or a terminal cannot carry ---
 
 def names_that_are_no_text(lab):
@@ -502,6 +515,7 @@ if __name__ == "__main__":
     run([nobody_reads_the_log, nobody_reads_standard_output, a_slow_reader_gets_all_lines_whole,
          the_last_lines_go_out_while_they_are_read, standard_output_that_cannot_be_written,
          the_last_line_that_cannot_be_written, readers_that_have_gone, standard_error_that_refuses,
+         why_there_is_no_node_is_told_to_a_late_reader,
          names_that_are_no_text, control_characters_are_shown_by_number, line_ends_and_byte_order_marks,
          a_nul_is_an_error_and_cuts_nothing_off, a_message_may_be_escaped_throughout, the_id_comes_back_whatever_it_is,
          a_job_in_the_background, input_that_processes_share, the_console_ends_with_its_input,
