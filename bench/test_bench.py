@@ -2,6 +2,7 @@
 """The benchmark itself: every driver plays every role, and a message that is left out is noticed. Few messages: this
 is no measurement."""
 import os
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "node"))
@@ -49,6 +50,14 @@ def payloads_travel_by_json_lines(lab):
     for form in json_lines.FORMS:
         for size in (128, 65536):
             check(json_lines.run_once(lab.kith, form, size, 50)["rate"] > 0, f"{form}, {size} bytes")
+
+
+def messages_are_passed_on(lab):
+    """The program itself ends with 1 if one is missing."""
+    done = subprocess.run([os.path.join(folder(lab), "relay"), "128", "500", "1"], capture_output=True, text=True, check=False,
+                          timeout=60 * SLOW)
+    modes = [line.split()[0] for line in done.stdout.splitlines()]
+    check(done.returncode == 0 and modes == ["relay=false", "relay=true", "relay=validated"], f"{done}")
 
 
 def what_is_left_out_is_noticed(lab):
@@ -114,6 +123,6 @@ if __name__ == "__main__":
     half = len(measure.PORTS) // 2
     measure.PORTS = measure.PORTS[half:] if "--alone" in sys.argv else measure.PORTS[:half]
     # One by one: they use the same ports.
-    run([payloads_travel_by_json_lines, every_role_of_kith, every_role_of_raw_tcp, every_role_of_other_libraries,
+    run([payloads_travel_by_json_lines, messages_are_passed_on, every_role_of_kith, every_role_of_raw_tcp, every_role_of_other_libraries,
          what_is_left_out_is_noticed, a_crowd_receives, what_a_node_costs, targets_and_tables], alone=[a_stalled_peer_costs_the_others_little],
         at_once=1)
