@@ -9,17 +9,17 @@
 enum column { PEER, WAY, KIND, VERSION, QUALITY, ONLINE, IN, OUT, DROPPED, BYTES_IN, BYTES_OUT, COLUMNS };
 
 static const struct sheet_column columns[COLUMNS] = {
-    [PEER] = {"peer", .is_left = true},
-    [WAY] = {"way", .is_left = true},
-    [KIND] = {"kind", .is_left = true},
-    [VERSION] = {"version", .may_go = true},
-    [QUALITY] = {"quality"},
-    [ONLINE] = {"online", .may_go = true},
-    [IN] = {"in"},
-    [OUT] = {"out"},
-    [DROPPED] = {"dropped"},
-    [BYTES_IN] = {"bytes in", .may_go = true},
-    [BYTES_OUT] = {"bytes out", .may_go = true},
+    [PEER] = {.name = "peer", .is_left = true},
+    [WAY] = {.name = "way", .is_left = true},
+    [KIND] = {.name = "kind", .is_left = true},
+    [VERSION] = {.name = "version", .may_go = true},
+    [QUALITY] = {.name = "quality"},
+    [ONLINE] = {.name = "online", .may_go = true},
+    [IN] = {.name = "in"},
+    [OUT] = {.name = "out"},
+    [DROPPED] = {.name = "dropped"},
+    [BYTES_IN] = {.name = "bytes in", .may_go = true},
+    [BYTES_OUT] = {.name = "bytes out", .may_go = true},
 };
 
 /* --- the order --- */

@@ -107,7 +107,7 @@ static int compare_qualities(const void *a, const void *b)
 static void write_qualities(const struct metrics *m, FILE *out)
 {
     int32_t *sorted = m->n_peers ? malloc(m->n_peers * sizeof *sorted) : NULL;
-    double least = NAN, median = NAN; /* without peers, or memory */
+    double least = (double)NAN, median = (double)NAN; /* without peers, or memory */
     if (sorted) {
         for (size_t i = 0; i < m->n_peers; i++) {
             sorted[i] = m->peers[i].quality;
