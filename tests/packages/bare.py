@@ -92,7 +92,8 @@ class Bare:
             children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
             self.init = children[0] if children else None
             try:
-                if self.init and self.inside("systemctl", "is-system-running", "--wait").strip() == "running":
+                # Not with --wait: it would ask the message bus, which does not start if it is asked for too early.
+                if self.init and self.inside("systemctl", "is-system-running").strip() == "running":
                     return
             except Failed as failed:
                 if "degraded" in str(failed):
