@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <time.h>
 
+#include "app/frontend.h"
 #include "app/sheet.h"
 
 void console_lists_bans(struct output *out, const struct kith_event *e, bool has_colours, unsigned columns)
@@ -22,23 +23,6 @@ void console_lists_bans(struct output *out, const struct kith_event *e, bool has
     sheet_print(&t, out, has_colours, columns);
 }
 
-static const char *source_name(enum kith_source source)
-{
-    switch (source) {
-    case KITH_FROM_FILE:
-        return "file";
-    case KITH_FROM_SEED:
-        return "seed";
-    case KITH_FROM_PEER:
-        return "peer";
-    case KITH_FROM_INCOMING:
-        return "itself";
-    case KITH_FROM_OPERATOR:
-        return "operator";
-    }
-    return "";
-}
-
 /* How long ago; "never". */
 static void add_ago(struct sheet *t, int64_t at_ms, int64_t now_ms)
 {
@@ -54,7 +38,7 @@ static void add_known(struct sheet *t, const struct kith_known *k, int64_t now_m
               k->banned ? "banned"
               : k->self ? "this node"
                         : (k->tried ? "tried" : ""));
-    sheet_add(t, SHEET_PLAIN, "%s", source_name(k->source));
+    sheet_add(t, SHEET_PLAIN, "%s", frontend_source(k->source));
     sheet_add(t, k->quality < 0 ? SHEET_BAD : SHEET_PLAIN, "%" PRId32, k->quality);
     sheet_add(t, SHEET_PLAIN, "%" PRIu32, k->failures);
     add_ago(t, k->heard_ms, now_ms);

@@ -57,6 +57,24 @@ struct frontend {
     struct frontend_waiting (*waiting)(const struct frontend *f); /* JSON alone */
 };
 
+/* Who told of an address, in a word. */
+static inline const char *frontend_source(enum kith_source source)
+{
+    switch (source) {
+    case KITH_FROM_FILE:
+        return "file";
+    case KITH_FROM_SEED:
+        return "seed";
+    case KITH_FROM_PEER:
+        return "peer";
+    case KITH_FROM_INCOMING:
+        return "incoming";
+    case KITH_FROM_OPERATOR:
+        return "operator";
+    }
+    return "unknown";
+}
+
 /* Whether the protocol has a kind of that name. */
 static inline bool frontend_has_kind(const struct frontend *f, const char *name)
 {

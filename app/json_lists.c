@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "app/frontend.h"
+
 /* --- events --- */
 
 static json_t *bans_event(const struct kith_event *e)
@@ -16,27 +18,10 @@ static json_t *bans_event(const struct kith_event *e)
     return json_pack("{ss so}", "event", "bans", "bans", list);
 }
 
-static const char *source_name(enum kith_source s)
-{
-    switch (s) {
-    case KITH_FROM_FILE:
-        return "file";
-    case KITH_FROM_SEED:
-        return "seed";
-    case KITH_FROM_PEER:
-        return "peer";
-    case KITH_FROM_INCOMING:
-        return "incoming";
-    case KITH_FROM_OPERATOR:
-        return "operator";
-    }
-    return "unknown";
-}
-
 static json_t *known_object(const struct kith_known *k)
 {
     json_t *o = json_pack("{ss si si ss sb sb sb}", "address", k->address, "quality", (int)k->quality,
-                          "failures", (int)k->failures, "source", source_name(k->source), "tried",
+                          "failures", (int)k->failures, "source", frontend_source(k->source), "tried",
                           (int)k->tried, "banned", (int)k->banned, "self", (int)k->self);
     if (k->id[0]) {
         json_object_set_new(o, "peer_id", json_string(k->id));

@@ -3,7 +3,7 @@ import asyncio
 import inspect
 import itertools
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,22 @@ class Lab:
 @pytest.fixture
 def lab(tmp_path: Path) -> Lab:
     return Lab(tmp_path)
+
+
+async def turns_beside(step: Callable[[], Awaitable[object]], times: int) -> int:
+    """How often another task has a turn while this one does that so many times, without a pause."""
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+    counting = asyncio.create_task(count())
+    for _ in range(times):
+        await step()
+    counting.cancel()
+    return turns
 
 
 async def until(condition: Callable[[], bool], seconds: float = 20) -> None:

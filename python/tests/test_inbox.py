@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import until
+from conftest import turns_beside, until
 
 from kith import _inbox
 from kith._binding import ffi
@@ -53,9 +53,9 @@ class Bench:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, script: list[bytes | None],
                  is_answer_awaited: Callable[[], bool] = lambda: False,
                  is_event_awaited: Callable[[], bool] = lambda: False) -> None:
-        self.library = Library(script)
+        self.double = Library(script)
         self.events = self.dropped = 0
-        monkeypatch.setattr(_inbox, "lib", self.library)
+        monkeypatch.setattr(_inbox, "lib", self.double)
         monkeypatch.setattr(_inbox, "release", self._release)
         self.inbox = _inbox.Inbox(asyncio.get_running_loop(), None, False, self._on_event, self._on_dropped,
                                   is_answer_awaited, is_event_awaited)
@@ -63,7 +63,7 @@ class Bench:
         self.inbox.start()
 
     def _release(self, owners: object, n: int) -> None:
-        self.library.released += n
+        self.double.released += n
 
     def _on_event(self, event: object) -> None:
         self.events += 1
@@ -73,8 +73,8 @@ class Bench:
 
     def close(self) -> None:
         self.inbox.close()
-        os.close(self.library.descriptor)
-        os.close(self.library.other_end)
+        os.close(self.double.descriptor)
+        os.close(self.double.other_end)
 
 
 async def test_what_is_left_after_a_turn_is_taken_without_a_sign_of_the_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,7 +86,7 @@ async def test_what_is_left_after_a_turn_is_taken_without_a_sign_of_the_descript
 async def test_what_is_left_by_one_who_receives_is_taken_too(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench(monkeypatch, [])
     await asyncio.sleep(0)
-    bench.library.script += [b"message", *[None] * 50]
+    bench.double.script += [b"message", *[None] * 50]
     assert (await bench.inbox.get()).data == b"message"
     await until(lambda: bench.events == 50, 5)
     bench.close()
@@ -96,15 +96,15 @@ async def test_a_full_buffer_stops_and_goes_on_once_half_is_free_and_the_node_is
         monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_inbox, "MESSAGES", 100)
     bench = Bench(monkeypatch, [b"%d" % at for at in range(250)])
-    await until(lambda: len(bench.library.script) == 150, 5)
+    await until(lambda: len(bench.double.script) == 150, 5)
     for at in range(49):
         assert int((await bench.inbox.get()).data) == at
     await asyncio.sleep(0.02)
-    assert (len(bench.library.script), bench.library.taken_on) == (150, 49)
+    assert (len(bench.double.script), bench.double.taken_on) == (150, 49)
     await bench.inbox.get()
-    await until(lambda: len(bench.library.script) == 100, 5)
+    await until(lambda: len(bench.double.script) == 100, 5)
     assert [int((await bench.inbox.get()).data) for _ in range(200)] == list(range(50, 250))
-    assert (bench.library.released, bench.dropped) == (250, 0)
+    assert (bench.double.released, bench.dropped) == (250, 0)
     bench.close()
 
 
@@ -114,21 +114,21 @@ async def test_a_full_buffer_takes_on_for_an_answer_up_to_the_larger_bound_and_n
     monkeypatch.setattr(_inbox, "STALL", 3600)
     waits = False
     bench = Bench(monkeypatch, [b"x"] * 1000, is_answer_awaited=lambda: waits)
-    await until(lambda: len(bench.library.script) == 990, 5)
+    await until(lambda: len(bench.double.script) == 990, 5)
     waits = True
     bench.inbox.answer_awaited()
-    await until(lambda: len(bench.library.script) == 840, 5)
+    await until(lambda: len(bench.double.script) == 840, 5)
     await asyncio.sleep(0.2)
-    assert (len(bench.library.script), bench.dropped) == (840, 0)
+    assert (len(bench.double.script), bench.dropped) == (840, 0)
     bench.close()
 
 
 async def test_bytes_are_bounded_like_messages_but_one_has_room_always(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_inbox, "BYTES", 1000)
     bench = Bench(monkeypatch, [bytes(5000)] * 3)
-    await until(lambda: len(bench.library.script) == 2, 5)
+    await until(lambda: len(bench.double.script) == 2, 5)
     await asyncio.sleep(0.02)
-    assert len(bench.library.script) == 2
+    assert len(bench.double.script) == 2
     assert [len((await bench.inbox.get()).data) for _ in range(3)] == [5000] * 3
     bench.close()
 
@@ -151,7 +151,7 @@ async def test_nobody_loses_anything_if_nobody_waits_for_events(monkeypatch: pyt
     monkeypatch.setattr(_inbox, "STALL", 0.05)
     bench = Bench(monkeypatch, [b"x"] * 200)
     await asyncio.sleep(0.3)
-    assert (len(bench.library.script), bench.dropped) == (196, 0)
+    assert (len(bench.double.script), bench.dropped) == (196, 0)
     bench.close()
 
 
@@ -160,7 +160,7 @@ async def test_a_wake_that_a_cancelled_receiver_no_longer_needs_is_another_s(mon
     await asyncio.sleep(0)
     first, second = (asyncio.create_task(bench.inbox.get()) for _ in range(2))
     await asyncio.sleep(0)
-    bench.library.script.append(b"one")
+    bench.double.script.append(b"one")
     bench.inbox.take()
     first.cancel()
     assert (await second).data == b"one"
@@ -169,17 +169,6 @@ async def test_a_wake_that_a_cancelled_receiver_no_longer_needs_is_another_s(mon
 
 async def test_tasks_get_on_beside_one_that_receives_without_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench(monkeypatch, [b"x"] * 1000)
-    await until(lambda: not bench.library.script, 5)
-    turns = 0
-
-    async def count() -> None:
-        nonlocal turns
-        while True:
-            await asyncio.sleep(0)
-            turns += 1
-    counting = asyncio.create_task(count())
-    for _ in range(1000):
-        await bench.inbox.get()
-    counting.cancel()
-    assert turns >= 1000 // 64 - 1
+    await until(lambda: not bench.double.script, 5)
+    assert await turns_beside(bench.inbox.get, 1000) >= 1000 // 64 - 1
     bench.close()

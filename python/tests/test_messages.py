@@ -4,7 +4,7 @@ import gc
 import time
 
 import pytest
-from conftest import PORT, Lab, until
+from conftest import PORT, Lab, turns_beside, until
 
 import kith
 
@@ -200,18 +200,7 @@ async def test_views_of_a_node_that_copies_are_of_the_copies(lab: Lab) -> None:
 
 async def test_tasks_get_on_beside_one_that_sends_without_a_pause(lab: Lab) -> None:
     async with lab.node() as node:
-        turns = 0
-
-        async def count() -> None:
-            nonlocal turns
-            while True:
-                await asyncio.sleep(0)
-                turns += 1
-        counting = asyncio.create_task(count())
-        for _ in range(1000):
-            await node.send(bytes(10))
-        counting.cancel()
-        assert turns >= 1000 // 64 - 1
+        assert await turns_beside(lambda: node.send(bytes(10)), 1000) >= 1000 // 64 - 1
 
 
 async def test_a_target_that_is_not_there_is_told_at_once(lab: Lab) -> None:
