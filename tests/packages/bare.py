@@ -70,6 +70,9 @@ def missing():
 class Bare:
     def __init__(self, root):
         self.root, self.init, self.process = Path(root), None, None
+        # Who made a temporary folder for it shut all others out; services run by accounts of their own.
+        self.root.mkdir(exist_ok=True)
+        self.root.chmod(0o755)
         run("debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", "bookworm", root, timeout=600)
         # Packages start nothing while nothing runs.
         policy = self.root / "usr/sbin/policy-rc.d"
@@ -87,19 +90,29 @@ class Bare:
             ["unshare", "--mount", "--uts", "--ipc", "--pid", "--cgroup", "--net", "--fork", "--kill-child",
              "bash", "-c", ENTER], cwd=self.root, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL)
-        end = time.monotonic() + 60
+        end, said = time.monotonic() + 60, ""
         while time.monotonic() < end and self.process.poll() is None:
             children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
             self.init = children[0] if children else None
             try:
-                # Not with --wait: it would ask the message bus, which does not start if it is asked for too early.
                 if self.init and self.inside("systemctl", "is-system-running").strip() == "running":
                     return
             except Failed as failed:
-                if "degraded" in str(failed):
-                    raise
+                said = str(failed)
+                if "degraded" in said:
+                    break
             time.sleep(0.2)
-        raise Failed("systemd does not boot in here")
+        raise Failed(f"systemd does not boot in here: {said}\n{self._why()}")
+
+    def _why(self):
+        """What systemd waits for, and what failed, as far as it can be asked."""
+        if not self.init:
+            return "nothing came up at all"
+        try:
+            return "".join(self.inside(*words, timeout=20) for words in (
+                ["systemctl", "list-jobs"], ["systemctl", "--failed"], ["journalctl", "--no-pager", "-n", "40"]))
+        except (Failed, subprocess.SubprocessError) as failed:
+            return str(failed)
 
     def inside(self, *command, **options):
         """Runs it beside the systemd that was booted."""
