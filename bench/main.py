@@ -84,8 +84,7 @@ def compare_with_committed(results):
             continue
         share = now / then if figure.more_is_better else then / now
         print(f"{cell.name}: {figure.label} beside {QUICK_BASE} {now:.3g}, committed {then:.3g}")
-        # Raw round trips take 4 or 60 µs, as the scheduler places the two processes: no measure for another one.
-        if share < QUICK_LEAST and cell.work != "lat":
+        if share < QUICK_LEAST:
             slower.append(f"{cell.name}: {share:.2f} of what was committed, less than {QUICK_LEAST}")
     return slower
 

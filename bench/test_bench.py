@@ -4,6 +4,7 @@ is no measurement."""
 import os
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "node"))
 import json_lines  # noqa: E402
@@ -58,6 +59,19 @@ def messages_are_passed_on(lab):
                           timeout=60 * SLOW)
     modes = [line.split()[0] for line in done.stdout.splitlines()]
     check(done.returncode == 0 and modes == ["relay=false", "relay=true", "relay=validated"], f"{done}")
+
+
+def a_round_trip_has_a_core_at_either_end(lab):
+    cores = measure.own_cores(ROUND_TRIP)
+    check(len(set(cores)) == (2 if len(os.sched_getaffinity(0)) > 1 else 0), f"{cores}")
+    check(not measure.own_cores(THROUGHPUT), "other workloads have them all")
+    told = [sys.executable, "-c", "import os; print(list(os.sched_getaffinity(0)))"]
+    for core in cores:
+        process = measure.Process(told, dict(os.environ), lab.home, core)
+        try:
+            check(process.reap(time.monotonic() + 60 * SLOW) and process.result() == [core], f"not on core {core}")
+        finally:
+            process.end()
 
 
 def what_is_left_out_is_noticed(lab):
@@ -124,5 +138,5 @@ if __name__ == "__main__":
     measure.PORTS = measure.PORTS[half:] if "--alone" in sys.argv else measure.PORTS[:half]
     # One by one: they use the same ports.
     run([payloads_travel_by_json_lines, messages_are_passed_on, every_role_of_kith, every_role_of_raw_tcp, every_role_of_other_libraries,
-         what_is_left_out_is_noticed, a_crowd_receives, what_a_node_costs, targets_and_tables], alone=[a_stalled_peer_costs_the_others_little],
+         a_round_trip_has_a_core_at_either_end, what_is_left_out_is_noticed, a_crowd_receives, what_a_node_costs, targets_and_tables], alone=[a_stalled_peer_costs_the_others_little],
         at_once=1)
