@@ -152,8 +152,9 @@ static void remove_client(struct control *c, int i)
     client_close(client);
 }
 
-/* The one client that may send a long request: so all of them together need the memory of one. */
-static void pass_turn(struct control *c, int64_t now_ms)
+/* The one client that may send a long request: so all of them together need the memory of one. True if it has
+ * passed to another, who is to be served at once: the system has told of his bytes already. */
+static bool pass_turn(struct control *c, int64_t now_ms)
 {
     if (c->turn != NOBODY && !client_needs_turn(&c->clients[c->turn])) {
         c->turn = NOBODY;
@@ -162,8 +163,10 @@ static void pass_turn(struct control *c, int64_t now_ms)
         if (c->clients[i].fd >= 0 && client_needs_turn(&c->clients[i])) {
             c->clients[i].read_ms = now_ms;
             c->turn = i;
+            return true;
         }
     }
+    return false;
 }
 
 /* --- the guest --- */
@@ -189,7 +192,6 @@ static int64_t serve(void *self, int64_t now_ms)
     bool quit = false;
     int64_t by = INT64_MAX;
     take_ready(c);
-    pass_turn(c, now_ms);
     for (int i = 0; i < CLIENTS; i++) {
         struct client *client = &c->clients[i];
         if (client->fd < 0) {
@@ -199,6 +201,9 @@ static int64_t serve(void *self, int64_t now_ms)
         if (client->over) {
             remove_client(c, i);
         }
+    }
+    if (pass_turn(c, now_ms)) {
+        by = now_ms;
     }
     by = earlier(by, accept_clients(c, now_ms));
     update_parcels(c);

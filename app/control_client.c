@@ -296,6 +296,10 @@ static bool is_through(const struct client *c)
  */
 static int64_t find_fault(struct client *c, int64_t now_ms, bool has_turn, const char **fault)
 {
+    if (c->out.error && !c->is_gone) { /* else it would wait for answers that are thrown away */
+        *fault = "there was no memory for what it was told";
+        return now_ms;
+    }
     bool full = !c->is_gone && is_full(c);
     c->full_ms = full ? c->full_ms ? c->full_ms : now_ms : 0;
     if (full) {

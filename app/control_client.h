@@ -46,7 +46,7 @@ struct client {
     int64_t read_ms;   /* when something was read from it last */
     int64_t stuck_ms;  /* since when it is gone, and none of its requests has found room; 0: that is not so */
     const char *over;  /* why it is to go; NULL */
-    bool is_sent_away; /* that is its own fault */
+    bool is_sent_away; /* it has not gone by itself */
 };
 
 /* Takes the descriptor, also if memory is short: then false. `template` has the node, protocol and config. */

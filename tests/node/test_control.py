@@ -28,6 +28,18 @@ class Client:
     def write(self, data):
         self.socket.sendall(data)
 
+    def write_what_is_taken(self, data):
+        """How many bytes that are, with tries over a few tenths of a second."""
+        self.socket.setblocking(False)
+        sent = 0
+        for _ in range(30):
+            try:
+                sent += self.socket.send(data[sent:])
+            except BlockingIOError:
+                time.sleep(0.01)
+        self.socket.settimeout(10 * SLOW)
+        return sent
+
     def line(self):
         """The next object; None at the end."""
         while b"\n" not in self.buffer:
@@ -205,22 +217,27 @@ def one_long_request_at_a_time(lab):
     text = "x" * (6 << 20)
     whole = json.dumps({"send": EVERYONE, "text": text, "id": 1}).encode() + b"\n"
     first.write(whole[:5 << 20])
-    second.socket.setblocking(False)
-    sent = 0
-    for _ in range(30):
-        try:
-            sent += second.socket.send(whole[sent:])
-        except BlockingIOError:
-            time.sleep(0.01)
+    sent = second.write_what_is_taken(whole)
     check(sent < 2 << 20, f"{sent} bytes were taken of the second")
     check(third.command("status")["event"] == "status", "short requests wait, too")
-    second.socket.setblocking(True)
     second.socket.settimeout(40 * SLOW)
     second.write(whole[sent:])  # once the first one's time is over
     check(second.wait("sent")["peers"] == 1, "it was not sent")
     check(peer.wait("parcel")["text"] == text, "another one")
     check(first.line() is None, "it is still there")
     node.logged("was sent away: its long request stood still")
+
+
+def who_goes_passes_the_turn_on(lab):
+    """The long request behind the one that is given up goes on, though nothing else wakes the node."""
+    node = controlled(lab, "-maxParcel", "8M")
+    first, second = client(lab, node), client(lab, node)
+    whole = json.dumps({"send": EVERYONE, "text": "x" * (6 << 20), "id": 1}).encode() + b"\n"
+    first.write(whole[:5 << 20])
+    sent = second.write_what_is_taken(whole)
+    first.close()
+    second.write(whole[sent:])
+    check(second.wait("sent")["id"] == 1, "another one")
 
 
 def who_does_not_read_delays_nobody_and_is_sent_away(lab):
@@ -441,6 +458,7 @@ def starts_at_once(lab):
 
 if __name__ == "__main__":
     run([who_does_not_read_delays_nobody_and_is_sent_away, one_long_request_at_a_time, clients_that_disappear,
+         who_goes_passes_the_turn_on,
          what_a_client_asked_for_last_waits_for_room,
          many_clients_are_answered_each_for_itself, each_hears_what_it_subscribes_to, it_can_ban_disconnect_and_quit,
          it_works_though_nobody_reads_standard_output, garbage_is_answered_and_harms_nobody,

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -128,12 +129,26 @@ static void each_request_of_one_that_has_closed_has_its_own_time(void **state)
     assert_non_null(f->client.over);
 }
 
+static void a_client_for_whose_answers_there_is_no_memory_is_sent_away(void **state)
+{
+    struct fixture *f = *state;
+    serve(f, LONG_MS);
+    assert_null(f->client.over);
+    f->client.out.error = ENOMEM;
+    serve(f, LONG_MS);
+    assert_non_null(f->client.over);
+    assert_true(f->client.is_sent_away);
+    close(f->other_end);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(
             a_request_that_has_waited_for_long_waits_on_after_its_client_has_closed, begin, end),
         cmocka_unit_test_setup_teardown(each_request_of_one_that_has_closed_has_its_own_time, begin, end),
+        cmocka_unit_test_setup_teardown(a_client_for_whose_answers_there_is_no_memory_is_sent_away, begin,
+                                        end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
