@@ -12,17 +12,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import check_manual
+from checking import check, run_all
 
 FLAG_ONLY = {"help", "version", "identity", "limits", "doctor", "config", "home"}
-
-
-class Failed(Exception):
-    pass
-
-
-def check(holds, text):
-    if not holds:
-        raise Failed(text)
 
 
 def flags(kith):
@@ -82,17 +74,7 @@ TESTS = [the_sample_has_each_option_with_its_default, the_sample_says_what_a_nod
 def main():
     if len(sys.argv) != 4:
         sys.exit(__doc__)
-    failures = 0
-    for test in TESTS:
-        verdict = "ok"
-        try:
-            test(sys.argv[1], Path(sys.argv[2]), sys.argv[3])
-        except Failed as failure:
-            print(failure)
-            verdict = "FAILED"
-            failures += 1
-        print(f"{verdict:6} {test.__name__.replace('_', ' ')}")
-    return 1 if failures else 0
+    return run_all(TESTS, sys.argv[1], Path(sys.argv[2]), sys.argv[3])
 
 
 if __name__ == "__main__":

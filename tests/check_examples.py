@@ -18,7 +18,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "node"))
-from check_install import Failed, Installed, check  # noqa: E402
+from check_install import Installed  # noqa: E402
+from checking import check, run_all  # noqa: E402
 from kithnode import SLOW, loopback_addresses  # noqa: E402
 
 EXAMPLES = HERE.parent / "examples"
@@ -208,22 +209,6 @@ TESTS = [each_is_short, what_one_says_all_the_others_read, a_file_comes_whole_to
          what_cannot_be_read_ends_with_one_line, a_broken_transfer_goes_on, all_have_what_was_written_last, who_sends_nonsense_has_to_go]
 
 
-def run_all(lab):
-    failures = 0
-    for test in TESTS:
-        verdict, before = "ok", time.monotonic()
-        try:
-            test(lab)
-        except Failed as failure:
-            print(failure)
-            verdict = "FAILED"
-            failures += 1
-        finally:
-            lab.close()
-        print(f"{verdict:6} {test.__name__.replace('_', ' ')} ({time.monotonic() - before:.1f} s)", flush=True)
-    return failures
-
-
 def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__)
@@ -232,7 +217,8 @@ def main():
         return 77
     with tempfile.TemporaryDirectory(prefix="kith-examples-") as folder:
         tree = Installed(sys.argv[1], sys.argv[2], Path(folder) / "installed")
-        return 1 if run_all(Lab(tree, Path(folder))) else 0
+        lab = Lab(tree, Path(folder))
+        return run_all(TESTS, lab, after=lab.close)
 
 
 if __name__ == "__main__":

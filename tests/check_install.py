@@ -13,6 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from checking import check, run_all
+
 HERE = Path(__file__).resolve().parent
 PROGRAM = HERE / "install" / "embed.c"
 WARNINGS = ["-Wall", "-Wextra", "-pedantic", "-Werror"]
@@ -23,15 +25,6 @@ COMPILERS = {
     "g++": ["-xc++", "-std=c++98"],
     "clang++": ["-xc++", "-std=c++98"],
 }
-
-
-class Failed(Exception):
-    pass
-
-
-def check(holds, text):
-    if not holds:
-        raise Failed(text)
 
 
 def run(*command, **options):
@@ -157,19 +150,8 @@ TESTS = [what_shells_and_services_need_is_installed, the_libraries_define_what_t
 def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__)
-    failures = 0
     with tempfile.TemporaryDirectory(prefix="kith-install-") as folder:
-        tree = Installed(sys.argv[1], sys.argv[2], Path(folder))
-        for test in TESTS:
-            verdict = "ok"
-            try:
-                test(tree)
-            except Failed as failure:
-                print(failure)
-                verdict = "FAILED"
-                failures += 1
-            print(f"{verdict:6} {test.__name__.replace('_', ' ')}")
-    return 1 if failures else 0
+        return run_all(TESTS, Installed(sys.argv[1], sys.argv[2], Path(folder)))
 
 
 if __name__ == "__main__":
