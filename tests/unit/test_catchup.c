@@ -246,12 +246,6 @@ static void another_branch_is_no_other_genesis(void **state)
     end();
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    return sodium_init() < 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -261,5 +255,5 @@ int main(void)
         cmocka_unit_test(another_branch_is_no_other_genesis),
         cmocka_unit_test(what_is_lost_on_the_way_to_the_store_is_fetched_again),
     };
-    return cmocka_run_group_tests(tests, set_up, NULL);
+    return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -422,12 +422,6 @@ static void test_networks(void **state)
     expect_bootstrap(fnd_protocol.networks[0].bootstrap);
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    return sodium_init() < 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -442,5 +436,5 @@ int main(void)
         cmocka_unit_test(test_delivers),
         promise_test("D17", test_networks),
     };
-    return cmocka_run_group_tests(tests, set_up, NULL);
+    return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -666,12 +666,6 @@ static void a_tracker_that_does_not_answer_is_asked_again(void **state)
     close_net();
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    return sodium_init() < 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -698,5 +692,5 @@ int main(void)
         cmocka_unit_test(a_member_asks_its_trackers_and_keeps_no_connection),
         cmocka_unit_test(a_tracker_that_does_not_answer_is_asked_again),
     };
-    return cmocka_run_group_tests(tests, set_up, NULL);
+    return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
 }

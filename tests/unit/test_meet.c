@@ -405,12 +405,6 @@ static void who_shares_an_address_is_not_special_by_it(void **state)
     }
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    return sodium_init() < 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -431,5 +425,5 @@ int main(void)
         cmocka_unit_test(special_peers_that_have_come_are_not_dialed),
         cmocka_unit_test(who_shares_an_address_is_not_special_by_it),
     };
-    return cmocka_run_group_tests(tests, set_up, NULL);
+    return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -620,12 +620,6 @@ static void test_networks(void **state)
     assert_int_not_equal(a.id, b.id);
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    return sodium_init() < 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -643,5 +637,5 @@ int main(void)
         cmocka_unit_test(test_delivers),
         promise_test("M8", test_networks),
     };
-    return cmocka_run_group_tests(tests, set_up, NULL);
+    return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
 }
