@@ -714,34 +714,33 @@ static enum kith_result with_peers(struct kith *node, struct command *c, uint64_
     return r;
 }
 
-enum kith_result kith_dial(struct kith *node, const char *address, uint64_t id)
+/* KITH_OK, and the caller frees the list; else it is empty. */
+static enum kith_result read_peers(const struct kith *node, const char *text, struct address_list *peers)
 {
-    struct command c = {.type = COMMAND_DIAL};
+    char bad[OPTIONS_ERROR_MAX];
     if (!is_here(node)) {
         return look_at(node);
     }
-    char bad[OPTIONS_ERROR_MAX];
-    if (!address || options_read_peers(node->options, address, &c.peers, bad, sizeof bad) < 0) {
-        return KITH_INVALID;
-    }
-    if (c.peers.n != 1) {
+    return text && options_read_peers(node->options, text, peers, bad, sizeof bad) == 0 ? KITH_OK
+                                                                                        : KITH_INVALID;
+}
+
+enum kith_result kith_dial(struct kith *node, const char *address, uint64_t id)
+{
+    struct command c = {.type = COMMAND_DIAL};
+    enum kith_result r = read_peers(node, address, &c.peers);
+    if (r == KITH_OK && c.peers.n != 1) {
         address_list_free(&c.peers);
-        return KITH_INVALID;
+        r = KITH_INVALID;
     }
-    return with_peers(node, &c, id);
+    return r == KITH_OK ? with_peers(node, &c, id) : r;
 }
 
 static enum kith_result special(struct kith *node, enum command_type type, const char *peers, uint64_t id)
 {
     struct command c = {.type = type};
-    if (!is_here(node)) {
-        return look_at(node);
-    }
-    char bad[OPTIONS_ERROR_MAX];
-    if (!peers || options_read_peers(node->options, peers, &c.peers, bad, sizeof bad) < 0) {
-        return KITH_INVALID;
-    }
-    return with_peers(node, &c, id);
+    enum kith_result r = read_peers(node, peers, &c.peers);
+    return r == KITH_OK ? with_peers(node, &c, id) : r;
 }
 
 enum kith_result kith_set_special(struct kith *node, const char *peers, uint64_t id)
