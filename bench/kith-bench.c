@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bench/driver.h"
+#include "bench/private_node.h"
 #include "kith.h"
 
 enum {
@@ -31,37 +32,11 @@ static bool encrypted;    /* Mintlayer, upon Noise, in place of Factom */
 static uint64_t stalled;  /* peers of fan-send, besides its receivers, that are not expected to read */
 static uint64_t stall_ms; /* 0: as long as kith waits by itself */
 
-static void set(struct kith_config *config, const char *name, const char *value)
-{
-    char error[KITH_ERROR_MAX];
-    if (kith_config_set(config, name, value, error, sizeof error) < 0) {
-        die("%s", error);
-    }
-}
-
-static void set_number(struct kith_config *config, const char *name, uint64_t value)
-{
-    char text[24];
-    snprintf(text, sizeof text, "%" PRIu64, value);
-    set(config, name, text);
-}
-
-/* Listens on `port`, 0 for any free one, and keeps a connection to the port `dial` if that is not 0. What
- * is set here but for the limits makes the node a private one; the limits are raised only if a single hub
- * has more receivers than they allow. */
+/* Listens on `port`, 0 for any free one, and keeps a connection to the port `dial` if that is not 0. The
+ * limits are raised only if a single hub has more receivers than they allow. */
 static struct kith *open_node(const struct job *j, uint16_t port, uint16_t dial)
 {
-    struct kith_config *config = kith_config_new();
-    if (!config) {
-        die("out of memory");
-    }
-    set(config, "network", "LOCAL");
-    set(config, "bind", "127.0.0.1");
-    set(config, "seedURL", "");
-    set(config, "peersFile", "");
-    set(config, "exclusive", "true");
-    set(config, "acceptInterval", "0");
-    set(config, "logLevel", "error");
+    struct kith_config *config = private_config("127.0.0.1");
     set_number(config, "networkPort", port);
     if (encrypted) {
         set(config, "protocol", "mintlayer");
@@ -84,13 +59,7 @@ static struct kith *open_node(const struct job *j, uint16_t port, uint16_t dial)
         snprintf(address, sizeof address, "127.0.0.1:%u", dial);
         set(config, "peers", address);
     }
-    char error[KITH_ERROR_MAX];
-    struct kith *node = kith_open(config, NULL, NULL, error, sizeof error);
-    if (!node) {
-        die("%s", error);
-    }
-    kith_config_free(config);
-    return node;
+    return private_open(config);
 }
 
 static void note(struct station *s, const struct kith_event *e)

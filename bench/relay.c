@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "bench/driver.h"
+#include "bench/private_node.h"
 #include "kith.h"
 
 enum { PORT = 24710, IDLE_MS = 20000, RUNS_MOST = 64, WARM_SHARE = 10 };
@@ -23,38 +24,18 @@ enum { MODES = sizeof modes / sizeof modes[0] };
 static size_t bytes, messages;
 static char address[32]; /* of this run alone: others may measure here, too */
 
-static void set(struct kith_config *config, const char *name, const char *value)
-{
-    char error[KITH_ERROR_MAX];
-    if (kith_config_set(config, name, value, error, sizeof error) < 0) {
-        die("%s", error);
-    }
-}
-
 static struct kith *open_node(unsigned place, const char *relay)
 {
-    struct kith_config *config = kith_config_new();
-    char text[48], error[KITH_ERROR_MAX];
-    const char *const fixed[][2] = {
-        {"network", "LOCAL"},       {"bind", address},     {"seedURL", ""},
-        {"peersFile", ""},          {"exclusive", "true"}, {"acceptInterval", "0"},
-        {"redialSpecial", "100ms"}, {"logLevel", "error"}};
-    for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) {
-        set(config, fixed[i][0], fixed[i][1]);
-    }
+    struct kith_config *config = private_config(address);
+    set(config, "redialSpecial", "100ms");
     set(config, "relay", relay);
-    snprintf(text, sizeof text, "%u", PORT + place);
-    set(config, "networkPort", text);
+    set_number(config, "networkPort", PORT + place);
     if (place > 0) {
-        snprintf(text, sizeof text, "%s:%u", address, PORT + place - 1);
-        set(config, "peers", text);
+        char peer[32 + sizeof ":65535"];
+        snprintf(peer, sizeof peer, "%s:%u", address, PORT + place - 1);
+        set(config, "peers", peer);
     }
-    struct kith *node = kith_open(config, NULL, NULL, error, sizeof error);
-    kith_config_free(config);
-    if (!node) {
-        die("%s", error);
-    }
-    return node;
+    return private_open(config);
 }
 
 /* The first waits until the others are joined, too: the last tells through the pipe. */
