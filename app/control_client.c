@@ -190,7 +190,7 @@ static size_t write_some(struct client *c)
     return 0;
 }
 
-void client_flush(struct client *c)
+static void flush(struct client *c)
 {
     size_t all = 0, written;
     do {
@@ -343,7 +343,7 @@ int64_t client_serve(struct client *c, int64_t now_ms, bool has_turn, bool *quit
         read_some(c, now_ms);
         more = c->is_readable || unread(c) > 0;
     }
-    client_flush(c);
+    flush(c);
     int64_t by = judge(c, now_ms, has_turn);
     if (c->pending) {
         by = earlier(by, now_ms + CLIENT_AGAIN_MS);

@@ -65,9 +65,6 @@ bool client_needs_turn(const struct client *c);
  * if it asks the node to end. */
 int64_t client_serve(struct client *c, int64_t now_ms, bool has_turn, bool *quit);
 
-/* Writes and says what waits, as far as that is possible now. */
-void client_flush(struct client *c);
-
 /* What it has subscribed to. */
 void client_tell(struct client *c, const struct kith_event *e, struct news_source *source);
 void client_show(struct client *c, const struct kith_parcel *p, struct news_source *source);

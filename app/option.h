@@ -51,9 +51,6 @@ const char *option_group_title(enum setting_group group);
 /* The word that stands for a value: "FILE", "TIME"; "" for a switch and a choice. */
 const char *option_takes(const struct setting *op);
 
-/* Whether a choice is shown. */
-bool option_offers(const struct setting *op, const struct setting_choice *c);
-
 /* The default: a value, or, of a row that is SETTING_TOLD, words about it; "" for none. `defaults` is filled
  * by option_defaults. Returns buf, or a constant. */
 const char *option_standard(const struct setting *op, const struct options *defaults,

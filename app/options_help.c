@@ -55,7 +55,7 @@ const char *option_takes(const struct setting *op)
 }
 
 /* Of a switch the words "true" and "false" go without saying. */
-bool option_offers(const struct setting *op, const struct setting_choice *c)
+static bool is_offered(const struct setting *op, const struct setting_choice *c)
 {
     bool is_plain = strcmp(c->name, "true") == 0 || strcmp(c->name, "false") == 0;
     return !c->hidden && !(is_plain && (op->marks & SETTING_ALONE) != 0);
@@ -67,7 +67,7 @@ static void print_flag(const struct setting *op, FILE *out)
     fprintf(out, "  -%s", op->name);
     const char *separator = alone ? "[=" : " ";
     for (const struct setting_choice *c = op->choices; c && c->name; c++) {
-        if (option_offers(op, c)) {
+        if (is_offered(op, c)) {
             fprintf(out, "%s%s", separator, c->name);
             separator = "|";
         }

@@ -12,7 +12,6 @@ import time
 PORTS = range(20000, 30000, 100)  # a measurement may use a hundred
 RUN_LIMIT_S = 60
 LISTEN_LIMIT_S = 10
-PAUSE_S = 0.3  # what senders wait between the warm-up and the timed messages
 
 
 class BadRun(Exception):

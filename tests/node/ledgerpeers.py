@@ -2,7 +2,6 @@
 
 Each is a thread with one connection to a node, which it has dialed. They share no code with kith.
 """
-import json
 import threading
 import time
 
@@ -192,13 +191,6 @@ class GivesOthersByNumber(CoinPeer):
     def give(self, number):
         other = ledgerwire.block(number, "ab" * 32, [], FIRST_TIME + number)
         self.line.say_bytes(b'{"BLOCK":' + ledgerwire.canonical(other) + b"}\n")
-
-
-class SaysNothing(InfnotePeer):
-    """It has everything, and brings none."""
-
-    def give(self, texts, asked):
-        self.blocks += asked
 
 
 def invalid_in_the_middle(chain, leaves_at, good, more):

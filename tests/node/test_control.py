@@ -6,7 +6,6 @@ import signal
 import socket
 import stat
 import subprocess
-import threading
 import time
 
 from kithnode import EVERYONE, SLOW, Failure, check, few, full_pipe, memory_is_measured, run, until

@@ -3,9 +3,7 @@
 import ctypes
 import glob
 import os
-import resource
 import shutil
-import socket
 import subprocess
 import threading
 import time
@@ -13,7 +11,7 @@ import time
 import factomwire as wire
 import promtext
 from httpclient import PORT, Events, Web, serving
-from kithnode import SLOW, Failure, Skipped, check, full_pipe, run, until
+from kithnode import SLOW, Skipped, check, full_pipe, run, until
 from stopped import Stopped, thread_of
 
 NO_GAP = ("-exclusive", "-acceptInterval", "0")

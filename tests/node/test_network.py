@@ -27,11 +27,6 @@ def wait_outgoing(nodes, least, seconds):
           lambda: f"{least} outgoing each, but {[n.count('outgoing') for n in nodes]}")
 
 
-def distinct(nodes):
-    """How many of them each is connected with, either way."""
-    return [len(n.peers()) for n in nodes]
-
-
 @promises("F4", "F5", "F29")
 def twelve_nodes_of_whom_four_are_killed(lab):
     server, nodes = grow(lab, 12)

@@ -6,7 +6,7 @@ import time
 
 import factomwire as wire
 from httpclient import PORT, Web, serving
-from kithnode import SLOW, Failure, check, run, until
+from kithnode import Failure, check, run, until
 from websocketwire import Browser
 
 NO_GAP = ("-exclusive", "-acceptInterval", "0")

@@ -11,7 +11,7 @@ import threading
 import time
 
 from kithnode import SLOW, check, promises, run, until
-from ledgerwire import COIN_PORT, Coin, genesis
+from ledgerwire import COIN_PORT, Coin
 
 CALL = SLOW  # seconds between two calls of a member; a minute by default
 TIMES = ("-ping", f"{int(CALL * 1000)}ms", "-handshakeTimeout", f"{int(CALL * 500)}ms", "-dialTimeout", f"{int(CALL * 500)}ms")

@@ -19,8 +19,6 @@ struct counter {
     struct desk *desk;
     unsigned number;
     uint64_t events, parcels, online, answers, asked, views, ended;
-    uint64_t last_answer;
-    enum kith_event_type last_type;
     size_t n_peers;
     uint64_t incoming;
     char sender[200];

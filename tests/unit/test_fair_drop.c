@@ -19,7 +19,7 @@
 struct rig {
     struct bell bell;
     struct stall_gate gate;
-    uint64_t sent[SENDERS], dropped[SENDERS], first_left[SENDERS]; /* ids count from 1 */
+    uint64_t sent[SENDERS], dropped[SENDERS]; /* ids count from 1 */
     int64_t now_ms;
 };
 

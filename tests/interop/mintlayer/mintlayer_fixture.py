@@ -123,17 +123,6 @@ class Peer:
         check(words in m["reason"], f"{m['reason']!r}, not {words!r}")
         self.expect_end()
 
-    def said_within(self, seconds):
-        """All that is said in this time."""
-        by, said = time.monotonic() + seconds, []
-        while True:
-            try:
-                m = self.take(max(0, by - time.monotonic()))
-            except Late:
-                return said
-            check(m, f"closed after {said}")
-            said.append(m)
-
     def answer_pings(self, seconds):
         """Answers with how many there were."""
         by, n = time.monotonic() + seconds, 0
