@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Makes the wheel of the package offline, with the libkith.a of a build, installs it into a new virtual environment as
-README.md says, and runs the package's tests and mypy there.
+README.md says, and runs the package's tests and mypy there. Makes the archive of sources as README.md says, and from that
+alone a wheel, which passes messages.
 
 Usage: check.py FOLDER-OF-THE-BUILD [ARGUMENT OF PYTEST...]
 Exit code: 0 all hold, 1 some do not, 77 a tool is missing, which is named.
@@ -15,7 +16,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
-TOOLS = ("cffi", "setuptools", "wheel", "pip", "venv", "pytest", "mypy")
+TOOLS = ("cffi", "setuptools", "wheel", "build", "pip", "venv", "pytest", "mypy")
 SKIPPED = 77
 
 
@@ -52,19 +53,49 @@ def must(*command, **options):
         sys.exit(1)
 
 
-def install(python, build, folder):
-    """As README.md says, in a copy: setuptools writes beside its sources. The environment's interpreter."""
+def commands():
+    """Those of README.md: to make and install the wheel, and to make the archive."""
+    wheel, archive = re.findall(r"^```sh\n(.*?)^```$", (HERE / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    return wheel, archive
+
+
+def copy_of_repository(folder):
+    """Setuptools writes beside its sources."""
     copy = folder / "kith"
     shutil.copytree(HERE, copy / "python", ignore=shutil.ignore_patterns("build", "*.egg-info", "__pycache__", "*.so", ".*_cache"))
-    for name in ("include", "meson.build"):
-        (copy / name).symlink_to(ROOT / name)
-    (folder / "bin").mkdir()
-    (folder / "bin" / "python3").symlink_to(python)
-    commands, = re.findall(r"^```sh\n(.*?)^```$", (HERE / "README.md").read_text(), re.MULTILINE | re.DOTALL)
-    must("sh", "-euxc", commands, cwd=copy, env={
-        **os.environ, "KITH_BUILD": build, "HOME": str(folder), "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
-        "PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_QUIET": "1"})
+    for path in ROOT.iterdir():
+        if path != HERE and not path.name.startswith(("build", ".")):
+            (copy / path.name).symlink_to(path)
+    return copy
+
+
+def environment(python, folder, **more):
+    (folder / "bin").mkdir(exist_ok=True)
+    if not (folder / "bin" / "python3").exists():
+        (folder / "bin" / "python3").symlink_to(python)
+    return {**os.environ, "HOME": str(folder), "PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "PIP_NO_INDEX": "1",
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_QUIET": "1", **more}
+
+
+def install(python, build, folder):
+    """The environment's interpreter."""
+    must("sh", "-euxc", commands()[0], cwd=copy_of_repository(folder), env=environment(python, folder, KITH_BUILD=build))
     return folder / "kith-venv" / "bin" / "python"
+
+
+def try_archive(python, folder):
+    """Builds the library, too: without optimisation, which is what takes long."""
+    copy = copy_of_repository(folder)
+    variables = environment(python, folder, CFLAGS="-O0")
+    must("sh", "-euxc", commands()[1], cwd=copy, env=variables, stdout=subprocess.DEVNULL)
+    archive, = (copy / "wheels").glob("kith-*.tar.gz")
+    archive = shutil.move(archive, folder)
+    shutil.rmtree(copy)
+    must(python, "-m", "pip", "wheel", "--no-build-isolation", "--no-deps", archive, cwd=folder, env=variables)
+    wheel, = folder.glob("kith-*.whl")
+    must(python, "-m", "zipfile", "-e", wheel, folder / "installed")
+    must(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", HERE / "tests" / "test_messages.py", "-k", "arrives", cwd=folder,
+         env={**variables, "PYTHONPATH": str(folder / "installed")})
 
 
 def main():
@@ -74,8 +105,10 @@ def main():
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     python = interpreter()
     with tempfile.TemporaryDirectory(prefix="kith-python-") as name:
+        (Path(name) / "archive").mkdir()
+        try_archive(python, Path(name) / "archive")
         folder = Path(name)
-        inside = install(python, sys.argv[1], folder)
+        inside = install(python, os.path.abspath(sys.argv[1]), folder)
         tests = run(inside, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations=3", *sys.argv[2:], cwd=HERE)
         types = run(inside, "-m", "mypy", "--cache-dir", folder / "mypy", cwd=HERE)
     sys.exit(1 if tests or types else 0)

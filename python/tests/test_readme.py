@@ -33,7 +33,7 @@ def moved(code: str, folder: Path, block: str) -> str:
 def test_each_block_is_run_by_some_test() -> None:
     kinds = [kind for kind, _ in BLOCKS]
     assert set(kinds) == {"python", "sh", "console"}
-    assert (kinds.count("sh"), kinds.count("console"), sorted(PROGRAMS)) == (1, 1, ["chat.py", "hello.py", "ledger.py"])
+    assert (kinds.count("sh"), kinds.count("console"), sorted(PROGRAMS)) == (2, 1, ["chat.py", "hello.py", "ledger.py"])
 
 
 @pytest.mark.parametrize("name, said", [("hello.py", " says hello\n"), ("ledger.py", "no pears: ")])
