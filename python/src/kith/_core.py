@@ -17,7 +17,7 @@ from ._inbox import Inbox
 from ._log import LogPipe
 from ._reasons import Reason
 from ._types import Dropped, Ended, Event, Listening, Missed, Offline, Online
-from ._waiting import Gate, Room
+from ._waiting import ROOM_LOOK, Gate, Room
 
 END = 3.0  # seconds; the node itself ends within two
 END_LOOK = 0.05
@@ -106,10 +106,18 @@ class Core:
     def _on_missed(self, e: Any) -> None:
         self._tell(Missed(e.count))
         self.answers.missed()
-        # Some OFFLINE may be among them. What is asked now is answered after all that came before.
-        self._resync, _ = self.answers.expect()
-        if lib.kith_ask_peers(self.node, self._resync) != lib.KITH_OK:
+        self._ask_who_is_online()
+
+    def _ask_who_is_online(self) -> None:
+        """Some OFFLINE may be among what was missed. What is asked now is answered after all that came before."""
+        self.answers.forget(self._resync)  # what was asked before has become of no use
+        self._resync, nobody_waits = self.answers.expect()
+        nobody_waits.cancel()
+        result = lib.kith_ask_peers(self.node, self._resync) if self.node else lib.KITH_CLOSED
+        if result != lib.KITH_OK:
             self.answers.forget(self._resync)
+        if result == lib.KITH_BUSY:
+            self.loop.call_later(ROOM_LOOK, self._ask_who_is_online)
 
     def _on_peers(self, e: Any) -> None:
         peers = convert.peers(e)
