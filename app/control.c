@@ -23,7 +23,6 @@ enum {
     ACCEPT_AGAIN_MS = 100, /* after a lack of descriptors or memory */
     SERIAL_BITS = 24,
     GOING_MS = 1, /* until a place that is free soon is looked at again */
-    NOBODY = -1,
 };
 /* The desk and its other guests have a few requests under way besides. */
 _Static_assert((CLIENT_SENDS + CLIENT_COMMANDS) * CLIENTS + 256 <= WATCH_ANSWERS,
@@ -42,7 +41,8 @@ struct control {
     struct frontend template;
     struct client *clients; /* CLIENTS of them */
     int n_clients;
-    int turn;        /* who may send a long request; NOBODY */
+    unsigned turn;   /* who may send a long request, or was the last who might */
+    bool has_turn;   /* the former */
     uint64_t serial; /* of the last client */
     uint64_t held;   /* bytes of parcels that wait for clients */
     uint64_t n_slow; /* clients that were sent away */
@@ -136,7 +136,7 @@ static void update_parcels(struct control *c)
     desk_want_parcels(c->desk, c->number, any);
 }
 
-static void remove_client(struct control *c, int i)
+static void remove_client(struct control *c, unsigned i)
 {
     struct client *client = &c->clients[i];
     c->n_slow += client->is_sent_away;
@@ -147,26 +147,30 @@ static void remove_client(struct control *c, int i)
         log_line(c->log, LOG_LEVEL_DEBUG, "control: client %llu has gone",
                  (unsigned long long)client->serial);
     }
-    c->turn = c->turn == i ? NOBODY : c->turn;
+    c->has_turn = c->has_turn && c->turn != i;
     c->n_clients--;
     client_close(client);
 }
 
-/* The one client that may send a long request: so all of them together need the memory of one. True if it has
- * passed to another, who is to be served at once: the system has told of his bytes already. */
+/* The one client that may send a long request: so all of them together need the memory of one. It is the next
+ * behind the one before: else those in front, with one long request after another, would leave the others
+ * none. True if it has passed to another, who is to be served at once: the system has told of his bytes
+ * already. */
 static bool pass_turn(struct control *c, int64_t now_ms)
 {
-    if (c->turn != NOBODY && !client_needs_turn(&c->clients[c->turn])) {
-        c->turn = NOBODY;
+    if (c->has_turn && client_needs_turn(&c->clients[c->turn])) {
+        return false;
     }
-    for (int i = 0; i < CLIENTS && c->turn == NOBODY; i++) {
-        if (c->clients[i].fd >= 0 && client_needs_turn(&c->clients[i])) {
-            c->clients[i].read_ms = now_ms;
-            c->turn = i;
-            return true;
+    c->has_turn = false;
+    for (unsigned i = 1; i <= CLIENTS && !c->has_turn; i++) {
+        unsigned next = (c->turn + i) % CLIENTS;
+        if (c->clients[next].fd >= 0 && client_needs_turn(&c->clients[next])) {
+            c->clients[next].read_ms = now_ms;
+            c->turn = next;
+            c->has_turn = true;
         }
     }
-    return false;
+    return c->has_turn;
 }
 
 /* --- the guest --- */
@@ -192,12 +196,12 @@ static int64_t serve(void *self, int64_t now_ms)
     bool quit = false;
     int64_t by = INT64_MAX;
     take_ready(c);
-    for (int i = 0; i < CLIENTS; i++) {
+    for (unsigned i = 0; i < CLIENTS; i++) {
         struct client *client = &c->clients[i];
         if (client->fd < 0) {
             continue;
         }
-        by = earlier(by, client_serve(client, now_ms, c->turn == i, &quit));
+        by = earlier(by, client_serve(client, now_ms, c->has_turn && c->turn == i, &quit));
         if (client->over) {
             remove_client(c, i);
         }
@@ -308,7 +312,6 @@ static struct control *control_new(const struct options *o, const struct log_sin
         c->options = o;
         c->log = log;
         c->epoll = c->socket.fd = c->socket.lock = -1;
-        c->turn = NOBODY;
         c->template = (struct frontend){.protocol = o->config.protocol->name,
                                         .config = &o->config,
                                         .json = JSON_LINES,

@@ -6,6 +6,7 @@ import signal
 import socket
 import stat
 import subprocess
+import threading
 import time
 
 from kithnode import EVERYONE, SLOW, Failure, check, few, full_pipe, memory_is_measured, run, until
@@ -239,6 +240,34 @@ def who_goes_passes_the_turn_on(lab):
     check(second.wait("sent")["id"] == 1, "another one")
 
 
+def long_requests_of_many_have_their_turns(lab):
+    """Those that have one long request after another leave the others their turns."""
+    node = controlled(lab, "-maxParcel", "8M")
+    busy = [client(lab, node) for _ in range(8)]
+    other = client(lab, node)
+    whole = json.dumps({"send": EVERYONE, "text": "x" * (1 << 20), "id": 1}).encode() + b"\n"
+    has_come = threading.Event()
+    answers = [0] * len(busy)
+
+    def write(one):
+        while not has_come.is_set():
+            one.write(whole)
+
+    def read(i):
+        while not has_come.is_set() or answers[i] < 1:
+            check(busy[i].line()["event"] == "sent", "an answer")
+            answers[i] += 1
+    threads = [threading.Thread(target=f, args=(a,)) for i, one in enumerate(busy) for f, a in ((write, one), (read, i))]
+    for thread in threads:
+        thread.start()
+    until(lambda: sum(answers) > 30, 10, "they are at it")
+    other.write(whole)
+    check(other.wait("sent")["id"] == 1, "another one")
+    has_come.set()
+    for thread in threads:
+        thread.join()
+
+
 def who_does_not_read_delays_nobody_and_is_sent_away(lab):
     memory_is_measured()
     node = controlled(lab, "-stall", "10s")
@@ -457,7 +486,7 @@ def starts_at_once(lab):
 
 if __name__ == "__main__":
     run([who_does_not_read_delays_nobody_and_is_sent_away, one_long_request_at_a_time, clients_that_disappear,
-         who_goes_passes_the_turn_on,
+         who_goes_passes_the_turn_on, long_requests_of_many_have_their_turns,
          what_a_client_asked_for_last_waits_for_room,
          many_clients_are_answered_each_for_itself, each_hears_what_it_subscribes_to, it_can_ban_disconnect_and_quit,
          it_works_though_nobody_reads_standard_output, garbage_is_answered_and_harms_nobody,
