@@ -4,8 +4,9 @@
 
 #include "app/doctor_report.h"
 
-/* Fills in d->running: first of all. */
-void doctor_look_for_node(struct doctor *d);
+/* Finds the node that runs, and fills in what struct doctor has of it: first of all. If it was found by its
+ * port, *o gets its home and its control socket. False if those do not fit, which is said. */
+bool doctor_look_for_node(struct doctor *d, struct options *o);
 
 void doctor_check_port(struct doctor *d);      /* whether it can be listened on, and who has it */
 void doctor_check_operators(struct doctor *d); /* the same of -http and -control */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "app/doctor_checks.h"
+#include "app/folder.h"
 #include "app/identity.h"
 #include "app/sheet.h"
 #include "base/clock.h"
@@ -48,7 +49,7 @@ static void check_space(struct doctor *d, const char *folder)
     }
 }
 
-/* A home that is missing is made, with the folder that it is in. */
+/* A home that is missing is made, with folders above it. */
 static void check_home(struct doctor *d)
 {
     char folder[CONFIG_PATH_MAX];
@@ -56,7 +57,7 @@ static void check_home(struct doctor *d)
     const char *home = d->o->home;
     bool is_missing = stat(home, &s) != 0 && errno == ENOENT;
     snprintf(folder, sizeof folder, "%s", home);
-    for (int i = 0; i < 2 && stat(folder, &s) != 0 && errno == ENOENT; i++) {
+    for (int i = 0; i <= folder_above(d->o) && stat(folder, &s) != 0 && errno == ENOENT; i++) {
         char above[CONFIG_PATH_MAX];
         folder_of(folder, above);
         memcpy(folder, above, sizeof folder);
@@ -181,6 +182,11 @@ static void check_identity(struct doctor *d)
 
 void doctor_check_files(struct doctor *d)
 {
+    if (d->hides_home) {
+        doctor_say(d, DOCTOR_NOTE, "home", NULL,
+                   "that of process %ld cannot be seen by this user: root may, by kith -doctor", d->running);
+        return;
+    }
     check_home(d);
     check_peers(d);
     check_identity(d);

@@ -25,7 +25,7 @@ static void check_descriptors(struct doctor *d)
 {
     struct rlimit most;
     uint64_t needed = DESCRIPTORS_EACH * connections(d->o) + DESCRIPTORS_ELSE;
-    if (getrlimit(RLIMIT_NOFILE, &most) != 0) {
+    if (prlimit((pid_t)d->running, RLIMIT_NOFILE, NULL, &most) != 0 && getrlimit(RLIMIT_NOFILE, &most) != 0) {
         return;
     }
     uint64_t has = most.rlim_cur == RLIM_INFINITY ? UINT64_MAX : most.rlim_cur;
@@ -57,11 +57,15 @@ static uint64_t read_number(const char *path)
     return end && end > text ? n : UINT64_MAX;
 }
 
-/* Of the control group that this process is in: version 2 alone has one path for all. */
-static uint64_t most_of_group(void)
+/* Of the control group that the process is in, 0 for this one: version 2 alone has one path for all. */
+static uint64_t most_of_group(long process)
 {
-    char line[4096], path[4200] = "";
-    FILE *file = fopen("/proc/self/cgroup", "re");
+    char line[4096], path[4200] = "/proc/self/cgroup";
+    if (process > 0) {
+        snprintf(path, sizeof path, "/proc/%ld/cgroup", process);
+    }
+    FILE *file = fopen(path, "re");
+    path[0] = '\0';
     while (file && fgets(line, sizeof line, file)) {
         if (strncmp(line, "0::", 3) == 0) {
             line[strcspn(line, "\n")] = '\0';
@@ -81,7 +85,7 @@ static void check_threads(struct doctor *d)
     uint64_t has = getrlimit(RLIMIT_NPROC, &most) == 0 && most.rlim_cur != RLIM_INFINITY && geteuid() != 0
                        ? most.rlim_cur
                        : UINT64_MAX;
-    uint64_t group = most_of_group(), system = read_number("/proc/sys/kernel/threads-max");
+    uint64_t group = most_of_group(d->running), system = read_number("/proc/sys/kernel/threads-max");
     const char *whose = group < has ? "the control group" : "the user";
     has = group < has ? group : has;
     whose = system < has ? "the system" : whose;

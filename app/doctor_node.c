@@ -1,108 +1,13 @@
-/* The node that runs in this home, if one does: its lock tells of it, and its control socket what it says. */
+/* What the node that runs says of itself. */
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#include <jansson.h>
-
+#include "app/doctor_ask.h"
 #include "app/doctor_checks.h"
-#include "base/clock.h"
 
-enum { ANSWER_MS = 3000, ANSWER_MOST = 1 << 20, CAUSES_SHOWN = 6 };
-
-/* --- its lock --- */
-
-/* To try the lock would be in the way of a node that starts just now: the kernel's list tells without. */
-static bool is_locked(const struct stat *file)
-{
-    char line[256];
-    bool found = false;
-    FILE *locks = fopen("/proc/locks", "re");
-    while (locks && !found && fgets(line, sizeof line, locks)) {
-        unsigned device_major, device_minor;
-        unsigned long long inode;
-        found =
-            sscanf(line, "%*d: FLOCK %*s WRITE %*d %x:%x:%llu", &device_major, &device_minor, &inode) == 3 &&
-            inode == file->st_ino && device_major == major(file->st_dev) &&
-            device_minor == minor(file->st_dev);
-    }
-    if (locks) {
-        fclose(locks);
-    }
-    return found;
-}
-
-long doctor_find_locker(const char *path)
-{
-    char text[32] = "";
-    struct stat s;
-    long process = 0;
-    FILE *file = stat(path, &s) == 0 && S_ISREG(s.st_mode) ? fopen(path, "re") : NULL;
-    if (!file) {
-        return 0;
-    }
-    if (is_locked(&s) && fgets(text, sizeof text, file)) {
-        process = strtol(text, NULL, 10);
-    }
-    fclose(file);
-    return process;
-}
-
-void doctor_look_for_node(struct doctor *d)
-{
-    char path[CONFIG_PATH_MAX + sizeof "/kith.lock"];
-    snprintf(path, sizeof path, "%s/kith.lock", d->o->home);
-    d->running = doctor_find_locker(path);
-}
-
-/* --- what it says --- */
-
-static int connect_to(const char *path)
-{
-    struct sockaddr_un to = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    snprintf(to.sun_path, sizeof to.sun_path, "%s", path);
-    if (fd >= 0 && connect(fd, (const struct sockaddr *)&to, sizeof to) != 0) {
-        int error = errno;
-        close(fd);
-        errno = error;
-        return -1;
-    }
-    return fd;
-}
-
-/* The line that answers, as JSON; NULL if none comes in time. */
-static json_t *ask(int fd, const char *request)
-{
-    int64_t by = clock_ms() + ANSWER_MS, left = ANSWER_MS;
-    size_t size = 0;
-    json_t *answer = NULL;
-    char *text = malloc(ANSWER_MOST);
-    if (!text || send(fd, request, strlen(request), MSG_NOSIGNAL) != (ssize_t)strlen(request)) {
-        free(text);
-        return NULL;
-    }
-    while (!answer && left > 0 && size < ANSWER_MOST &&
-           poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, (int)left) > 0) {
-        ssize_t n = read(fd, text + size, ANSWER_MOST - size);
-        if (n <= 0) {
-            break;
-        }
-        size += (size_t)n;
-        char *end = memchr(text, '\n', size);
-        answer = end ? json_loadb(text, (size_t)(end - text), 0, NULL) : NULL;
-        left = by - clock_ms();
-    }
-    free(text);
-    return answer;
-}
+enum { CAUSES_SHOWN = 6 };
 
 static uint64_t number(const json_t *status, const char *name)
 {
@@ -180,8 +85,8 @@ static void tell_status(struct doctor *d, const json_t *status)
 static void ask_node(struct doctor *d)
 {
     const char *path = d->o->control;
-    int fd = path[0] ? connect_to(path) : -1;
-    json_t *status = fd >= 0 ? ask(fd, "{\"command\":\"status\"}\n") : NULL;
+    int fd = path[0] ? doctor_connect(path) : -1;
+    json_t *status = fd >= 0 ? doctor_ask_status(fd) : NULL;
     const char *event = json_string_value(json_object_get(status, "event"));
     const char *why = json_string_value(json_object_get(status, "message"));
     if (event && strcmp(event, "status") == 0) {

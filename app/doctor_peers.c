@@ -123,6 +123,9 @@ static void tell(const struct target *t, struct doctor *d)
     if (t->is_unknown) {
         doctor_say(d, level, about, "look at the name, and at the name server: getent hosts NAME",
                    "%s: no such name is found", text);
+    } else if (t->error == ECONNRESET) { /* somebody listens there: else it would have been refused */
+        doctor_say(d, DOCTOR_NOTE, about, NULL,
+                   "%s answers, and closes at once: perhaps it has enough of this address", text);
     } else if (t->error) {
         doctor_say(d, level, about,
                    t->is_proxy

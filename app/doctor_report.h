@@ -19,7 +19,9 @@ struct doctor {
     FILE *out;
     bool as_json;
     bool found_bad;
-    long running; /* the process of the node that runs in this home; 0 for none */
+    long running;    /* the process of the node that runs, and is looked at; 0 for none */
+    bool has_port;   /* it was found by its port, */
+    bool hides_home; /* and this user may not see where its home is */
 };
 
 #define DOCTOR_TEXT_MAX 1024 /* longer texts are cut */

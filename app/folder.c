@@ -37,6 +37,11 @@ static int make(char *path, int above)
     return result == 0 && (mkdir(path, S_IRWXU) == 0 || errno == EEXIST) ? 0 : -1;
 }
 
+int folder_above(const struct options *o)
+{
+    return option_setting(o, option_find("home")) ? ABOVE_GIVEN : ABOVE_DEFAULT;
+}
+
 static int make_home(const struct options *o, char *error, size_t error_size)
 {
     char path[CONFIG_PATH_MAX];
@@ -47,8 +52,7 @@ static int make_home(const struct options *o, char *error, size_t error_size)
     }
     /* A folder that is there needs no leave to be made. */
     struct stat s;
-    int above = option_setting(o, option_find("home")) ? ABOVE_GIVEN : ABOVE_DEFAULT;
-    if (stat(path, &s) != 0 && (make(path, above) != 0 || stat(path, &s) != 0)) {
+    if (stat(path, &s) != 0 && (make(path, folder_above(o)) != 0 || stat(path, &s) != 0)) {
         return text_fail(error, error_size, "-home: '%s' cannot be made: %s", path, strerror(errno));
     }
     return S_ISDIR(s.st_mode) ? 0 : text_fail(error, error_size, "-home: '%s' is not a folder", path);

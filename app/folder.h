@@ -10,6 +10,9 @@
 /* Any thread; does not block. True if the file is in o's home, or in a folder below it. False for "". */
 bool folder_is_home(const struct options *o, const char *file);
 
+/* Any thread; does not block. How many folders above a home that is missing are made with it. */
+int folder_above(const struct options *o);
+
 /* Any thread; blocks on the disk. Readies the folders of finished options. The home is made if one of the
  * node's files lies in it, with the folder that the home itself is in, for their owner alone; of a home that
  * no option names, so are three above it. Those that exist stay as they are. No other folder is made: a

@@ -6,12 +6,13 @@
 
 #include "controller/config.h"
 
-/* Any thread that shares the environment with no writer of it; asks the disk once or twice. Writes the path
- * of the home, and that of the configuration file.
+/* Any thread that shares the environment with no writer of it; asks the disk once or twice, and for the
+ * account, if HOME is not set. Writes the path of the home, and that of the configuration file.
  *
  * The home is $XDG_DATA_HOME/kith, not the folder for state: the identity in it cannot be made again, and
  * what is kept for backups is data. The file is $XDG_CONFIG_HOME/kith/kith.conf. But if there is a ~/.kith,
- * as earlier versions made it, that is the home; and if there is a kith.conf in it, that is the file.
+ * as earlier versions made it, that is the home; and if there is a kith.conf in it, that is the file. "~" is
+ * HOME, or if that is not set the folder of the account; without one, it all is in ./.kith.
  *
  * 0; or -1 with `error`, one line that begins with "-home" or "-config": a path is too long. */
 int home_find(char home[CONFIG_PATH_MAX], char config[CONFIG_PATH_MAX], char *error, size_t error_size);

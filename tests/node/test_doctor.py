@@ -197,6 +197,10 @@ def a_home_that_is_not_for_this_user(lab):
     visit.says("bad", "home", "is no folder")
     Visit(node, "-home", os.path.join(lab.home, "a/b/c/d")).says("bad", "home", remedy="mkdir -p")
     Visit(node, "-home", os.path.join(lab.home, "a/b")).says("ok", "home", "will be made")
+    at_home = lab.node(start=False)
+    at_home.command_line = lambda: [node.kith, "-network", "LOCAL", "-networkPort=0", "-seedURL="]
+    visit = Visit(at_home, env={"HOME": lab.home})
+    visit.says("ok", "home", f"{lab.home}/.local/share/kith is missing, and will be made")
 
 
 def peers_files(lab):
@@ -320,7 +324,7 @@ def a_node_that_runs(lab):
     node = lab.node("-exclusive", "-peers", other.endpoint, "-redialSpecial", "200ms", "-control", control)
     node.wait_online(other)
     visit = Visit(node)
-    visit.says("ok", "port", "the node of this home has it")
+    visit.says("ok", "port", f"the node that runs has it (process {node.process.pid})")
     visit.says("ok", "node", "1 outgoing")
     other.kill()
     node.wait("offline")
@@ -345,6 +349,37 @@ def a_node_that_runs(lab):
     os.remove(control)
     node.end()
     Visit(node).says("note", "node", "none runs")
+
+
+def a_node_that_has_the_port(lab):
+    """If no home is named it is the one to look at: its own home is looked at, and it tells how it is."""
+    elsewhere = os.path.join(lab.home, "elsewhere")
+    os.mkdir(elsewhere)
+    other = lab.node("-exclusive")
+    node = lab.node("-exclusive", "-peers", other.endpoint, "-control", os.path.join(lab.home, "c.sock"))
+    node.wait_online(other)
+    flags = [w for w in node.command_line() if w not in ("-home", node.home, "-control", os.path.join(lab.home, "c.sock"))]
+    env = {name: value for name, value in os.environ.items() if name != "XDG_RUNTIME_DIR"} | {"HOME": elsewhere}
+    asked = lab.node(start=False)
+    asked.command_line = lambda: flags
+    visit = Visit(asked, env=env)
+    visit.says("ok", "port", f"{PORT}: the node that runs has it (process {node.process.pid})")
+    visit.says("ok", "home", node.home)
+    visit.says("ok", "node", "1 outgoing")
+    check(visit.status == 0 and elsewhere not in visit.text, visit.text)
+    if os.geteuid() == 0:
+        os.chmod(lab.home, 0o755)
+        os.chmod(os.path.join(lab.home, "c.sock"), 0o666)
+        visit = Visit(asked, "-control", os.path.join(lab.home, "c.sock"), user=65534, env=env)
+        visit.says("ok", "port", f"(process {node.process.pid})")
+        visit.says("note", "home", "cannot be seen by this user")
+    visit = Visit(asked, "-home", elsewhere, env=env)
+    visit.says("bad", "port", f"{PORT} is taken by kith (process {node.process.pid})")
+    visit.says("note", "node", "none runs in")
+    with socket.create_server((asked.address, PORT)):
+        flags[flags.index(node.address)] = asked.address
+        visit = Visit(asked, "-control", os.path.join(lab.home, "c.sock"), env=env)
+        visit.says("bad", "port", f"(process {os.getpid()})")
 
 
 def what_operators_reach_it_by(lab):
@@ -377,12 +412,12 @@ def what_operators_reach_it_by(lab):
     with open(os.path.join(folder, "kith/control.sock"), "w", encoding="ascii"):
         Visit(node, env={**os.environ, "XDG_RUNTIME_DIR": folder}).says("warn", "control", "is no socket", remedy="-control")
     visit = Visit(other, "-http", f"{node.address}:{port}")
-    visit.says("ok", "http", "the node of this home has it")
+    visit.says("ok", "http", "the node that runs has it")
     check(not any(line.split()[1:2] == ["control"] for line in visit.lines), visit.text)
 
 
 if __name__ == "__main__":
-    run([what_operators_reach_it_by, seeds_that_fail, a_node_that_runs, peers_that_are_named, nothing_is_wrong, it_speaks_json, a_port_that_is_taken,
+    run([what_operators_reach_it_by, seeds_that_fail, a_node_that_runs, a_node_that_has_the_port, peers_that_are_named, nothing_is_wrong, it_speaks_json, a_port_that_is_taken,
          an_address_that_is_not_here, ports_that_need_rights, a_firewall_that_drops, few_descriptors, few_threads,
          a_disk_that_is_full_or_read_only, a_home_that_is_not_for_this_user, peers_files, identities,
          names_and_certificates, a_clock_that_is_wrong])

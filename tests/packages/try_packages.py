@@ -138,8 +138,12 @@ class Operator:
         self.until_peers("nobody comes back after a kill")
 
     def doctor(self):
-        step("the doctor")
-        print(self.bare.inside("sh", "-c", "kith -doctor -config /etc/kith/main.conf; true"))
+        step("the doctor finds the instance that has the port, and looks at it")
+        said = self.bare.inside("sh", "-c", "kith -doctor -config /etc/kith/main.conf; true")
+        print(said)
+        for finding in (rf"ok +port +8110: the node that runs has it \(process {self.main_pid()}\)",
+                        "ok +home +/var/lib/kith/main", "ok +disk", "ok +book", "ok +node +it is up"):
+            check(re.search(f"^{finding}", said, re.M), f"the doctor does not say: {finding}")
 
     def upgrade(self, packages):
         step("upgrade: the instances go on with the new version, as they are configured")

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <pwd.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -376,8 +377,27 @@ static void a_home_that_no_option_names_is_where_the_xdg_specification_says(void
     ASSERT_PLACES("/nobody/.local/share/kith", "/nobody/.config/kith/kith.conf");
     unsetenv("XDG_DATA_HOME");
     unsetenv("XDG_CONFIG_HOME");
+    setenv("HOME", folder, 1);
+}
+
+static void without_home_the_account_says_where_it_is(void **state)
+{
+    (void)state;
+    const struct passwd *account = getpwuid(geteuid());
+    struct options o;
+    char error[OPTIONS_ERROR_MAX], name[] = "kith", below[CONFIG_PATH_MAX];
+    char *argv[] = {name, NULL};
+    snprintf(below, sizeof below, "%s/", account ? account->pw_dir : "./.kith");
     unsetenv("HOME");
-    ASSERT_PLACES("./.kith", "./.kith/kith.conf");
+    assert_int_equal(options_parse(&o, 1, argv, error, sizeof error), 0);
+    assert_memory_equal(o.home, below, account ? strlen(below) : strlen(below) - 1);
+    assert_memory_equal(o.config_path, below, strlen(below));
+    options_free(&o);
+    setenv("XDG_DATA_HOME", "/data", 1);
+    setenv("XDG_CONFIG_HOME", "/etc/mine", 1);
+    ASSERT_PLACES("/data/kith", "/etc/mine/kith/kith.conf");
+    unsetenv("XDG_DATA_HOME");
+    unsetenv("XDG_CONFIG_HOME");
     setenv("HOME", folder, 1);
 }
 
@@ -1139,6 +1159,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(protocol_defaults_pass, set_up, tear_down),
         cmocka_unit_test_setup_teardown(options_of_factom_are_taken_with_any_protocol, set_up, tear_down),
         promise_test_setup_teardown("F2", unconfigured, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(without_home_the_account_says_where_it_is, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_home_that_no_option_names_is_where_the_xdg_specification_says,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_home_of_earlier_versions_is_used_if_it_is_there, set_up,
