@@ -142,7 +142,9 @@ static void lines_that_were_refused_are_told_with_the_next_that_is_not(void **st
     struct log_writer *w = log_writer_start(&(struct log_output){.fd = fd});
     (void)state;
     add_lines(w, 3);
-    usleep(100000);
+    for (int64_t by = now_ms() + WAIT_MS; log_writer_lost(w) < 3 && now_ms() < by;) {
+        usleep(1000);
+    }
     assert_true(dup2(file, fd) == fd);
     add_lines(w, 1);
     log_writer_end(w, WAIT_MS);
