@@ -1,6 +1,7 @@
 #include "app/ctl/place.h"
 
 #include <glob.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -16,34 +17,28 @@ static int fail_several(const glob_t *found, char *error, size_t error_size)
     return -1;
 }
 
-static int find_service(char path[PLACE_MAX], char *error, size_t error_size)
-{
-    glob_t found;
-    int result = -1;
-    if (glob(SERVICES, 0, NULL, &found) != 0) {
-        snprintf(error, error_size, "no node's control socket is known; -control says where it is");
-        return -1;
-    }
-    if (found.gl_pathc > 1) {
-        fail_several(&found, error, error_size);
-    } else {
-        snprintf(path, PLACE_MAX, "%s", found.gl_pathv[0]);
-        result = 0;
-    }
-    globfree(&found);
-    return result;
-}
-
 int place_find(char path[PLACE_MAX], char *error, size_t error_size)
 {
     const char *runtime = getenv("XDG_RUNTIME_DIR");
-    char own[PLACE_MAX];
-    if (!runtime || runtime[0] != '/') {
-        return find_service(path, error, error_size);
+    bool has_own = runtime && runtime[0] == '/';
+    char own[PLACE_MAX] = "";
+    glob_t found = {.gl_pathc = 0};
+    int result = 0;
+    if (has_own) {
+        snprintf(own, sizeof own, "%s/kith/control.sock", runtime);
     }
-    snprintf(own, sizeof own, "%s/kith/control.sock", runtime);
-    if (access(own, F_OK) == 0 || find_service(path, error, error_size) != 0) {
+    if (has_own && access(own, F_OK) == 0) {
         snprintf(path, PLACE_MAX, "%s", own);
+    } else if (glob(SERVICES, 0, NULL, &found) == 0 && found.gl_pathc == 1) {
+        snprintf(path, PLACE_MAX, "%s", found.gl_pathv[0]);
+    } else if (found.gl_pathc > 1) {
+        result = fail_several(&found, error, error_size);
+    } else if (has_own) {
+        snprintf(path, PLACE_MAX, "%s", own);
+    } else {
+        snprintf(error, error_size, "no node's control socket is known; -control says where it is");
+        result = -1;
     }
-    return 0;
+    globfree(&found);
+    return result;
 }

@@ -1,4 +1,4 @@
-/* Where the control socket is of which nobody says where it is. One thread; blocks on the disk. */
+/* Finds a control socket, if nobody says where it is. One thread; blocks on the disk. */
 #ifndef KITH_APP_CTL_PLACE_H
 #define KITH_APP_CTL_PLACE_H
 
@@ -6,9 +6,8 @@
 
 #define PLACE_MAX 4096
 
-/* The default of kith's -control if a socket is there; else that of the one service, in /run/kith. 0, and
- * `path` is where a socket is or would be; or -1 with `error`: there are several services, or no place is
- * known. */
+/* The default of kith's -control if a socket is there; else that of the one service, in /run/kith; else that
+ * default all the same. 0; or -1 with `error`: there are several services, or no place is known. */
 int place_find(char path[PLACE_MAX], char *error, size_t error_size);
 
 #endif

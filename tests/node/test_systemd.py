@@ -119,6 +119,10 @@ def the_group_speaks_with_it_and_others_do_not(lab):
     check(done.returncode == 0 and json.loads(done.stdout)["id"] == 7, f"{done}")
     check("PermissionError" in ask("--clear-groups").stderr, "somebody else was let in")
     check("factom" in computer.run("kith-ctl", "status"), "kith-ctl does not find the one service")
+    computer.node("two", "bind = 127.0.0.2\n")
+    for place in ("XDG_RUNTIME_DIR=", "XDG_RUNTIME_DIR=/run/user/0"):  # of a person who has no node of his own
+        done = computer.try_run("env", place, "kith-ctl", "status")
+        check(done.returncode == 3 and "/one/" in done.stderr and "/two/" in done.stderr, f"{place}: {done}")
     computer.run("systemctl", "stop", "kith@one")
     check(not os.path.exists(computer.path("/run/kith/one")), "its folder in /run is left")
     check(os.path.exists(computer.path("/run/kith")), "the others' is gone")
