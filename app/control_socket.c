@@ -70,31 +70,32 @@ static int take_lock(struct control_socket *s, char *error, size_t error_size)
                      format_holder(s->lock, holder, sizeof holder), s->path);
 }
 
-/* A program that knows nothing of our lock may listen there. */
-static bool somebody_listens(const struct sockaddr_un *at)
+bool control_socket_is_used(const char *path)
 {
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    snprintf(at.sun_path, sizeof at.sun_path, "%s", path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    bool listens = fd >= 0 && (connect(fd, (const struct sockaddr *)at, sizeof *at) == 0 || errno == EAGAIN);
+    bool listens = fd >= 0 && (connect(fd, (const struct sockaddr *)&at, sizeof at) == 0 || errno == EAGAIN);
     if (fd >= 0) {
         close(fd);
     }
     return listens;
 }
 
-/* What a dead node has left. The lock is ours. */
-static int remove_stale(const struct sockaddr_un *at, char *error, size_t error_size)
+/* What a dead node has left. The lock is ours, but a program that knows nothing of it may listen there. */
+static int remove_stale(const char *path, char *error, size_t error_size)
 {
     struct stat st;
-    if (lstat(at->sun_path, &st) != 0) {
+    if (lstat(path, &st) != 0) {
         return 0; /* binding tells if it is not just missing */
     }
     if (!S_ISSOCK(st.st_mode)) {
-        return text_fail(error, error_size, "'%s' is there, and is no socket", at->sun_path);
+        return text_fail(error, error_size, "'%s' is there, and is no socket", path);
     }
-    if (somebody_listens(at)) {
-        return text_fail(error, error_size, "another program listens at '%s'", at->sun_path);
+    if (control_socket_is_used(path)) {
+        return text_fail(error, error_size, "another program listens at '%s'", path);
     }
-    unlink(at->sun_path);
+    unlink(path);
     return 0;
 }
 
@@ -125,7 +126,7 @@ int control_socket_open(struct control_socket *s, const char *path, char *error,
         failed = take_lock(s, error, error_size);
     }
     if (failed == 0) {
-        failed = remove_stale(&at, error, error_size);
+        failed = remove_stale(path, error, error_size);
     }
     if (failed == 0 && !listen_at(s, &at)) {
         failed = text_fail(error, error_size, "cannot listen at '%s': %s", path, strerror(errno));

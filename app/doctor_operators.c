@@ -1,12 +1,9 @@
 /* What the operators reach the node by: the port of -http, and the socket of -control. */
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
+#include "app/control_socket.h"
 #include "app/doctor_checks.h"
 #include "app/option.h"
 #include "app/web.h"
@@ -25,18 +22,6 @@ static void check_http(struct doctor *d)
     } else if (port > 0) {
         doctor_say(d, DOCTOR_OK, "http", NULL, "%u is free", port);
     }
-}
-
-static bool somebody_listens(const char *path)
-{
-    struct sockaddr_un at = {.sun_family = AF_UNIX};
-    snprintf(at.sun_path, sizeof at.sun_path, "%s", path);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    bool listens = fd >= 0 && (connect(fd, (const struct sockaddr *)&at, sizeof at) == 0 || errno == EAGAIN);
-    if (fd >= 0) {
-        close(fd);
-    }
-    return listens;
 }
 
 /* The node of this home is asked by it (doctor_check_node). */
@@ -59,7 +44,7 @@ static void check_control(struct doctor *d)
     } else if (is_there && !S_ISSOCK(s.st_mode)) {
         doctor_say(d, level, "control", "remove it, or choose another path: -control",
                    "%s is there, and is no socket", path);
-    } else if (is_there && somebody_listens(path)) {
+    } else if (is_there && control_socket_is_used(path)) {
         doctor_say(d, level, "control", remedy, "another program listens at %s", path);
     } else {
         doctor_say(d, DOCTOR_OK, "control", NULL, "%s %s", path,
