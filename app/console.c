@@ -13,6 +13,7 @@
 #include "app/console_peers.h"
 #include "app/console_status.h"
 #include "app/ledger.h"
+#include "app/sheet.h"
 #include "base/clock.h"
 
 /* Lines about peers that nobody pinned: so many at once, and one in so long a time afterwards. */
@@ -220,13 +221,6 @@ static void console_close(struct frontend *f)
     free(s);
 }
 
-/* Of a terminal that has any, unless who runs it wants none (no-color.org). */
-static bool has_colours(const struct output *out)
-{
-    const char *no = getenv("NO_COLOR"), *terminal = getenv("TERM");
-    return out->is_terminal && !(no && no[0]) && terminal && terminal[0] && strcmp(terminal, "dumb") != 0;
-}
-
 bool console_frontend(struct frontend *f, bool greet)
 {
     struct console_state *s = f->state = calloc(1, sizeof *s);
@@ -242,7 +236,7 @@ bool console_frontend(struct frontend *f, bool greet)
                       kith_version());
     }
     if (s) {
-        s->has_colours = has_colours(f->out);
+        s->has_colours = sheet_has_colours(f->out->is_terminal);
         line_bound_begin(&s->about_peers, PEER_LINES, PEER_LINE_MS, clock_ms());
     }
     return s;

@@ -105,6 +105,12 @@ void sheet_print(struct sheet *t, struct output *out, bool has_colours, unsigned
     *t = (struct sheet){.n = 0};
 }
 
+bool sheet_has_colours(bool is_terminal)
+{
+    const char *no = getenv("NO_COLOR"), *terminal = getenv("TERM");
+    return is_terminal && !(no && no[0]) && terminal && terminal[0] && strcmp(terminal, "dumb") != 0;
+}
+
 const char *sheet_time(int64_t ms, char text[SHEET_CELL_MAX])
 {
     static const struct {

@@ -35,6 +35,10 @@ void sheet_add(struct sheet *t, enum sheet_colour colour, const char *format, ..
  * 0 if there is none. */
 void sheet_print(struct sheet *t, struct output *out, bool has_colours, unsigned width);
 
+/* Whether an output may have colours: on a terminal that knows any, unless who runs the program wants none
+ * (no-color.org). Reads the environment. */
+bool sheet_has_colours(bool is_terminal);
+
 /* For people: "3h 5m", "1.5 MiB". Each returns its buffer. */
 const char *sheet_time(int64_t ms, char text[SHEET_CELL_MAX]);
 const char *sheet_bytes(uint64_t bytes, char text[SHEET_CELL_MAX]);

@@ -59,12 +59,6 @@ static json_int_t number_of(const json_t *o, const char *key)
     return json_integer_value(json_object_get(o, key));
 }
 
-static bool has_colours(void)
-{
-    const char *no = getenv("NO_COLOR"), *terminal = getenv("TERM");
-    return isatty(STDOUT_FILENO) && !(no && *no != '\0') && terminal && strcmp(terminal, "dumb") != 0;
-}
-
 /* Of the terminal; 0 if there is none. */
 static unsigned width(void)
 {
@@ -77,7 +71,7 @@ static void print_sheet(struct sheet *t)
     struct output out;
     size_t size;
     output_init_text(&out, SIZE_MAX);
-    sheet_print(t, &out, has_colours(), width());
+    sheet_print(t, &out, sheet_has_colours(isatty(STDOUT_FILENO)), width());
     const char *text = output_text(&out, &size);
     if (text) {
         fwrite(text, 1, size, stdout);
