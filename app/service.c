@@ -83,11 +83,11 @@ static int64_t serve(void *self, int64_t now_ms)
 
 /* --- the main thread --- */
 
-bool service_open(struct service *s, struct desk *d, const struct options *o)
+void service_open(struct service *s, struct desk *d, const struct options *o)
 {
     *s = (struct service){.desk = d, .waits_to_listen = !o->config.hidden};
     if (!notify_open(&s->notify)) {
-        return false;
+        return;
     }
     s->heartbeat_ms = notify_watchdog_ms() / 2;
     s->guest = desk_add(d, &(struct desk_guest){.self = s,
@@ -96,7 +96,6 @@ bool service_open(struct service *s, struct desk *d, const struct options *o)
                                                 .event = take_event,
                                                 .answer = take_answer,
                                                 .view = take_view});
-    return true;
 }
 
 void service_close(struct service *s)

@@ -1,5 +1,5 @@
-/* The node as a service: a guest of the desk that tells the service manager (app/notify.h) that the node is
- * ready, how it is, and, as often as the manager wants, that the controller answers. */
+/* The node as a service: a guest of the desk that speaks with the service manager (app/notify.h). It tells
+ * that the node is ready, how it is and, as often as the manager wants, that the controller answers. */
 #ifndef KITH_APP_SERVICE_H
 #define KITH_APP_SERVICE_H
 
@@ -25,9 +25,9 @@ struct service {
     char status[SERVICE_STATUS_MAX];
 };
 
-/* Main thread, before the desk starts; does not block. Becomes a guest of the desk if a manager listens: true
- * then. *s stays until service_close, which comes after desk_end. */
-bool service_open(struct service *s, struct desk *d, const struct options *o);
+/* Main thread, before the desk starts; does not block. Becomes a guest of the desk if a manager listens. *s
+ * stays until service_close, which comes after desk_end. */
+void service_open(struct service *s, struct desk *d, const struct options *o);
 void service_close(struct service *s);
 
 /* Main thread; none blocks. Nothing happens if no manager listens. */
