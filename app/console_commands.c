@@ -10,7 +10,7 @@
 #include "app/spelling.h"
 #include "base/endpoint.h"
 
-/* What a command's own file has said already why it is not carried out. */
+/* The command has said itself why it is not carried out. */
 #define TOLD KITH_OK
 
 /* --- words --- */

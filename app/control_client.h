@@ -19,9 +19,7 @@ enum {
 };
 #define CLIENT_ROOM   ((size_t)256 * 1024) /* a long parcel is written as far as this */
 #define CLIENT_ENOUGH ((size_t)4 << 20)    /* unread bytes: further news are missed */
-#define CLIENT_LINE                                                                                          \
-    ((size_t)256 * 1024) /* a longer request needs the turn, which one client has at a time                  \
-                          */
+#define CLIENT_LINE   ((size_t)256 * 1024) /* a longer request needs the turn: one client has it at a time */
 
 struct client {
     int fd; /* -1: the place is free */

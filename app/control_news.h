@@ -13,7 +13,7 @@ struct news {
     struct kith_parcel parcel;
     struct parcel *payload;
     char peer[sizeof((struct kith_peer){0}.hash)];
-    uint64_t *held; /* bytes of all parcels that clients wait for */
+    uint64_t *held; /* bytes of all parcels that wait for clients */
 };
 
 /* What the desk tells now. `made` is NULL until the first client cannot take it at once. */

@@ -77,8 +77,8 @@ void desk_end(struct desk *d);
 
 /* --- for guests --- */
 
-/* The desk's thread, or before it starts. Sets the node that guests may call: commands and sends of kith.h,
- * with ids of desk_id alone. */
+/* The desk's thread. The node that guests may call: commands and sends of kith.h, with ids of desk_id alone.
+ */
 struct kith *desk_node(const struct desk *d);
 
 /* Any thread. The id of a request of that guest: `number` has 56 bits, and comes back in the answer's id as

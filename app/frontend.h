@@ -44,7 +44,7 @@ struct frontend {
     void (*too_long)(struct frontend *f, const char *line, size_t size);
 
     /* Begins to write a parcel, which has to stay until `more` has returned true. `more` writes on while
-     * standard output has room; true once all of it is written. */
+     * `out` has room; true once all of it is written. */
     void (*parcel)(struct frontend *f, const struct kith_parcel *p);
     bool (*more)(struct frontend *f);
 

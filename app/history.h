@@ -27,7 +27,8 @@ void history_add(struct history_file *f, const char *line);
 
 /* The same thread; blocks on the disk for half a second at most, whatever the disk does. Makes the text the
  * file's content, unless it is NULL, and frees *f; the text stays the caller's. A new file is for its owner
- * alone. 0, or an error number: the file is as it was. */
+ * alone. 0; or an error number, and the file is as it was, but after ETIMEDOUT the disk may still bring it
+ * about. */
 int history_close(struct history_file *f, const char *text, size_t size);
 
 #endif

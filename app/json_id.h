@@ -14,8 +14,8 @@
 bool json_id_find(const char *line, size_t size, const char **id, size_t *length);
 
 /* The "bytes" of the object that the line is: how many bytes follow it. 0 if it has none, as of a blank line.
- * -1 if that is no whole number, or there are two, or a key has an escape in it, or the line is no object
- * that ends where it ends: then nobody knows how many bytes follow. */
+ * -1 if nobody knows how many bytes follow: it is no whole number, there are two, a key has an escape in it,
+ * or the line is not one whole object. */
 int64_t json_bytes_find(const char *line, size_t size);
 
 /* The number of the request after that one: the upper 32 bits stay, as they tell whose it is. Never 0. */

@@ -1,5 +1,5 @@
 /* Bans, known addresses, scores and what the operator has to say of peers, as kith(1), "JSON" has them: the
- * requests, and the events that answer. Main thread only; nothing blocks. */
+ * requests, and the events that answer. Any thread; nothing blocks. */
 #ifndef KITH_APP_JSON_LISTS_H
 #define KITH_APP_JSON_LISTS_H
 

@@ -10,8 +10,8 @@
 
 struct json_parcel {
     struct pieces bytes; /* what is to be written in the present stage */
-    bool also_text;      /* after the base64, if it is UTF-8 */
-    bool is_text;        /* UTF-8, as far as it was looked at */
+    bool also_text;      /* after the base64, if it is text (pieces_are_text) */
+    bool is_text;        /* as far as it was looked at */
     enum json_parcel_stage {
         JSON_PARCEL_CHECK, /* is it text? */
         JSON_PARCEL_BASE64,

@@ -17,10 +17,10 @@ struct json_send {
     size_t id_length;
 };
 
-/* True if the line is an object of nothing but "send", "text" or "base64" or "bytes", and perhaps "kind" and
- * an integer "id", each once, and all of it is valid JSON: then *s is what the whole parser would make of it.
- * False says nothing about the line, and *s holds nothing. `following`: the bytes behind the line, as many as
- * its "bytes" says. */
+/* True if the line is valid JSON: an object of "send" and one of "text", "base64" and "bytes", perhaps of
+ * "kind" and an integer "id", and of nothing else. Then *s is what the whole parser would make of it. False
+ * says nothing about the line, and *s holds nothing. `following`: the bytes behind the line, as many as its
+ * "bytes" says. */
 bool json_send_read(struct json_send *s, const char *line, size_t size, const char *following,
                     size_t following_size);
 

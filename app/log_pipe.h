@@ -1,4 +1,4 @@
-/* The log of a program whose console is on the same terminal: its lines go through a pipe to the main thread,
+/* The log of a program whose console is on the same terminal. Its lines go through a pipe to the main thread,
  * which writes them above the line that is being typed. Main thread only; nothing blocks, but for
  * log_pipe_end. */
 #ifndef KITH_APP_LOG_PIPE_H

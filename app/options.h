@@ -30,9 +30,9 @@ enum json_mode { JSON_OFF, JSON_LINES, JSON_BINARY };
 
 /* How JSON lines show the payload of a parcel. */
 enum json_payload {
-    JSON_PAYLOAD_AUTO,   /* as text if it is UTF-8, else in base64 */
+    JSON_PAYLOAD_AUTO,   /* as text if pieces_are_text says so, else in base64 */
     JSON_PAYLOAD_BASE64, /* always so */
-    JSON_PAYLOAD_BOTH,   /* in base64, and if it is UTF-8 as text, too */
+    JSON_PAYLOAD_BOTH,   /* in base64, and if it is such text as text, too */
 };
 
 /* The origin of a setting. The flag wins over the file's key for the network (LocalNetworkPort), which

@@ -26,7 +26,7 @@ struct output {
     char *text;                   /* not yet passed to the thread */
     size_t size, capacity;
     size_t start;  /* without a thread: of the text, what is written already */
-    size_t enough; /* more than this that is unwritten is enough */
+    size_t enough; /* this many unwritten bytes leave no room for a piece */
     bool is_terminal;
     bool in_pieces; /* a text is being added in pieces */
     char *aside;    /* other text, which comes after it */
@@ -44,9 +44,9 @@ uint64_t output_most(void); /* memory of it */
 bool output_init(struct output *o, int fd);
 
 /* Without a thread and a descriptor: output_text is the unwritten text, in one piece, which is valid until
- * something is added. The owner says by output_took how much of it it has written. More than `enough`
- * unwritten bytes leave no room for a piece. output_drop frees the memory. output_taken,
- * output_write, output_sleep_* and output_fini are not for it. */
+ * something is added. The owner says by output_took how much of it has been written. `enough` unwritten bytes
+ * leave no room for a piece. output_drop frees the memory. output_taken, output_write, output_sleep_* and
+ * output_fini are not for it. */
 void output_init_text(struct output *o, size_t enough);
 const char *output_text(const struct output *o, size_t *size);
 void output_took(struct output *o, size_t size);

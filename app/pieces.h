@@ -22,9 +22,9 @@ size_t pieces_json(struct pieces *p, char out[PIECE_BYTES]); /* within the quote
 /* For a terminal: a byte that is no part of a harmless character becomes its number, \x1b. */
 size_t pieces_harmless(struct pieces *p, char out[PIECE_BYTES]);
 
-/* True if all that has been shown so far is UTF-8 and has none of the control characters U+0080 to U+009F,
- * which terminals obey; but perhaps for a last character that is not all shown. Once all is shown it is true
- * if that holds for all. Each byte is looked at once, over all calls. */
+/* Whether it is text: UTF-8 without the control characters U+0080 to U+009F, which terminals obey. True if
+ * that holds for all that has been shown so far, but perhaps for a last character that is not all shown. Once
+ * all is shown it holds for all. Each byte is looked at once, over all calls. */
 bool pieces_are_text(struct pieces *p);
 
 #endif

@@ -14,12 +14,12 @@
  *
  * A peer that closes its side, even if it would still read, ends the connection as soon as all that it sent
  * is read: nothing of that is lost, and what was queued for it comes back. If the protocol's service answers
- * late (service_ops.owes), MSG_FINISHED is posted in its place, behind all that the peer has sent, and the
- * controller ends the connection once all is answered; else it ends by itself after four stall
- * times. A peer whom
- * we do not read is watched for it as well. If we do not read it because it does not read our answers, those
- * are given up at its end, and the rest is read at once; if because inbound is full, the end waits for the
- * controller, who is told by MSG_LEFT that there is nobody any more whom to hold back. */
+ * late (service_ops.owes), MSG_FINISHED is posted in its place, behind all that the peer has sent. Then the
+ * controller ends the connection once all is answered; else it ends by itself after four stall times.
+ *
+ * A peer whom we do not read is watched for its end as well. If we do not read it because it does not read
+ * our answers, those are given up, and the rest is read at once. If we do not read it because inbound is
+ * full, the end waits for the controller, who is told by MSG_LEFT that there is nobody to hold back. */
 #ifndef KITH_CONNECTION_CONNECTION_H
 #define KITH_CONNECTION_CONNECTION_H
 

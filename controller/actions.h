@@ -19,7 +19,7 @@ struct moment {
     int64_t wall_ms;
 };
 
-/* For which a datagram is dropped. */
+/* Why a datagram is dropped. */
 #define DATAGRAM_CAUSE_LIST(X)                                                                               \
     X(DATAGRAM_TOO_LONG, "too long")                                                                         \
     X(DATAGRAM_LIMITED, "beyond the rate of their group")                                                    \

@@ -29,7 +29,7 @@ static bool has_place(struct controller *c)
            dialing_ordinary(c) < c->config->outgoing + ASKED_PLACES;
 }
 
-/* For which only a special peer may not be dialed, whatever its address. */
+/* Why a peer that is not special may not be dialed, whatever its address. */
 static struct obstacle not_special(struct controller *c)
 {
     if (c->config->exclusive) {

@@ -1,5 +1,5 @@
-/* Dials that the application asks for: once, now, of an ordinary peer. The request is answered once that peer
- * is online, or the dial has come to nothing. */
+/* Dials that the application asks for: once, now. The peer is an ordinary one, unless it is special anyhow.
+ * The request is answered once that peer is online, or the dial has come to nothing. */
 #ifndef KITH_CONTROLLER_ASKED_DIALS_H
 #define KITH_CONTROLLER_ASKED_DIALS_H
 

@@ -1,4 +1,5 @@
-/* Completion of kith-ctl: of a verb, and of its first argument if that is a peer or one of a few words. */
+/* Completion of kith-ctl: of its flags and verbs, and of a first argument if that is a peer or one of a few
+ * words. */
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +20,7 @@ static const char *const flags[][2] = {
 };
 #define FLAGS (sizeof flags / sizeof flags[0])
 
-/* Lists the nodes' peers by the first part of their names, which is enough of one. */
+/* Lists the node's peers by the first part of their names, which is enough of one. */
 #define PEERS " -json peers 2>/dev/null | grep -o '\"peer\":\"[^\" ]*' | cut -d'\"' -f4 | sort -u"
 
 /* "PEER|all|broadcast [TEXT...]": in small letters is what is meant as it stands. */
@@ -61,6 +62,13 @@ static void print_bash_verbs(void)
     printf("\" ;;\n");
 }
 
+static void print_bash_flags(const char *dash)
+{
+    for (size_t i = 0; i < FLAGS; i++) {
+        printf("%s%s%s", i == 0 ? "" : " ", dash, flags[i][0]);
+    }
+}
+
 void print_ctl_bash(void)
 {
     printf("# bash completion of kith-ctl, made from the table of its verbs.\n"
@@ -91,14 +99,10 @@ void print_ctl_bash(void)
            "    esac\n"
            "    case $word in\n"
            "    --*) words=\"");
-    for (size_t i = 0; i < FLAGS; i++) {
-        printf("%s--%s", i == 0 ? "" : " ", flags[i][0]);
-    }
+    print_bash_flags("--");
     printf("\" verb=- ;;\n"
            "    -*) words=\"");
-    for (size_t i = 0; i < FLAGS; i++) {
-        printf("%s-%s", i == 0 ? "" : " ", flags[i][0]);
-    }
+    print_bash_flags("-");
     printf("\" verb=- ;;\n"
            "    esac\n"
            "    case $verb$argument in\n");

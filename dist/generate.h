@@ -1,4 +1,5 @@
-/* What the build makes from the tables of options and protocols: texts on standard output. */
+/* What the build makes from the tables of options, of kith-ctl's verbs and of protocols: texts on standard
+ * output. */
 #ifndef KITH_DIST_GENERATE_H
 #define KITH_DIST_GENERATE_H
 

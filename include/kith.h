@@ -387,12 +387,13 @@ struct kith_ban {
     int64_t left_ms;
 };
 
-enum kith_source {                     /* who told of an address first */
-                   KITH_FROM_FILE,     /* not known any more: it was in the peers file */
-                   KITH_FROM_SEED,     /* a seed list or DNS seed */
-                   KITH_FROM_PEER,     /* another peer */
-                   KITH_FROM_INCOMING, /* the peer there, which had dialed us */
-                   KITH_FROM_OPERATOR  /* option "bootstrap" */
+/* Who told of an address first. */
+enum kith_source {
+    KITH_FROM_FILE,     /* not known any more: it was in the peers file */
+    KITH_FROM_SEED,     /* a seed list or DNS seed */
+    KITH_FROM_PEER,     /* another peer */
+    KITH_FROM_INCOMING, /* the peer there, which had dialed us */
+    KITH_FROM_OPERATOR  /* option "bootstrap" */
 };
 
 /* An address that the node knows. Times are since 1970, 0 for never. */

@@ -60,8 +60,8 @@ uint64_t watch_memory(uint64_t longest_parcel)
 /* --- the controller's thread --- */
 
 /* Acquire: pairs with the release in `count_taken`. The queue frees a place before the reader counts it as
- * taken; with a relaxed load this thread could see the count, not yet the place, and lose an answer for which
- * there was room. */
+ * taken. With a relaxed load this thread could see the count and not yet the place. It would lose an answer
+ * for which there was room. */
 static bool has_place(const struct watch *w, enum watch_class class)
 {
     return w->put[class] - atomic_load_explicit(&w->taken[class], memory_order_acquire) < most[class];

@@ -12,11 +12,11 @@
 
 #define PLAIN "text/plain; charset=utf-8"
 
-/* Of the text, or, with `shared` instead, of what that holds: its reference is taken. */
+/* Its body is `text` or, if that is NULL, what `shared` holds, whose reference it takes. */
 struct reply {
     unsigned code;
     const char *type;
-    const char *text; /* constant */
+    const char *text; /* a constant */
     struct shared *shared;
     const char *policy; /* Content-Security-Policy */
 };

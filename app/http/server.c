@@ -114,7 +114,7 @@ static void end_client(struct http *h, struct client *c)
     shutdown(c->fd, SHUT_RDWR);
 }
 
-/* With all places taken the one that has taken longest makes room for who comes next. */
+/* If all places are taken, the one that has taken longest makes room for who comes next. */
 static int64_t end_oldest(struct http *h, int64_t now_ms)
 {
     struct client *oldest = NULL;
@@ -182,8 +182,8 @@ static int64_t take_log(struct http *h, int64_t now_ms)
 
 /* --- the guest --- */
 
-/* Once more if connections have come or gone: with all places taken, it listens again only in the round after
- * one has become free. */
+/* Once more if connections have come or gone: if all places were taken, it listens again only in the round
+ * after one has become free. */
 static int64_t run_daemon(struct http *h, int64_t now_ms)
 {
     MHD_UNSIGNED_LONG_LONG ms = 0;

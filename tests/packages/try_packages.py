@@ -3,7 +3,7 @@
 starts two instances, looks at the page and the figures, bans a peer, kills the node, upgrades, removes, purges.
 
 Usage: try_packages.py FOLDER
-FOLDER gets the packages. Prints each step. The last line is `skipped: why` where no Debian can be made.
+FOLDER gets the packages. Prints each step. The last line is `skipped: why` if no Debian can be made.
 Exit code: 0 all hold or skipped, 1 some do not.
 """
 import json

@@ -33,7 +33,7 @@ def counts(first: Any) -> Mapping[Reason, int]:
 
 
 def _columns(record: type, struct: str) -> list[tuple[str, str, Any]]:
-    """The names of a field of the record and of a member of the struct, and what makes one of the other; NULL if nothing
+    """The names of a field of the record and of a member of the struct, and what makes one of the other; None if nothing
     is to be done."""
     members = dict(ffi.typeof(struct).fields)
     columns = []
