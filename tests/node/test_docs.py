@@ -41,6 +41,8 @@ def clone(folder):
     shutil.copytree(ROOT, folder, symlinks=True, ignore=lambda at, names: [
         name for name in names if name in (".git", "__pycache__", "node_modules") or at == str(ROOT) and name.startswith("build")])
     (folder / "scripts" / "run").write_text(RUN, encoding="utf-8")
+    (folder / "build").mkdir()
+    (folder / "build" / "kith-ctl").symlink_to("/usr/local/bin/kith-ctl")
     return folder
 
 

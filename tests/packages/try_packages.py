@@ -106,7 +106,7 @@ class Operator:
         step("start two instances, each ready when it listens")
         self.configure("main", "127.0.0.1", "")
         self.configure("other", "127.0.0.2", "127.0.0.1:8110")
-        self.bare.inside("systemctl", "start", "kith@main", "kith@other")
+        self.bare.inside("systemctl", "enable", "--now", "kith@main", "kith@other")
         check(self.bare.inside("systemctl", "is-active", "kith@main").strip() == "active", "kith@main is not active")
         self.until_peers("main has no peer")
         print(self.bare.inside("systemctl", "status", "--no-pager", "kith@main"))
