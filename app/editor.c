@@ -40,12 +40,12 @@ struct editor {
 
     char keys[KEYS_READ]; /* that have not been obeyed */
     size_t at, end;
-    bool refused; /* as in struct lines */
+    size_t obeyed_to; /* libedit is given no key from there on: after an unknown one it asks for more */
+    bool refused;     /* as in struct lines */
     bool ended;
     bool skipping; /* in a line that was too long */
 
     const char *own_keys; /* the next ones that libedit gets */
-    bool has_none;        /* libedit wanted more keys than there were */
     char *inserted;
     struct completions shown; /* to be written above the line */
     char *line;               /* the one that was given last */
@@ -75,11 +75,10 @@ static int next_key(EditLine *el, wchar_t *key)
         *key = (unsigned char)*e->own_keys++;
         return 1;
     }
-    if (e->at == e->end) {
-        e->has_none = true;
+    if (e->at == e->obeyed_to) {
         return 0;
     }
-    size_t size = utf8_character(e->keys + e->at, e->end - e->at);
+    size_t size = utf8_character(e->keys + e->at, e->obeyed_to - e->at);
     if (size == 0 || mbrtowc(key, e->keys + e->at, size, &(mbstate_t){0}) > size) {
         *key = 0xfffd; /* in place of what is no character */
         size = 1;
@@ -338,18 +337,19 @@ int editor_free(struct editor *e)
 
 /* --- the line on the screen --- */
 
-/* `own_keys`: before those that have been typed. */
-static void press(struct editor *e, const char *own_keys)
+/* `own_keys`, and then that many bytes of what has been typed. */
+static void press(struct editor *e, const char *own_keys, size_t typed)
 {
     int n;
     e->own_keys = own_keys;
+    e->obeyed_to = e->at + typed;
     el_wgets(e->el, &n);
     e->own_keys = "";
 }
 
 static void press_own(struct editor *e, char key)
 {
-    press(e, (const char[]){key, '\0'});
+    press(e, (const char[]){key, '\0'}, 0);
 }
 
 /* Text is about to be written that is not the line. */
@@ -486,28 +486,20 @@ static void show_completions(struct editor *e)
     }
 }
 
-/* False if it is the first of two keys, and the other has not come. */
-static bool obey(struct editor *e, size_t size)
+static void obey(struct editor *e, size_t size)
 {
     const char *meaning = key_meaning(e->keys + e->at, size);
-    size_t begin = e->at, end = e->at + size;
-    bool is_escape = e->keys[begin] == KEY_ESCAPE;
-    if (meaning) {
+    size_t end = e->at + size;
+    if (!meaning) {
+        press(e, "", size);
         e->at = end;
-        if (meaning[0]) {
-            press(e, meaning);
-        }
-        return true;
+        show_completions(e);
+        return;
     }
-    e->has_none = false;
-    press(e, "");
-    if (e->has_none && !is_escape && e->end - begin < KEY_MOST) {
-        e->at = begin;
-        return false;
+    e->at = end;
+    if (meaning[0]) {
+        press(e, meaning, 0);
     }
-    e->at = e->at < end ? end : e->at;
-    show_completions(e);
-    return true;
 }
 
 /* The line that the last key has ended, if it has. */
@@ -568,10 +560,11 @@ enum lines_result editor_next(struct editor *e, char **line, size_t *size)
         } else if (keys[0] == KEY_INSERT || keys[0] == KEY_DRAW || keys[0] == KEY_DELETE ||
                    (keys[0] == KEY_ESCAPE && key == 1)) {
             e->at++;
-        } else if (!obey(e, key > 0 ? key : 1)) {
-            break;
-        } else if (take_line(e, line, size)) {
-            return LINES_LINE;
+        } else {
+            obey(e, key > 0 ? key : 1);
+            if (take_line(e, line, size)) {
+                return LINES_LINE;
+            }
         }
     }
     e->at = e->ended ? e->end : e->at;

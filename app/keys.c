@@ -29,6 +29,10 @@ static size_t sequence_size(const char *text, size_t size)
 
 size_t key_size(const char *text, size_t size)
 {
+    if (text[0] == KEY_SECOND_MAP) {
+        size_t n = size > 1 ? character_size(text + 1, size - 1) : 0;
+        return size > 1 && text[1] == KEY_ESCAPE ? 1 : n > 0 ? 1 + n : 0;
+    }
     if (text[0] != KEY_ESCAPE) {
         return character_size(text, size);
     }

@@ -113,7 +113,9 @@ int qr_read(const char *path, char *text, size_t text_size, char *bad, size_t ba
     int result = picture_read(&p, path, why, sizeof why);
     if (result == 0) {
         result = load(&z) ? scan(&z, &p, text, text_size, why, sizeof why)
-                          : text_fail(why, sizeof why, "QR codes are read by " LIBRARY ", which is not here: Debian has it in libzbar0");
+                          : text_fail(why, sizeof why,
+                                      "QR codes are read by " LIBRARY
+                                      ", which is not here: Debian has it in libzbar0");
         free(p.grey);
     }
     return result == 0 ? 0 : text_fail(bad, bad_size, "%s: %s", text_shown(path, shown), why);

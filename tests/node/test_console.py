@@ -545,7 +545,9 @@ def keys_that_end(lab):
     check(not other.all("parcel", since=0)[1:], "a line that was dropped went out")
     terminal.type("\x03")
     terminal.ends()
+    # Keys that mean nothing, alone or behind ^X, take no other key with them.
     for ending in (lambda t: t.type("\x04"), lambda t: t.enter("/quit"),
+                   lambda t: t.type("\x07\x04"), lambda t: t.type("\x18x\x04"),
                    lambda t: (t.type("a line"), t.ends_with(PROMPT + "a line"), t.process.send_signal(signal.SIGINT)),
                    lambda t: (t.type("a line"), t.ends_with(PROMPT + "a line"), t.process.send_signal(signal.SIGTERM))):
         terminal = Terminal(lab)
