@@ -229,6 +229,27 @@ def it_is_readable_in_both_schemes_and_fits_a_telephone(lab):
     check(page.run("return document.documentElement.dataset.theme") == "dark", "it is remembered")
 
 
+def what_is_empty_takes_no_room(lab):
+    node, web = serving(lab, *NO_GAP)
+    page = Page(lab, web)
+    page.show(768, 900)
+    there = "return [...document.querySelectorAll('{}')].filter((e) => e.getClientRects().length).length"
+    check(page.run(there.format("th button, .legend li")) == 0, "nothing is to be sorted")
+    check(page.run("return document.getElementById('graph').clientHeight") < 200, "a high graph of nobody")
+    crowd(lab, node, 2)
+    until(lambda: len(page.rows()) == 2, 10, "2 rows")
+    check(page.run(there.format("th button")) == 11, "11 columns")
+    page.show(320, 780)
+    check(page.run(there.format("td.zero")) == 0 and page.run(there.format("td")) > 6, "zeros fill a telephone")
+    over = page.run("""return [...document.querySelectorAll(".spark")].filter((s) => s.getBoundingClientRect().top <
+        s.parentElement.querySelector(".note").getBoundingClientRect().bottom).length""")
+    check(over == 0, "a curve crosses the words above it")
+    page.run("document.getElementById('log').style.maxHeight = '40px'")
+    page.show(360, 780)
+    left = "const l = document.getElementById('log'); return l.scrollHeight - l.scrollTop - l.clientHeight"
+    until(lambda: page.run(left) < 2, 10, "the last lines of the log")
+
+
 def it_says_that_the_node_has_gone_and_comes_back_with_it(lab):
     node, web = serving(lab, *NO_GAP)
     crowd(lab, node, 2)
@@ -257,6 +278,7 @@ if __name__ == "__main__":
         the_figures_on_the_page_are_those_of_the_status,
         it_is_readable_in_both_schemes_and_fits_a_telephone,
         the_table_is_sorted_by_keyboard_and_says_how,
+        what_is_empty_takes_no_room,
         a_name_with_a_script_in_it_stays_text,
         a_peer_that_dies_leaves_the_page_and_a_new_one_enters,
         what_a_peer_says_of_itself_reaches_the_page_as_text,
