@@ -3,7 +3,8 @@
 README.md says, and runs the package's tests and mypy there. Makes the archive of sources as README.md says, and from that
 alone a wheel, which passes messages.
 
-Usage: check.py FOLDER-OF-THE-BUILD [ARGUMENT OF PYTEST...]
+Usage: check.py FOLDER-OF-THE-BUILD [--sanitize=address,undefined] [ARGUMENT OF PYTEST...]
+--sanitize: the library of the build has these sanitizers of gcc, so has the wheel, and the tests alone are run.
 Exit code: 0 all hold, 1 some do not, 77 a tool is missing, which is named.
 """
 import os
@@ -77,9 +78,9 @@ def environment(python, folder, **more):
             "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_QUIET": "1", **more}
 
 
-def install(python, build, folder):
+def install(python, build, folder, **more):
     """The environment's interpreter."""
-    must("sh", "-euxc", commands()[0], cwd=copy_of_repository(folder), env=environment(python, folder, KITH_BUILD=build))
+    must("sh", "-euxc", commands()[0], cwd=copy_of_repository(folder), env=environment(python, folder, KITH_BUILD=build, **more))
     return folder / "kith-venv" / "bin" / "python"
 
 
@@ -98,18 +99,35 @@ def try_archive(python, folder):
          env={**variables, "PYTHONPATH": str(folder / "installed")})
 
 
+def try_sanitized(python, build, folder, sanitizers, arguments):
+    """The interpreter has none of them: their libraries are loaded before it."""
+    inside = install(python, build, folder, CC="gcc", CFLAGS=f"-g -fsanitize={sanitizers}")
+    libraries = [subprocess.run(["gcc", f"-print-file-name={name}"], capture_output=True, text=True, check=True).stdout.strip()
+                 for name in ("libasan.so", "libubsan.so")]
+    known = folder / "known"
+    # cffi keeps what it knows of types until the process ends, the interpreter some objects.
+    known.write_text("".join(f"leak:{name}\n" for name in (
+        "_cffi_backend", "_PyObject_GC_New", "PyType_GenericAlloc", "PyObject_Malloc", "PyMem_")))
+    sys.exit(run(inside, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--capture=sys", *arguments, cwd=HERE, env={
+        **os.environ, "LD_PRELOAD": " ".join(libraries), "PYTHONMALLOC": "malloc",
+        "LSAN_OPTIONS": f"suppressions={known}:print_suppressions=0"}))
+
+
 def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
+    build, arguments = os.path.abspath(sys.argv[1]), sys.argv[2:]
     os.environ.pop("PYTHONPATH", None)
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     python = interpreter()
     with tempfile.TemporaryDirectory(prefix="kith-python-") as name:
-        (Path(name) / "archive").mkdir()
-        try_archive(python, Path(name) / "archive")
         folder = Path(name)
-        inside = install(python, os.path.abspath(sys.argv[1]), folder)
-        tests = run(inside, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations=3", *sys.argv[2:], cwd=HERE)
+        if arguments and arguments[0].startswith("--sanitize="):
+            try_sanitized(python, build, folder, arguments[0].partition("=")[2], arguments[1:])
+        (folder / "archive").mkdir()
+        try_archive(python, folder / "archive")
+        inside = install(python, build, folder)
+        tests = run(inside, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations=3", *arguments, cwd=HERE)
         types = run(inside, "-m", "mypy", "--cache-dir", folder / "mypy", cwd=HERE)
     sys.exit(1 if tests or types else 0)
 
