@@ -32,12 +32,20 @@ static size_t do_share(void *core, struct peer_ref asker, struct known_peer *out
         return 0; /* without memory: the peer asks again */
     }
     size_t n = addresses_share(c, s ? &s->info.endpoint : NULL, chosen, max);
-    note(c, NOTE_SHARE, "%s was told of %zu addresses", s ? s->info.hash : "a datagram's sender", n);
     for (size_t i = 0; i < n; i++) {
         out[i] = known_peer(c, &chosen[i]);
     }
     free(chosen);
     return n;
+}
+
+static void do_shared(void *core, struct peer_ref with, size_t n)
+{
+    struct controller *c = core;
+    const struct slot *s = slot_find(c, with);
+    if (s) {
+        note(c, NOTE_SHARE, "%s was told of %zu addresses", s->info.hash, n);
+    }
 }
 
 static void learn(struct controller *c, struct slot *s, const struct ip *teller,
@@ -191,6 +199,7 @@ const struct service_actions controller_service_actions = {
     .send = route_answer,
     .deliver = route_deliver,
     .share = do_share,
+    .shared = do_shared,
     .learn = do_learn,
     .hear = do_hear,
     .is_welcome = do_is_welcome,

@@ -113,6 +113,9 @@ static struct parcel *gather(const struct exchange *x, const struct service_peer
     for (size_t i = 0; parcel && i < n; i++) {
         shared.list[i] = found[i];
     }
+    if (parcel) {
+        t->actions->shared(t->host, p->ref, n);
+    }
     return parcel;
 }
 

@@ -50,6 +50,8 @@ struct service_actions {
     /* Fills up to `most` peers that the asker may be told of: good ones, never special ones or itself.
      * Returns how many. PEER_NOBODY for an asker that is not connected. */
     size_t (*share)(void *host, struct peer_ref asker, struct known_peer *out, size_t most);
+    /* For the log: so many of them were sent to that peer. */
+    void (*shared)(void *host, struct peer_ref with, size_t n);
     /* Peers that another told us of; copied, save those that the network does not allow. When they were heard
      * from is not believed. */
     void (*learn)(void *host, struct peer_ref from, const struct known_peer *peers, size_t n);

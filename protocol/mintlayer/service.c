@@ -136,6 +136,7 @@ static void announce_one(struct mintlayer_service *s, const struct service_peer 
         peers.list[0].endpoint = *e;
         mintlayer_known_add(&state->known, mark_of(s, e));
         s->config.actions->send(s->config.host, p->ref, MINTLAYER_ANNOUNCE_ADDR_REQUEST, parcel);
+        s->config.actions->shared(s->config.host, p->ref, 1);
     }
 }
 
@@ -227,6 +228,7 @@ static void on_list_request(struct mintlayer_service *s, int64_t now_ms, const s
     renew_list(s, now_ms, p->ref);
     if (s->list) {
         s->config.actions->send(s->config.host, p->ref, MINTLAYER_ADDR_LIST_RESPONSE, parcel_hold(s->list));
+        s->config.actions->shared(s->config.host, p->ref, known_peers_of(s->list).n);
         owe(s, now_ms, p);
     }
 }

@@ -217,6 +217,13 @@ static inline size_t on_share(void *host, struct peer_ref asker, struct known_pe
     return shared;
 }
 
+static inline void on_shared(void *host, struct peer_ref with, size_t n)
+{
+    (void)host;
+    (void)with;
+    (void)n;
+}
+
 static inline void on_learn(void *host, struct peer_ref from, const struct known_peer *peers, size_t count)
 {
     struct node *n = node_of(host);
@@ -346,6 +353,7 @@ static inline void on_reply(void *host, uint64_t number, bool done, uint64_t cou
 static const struct service_actions net_actions = {.send = on_send,
                                                    .deliver = on_deliver,
                                                    .share = on_share,
+                                                   .shared = on_shared,
                                                    .learn = on_learn,
                                                    .hear = on_hear,
                                                    .send_datagram = on_send_datagram,

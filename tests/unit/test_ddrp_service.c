@@ -18,6 +18,7 @@ static struct world {
     uint32_t requests[PEERS]; /* sent to each */
     uint32_t answers;
     struct parcel *answer; /* the last one */
+    size_t told;           /* addresses that the last one was told of, as the log has it */
     size_t shareable;      /* of the list below */
     struct known_peer shared[300];
     size_t learned, learned_with_id;
@@ -65,6 +66,13 @@ static size_t on_share(void *world, struct peer_ref asker, struct known_peer *ou
     return n;
 }
 
+static void on_shared(void *world, struct peer_ref with, size_t n)
+{
+    (void)world;
+    (void)with;
+    w.told = n;
+}
+
 static void on_learn(void *world, struct peer_ref from, const struct known_peer *peers, size_t n)
 {
     (void)world;
@@ -103,6 +111,7 @@ static uint64_t on_random(void *world)
 static const struct service_actions actions = {.send = on_send,
                                                .deliver = on_deliver,
                                                .share = on_share,
+                                               .shared = on_shared,
                                                .learn = on_learn,
                                                .wanted = on_wanted,
                                                .next_peer = on_next_peer,
@@ -271,7 +280,8 @@ static void add_shareable(const char *endpoint, uint8_t id_size)
 
 static size_t shared(void)
 {
-    return known_peers_of(w.answer).n;
+    assert_int_equal(w.told, known_peers_of(w.answer).n);
+    return w.told;
 }
 
 static void test_answers(void **state)

@@ -18,7 +18,7 @@ static struct fixture {
     struct peer_info info; /* of every peer */
     struct exchange_peer states[PEERS];
     uint32_t n_online, wanted, requests[PEERS];
-    size_t shareable, learned;
+    size_t shareable, shared, learned;
     uint64_t drawn;
 } f;
 
@@ -46,6 +46,13 @@ static size_t on_share(void *world, struct peer_ref asker, struct known_peer *ou
         out[i] = (struct known_peer){.endpoint.port = (uint16_t)(i + 1), .heard_s = (int64_t)i};
     }
     return n;
+}
+
+static void on_shared(void *world, struct peer_ref with, size_t n)
+{
+    (void)world;
+    (void)with;
+    f.shared = n;
 }
 
 static void on_learn(void *world, struct peer_ref from, const struct known_peer *peers, size_t n)
@@ -90,6 +97,7 @@ static void start(int64_t everybody_ms, int64_t round_ms)
 {
     static const struct service_actions actions = {.send = on_send,
                                                    .share = on_share,
+                                                   .shared = on_shared,
                                                    .learn = on_learn,
                                                    .wanted = on_wanted,
                                                    .next_peer = on_next_peer,
@@ -196,6 +204,7 @@ static size_t answer(int64_t now_ms, uint32_t asker)
     }
     struct known_peers told = known_peers_of(parcel);
     size_t n = told.n;
+    assert_int_equal(f.shared, n);
     for (size_t i = 1; i < n; i++) {
         assert_true(told.list[i].endpoint.port > told.list[i - 1].endpoint.port);
         assert_int_equal(told.list[i].heard_s, told.list[i].endpoint.port - 1);

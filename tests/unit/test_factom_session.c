@@ -1443,6 +1443,13 @@ static void world_learn(void *world, struct peer_ref from, const struct known_pe
     w->learned += (uint32_t)n;
 }
 
+static void world_shared(void *world, struct peer_ref with, size_t n)
+{
+    struct world *w = world;
+    (void)with;
+    assert_int_equal(n, w->to_share);
+}
+
 static bool world_next(void *world, struct peer_ref after, struct service_peer *next)
 {
     const struct world *w = world;
@@ -1457,6 +1464,7 @@ static bool world_next(void *world, struct peer_ref after, struct service_peer *
 static const struct service_actions actions = {.send = world_send,
                                                .deliver = world_deliver,
                                                .share = world_share,
+                                               .shared = world_shared,
                                                .learn = world_learn,
                                                .next_peer = world_next};
 

@@ -18,6 +18,7 @@ struct noted {
     struct peer_info info;
     struct mintlayer_peer state;
     uint32_t requests, lists, announcements;
+    size_t shared;             /* addresses that it was told of, as the log has it */
     struct endpoint announced; /* the last one */
 };
 
@@ -99,6 +100,12 @@ static size_t on_share(void *world, struct peer_ref asker, struct known_peer *ou
     return n;
 }
 
+static void on_shared(void *world, struct peer_ref with, size_t n)
+{
+    (void)world;
+    w.peers[with.index].shared += n;
+}
+
 static void on_learn(void *world, struct peer_ref from, const struct known_peer *peers, size_t n)
 {
     (void)world;
@@ -136,6 +143,7 @@ static const struct service_actions actions = {.send = on_send,
                                                .deliver = on_deliver,
                                                .brought = on_brought,
                                                .share = on_share,
+                                               .shared = on_shared,
                                                .learn = on_learn,
                                                .is_welcome = is_welcome,
                                                .next_peer = on_next_peer,
@@ -326,6 +334,7 @@ static void test_short_lists_are_made_up_for(void **state)
     assert_int_equal(list_of(0), 1);
     wait(60000);
     assert_int_equal(w.peers[0].announcements, 0); /* there is nothing new */
+    assert_int_equal(w.peers[0].shared, 1);
     add_shareable("10.2.3.2:3031");
     add_shareable("1.2.3.3:3031");
     add_shareable("1.2.3.4:3031");
@@ -347,6 +356,7 @@ static void test_short_lists_are_made_up_for(void **state)
         wait(20000);
     }
     assert_int_equal(w.peers[0].announcements, 31); /* then it knows enough */
+    assert_int_equal(w.peers[0].shared, 32);
     assert_true(ops->deadline(&w.service) == INT64_MAX);
     come(1, DIRECTION_INCOMING);
     come_as(2, DIRECTION_INCOMING, MINTLAYER_BLOCKS, NULL); /* has not said that it wants any */

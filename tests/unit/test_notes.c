@@ -110,7 +110,9 @@ static void shared_addresses_are_counted_with_the_new_ones_among_them(void **sta
                 "10.1.0.1:8110 00000001 told us of 3 addresses: 2 are new, 0 are none of a public network");
     forget_lines(w);
     struct known_peer room[8];
-    controller_service_actions.share(w->core, peer, room, 8);
+    size_t n = controller_service_actions.share(w->core, peer, room, 8);
+    assert_int_equal(count_of(w, "was told of"), 0); /* not yet */
+    controller_service_actions.shared(w->core, peer, n);
     expect_line(w, "10.1.0.1:8110 00000001 was told of ");
     world_free(w);
 }
