@@ -2,10 +2,12 @@
 #ifndef KITH_TESTS_CHAIN_FIXTURE_H
 #define KITH_TESTS_CHAIN_FIXTURE_H
 
+#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "chain/request.h"
 
@@ -221,6 +223,18 @@ static inline void assert_main(void *d, const struct chain_item *blocks, size_t 
     assert_int_equal(state.height, blocks[n - 1].number);
     assert_true(chain_hash_equal(&state.tip, &blocks[n - 1].id));
     assert_int_equal(state.tip_time_s, blocks[n - 1].time_s);
+}
+
+/* --- the disk --- */
+
+/* A full disk: no file grows beyond so many bytes. RLIM_INFINITY: as before. */
+static inline void limit_files(rlim_t bytes)
+{
+    signal(SIGXFSZ, SIG_IGN);
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes == RLIM_INFINITY ? limit.rlim_max : bytes;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
 #endif

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "controller/controller.h"
+#include "tests/unit/dice.h"
 
 enum { MOST = 512 };
 
@@ -342,8 +343,8 @@ static inline bool w_measure_node(void *world, struct kith_status *s, uint64_t d
 static inline uint64_t w_random(void *world)
 {
     struct world *w = world;
-    w->random = w->random * 6364136223846793005ULL + 1442695040888963407ULL;
-    return w->random ^ w->random >> 32; /* the low bits alone would repeat after a few numbers */
+    uint64_t n = dice_throw(&w->random);
+    return n ^ n >> 32; /* the low bits alone would repeat after a few numbers */
 }
 
 static inline void w_log(void *world, enum log_level level, const char *line)

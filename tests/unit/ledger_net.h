@@ -16,6 +16,7 @@
 #include "protocol/ledger/service.h"
 #include "protocol/ledger/state.h"
 #include "protocol/protocol.h"
+#include "tests/unit/dice.h"
 #include "tests/unit/promise.h"
 
 enum { NODES = 12, LINKS = 12, EVENTS = 1 << 16, WALL_S = 1700000000 };
@@ -330,8 +331,7 @@ static inline bool on_ask(void *host, const struct store_request *q)
 static inline uint64_t on_random(void *host)
 {
     (void)host;
-    w.random = w.random * 6364136223846793005U + 1442695040888963407U;
-    return w.random >> 33;
+    return dice_throw(&w.random) >> 33;
 }
 
 static inline void on_tell(void *host, const char *text)

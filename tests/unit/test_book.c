@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "peers/book.h"
+#include "tests/unit/parsed.h"
 #include "tests/unit/promise.h"
 
 #define NOW    INT64_C(1767225600000) /* 2026-01-01 */
@@ -46,20 +47,6 @@ static bool is_other(void *context, const struct endpoint *e)
 static void forget(struct book *b, struct endpoint *e)
 {
     book_expire(b, is_other, e, NOW + 365 * DAY);
-}
-
-static struct endpoint at(const char *text)
-{
-    struct endpoint e;
-    assert_true(endpoint_parse(&e, text));
-    return e;
-}
-
-static struct ip ip_of(const char *text)
-{
-    struct ip ip;
-    assert_true(ip_parse(&ip, text));
-    return ip;
 }
 
 /* The n-th of many endpoints, 250 to a network group. */

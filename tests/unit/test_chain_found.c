@@ -7,9 +7,7 @@
 
 #include <cmocka.h>
 
-#include <signal.h>
 #include <sqlite3.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "chain/found.h"
@@ -164,15 +162,6 @@ static void a_switch_takes_them_out_of_the_table_and_of_memory(void **state)
     chain_item_free(&last);
     free_items(other, BEHIND + 3);
     free_items(blocks, ENOUGH + BEHIND);
-}
-
-static void limit_files(rlim_t bytes)
-{
-    signal(SIGXFSZ, SIG_IGN);
-    struct rlimit limit;
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
-    limit.rlim_cur = bytes == RLIM_INFINITY ? limit.rlim_max : bytes;
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
 static void what_was_not_kept_is_not_found(void **state)

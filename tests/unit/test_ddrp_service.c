@@ -1,5 +1,6 @@
 /* What a node asks its peers, what it answers, and what it learns, with actions that only take notes. */
 #include "tests/unit/ddrp_fixture.h"
+#include "tests/unit/dice.h"
 #include "tests/unit/promise.h"
 
 #include "protocol/ddrp/service.h"
@@ -104,8 +105,7 @@ static bool on_next_peer(void *world, struct peer_ref after, struct service_peer
 static uint64_t on_random(void *world)
 {
     (void)world;
-    w.random = w.random * 6364136223846793005U + 1442695040888963407U;
-    return w.random >> 33;
+    return dice_throw(&w.random) >> 33;
 }
 
 static const struct service_actions actions = {.send = on_send,

@@ -1,5 +1,6 @@
 /* Recorded and constructed bytes: what we read out of them, and that we write the same. */
 #include "tests/unit/ddrp_fixture.h"
+#include "tests/unit/parsed.h"
 #include "tests/unit/promise.h"
 
 static json_t *root;
@@ -178,13 +179,6 @@ static void test_envelopes(void **state)
 }
 
 /* --- bodies --- */
-
-static struct ip ip_of(const char *t)
-{
-    struct ip ip = {.bytes = {0}};
-    assert_true(ip_parse(&ip, t));
-    return ip;
-}
 
 /* Who is called by that key in the file is called so by us. */
 static void expect_id(const char *signer, const uint8_t *public_key)

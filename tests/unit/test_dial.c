@@ -6,7 +6,6 @@
 
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -19,6 +18,7 @@
 
 #include "base/clock.h"
 #include "connection/dial.h"
+#include "tests/unit/descriptors.h"
 
 enum { DIAL_MS = 2000, SOON_MS = 700, DEAD_MOST = 8 };
 
@@ -98,18 +98,6 @@ static void add_refusing(const char *ip)
 {
     assert_true(add_alive(ip));
     close(sockets[--n_sockets]);
-}
-
-static int count_descriptors(void)
-{
-    DIR *folder = opendir("/proc/self/fd");
-    int n = 0;
-    assert_non_null(folder);
-    while (readdir(folder)) {
-        n++;
-    }
-    closedir(folder);
-    return n;
 }
 
 /* How long it took. */

@@ -10,13 +10,7 @@
 
 #include "base/address_list.h"
 #include "base/endpoint.h"
-
-static struct ip ip_of(const char *text)
-{
-    struct ip ip;
-    assert_true(ip_parse(&ip, text));
-    return ip;
-}
+#include "tests/unit/parsed.h"
 
 static void test_ip_text(void **state)
 {

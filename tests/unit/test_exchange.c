@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "protocol/exchange.h"
+#include "tests/unit/dice.h"
 
 enum { PEERS = 10, REQUEST = 7, ROUND = 3, LIMIT_MS = 50 };
 
@@ -83,8 +84,7 @@ static bool on_next_peer(void *world, struct peer_ref after, struct service_peer
 static uint64_t on_random(void *world)
 {
     (void)world;
-    f.drawn = f.drawn * 6364136223846793005U + 1442695040888963407U;
-    return f.drawn >> 33;
+    return dice_throw(&f.drawn) >> 33;
 }
 
 static bool has_even_port(const struct service_config *config, const struct known_peer *p)

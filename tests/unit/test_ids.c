@@ -6,17 +6,11 @@
 
 #include "peers/file.h"
 #include "peers/ids.h"
+#include "tests/unit/parsed.h"
 #include "tests/unit/promise.h"
 
 #define NOW  INT64_C(1767225600000) /* 2026-01-01 */
 #define HOUR INT64_C(3600000)
-
-static struct ip ip_of(const char *text)
-{
-    struct ip ip;
-    assert_true(ip_parse(&ip, text));
-    return ip;
-}
 
 static struct peer_id id_number(uint32_t n)
 {

@@ -24,6 +24,7 @@
 #include "node/node.h"
 #include "queue/worker.h"
 #include "tests/unit/echo.h"
+#include "tests/unit/parsed.h"
 
 enum { LONG_MS = 10000, SHORT_MS = 300, LOOK_MS = 10 * 1000, PORT = 5000 };
 
@@ -97,13 +98,6 @@ static void needs_networks(void)
         print_message("only root may make namespaces\n");
         skip();
     }
-}
-
-static struct ip ip_of(const char *text)
-{
-    struct ip ip;
-    assert_true(ip_parse(&ip, text));
-    return ip;
 }
 
 /* --- the list --- */

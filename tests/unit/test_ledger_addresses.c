@@ -1,5 +1,6 @@
 /* Whom a node of Infnote or coin tells of whom: over connections, by datagrams, and as a tracker. */
 #include "tests/unit/ledger_net.h"
+#include "tests/unit/parsed.h"
 
 enum { MINUTE = 60 * 1000, PEER = 11, OTHER = 10 };
 
@@ -27,13 +28,6 @@ static void puppet_joins(uint32_t puppet, uint32_t node)
     start_puppet(puppet);
     join(puppet, node);
     pass(10);
-}
-
-static struct endpoint at(const char *text)
-{
-    struct endpoint e;
-    assert_true(endpoint_parse(&e, text));
-    return e;
 }
 
 static void add_shared(struct node *n, const char *text, int64_t heard_s)

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/line_limit.h"
+#include "tests/unit/parsed.h"
 
 enum { KIND = 3, OTHER_KIND = 4, CAUSE = 1, OTHER_CAUSE = 2 };
 
@@ -29,13 +30,6 @@ static struct limited *limited_new(int64_t most)
     line_limit_begin(&l->limit, key);
     line_bound_begin(&l->bound, most, 2000, 0);
     return l;
-}
-
-static struct ip ip_of(const char *text)
-{
-    struct ip ip;
-    assert_true(ip_parse(&ip, text));
-    return ip;
 }
 
 static struct ip numbered(unsigned n)

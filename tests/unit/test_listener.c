@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "connection/listener.h"
+#include "tests/unit/parsed.h"
 #include "tests/unit/promise.h"
 
 #define MOST_SEEN  256
@@ -79,13 +80,6 @@ static int tear_down(void **state)
     }
     free(seen);
     return 0;
-}
-
-static struct ip ip_of(const char *text)
-{
-    struct ip ip;
-    assert_true(ip_parse(&ip, text));
-    return ip;
 }
 
 static struct listener_config info_of(const struct ip *bind)

@@ -2,6 +2,7 @@
 #include "tests/unit/wire_fixture.h"
 
 #include "protocol/mintlayer/message.h"
+#include "tests/unit/dice.h"
 #include "tests/unit/promise.h"
 
 static json_t *vectors;
@@ -379,8 +380,7 @@ static void test_frames(void **state)
 
 static uint64_t next_random(uint64_t *seed)
 {
-    *seed = *seed * 6364136223846793005U + 1442695040888963407U;
-    return *seed >> 32;
+    return dice_throw(seed) >> 32;
 }
 
 /* What is read of garbage is written as it was. */

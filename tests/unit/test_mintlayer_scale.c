@@ -2,6 +2,7 @@
 #include "tests/unit/wire_fixture.h"
 
 #include "protocol/mintlayer/scale.h"
+#include "tests/unit/dice.h"
 
 /* Bytes in memory that ends where they do. */
 static uint8_t *exact(const void *bytes, size_t n)
@@ -109,8 +110,7 @@ static void test_every_short_input(void **state)
 
 static uint64_t next_random(uint64_t *seed)
 {
-    *seed = *seed * 6364136223846793005U + 1442695040888963407U;
-    return *seed >> 24;
+    return dice_throw(seed) >> 24;
 }
 
 static void test_values_and_garbage(void **state)

@@ -7,6 +7,8 @@
 #include "protocol/mintlayer/message.h"
 #include "protocol/mintlayer/service.h"
 #include "protocol/mintlayer/setting.h"
+#include "tests/unit/dice.h"
+#include "tests/unit/parsed.h"
 #include "tests/unit/promise.h"
 
 enum { PEERS = 8, MINUTE = 60 * 1000, HOUR = 60 * MINUTE, DAY = 24 * HOUR };
@@ -135,8 +137,7 @@ static bool on_next_peer(void *world, struct peer_ref after, struct service_peer
 static uint64_t on_random(void *world)
 {
     (void)world;
-    w.random = w.random * 6364136223846793005U + 1442695040888963407U;
-    return w.random >> 33;
+    return dice_throw(&w.random) >> 33;
 }
 
 static const struct service_actions actions = {.send = on_send,
@@ -149,13 +150,6 @@ static const struct service_actions actions = {.send = on_send,
                                                .next_peer = on_next_peer,
                                                .random = on_random};
 static const struct service_ops *const ops = &mintlayer_service_ops;
-
-static struct endpoint at(const char *text)
-{
-    struct endpoint e;
-    assert_true(endpoint_parse(&e, text));
-    return e;
-}
 
 static void start(void)
 {

@@ -1,4 +1,5 @@
 /* Sessions that meet, talk and part: each row of docs/protocols/mintlayer.md, sections 3, 6, 7 and 9. */
+#include "tests/unit/dice.h"
 #include "tests/unit/mintlayer_fixture.h"
 #include "tests/unit/promise.h"
 
@@ -1323,8 +1324,7 @@ static void test_recorded_conversation(void **state)
 
 static uint64_t next_random(uint64_t *seed)
 {
-    *seed = *seed * 6364136223846793005U + 1442695040888963407U;
-    return *seed >> 32;
+    return dice_throw(seed) >> 32;
 }
 
 /* Whatever comes, in pieces of any size: it ends in order, or goes on. */

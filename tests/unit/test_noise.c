@@ -13,6 +13,7 @@
 
 #include "protocol/noise/noise.h"
 #include "protocol/noise/private.h"
+#include "tests/unit/dice.h"
 #include "tests/unit/wire_fixture.h"
 
 enum { PLENTY = 400000 };
@@ -111,13 +112,7 @@ struct side {
 static uint64_t roll(void *context)
 {
     struct side *s = context;
-    s->dice = s->dice * 6364136223846793005ULL + 1442695040888963407ULL;
-    uint64_t n = s->dice >> 11 ^ s->dice << 40;
-    if (buffer_left(&s->secrets) >= sizeof n) {
-        memcpy(&n, s->secrets.data + s->secrets.data_sent, sizeof n);
-        buffer_consume(&s->secrets, sizeof n);
-    }
-    return n;
+    return dice_secret(&s->dice, &s->secrets);
 }
 
 static void side_new(struct side *s, uint64_t dice)

@@ -17,6 +17,7 @@
 
 #include "base/time_text.h"
 #include "peers/file.h"
+#include "tests/unit/parsed.h"
 #include "tests/unit/promise.h"
 
 #define NOW   INT64_C(1767225600000) /* 2026-01-01T00:00:00Z */
@@ -186,20 +187,6 @@ static void assert_content(const char *path, const char *text)
     fclose(f);
     buf[n] = '\0';
     assert_string_equal(buf, text);
-}
-
-static struct endpoint at(const char *text)
-{
-    struct endpoint e;
-    assert_true(endpoint_parse(&e, text));
-    return e;
-}
-
-static struct ip ip_of(const char *text)
-{
-    struct ip ip;
-    assert_true(ip_parse(&ip, text));
-    return ip;
 }
 
 /* What a read gave. */

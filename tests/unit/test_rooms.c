@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "peers/book.h"
+#include "tests/unit/parsed.h"
 #include "tests/unit/promise.h"
 
 #define NOW    INT64_C(1767225600000) /* 2026-01-01 */
@@ -33,13 +34,6 @@ static struct book *book_open(void)
     struct book *b = book_new(&usual);
     assert_non_null(b);
     return b;
-}
-
-static struct endpoint at(const char *text)
-{
-    struct endpoint e;
-    assert_true(endpoint_parse(&e, text));
-    return e;
 }
 
 /* An address in one of the /16 from 11.0 on; each host of it is another. */

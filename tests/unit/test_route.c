@@ -7,7 +7,6 @@
 
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -21,6 +20,7 @@
 #include "base/clock.h"
 #include "base/descriptor.h"
 #include "connection/route.h"
+#include "tests/unit/descriptors.h"
 #include "tests/unit/fake_names.h"
 
 enum { DIAL_MS = 20000, SHORT_MS = 200, WORDS = 4 };
@@ -94,18 +94,6 @@ static int set_up(void **state)
     strcpy(config_proxy.at.host, "127.0.0.1");
     assert_true(address_parse(&to, "10.0.0.7:8108", strlen("10.0.0.7:8108")));
     return 0;
-}
-
-static int count_descriptors(void)
-{
-    DIR *folder = opendir("/proc/self/fd");
-    int n = 0;
-    assert_non_null(folder);
-    while (readdir(folder)) {
-        n++;
-    }
-    closedir(folder);
-    return n;
 }
 
 static enum dial_state walk(struct route *r)

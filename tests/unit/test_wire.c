@@ -12,6 +12,7 @@
 
 #include "protocol/mintlayer/mintlayer.h"
 #include "protocol/mintlayer/setting.h"
+#include "tests/unit/dice.h"
 #include "tests/unit/echo.h"
 #include "tests/unit/promise.h"
 #include "tests/unit/xor_stream.h"
@@ -53,8 +54,8 @@ struct end {
 static uint64_t next_random(void *context)
 {
     struct end *e = context;
-    e->random = e->random * 6364136223846793005ULL + 1442695040888963407ULL;
-    return e->random >> 11 ^ e->random << 40;
+    uint64_t n = dice_throw(&e->random);
+    return n >> 11 ^ n << 40;
 }
 
 static int64_t wall_ms(void *context)
