@@ -283,8 +283,9 @@ void control_bounds(struct bounds *b, const struct options *o)
                "the client: further news are missed, and it is sent away");
     bounds_add(b, BOUND_APPLICATION, "clients of the control socket: answers that they do not read",
                ANSWER_MOST, clients * CLIENT_COMMANDS, "the client: it is not read further");
-    bounds_add(b, BOUND_APPLICATION, "clients of the control socket: requests", 2 * (CLIENT_LINE + 65536),
-               clients, "the client: it is not read further");
+    bounds_add(b, BOUND_APPLICATION, "clients of the control socket: requests",
+               2 * (CLIENT_LINE + 65536) + (CLIENT_SENDS + CLIENT_COMMANDS) * json_request_memory(), clients,
+               "the client: it is not read further");
     bounds_add(b, BOUND_APPLICATION, "the one long request of a client", lines_most(longest, JSON_LINES),
                clients > 0, "the other clients that have one: they wait");
     bounds_add(b, BOUND_APPLICATION, "parcels that wait for clients",

@@ -92,4 +92,7 @@ static inline bool frontend_has_kind(const struct frontend *f, const char *name)
 bool console_frontend(struct frontend *f, bool greet);
 bool json_frontend(struct frontend *f);
 
+/* What JSON keeps of a request until it is answered, at most. */
+uint64_t json_request_memory(void);
+
 #endif

@@ -86,7 +86,7 @@ static size_t *count_of(struct json_state *s, bool is_command)
     return is_command ? &s->waiting.commands : &s->waiting.sends;
 }
 
-/* A number for a request; 0 if memory is short. Keeps a copy of id. */
+/* A number for a request; 0 if memory is short. Keeps a copy of id. The node bounds how many there are. */
 static uint64_t remember(struct json_state *s, const char *id, bool is_command)
 {
     if (s->end == s->capacity && s->waiting.sends + s->waiting.commands <= s->capacity / 2) {
@@ -613,7 +613,9 @@ static enum frontend_result json_line(struct frontend *f, char *line, size_t siz
     if (!o && id && json_error_code(&error) == json_error_numeric_overflow) {
         o = load_with_any_id(line, size, id, &error);
     }
-    if (json_is_object(o)) {
+    if (id && strlen(id) > JSON_ID_MAX) {
+        write_error(f, id, "\"id\" is longer than 1024 bytes");
+    } else if (json_is_object(o)) {
         r = request(f, o, id);
     } else {
         write_error(f, id, o ? "a request is a JSON object" : error.text);
@@ -644,6 +646,12 @@ static void json_close(struct frontend *f)
     }
     free(s->requests);
     free(s);
+}
+
+/* The array doubles, and half of it may be of requests that were answered. */
+uint64_t json_request_memory(void)
+{
+    return 4 * sizeof(struct request) + JSON_ID_MAX + 1;
 }
 
 bool json_frontend(struct frontend *f)

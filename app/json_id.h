@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define JSON_ID_MAX 1024 /* bytes of the "id" of a request: it is kept until the answer has come */
+
 /* The "id", as it is written: also if the request is no whole JSON text, or the number fits no integer type.
  * Finds the first "id" of the object that `line` holds or begins with; bytes behind it are not read. True:
  * *id and *length are its value, within `line`: a string, number or literal, of which only the ends were

@@ -483,14 +483,14 @@ static void give_parcel(struct kith *node, const struct taken *t, struct kith_pa
 }
 
 /* Never inlined: a parcel does not pay for what only events need. */
-static __attribute__((noinline)) void give_event(struct kith *node, struct node_event *event,
+static __attribute__((noinline)) void give_event(struct kith *node, const struct taken *t,
                                                  struct kith_event *to)
 {
-    node->event = event;
-    if (event->public.type == KITH_ONLINE) {
+    struct node_event *event = node->event = t->event;
+    if (event && event->public.type == KITH_ONLINE) {
         set_name(node, event->ref, event->public.peer);
     }
-    *to = event->public;
+    *to = event ? event->public : node_event_no_memory(t->asked);
 }
 
 static __attribute__((noinline)) void take_back_event(struct kith *node)
@@ -517,7 +517,7 @@ enum kith_receive kith_receive(struct kith *node, struct kith_item *item)
         give_parcel(node, &t, &item->parcel);
         return KITH_PARCEL;
     case TAKE_EVENT:
-        give_event(node, t.event, &item->event);
+        give_event(node, &t, &item->event);
         return KITH_EVENT;
     }
     return KITH_NOTHING;

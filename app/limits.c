@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "app/editor.h"
+#include "app/frontend.h"
 #include "app/lines.h"
 #include "app/log_pipe.h"
 #include "app/names.h"
@@ -42,6 +43,8 @@ static void add_program(struct bounds *b, const struct options *o, uint64_t plac
                "the line: it is refused; the oldest of the history");
     bounds_add(b, BOUND_PROGRAM, "a name of a peer, for the console", NAME_BYTES, o->json ? 0 : places,
                "none is known to the console: it asks again");
+    bounds_add(b, BOUND_APPLICATION, "a request whose answer was not read", json_request_memory(),
+               o->json ? ANSWERS_MOST : 0, "it is read no further");
     bounds_add(b, BOUND_APPLICATION, "a line of standard input", lines_most(longest, o->json), 1,
                "the line: it is refused");
 }

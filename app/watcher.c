@@ -93,8 +93,8 @@ enum kith_receive watcher_take(struct watcher *w, struct kith_item *item)
         return KITH_PARCEL;
     case TAKE_EVENT:
         w->event = t.event;
-        item->event = t.event->public;
-        if (t.event->public.type == KITH_ONLINE) {
+        item->event = t.event ? t.event->public : node_event_no_memory(t.asked);
+        if (item->event.type == KITH_ONLINE) {
             note_name(w, t.event);
         }
         return KITH_EVENT;

@@ -98,6 +98,8 @@ struct controller_actions {
     uint64_t (*next_ticket)(void *host);
 
     void (*tell)(void *host, struct node_event *e); /* to the application; takes the event (from malloc) */
+    /* Likewise: memory for the event that answers the request is short, and that is its answer. */
+    void (*tell_no_memory)(void *host, uint64_t id);
     bool (*fetch_seeds)(void *host); /* MSG_SEEDS answers. False: there is nowhere to fetch from */
     void (*save_peers)(void *host, struct book_snapshot *s); /* takes the snapshot; MSG_SAVED answers */
 

@@ -430,6 +430,10 @@ void controller_abandon(struct controller *c, const struct message *m)
 {
     if (m->type == MSG_ASK) {
         parcel_release(m->parcel);
+    } else if (m->type == MSG_COMMAND) {
+        command_free(m->command);
+    }
+    if (m->type == MSG_ASK || m->type == MSG_COMMAND || m->type == MSG_LEAVE) {
         report_answer(c, m->id, KITH_FAIL_ENDING, "the node is ending");
     }
     if (m->type != MSG_SEND) {

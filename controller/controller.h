@@ -80,8 +80,8 @@ void controller_dropped(struct controller *c, struct peer_ref peer, enum drop_ca
  * before the MSG_GONE of that connection. */
 void controller_returned(struct controller *c, struct moment now, const struct message *m);
 
-/* Between calls. Takes a MSG_SEND, MSG_LEAVE or MSG_ASK that comes too late, counts the parcel as dropped and
- * tells the application that it went to nobody. */
+/* Between calls. Takes what the application has asked for and comes too late: a MSG_SEND counts as dropped,
+ * and went to nobody; the others have failed. Of a MSG_VERDICT nobody hears. */
 void controller_abandon(struct controller *c, const struct message *m);
 
 /* When controller_tick must run next; INT64_MAX for never. */

@@ -16,6 +16,9 @@ static void report_if_asked(struct controller *c, const struct message *m, uint6
 static void drop(struct controller *c, const struct message *m, enum drop_cause cause)
 {
     if (m->type == MSG_LEAVE) {
+        bool is_end = cause == DROP_SHUTDOWN;
+        report_answer(c, m->id, is_end ? KITH_FAIL_ENDING : KITH_FAIL_NO_MEMORY, "disconnect: %s",
+                      is_end ? "the node is ending" : "out of memory");
         return;
     }
     drops_count(c, m->peer, cause, 1);

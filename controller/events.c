@@ -23,6 +23,16 @@ void *node_event_block(enum kith_event_type type, uint64_t id, size_t size)
     return e;
 }
 
+struct kith_event node_event_no_memory(uint64_t id)
+{
+    return (struct kith_event){.type = KITH_FAILED,
+                               .id = id,
+                               .reason = KITH_FAIL_NO_MEMORY,
+                               .text = "out of memory",
+                               .address = "",
+                               .peer = &nobody};
+}
+
 struct node_event *node_event_new(enum kith_event_type type, uint64_t id, uint64_t count)
 {
     struct node_event *e = node_event_block(type, id, sizeof *e);

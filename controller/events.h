@@ -100,8 +100,8 @@ const char *drop_cause_text(enum drop_cause c); /* a literal; any thread */
 
 /* --- what the controller tells the application ---
  *
- * Without memory for an event the application is not told of it. Without room for it in FromNetwork,
- * KITH_MISSED counts it. */
+ * Without memory for an event the application is told of it only if it asked: that memory is short. Without
+ * room for it in FromNetwork, KITH_MISSED counts it; what answers a request always has room. */
 
 struct node_event {
     struct kith_event public; /* as the application is given it: what it points at lies in the same block, or
@@ -115,6 +115,9 @@ struct node_event {
 struct node_event *node_event_new(enum kith_event_type type, uint64_t id, uint64_t count);
 /* The same in a block of `size` bytes, all zero behind the event: room for what the event points at. */
 void *node_event_block(enum kith_event_type type, uint64_t id, size_t size);
+
+/* Any thread. What answers a request if memory for the event is short. */
+struct kith_event node_event_no_memory(uint64_t id);
 
 /* Any thread that has a reference; neither blocks. One more reference; returns e. node_event_free gives one
  * back; the last one frees the event with what it points at. NULL is allowed. */

@@ -36,10 +36,7 @@ struct score_event {
 
 static void tell_none(struct controller *c, enum kith_event_type type, uint64_t id)
 {
-    struct node_event *e = node_event_new(type, id, 0);
-    if (e) {
-        c->act->tell(c->host, e);
-    }
+    report_event(c, id, node_event_new(type, id, 0));
 }
 
 /* --- bans --- */

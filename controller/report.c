@@ -57,11 +57,12 @@ struct status_event {
     struct kith_count dials[1 + END_REASON_COUNT + 1];
 };
 
-/* Takes e. NULL: there was no memory for the event, and the application is not told. */
-static void tell(struct controller *c, struct node_event *e)
+void report_event(struct controller *c, uint64_t id, struct node_event *e)
 {
     if (e) {
         c->act->tell(c->host, e);
+    } else if (id != 0) {
+        c->act->tell_no_memory(c->host, id);
     }
 }
 
@@ -87,7 +88,7 @@ static struct node_event *event_of_text(enum kith_event_type type, uint64_t id, 
 
 void report_text(struct controller *c, uint64_t id, enum kith_reason why_not, const char *text)
 {
-    tell(c, event_of_text(why_not ? KITH_FAILED : KITH_DONE, id, why_not, text));
+    report_event(c, id, event_of_text(why_not ? KITH_FAILED : KITH_DONE, id, why_not, text));
 }
 
 void report_answer(struct controller *c, uint64_t id, enum kith_reason why_not, const char *format, ...)
@@ -102,7 +103,7 @@ void report_answer(struct controller *c, uint64_t id, enum kith_reason why_not, 
 
 void report_sent(struct controller *c, uint64_t id, uint64_t peers)
 {
-    tell(c, node_event_new(KITH_SENT, id, peers));
+    report_event(c, id, node_event_new(KITH_SENT, id, peers));
 }
 
 void report_listening(struct controller *c)
@@ -112,7 +113,7 @@ void report_listening(struct controller *c)
         return;
     }
     e->event.public.address = endpoint_format(&c->listening, e->address, sizeof e->address);
-    tell(c, &e->event);
+    report_event(c, 0, &e->event);
 }
 
 /* Of *p, which is all zero: all but what the host counts. */
@@ -163,12 +164,14 @@ void report_online(struct controller *c, struct slot *s)
     if (e) {
         e->ref = s->ref;
     }
-    tell(c, e);
+    report_event(c, 0, e);
 }
 
 void report_offline(struct controller *c, struct slot *s)
 {
-    tell(c, event_of_peer(c, s, KITH_OFFLINE, reason_of_end(s->why), s->ending ? s->ending->text : "ended"));
+    report_event(
+        c, 0,
+        event_of_peer(c, s, KITH_OFFLINE, reason_of_end(s->why), s->ending ? s->ending->text : "ended"));
 }
 
 bool report_dropped(struct controller *c, struct slot *s, enum drop_cause cause, uint64_t parcels)
@@ -187,7 +190,7 @@ bool report_dropped(struct controller *c, struct slot *s, enum drop_cause cause,
     } else {
         note(c, NOTE_DROPS, "gone peers: %llu parcels dropped: %s", (unsigned long long)parcels, text);
     }
-    tell(c, e);
+    report_event(c, 0, e);
     return true;
 }
 
@@ -208,7 +211,7 @@ void report_peers(struct controller *c, uint64_t id)
     size_t row = sizeof(struct kith_peer) + sizeof(struct peer_drops);
     struct peers_event *e = node_event_block(KITH_PEERS, id, sizeof *e + c->n_online * row);
     if (!e) { /* an answer all the same, of which there may be memory for */
-        tell(c, node_event_new(KITH_PEERS, id, 0));
+        report_event(c, id, node_event_new(KITH_PEERS, id, 0));
         return;
     }
     struct peer_drops *drops = (struct peer_drops *)&e->peers[c->n_online];
@@ -221,7 +224,7 @@ void report_peers(struct controller *c, uint64_t id)
     }
     e->event.public.peers = e->peers;
     e->event.public.count = c->n_online;
-    tell(c, &e->event);
+    report_event(c, id, &e->event);
 }
 
 static uint32_t specials_online(const struct controller *c)
@@ -307,10 +310,10 @@ void report_status(struct controller *c, uint64_t id)
 {
     struct status_event *e = node_event_block(KITH_STATUS, id, sizeof *e);
     if (!e) { /* as for the peers */
-        tell(c, node_event_new(KITH_STATUS, id, 0));
+        report_event(c, id, node_event_new(KITH_STATUS, id, 0));
         return;
     }
     fill_status(c, e);
     e->event.public.status = &e->status;
-    tell(c, &e->event);
+    report_event(c, id, &e->event);
 }

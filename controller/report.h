@@ -11,6 +11,8 @@ void report_answer(struct controller *c, uint64_t id, enum kith_reason why_not, 
     __attribute__((format(printf, 4, 5)));
 /* The same; the text is not cut. */
 void report_text(struct controller *c, uint64_t id, enum kith_reason why_not, const char *text);
+/* Takes e. If it is NULL, as memory was short, who asked with that id is told so; 0: nobody has. */
+void report_event(struct controller *c, uint64_t id, struct node_event *e);
 void report_sent(struct controller *c, uint64_t id, uint64_t peers); /* to how many it went */
 void report_peers(struct controller *c, uint64_t id);
 void report_status(struct controller *c, uint64_t id);

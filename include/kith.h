@@ -149,8 +149,10 @@ KITH_API struct kith *kith_open(struct kith_config *config, kith_log_function *l
 enum kith_result {
     KITH_OK,          /* done, or queued */
     KITH_WOULD_BLOCK, /* ToNetwork, or the queue of the peer that is the target, is full; try again when
-                         kith_room_fd is readable. Messages to other peers go on meanwhile. */
-    KITH_BUSY,        /* too many commands wait; try again when kith_command_fd is readable */
+                         kith_room_fd is readable. Messages to other peers go on meanwhile. Likewise if the
+                         message has an id, and 8,192 answers were not taken yet. */
+    KITH_BUSY,        /* too many commands wait, or 10,240 answers were not taken yet; try again when
+                         kith_command_fd is readable */
     KITH_NO_PEER,     /* nobody of that name is online */
     KITH_CLOSED,      /* the node is ending */
     KITH_INVALID,     /* empty or too long, of no kind, a time below 0, or text that does not parse */
@@ -281,7 +283,7 @@ enum kith_event_type {
     KITH_STATUS,    /* id, status */
     KITH_DONE,      /* id, text: a command was carried out */
     KITH_FAILED,    /* id, text and reason: it could not be, or a message was refused */
-    KITH_MISSED,    /* count: events that found no room because none were taken */
+    KITH_MISSED,    /* count: events that found no room because none were taken; none of them has an id */
     KITH_ENDED,     /* the node has ended; nothing follows */
     KITH_BANS,      /* id, bans, count */
     KITH_KNOWN,     /* id, known, count */
@@ -506,8 +508,8 @@ KITH_API int kith_fd(const struct kith *node);
 
 /* --- commands: any thread; never block, but for kith_reload ---
  *
- * KITH_OK: an event that carries the id answers, unless the node ends before. Texts are copied. KITH_NO_PEER
- * if a peer is named that is not online. */
+ * KITH_OK: an event that carries the id answers; it always finds room. Texts are copied. KITH_NO_PEER if a
+ * peer is named that is not online. */
 
 KITH_API enum kith_result kith_ask_peers(struct kith *node, uint64_t id);
 KITH_API enum kith_result kith_ask_status(struct kith *node, uint64_t id);

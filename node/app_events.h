@@ -8,6 +8,12 @@
 /* Takes the event if it returns true. False: there is no room, and it is still the caller's. */
 bool app_events_post(struct node *n, struct node_event *e);
 
+/* Of an event for which memory is short: the answer to that request, for which there is room. */
+void app_events_post_no_memory(struct node *n, uint64_t id);
+
+/* The application's thread. The request of a message of `events` that has no event. */
+uint64_t app_events_no_memory(const struct message *m);
+
 /* Tells the application how many events found no room (KITH_MISSED), if any did and there is room now. */
 void app_events_report_missed(struct node *n);
 

@@ -36,7 +36,7 @@ static void add_queues(struct bounds *b, const struct limits *l, uint64_t most_s
                parcel_memory(1, l->parcel_bytes), 1, "as the line above");
     bounds_add(b, BOUND_NODE, "FromNetwork: events",
                sizeof(struct node_event) + sizeof(struct kith_peer) + EVENT_TEXTS, EVENTS,
-               "the newest: they are counted as missed");
+               "the newest news are counted as missed; who asks is let ask no more");
     bounds_add(b, BOUND_NODE, "places in the node's queues",
                2 * queue_memory(l->queue_parcels) + queue_memory(EVENTS) + queue_memory(COMMANDS_MOST) +
                    queue_memory(controls_most(l)) + nonempty_list_memory(4 * (uint32_t)most_slots) +

@@ -59,24 +59,11 @@ static bool take_answers(struct node *n, struct moment now)
     return taken > 0;
 }
 
-/* The watch hears what comes of it. */
-static bool next_is_of_watch(struct node *n)
-{
-    const struct message *m = n->watch ? batch_look(&n->app, n->to_network) : NULL;
-    return m && (m->id & WATCH_ID);
-}
-
-/* Many sends ask for an event. So nothing more is sent for an application that does not take its events. */
-static bool wants_app(struct node *n)
-{
-    return controller_takes_sends(n->core) && (n->missed == 0 || next_is_of_watch(n));
-}
-
 static bool take_app(struct node *n, struct moment now)
 {
     const struct message *m = NULL;
     uint32_t taken = 0;
-    for (; taken < APP_AT_ONCE && wants_app(n); taken++) {
+    for (; taken < APP_AT_ONCE && controller_takes_sends(n->core); taken++) {
         m = m ? m : batch_look(&n->app, n->to_network);
         if (!m) {
             break;
@@ -121,6 +108,22 @@ static void drain_to_network(struct node *n)
     }
 }
 
+/* Nobody handles commands any more, and who asked still hears so. As above, no writer gets in behind this. */
+static void drain_commands(struct node *n)
+{
+    struct message m;
+    uint32_t left;
+    uint64_t bytes;
+    queue_close(n->commands);
+    for (queue_fill(n->commands, &left, &bytes); left > 0; queue_fill(n->commands, &left, &bytes)) {
+        if (queue_take_one(n->commands, &m)) {
+            drop_at_end(n, &m);
+        } else {
+            sched_yield(); /* as above */
+        }
+    }
+}
+
 /* The application's last messages and commands go before the connections are told to end. */
 static void try_quit(struct node *n, struct moment now)
 {
@@ -132,8 +135,8 @@ static void try_quit(struct node *n, struct moment now)
         n->quit_by = now.ms + QUIT_DRAIN_MS;
     }
     n->quitting = true;
-    if (now.ms < n->quit_by &&
-        !(app_is_quiet(n) && queue_empty(n->commands) && wants_app(n) && !controller_has_sends(n->core))) {
+    if (now.ms < n->quit_by && !(app_is_quiet(n) && queue_empty(n->commands) &&
+                                 controller_takes_sends(n->core) && !controller_has_sends(n->core))) {
         return;
     }
     struct command *quit = calloc(1, sizeof *quit);
@@ -180,7 +183,7 @@ static bool nothing_to_do(struct node *n)
 {
     return connections_are_idle(n) && (!n->udp || udp_empty(n->udp)) &&
            (!n->store || store_empty(n->store)) && queue_empty(n->control) && queue_empty(n->commands) &&
-           (!wants_app(n) || app_is_quiet(n)) && (n->quitting || !node_is_closing(n));
+           (!controller_takes_sends(n->core) || app_is_quiet(n)) && (n->quitting || !node_is_closing(n));
 }
 
 static int64_t deadline_of(const struct node *n)
@@ -258,6 +261,7 @@ void control_thread_run(void *node)
     hear_the_store(n);
     controller_start(n->core, node_now());
     loop(n);
+    drain_commands(n);
     /* Release: a thread that sees the flag sees everything that was posted before, and may read `missed`.
      * With a relaxed store the application could take the end for the next event while others are still to
      * come. */

@@ -318,12 +318,23 @@ static void do_tell(void *host, struct node_event *e)
         return;
     }
     app_events_report_missed(n);
-    if (n->missed == 0 && app_events_post(n, e)) {
+    bool may_come = n->missed == 0 || e->public.id != 0; /* who asked hears it, whatever else was missed */
+    if (may_come && app_events_post(n, e)) {
         return;
     }
     n->missed++;
     n->missed_ever++;
     node_event_free(e);
+}
+
+static void do_tell_no_memory(void *host, uint64_t id)
+{
+    struct node *n = host;
+    if (n->watch && (id & WATCH_ID)) {
+        watch_tell_no_memory(n->watch, id);
+    } else {
+        app_events_post_no_memory(n, id);
+    }
 }
 
 static void measure_datagrams(const struct node *n, uint64_t datagrams[DATAGRAM_CAUSES])
@@ -487,6 +498,7 @@ const struct controller_actions node_actions = {
     .deliver = do_deliver,
     .next_ticket = do_next_ticket,
     .tell = do_tell,
+    .tell_no_memory = do_tell_no_memory,
     .fetch_seeds = do_fetch_seeds,
     .save_peers = do_save_peers,
     .ask = do_ask,

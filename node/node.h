@@ -16,6 +16,11 @@
 
 struct node;
 
+/* Answers that the application may await, until it takes their events: with as many of the first it sends
+ * nothing more that has an id; with as many of the second it asks for nothing more. So sends leave room for
+ * commands. There is a place for the event of each. */
+enum { ANSWERS_TO_SENDS = 8192, ANSWERS_MOST = 10240 };
+
 /* Any thread, once seed_fetch_global_init and sodium_init have been called. Reads the peers file, opens the
  * listening sockets and starts the threads; blocks for that, not for the network. Borrows config and sink
  * until node_free. NULL with `error` filled: the port is taken, the peers file must not be overwritten, no
@@ -26,8 +31,9 @@ struct node *node_start(const struct config *config, const struct log_sink *sink
 /* --- ToNetwork --- */
 
 /* These return KITH_OK if the node owns the message, or the command; else it is still the caller's.
- * KITH_WOULD_BLOCK: ToNetwork is full; node_room_fd tells when to try again. KITH_BUSY: too many commands
- * wait; node_command_fd tells when to try again. KITH_CLOSED: the node is ending. */
+ * KITH_WOULD_BLOCK: ToNetwork is full, or ANSWERS_TO_SENDS are awaited; node_room_fd tells when to try again.
+ * KITH_BUSY: too many commands wait, or ANSWERS_MOST are awaited; node_command_fd tells when to try again.
+ * KITH_CLOSED: the node is ending. */
 
 /* Any thread; never blocks. Queues a message of `kind` for a scope; `peer` is the receiver if that is
  * SCOPE_PEER. The parcel is not NULL; its reference is taken if this returns KITH_OK. If the peer has
@@ -61,8 +67,7 @@ int node_room_fd(const struct node *n);
 int node_command_fd(const struct node *n);
 
 /* Any thread; never blocks. Takes the command (from malloc; any but COMMAND_QUIT) if this returns
- * KITH_OK. An event with the id answers, unless memory for it is short. If it finds no room, KITH_MISSED
- * counts it. */
+ * KITH_OK. An event with the id answers. */
 enum kith_result node_command(struct node *n, struct command *command, uint64_t id);
 
 /* --- FromNetwork: one thread at a time --- */
@@ -74,7 +79,8 @@ struct taken {
     uint32_t kind;
     struct parcel *parcel;    /* the caller's reference */
     uint64_t ticket;          /* controller_actions.next_ticket */
-    struct node_event *event; /* TAKE_EVENT: the caller's, node_event_free */
+    struct node_event *event; /* TAKE_EVENT: the caller's, node_event_free; NULL: see `asked` */
+    uint64_t asked;           /* without an event: memory for the answer to that request was short */
 };
 
 /* Never blocks. node_fd may be called on any thread. The next parcel or event, in the order in which the

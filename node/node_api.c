@@ -3,8 +3,25 @@
 #include <string.h>
 
 #include "node/app_events.h"
+#include "node/awaited.h"
 
 /* --- ToNetwork and commands --- */
+
+/* Of a request: its answer has to have room, too. */
+static bool post_request(struct node *n, struct queue *q, const struct message *m)
+{
+    if (m->type == MSG_VERDICT || !awaited_is(n, m->id)) {
+        return queue_post(q, m);
+    }
+    if (!awaited_add(n, q == n->commands ? ANSWERS_MOST : ANSWERS_TO_SENDS)) {
+        return false;
+    }
+    bool posted = queue_post(q, m);
+    if (!posted) {
+        awaited_undo(n);
+    }
+    return posted;
+}
 
 /* What is sent to one peer alone is not posted while it would have to wait: the others' messages go on
  * meanwhile.
@@ -18,7 +35,8 @@ static enum kith_result post(struct node *n, struct queue *q, struct bell *room,
         return KITH_CLOSED;
     }
     bool is_directed = m->type == MSG_SEND && m->scope == SCOPE_PEER, is_armed = false;
-    while ((is_directed && roster_is_full(n->roster, m->peer)) || !queue_post(q, m)) {
+    while ((is_directed && roster_is_full(n->roster, m->peer)) ||
+           !(m->id ? post_request(n, q, m) : queue_post(q, m))) {
         if (!is_armed) {
             bell_arm(room);
             is_armed = true;
@@ -94,6 +112,9 @@ void node_quit(struct node *n)
     /* Release: see node_is_closing. */
     atomic_store_explicit(&n->closing, true, memory_order_release);
     bell_ring(&n->worker.bell);
+    /* Of who waits for room for an answer: no queue is full, that would ring once it closes. */
+    bell_ring(&n->room_bell);
+    bell_ring(&n->command_bell);
 }
 
 /* --- FromNetwork --- */
@@ -175,6 +196,8 @@ enum take_result node_take(struct node *n, struct taken *t)
     if (!parcel || (n->has_event && n->held_event.order < parcel->order)) {
         n->has_event = false;
         t->event = n->held_event.event;
+        t->asked = t->event ? t->event->public.id : app_events_no_memory(&n->held_event);
+        awaited_taken(n, t->asked);
         return TAKE_EVENT;
     }
     t->peer = parcel->peer;

@@ -47,7 +47,8 @@ enum {
     ANSWERS = 64,         /* of the seed fetcher, which waits longer after each, and one of the keeper */
     DATAGRAMS = 1024,     /* that may wait, each way */
     STORE_REQUESTS = 256, /* under way */
-    EVENTS = 16384,       /* events that may wait for the application */
+    NEWS_MOST = 6144,     /* events that answer nothing, and may wait for the application */
+    EVENTS = ANSWERS_MOST + NEWS_MOST,
 };
 
 /* Messages of the queue `control`. */
@@ -75,9 +76,11 @@ struct node {
                                    would take the ring that was meant for the other */
     struct nonempty_list *nonempty; /* connections of which something waits in a queue */
     struct roster *roster;
-    struct budget budget; /* struct connection_config */
-    _Atomic bool closing; /* asked to end: nothing new is taken from the application or the listener */
-    _Atomic bool ended;   /* the thread has posted its last and touches nothing any more */
+    struct budget budget;        /* struct connection_config */
+    _Atomic bool closing;        /* asked to end: nothing new is taken from the application or the listener */
+    _Atomic uint32_t awaited;    /* answers (node/awaited.h) */
+    _Atomic uint32_t news_taken; /* events that answer nothing: the application's side counts */
+    _Atomic bool ended;          /* the thread has posted its last and touches nothing any more */
     struct listener *listener;
     struct seed_fetcher *fetcher;
     struct keeper *keeper;
@@ -98,6 +101,7 @@ struct node {
     int64_t tidy_ms;               /* when memory is given back to the system; 0: there is none */
     int64_t retry_ms;              /* when the core must try again what waits for room */
     uint64_t stamp;                /* order of what goes into FromNetwork; above 0 */
+    uint32_t news_put;             /* in `events`; as news_taken */
     uint64_t missed;               /* events that found no room */
     uint64_t missed_ever;          /* the same, also those that were told */
     struct connection_counts past; /* of the connections that have gone */

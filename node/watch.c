@@ -120,6 +120,13 @@ bool watch_tell(struct watch *w, struct node_event *e)
     return false;
 }
 
+void watch_tell_no_memory(struct watch *w, uint64_t id)
+{
+    const struct message m = {.type = WATCH_ANSWER, .id = id};
+    watch_report_missed(w);
+    w->missed += !put(w, WATCH_ANSWER, &m);
+}
+
 void watch_deliver(struct watch *w, struct peer_ref from, uint32_t kind, struct parcel *parcel)
 {
     const struct message m = {.type = WATCH_PARCEL, .peer = from, .kind = kind, .parcel = parcel};
@@ -166,7 +173,7 @@ static enum take_result take(struct watch *w, struct taken *t)
         count_taken(w, WATCH_PARCEL, m.parcel->size);
         return TAKE_PARCEL;
     }
-    *t = (struct taken){.event = m.event};
+    *t = (struct taken){.event = m.event, .asked = m.id};
     count_taken(w, (enum watch_class)m.type, 0);
     return TAKE_EVENT;
 }

@@ -10,7 +10,7 @@
  *
  * Events, parcels and answers have a bound each, so that a flood of the one does not push out the other. What
  * finds no room is counted, and told by a MISSED event of the watch's own, before what comes next. A reader
- * with at most WATCH_ANSWERS requests under way loses no answer, unless memory is short. */
+ * with at most WATCH_ANSWERS requests under way loses no answer. */
 #ifndef KITH_NODE_WATCH_H
 #define KITH_NODE_WATCH_H
 
@@ -63,6 +63,9 @@ uint64_t watch_memory(uint64_t longest_parcel);
 /* What the application is told. True: it is the watch's alone, which has taken it. Else it is still the
  * caller's, and the watch has a reference if it is to hear it. */
 bool watch_tell(struct watch *w, struct node_event *e);
+
+/* A request of the watch's, for whose answer memory is short: that is its answer. */
+void watch_tell_no_memory(struct watch *w, uint64_t id);
 
 /* A parcel that the application gets: the watch takes the reference. */
 void watch_deliver(struct watch *w, struct peer_ref from, uint32_t kind, struct parcel *parcel);

@@ -429,16 +429,6 @@ async def test_more_requests_than_answers_have_room_wait(lab: Lab) -> None:
         assert (set(await asking), most) == ({0}, 4096)
 
 
-async def test_answers_that_may_be_lost_do_not_keep_anybody_waiting(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kith._answers.LOST_AFTER", 0.05)
-    async with lab.node() as node:
-        assert node._core
-        _, future = node._core.answers.expect()
-        node._core.answers.missed()
-        with pytest.raises(kith.AnswerLost):
-            await future
-
-
 async def test_a_node_that_is_lost_is_warned_of_and_closed(lab: Lab) -> None:
     options = lab.options()
     node = await kith.Node(**options).open()

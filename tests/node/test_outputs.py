@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What the program writes to and reads from, when that does not behave: outputs that nobody reads or that refuse, a
 terminal that is shared, input of every sort."""
+import copy
 import fcntl
 import os
 import pty
@@ -14,7 +15,7 @@ import time
 from pathlib import Path
 
 import factomwire as wire
-from kithnode import SLOW, Failure, check, run, until
+from kithnode import SLOW, Failure, check, few, run, until
 
 NO_GAP = ("-exclusive", "-acceptInterval", "0")
 FULL = "/dev/full"
@@ -511,8 +512,43 @@ def scripts_run_is_silent_if_there_is_nothing_to_do(lab):
     check(done.returncode == 1 and done.stderr == b"FAILED: x\n" and not done.stdout, f"{done}")
 
 
+def who_reads_no_answers_asks_for_no_more(lab):
+    """Sends and commands without end, and nobody reads: they wait, the memory is bounded, and each is answered once."""
+    program, count = Program(lab, "-exclusive"), few(40000)
+    text = "".join(f'{{{what},"id":"{i:08}{"x" * 900}"}}\n' for i in range(count)
+                   for what in ['"send":"<BROADCAST>","text":"x"' if i % 2 else '"command":"unban","address":"10.0.0.1"'])
+    feeder = threading.Thread(target=program.type, args=(text.encode(),), daemon=True)
+    feeder.start()
+    node = copy.copy(program.node)  # for its figures: the lab ends the program itself
+    node.process = program.process
+    last = None
+
+    def stands_still():
+        nonlocal last
+        before, last = last, node.cpu()
+        time.sleep(0.2)
+        return before == last
+    until(stands_still, 30, "it has read what it wants to read")
+    check(feeder.is_alive(), "it has read all")
+    check(node.memory() < 100 * SLOW, f"{node.memory()} MiB")
+    answers = []
+    threading.Thread(target=lambda: answers.extend(int(line.partition(b'"id":"')[2][:8] or -1) for line in program.process.stdout),
+                     daemon=True).start()
+    until(lambda: len(answers) > count, 30, lambda: f"{len(answers)} lines")
+    answers.remove(-1)  # it listens
+    check(sorted(answers) == list(range(count)), f"{len(answers)} answers, to {len(set(answers))} requests")
+
+
+def the_id_of_a_request_is_short(lab):
+    node = lab.node("-exclusive")
+    for size, event in ((1022, "bans"), (1023, "error")):  # and two quotes
+        node.request(command="bans", id="x" * size)
+        node.wait(event, id="x" * size)
+    check(node.all("error")[0]["message"] == '"id" is longer than 1024 bytes', f"{node.all('error')}")
+
+
 if __name__ == "__main__":
-    run([nobody_reads_the_log, nobody_reads_standard_output, a_slow_reader_gets_all_lines_whole,
+    run([who_reads_no_answers_asks_for_no_more, the_id_of_a_request_is_short, nobody_reads_the_log, nobody_reads_standard_output, a_slow_reader_gets_all_lines_whole,
          the_last_lines_go_out_while_they_are_read, standard_output_that_cannot_be_written,
          the_last_line_that_cannot_be_written, readers_that_have_gone, standard_error_that_refuses,
          why_there_is_no_node_is_told_to_a_late_reader,

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "node/app_events.h"
 #include "node/peer_thread.h"
 #include "queue/parcel.h"
 #include "tests/unit/kith_fixture.h"
@@ -555,7 +556,8 @@ static void quitting_ends_with_an_event(void **state)
     kith_close(a);
 }
 
-/* More events than there is room for, and none taken: the end is told all the same. */
+/* More events than there is room for, and none taken: the end is told all the same. Without an id nobody
+ * waits for them. */
 static void the_end_is_told_when_events_were_missed(void **state)
 {
     struct kith *a = open_set("127.0.77.1", NULL, NULL);
@@ -564,7 +566,7 @@ static void the_end_is_told_when_events_were_missed(void **state)
     (void)state;
     for (uint64_t i = 1; i <= COMMANDS; i++) {
         enum kith_result r;
-        while ((r = kith_ask_peers(a, i)) == KITH_BUSY) {
+        while ((r = kith_ask_peers(a, 0)) == KITH_BUSY) {
             assert_int_equal(poll(&room, 1, WAIT_MS), 1);
         }
         assert_int_equal(r, KITH_OK);
@@ -580,6 +582,93 @@ static void the_end_is_told_when_events_were_missed(void **state)
     assert_int_equal(told + missed, COMMANDS);
     assert_true(missed > 0);
     assert_int_equal(kith_receive(a, &item), KITH_NOTHING);
+    kith_close(a);
+}
+
+/* Asks until the node takes no more, as answers are not taken. Returns the number of the last. */
+static uint64_t ask_until_busy(struct kith *a, uint64_t i)
+{
+    struct pollfd room = {.fd = kith_command_fd(a), .events = POLLIN};
+    for (;;) {
+        enum kith_result r = kith_ask_peers(a, i + 1);
+        if (r == KITH_OK) {
+            i++;
+        } else {
+            assert_int_equal(r, KITH_BUSY);
+            if (poll(&room, 1, 300) == 0) {
+                return i;
+            }
+        }
+    }
+}
+
+static uint64_t send_until_full(struct kith *a)
+{
+    struct pollfd room = {.fd = kith_room_fd(a), .events = POLLIN};
+    for (uint64_t i = 0;;) {
+        enum kith_result r = kith_send(a, KITH_FULL_BROADCAST, "x", 1, i + 1);
+        if (r == KITH_OK) {
+            i++;
+        } else {
+            assert_int_equal(r, KITH_WOULD_BLOCK);
+            if (poll(&room, 1, 300) == 0) {
+                return i;
+            }
+        }
+    }
+}
+
+static void ask_without_id(struct kith *a, int times)
+{
+    struct pollfd room = {.fd = kith_command_fd(a), .events = POLLIN};
+    for (int i = 0; i < times; i++) {
+        while (kith_ask_peers(a, 0) == KITH_BUSY) {
+            assert_int_equal(poll(&room, 1, WAIT_MS), 1);
+        }
+    }
+}
+
+/* What it may ask for is bounded by what it takes, and is answered whatever else found no room. */
+static void no_answer_is_missed(void **state)
+{
+    struct kith *a = open_set("127.0.77.1", NULL, NULL);
+    struct pollfd room = {.fd = kith_room_fd(a), .events = POLLIN};
+    (void)state;
+    uint64_t sends = send_until_full(a), asked = ask_until_busy(a, sends), answers = 0, missed = 0,
+             first_with_room = asked - sends + 1; /* for one send more */
+    assert_in_range(sends, 8000, COMMANDS / 2);
+    assert_in_range(asked, sends + 1, COMMANDS / 2);
+    ask_without_id(a, COMMANDS);
+    assert_int_equal(kith_send(a, KITH_FULL_BROADCAST, "x", 1, 1), KITH_WOULD_BLOCK);
+    while (answers < asked) {
+        struct kith_item item;
+        assert_int_equal(next(a, &item), KITH_EVENT);
+        missed += item.event.type == KITH_MISSED ? item.event.count : 0;
+        if (item.event.id == 0) {
+            continue;
+        }
+        assert_int_equal(item.event.id, ++answers);
+        if (answers == first_with_room) {
+            assert_int_equal(poll(&room, 1, WAIT_MS), 1);
+            assert_int_equal(kith_send(a, KITH_FULL_BROADCAST, "x", 1, ++asked), KITH_OK);
+        }
+    }
+    assert_true(missed > 0);
+    kith_close(a);
+}
+
+/* A thread that waits for room for an answer is woken by the end. */
+static void the_end_wakes_who_may_ask_no_more(void **state)
+{
+    struct kith *a = open_set("127.0.77.1", NULL, NULL);
+    struct pollfd room = {.fd = kith_room_fd(a), .events = POLLIN},
+                  commands = {.fd = kith_command_fd(a), .events = POLLIN};
+    (void)state;
+    ask_until_busy(a, send_until_full(a));
+    kith_quit(a);
+    assert_int_equal(poll(&room, 1, WAIT_MS), 1);
+    assert_int_equal(poll(&commands, 1, WAIT_MS), 1);
+    assert_int_equal(kith_send(a, KITH_FULL_BROADCAST, "x", 1, 1), KITH_CLOSED);
     kith_close(a);
 }
 
@@ -701,6 +790,41 @@ static void the_two_queues_keep_their_order(void **state)
     free(a);
 }
 
+/* Also without memory for its answer, in its turn. */
+static void a_request_is_answered_without_memory(void **state)
+{
+    struct node *a = aligned_alloc(_Alignof(struct node), sizeof *a);
+    const struct queue_config config = {
+        .messages = FROM_MESSAGES, .bytes = FROM_MESSAGES, .reader_bell = &a->app_bell};
+    (void)state;
+    assert_non_null(a);
+    memset(a, 0, sizeof *a);
+    a->stamp = 1;
+    a->awaited = 2;
+    assert_int_equal(bell_init(&a->app_bell), 0);
+    a->from_network = queue_new(&config);
+    a->events = queue_new(&config);
+    struct node_event *first = node_event_new(KITH_DONE, 5, 0);
+    assert_true(a->from_network && a->events && first);
+    assert_true(app_events_post(a, first));
+    app_events_post_no_memory(a, UINT64_MAX - 6);
+    struct taken t;
+    assert_int_equal(node_take(a, &t), TAKE_EVENT);
+    assert_ptr_equal(t.event, first);
+    node_event_free(t.event);
+    assert_int_equal(node_take(a, &t), TAKE_EVENT);
+    assert_null(t.event);
+    assert_true(t.asked == UINT64_MAX - 6);
+    struct kith_event e = node_event_no_memory(t.asked);
+    assert_true(e.id == t.asked && e.type == KITH_FAILED && e.reason == KITH_FAIL_NO_MEMORY);
+    assert_int_equal(node_take(a, &t), TAKE_NOTHING);
+    assert_int_equal(a->awaited, 0);
+    queue_free(a->from_network, NULL, NULL);
+    queue_free(a->events, NULL, NULL);
+    bell_fini(&a->app_bell);
+    free(a);
+}
+
 static void errors_name_the_option(void **state)
 {
     struct kith_config *c = kith_config_new();
@@ -733,7 +857,10 @@ int main(void)
         cmocka_unit_test(a_peer_comes_then_speaks_then_goes),
         cmocka_unit_test(quitting_ends_with_an_event),
         cmocka_unit_test(the_end_is_told_when_events_were_missed),
+        cmocka_unit_test(no_answer_is_missed),
+        cmocka_unit_test(the_end_wakes_who_may_ask_no_more),
         cmocka_unit_test(the_two_queues_keep_their_order),
+        cmocka_unit_test(a_request_is_answered_without_memory),
         cmocka_unit_test(errors_name_the_option),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

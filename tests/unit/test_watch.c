@@ -154,6 +154,22 @@ static void bytes_are_bounded_and_a_long_parcel_may_wait_alone(void **state)
     watch_free(w);
 }
 
+static void a_request_is_answered_without_memory(void **state)
+{
+    struct watch *w = watch_new();
+    struct taken t;
+    (void)state;
+    assert_non_null(w);
+    watch_tell_no_memory(w, WATCH_ID | 7);
+    tell(w, KITH_DONE, WATCH_ID | 8, 0);
+    assert_int_equal(watch_take(w, &t), TAKE_EVENT);
+    assert_null(t.event);
+    assert_true(t.asked == (WATCH_ID | 7));
+    expect_event(w, KITH_DONE, WATCH_ID | 8, 0);
+    watch_tell_no_memory(w, WATCH_ID | 9); /* is not taken */
+    watch_free(w);
+}
+
 static void the_end_comes_last_with_what_was_missed(void **state)
 {
     (void)state;
@@ -341,6 +357,7 @@ int main(void)
         cmocka_unit_test(parcels_and_events_keep_their_order),
         cmocka_unit_test(a_flood_of_parcels_loses_parcels_alone),
         cmocka_unit_test(bytes_are_bounded_and_a_long_parcel_may_wait_alone),
+        cmocka_unit_test(a_request_is_answered_without_memory),
         cmocka_unit_test(the_end_comes_last_with_what_was_missed),
         cmocka_unit_test(what_nobody_takes_is_freed),
         cmocka_unit_test(two_threads_lose_nothing_untold),

@@ -3,11 +3,9 @@ import asyncio
 import itertools
 from typing import Any
 
-from ._errors import AnswerLost
 from ._waiting import Gate
 
-MOST = 4096  # answers awaited at once: the node has room for four times as many events
-LOST_AFTER = 30.0  # seconds after events were missed in which an answer may still come
+MOST = 4096  # answers awaited at once: the node has room for twice as many
 
 
 class Answers:
@@ -49,9 +47,3 @@ class Answers:
         for number in list(self._futures) if numbers is None else numbers:
             self.give(number, make(text))
         self._gate.wake()
-
-    def missed(self) -> None:
-        """Events were lost. Those that are awaited now may be among them, or may still come."""
-        awaited = list(self._futures)
-        if awaited:
-            self._loop.call_later(LOST_AFTER, self.fail_all, AnswerLost, "its answer found no room", awaited)

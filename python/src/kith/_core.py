@@ -105,7 +105,6 @@ class Core:
 
     def _on_missed(self, e: Any) -> None:
         self._tell(Missed(e.count))
-        self.answers.missed()
         self._ask_who_is_online()
 
     def _ask_who_is_online(self) -> None:

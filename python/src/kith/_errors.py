@@ -43,7 +43,3 @@ class Refused(KithError):
     def __init__(self, message: str, reason: Reason) -> None:
         super().__init__(message)
         self.reason = reason
-
-
-class AnswerLost(KithError):
-    """Events found no room since the program took none for too long, and this answer may have been among them."""
