@@ -24,6 +24,17 @@ static struct kith *open_node(char **options)
     return opened;
 }
 
+/* A peer may say anything, also what a terminal would obey. */
+static void show(const unsigned char *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        bool is_late = text[i] == 0xc2 && i + 1 < size && text[i + 1] < 0xa0; /* U+0080 to U+009F */
+        putchar(text[i] < ' ' || text[i] == 127 || is_late ? '?' : text[i]);
+        i += is_late;
+    }
+    putchar('\n');
+}
+
 /* Shows all that has come; false once the node has ended. */
 static bool show_news(struct kith *node)
 {
@@ -33,7 +44,7 @@ static bool show_news(struct kith *node)
         case KITH_NOTHING: /* kith_fd becomes readable when there is more */
             return fflush(stdout) == 0;
         case KITH_PARCEL:
-            printf("%.*s\n", (int)item.parcel.size, (const char *)item.parcel.bytes);
+            show(item.parcel.bytes, item.parcel.size);
             break;
         case KITH_EVENT:
             if (item.event.type == KITH_ONLINE)

@@ -8,6 +8,7 @@
 #include <uv.h>
 
 enum { PLACES = 1000 };
+#define ENTRY " %31[^\x01- \x7f] %255[^\x01-\x1f\x7f]" /* nothing that a terminal would obey */
 static struct entry {
     unsigned long long version; /* 0: the place is free */
     char key[32], value[256];
@@ -45,12 +46,11 @@ static enum kith_verdict hear(const struct kith_parcel *p)
     char text[sizeof(struct entry) + 32] = "";
     struct entry e = {.version = 0};
     memcpy(text, p->bytes, p->size < sizeof text ? p->size : 0);
-    if (sscanf(text, "%llu %31s %255[^\n]", &e.version, e.key, e.value) != 3 || e.version == 0)
+    if (sscanf(text, "%llu" ENTRY, &e.version, e.key, e.value) != 3 || e.version == 0)
         return KITH_REJECT; /* no node of ours sends that: it costs the peer points */
-    if (!put(&e))
-        return KITH_IGNORE;
-    fprintf(stderr, "%s = %s\n", e.key, e.value);
-    return KITH_ACCEPT;
+    if (put(&e))
+        return fprintf(stderr, "%s = %s\n", e.key, e.value), KITH_ACCEPT;
+    return KITH_IGNORE;
 }
 
 static void on_news(uv_poll_t *watcher, int status, int events)
@@ -70,7 +70,7 @@ static void on_input(uv_poll_t *watcher, int status, int events)
     char line[300];
     struct entry e = {.version = 0};
     (void)watcher, (void)status, (void)events;
-    int n = fgets(line, sizeof line, stdin) ? sscanf(line, "%31s %255[^\n]", e.key, e.value) : EOF;
+    int n = fgets(line, sizeof line, stdin) ? sscanf(line, ENTRY, e.key, e.value) : EOF;
     if (n == EOF)
         uv_stop(uv_default_loop());
     else if (n < 2 || !find(e.key))

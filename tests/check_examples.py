@@ -127,6 +127,8 @@ def what_one_says_all_the_others_read(lab):
     alice.say("hello, all")
     for other in (bob, carol):
         check(other.wait("hello") == "<alice> hello, all", f"{other.lines}")
+    alice.say("hello\x1b[31m red\x07 \u009b1m and \u00e9")
+    check(bob.wait("red") == "<alice> hello?[31m red? ?1m and \u00e9", f"{bob.lines}")
     bob.say("hi")
     check(alice.wait("<bob>") == "<bob> hi", f"{alice.lines}")
     alice.say("last words")
@@ -190,6 +192,10 @@ def all_have_what_was_written_last(lab):
     late = lab.run("gossip_kv", peers=at(c))  # it is told all that was written before
     late.wait("^colour = dark blue")
     late.wait("^taste = sour")
+    a.say("colour \x1b[31mred")  # nobody writes that
+    a.say("colour \u00e9cru")
+    c.wait("^colour = \u00e9cru$")
+    check(not any("\x1b" in line for line in a.lines + c.lines), f"{a.lines} {c.lines}")
     late.say("taste")
     late.say("smell")
     late.wait("^smell = $")
