@@ -64,7 +64,7 @@ struct desk *desk_new(void);
  * DESK_GUESTS. Returns its number, for desk_id. */
 unsigned desk_add(struct desk *d, const struct desk_guest *guest);
 
-bool desk_has_guests(const struct desk *d);
+bool desk_has_guests(const struct desk *d); /* main thread */
 
 /* Main thread. Starts the thread, for a node that was opened with config.is_watched; borrows it until
  * desk_end. 0, or an error number. */

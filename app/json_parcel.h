@@ -1,5 +1,5 @@
-/* A parcel as a line of JSON (kith(1), "JSON"), written while standard output has room for it. Main thread
- * only; nothing blocks or allocates, but for the text that waits in the output. */
+/* A parcel as a line of JSON (kith(1), "JSON"), written while the output has room for it. The output's
+ * thread; nothing blocks or allocates, but for the text that waits in the output. */
 #ifndef KITH_APP_JSON_PARCEL_H
 #define KITH_APP_JSON_PARCEL_H
 

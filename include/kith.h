@@ -406,8 +406,8 @@ struct kith_known {
     int32_t quality;   /* of its IP address, in points */
     uint32_t failures; /* dials in a row that failed */
     enum kith_source source;
-    bool tried; /* it has answered a dial of ours */
-    bool banned, self;
+    bool tried;          /* it has answered a dial of ours */
+    bool banned, self;   /* its IP address is; it is our own */
     int64_t heard_ms;    /* a sign of it */
     int64_t answered_ms; /* over a connection that we dialed */
     int64_t dialed_ms, learned_ms;
@@ -416,12 +416,12 @@ struct kith_known {
 /* How an IP address, a node id, or both of a peer are rated. Banned, discouraged and refused hold if they do
  * for one of the two. */
 struct kith_score {
-    size_t size;      /* of this record: KITH_HAS */
-    char address[64]; /* "" for none */
-    char id[136];     /* "" for none */
-    int32_t quality;  /* of the IP address, in points */
-    int32_t standing; /* the part of it that was earned on connections that we dialed */
-    int32_t id_quality;
+    size_t size;        /* of this record: KITH_HAS */
+    char address[64];   /* "" for none */
+    char id[136];       /* "" for none */
+    int32_t quality;    /* of the IP address, in points */
+    int32_t standing;   /* the part of it that was earned on connections that we dialed */
+    int32_t id_quality; /* of the node id, in points; 0 without one */
     bool banned;
     bool discouraged; /* neither dialed nor shared, and the first to give up a place */
     bool refused;     /* neither dialed nor accepted, unless it is a special peer; also if it is banned */
@@ -508,8 +508,8 @@ KITH_API int kith_fd(const struct kith *node);
 
 /* --- commands: any thread; never block, but for kith_reload ---
  *
- * KITH_OK: an event that carries the id answers; it always finds room. Texts are copied. KITH_NO_PEER if a
- * peer is named that is not online. */
+ * KITH_OK: an event that carries the id answers; it always finds room. A list that answers is empty if there
+ * was no memory for it. Texts are copied. KITH_NO_PEER if a peer is named that is not online. */
 
 KITH_API enum kith_result kith_ask_peers(struct kith *node, uint64_t id);
 KITH_API enum kith_result kith_ask_status(struct kith *node, uint64_t id);

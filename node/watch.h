@@ -55,7 +55,8 @@ struct watch {
 struct watch *watch_new(void);
 void watch_free(struct watch *w); /* one thread, when no other uses it any more; NULL is allowed */
 
-/* The memory of its places, and of all parcels that may wait in it. */
+/* Any thread. The memory of its places, and of all parcels that may wait in it; of events and answers only
+ * the places. Bytes. */
 uint64_t watch_memory(uint64_t longest_parcel);
 
 /* --- the controller's thread; none blocks --- */
