@@ -72,7 +72,8 @@ static void read_bare(char *p, char **value)
     *value = p;
 }
 
-static int read_line(char *line, configfile_entry *entry, void *context, char *bad, size_t bad_size)
+static int read_line(char *line, size_t number, configfile_entry *entry, void *context, char *bad,
+                     size_t bad_size)
 {
     char *key = skip_blanks(line);
     if (*key == '\0' || is_comment(*key)) {
@@ -95,7 +96,7 @@ static int read_line(char *line, configfile_entry *entry, void *context, char *b
     } else if (read_quoted(value + 1, &value, bad, bad_size) != 0) {
         return -1;
     }
-    return entry(context, key, value, bad, bad_size);
+    return entry(context, number, key, value, bad, bad_size);
 }
 
 enum configfile_result configfile_parse(const char *name, char *text, size_t size, configfile_entry *entry,
@@ -108,7 +109,8 @@ enum configfile_result configfile_parse(const char *name, char *text, size_t siz
         char *stop = newline ? newline : end;
         *stop = '\0';
         char bad[512] = "a NUL byte"; /* would hide the rest of its line */
-        if (strlen(line) != (size_t)(stop - line) || read_line(line, entry, context, bad, sizeof bad) != 0) {
+        if (strlen(line) != (size_t)(stop - line) ||
+            read_line(line, number, entry, context, bad, sizeof bad) != 0) {
             snprintf(error, error_size, "%s:%zu: %s", name, number, bad);
             return CONFIGFILE_BAD;
         }

@@ -11,9 +11,10 @@
 
 #define CONFIGFILE_MAX ((size_t)1 << 20) /* bytes of a file; a longer one is an error */
 
-/* Takes one entry; key and value are NUL-terminated and valid for the call. Returns 0; or -1 and the reason
- * in `bad`, which ends the reading. */
-typedef int configfile_entry(void *context, const char *key, const char *value, char *bad, size_t bad_size);
+/* Takes one entry, of that line; key and value are NUL-terminated and valid for the call. Returns 0; or -1
+ * and the reason in `bad`, which ends the reading. */
+typedef int configfile_entry(void *context, size_t line, const char *key, const char *value, char *bad,
+                             size_t bad_size);
 
 enum configfile_result {
     CONFIGFILE_READ,

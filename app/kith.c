@@ -184,6 +184,7 @@ static void log_who_we_are(const struct kith *node)
              ", network %s, protocol %s, port %s, proxy %s, home %s, peers file %s, configuration file %s",
              c->node.network.name, c->protocol->name, port, proxy, o->home,
              c->peers_file[0] ? c->peers_file : "none", o->has_config_file ? o->config_path : "none");
+    misspelt_log(&o->misspelt, o->config_path, &node->sink);
     if (o->notice[0]) {
         log_line(&node->sink, LOG_LEVEL_INFO, "%s", o->notice);
     }

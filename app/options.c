@@ -220,7 +220,8 @@ static void note_passed_over(struct loading *l, const char *key)
     }
 }
 
-static int take_entry(void *context, const char *key, const char *value, char *bad, size_t bad_size)
+static int take_entry(void *context, size_t line, const char *key, const char *value, char *bad,
+                      size_t bad_size)
 {
     struct loading *l = context;
     unsigned origin;
@@ -229,7 +230,9 @@ static int take_entry(void *context, const char *key, const char *value, char *b
         return 0;
     }
     if (!op) {
-        note_passed_over(l, key);
+        if (!misspelt_add(&l->o->misspelt, key, line)) {
+            note_passed_over(l, key);
+        }
         return 0;
     }
     char what[BAD_MAX];
@@ -303,6 +306,7 @@ int options_load(struct options *o, char *error, size_t error_size)
 {
     struct loading l = {.o = o};
     o->notice[0] = '\0';
+    o->misspelt.n = 0;
     if (decide_config_path(o, error, error_size) != 0 || read_config(o, &l, error, error_size) != 0) {
         return -1;
     }

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "app/misspelt.h"
 #include "controller/config.h"
 #include "queue/log_record.h"
 
@@ -61,6 +62,7 @@ struct options {
     char identity_file[CONFIG_PATH_MAX]; /* "" if the protocol has no identities */
     char control[CONTROL_PATH_MAX];      /* the program's control socket; "" for none */
     char notice[OPTIONS_NOTICE_MAX];     /* for the log: the keys that options_load passed over; "" if none */
+    struct misspelt misspelt;            /* likewise, those of them that are nearly kith's */
     char *given[OPTIONS_MOST][ORIGIN_COUNT]; /* texts, from malloc; NULL if nothing was given */
     void *own; /* the protocol's own settings, from malloc: what config.node.settings points to */
 };
@@ -82,7 +84,7 @@ int options_set(struct options *o, const char *name, const char *value, char *er
 
 /* Blocks on the disk. Collects the configuration file's settings, once: of the file that "config" names,
  * which must exist; else of kith.conf in the home, or in $XDG_CONFIG_HOME/kith (app/home.h), if it exists.
- * Keys that are no option of kith's are passed over and named in o->notice. 0 or -1. */
+ * Keys that are no option of kith's are passed over and named in o->notice, or in o->misspelt. 0 or -1. */
 int options_load(struct options *o, char *error, size_t error_size);
 
 /* Does not block, but for a look at the disk if no option names a home. Fills the rest of *o from the

@@ -315,6 +315,17 @@ def log_level(lab):
 
 
 @promises("P26", "P41")
+def a_misspelt_key_is_warned_of(lab):
+    """One that is nearly ours is a warning with its place; those of others are one line for whoever wants to know."""
+    node = lab.node("-logLevel", "warning", start=False)
+    config = f"{node.home}/kith.conf"
+    with open(config, "w", encoding="ascii") as file:
+        file.write("ConsensusKey = x\nLocalNetworkPrt = 1\n")
+    node.start()
+    node.logged(rf"warning: {config}:2: LocalNetworkPrt is no key of kith's, and is passed over; did you mean LocalNetworkPort\?")
+    check("ConsensusKey" not in node.stderr(), node.stderr())
+
+
 def peers_file(lab):
     for flag, left in (("-peersFile=elsewhere/own.json", ["elsewhere/own.json"]), ("-peersFile=", []),
                        ("-logLevel=info", ["peers-LOCAL.json"])):
@@ -328,7 +339,7 @@ def peers_file(lab):
 
 
 if __name__ == "__main__":
-    run([every_flag_is_used_by_a_test, ban, echo, per_ip_and_pending, redial_and_give_up, rate, dials, share,
+    run([every_flag_is_used_by_a_test, a_misspelt_key_is_warned_of, ban, echo, per_ip_and_pending, redial_and_give_up, rate, dials, share,
          cat_and_what_it_keeps, queue_bytes, limits_of_handshakes, parts, merits, decay, dial_timeout, log_level,
          peers_file],
         alone=[retry, retry_first])

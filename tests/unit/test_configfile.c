@@ -19,9 +19,10 @@ struct taken {
     const char *refuse; /* a key that is answered with an error */
 };
 
-static int take(void *context, const char *key, const char *value, char *bad, size_t bad_size)
+static int take(void *context, size_t line, const char *key, const char *value, char *bad, size_t bad_size)
 {
     struct taken *t = context;
+    (void)line;
     if (t->refuse && strcmp(key, t->refuse) == 0) {
         snprintf(bad, bad_size, "%s: no", key);
         return -1;

@@ -1018,6 +1018,43 @@ static void keys_of_others(void **state)
     options_free(&o);
 }
 
+static void keys_that_are_misspelt(void **state)
+{
+    static const struct {
+        const char *key, *meant;
+    } cases[] = {{"Outgoin", "outgoing"},
+                 {"loglevl", "logLevel"},
+                 {"LocalSedURL", "LocalSeedURL"},
+                 {"MianNetworkPort", "MainNetworkPort"},
+                 {"networkprot", "networkPort"}};
+    const size_t n = sizeof cases / sizeof cases[0];
+    (void)state;
+    struct options o;
+    char text[4096] = "; a comment\n\nConsensus = x\n";
+    for (size_t i = 0; i < n; i++) {
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s = 1\n", cases[i].key);
+    }
+    write_config(text);
+    parse_good(&o, "");
+    assert_string_equal(o.notice, "keys that are not kith's are passed over: Consensus");
+    assert_int_equal(o.misspelt.n, n);
+    for (size_t i = 0; i < n; i++) {
+        assert_string_equal(o.misspelt.keys[i].key, cases[i].key);
+        assert_string_equal(o.misspelt.keys[i].meant, cases[i].meant);
+        assert_int_equal(o.misspelt.keys[i].line, 4 + i);
+    }
+    options_free(&o);
+    text[0] = '\0';
+    for (unsigned i = 0; i < 300; i++) {
+        snprintf(text + i * 12, 13, "outgoing%02u=\n", i % 100);
+    }
+    write_config(text);
+    parse_good(&o, "");
+    assert_int_equal(o.misspelt.n, MISSPELT_MOST);
+    assert_non_null(strstr(o.notice, "passed over: outgoing08, "));
+    options_free(&o);
+}
+
 static void given_config(void **state)
 {
     (void)state;
@@ -1192,6 +1229,7 @@ int main(void)
         promise_test_setup_teardown("F24", network_of_file_and_flags, set_up, tear_down),
         cmocka_unit_test_setup_teardown(file_errors, set_up, tear_down),
         cmocka_unit_test_setup_teardown(keys_of_others, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(keys_that_are_misspelt, set_up, tear_down),
         cmocka_unit_test_setup_teardown(given_config, set_up, tear_down),
         cmocka_unit_test_setup_teardown(reload, set_up, tear_down),
         cmocka_unit_test_setup_teardown(embedding, set_up, tear_down),
