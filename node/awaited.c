@@ -16,11 +16,18 @@ bool awaited_add(struct node *n, uint32_t most)
     return true;
 }
 
-void awaited_undo(struct node *n)
+void awaited_undo(struct node *n, uint32_t most)
 {
-    /* Relaxed: no place was freed. Nobody is rung: another thread that found no room for an answer because of
-     * ours had found the queue full as well, and its ring is still to come. */
-    atomic_fetch_sub_explicit(&n->awaited, 1, memory_order_relaxed);
+    /* Relaxed: no place was freed. Another thread may have found no room because of ours. One that waits by
+     * the same bell is rung by the queue that is full. One that waits by the other bell would sleep for good,
+     * as nobody steps down to its bound again. To ring our own would have us try again and again. */
+    uint32_t before = atomic_fetch_sub_explicit(&n->awaited, 1, memory_order_relaxed);
+    if (before == ANSWERS_TO_SENDS && most != ANSWERS_TO_SENDS) {
+        bell_ring(&n->room_bell);
+    }
+    if (before == ANSWERS_MOST && most != ANSWERS_MOST) {
+        bell_ring(&n->command_bell);
+    }
 }
 
 void awaited_taken(struct node *n, uint64_t id)

@@ -16,8 +16,9 @@ static inline bool awaited_is(const struct node *n, uint64_t id)
  * than ANSWERS_TO_SENDS are, and command_bell once fewer than ANSWERS_MOST are. */
 bool awaited_add(struct node *n, uint32_t most);
 
-/* Any thread. The queue had no room for that request, and rings the bell of who waits for some. */
-void awaited_undo(struct node *n);
+/* Any thread. The queue had no room for that request, and rings the bell of who waits for some. `most`: as
+ * above. */
+void awaited_undo(struct node *n, uint32_t most);
 
 /* The application's thread has taken an event: `id` is its request's. */
 void awaited_taken(struct node *n, uint64_t id);

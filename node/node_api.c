@@ -13,12 +13,13 @@ static bool post_request(struct node *n, struct queue *q, const struct message *
     if (m->type == MSG_VERDICT || !awaited_is(n, m->id)) {
         return queue_post(q, m);
     }
-    if (!awaited_add(n, q == n->commands ? ANSWERS_MOST : ANSWERS_TO_SENDS)) {
+    uint32_t most = q == n->commands ? ANSWERS_MOST : ANSWERS_TO_SENDS;
+    if (!awaited_add(n, most)) {
         return false;
     }
     bool posted = queue_post(q, m);
     if (!posted) {
-        awaited_undo(n);
+        awaited_undo(n, most);
     }
     return posted;
 }

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "node/app_events.h"
+#include "node/awaited.h"
 #include "node/peer_thread.h"
 #include "queue/parcel.h"
 #include "tests/unit/kith_fixture.h"
@@ -825,6 +826,40 @@ static void a_request_is_answered_without_memory(void **state)
     free(a);
 }
 
+static bool is_rung(const struct bell *b)
+{
+    return poll(&(struct pollfd){.fd = b->fd, .events = POLLIN}, 1, 0) == 1;
+}
+
+/* A request whose queue is full gives the place of its answer back. Whoever found none meanwhile, and waits
+ * by the other bell, is rung; but not who has given it back. */
+static void a_place_that_is_given_back_is_told(void **state)
+{
+    struct node *a = aligned_alloc(_Alignof(struct node), sizeof *a);
+    (void)state;
+    assert_non_null(a);
+    memset(a, 0, sizeof *a);
+    assert_int_equal(bell_init(&a->room_bell) + bell_init(&a->command_bell), 0);
+    a->awaited = ANSWERS_TO_SENDS - 1;
+    assert_true(awaited_add(a, ANSWERS_MOST)); /* a command */
+    bell_arm(&a->room_bell);
+    assert_false(awaited_add(a, ANSWERS_TO_SENDS)); /* a send */
+    awaited_undo(a, ANSWERS_MOST);
+    assert_true(is_rung(&a->room_bell));
+    assert_true(awaited_add(a, ANSWERS_TO_SENDS));
+    bell_arm(&a->room_bell);
+    awaited_undo(a, ANSWERS_TO_SENDS);
+    assert_false(is_rung(&a->room_bell));
+    a->awaited = ANSWERS_MOST;
+    bell_arm(&a->command_bell);
+    assert_false(awaited_add(a, ANSWERS_MOST));
+    awaited_undo(a, ANSWERS_TO_SENDS); /* a send that was one of them */
+    assert_true(is_rung(&a->command_bell));
+    bell_fini(&a->room_bell);
+    bell_fini(&a->command_bell);
+    free(a);
+}
+
 static void errors_name_the_option(void **state)
 {
     struct kith_config *c = kith_config_new();
@@ -861,6 +896,7 @@ int main(void)
         cmocka_unit_test(the_end_wakes_who_may_ask_no_more),
         cmocka_unit_test(the_two_queues_keep_their_order),
         cmocka_unit_test(a_request_is_answered_without_memory),
+        cmocka_unit_test(a_place_that_is_given_back_is_told),
         cmocka_unit_test(errors_name_the_option),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
