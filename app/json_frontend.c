@@ -162,6 +162,7 @@ static json_t *online_event(const struct frontend *f, const struct kith_event *e
     json_t *o = json_pack("{ss}", "event", "online"), *p = json_peer(e->peer, f->protocol);
     json_object_update(o, p);
     json_decref(p);
+    json_object_set_new(o, "connections", json_integer((json_int_t)e->count));
     return o;
 }
 
@@ -216,9 +217,10 @@ static json_t *event_object(const struct frontend *f, const struct kith_event *e
     case KITH_ONLINE:
         return online_event(f, e);
     case KITH_OFFLINE:
-        return json_pack("{ss ss sI ss si ss}", "event", "offline", "peer", e->peer->hash, "connection",
+        return json_pack("{ss ss sI ss si ss sI}", "event", "offline", "peer", e->peer->hash, "connection",
                          (json_int_t)e->peer->connection, "reason", e->text, "code", (int)e->reason,
-                         "direction", e->peer->outgoing ? "outgoing" : "incoming");
+                         "direction", e->peer->outgoing ? "outgoing" : "incoming", "connections",
+                         (json_int_t)e->count);
     case KITH_SENT:
         break; /* write_sent */
     case KITH_DROPPED:

@@ -163,15 +163,19 @@ void report_online(struct controller *c, struct slot *s)
               s->direction == DIRECTION_OUTGOING ? "outgoing" : "incoming", s->info.version, text);
     if (e) {
         e->ref = s->ref;
+        e->public.count = slots_of_peer(c, s);
     }
     report_event(c, 0, e);
 }
 
 void report_offline(struct controller *c, struct slot *s)
 {
-    report_event(
-        c, 0,
-        event_of_peer(c, s, KITH_OFFLINE, reason_of_end(s->why), s->ending ? s->ending->text : "ended"));
+    struct node_event *e =
+        event_of_peer(c, s, KITH_OFFLINE, reason_of_end(s->why), s->ending ? s->ending->text : "ended");
+    if (e) {
+        e->public.count = slots_of_peer(c, s) - 1; /* without this one */
+    }
+    report_event(c, 0, e);
 }
 
 bool report_dropped(struct controller *c, struct slot *s, enum drop_cause cause, uint64_t parcels)

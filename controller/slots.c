@@ -89,6 +89,16 @@ void slot_find_reverse(struct controller *c, struct slot *s)
     }
 }
 
+uint32_t slots_of_peer(const struct controller *c, const struct slot *s)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < c->n_slots; i++) {
+        n += c->slots[i].state != SLOT_FREE && c->slots[i].was_online &&
+             strcmp(c->slots[i].info.hash, s->info.hash) == 0;
+    }
+    return n;
+}
+
 /* --- the table --- */
 
 static uint32_t *slot_count(struct controller *c, const struct slot *s, enum slot_state state)

@@ -57,6 +57,10 @@ bool slot_we_are_above(const struct controller *c, const struct peer_id *id);
 /* Sets `reverse` of s, and of the connection that it finds. s is about to be online. */
 void slot_find_reverse(struct controller *c, struct slot *s);
 
+/* How many connections with that peer, s among them, the application has been told of as online, and not yet
+ * as offline. */
+uint32_t slots_of_peer(const struct controller *c, const struct slot *s);
+
 /* Where it can be dialed: where we have dialed it or, if it has dialed us, where it says. Port 0: nowhere. */
 const struct endpoint *slot_listens_at(const struct slot *s);
 

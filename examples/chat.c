@@ -47,9 +47,9 @@ static bool show_news(struct kith *node)
             show(item.parcel.bytes, item.parcel.size);
             break;
         case KITH_EVENT:
-            if (item.event.type == KITH_ONLINE)
+            if (item.event.type == KITH_ONLINE && item.event.count == 1) /* it has no other connection */
                 printf("* %s has come\n", item.event.peer->hash);
-            if (item.event.type == KITH_OFFLINE)
+            if (item.event.type == KITH_OFFLINE && item.event.count == 0)
                 printf("* %s has gone: %s\n", item.event.peer->hash, item.event.text);
             if (item.event.type == KITH_ENDED)
                 return false;

@@ -274,8 +274,8 @@ KITH_API const char *kith_reason_text(enum kith_reason r); /* "closed by peer"; 
 
 enum kith_event_type {
     KITH_LISTENING, /* address; not if the node does not listen (option "proxy") */
-    KITH_ONLINE,    /* peer: connected, and of our network */
-    KITH_OFFLINE,   /* peer, text and reason: why */
+    KITH_ONLINE,    /* peer: connected, and of our network; count: its connections now, 1 if it has come */
+    KITH_OFFLINE,   /* peer, text and reason: why; count: its connections now, 0 if it has gone */
     KITH_SENT,      /* id, count: peers that the message went to */
     KITH_DROPPED,   /* peer (hash "" and connection 0 if it has gone), text and reason: the cause, count:
                        parcels */
@@ -298,9 +298,9 @@ struct kith_count {
 };
 
 /* One connection with a peer. A peer may have one in each direction: then two are online under one hash, each
- * with an ONLINE and an OFFLINE of its own, and the peer has gone once both have. Broadcasts go over one of
- * the two. What names the hash (kith_send, kith_disconnect) means that one: the outgoing one, or in protocols
- * that keep one connection with a peer the one that is to stay. */
+ * with an ONLINE and an OFFLINE of its own, and the peer has gone once both have: `count` of these events is
+ * 0 then. Broadcasts go over one of the two. What names the hash (kith_send, kith_disconnect) means that one:
+ * the outgoing one, or in protocols that keep one connection with a peer the one that is to stay. */
 struct kith_peer {
     size_t size;         /* of this record: KITH_HAS */
     uint64_t connection; /* its number, never given to another as long as the node lives; above 0 */
@@ -320,6 +320,10 @@ struct kith_peer {
     uint32_t outbound, inbound;
     const struct kith_count *dropped_by; /* NULL except in KITH_PEERS */
 };
+
+/* The bytes of a peer's name and of its address at most, each with its NUL: for copies of them. */
+#define KITH_HASH_MAX    sizeof(((const struct kith_peer *)0)->hash)
+#define KITH_ADDRESS_MAX sizeof(((const struct kith_peer *)0)->address)
 
 struct kith_status {
     size_t size; /* of this record: KITH_HAS */

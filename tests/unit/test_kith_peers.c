@@ -34,6 +34,7 @@ static void open_both_ways(struct both_ways *w)
     for (int i = 0; i < 2; i++) {
         next_event(w->a, KITH_ONLINE, &item);
         w->peers[i] = *item.event.peer;
+        assert_int_equal(item.event.count, i + 1);
     }
 }
 
@@ -63,6 +64,7 @@ static void a_peer_online_in_both_directions_has_one_hash_and_two_connections(vo
     for (int i = 0; i < 2; i++) { /* in either order, each once */
         next_event(w.a, KITH_OFFLINE, &item);
         assert_true(item.event.peer->connection == first || item.event.peer->connection == second);
+        assert_int_equal(item.event.count, 1 - i);
         *(item.event.peer->connection == first ? &first : &second) = 0;
     }
     assert_true(first == 0 && second == 0);

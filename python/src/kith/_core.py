@@ -87,14 +87,14 @@ class Core:
         self.inbox.name(peer.connection, peer.name)
         self.online[peer.connection] = peer.name
         self.online_changed.wake()
-        self._tell(Online(peer))
+        self._tell(Online(peer, e.count))
 
     def _on_offline(self, e: Any) -> None:
         peer = convert.peer(e.peer)
         self.inbox.unname(peer.connection)
         self.online.pop(peer.connection, None)
         self.online_changed.wake()
-        self._tell(Offline(peer, convert.reason(e.reason), convert.text(e.text)))
+        self._tell(Offline(peer, convert.reason(e.reason), convert.text(e.text), e.count))
 
     def _on_drops(self, e: Any) -> None:
         peer = convert.peer(e.peer) if e.peer and e.peer.connection else None

@@ -283,6 +283,8 @@ class Online:
     """A connection with a peer of our network stands."""
 
     peer: Peer
+    connections: int = 1
+    """With that peer, this one among them: 1 if it has come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +295,8 @@ class Offline:
     reason: Reason
     text: str
     """The reason in words."""
+    connections: int = 0
+    """That are left with that peer: 0 if it has gone."""
 
 
 @dataclass(frozen=True, slots=True)
