@@ -14,11 +14,10 @@ bool folder_is_home(const struct options *o, const char *file);
 int folder_above(const struct options *o);
 
 /* Any thread; blocks on the disk. Readies the folders of finished options. The home is made if one of the
- * node's files lies in it, with the folder that the home itself is in, for their owner alone; of a home that
- * no option names, so are three above it. Those that exist stay as they are. No other folder is made: a
- * mistyped path shall be an error. The folder of the peers
- * file must be there then. 0; or -1 with `error`, one line that begins with the name of the option that is at
- * fault. */
+ * node's files lies in it, and with it folder_above of those that it is in, all for their owner alone. Those
+ * that exist stay as they are. No other folder is made: a mistyped path shall be an error. The folder of the
+ * peers file must be there then. 0; or -1 with `error`, one line that begins with the name of the option that
+ * is at fault. */
 int folder_ready(const struct options *o, char *error, size_t error_size);
 
 /* Any thread; blocks on the disk. The folder of `file`, or of its target if it is a link, must be there;
