@@ -19,8 +19,8 @@ enum { NFT_MS = 5000, RULES_MOST = 8 << 20, JUMPS_MOST = 16 };
 
 /* --- reading the rules --- */
 
-/* All that the program writes, from malloc and with a NUL behind it; NULL if it fails, is not there, or takes
- * too long. */
+/* What comes until the end, or as far as it is within the bounds; from malloc, with a NUL behind it. NULL
+ * without memory. */
 static char *read_all(int fd)
 {
     size_t size = 0, room = 65536;
@@ -47,6 +47,7 @@ static char *read_all(int fd)
     return text;
 }
 
+/* The ruleset, from malloc; NULL if nft cannot be run, or says nothing. One that is cut is no JSON. */
 static char *run_nft(void)
 {
     int ends[2];
@@ -148,21 +149,29 @@ static enum answer has_text(const json_t *j, const char *text)
     return NO;
 }
 
-static enum answer matches(const json_t *match, const struct packet *p)
+/* Whether what the left names of a packet is what the right says, or among it. */
+static enum answer is_so(const json_t *left, const json_t *right, const struct packet *p)
 {
-    const json_t *left = json_object_get(match, "left"), *right = json_object_get(match, "right");
     const json_t *payload = json_object_get(left, "payload"), *meta = json_object_get(left, "meta");
-    enum answer a = MAYBE;
     if (payload && is_text(json_object_get(payload, "field"), "dport")) {
         const json_t *protocol = json_object_get(payload, "protocol");
-        a = is_text(protocol, "tcp") || is_text(protocol, "th") ? has_port(right, p->port) : NO;
-    } else if (meta && is_text(json_object_get(meta, "key"), "l4proto")) {
-        a = json_is_integer(right) ? (json_integer_value(right) == 6 ? YES : NO) : has_text(right, "tcp");
-    } else if (meta && is_text(json_object_get(meta, "key"), "iifname")) {
-        a = has_text(right, "lo") == YES ? NO : MAYBE; /* a stranger does not come from here */
-    } else if (is_text(json_object_get(json_object_get(left, "ct"), "key"), "state")) {
-        a = has_text(right, "new");
+        return is_text(protocol, "tcp") || is_text(protocol, "th") ? has_port(right, p->port) : NO;
     }
+    if (meta && is_text(json_object_get(meta, "key"), "l4proto")) {
+        return json_is_integer(right) ? (json_integer_value(right) == 6 ? YES : NO) : has_text(right, "tcp");
+    }
+    if (meta && is_text(json_object_get(meta, "key"), "iifname")) {
+        return is_text(right, "lo") ? NO : MAYBE; /* a stranger does not come from here */
+    }
+    if (is_text(json_object_get(json_object_get(left, "ct"), "key"), "state")) {
+        return has_text(right, "new");
+    }
+    return MAYBE;
+}
+
+static enum answer matches(const json_t *match, const struct packet *p)
+{
+    enum answer a = is_so(json_object_get(match, "left"), json_object_get(match, "right"), p);
     bool is_other = is_text(json_object_get(match, "op"), "!=");
     return is_other && a != MAYBE ? (a == YES ? NO : YES) : a;
 }
@@ -188,10 +197,29 @@ static enum verdict obey(const json_t *part, struct packet *p, const json_t *tab
     return name ? follow(p, table, family, name, depth + 1) : GOES_ON;
 }
 
+/* A map from what a packet may be to verdicts. One with a name is not followed. */
+static enum verdict look_up(const json_t *map, struct packet *p, const json_t *table, const json_t *family,
+                            int depth)
+{
+    const json_t *pairs = json_object_get(json_object_get(map, "data"), "set");
+    enum verdict otherwise = json_is_array(pairs) ? GOES_ON : UNSURE;
+    size_t i;
+    json_t *pair;
+    json_array_foreach(pairs, i, pair)
+    {
+        enum answer a = is_so(json_object_get(map, "key"), json_array_get(pair, 0), p);
+        if (a == YES) {
+            return obey(json_array_get(pair, 1), p, table, family, depth);
+        }
+        otherwise = a == MAYBE ? UNSURE : otherwise;
+    }
+    return otherwise;
+}
+
 static bool is_known(const json_t *part)
 {
-    static const char *const known[] = {"match", "accept", "drop",    "reject", "jump",
-                                        "goto",  "return", "counter", "log",    "limit"};
+    static const char *const known[] = {"match",  "accept",  "drop", "reject", "jump", "goto",
+                                        "return", "counter", "log",  "limit",  "vmap"};
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (json_object_get(part, known[i])) {
             return true;
@@ -214,7 +242,8 @@ static enum verdict apply(const json_t *rule, struct packet *p, const json_t *ta
             return GOES_ON;
         }
         is_sure &= a == YES && is_known(part) && !json_object_get(part, "limit");
-        enum verdict v = obey(part, p, table, family, depth);
+        const json_t *map = json_object_get(part, "vmap");
+        enum verdict v = map ? look_up(map, p, table, family, depth) : obey(part, p, table, family, depth);
         if (v != GOES_ON) {
             return is_sure ? v : UNSURE;
         }

@@ -140,6 +140,13 @@ def a_firewall_that_drops(lab):
             ("chain i { type filter hook input priority 0; tcp dport != 22 drop; }", "bad", "chain i"),
             ("chain i { type filter hook input priority 0; udp dport 8110 drop; tcp dport 8109 drop; }", "ok", "pass"),
             ("chain i { type filter hook input priority 0; policy drop; ip saddr 10.0.0.0/8 accept; }", "note", "depends"),
+            ("chain i { type filter hook input priority 0; policy drop; iifname { lo, eth0 } accept; }", "note", "depends"),
+            ("chain i { type filter hook input priority 0; policy drop; ct state vmap { established : accept, invalid : drop }; "
+             "tcp dport vmap { 22 : accept, 8000-8200 : accept }; }", "ok", "pass"),
+            ("chain i { type filter hook input priority 0; tcp dport vmap { 22 : accept, 8110 : jump strict }; }\n"
+             "chain strict { counter drop; }", "bad", "chain i"),
+            ("map m { type ipv4_addr : verdict; elements = { 10.0.0.1 : accept }; }\n"
+             "chain i { type filter hook input priority 0; policy drop; ip saddr vmap @m; }", "note", "depends"),
             ("chain o { type filter hook output priority 0; policy drop; oifname lo accept; }", "ok", "pass")):
         sh("nft", "flush", "ruleset")
         sh("nft", "table inet filter {\n" + rules + "\n}\n")
