@@ -1,6 +1,7 @@
 #include "app/http/server.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -199,6 +200,29 @@ static int64_t run_daemon(struct http *h, int64_t now_ms)
     return now_ms;
 }
 
+static void watch_daemon(struct http *h, bool on)
+{
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    struct epoll_event e = {.events = on ? EPOLLIN : 0};
+    epoll_ctl(h->epoll, EPOLL_CTL_MOD, info->epoll_fd, &e);
+    h->is_resting = !on;
+}
+
+/* If no descriptor or memory is to be had for who waits, libmicrohttpd is told of him again and again, and
+ * tries each time. Then it is run now and then only. Returns when. */
+static int64_t rest(struct http *h, int64_t now_ms)
+{
+    struct pollfd socket = {.fd = h->socket, .events = POLLIN};
+    bool waits = h->counts.connections < HTTP_CONNECTIONS && poll(&socket, 1, 0) == 1;
+    h->futile = waits && h->changes == h->futile_changes ? h->futile + 1 : 0;
+    h->futile_changes = h->changes;
+    bool rests = h->futile >= HTTP_FUTILE;
+    if (rests != h->is_resting) {
+        watch_daemon(h, !rests);
+    }
+    return rests ? now_ms + HTTP_REST_MS : INT64_MAX;
+}
+
 /* As long as somebody looks at the page, the node is looked at. */
 static int64_t look(struct http *h)
 {
@@ -214,6 +238,7 @@ static int64_t serve(void *http, int64_t now_ms)
     struct http *h = http;
     int64_t by = earlier(answer_overdue(h, now_ms), take_log(h, now_ms));
     by = earlier(by, run_daemon(h, now_ms));
+    by = earlier(by, rest(h, now_ms));
     by = earlier(by, end_late(h, now_ms)); /* of those that have come just now, too */
     return earlier(by, look(h));
 }
@@ -305,7 +330,7 @@ struct http *http_open(struct desk *d, const struct http_place *place, struct lo
         return NULL;
     }
     *h = (struct http){.desk = d, .place = *place, .tail = tail, .writer = writer, .epoll = -1};
-    int fd = http_place_listen(place, &h->listening, bad, bad_size);
+    int fd = h->socket = http_place_listen(place, &h->listening, bad, bad_size);
     if (fd >= 0 && !start(h, fd)) {
         text_fail(bad, bad_size, "no memory, or no descriptors, for its server");
         fd = -1;

@@ -25,6 +25,8 @@ enum {
     HTTP_STREAM_MS = 10000,        /* for one message of an event stream to be read */
     HTTP_ANSWER_MS = 3000,         /* for the controller to answer */
     HTTP_LOG_MS = 250,             /* between two looks at the log */
+    HTTP_REST_MS = 100,            /* after a lack of descriptors or memory */
+    HTTP_FUTILE = 10,              /* looks in a row that tell of one */
     HTTP_HEADERS = 16 * 1024,      /* bytes of a request, and of the head of its answer */
     HTTP_SEND_BUFFER = 128 * 1024, /* bytes that the system keeps for a connection */
 };
@@ -58,8 +60,14 @@ struct http {
     struct http_place place;
     struct endpoint listening;
     struct MHD_Daemon *daemon;
-    int epoll; /* of the daemon's own, and of the tail */
+    int socket; /* the daemon's, which listens */
+    int epoll;  /* of the daemon's own, and of the tail */
     bool leaving;
+
+    /* Somebody waits, and cannot be accepted. */
+    unsigned futile; /* looks in a row at which it was so */
+    uint64_t futile_changes;
+    bool is_resting; /* the daemon's descriptor is not watched for now */
 
     struct client clients[HTTP_CONNECTIONS];
     uint64_t changes; /* connections that came or went */
