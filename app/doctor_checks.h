@@ -9,7 +9,7 @@
 bool doctor_look_for_node(struct doctor *d, struct options *o);
 
 void doctor_check_port(struct doctor *d);      /* whether it can be listened on, and who has it */
-void doctor_check_operators(struct doctor *d); /* the same of -http and -control */
+void doctor_check_operators(struct doctor *d); /* the same of -http and -control; the log */
 void doctor_check_firewall(struct doctor *d);  /* whether it lets connections to the port pass */
 void doctor_check_machine(struct doctor *d);   /* descriptors, threads, and what keeps the clock */
 void doctor_check_files(struct doctor *d);     /* the home, its disk, the peers file, the identity */

@@ -1,19 +1,24 @@
-/* What the operators reach the node by: the port of -http, and the socket of -control. */
+/* What the operators reach the node by: the port of -http, the socket of -control, and the log. */
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
 #include "app/control_socket.h"
 #include "app/doctor_checks.h"
+#include "app/journal.h"
 #include "app/option.h"
 #include "app/web.h"
 
 static void check_http(struct doctor *d)
 {
-    char why[512];
+    char why[OPTIONS_ERROR_MAX];
     struct ip ip;
     bool has_ip;
     uint16_t port;
+    if (web_check(d->o, why, sizeof why) < 0) {
+        doctor_say(d, DOCTOR_BAD, "http", "mend the option, or leave it out: -http", "%s", why);
+        return;
+    }
     int error = web_try(d->o, &ip, &has_ip, &port, why, sizeof why);
     if (error == EADDRINUSE) {
         doctor_tell_holder(d, "http", "-http", has_ip ? &ip : NULL, port);
@@ -52,8 +57,18 @@ static void check_control(struct doctor *d)
     }
 }
 
+static void check_log(struct doctor *d)
+{
+    char why[OPTIONS_ERROR_MAX];
+    struct log_output to;
+    if (journal_choose(d->o, &to, why, sizeof why) < 0) {
+        doctor_say(d, DOCTOR_BAD, "log", "choose another place: -logFormat", "%s", why);
+    }
+}
+
 void doctor_check_operators(struct doctor *d)
 {
     check_http(d);
     check_control(d);
+    check_log(d);
 }

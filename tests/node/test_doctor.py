@@ -13,6 +13,7 @@ from kithnode import PORT, SLOW, SeedServer, Skipped, check, run
 from namespace import certificate, in_namespaces, sh
 from nameserver import NameServer
 
+HTTP = os.environ.get("KITH_TEST_HTTP", "1") == "1"  # the program was built with it
 GOOD_SEEDS = ["10.1.1.1:8110", "10.1.1.2:8110", "10.1.1.3:8110"]
 
 
@@ -397,11 +398,15 @@ def what_operators_reach_it_by(lab):
     with socket.create_server((node.address, 0)) as other:
         port = other.getsockname()[1]
         visit = Visit(node, "-http", f"{node.address}:{port}", "-control", path)
-        if "without libmicrohttpd" not in visit.text:
+        if HTTP:
             visit.says("bad", "http", f"{port} is taken by ", f"(process {os.getpid()})", remedy="-http")
+        else:
+            visit.says("bad", "http", "without libmicrohttpd", remedy="-http")
         visit.says("ok", "control", f"{path} is free")
-    Visit(node, "-http", f"{node.address}:{port}").says("ok", "http", f"{port} is free")
-    Visit(node, "-http", "192.0.2.1:9110").says("bad", "http", "192.0.2.1", remedy="-http")
+    if HTTP:
+        Visit(node, "-http", f"{node.address}:{port}").says("ok", "http", f"{port} is free")
+        Visit(node, "-http", "192.0.2.1:9110").says("bad", "http", "192.0.2.1", remedy="-http")
+        Visit(node, "-http", "nine").says("bad", "http", "nine", "is no port", remedy="-http")
     with socket.socket(socket.AF_UNIX) as program:
         program.bind(path)
         program.listen()
@@ -411,20 +416,30 @@ def what_operators_reach_it_by(lab):
     with open(path, "w", encoding="ascii"):
         Visit(node, "-control", path).says("bad", "control", "is no socket", remedy="remove it")
     os.remove(path)
-    other = lab.node("-exclusive", "-control", path, "-http", f"{node.address}:{port}")
-    visit = Visit(node, "-control", path, "-http", f"{node.address}:{port}")
+    http = ("-http", f"{node.address}:{port}") if HTTP else ()
+    other = lab.node("-exclusive", "-control", path, *http)
+    visit = Visit(node, "-control", path, *http)
     visit.says("bad", "control", f"another node (process {other.process.pid}) has {path}", remedy="-control")
-    visit.says("bad", "http", f"(process {other.process.pid})", remedy="-http")
+    if HTTP:
+        visit.says("bad", "http", f"(process {other.process.pid})", remedy="-http")
     os.makedirs(os.path.join(folder, "kith"))
     with open(os.path.join(folder, "kith/control.sock"), "w", encoding="ascii"):
         Visit(node, env={**os.environ, "XDG_RUNTIME_DIR": folder}).says("warn", "control", "is no socket", remedy="-control")
-    visit = Visit(other, "-http", f"{node.address}:{port}")
-    visit.says("ok", "http", "the node that runs has it")
+    visit = Visit(other, *http)
+    if HTTP:
+        visit.says("ok", "http", "the node that runs has it")
     check(not any(line.split()[1:2] == ["control"] for line in visit.lines), visit.text)
 
 
+def a_log_that_cannot_go_to_the_journal(lab):
+    visit = Visit(patient(lab), "-logFormat", "journal")
+    if os.path.exists("/run/systemd/journal/socket"):
+        raise Skipped("there is a journal here")
+    visit.says("bad", "log", "-logFormat: ", "journal", remedy="-logFormat")
+
+
 if __name__ == "__main__":
-    run([what_operators_reach_it_by, seeds_that_fail, a_node_that_runs, a_node_that_has_the_port, peers_that_are_named, nothing_is_wrong, it_speaks_json, a_port_that_is_taken,
+    run([what_operators_reach_it_by, a_log_that_cannot_go_to_the_journal, seeds_that_fail, a_node_that_runs, a_node_that_has_the_port, peers_that_are_named, nothing_is_wrong, it_speaks_json, a_port_that_is_taken,
          an_address_that_is_not_here, ports_that_need_rights, a_firewall_that_drops, few_descriptors, few_threads,
          a_disk_that_is_full_or_read_only, a_home_that_is_not_for_this_user, peers_files, identities,
          names_and_certificates, a_clock_that_is_wrong])
