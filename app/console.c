@@ -183,6 +183,10 @@ static void console_event(struct frontend *f, const struct kith_event *e)
 
 static enum frontend_result broadcast(struct frontend *f, const char *line, size_t size)
 {
+    if (line[0] != '{' && frontend_has_kind(f, LEDGER_TRANSACTION)) {
+        output_printf(f->out, "* here a line is a transaction in JSON; /tx makes one of words\n");
+        return FRONTEND_DONE;
+    }
     enum kith_result r = kith_send(f->node, KITH_BROADCAST, line, size, FOR_PERSON);
     if (r == KITH_WOULD_BLOCK) {
         return FRONTEND_FULL;

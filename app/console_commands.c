@@ -66,7 +66,7 @@ static void tell_matches(struct frontend *f, const char *prefix, size_t size, si
  * none. NULL if it may be several, which has been told. The table cuts long names: "0a1b2c...". */
 static const char *peer_meant(struct frontend *f, char *typed)
 {
-    const struct console_state *s = f->state;
+    struct console_state *s = f->state;
     static const char cut[] = "...";
     size_t fit, size = strlen(typed);
     const char *name = names_find(&s->names, typed, &fit);
@@ -78,6 +78,7 @@ static const char *peer_meant(struct frontend *f, char *typed)
         tell_matches(f, typed, strlen(typed), fit);
         return NULL;
     }
+    s->unnamed = name ? NULL : typed;
     return name ? name : typed;
 }
 
@@ -467,6 +468,18 @@ static void tell_form(struct frontend *f, const struct console_command *c, const
     output_printf(f->out, "\n");
 }
 
+static void tell_nobody(struct frontend *f, const struct console_command *c)
+{
+    const struct console_state *s = f->state;
+    if (!s->unnamed) { /* who was there a moment ago */
+        output_printf(f->out, "* /%s: %s\n", c->name, kith_result_text(KITH_NO_PEER));
+        return;
+    }
+    output_printf(f->out, "* /%s: no peer's name begins with '", c->name);
+    safe_text_print(f->out, s->unnamed, strlen(s->unnamed));
+    output_printf(f->out, "'; /peers shows them\n");
+}
+
 /* The answer to a command that could not be carried out. */
 static enum frontend_result tell(struct frontend *f, enum kith_result r, const struct console_command *c,
                                  const char *line, size_t size)
@@ -482,6 +495,8 @@ static enum frontend_result tell(struct frontend *f, enum kith_result r, const s
         tell_form(f, c, line, size);
         break;
     case KITH_NO_PEER:
+        tell_nobody(f, c);
+        break;
     case KITH_CLOSED:
     case KITH_NO_MEMORY:
         output_printf(f->out, "* /%s: %s\n", c->name, kith_result_text(r));
@@ -498,6 +513,7 @@ enum frontend_result console_command(struct frontend *f, const char *line, size_
         return FRONTEND_DONE;
     }
     char *rest = copy;
+    ((struct console_state *)f->state)->unnamed = NULL;
     const char *name = word(&rest);
     const struct console_command *c = name ? find_command(name) : NULL;
     enum frontend_result result = FRONTEND_DONE;

@@ -54,8 +54,8 @@ void console_lists_known(struct output *out, const struct kith_event *e, bool ha
                                                 {.name = "quality"},
                                                 {.name = "failures"},
                                                 {.name = "heard of"},
-                                                {.name = "answered", .may_go = true},
-                                                {.name = "dialed", .may_go = true}};
+                                                {.name = "answered", .may_go = 1},
+                                                {.name = "dialed", .may_go = 1}};
     struct sheet t = {.columns = heads, .n = sizeof heads / sizeof heads[0]};
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);

@@ -11,15 +11,15 @@ enum column { PEER, WAY, KIND, VERSION, QUALITY, ONLINE, IN, OUT, DROPPED, BYTES
 static const struct sheet_column columns[COLUMNS] = {
     [PEER] = {.name = "peer", .is_left = true},
     [WAY] = {.name = "way", .is_left = true},
-    [KIND] = {.name = "kind", .is_left = true},
-    [VERSION] = {.name = "version", .may_go = true},
-    [QUALITY] = {.name = "quality"},
-    [ONLINE] = {.name = "online", .may_go = true},
-    [IN] = {.name = "in"},
-    [OUT] = {.name = "out"},
-    [DROPPED] = {.name = "dropped"},
-    [BYTES_IN] = {.name = "bytes in", .may_go = true},
-    [BYTES_OUT] = {.name = "bytes out", .may_go = true},
+    [KIND] = {.name = "kind", .is_left = true, .may_go = 4},
+    [VERSION] = {.name = "version", .may_go = 1},
+    [QUALITY] = {.name = "quality", .may_go = 3},
+    [ONLINE] = {.name = "online", .may_go = 1},
+    [IN] = {.name = "in", .may_go = 2},
+    [OUT] = {.name = "out", .may_go = 2},
+    [DROPPED] = {.name = "dropped", .may_go = 3},
+    [BYTES_IN] = {.name = "bytes in", .may_go = 1},
+    [BYTES_OUT] = {.name = "bytes out", .may_go = 1},
 };
 
 /* --- the order --- */

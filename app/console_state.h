@@ -21,6 +21,7 @@ struct console_state {   /* a frontend's `state` */
     bool has_colours;
     struct line_bound about_peers;
     struct names names;
+    const char *unnamed; /* in a command: the word that is the beginning of no peer's name; NULL for none */
 };
 
 #endif

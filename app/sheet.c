@@ -9,7 +9,7 @@
 #include "base/array.h"
 #include "base/utf8.h"
 
-enum { COLUMNS_MOST = 16, GAP = 2 };
+enum { COLUMNS_MOST = 16, GAP = 2, RANKS = 4 /* of `may_go` */ };
 
 static const char *const colours[] = {
     [SHEET_PLAIN] = "", [SHEET_DIM] = "\033[2m", [SHEET_GOOD] = "\033[32m", [SHEET_BAD] = "\033[31m"};
@@ -47,10 +47,12 @@ static void measure(const struct sheet *t, unsigned width, size_t widths[COLUMNS
         widths[i] = widths[i] > 0 && widths[i] < head ? head : widths[i];
         sum += widths[i] > 0 ? widths[i] + GAP : 0;
     }
-    for (size_t i = t->n; width > 0 && i-- > 0 && sum > width + GAP;) {
-        if (t->columns[i].may_go && widths[i] > 0) {
-            sum -= widths[i] + GAP;
-            widths[i] = 0;
+    for (unsigned rank = 1; width > 0 && rank <= RANKS; rank++) {
+        for (size_t i = t->n; i-- > 0 && sum > width + GAP;) {
+            if (t->columns[i].may_go == rank && widths[i] > 0) {
+                sum -= widths[i] + GAP;
+                widths[i] = 0;
+            }
         }
     }
 }

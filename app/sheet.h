@@ -13,7 +13,9 @@
 struct sheet_column {
     const char *name;
     bool is_left; /* aligned there, not on the right */
-    bool may_go;  /* is left out if the terminal is too narrow for it */
+    /* 0: stays. Else it is left out if the terminal is too narrow for it: those with 1 first, then those with
+     * 2, and so on; of several the last. */
+    unsigned may_go;
 };
 
 enum sheet_colour { SHEET_PLAIN, SHEET_DIM, SHEET_GOOD, SHEET_BAD };

@@ -22,8 +22,8 @@ static void print_help(FILE *out)
         fprintf(out, "  %s%s%s\n        %s\n", v->name, *v->takes == '\0' ? "" : " ", v->takes, v->help);
     }
     fputs("\n"
-          "  -control PATH  the node's socket; default: kith/control.sock in $XDG_RUNTIME_DIR,\n"
-          "                 or that of the one service in /run/kith\n"
+          "  -control PATH  the node's socket, or NAME of the service kith@NAME; default:\n"
+          "                 kith/control.sock in $XDG_RUNTIME_DIR, or the one service's\n"
           "  -json          show what the node says as it is, an object a line\n"
           "  -m             tail: show messages of peers, too\n"
           "  -kind KIND     send: the kind of the message\n"
@@ -132,8 +132,9 @@ static int take_words(struct call *c, char **argv)
 static enum ctl_status run(struct call *c)
 {
     char path[PLACE_MAX], error[PLACE_MAX];
-    snprintf(path, sizeof path, "%s", c->control ? c->control : "");
-    if (!c->control && place_find(path, error, sizeof error) != 0) {
+    if (c->control) {
+        place_named(c->control, path);
+    } else if (place_find(path, error, sizeof error) != 0) {
         fprintf(stderr, "kith-ctl: %s\n", error);
         return CTL_NO_NODE;
     }

@@ -4,17 +4,29 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-#define SERVICES "/run/kith/*/control.sock" /* kith@.service: one for each name */
+/* kith@.service: one for each name */
+#define FOLDER   "/run/kith/"
+#define SOCKET   "/control.sock"
+#define SERVICES FOLDER "*" SOCKET
 
+/* By the names of their services. */
 static int fail_several(const glob_t *found, char *error, size_t error_size)
 {
     int n = snprintf(error, error_size, "there are several nodes; -control says which:");
     for (size_t i = 0; i < found->gl_pathc && n > 0 && (size_t)n < error_size; i++) {
-        n += snprintf(error + n, error_size - (size_t)n, " %s", found->gl_pathv[i]);
+        const char *name = found->gl_pathv[i] + strlen(FOLDER);
+        n += snprintf(error + n, error_size - (size_t)n, " %.*s", (int)strcspn(name, "/"), name);
     }
     return -1;
+}
+
+void place_named(const char *word, char path[PLACE_MAX])
+{
+    bool is_service = word[0] && word[0] != '.' && !strchr(word, '/') && access(word, F_OK) != 0;
+    snprintf(path, PLACE_MAX, is_service ? FOLDER "%s" SOCKET : "%s", word);
 }
 
 int place_find(char path[PLACE_MAX], char *error, size_t error_size)

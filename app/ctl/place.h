@@ -1,4 +1,4 @@
-/* Finds a control socket, if nobody says where it is. One thread; blocks on the disk. */
+/* Finds a control socket. One thread; blocks on the disk. */
 #ifndef KITH_APP_CTL_PLACE_H
 #define KITH_APP_CTL_PLACE_H
 
@@ -9,5 +9,8 @@
 /* The default of kith's -control if a socket is there; else that of the one service, in /run/kith; else that
  * default all the same. 0; or -1 with `error`: there are several services, or no place is known. */
 int place_find(char path[PLACE_MAX], char *error, size_t error_size);
+
+/* What -control names: a path, or the name of a service, which is a word without a slash that is no file. */
+void place_named(const char *word, char path[PLACE_MAX]);
 
 #endif

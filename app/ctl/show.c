@@ -20,7 +20,7 @@ enum { LABEL_WIDTH = 22, EVENT_WIDTH = 9 };
     }
 #define RIGHT_IF_WIDE(text)                                                                                  \
     {                                                                                                        \
-        .name = (text), .may_go = true                                                                       \
+        .name = (text), .may_go = 1                                                                          \
     }
 #define RIGHT(text)                                                                                          \
     {                                                                                                        \

@@ -200,6 +200,8 @@ def the_beginning_of_a_name_stands_for_the_peer(lab):
     other.wait("parcel", text="shortened")
     terminal.enter("/kind Message 127. kind")
     other.wait("parcel", text="kind")
+    terminal.enter("/send nobody hello")
+    terminal.shows(r"^\* /send: no peer's name begins with 'nobody'; /peers shows them")
     names = crowd(lab, terminal, 2)
     terminal.enter("/send 127. which")
     said = terminal.shows(r"^\* 127\. may be any of 3 peers: (.*)").group(1)
@@ -252,6 +254,10 @@ def a_narrow_terminal_is_shown_less(lab):
     check(head.endswith("dropped") and "quality" in head and "version" not in head, head)
     below = table[table.index(head) + 2:]  # the peer's line
     check(not below or below[0].startswith(PROMPT.strip() or " no such line"), "a line of it was wrapped")
+    terminal.resize(40, 24)
+    terminal.enter("/peers")
+    terminal.shows(r"^peer +way$")
+    terminal.shows(rf'^"{re.escape(name)}"  outgoing$')
 
 
 def bans_scores_and_addresses_are_listed(lab):

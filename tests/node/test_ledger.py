@@ -328,7 +328,7 @@ def the_console_speaks_of_transactions_and_blocks(lab, protocol):
                          (f"/tx {SENDER}0 {RECEIVER} x", form + "sender and receiver are 40 hex digits each"),
                          (f"/tx {SENDER}g {RECEIVER} x", form + "sender and receiver are 40 hex digits each"),
                          (f"/tx {SENDER} {'g' * 40} x", form + "sender and receiver are 40 hex digits each"),
-                         ("a line", r"\* .*JSON"), ("/chain", r"\* block 0 [0-9a-f]{64}, 0 transactions wait")):
+                         ("a line", r"\* here a line is a transaction in JSON; /tx makes one of words"), ("/chain", r"\* block 0 [0-9a-f]{64}, 0 transactions wait")):
         terminal.text = ""
         terminal.type(typed)
         terminal.shows(shown)

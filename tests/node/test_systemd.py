@@ -122,7 +122,10 @@ def the_group_speaks_with_it_and_others_do_not(lab):
     computer.node("two", "bind = 127.0.0.2\n")
     for place in ("XDG_RUNTIME_DIR=", "XDG_RUNTIME_DIR=/run/user/0"):  # of a person who has no node of his own
         done = computer.try_run("env", place, "kith-ctl", "status")
-        check(done.returncode == 3 and "/one/" in done.stderr and "/two/" in done.stderr, f"{place}: {done}")
+        check(done.returncode == 3 and done.stderr.endswith("which: one two\n"), f"{place}: {done}")
+    check("factom" in computer.run("kith-ctl", "-control", "two", "status"), "a service is not found by its name")
+    done = computer.try_run("kith-ctl", "-control", "three", "status")
+    check(done.returncode == 3 and "/run/kith/three/control.sock" in done.stderr, f"{done}")
     computer.run("systemctl", "stop", "kith@one")
     check(not os.path.exists(computer.path("/run/kith/one")), "its folder in /run is left")
     check(os.path.exists(computer.path("/run/kith")), "the others' is gone")

@@ -93,7 +93,7 @@ class Operator:
         return self.bare.inside("curl", "-sS", "--fail", f"http://{bind}:9110{path}")
 
     def ctl(self, *words, name="main"):
-        return self.bare.inside("kith-ctl", "-control", f"/run/kith/{name}/control.sock", *words)
+        return self.bare.inside("kith-ctl", "-control", name, *words)
 
     def main_pid(self):
         return self.bare.inside("systemctl", "show", "-P", "MainPID", "kith@main").strip()
