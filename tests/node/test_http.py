@@ -253,6 +253,127 @@ def garbage_ends_its_own_connection_alone(lab):
     web.raw(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999999999999\r\n\r\n")
     web.raw(b"".join(web.request_text("/metrics") for _ in range(100)))
     check(node.alive() and web.ask("/healthz")[0] == 200, "it is there")
+    until(lambda: web.metrics()["kith_http_connections"].samples[()] == 1, 25, "their connections are closed")
+
+
+class Talk(threading.Thread):
+    """Two nodes that talk; the longest time that a message took."""
+
+    def __init__(self, sender, receiver):
+        super().__init__(daemon=True)
+        self.sender, self.receiver, self.longest, self.over = sender, receiver, 0, False
+
+    def run(self):
+        number = 0
+        while not self.over:
+            number += 1
+            since, before = self.receiver.mark(), time.monotonic()
+            self.sender.request(send="<FULLBROADCAST>", text=f"talk {number}")
+            self.receiver.wait("parcel", since=since, text=f"talk {number}")
+            self.longest = max(self.longest, time.monotonic() - before)
+            time.sleep(0.01)
+
+    def end(self):
+        self.over = True
+        self.join()
+        return self.longest
+
+
+def slow_askers_and_a_crowd_keep_nobody_out_and_delay_no_peer(lab):
+    node, web = serving(lab, *NO_GAP)
+    b = lab.node("-exclusive", "-peers", node.endpoint)
+    b.wait("online")
+    talk = Talk(b, node)
+    talk.start()
+    sockets = [web.connect() for _ in range(200)]
+    for i, s in enumerate(sockets):
+        s.setblocking(False)
+        s.send(b"GET / HTTP/1.1\r\n" if i % 2 else b"")
+    over = threading.Event()
+
+    def dribble():
+        while not over.wait(0.2):
+            for s in sockets:
+                try:
+                    s.send(b"X")
+                except OSError:
+                    pass
+    dribbler = threading.Thread(target=dribble, daemon=True)
+    dribbler.start()
+    before = time.monotonic()
+    code = web.ask("/healthz", timeout=40)[0]
+    waited = time.monotonic() - before
+    over.set()
+    dribbler.join()
+    check(code == 200 and waited < 1.2 * SLOW, f"{code} after {waited:.1f} s: whoever has taken longest makes room")
+    for s in sockets:
+        s.close()
+    longest = talk.end()
+    check(longest < 1 * SLOW, f"a message took {longest:.2f} s")
+    until(lambda: web.metrics()["kith_http_connections"].samples[()] == 1, 25, "they have gone")
+    late = web.metrics()["kith_http_connections_late_total"].samples[()]
+    check(late >= CONNECTIONS, f"{late} were late")
+    return f"a request waited for {waited:.1f} s beside 200, a message for {longest * 1000:.0f} ms"
+
+
+def streams_are_bounded_and_one_that_is_not_read_is_closed(lab):
+    node, web = serving(lab, *NO_GAP, "-logLevel", "debug")
+    streams = [lab.closes(Events(web)).begin() for _ in range(STREAMS)]
+    refused = lab.closes(Events(web)).begin()
+    check(all(s.code == 200 for s in streams) and refused.code == 503, f"{refused.code}")
+    until(lambda: web.metrics()["kith_http_streams"].samples[()] == STREAMS, 5, "they are counted")
+    for s in streams[1:]:
+        s.close()
+    until(lambda: web.metrics()["kith_http_streams"].samples[()] == 1, 10, "who goes makes room")
+    slow = lab.closes(Events(web, buffer=4096))
+    fill(lab, node, web)
+    until(lambda: web.metrics()["kith_http_slow_streams_total"].samples[()] == 1, 60, "the slow one is closed")
+    seen = streams[0].until("view", lambda view: len(view["peers"]) == 40)
+    check(streams[0].until("view", lambda view: view["at_ms"] > seen["at_ms"]) and node.alive(), "the other goes on")
+    slow.close()
+
+
+def fill(lab, node, web):
+    """So many peers that what a page is told of them is long."""
+    for i in range(40):
+        lab.closes(wire.RawPeer(node, lab.address(), node_id=i + 1))
+    until(lambda: len(web.status()["peers"]) == 40, 20, "40 peers")
+
+
+# --- where it listens ---
+
+def a_port_that_is_taken_or_no_port_is_told_with_the_options_name(lab):
+    _, web = serving(lab, *NO_GAP)
+    for value, code, words in ((f"{web.address}:{PORT}", 1, "Address already in use"), ("nonsense", 2, "-http"),
+                               ("127.0.0.1:70000", 2, "70000"), ("127.0.0.1", 2, "127.0.0.1"),
+                               (":", 2, "-http"), ("[::1:80", 2, "-http")):
+        other = lab.node("-http", value, start=False)
+        result = subprocess.run(other.command_line(), stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                                timeout=10 * SLOW)
+        check(result.returncode == code, f"{value}: exit status {result.returncode}")
+        line = result.stderr.splitlines()[-1]
+        check("-http" in line and words in line, f"{value}: {line}")
+
+
+def a_port_alone_means_loopback_and_an_ipv6_address_stands_in_brackets(lab):
+    for value, start in (("0", "http://127.0.0.1:"), (":0", "http://127.0.0.1:"), ("[::1]:0", "http://[::1]:"),
+                         ("localhost:0", "http://")):
+        node = lab.node("-http", value)
+        node.logged(r"HTTP: http://\S+:[1-9]\d*/")
+        check(f"HTTP: {start}" in node.stderr(), f"{value}: {node.stderr()}")
+        check(value != "0" or "the page" not in node.stderr(), "loopback needs no warning")
+
+
+def processor_time(thread):
+    """Seconds."""
+    with open(f"/proc/{thread}/stat", encoding="ascii") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def who_waits_for_a_descriptor_costs_nothing(lab):
+    """Of the whole process none is left, and nobody else is connected: else the end of that would be waited for."""
+    node, web = serving(lab, *NO_GAP)
     desk, descriptors = thread_of(node.process.pid, "kith-desk"), node.descriptors()
     check(web.text("/healthz") == "ok\n", "it is there")
     until(lambda: node.descriptors() == descriptors, 10, "that connection has gone")
