@@ -15,6 +15,7 @@
 #include "app/ledger.h"
 #include "app/sheet.h"
 #include "base/clock.h"
+#include "base/plural.h"
 
 /* Lines about peers that nobody pinned: so many at once, and one in so long a time afterwards. */
 enum { PEER_LINES = 50, PEER_LINE_MS = 2000 };
@@ -85,8 +86,8 @@ static void tell_unshown(struct frontend *f)
 {
     struct line_bound *b = &((struct console_state *)f->state)->about_peers;
     if (b->left_out > 0) {
-        output_printf(f->out, "* %llu more lines about peers were not shown\n",
-                      (unsigned long long)b->left_out);
+        output_printf(f->out, "* %llu more %s about peers %s not shown\n", (unsigned long long)b->left_out,
+                      plural(b->left_out, "line", "lines"), plural(b->left_out, "was", "were"));
         line_bound_told(b);
     }
 }
@@ -146,10 +147,12 @@ static void console_event(struct frontend *f, const struct kith_event *e)
         output_printf(f->out, "* offline: %s: %s\n", e->peer->hash, e->text);
         break;
     case KITH_SENT:
-        output_printf(f->out, "* sent to %llu peers\n", (unsigned long long)e->count);
+        output_printf(f->out, "* sent to %llu %s\n", (unsigned long long)e->count,
+                      plural(e->count, "peer", "peers"));
         break;
     case KITH_DROPPED:
-        output_printf(f->out, "* %llu parcels for or from %s dropped: %s\n", (unsigned long long)e->count,
+        output_printf(f->out, "* %llu %s for or from %s dropped: %s\n", (unsigned long long)e->count,
+                      plural(e->count, "parcel", "parcels"),
                       e->peer->hash[0] ? e->peer->hash : "peers that have gone", e->text);
         break;
     case KITH_PEERS:
@@ -167,7 +170,8 @@ static void console_event(struct frontend *f, const struct kith_event *e)
         output_add(f->out, "\n", 1);
         break;
     case KITH_MISSED:
-        output_printf(f->out, "* %llu events were not shown\n", (unsigned long long)e->count);
+        output_printf(f->out, "* %llu %s not shown\n", (unsigned long long)e->count,
+                      plural(e->count, "event was", "events were"));
         break;
     case KITH_BANS:
     case KITH_KNOWN:

@@ -5,6 +5,7 @@
 
 #include "app/console_peers.h"
 #include "app/console_state.h"
+#include "app/duration.h"
 #include "app/ledger.h"
 #include "app/safe_text.h"
 #include "app/spelling.h"
@@ -204,13 +205,13 @@ static enum kith_result do_qr(struct frontend *f, char *rest)
 static enum kith_result do_ban(struct frontend *f, char *rest)
 {
     struct ip ip;
-    char *typed = peer_word(f, &rest), *seconds = word(&rest), *end = NULL;
-    long long n = seconds ? strtoll(seconds, &end, 10) : 0;
-    if (!typed || n < 0 || n > 10000000000 || (end && (end == seconds || *end)) || word(&rest)) {
+    char *typed = peer_word(f, &rest), *time = word(&rest);
+    int64_t ms = time ? duration_parse(time) : 0;
+    if (!typed || ms < 0 || word(&rest)) {
         return KITH_INVALID;
     }
     const char *peer = ip_parse_any_port(&ip, typed) ? typed : peer_meant(f, typed);
-    return peer ? kith_ban(f->node, peer, n * 1000, FOR_PERSON) : TOLD;
+    return peer ? kith_ban(f->node, peer, ms, FOR_PERSON) : TOLD;
 }
 
 static enum kith_result do_unban(struct frontend *f, char *rest)
@@ -358,7 +359,7 @@ static const struct console_command {
      "quality, online, in, out, dropped, bytes-in or bytes-out"},
     {"status", "", do_status, "the node in numbers"},
     {"qr", "", do_qr, "an invitation to this node, as a QR code"},
-    {"ban", "PEER|IP [SECONDS]", do_ban, "ends its connections and refuses new ones"},
+    {"ban", "PEER|IP [TIME]", do_ban, "ends its connections and refuses new ones (15m, 2h)"},
     {"unban", "IP|ID", do_unban, "ends a ban"},
     {"disconnect", "PEER", do_disconnect, "ends its connection"},
     {"bans", "", do_bans, "who is banned, and how long"},
@@ -406,7 +407,7 @@ static const struct console_command *find_command(const char *name)
     return NULL;
 }
 
-/* "/ban PEER|IP [SECONDS]" */
+/* "/ban PEER|IP [TIME]" */
 static size_t print_form(struct frontend *f, const struct console_command *c)
 {
     output_printf(f->out, "/%s%s%s", c->name, c->arguments[0] ? " " : "", c->arguments);

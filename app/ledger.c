@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "app/pieces.h"
+#include "base/plural.h"
 #include "chain/item.h"
 
 enum {
@@ -112,8 +113,8 @@ static bool show_block(struct output *out, const char *peer, const json_t *value
     if (gmtime_r(&t, &at)) {
         strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &at);
     }
-    output_printf(out, ", number %lld, %u transactions, made %s\n", (long long)item.number,
-                  item.n_transactions, when);
+    output_printf(out, ", number %lld, %u %s, made %s\n", (long long)item.number, item.n_transactions,
+                  plural(item.n_transactions, "transaction", "transactions"), when);
     return true;
 }
 

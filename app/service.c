@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/earlier.h"
+#include "base/plural.h"
 
 #define AGAIN_MS 100 /* until what found no room is said, or asked, again */
 
@@ -36,8 +37,9 @@ static void take_view(void *self, const struct desk_view *v)
     const struct kith_status *now = v->status;
     char text[SERVICE_STATUS_MAX];
     snprintf(text, sizeof text,
-             "STATUS=%" PRIu32 " peers (%" PRIu32 " outgoing, %" PRIu32 " incoming), %" PRIu64 " known",
-             now->outgoing + now->incoming, now->outgoing, now->incoming, now->known);
+             "STATUS=%" PRIu32 " %s (%" PRIu32 " outgoing, %" PRIu32 " incoming), %" PRIu64 " known",
+             now->outgoing + now->incoming, plural(now->outgoing + now->incoming, "peer", "peers"),
+             now->outgoing, now->incoming, now->known);
     s->has_news = false;
     if (strcmp(text, s->status) != 0 && notify_say(&s->notify, text)) {
         memcpy(s->status, text, sizeof text);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/plural.h"
 #include "controller/asked_dials.h"
 #include "controller/ids.h"
 #include "controller/judge.h"
@@ -106,7 +107,8 @@ static void special(struct controller *c, const struct command *command, uint64_
     if (specials_set(c, flags ? &command->peers : NULL, flags ? NULL : &command->peers)) {
         report_answer(c, id, KITH_FAIL_NO_MEMORY, "special: out of memory");
     } else {
-        report_answer(c, id, KITH_REASON_NONE, "%zu special peers", c->n_specials);
+        report_answer(c, id, KITH_REASON_NONE, "%zu special %s", c->n_specials,
+                      plural(c->n_specials, "peer", "peers"));
     }
 }
 
@@ -115,7 +117,8 @@ static void special_change(struct controller *c, const struct command *command, 
     bool adds = command->type == COMMAND_SPECIAL_ADD;
     switch (adds ? specials_add(c, &command->peers) : specials_remove(c, &command->peers)) {
     case 0:
-        report_answer(c, id, KITH_REASON_NONE, "%zu special peers", c->n_specials);
+        report_answer(c, id, KITH_REASON_NONE, "%zu special %s", c->n_specials,
+                      plural(c->n_specials, "peer", "peers"));
         break;
     case ENOSPC:
         report_answer(c, id, KITH_FAIL_FULL, "special: more than %d peers", SPECIAL_MAX);

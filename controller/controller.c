@@ -4,6 +4,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 
+#include "base/plural.h"
 #include "controller/addresses.h"
 #include "controller/admit.h"
 #include "controller/asked_dials.h"
@@ -240,7 +241,8 @@ static void on_credit(struct controller *c, const struct message *m)
     if (!m->credit.bad) {
         return;
     }
-    note(c, NOTE_FAULT, "%s: %u faults that do not end its session", s->info.hash, m->credit.bad);
+    note(c, NOTE_FAULT, "%s: %u %s not end its session", s->info.hash, m->credit.bad,
+         plural(m->credit.bad, "fault that does", "faults that do"));
     judge_loses(c, s, (int64_t)m->credit.bad * c->config->merits.bad);
 }
 

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/plural.h"
 #include "controller/addresses.h"
 #include "controller/chance.h"
 #include "controller/notes.h"
@@ -40,8 +41,8 @@ static void fall_back(struct controller *c)
 {
     size_t added = bootstrap_is_last(c) ? learn_bootstrap(c) : 0;
     if (added > 0) {
-        note_unbounded(c, LOG_LEVEL_INFO,
-                       "seeds: they led to nobody; %zu addresses of the network's own follow", added);
+        note_unbounded(c, LOG_LEVEL_INFO, "seeds: they led to nobody; %zu %s of the network's own follow",
+                       added, plural(added, "address", "addresses"));
         c->dial_wanted = true;
     }
 }
@@ -62,7 +63,8 @@ static void fetch(struct controller *c)
     c->seed_ms = NEVER;
     c->seeding = c->act->fetch_seeds(c->host);
     if (c->seeding) {
-        note(c, NOTE_UPKEEP, "seeds: asked for, %zu addresses known", book_count(c->book));
+        note(c, NOTE_UPKEEP, "seeds: asked for, %zu %s known", book_count(c->book),
+             plural(book_count(c->book), "address", "addresses"));
     } else {
         fall_back(c);
     }
@@ -113,8 +115,10 @@ void discovery_seeds(struct controller *c, struct seed_report *r)
          r->next_try_ms ? "try" : "look",
          (long long)(r->next_try_ms ? r->next_try_ms : c->config->node.timings.reseed) / 1000);
     if (r->next_try_ms == 0) {
-        note_unbounded(c, LOG_LEVEL_INFO, "seeds: %zu addresses, %zu bad lines, %zu names not found", r->n,
-                       r->bad_lines, r->unresolved);
+        note_unbounded(c, LOG_LEVEL_INFO, "seeds: %zu %s, %zu bad %s, %zu %s not found", r->n,
+                       plural(r->n, "address", "addresses"), r->bad_lines,
+                       plural(r->bad_lines, "line", "lines"), r->unresolved,
+                       plural(r->unresolved, "name", "names"));
         c->seeding = false;
         plan_next(c);
     }

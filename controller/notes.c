@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/plural.h"
 #include "controller/state.h"
 
 /* Lines of a kind that may come at once, and how long it takes until one more may. */
@@ -135,11 +136,13 @@ static void tell_left_out(struct controller *c, enum note_kind kind)
     struct line_bound *b = &c->notes[kind];
     char from[64] = "";
     if (b->holders > 0) {
-        snprintf(from, sizeof from, ", from %s%" PRIu64 " addresses",
-                 line_limit_is_rough(&c->note_limit, b) ? "up to " : "", b->holders);
+        snprintf(from, sizeof from, ", from %s%" PRIu64 " %s",
+                 line_limit_is_rough(&c->note_limit, b) ? "up to " : "", b->holders,
+                 plural(b->holders, "address", "addresses"));
     }
-    note_unbounded(c, kinds[kind].level, "%" PRIu64 " more lines about %s were left out%s", b->left_out,
-                   kinds[kind].text, from);
+    note_unbounded(c, kinds[kind].level, "%" PRIu64 " more %s about %s %s left out%s", b->left_out,
+                   plural(b->left_out, "line", "lines"), kinds[kind].text, plural(b->left_out, "was", "were"),
+                   from);
     line_bound_told(b);
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/plural.h"
 #include "base/utf8.h"
 #include "controller/ids.h"
 #include "controller/notes.h"
@@ -189,10 +190,11 @@ bool report_dropped(struct controller *c, struct slot *s, enum drop_cause cause,
     }
     e->public.count = parcels;
     if (s) {
-        note_slot(c, NOTE_DROPS, cause, s, "%s: %llu parcels dropped: %s", s->info.hash,
-                  (unsigned long long)parcels, text);
+        note_slot(c, NOTE_DROPS, cause, s, "%s: %llu %s dropped: %s", s->info.hash,
+                  (unsigned long long)parcels, plural(parcels, "parcel", "parcels"), text);
     } else {
-        note(c, NOTE_DROPS, "gone peers: %llu parcels dropped: %s", (unsigned long long)parcels, text);
+        note(c, NOTE_DROPS, "gone peers: %llu %s dropped: %s", (unsigned long long)parcels,
+             plural(parcels, "parcel", "parcels"), text);
     }
     report_event(c, 0, e);
     return true;

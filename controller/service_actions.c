@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/plural.h"
 #include "controller/addresses.h"
 #include "controller/chance.h"
 #include "controller/dialing.h"
@@ -44,7 +45,7 @@ static void do_shared(void *core, struct peer_ref with, size_t n)
     struct controller *c = core;
     const struct slot *s = slot_find(c, with);
     if (s) {
-        note(c, NOTE_SHARE, "%s was told of %zu addresses", s->info.hash, n);
+        note(c, NOTE_SHARE, "%s was told of %zu %s", s->info.hash, n, plural(n, "address", "addresses"));
     }
 }
 
@@ -65,8 +66,9 @@ static void learn(struct controller *c, struct slot *s, const struct ip *teller,
             book_identify(c->book, e, &drawn[i]->id, teller);
         }
     }
-    note(c, NOTE_SHARE, "%s told us of %zu addresses: %zu are new, %zu are none of a public network",
-         s ? s->info.hash : ip_format(teller, text, sizeof text), n, added, unfit);
+    note(c, NOTE_SHARE, "%s told us of %zu %s: %zu new, %zu of no public network",
+         s ? s->info.hash : ip_format(teller, text, sizeof text), n, plural(n, "address", "addresses"), added,
+         unfit);
     c->dial_wanted = true;
 }
 
@@ -109,7 +111,8 @@ static void do_fault(void *core, struct peer_ref about, int32_t demerit, const c
     struct slot *s = slot_find(c, about);
     if (s) {
         enum note_kind kind = demerit > 0 ? NOTE_CHARGED : NOTE_FAULT;
-        note_slot(c, kind, 0, s, "%s: %s: %d points", s->info.hash, text, -demerit);
+        note_slot(c, kind, 0, s, "%s: %s: %d %s", s->info.hash, text, -demerit,
+                  plural((uint64_t)-demerit, "point", "points"));
         judge_loses(c, s, -(int64_t)demerit);
     }
 }

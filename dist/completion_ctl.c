@@ -15,8 +15,9 @@ struct first {
 
 static const char *const flags[][2] = {
     {"control", "socket of the node"},     {"json", "show what the node says as it is"},
-    {"m", "tail: messages of peers, too"}, {"kind", "send: kind of the message"},
-    {"help", "print how it is used"},      {"version", "print the version"},
+    {"a", "status: what is 0, too"},       {"m", "tail: messages of peers, too"},
+    {"kind", "send: kind of the message"}, {"help", "print how it is used"},
+    {"version", "print the version"},
 };
 #define FLAGS (sizeof flags / sizeof flags[0])
 

@@ -25,6 +25,7 @@ static void print_help(FILE *out)
           "  -control PATH  the node's socket, or NAME of the service kith@NAME; default:\n"
           "                 kith/control.sock in $XDG_RUNTIME_DIR, or the one service's\n"
           "  -json          show what the node says as it is, an object a line\n"
+          "  -a             status: show what is 0, too\n"
           "  -m             tail: show messages of peers, too\n"
           "  -kind KIND     send: the kind of the message\n"
           "  -help, -version\n"
@@ -65,6 +66,8 @@ static int take_flag(struct call *c, char **argv, int *i)
     const char *word = argv[*i], *value;
     if (is_flag(word, "json")) {
         c->ctl.json = true;
+    } else if (is_flag(word, "a")) {
+        c->ctl.all = true;
     } else if (is_flag(word, "m")) {
         c->ctl.messages = true;
     } else if (is_flag(word, "help") || is_flag(word, "h")) {

@@ -8,11 +8,12 @@
 #include <unistd.h>
 
 #include "app/base64.h"
-#include "app/pieces.h"
+#include "app/ctl/figures.h"
+#include "app/ctl/put.h"
 #include "app/sheet.h"
-#include "base/utf8.h"
+#include "base/plural.h"
 
-enum { LABEL_WIDTH = 22, EVENT_WIDTH = 9 };
+enum { EVENT_WIDTH = 9 };
 
 #define LEFT(text)                                                                                           \
     {                                                                                                        \
@@ -26,27 +27,6 @@ enum { LABEL_WIDTH = 22, EVENT_WIDTH = 9 };
     {                                                                                                        \
         .name = (text)                                                                                       \
     }
-
-/* Peers can choose some of it, and a node that somebody has taken over all of it: nothing of that may reach a
- * terminal as a control sequence. */
-static void put_harmless(const char *text, size_t size)
-{
-    char piece[PIECE_BYTES];
-    struct pieces p = {.bytes = text, .size = size};
-    for (size_t n; (n = pieces_harmless(&p, piece)) > 0;) {
-        fwrite(piece, 1, n, stdout);
-    }
-}
-
-static void put_text(const json_t *text)
-{
-    put_harmless(json_string_value(text) ? json_string_value(text) : "", json_string_length(text));
-}
-
-static void put_word(const char *word)
-{
-    put_harmless(word, strlen(word));
-}
 
 static const char *text_of(const json_t *o, const char *key)
 {
@@ -188,89 +168,7 @@ static void show_known(const json_t *known)
     print_sheet(&t);
 }
 
-/* --- figures, whatever they are: those that a later node tells are shown, too --- */
-
-static bool ends_with(const char *text, const char *end)
-{
-    size_t length = strlen(text), of_end = strlen(end);
-    return length >= of_end && strcmp(text + length - of_end, end) == 0;
-}
-
-static bool is_bytes(const char *key)
-{
-    return strstr(key, "bytes");
-}
-
-static void put_number(const char *key, json_int_t n)
-{
-    char cell[SHEET_CELL_MAX];
-    if (ends_with(key, "_ms")) {
-        fputs(sheet_time(n, cell), stdout);
-    } else if (is_bytes(key) && n >= 0) {
-        fputs(sheet_bytes((uint64_t)n, cell), stdout);
-    } else {
-        printf("%lld", (long long)n);
-    }
-}
-
-/* Of counts by cause, those that are not 0. */
-static void put_counts(json_t *counts)
-{
-    const char *cause, *between = "";
-    json_t *n;
-    json_object_foreach(counts, cause, n)
-    {
-        if (json_integer_value(n) != 0) {
-            printf("%s%lld ", between, (long long)json_integer_value(n));
-            put_word(cause);
-            between = ", ";
-        }
-    }
-    fputs(*between == '\0' ? "none" : "", stdout);
-}
-
-static void put_value(const char *key, json_t *value)
-{
-    if (json_is_string(value)) {
-        put_text(value);
-    } else if (json_is_integer(value)) {
-        put_number(key, json_integer_value(value));
-    } else if (json_is_object(value)) {
-        put_counts(value);
-    } else if (json_is_boolean(value)) {
-        fputs(json_is_true(value) ? "yes" : "no", stdout);
-    } else if (json_is_real(value)) {
-        printf("%g", json_real_value(value));
-    }
-}
-
-static void put_label(const char *key)
-{
-    char label[64];
-    snprintf(label, sizeof label, "%.*s", (int)(strlen(key) - (ends_with(key, "_ms") ? 3 : 0)), key);
-    for (char *c = label; *c != '\0'; c++) {
-        *c = *c == '_' ? ' ' : *c;
-    }
-    utf8_make_harmless(label);
-    printf("%-*s ", LABEL_WIDTH, label);
-}
-
-static void show_figures(json_t *answer)
-{
-    const char *key;
-    json_t *value;
-    json_object_foreach(answer, key, value)
-    {
-        bool is_empty = json_is_string(value) && json_string_length(value) == 0;
-        if (strcmp(key, "event") != 0 && strcmp(key, "id") != 0 && !is_empty) {
-            put_label(key);
-            put_value(key, value);
-            putchar('\n');
-        }
-    }
-}
-
-void show_answer(json_t *answer)
+void show_answer(json_t *answer, bool all)
 {
     const char *event = text_of(answer, "event");
     if (strcmp(event, "peers") == 0) {
@@ -284,9 +182,9 @@ void show_answer(json_t *answer)
         putchar('\n');
     } else if (strcmp(event, "sent") == 0) {
         json_int_t n = number_of(answer, "peers");
-        printf("sent to %lld peer%s\n", (long long)n, n == 1 ? "" : "s");
+        printf("sent to %lld %s\n", (long long)n, plural((uint64_t)n, "peer", "peers"));
     } else {
-        show_figures(answer);
+        figures_show(answer, all);
     }
 }
 

@@ -3,8 +3,10 @@
 #define KITH_APP_CTL_SHOW_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
-void show_answer(json_t *answer);     /* a table, or a line for each figure */
+/* A table, or figures (app/ctl/figures.h): of those, `all` shows what is 0, too. */
+void show_answer(json_t *answer, bool all);
 void show_event(const json_t *event); /* a line, with the time */
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "app/base64.h"
 #include "app/ctl/show.h"
+#include "app/duration.h"
 #include "base/array.h"
 #include "base/endpoint.h"
 #include "base/utf8.h"
@@ -77,7 +78,7 @@ static enum ctl_status show(struct ctl *c, json_t *answer)
     } else if (to_nobody) {
         fail(CTL_FAILED, "it went to nobody");
     } else {
-        show_answer(answer);
+        show_answer(answer, c->all);
     }
     json_decref(answer);
     return failed || to_nobody ? CTL_FAILED : CTL_DONE;
@@ -200,31 +201,14 @@ static enum ctl_status known(struct ctl *c)
     return ask(c, json_pack("{ss sI}", "command", "known", "most", (json_int_t)most));
 }
 
-/* "90", "90s", "15m", "2h", "7d": seconds; negative if it is none. */
-static double read_duration(const char *text)
-{
-    static const struct {
-        char unit;
-        double seconds;
-    } units[] = {{'\0', 1}, {'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
-    char *end;
-    double n = strtod(text, &end);
-    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-        if (end != text && *end == units[i].unit && (*end == '\0' || end[1] == '\0') && n > 0 && n < 1e10) {
-            return n * units[i].seconds;
-        }
-    }
-    return -1;
-}
-
 /* An IP address is meant as such, also if a peer's name begins with it. */
 static enum ctl_status ban(struct ctl *c)
 {
     enum ctl_status failed = CTL_FAILED;
     struct ip ip;
-    double seconds = c->n > 1 ? read_duration(c->arguments[1]) : 0;
-    if (seconds < 0) {
-        return fail(CTL_USAGE, "ban: '%s' is no time; 90, 90s, 15m, 2h and 7d are some", c->arguments[1]);
+    int64_t ms = c->n > 1 ? duration_parse(c->arguments[1]) : 0;
+    if (ms < 0) {
+        return fail(CTL_USAGE, "ban: '%s' is no time; " DURATION_FORMS, c->arguments[1]);
     }
     char *who = ip_parse_any_port(&ip, c->arguments[0]) ? strdup(c->arguments[0])
                                                         : resolve(c, c->arguments[0], &failed);
@@ -233,7 +217,7 @@ static enum ctl_status ban(struct ctl *c)
     }
     json_t *request = json_pack("{ss ss}", "command", "ban", "peer", who);
     if (c->n > 1) {
-        json_object_set_new(request, "seconds", json_real(seconds));
+        json_object_set_new(request, "seconds", json_real((double)ms / 1000));
     }
     free(who);
     return ask(c, request);

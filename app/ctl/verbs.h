@@ -16,6 +16,7 @@ struct ctl {
     struct link link;
     const struct verb *verb;
     bool json;        /* show the lines as they are */
+    bool all;         /* -a */
     bool messages;    /* -m */
     const char *kind; /* -kind; NULL for the first */
     char **arguments; /* behind the verb */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/plural.h"
 #include "protocol/ledger/announce.h"
 #include "protocol/ledger/asks.h"
 #include "protocol/ledger/blocks.h"
@@ -39,19 +40,22 @@ int64_t own_send(struct ledger *l, uint64_t number, uint32_t kind, struct parcel
 
 static void tell_chain(struct ledger *l, uint64_t number)
 {
-    char tip[CHAIN_HASH_TEXT_MAX], fetching[160], refused[64] = "", lost[64] = "", text[512];
+    char tip[CHAIN_HASH_TEXT_MAX], fetching[160], refused[64] = "", lost[96] = "", text[512];
     catchup_describe(&l->catchup, fetching, sizeof fetching);
     if (l->room.refused > 0) {
-        snprintf(refused, sizeof refused, ", %" PRIu64 " transactions of peers refused", l->room.refused);
+        snprintf(refused, sizeof refused, ", %" PRIu64 " %s of peers refused", l->room.refused,
+                 plural(l->room.refused, "transaction", "transactions"));
     }
     if (l->lost > 0) {
-        snprintf(lost, sizeof lost, ", %" PRIu64 " transactions left the chain and are lost", l->lost);
+        snprintf(lost, sizeof lost, ", %" PRIu64 " %s left the chain and %s lost", l->lost,
+                 plural(l->lost, "transaction", "transactions"), plural(l->lost, "is", "are"));
     }
-    snprintf(text, sizeof text,
-             "block %" PRId64 " %s, %" PRIu64 " transactions wait (%" PRIu64 " bytes), %" PRIu64
-             " blocks beside the chain%s%s%s%s",
-             l->chain.height, chain_hash_format(&l->chain.tip, tip, sizeof tip), l->chain.pool,
-             l->chain.pool_bytes, l->chain.side, refused, lost, fetching[0] ? ", " : "", fetching);
+    snprintf(
+        text, sizeof text,
+        "block %" PRId64 " %s, %" PRIu64 " %s (%" PRIu64 " bytes), %" PRIu64 " %s beside the chain%s%s%s%s",
+        l->chain.height, chain_hash_format(&l->chain.tip, tip, sizeof tip), l->chain.pool,
+        plural(l->chain.pool, "transaction waits", "transactions wait"), l->chain.pool_bytes, l->chain.side,
+        plural(l->chain.side, "block", "blocks"), refused, lost, fetching[0] ? ", " : "", fetching);
     l->config.actions->reply(l->config.host, number, true, 0, text);
 }
 
@@ -118,9 +122,10 @@ static void on_added(struct ledger *l, const struct ask *what, const struct parc
     uint64_t told = tell_peers(l, added, &item);
     if (what->is_command) {
         char hash[CHAIN_HASH_TEXT_MAX], text[256];
-        snprintf(text, sizeof text,
-                 "block %" PRId64 " %s: %" PRIu32 " transactions, %" PRIu64 " peers were told", item.number,
-                 chain_hash_format(&item.id, hash, sizeof hash), item.n_transactions, told);
+        snprintf(text, sizeof text, "block %" PRId64 " %s: %" PRIu32 " %s, %" PRIu64 " %s told", item.number,
+                 chain_hash_format(&item.id, hash, sizeof hash), item.n_transactions,
+                 plural(item.n_transactions, "transaction", "transactions"), told,
+                 plural(told, "peer was", "peers were"));
         l->config.actions->reply(l->config.host, what->number, true, 0, text);
     } else {
         l->config.actions->reply(l->config.host, what->number, true, told, NULL);

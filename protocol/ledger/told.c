@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/plural.h"
 #include "protocol/ledger/asks.h"
 
 enum { AT_ONCE = 256 }; /* blocks that the store is asked for */
@@ -32,8 +33,8 @@ static void note_lost(struct ledger *l, const struct chain_added *added)
     char text[96];
     l->lost += added->lost;
     if (added->lost > 0) {
-        snprintf(text, sizeof text, "its chain is longer: %" PRIu32 " transactions left main and are lost",
-                 added->lost);
+        snprintf(text, sizeof text, "its chain is longer: %" PRIu32 " %s left main and %s lost", added->lost,
+                 plural(added->lost, "transaction", "transactions"), plural(added->lost, "is", "are"));
         l->config.actions->fault(l->config.host, l->teller, 0, text);
     }
 }

@@ -105,7 +105,7 @@ FLOODERS, OF_EACH = 4, 10000
 
 
 def refused_by(node):
-    found = re.search(r"(\d+) transactions of peers refused", node.command("chain")["message"])
+    found = re.search(r"(\d+) transactions? of peers refused", node.command("chain")["message"])
     return int(found[1]) if found else 0
 
 

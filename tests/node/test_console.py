@@ -149,7 +149,7 @@ def help_tells_of_one_command_or_of_all(lab):
     terminal = Terminal(lab, columns=120)
     terminal.shows("listening")
     terminal.enter("/help ban")
-    terminal.shows(r"^/ban PEER\|IP \[SECONDS\]  ends its connections and refuses new ones$")
+    terminal.shows(r"^/ban PEER\|IP \[TIME\] +ends its connections and refuses new ones \(15m, 2h\)$")
     check(not any("/unban" in line for line in terminal.lines()), "it told of others, too")
     terminal.enter("/help /peers")
     terminal.shows(r"^/peers \[ORDER\] +who is online")
@@ -166,8 +166,8 @@ def help_tells_of_one_command_or_of_all(lab):
 
 def an_error_names_the_form_of_the_command(lab):
     _, terminal, _, _ = special_pair(lab)
-    for typed, form in (("/ban", r"/ban PEER\|IP \[SECONDS\]"), ("/ban 10.1.1.1 soon", r"/ban PEER\|IP \[SECONDS\]"),
-                        ("/ban 10.1.1.1 5 6", r"/ban PEER\|IP \[SECONDS\]"), ("/send", "/send PEER TEXT"),
+    for typed, form in (("/ban", r"/ban PEER\|IP \[TIME\]"), ("/ban 10.1.1.1 soon", r"/ban PEER\|IP \[TIME\]"),
+                        ("/ban 10.1.1.1 5 6", r"/ban PEER\|IP \[TIME\]"), ("/send", "/send PEER TEXT"),
                         ("/send 127.", "/send PEER TEXT"), ("/unban x", r"/unban IP\|ID"),
                         ("/disconnect", "/disconnect PEER"), ("/peers colour", r"/peers \[ORDER\]"),
                         ("/kind Message", r"/kind \[KIND PEER TEXT\]"), ("/dial", "/dial HOST:PORT"),
@@ -265,6 +265,8 @@ def bans_scores_and_addresses_are_listed(lab):
     third = lab.node("-exclusive")
     terminal.enter("/bans")
     terminal.shows("^nobody is banned$")
+    terminal.enter("/ban 10.1.2.5 2h")
+    terminal.shows(r"^\* banned 10\.1\.2\.5 for 7200 s$")
     terminal.enter("/ban 10.1.2.3 5000")
     terminal.enter("/ban 10.1.2.4")
     terminal.enter("/bans")

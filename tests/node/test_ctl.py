@@ -264,6 +264,24 @@ class Impostor:
                     return
 
 
+def the_status_is_in_groups_without_zeros(lab):
+    node, ctl, _, _ = pair(lab)
+    shown, everything = ctl("status").splitlines(), ctl("-a", "status").splitlines()
+    titles = [line for line in shown if not line.startswith(" ")]
+    check(titles[:2] == ["Node", "Peers"], f"{titles}")
+    check(not [line for line in shown if line.split()[-1] in ("0", "none", "never") and line.split()[0] not in ("outgoing", "incoming", "known")],
+          f"{shown}")
+    check(any(line.split() == ["outgoing", "0"] for line in shown), "that there are no outgoing peers")
+    check(set(key.replace("_ms", "").replace("_", " ") for key, value in node.status().items() if key not in ("event", "id") and value != "")
+          == set(line[2:22].strip() for line in everything if line.startswith("  ") and line[2] != " "), f"{everything}")
+    check(max(map(len, shown + everything)) <= 80, "it is too wide")
+    told = {"event": "status", "dials": {f"cause {i}": i for i in range(20)}, "identity": "02" * 33, "new_figure": 3, "shed": 0}
+    shown = Ctl(lab, Impostor(lab, said(told)))("status").splitlines()
+    check(max(map(len, shown)) <= 80 and shown[-2:] == ["Others", "  new figure          3"] and "    " + "02" * 33 in shown, f"{shown}")
+    check(" ".join(" ".join(shown).split()).endswith("dials " + ", ".join(f"{i} cause {i}" for i in range(1, 20)) + " Others new figure 3"),
+          f"{shown}")
+
+
 def said(answer):
     """An impostor's answer to all."""
     return lambda request: json.dumps(answer | {"id": request["id"]}, ensure_ascii=False).encode() + b"\n"
@@ -354,6 +372,7 @@ def colours_are_for_terminals(lab):
 
 if __name__ == "__main__":
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    run([it_dials_pins_and_disconnects, it_follows, it_shows_the_node, it_bans_and_unbans, it_sends, beginnings_of_names, a_whole_name_is_itself,
+    run([it_dials_pins_and_disconnects, it_follows, it_shows_the_node, the_status_is_in_groups_without_zeros, it_bans_and_unbans, it_sends,
+         beginnings_of_names, a_whole_name_is_itself,
          where_there_is_no_node, a_node_that_stands_still_or_goes,
          what_an_impostor_says_harms_no_terminal, what_an_impostor_says_is_bounded, a_node_that_has_no_place_for_it_says_so, usage, a_table_is_no_wider_than_the_terminal, colours_are_for_terminals])

@@ -201,7 +201,7 @@ def a_manager_hears_when_it_listens_who_is_there_and_that_it_stops(lab):
     socket.create_connection((a.address, a.port)).close()
     del os.environ["NOTIFY_SOCKET"]
     b = lab.node("-exclusive", "-acceptInterval", "0", "-peers", a.endpoint)
-    manager.hears("STATUS", r"^1 peers \(0 outgoing, 1 incoming\)")
+    manager.hears("STATUS", r"^1 peer \(0 outgoing, 1 incoming\)")
     b.end()
     manager.hears("STATUS", "^0 peers")
     a.end()

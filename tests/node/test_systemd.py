@@ -83,7 +83,7 @@ def every_protocol_works_with_all_that_the_unit_forbids(lab):
         one, two = f"{protocol}-one", f"{protocol}-two"
         computer.node(one, f"protocol = {protocol}\nbind = 127.0.{number}.1\n")
         computer.node(two, f"protocol = {protocol}\nbind = 127.0.{number}.2\npeers = {one}:{port}\n")
-        computer.shows(two, "StatusText", r"^1 peers \(1 outgoing, 0 incoming\)")
+        computer.shows(two, "StatusText", r"^1 peer \(1 outgoing, 0 incoming\)")
     computer.node("lan-one", "protocol = infnote\nnetworkPort = 8999\nlan = true\n")
     computer.configure("page", "networkPort = 0\nhttp = 127.0.0.1:9110\n")
     if computer.try_run("systemctl", "start", "kith@page").returncode == 0:

@@ -106,8 +106,7 @@ static void shared_addresses_are_counted_with_the_new_ones_among_them(void **sta
     world_open(w);
     struct peer_ref peer = incoming(w, 1);
     controller_service_actions.learn(w->core, peer, told, 3);
-    expect_line(w,
-                "10.1.0.1:8110 00000001 told us of 3 addresses: 2 are new, 0 are none of a public network");
+    expect_line(w, "10.1.0.1:8110 00000001 told us of 3 addresses: 2 new, 0 of no public network");
     forget_lines(w);
     struct known_peer room[8];
     size_t n = controller_service_actions.share(w->core, peer, room, 8);
