@@ -21,11 +21,12 @@ enum {
     READY_AT_ONCE = 64,
     ACCEPTS_AT_ONCE = 64,
     ACCEPT_AGAIN_MS = 100, /* after a lack of descriptors or memory */
-    SERIAL_BITS = 24,
-    GOING_MS = 1, /* until a place that is free soon is looked at again */
+    OWED_MOST = 512,       /* answers under way to clients whose places were given on */
+    OWED_MS = 30000, /* how long a place is kept for answers: one that memory was short for never comes */
+    GOING_MS = 1,    /* until a place that is free soon is looked at again */
 };
 /* The desk and its other guests have a few requests under way besides. */
-_Static_assert((CLIENT_SENDS + CLIENT_COMMANDS) * CLIENTS + 256 <= WATCH_ANSWERS,
+_Static_assert((CLIENT_SENDS + CLIENT_COMMANDS) * CLIENTS + OWED_MOST + 256 <= WATCH_ANSWERS,
                "the watch has room for each answer: a client would wait for a lost one for ever");
 
 #define HELD_SHORT          ((uint64_t)16 << 20) /* bytes of parcels that wait for clients, beside a long one */
@@ -46,6 +47,7 @@ struct control {
     uint64_t serial; /* of the last client */
     uint64_t held;   /* bytes of parcels that wait for clients */
     uint64_t n_slow; /* clients that were sent away */
+    uint64_t owed;   /* answers that are still to come, and that nobody waits for any more */
     bool is_acceptable;
     int64_t accept_ms; /* when to try again */
 };
@@ -82,7 +84,7 @@ static void add_client(struct control *c, int fd)
         client++;
     }
     c->template.node = desk_node(c->desk);
-    c->serial = (c->serial + 1) & ((1 << SERIAL_BITS) - 1);
+    c->serial = client_serial(c->clients, CLIENTS, c->serial);
     struct epoll_event e = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = client};
     if (epoll_ctl(c->epoll, EPOLL_CTL_ADD, fd, &e) != 0) {
         descriptor_close(fd);
@@ -136,6 +138,19 @@ static void update_parcels(struct control *c)
     desk_want_parcels(c->desk, c->number, any);
 }
 
+static uint64_t owed_to(const struct client *client)
+{
+    const struct frontend_waiting w = client->frontend.waiting(&client->frontend);
+    return w.sends + w.commands;
+}
+
+/* A place that is given on at once, again and again, would have any number of answers under way: those of
+ * clients that stay would find no room in the watch. */
+static bool may_go(const struct control *c, const struct client *client, int64_t now_ms)
+{
+    return c->owed + owed_to(client) <= OWED_MOST || (client->over_ms && now_ms >= client->over_ms + OWED_MS);
+}
+
 static void remove_client(struct control *c, unsigned i)
 {
     struct client *client = &c->clients[i];
@@ -149,6 +164,8 @@ static void remove_client(struct control *c, unsigned i)
     }
     c->has_turn = c->has_turn && c->turn != i;
     c->n_clients--;
+    c->owed += owed_to(client);
+    c->owed = c->owed < OWED_MOST ? c->owed : OWED_MOST;
     client_close(client);
 }
 
@@ -201,9 +218,16 @@ static int64_t serve(void *self, int64_t now_ms)
         if (client->fd < 0) {
             continue;
         }
-        by = earlier(by, client_serve(client, now_ms, c->has_turn && c->turn == i, &quit));
-        if (client->over) {
+        if (!client->over) {
+            by = earlier(by, client_serve(client, now_ms, c->has_turn && c->turn == i, &quit));
+        }
+        if (client->over && may_go(c, client, now_ms)) {
             remove_client(c, i);
+        } else if (client->over && !client->over_ms) {
+            client_part(client, now_ms);
+        }
+        if (client->fd >= 0 && client->over) {
+            by = earlier(by, client->over_ms + OWED_MS);
         }
     }
     if (pass_turn(c, now_ms)) {
@@ -249,12 +273,14 @@ static void hear_parcel(void *self, const struct kith_parcel *p)
 static void hear_answer(void *self, const struct kith_event *e)
 {
     struct control *c = self;
-    uint64_t serial = e->id >> 32 & ((1 << SERIAL_BITS) - 1);
+    uint64_t serial = e->id >> 32 & ((1 << CLIENT_SERIAL_BITS) - 1);
     for (int i = 0; i < CLIENTS; i++) {
         if (c->clients[i].fd >= 0 && c->clients[i].serial == serial) {
             client_answer(&c->clients[i], e);
+            return;
         }
     }
+    c->owed -= c->owed > 0;
 }
 
 static bool leave(void *self)

@@ -170,6 +170,27 @@ void client_ready(struct client *c, bool readable, bool writable, bool closed)
     }
 }
 
+void client_part(struct client *c, int64_t now_ms)
+{
+    c->over_ms = now_ms;
+    shutdown(c->fd, SHUT_RDWR);
+    be_gone(c);
+}
+
+uint64_t client_serial(const struct client *clients, size_t n, uint64_t last)
+{
+    uint64_t serial = last;
+    bool taken;
+    do {
+        serial = (serial + 1) & ((1 << CLIENT_SERIAL_BITS) - 1);
+        taken = false;
+        for (size_t i = 0; i < n; i++) {
+            taken |= clients[i].fd >= 0 && clients[i].serial == serial;
+        }
+    } while (taken);
+    return serial;
+}
+
 static size_t write_some(struct client *c)
 {
     size_t size;
@@ -214,7 +235,7 @@ static size_t unread(const struct client *c)
 
 bool client_needs_turn(const struct client *c)
 {
-    return unread(c) >= CLIENT_LINE && !c->pending;
+    return unread(c) >= CLIENT_LINE && !c->pending && !c->over;
 }
 
 /* Each answer has room somewhere: so those under way are bounded, and who does not read asks for no more. */
@@ -242,13 +263,29 @@ static bool pass_line(struct client *c, char *line, size_t size, bool *quit)
     return false;
 }
 
-/* True if there may be more. */
-static bool take_lines(struct client *c, bool *quit)
+/* Whether no line is pending any more. One that waits for too long is refused: who asks is told in time,
+ * whatever keeps the node from taking it. */
+static bool pass_pending(struct client *c, int64_t now_ms, bool *quit)
 {
     char *line = c->pending;
-    size_t size;
     c->pending = NULL;
-    if (line && !pass_line(c, line, c->pending_size, quit)) {
+    if (!line || pass_line(c, line, c->pending_size, quit)) {
+        return true;
+    }
+    if (c->is_gone || now_ms < c->pending_ms + CLIENT_WAIT_MS) {
+        return false;
+    }
+    c->pending = NULL;
+    c->frontend.refuse(&c->frontend, line, c->pending_size, "the queue is full, and was for 5 seconds");
+    return true;
+}
+
+/* True if there may be more. */
+static bool take_lines(struct client *c, int64_t now_ms, bool *quit)
+{
+    char *line;
+    size_t size;
+    if (!pass_pending(c, now_ms, quit)) {
         return false;
     }
     for (int i = 0; i < LINES_AT_ONCE; i++) {
@@ -259,6 +296,7 @@ static bool take_lines(struct client *c, bool *quit)
         if (r == LINES_TOO_LONG) {
             c->frontend.too_long(&c->frontend, line, size);
         } else if (!pass_line(c, line, size, quit)) {
+            c->pending_ms = now_ms;
             return false;
         }
     }
@@ -335,7 +373,7 @@ static int64_t judge(struct client *c, int64_t now_ms, bool has_turn)
 int64_t client_serve(struct client *c, int64_t now_ms, bool has_turn, bool *quit)
 {
     const char *waited = c->pending;
-    bool more = take_lines(c, quit);
+    bool more = take_lines(c, now_ms, quit);
     if (c->pending != waited) {
         c->stuck_ms = 0;
     }

@@ -9,6 +9,9 @@
 #include "app/frontend.h"
 #include "app/lines.h"
 
+/* Clients are told apart by so many bits of a request's number. */
+#define CLIENT_SERIAL_BITS 24
+
 enum {
     CLIENT_SENDS = 64,     /* sends that are not answered yet: it is not read further */
     CLIENT_COMMANDS = 4,   /* likewise */
@@ -16,6 +19,7 @@ enum {
     CLIENT_SLOW_MS = 5000, /* if so much as CLIENT_ENOUGH is unread for that long it is sent away */
     CLIENT_LINE_MS = 5000, /* how long the one long request may stand still */
     CLIENT_AGAIN_MS = 20,  /* until a request that found no room is tried again */
+    CLIENT_WAIT_MS = 5000, /* after which it is refused */
 };
 #define CLIENT_ROOM   ((size_t)256 * 1024) /* a long parcel is written as far as this */
 #define CLIENT_ENOUGH ((size_t)4 << 20)    /* unread bytes: further news are missed */
@@ -31,6 +35,7 @@ struct client {
 
     char *pending; /* a line that found no room in the node */
     size_t pending_size;
+    int64_t pending_ms;            /* since when */
     bool is_readable, is_writable; /* as the system said last */
     bool is_gone;                  /* nobody reads its answers any more */
 
@@ -44,6 +49,7 @@ struct client {
     int64_t read_ms;   /* when something was read from it last */
     int64_t stuck_ms;  /* since when it is gone, and none of its requests has found room; 0: that is not so */
     const char *over;  /* why it is to go; NULL */
+    int64_t over_ms;   /* since when, if it could not go at once */
     bool is_sent_away; /* it has not gone by itself */
 };
 
@@ -62,6 +68,12 @@ bool client_needs_turn(const struct client *c);
  * clock_ms; INT64_MAX: once the descriptor is ready. A client with `over` set is to be closed. True in *quit
  * if it asks the node to end. */
 int64_t client_serve(struct client *c, int64_t now_ms, bool has_turn, bool *quit);
+
+/* It is over, and keeps its place for the answers that are still to come: nobody is to hear them. */
+void client_part(struct client *c, int64_t now_ms);
+
+/* A number for the next client, which none of these n has; `last` is that of the last one. */
+uint64_t client_serial(const struct client *clients, size_t n, uint64_t last);
 
 /* What it has subscribed to. */
 void client_tell(struct client *c, const struct kith_event *e, struct news_source *source);

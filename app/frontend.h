@@ -54,7 +54,9 @@ struct frontend {
     void (*complete)(struct frontend *f, const char *line, struct completions *c);
     void (*close)(struct frontend *f); /* frees `state` */
 
-    struct frontend_waiting (*waiting)(const struct frontend *f); /* JSON alone */
+    /* JSON alone. `refuse` answers a line that found no room for too long, and is not passed again. */
+    struct frontend_waiting (*waiting)(const struct frontend *f);
+    void (*refuse)(struct frontend *f, const char *line, size_t size, const char *why);
 };
 
 /* Who told of an address, in a word. */

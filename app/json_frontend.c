@@ -627,11 +627,16 @@ static enum frontend_result json_line(struct frontend *f, char *line, size_t siz
     return r;
 }
 
-static void json_too_long(struct frontend *f, const char *line, size_t size)
+static void json_refuse(struct frontend *f, const char *line, size_t size, const char *why)
 {
     char *id = copy_id(line, size);
-    write_error(f, id, "line too long");
+    write_error(f, id, why);
     free(id);
+}
+
+static void json_too_long(struct frontend *f, const char *line, size_t size)
+{
+    json_refuse(f, line, size, "line too long");
 }
 
 static struct frontend_waiting json_waiting(const struct frontend *f)
@@ -666,6 +671,7 @@ bool json_frontend(struct frontend *f)
     f->event = json_event;
     f->close = json_close;
     f->waiting = json_waiting;
+    f->refuse = json_refuse;
     if (s) {
         s->last = f->ids;
     }

@@ -97,6 +97,12 @@ static void add_watch(struct bounds *b, const struct config *c)
     bounds_add(b, BOUND_NODE, "the watch: events and short answers",
                sizeof(struct node_event) + sizeof(struct kith_peer) + EVENT_TEXTS,
                c->is_watched ? WATCH_EVENTS + WATCH_ANSWERS : 0, "likewise");
+    const struct limits *l = &c->node.limits;
+    bounds_add(b, BOUND_APPLICATION, "what the operators send, and their commands",
+               larger(parcel_memory(l->queue_parcels, desk_bytes(l)), parcel_memory(1, l->parcel_bytes)) +
+                   queue_memory(l->queue_parcels) + queue_memory(COMMANDS_MOST) +
+                   COMMANDS_MOST * sizeof(struct command),
+               c->is_watched, "the operator: the request waits, and is then refused");
     bounds_add(b, BOUND_NODE, "the stack of the desk", THREAD_BYTES, c->is_watched, "nobody");
 }
 

@@ -16,6 +16,7 @@ enum {
     YIELDS = 16, /* looks at its queues before it sleeps */
     CONTROLS_AT_ONCE = 64,
     APP_AT_ONCE = 256,
+    DESK_AT_ONCE = 32,
     DATAGRAMS_AT_ONCE = 64,
     ANSWERS_AT_ONCE = 64,
     QUIT_DRAIN_MS = 300,  /* how long ToNetwork may take to empty before the connections are told to end */
@@ -74,9 +75,46 @@ static bool take_app(struct node *n, struct moment now)
     return taken > 0;
 }
 
+static bool take_desk(struct node *n, struct moment now)
+{
+    uint32_t taken = 0;
+    for (; taken < DESK_AT_ONCE && controller_takes_sends(n->core); taken++) {
+        const struct message *m = batch_look(&n->desk, n->desk_sends);
+        if (!m) {
+            break;
+        }
+        controller_handle(n->core, now, m);
+        batch_pass(&n->desk, n->desk_sends);
+    }
+    return taken > 0;
+}
+
+/* If one has sent, the other has the first turn next. Each message may have to wait for room, and then the
+ * core takes no other: whoever comes second each time would never send. */
+static bool take_sends(struct node *n, struct moment now)
+{
+    bool desk = n->desk_sends && n->desk_first && take_desk(n, now);
+    bool app = take_app(n, now);
+    if (n->desk_sends && !n->desk_first) {
+        desk = take_desk(n, now);
+    }
+    n->desk_first = desk || app ? app : n->desk_first;
+    return desk || app;
+}
+
 static bool app_is_quiet(const struct node *n)
 {
     return batch_is_empty(&n->app) && queue_empty(n->to_network);
+}
+
+static bool desk_is_quiet(const struct node *n)
+{
+    return !n->desk_sends || (batch_is_empty(&n->desk) && queue_empty(n->desk_sends));
+}
+
+static bool no_commands(const struct node *n)
+{
+    return queue_empty(n->commands) && (!n->desk_commands || queue_empty(n->desk_commands));
 }
 
 static void drop_at_end(void *context, struct message *m)
@@ -88,19 +126,19 @@ static void drop_at_end(void *context, struct message *m)
 /* The queue is closed first: a thread that found the node open and is about to post gets in before that, and
  * is counted here, or is told that the node is closed. The budget of what was taken and not handled is given
  * back too: else a thread that waits for room would never hear that there is some. */
-static void drain_to_network(struct node *n)
+static void drain(struct node *n, struct queue *q, struct batch *b)
 {
-    queue_close(n->to_network);
-    batch_drop(&n->app, n->to_network, drop_at_end, n);
+    queue_close(q);
+    batch_drop(b, q, drop_at_end, n);
     struct message m;
     uint32_t left;
     uint64_t bytes;
     for (;;) {
-        queue_fill(n->to_network, &left, &bytes);
+        queue_fill(q, &left, &bytes);
         if (left == 0) {
             return;
         }
-        if (queue_drop_oldest(n->to_network, &m)) {
+        if (queue_drop_oldest(q, &m)) {
             drop_at_end(n, &m);
         } else {
             sched_yield(); /* it was let in, and is not yet there: its writer is between its two steps */
@@ -109,14 +147,14 @@ static void drain_to_network(struct node *n)
 }
 
 /* Nobody handles commands any more, and who asked still hears so. As above, no writer gets in behind this. */
-static void drain_commands(struct node *n)
+static void drain_commands(struct node *n, struct queue *q)
 {
     struct message m;
     uint32_t left;
     uint64_t bytes;
-    queue_close(n->commands);
-    for (queue_fill(n->commands, &left, &bytes); left > 0; queue_fill(n->commands, &left, &bytes)) {
-        if (queue_take_one(n->commands, &m)) {
+    queue_close(q);
+    for (queue_fill(q, &left, &bytes); left > 0; queue_fill(q, &left, &bytes)) {
+        if (queue_take_one(q, &m)) {
             drop_at_end(n, &m);
         } else {
             sched_yield(); /* as above */
@@ -135,7 +173,7 @@ static void try_quit(struct node *n, struct moment now)
         n->quit_by = now.ms + QUIT_DRAIN_MS;
     }
     n->quitting = true;
-    if (now.ms < n->quit_by && !(app_is_quiet(n) && queue_empty(n->commands) &&
+    if (now.ms < n->quit_by && !(app_is_quiet(n) && desk_is_quiet(n) && no_commands(n) &&
                                  controller_takes_sends(n->core) && !controller_has_sends(n->core))) {
         return;
     }
@@ -147,7 +185,10 @@ static void try_quit(struct node *n, struct moment now)
     quit->type = COMMAND_QUIT;
     m.command = quit;
     n->quit_told = true;
-    drain_to_network(n);
+    drain(n, n->to_network, &n->app);
+    if (n->desk_sends) {
+        drain(n, n->desk_sends, &n->desk);
+    }
     controller_handle(n->core, now, &m);
 }
 
@@ -182,8 +223,9 @@ static bool tick(struct node *n, struct moment now)
 static bool nothing_to_do(struct node *n)
 {
     return connections_are_idle(n) && (!n->udp || udp_empty(n->udp)) &&
-           (!n->store || store_empty(n->store)) && queue_empty(n->control) && queue_empty(n->commands) &&
-           (!controller_takes_sends(n->core) || app_is_quiet(n)) && (n->quitting || !node_is_closing(n));
+           (!n->store || store_empty(n->store)) && queue_empty(n->control) && no_commands(n) &&
+           (!controller_takes_sends(n->core) || (app_is_quiet(n) && desk_is_quiet(n))) &&
+           (n->quitting || !node_is_closing(n));
 }
 
 static int64_t deadline_of(const struct node *n)
@@ -214,10 +256,11 @@ static void loop(struct node *n)
         struct moment now = node_now();
         bool any = take_controls(n, n->control, now);
         any |= take_controls(n, n->commands, now);
+        any |= n->desk_commands && take_controls(n, n->desk_commands, now);
         any |= take_datagrams(n, now);
         any |= take_answers(n, now);
         any |= serve_connections(n);
-        any |= take_app(n, now);
+        any |= take_sends(n, now);
         any |= tick(n, now);
         shortage_run(n, now);
         try_quit(n, now);
@@ -261,7 +304,10 @@ void control_thread_run(void *node)
     hear_the_store(n);
     controller_start(n->core, node_now());
     loop(n);
-    drain_commands(n);
+    drain_commands(n, n->commands);
+    if (n->desk_commands) {
+        drain_commands(n, n->desk_commands);
+    }
     /* Release: a thread that sees the flag sees everything that was posted before, and may read `missed`.
      * With a relaxed store the application could take the end for the next event while others are still to
      * come. */

@@ -47,6 +47,12 @@ static bool make_queues(struct node *n)
                                 .writer_bell = &n->worker.bell};
     struct queue_config events = {
         .messages = EVENTS, .reader_bell = &n->app_bell, .writer_bell = &n->worker.bell};
+    struct queue_config desk_commands = {
+        .messages = COMMANDS_MOST, .many_writers = true, .reader_bell = &n->worker.bell};
+    struct queue_config desk_sends = {.messages = l->queue_parcels,
+                                      .bytes = desk_bytes(l),
+                                      .many_writers = true, /* queue_close needs it */
+                                      .reader_bell = &n->worker.bell};
     if (worker_open(&n->worker) != 0 || bell_init(&n->app_bell) < 0 || bell_init(&n->room_bell) < 0 ||
         bell_init(&n->command_bell) < 0) {
         return false;
@@ -70,8 +76,13 @@ static bool make_queues(struct node *n)
     n->nonempty = nonempty_list_new(4 * n->most_peers); /* two queues each; and of those that have gone */
     n->roster = roster_new(n->most_peers);
     n->last_event = node_event_new(KITH_ENDED, 0, 0);
-    n->watch = n->config.is_watched ? watch_new() : NULL;
-    return (n->watch || !n->config.is_watched) && batch_open(&n->app) && batch_open(&n->held_parcels) &&
+    if (n->config.is_watched) {
+        n->watch = watch_new();
+        n->desk_commands = queue_new(&desk_commands);
+        n->desk_sends = queue_new(&desk_sends);
+    }
+    bool is_watched = n->watch && n->desk_commands && n->desk_sends;
+    return (is_watched || !n->config.is_watched) && batch_open(&n->app) && batch_open(&n->held_parcels) &&
            n->peers && n->run_queue.items && n->control && n->commands && n->to_network && n->from_network &&
            n->events && n->nonempty && n->from_gate.fair && n->roster && n->last_event;
 }
@@ -263,10 +274,13 @@ static void destroy(struct node *n)
     }
     controller_free(n->core);
     batch_drop(&n->app, NULL, node_release, NULL);
+    batch_drop(&n->desk, NULL, node_release, NULL);
     batch_drop(&n->held_parcels, NULL, node_release, NULL);
     queue_free(n->control, discard_control, NULL);
     queue_free(n->commands, discard_command, NULL);
     queue_free(n->to_network, NULL, NULL);
+    queue_free(n->desk_commands, discard_command, NULL);
+    queue_free(n->desk_sends, NULL, NULL);
     queue_free(n->from_network, NULL, NULL);
     fair_drop_free(n->from_gate.fair);
     queue_free(n->events, discard_event, NULL);

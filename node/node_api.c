@@ -29,7 +29,7 @@ static bool post_request(struct node *n, struct queue *q, const struct message *
  *
  * A writer that found its queue full arms that queue's bell and tries once more. A thread that finds room
  * afterwards passes the wake on, as several threads may wait on the one descriptor and only one ring comes.
- */
+ * The desk has no bell (NULL): it tries again by itself, and would take rings that are meant for others. */
 static enum kith_result post(struct node *n, struct queue *q, struct bell *room, const struct message *m)
 {
     if (atomic_load_explicit(&n->closing, memory_order_relaxed)) {
@@ -38,7 +38,7 @@ static enum kith_result post(struct node *n, struct queue *q, struct bell *room,
     bool is_directed = m->type == MSG_SEND && m->scope == SCOPE_PEER, is_armed = false;
     while ((is_directed && roster_is_full(n->roster, m->peer)) ||
            !(m->id ? post_request(n, q, m) : queue_post(q, m))) {
-        if (!is_armed) {
+        if (room && !is_armed) {
             bell_arm(room);
             is_armed = true;
             continue;
@@ -49,7 +49,9 @@ static enum kith_result post(struct node *n, struct queue *q, struct bell *room,
         if (!atomic_load_explicit(&n->closing, memory_order_relaxed)) {
             return KITH_WOULD_BLOCK;
         }
-        bell_ring(room);
+        if (room) {
+            bell_ring(room);
+        }
         return KITH_CLOSED;
     }
     queue_wake(q);
@@ -64,19 +66,27 @@ enum kith_result node_send(struct node *n, enum scope scope, struct peer_ref pee
 {
     struct message m = {
         .type = MSG_SEND, .scope = scope, .kind = kind, .peer = peer, .id = id, .parcel = parcel};
-    return post(n, n->to_network, &n->room_bell, &m);
+    return n->desk_sends && (id & WATCH_ID) ? post(n, n->desk_sends, NULL, &m)
+                                            : post(n, n->to_network, &n->room_bell, &m);
+}
+
+/* What waits for its turn behind messages. */
+static enum kith_result post_in_turn(struct node *n, const struct message *m)
+{
+    return n->desk_sends && (m->id & WATCH_ID) ? post(n, n->desk_sends, NULL, m)
+                                               : post(n, n->to_network, &n->room_bell, m);
 }
 
 enum kith_result node_disconnect(struct node *n, struct peer_ref peer, uint64_t id)
 {
     struct message m = {.type = MSG_LEAVE, .peer = peer, .id = id};
-    return post(n, n->to_network, &n->room_bell, &m);
+    return post_in_turn(n, &m);
 }
 
 enum kith_result node_ask(struct node *n, struct parcel *parcel, uint64_t id)
 {
     struct message m = {.type = MSG_ASK, .parcel = parcel, .id = id};
-    return post(n, n->to_network, &n->room_bell, &m);
+    return post_in_turn(n, &m);
 }
 
 bool node_find(struct node *n, const char *hash, struct peer_ref *peer)
@@ -97,7 +107,9 @@ int node_command_fd(const struct node *n)
 enum kith_result node_command(struct node *n, struct command *command, uint64_t id)
 {
     struct message m = {.type = MSG_COMMAND, .id = id, .command = command};
-    enum kith_result r = post(n, n->commands, &n->command_bell, &m);
+    bool is_desks = n->desk_commands && (id & WATCH_ID);
+    enum kith_result r =
+        is_desks ? post(n, n->desk_commands, NULL, &m) : post(n, n->commands, &n->command_bell, &m);
     return r == KITH_WOULD_BLOCK ? KITH_BUSY : r;
 }
 

@@ -57,6 +57,12 @@ static inline uint32_t controls_most(const struct limits *l)
     return 2 * l->pending + ACCEPTED_AHEAD + ANSWERS + NAMES_MOST;
 }
 
+/* Of parcels that the watch's reader has sent, and the core has not taken. */
+static inline uint64_t desk_bytes(const struct limits *l)
+{
+    return l->queue_bytes / 4 + 1;
+}
+
 struct node {
     struct config config; /* the caller's, with what only the start could settle: port, node id, nonce */
     const struct log_sink *sink;
@@ -64,9 +70,12 @@ struct node {
     uint8_t *stream_secret; /* config.node's, which is read-only; NULL for none */
 
     /* Shared with other threads. */
-    struct queue *commands;     /* of the application */
-    struct queue *control;      /* accepted sockets, seeds, names, saved */
-    struct queue *to_network;   /* from the application */
+    struct queue *commands;   /* of the application */
+    struct queue *control;    /* accepted sockets, seeds, names, saved */
+    struct queue *to_network; /* from the application */
+    /* The watch's reader has its own, so that what it asks for waits behind nothing of an application that
+       asks for much and takes no answers. NULL if there is no watch. */
+    struct queue *desk_commands, *desk_sends;
     struct queue *from_network; /* to the application: parcels */
     struct queue *events;       /* and events */
     struct watch *watch;        /* its second reader; NULL for none */
@@ -93,7 +102,9 @@ struct node {
     uint32_t most_peers, n_peers;
     struct ref_list run_queue; /* connections with messages to take */
     struct ref_list dirty;
-    struct batch app; /* from to_network */
+    struct batch app;  /* from to_network */
+    struct batch desk; /* from desk_sends */
+    bool desk_first;   /* it has the next turn to send */
     struct stall_gate from_gate;
     struct budget_account waiting; /* what peers have the core keep, until there is room in a queue */
     bool from_network_dirty;       /* posted to, and not woken yet */

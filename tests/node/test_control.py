@@ -14,6 +14,7 @@ from kithnode import EVERYONE, SLOW, Failure, check, few, full_pipe, memory_is_m
 NO_GAP = ("-exclusive", "-acceptInterval", "0")
 SLOW_S = 5  # after which a client that reads nothing is sent away
 CLIENTS = 64
+SENDS = 64  # of one that may be under way
 
 
 class Client:
@@ -200,7 +201,11 @@ def garbage_is_answered_and_harms_nobody(lab):
     node = controlled(lab, "-maxParcel", "64K")
     one, other = client(lab, node), client(lab, node)
     for line in (b"garbage", b"{", b"[]", b"{}", b"\0\0\0", b"\xff\xfe", b'{"command":7}', b'{"command":"special"}',
-                 b'{"send":"x"}', b'{"command":"subscribe","events":{}}', b"[" * 10000):
+                 b'{"send":"x"}', b'{"command":"subscribe","events":{}}', b"[" * 10000,
+                 b'{"a":' * 10000, b'{"command":"status","command":"quit"}', b'{"command":"sta\xc3(tus"}',
+                 b'{"command":"quit\\u0000"}', b'{"command":"ban","address":"9.9.9.9","seconds":1e999}',
+                 b'{"command":"ban","address":"9.9.9.9","seconds":-1}', b'{"command":"known","most":1e30}',
+                 b'{"command":"known","most":99999999999999999999999}'):
         one.write(line + b"\n")
         check(one.line()["event"] == "error", f"{line[:40]}")
     one.write(b'{"id":7,"command":"' + bytes(3 << 20) + b'"}\n{"command":"status","id":8}\n')
@@ -359,6 +364,99 @@ def what_a_client_asked_for_last_waits_for_room(lab):
     peer.wait("parcel", text="the last")
 
 
+def come_and_go(node, lines):
+    """Whether there was a place among those that are not accepted yet."""
+    one = socket.socket(socket.AF_UNIX)
+    one.setblocking(False)
+    try:
+        one.connect(node.control)
+        one.sendall(lines)
+        return True
+    except BlockingIOError:
+        return False
+    finally:
+        one.close()
+
+
+def answers_to_those_who_have_gone_push_out_nobodys(lab):
+    """Each asks for much, and gives its place to the next at once: the watch has room for so many answers."""
+    node = controlled(lab)
+    one = client(lab, node)
+    one.command("subscribe", events=["missed"])
+    lines, came = b'{"send":"<BROADCAST>","text":"x"}\n' * (SENDS - 1), 0
+    for _ in range(few(20)):
+        node.send_signal(signal.SIGSTOP)  # so that they come at once
+        came += sum(come_and_go(node, lines) for _ in range(130))
+        node.send_signal(signal.SIGCONT)
+        check(one.command("status")["event"] == "status", "its answer was lost")
+    check(came > few(20) * 30, f"{came} have come")
+    before = node.descriptors()
+    there = [client(lab, node) for _ in range(CLIENTS - 1)]
+    for other in there:
+        check(other.command("status")["event"] == "status", "a place is lost")
+    for other in there:
+        other.close()
+    until(lambda: node.descriptors() <= before, 5, "they have gone")
+    one.is_silent()  # nothing was missed
+
+
+def who_takes_the_place_of_one_that_has_gone_hears_none_of_its_answers(lab):
+    """A dial takes seconds: meanwhile others have come and gone at that place, each with its first request."""
+    node = controlled(lab, "-dialTimeout", "1s", "-handshakeTimeout", "1s")
+    silent = lab.closes(socket.socket())
+    silent.bind((lab.address(), 8110))
+    silent.listen()
+    stays = client(lab, node)
+    stays.request(command="dial", address="%s:%d" % silent.getsockname(), id="its own")
+    for i in range(20):
+        gone = Client(node.control)
+        gone.request(command="dial", address=f"{silent.getsockname()[0]}:{9000 + i}", id="of one that has gone")
+        gone.close()
+        there = client(lab, node)
+        check(there.command("unban", address=f"9.9.9.{i}")["message"] == f"unban: 9.9.9.{i} is not banned", "another's")
+        there.is_silent(0.01)
+        there.close()
+    last = [client(lab, node) for _ in range(CLIENTS - 1)]
+    check(stays.line()["id"] == "its own", "another one")
+    for one in last:
+        one.is_silent(0.001)
+        check(one.command("status")["event"] == "status", "no answer")
+    stays.is_silent(0.01)
+
+
+def halves_of_requests_take_nobodys_place_for_more(lab):
+    """All but one client stop within a line; one sends 100 MB without an end of line."""
+    memory_is_measured()
+    node = controlled(lab, "-maxParcel", "64K")
+    one = client(lab, node)
+    one.command("status")
+    before = node.memory("VmRSS")
+    halves = [client(lab, node) for _ in range(CLIENTS - 2)]
+    for half in halves:
+        half.write(b'{"command":"' + b"x" * 60000)
+    endless, block = client(lab, node), bytes(1 << 20)
+    for _ in range(100):
+        endless.write(block)
+        check(one.command("status")["event"] == "status", "it waits for the others")
+    check(node.memory("VmRSS") - before < 30, f"{node.memory('VmRSS') - before:.0f} MiB more")
+    for half in halves:
+        half.write(b'"}\n')
+        check(half.line()["event"] == "error", "the other half")
+    endless.write(b"\n")
+    check(endless.line() == {"event": "error", "message": "line too long"}, "its answer")
+
+
+def subscriptions_without_end(lab):
+    node = controlled(lab)
+    one, other = client(lab, node), client(lab, node)
+    count = few(5000)
+    for _ in range(count // 50):
+        one.write(b'{"command":"subscribe"}\n{"command":"unsubscribe"}\n' * 25)
+        check(all(one.line()["event"] == "done" for _ in range(50)), "not done")
+    check(other.command("status")["event"] == "status", "it waits for the other")
+    one.is_silent(0.05)
+
+
 def too_many_clients(lab):
     """Those that are there are served, and a place that becomes free is given on."""
     node = controlled(lab)
@@ -409,6 +507,17 @@ def the_socket_is_for_its_group_and_the_folder_for_its_owner(lab):
     check(not os.path.exists(path), "it is still there")
 
 
+def its_mode_is_the_same_whatever_the_umask(lab):
+    for mask in (0, 0o077):
+        before = os.umask(mask)
+        try:
+            node = controlled(lab)
+        finally:
+            os.umask(before)
+        check(stat.S_IMODE(os.stat(node.control).st_mode) == 0o660, f"{os.stat(node.control).st_mode:o}")
+        check(stat.S_IMODE(os.stat(node.control + ".lock").st_mode) == 0o600, "others may write its lock")
+
+
 def a_dead_node_leaves_its_place(lab):
     node = controlled(lab)
     client(lab, node).command("status")
@@ -438,6 +547,11 @@ def a_place_that_cannot_be_had(lab):
     start_fails(lab, file, 1, "is no socket")
     with open(file, encoding="ascii") as text:
         check(text.read() == "precious", "it was replaced")
+    for link, leads_to in ("link", file), ("nowhere", os.path.join(lab.home, "missing")), ("to", node.control):
+        link = os.path.join(lab.home, link)
+        os.symlink(leads_to, link)
+        start_fails(lab, link, 1, "is no socket")
+        check(os.readlink(link) == leads_to, "it was replaced")
     start_fails(lab, "/proc/kith/c.sock", 1, "cannot be made")
     other = lab.closes(socket.socket(socket.AF_UNIX))
     other.bind(os.path.join(lab.home, "other"))
@@ -492,4 +606,7 @@ if __name__ == "__main__":
          it_works_though_nobody_reads_standard_output, garbage_is_answered_and_harms_nobody,
          who_reads_late_is_told_how_much_it_missed, too_many_clients, requests_without_end_that_nobody_reads,
          the_socket_is_for_its_group_and_the_folder_for_its_owner, a_dead_node_leaves_its_place,
-         a_place_that_cannot_be_had, two_nodes_share_one_default, starts_at_once])
+         answers_to_those_who_have_gone_push_out_nobodys,
+         who_takes_the_place_of_one_that_has_gone_hears_none_of_its_answers,
+         halves_of_requests_take_nobodys_place_for_more, subscriptions_without_end,
+         its_mode_is_the_same_whatever_the_umask, a_place_that_cannot_be_had, two_nodes_share_one_default, starts_at_once])

@@ -37,6 +37,16 @@ static struct frontend_waiting waiting(const struct frontend *f)
     return (struct frontend_waiting){.sends = 0};
 }
 
+static int refused;
+
+static void refuse(struct frontend *f, const char *text, size_t size, const char *why)
+{
+    (void)f;
+    (void)why;
+    assert_memory_equal(text, "a", size);
+    refused++;
+}
+
 static void close_frontend(struct frontend *f)
 {
     (void)f;
@@ -47,6 +57,7 @@ bool json_frontend(struct frontend *f)
 {
     f->line = line;
     f->waiting = waiting;
+    f->refuse = refuse;
     f->close = close_frontend;
     return true;
 }
@@ -141,6 +152,39 @@ static void a_client_for_whose_answers_there_is_no_memory_is_sent_away(void **st
     close(f->other_end);
 }
 
+static void a_request_that_finds_no_room_is_refused_in_time(void **state)
+{
+    struct fixture *f = *state;
+    refused = 0;
+    assert_int_equal(write(f->other_end, "a\nb\n", 4), 4);
+    serve(f, LONG_MS);
+    serve(f, LONG_MS);
+    serve(f, LONG_MS + CLIENT_WAIT_MS - 1);
+    assert_int_equal(refused, 0);
+    assert_non_null(f->client.pending);
+    serve(f, LONG_MS + CLIENT_WAIT_MS);
+    assert_int_equal(refused, 1);
+    serve(f, LONG_MS + 2 * CLIENT_WAIT_MS - 1); /* the next has its own time */
+    assert_int_equal(refused, 1);
+    room = 1;
+    serve(f, LONG_MS + 2 * CLIENT_WAIT_MS - 1);
+    assert_null(f->client.pending);
+    assert_null(f->client.over);
+    close(f->other_end);
+}
+
+/* Answers find their client by it: two that had the same would get each other's. */
+static void no_two_clients_have_one_number(void **state)
+{
+    (void)state;
+    const uint64_t last = (1 << CLIENT_SERIAL_BITS) - 1;
+    const struct client clients[] = {
+        {.fd = 3, .serial = last}, {.fd = 4, .serial = 0}, {.fd = -1, .serial = 1}};
+    assert_int_equal(client_serial(clients, 3, last - 2), last - 1);
+    assert_int_equal(client_serial(clients, 3, last - 1), 1);
+    assert_int_equal(client_serial(clients, 3, 1), 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -149,6 +193,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(each_request_of_one_that_has_closed_has_its_own_time, begin, end),
         cmocka_unit_test_setup_teardown(a_client_for_whose_answers_there_is_no_memory_is_sent_away, begin,
                                         end),
+        cmocka_unit_test_setup_teardown(a_request_that_finds_no_room_is_refused_in_time, begin, end),
+        cmocka_unit_test(no_two_clients_have_one_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

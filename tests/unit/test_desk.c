@@ -80,12 +80,11 @@ static void counter_view(void *self, const struct desk_view *v)
     atomic_store(&c->seen_views, (int)c->views);
 }
 
-static struct kith *open_watched(struct options *o)
+static struct kith *open_watched(struct options *o, const char *queue, const char *stall)
 {
-    static const char *const settings[][2] = {
-        {"network", "LOCAL"}, {"bind", "127.0.77.11"}, {"networkPort", "0"},
-        {"peersFile", ""},    {"seedURL", ""},         {"acceptInterval", "0"},
-        {"stall", "200"},     {"queue", "20"},         {"exclusive", "true"}};
+    const char *const settings[][2] = {{"network", "LOCAL"}, {"bind", "127.0.77.11"}, {"networkPort", "0"},
+                                       {"peersFile", ""},    {"seedURL", ""},         {"acceptInterval", "0"},
+                                       {"stall", stall},     {"queue", queue},        {"exclusive", "true"}};
     char error[KITH_ERROR_MAX];
     options_init(o);
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
@@ -115,7 +114,7 @@ static void the_desk_works_while_the_application_takes_nothing(void **state)
 {
     (void)state;
     struct options o;
-    struct kith *node = open_watched(&o);
+    struct kith *node = open_watched(&o, "20", "200");
     struct kith_item item;
     next_event(node, KITH_LISTENING, &item);
     char address[300];
@@ -200,7 +199,7 @@ static void the_desk_may_send_though_the_application_takes_no_events(void **stat
 {
     (void)state;
     struct options o;
-    struct kith *node = open_watched(&o);
+    struct kith *node = open_watched(&o, "20", "200");
     struct sender s = {.desk = desk_new()};
     s.number = desk_add(
         s.desk, &(struct desk_guest){.self = &s, .fd = -1, .serve = sender_serve, .answer = sender_answer});
@@ -220,12 +219,47 @@ static void the_desk_may_send_though_the_application_takes_no_events(void **stat
     options_free(&o);
 }
 
+/* They wait for a slow peer, and so would one of the desk's behind them; and since the core takes the next
+ * only once the one before has room, whoever came second each time would never send. */
+static void the_desk_waits_for_nothing_that_the_application_has_queued(void **state)
+{
+    (void)state;
+    enum { QUEUE = 1000, TAKE_US = 10000 };
+    static const char payload[5000];
+    struct options o;
+    struct kith *node = open_watched(&o, "1000", "20000");
+    struct kith_item item;
+    next_event(node, KITH_LISTENING, &item);
+    const struct given_setting small[] = {{"queue", "4"}, {NULL, NULL}};
+    struct kith *peer = open_set("127.0.77.12", item.event.address, small);
+    next_event(node, KITH_ONLINE, &item);
+    struct sender s = {.desk = desk_new()};
+    s.number = desk_add(
+        s.desk, &(struct desk_guest){.self = &s, .fd = -1, .serve = sender_serve, .answer = sender_answer});
+    assert_int_equal(desk_start(s.desk, node, &o.config), 0);
+    for (int taken = 0; atomic_load(&s.sent) == 0; taken++) {
+        enum kith_result r;
+        while ((r = kith_send(node, KITH_FULL_BROADCAST, payload, sizeof payload, 0)) == KITH_OK) {
+        }
+        assert_int_equal(r, KITH_WOULD_BLOCK);
+        atomic_store(&s.may_send, taken >= 50); /* all queues are full by then */
+        kith_receive(peer, &item);
+        kith_receive(node, &item);
+        usleep(TAKE_US);
+        assert_true(taken < QUEUE / 2); /* so it has not waited for all of them */
+    }
+    desk_end(s.desk);
+    kith_close(node);
+    kith_close(peer);
+    options_free(&o);
+}
+
 static void a_desk_may_end_before_its_node_and_without_a_start(void **state)
 {
     (void)state;
     desk_end(desk_new());
     struct options o;
-    struct kith *node = open_watched(&o);
+    struct kith *node = open_watched(&o, "20", "200");
     struct counter c = {.desk = desk_new()};
     desk_add(c.desk, &(struct desk_guest){.self = &c, .fd = -1, .event = counter_event});
     assert_int_equal(desk_start(c.desk, node, &o.config), 0);
@@ -242,6 +276,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_desk_works_while_the_application_takes_nothing),
         cmocka_unit_test(the_desk_may_send_though_the_application_takes_no_events),
+        cmocka_unit_test(the_desk_waits_for_nothing_that_the_application_has_queued),
         cmocka_unit_test(a_desk_may_end_before_its_node_and_without_a_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
