@@ -1,6 +1,7 @@
 #include "base/hex.h"
 
-int hex_digit(char c)
+/* 0 to 15, of either case; -1 for what is no hex digit. */
+static int digit_of(char c)
 {
     if (c >= '0' && c <= '9') {
         return c - '0';
@@ -12,7 +13,7 @@ int hex_digit(char c)
 bool hex_read(uint8_t *to, size_t n, const char *text)
 {
     for (size_t i = 0; i < n; i++) {
-        int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
+        int high = digit_of(text[2 * i]), low = digit_of(text[2 * i + 1]);
         if (high < 0 || low < 0) {
             return false;
         }

@@ -8,9 +8,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* 0 to 15, of either case; -1 for what is no hex digit. */
-int hex_digit(char c);
-
 /* Fills n bytes from the first 2 * n characters. False if one of them is no hex digit; `to` is then filled in
  * part. */
 bool hex_read(uint8_t *to, size_t n, const char *text);

@@ -291,7 +291,7 @@ bool slot_same_ip(const struct slot *s, const struct ip *ip)
     return s->remote.port && ip_equal(&s->remote.ip, ip);
 }
 
-bool slot_same_holder(const struct slot *s, const struct ip *ip)
+static bool is_of_holder(const struct slot *s, const struct ip *ip)
 {
     struct ip holder = ip_holder(ip), of_slot = ip_holder(&s->remote.ip);
     return s->remote.port && ip_equal(&of_slot, &holder);
@@ -306,7 +306,7 @@ uint32_t slots_of_holder(const struct controller *c, const struct ip *ip)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < c->n_slots; i++) {
-        n += is_connection(&c->slots[i]) && slot_same_holder(&c->slots[i], ip);
+        n += is_connection(&c->slots[i]) && is_of_holder(&c->slots[i], ip);
     }
     return n;
 }
@@ -316,7 +316,7 @@ void slots_close_ip(struct controller *c, const struct ip *ip, enum end_reason w
     for (uint32_t i = 0; i < c->n_slots; i++) {
         struct slot *s = &c->slots[i];
         bool is_spared = !special_too && s->special && s->direction == DIRECTION_OUTGOING;
-        if (s->state != SLOT_FREE && !is_spared && slot_same_holder(s, ip)) {
+        if (s->state != SLOT_FREE && !is_spared && is_of_holder(s, ip)) {
             slot_close(c, s, why, true);
         }
     }

@@ -70,8 +70,8 @@ const char *slot_format_remote(const struct slot *s, char buf[ENDPOINT_TEXT_MAX]
 /* --- by IP address --- */
 
 bool slot_same_ip(const struct slot *s, const struct ip *ip);
-bool slot_same_holder(const struct slot *s, const struct ip *ip);          /* IPv6: of its /64 (ip_holder) */
-uint32_t slots_of_holder(const struct controller *c, const struct ip *ip); /* connections and dials */
+/* Connections and dials. IPv6: of its /64 (ip_holder). */
+uint32_t slots_of_holder(const struct controller *c, const struct ip *ip);
 /* Every connection of that IP (IPv6: of its /64) is asked to end at once; of those that we dialed as the
  * operator asked, none if not special_too. */
 void slots_close_ip(struct controller *c, const struct ip *ip, enum end_reason why, bool special_too);
