@@ -34,6 +34,12 @@ void console_status_print(struct frontend *f, const struct kith_status *s)
     if (s->eclipse_risk > 0) {
         output_printf(f->out, "risk of being surrounded: %u %%, %s\n", s->eclipse_risk, s->eclipse_reason);
     }
+    if (s->clocks_outgoing > 0) {
+        bool is_ahead = s->clock_offset_ms < 0; /* ours */
+        output_printf(f->out, "this clock is %.1f s %s those of %u peers that it dialed, in the median\n",
+                      (double)(is_ahead ? -s->clock_offset_ms : s->clock_offset_ms) / 1000,
+                      is_ahead ? "ahead of" : "behind", s->clocks_outgoing);
+    }
     if (s->repeated > 0) {
         output_printf(f->out, "parcels that had come before: %llu\n", (unsigned long long)s->repeated);
     }

@@ -6,8 +6,12 @@
 
 #include "app/doctor_ask.h"
 #include "app/doctor_checks.h"
+#include "protocol/protocol.h"
 
-enum { CAUSES_SHOWN = 6 };
+enum {
+    CAUSES_SHOWN = 6,
+    CLOCKS_LEAST = 3, /* of fewer, one that is wrong decides */
+};
 
 static uint64_t number(const json_t *status, const char *name)
 {
@@ -82,6 +86,42 @@ static void tell_status(struct doctor *d, const json_t *status)
     }
 }
 
+static void tell_clock_of(struct doctor *d, const struct protocol *p, enum doctor_level worst, uint64_t n,
+                          int64_t ahead_ms, const char *whose)
+{
+    int64_t off_ms = ahead_ms < 0 ? -ahead_ms : ahead_ms;
+    enum doctor_level level = off_ms >= p->clock_window_s * 1000           ? worst
+                              : off_ms >= protocol_clock_doubt_s(p) * 1000 ? DOCTOR_WARN
+                                                                           : DOCTOR_OK;
+    doctor_say(d, level, "clock", level == DOCTOR_OK ? NULL : "set it right: timedatectl set-ntp true",
+               "it is %.1f s %s the median of %" PRIu64 " clocks that %s told; peers refuse one that is off "
+               "by %" PRId64 " s",
+               (double)off_ms / 1000, ahead_ms < 0 ? "behind" : "ahead of", n, whose, p->clock_window_s);
+}
+
+/* Who is dialed is chosen by the node. Who dials it may be one liar: that alone makes nothing bad. */
+static void tell_clock(struct doctor *d, const json_t *status)
+{
+    const char *name = json_string_value(json_object_get(status, "protocol"));
+    const struct protocol *p = name ? protocol_find(name) : NULL;
+    uint64_t outgoing = number(status, "clocks_outgoing"), incoming = number(status, "clocks_incoming");
+    json_int_t offset = json_integer_value(json_object_get(status, "clock_offset_ms"));
+    json_int_t offset_in = json_integer_value(json_object_get(status, "clock_offset_incoming_ms"));
+    if (!p) {
+        return;
+    }
+    if (p->clock_window_s == 0) {
+        doctor_say(d, DOCTOR_NOTE, "clock", NULL, "peers of this protocol do not tell theirs");
+    } else if (outgoing > 0) {
+        tell_clock_of(d, p, outgoing >= CLOCKS_LEAST ? DOCTOR_BAD : DOCTOR_WARN, outgoing, -offset,
+                      "peers that it dialed");
+    } else if (incoming > 0) {
+        tell_clock_of(d, p, DOCTOR_WARN, incoming, -offset_in, "peers that dialed it");
+    } else {
+        doctor_say(d, DOCTOR_NOTE, "clock", NULL, "no peer has told its own: it is known from the first on");
+    }
+}
+
 static void ask_node(struct doctor *d)
 {
     const char *path = d->o->control;
@@ -91,6 +131,7 @@ static void ask_node(struct doctor *d)
     const char *why = json_string_value(json_object_get(status, "message"));
     if (event && strcmp(event, "status") == 0) {
         tell_status(d, status);
+        tell_clock(d, status);
     } else if (status) {
         doctor_say(d, DOCTOR_WARN, "node", "end some of the programs that use the control socket",
                    "process %ld does not tell how it is: %s", d->running, why ? why : "another answer");

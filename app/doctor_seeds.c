@@ -15,7 +15,6 @@ enum {
     CONNECT_MS = 5000,
     TOTAL_MS = 10000, /* for each of a transfer, the look-ups in its list, the DNS seeds */
     DATE_MS = 5000,
-    CLOCK_WARN_S = 30,
     COMPLAINT_MAX = 512,
 };
 
@@ -190,11 +189,12 @@ static void tell_of_none(const struct doctor_seeds *s, struct doctor *d)
     }
 }
 
-/* Beside the clocks of peers, if the protocol has them compared: they are taken to be as the seed server's.
- */
+/* Before there is a node that knows the clocks of peers, they are taken to be as the seed server's. */
 static void tell_clock(const struct doctor_seeds *s, struct doctor *d)
 {
-    int64_t off = s->ahead_s < 0 ? -s->ahead_s : s->ahead_s, window = s->o->config.protocol->clock_window_s;
+    int64_t off = s->ahead_s < 0 ? -s->ahead_s : s->ahead_s;
+    int64_t window = s->o->config.protocol->clock_window_s;
+    int64_t doubt = protocol_clock_doubt_s(s->o->config.protocol);
     char peers[64] = "";
     if (!s->has_date) {
         return;
@@ -203,7 +203,7 @@ static void tell_clock(const struct doctor_seeds *s, struct doctor *d)
         snprintf(peers, sizeof peers, "; peers refuse one that is off by %" PRId64 " s", window);
     }
     enum doctor_level level = window > 0 && off >= window ? DOCTOR_BAD
-                              : off >= CLOCK_WARN_S       ? DOCTOR_WARN
+                              : off >= doubt              ? DOCTOR_WARN
                                                           : DOCTOR_OK;
     doctor_say(d, level, "clock", level == DOCTOR_OK ? NULL : "set it right: timedatectl set-ntp true",
                "it is %" PRId64 " s %s the seed server's clock%s", off,

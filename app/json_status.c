@@ -52,6 +52,9 @@ json_t *json_peer_figures(const struct kith_peer *p, const char *protocol)
     json_object_set_new(o, "dropped", number(p->dropped));
     json_object_set_new(o, "dropped_by", counts_above_0(p->dropped_by));
     json_object_set_new(o, "repeated", number(p->repeated));
+    if (p->clock_offset_ms != KITH_NO_CLOCK) {
+        json_object_set_new(o, "clock_offset_ms", json_integer(p->clock_offset_ms));
+    }
     return o;
 }
 
@@ -79,6 +82,10 @@ static void set_peers(json_t *o, const struct kith_status *s)
     json_object_set_new(o, "dials", counts(s->dials));
     json_object_set_new(o, "total_outgoing", number(s->total_outgoing));
     json_object_set_new(o, "total_incoming", number(s->total_incoming));
+    json_object_set_new(o, "clocks_outgoing", number(s->clocks_outgoing));
+    json_object_set_new(o, "clocks_incoming", number(s->clocks_incoming));
+    json_object_set_new(o, "clock_offset_ms", json_integer(s->clock_offset_ms));
+    json_object_set_new(o, "clock_offset_incoming_ms", json_integer(s->clock_offset_incoming_ms));
     json_object_set_new(o, "known", number(s->known));
     json_object_set_new(o, "bans", number(s->banned));
 }

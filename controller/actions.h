@@ -15,7 +15,8 @@
 struct moment {
     int64_t ms; /* monotonic */
     /* Since 1970; may leap. The core believes it at the start, for what the peer book was given to keep, and
-     * whenever the book is saved. In between the core goes by `ms`. */
+     * whenever the book is saved. In between the core goes by `ms`, and shows how far peers' clocks are off
+     * this one (clocks.h). */
     int64_t wall_ms;
 };
 

@@ -5,6 +5,7 @@
 
 #include "controller/addresses.h"
 #include "controller/asked_dials.h"
+#include "controller/clocks.h"
 #include "controller/dialing.h"
 #include "controller/directed.h"
 #include "controller/evict.h"
@@ -282,6 +283,7 @@ void admit_handshake(struct controller *c, struct slot *s, const struct peer_inf
     if (s->direction == DIRECTION_OUTGOING && !s->remote.port) {
         s->remote = info->endpoint;
     }
+    clocks_note(c, s, &info->clock);
     note_handshake(c, s);
     if (meet_is_ourselves(c, s)) {
         return;

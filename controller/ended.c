@@ -5,6 +5,7 @@
 
 #include "controller/admit.h"
 #include "controller/asked_dials.h"
+#include "controller/clocks.h"
 #include "controller/dialing.h"
 #include "controller/directed.h"
 #include "controller/drops.h"
@@ -108,6 +109,10 @@ void ended_connection(struct controller *c, const struct message *m)
         dialing_ended(c, s, reason, e);
         feeler_ended(c, s);
         relay_ended(c, s);
+    }
+    clocks_note(c, s, &e->clock);
+    if (reason == END_LOOPBACK) {
+        clocks_forget(c, s);
     }
     slot_set_state(c, s, SLOT_ENDED);
     if (s->remote.port && end_reason_merit(reason) == MERIT_DISCOURAGED) {

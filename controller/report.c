@@ -6,6 +6,7 @@
 
 #include "base/plural.h"
 #include "base/utf8.h"
+#include "controller/clocks.h"
 #include "controller/ids.h"
 #include "controller/notes.h"
 #include "controller/reasons.h"
@@ -139,6 +140,9 @@ static void describe(struct controller *c, struct slot *s, struct kith_peer *p)
     }
     p->repeated = s->repeated;
     p->quality = slot_quality(c, s);
+    if (!clocks_ahead(c, s, &p->clock_offset_ms)) {
+        p->clock_offset_ms = KITH_NO_CLOCK;
+    }
 }
 
 static struct node_event *event_of_peer(struct controller *c, struct slot *s, enum kith_event_type type,
@@ -308,6 +312,8 @@ static void fill_status(struct controller *c, struct status_event *e)
     risk_look(c);
     s->eclipse_risk = c->risk.percent;
     snprintf(s->eclipse_reason, sizeof s->eclipse_reason, "%s", c->risk.reason);
+    s->clocks_outgoing = clocks_median(c, DIRECTION_OUTGOING, &s->clock_offset_ms);
+    s->clocks_incoming = clocks_median(c, DIRECTION_INCOMING, &s->clock_offset_incoming_ms);
     fill_counts(c, e);
     s->to_network += slots_parked(c);
 }

@@ -22,6 +22,7 @@ enum {
     ASKED_NAMES = 16,     /* that may be looked up at once */
     BOOK_IPS = 20000,     /* IP addresses that have a score or a ban; node ids likewise, if they are rated */
     RISK_PEERS_MAX = 256, /* of more outgoing peers the first are looked at */
+    CLOCKS_MOST = 64,     /* that peers of one direction have told */
 };
 
 enum slot_state {
@@ -59,11 +60,13 @@ struct slot {
     void *service_state;    /* service_ops.peer_size bytes, from malloc; NULL before it was online */
 
     /* How far it has come. */
-    bool met;        /* the peer has said who it is: info */
-    bool ready;      /* MSG_ONLINE has come */
-    bool was_online; /* the application has been told */
-    bool closing;    /* asked to end */
-    bool has_spoken; /* since the handshake */
+    bool met;         /* the peer has said who it is: info */
+    bool ready;       /* MSG_ONLINE has come */
+    bool was_online;  /* the application has been told */
+    bool closing;     /* asked to end */
+    bool has_spoken;  /* since the handshake */
+    bool has_clock;   /* its handshake has told its time: */
+    int64_t clock_ms; /* the time of day there when moment.ms was 0 */
     int64_t begun_ms, online_ms, heard_ms;
     int64_t delivered_ms;  /* a message for the application came last; 0 for never */
     int64_t brought_ms;    /* the same of something new of the chain (service_actions.brought) */
@@ -191,6 +194,20 @@ struct lately {
     int64_t again_ms; /* when it may be dialed again */
 };
 
+/* A peer's clock, as it was told last: clocks.c. */
+struct clock_told {
+    bool has_holder;     /* it is known who: */
+    struct ip holder;    /* ip_holder */
+    struct peer_ref ref; /* the connection */
+    int64_t clock_ms;    /* as slot.clock_ms */
+    int64_t told_ms;
+};
+
+struct clocks_told {
+    struct clock_told list[CLOCKS_MOST];
+    uint32_t n;
+};
+
 struct verdicts;
 
 struct controller {
@@ -267,6 +284,9 @@ struct controller {
         int64_t looked_ms;
         bool is_told;
     } risk;
+
+    struct clocks_told clocks[2]; /* by direction: clocks.c */
+    bool clock_is_told;           /* the log has said that ours is off */
 
     /* Messages: route.c, sending.c, directed.c. */
     struct digest_key digest_key;

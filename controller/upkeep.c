@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "controller/chance.h"
+#include "controller/clocks.h"
 #include "controller/discovery.h"
 #include "controller/notes.h"
 #include "controller/risk.h"
@@ -144,6 +145,7 @@ void upkeep_run(struct controller *c)
         book_expire(c->book, must_stay, c, book_time(c));
         tell_losses(c);
         risk_tell(c);
+        clocks_tell(c);
         c->dial_wanted = true;
     }
     if (c->drop_round_ms <= c->now.ms) {

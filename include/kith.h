@@ -233,6 +233,7 @@ enum kith_reason {
     KITH_END_LOCAL = 124,      /* our own network failed */
     KITH_END_SHUTDOWN = 125,   /* this node ends */
     KITH_END_JUDGED = 126,     /* its quality fell below option "refuseBelow" */
+    KITH_END_CLOCK = 127,      /* its clock and ours differ by more than the protocol allows */
 
     /* KITH_DROPPED: why parcels were dropped. */
     KITH_DROP_STALLED = 200,     /* the peer took nothing for the stall time */
@@ -319,7 +320,12 @@ struct kith_peer {
     uint64_t outbound_bytes, inbound_bytes;
     uint32_t outbound, inbound;
     const struct kith_count *dropped_by; /* NULL except in KITH_PEERS */
+    /* How far its clock is ahead of ours, below 0 behind, to a second or so: by what its handshake told, if
+     * the protocol's do (Mintlayer, DDRP, coin). KITH_NO_CLOCK if it did not. */
+    int64_t clock_offset_ms;
 };
+
+#define KITH_NO_CLOCK INT64_MIN
 
 /* The bytes of a peer's name and of its address at most, each with its NUL: for copies of them. */
 #define KITH_HASH_MAX    sizeof(((const struct kith_peer *)0)->hash)
@@ -381,6 +387,13 @@ struct kith_status {
      * application's verdict, and without one; and those that wait for it now. */
     uint64_t accepted, ignored, rejected, unjudged;
     uint32_t awaiting;
+
+    /* The clocks of peers, in protocols whose handshakes tell the time, of the last day and one for each IP
+     * address: how many, 64 at most, and how far their median is ahead of ours, below 0 behind. Of peers that
+     * we dialed; and of those that dialed us, who may be one stranger with any clock. The latter include
+     * those that were refused for it. */
+    uint32_t clocks_outgoing, clocks_incoming;
+    int64_t clock_offset_ms, clock_offset_incoming_ms;
 };
 
 /* A ban that is not over. */

@@ -32,7 +32,8 @@
     X(END_HOARDED, "held too much memory for too long", MERIT_BAD)                                           \
     X(END_LOCAL, "our own network failed", MERIT_NONE)                                                       \
     X(END_SHUTDOWN, "shutting down", MERIT_NONE)                                                             \
-    X(END_JUDGED, "its quality fell too low", MERIT_NONE)
+    X(END_JUDGED, "its quality fell too low", MERIT_NONE)                                                    \
+    X(END_CLOCK, "clocks differ too much", MERIT_HANDSHAKE)
 
 /* MERIT_DISCOURAGED costs no merit: for timings.ban the IP is not dialed and not shared, and others come in
  * before it (book_discourage). */

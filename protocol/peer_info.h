@@ -21,6 +21,30 @@ struct facts {
     uint64_t nonce;
 };
 
+/* A peer's clock, as its handshake tells it. */
+struct peer_clock {
+    bool is_told;
+    /* How far it is ahead of ours; below 0: behind. To a second or so, as protocols tell the time in seconds
+     * and the way takes a while. PEER_CLOCK_MOST_MS at most, either way, whatever the peer says. */
+    int64_t ahead_ms;
+};
+
+#define PEER_CLOCK_MOST_MS (INT64_C(1) << 42) /* 139 years */
+
+/* Any thread. The clock of a peer whose handshake says that it is told_s, in seconds since 1970, which has
+ * come at wall_ms of our own. */
+static inline struct peer_clock peer_clock_read(uint64_t told_s, int64_t wall_ms)
+{
+    /* Within these bounds nothing overflows. Half a second is what a time in whole seconds lacks. */
+    const int64_t most_ms = 2 * PEER_CLOCK_MOST_MS, most_s = most_ms / 1000;
+    int64_t told_ms = (told_s < (uint64_t)most_s ? (int64_t)told_s : most_s) * 1000 + 500;
+    int64_t own_ms = wall_ms > most_ms ? most_ms : wall_ms < -most_ms ? -most_ms : wall_ms;
+    int64_t ahead_ms = told_ms - own_ms;
+    ahead_ms = ahead_ms > PEER_CLOCK_MOST_MS ? PEER_CLOCK_MOST_MS : ahead_ms;
+    ahead_ms = ahead_ms < -PEER_CLOCK_MOST_MS ? -PEER_CLOCK_MOST_MS : ahead_ms;
+    return (struct peer_clock){.is_told = true, .ahead_ms = ahead_ms};
+}
+
 enum direction { DIRECTION_OUTGOING, DIRECTION_INCOMING };
 
 /* What a connection is for. */
@@ -47,6 +71,7 @@ struct peer_info {
     /* Of one that has dialed us and SESSION_MET tells of: what its handshake carries in place of facts.nonce.
      * If a dial of ours that is under way has the same, we have dialed ourselves. 0 for none. */
     uint64_t nonce;
+    struct peer_clock clock;
     bool asked; /* our handshake itself has asked for its addresses: the next share is an answer */
     char hash[PEER_HASH_MAX]; /* its name for the application */
 };

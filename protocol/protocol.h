@@ -85,6 +85,13 @@ struct protocol {
     const struct store_schema *store; /* NULL: no store is opened */
 };
 
+/* Any thread. Seconds by which a clock may be off before the operator is told: half of what peers put up
+ * with, and 30 at most. */
+static inline int64_t protocol_clock_doubt_s(const struct protocol *p)
+{
+    return p->clock_window_s > 0 && p->clock_window_s < 60 ? p->clock_window_s / 2 : 30;
+}
+
 /* For protocols that have nothing else to number a custom network by: the first four bytes of SHA-256 of its
  * name, the first one highest. Any thread; does not block. */
 uint32_t protocol_custom_id(const char *name);

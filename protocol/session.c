@@ -8,6 +8,7 @@ void session_event_end(struct session_event *ev, enum end_reason reason, const c
     ev->type = SESSION_ENDED;
     ev->end.reason = reason;
     ev->end.n_alternatives = 0;
+    ev->end.clock = (struct peer_clock){.is_told = false};
     vsnprintf(ev->end.text, sizeof ev->end.text, format, arguments);
 }
 

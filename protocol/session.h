@@ -84,7 +84,8 @@ struct session_event {
             char text[REASON_MAX];
             size_t n_alternatives;
             struct endpoint alternatives[ALTERNATIVES_MAX];
-        } end; /* SESSION_REJECTED, SESSION_ENDED */
+            struct peer_clock clock; /* if its handshake told it, and ends for it */
+        } end;                       /* SESSION_REJECTED, SESSION_ENDED */
     };
 };
 
@@ -97,7 +98,7 @@ static inline void session_event_clear(struct session_event *ev)
     ev->alive = false;
 }
 
-/* For sessions. Makes *ev a SESSION_ENDED with that text, cut to its room, and no alternatives. */
+/* For sessions. Makes *ev a SESSION_ENDED with that text, cut to its room, no alternatives and no clock. */
 void session_event_end(struct session_event *ev, enum end_reason reason, const char *format,
                        va_list arguments) __attribute__((format(printf, 3, 0)));
 

@@ -57,6 +57,7 @@ void wire_end_by_session(struct wire *w, const struct session_event *ev)
     }
     w->flushes = true;
     if (w->ending) {
+        w->ending->clock = ev->end.clock;
         w->ending->n_alternatives = ev->end.n_alternatives;
         memcpy(w->ending->alternatives, ev->end.alternatives,
                ev->end.n_alternatives * sizeof ev->end.alternatives[0]);

@@ -34,6 +34,7 @@ struct ending {
     struct endpoint remote; /* the other end, once a socket was connected; port 0 before */
     size_t n_alternatives;  /* addresses that a refusing peer named */
     struct endpoint alternatives[ALTERNATIVES_MAX];
+    struct peer_clock clock; /* of one that was refused for it */
 };
 
 #endif

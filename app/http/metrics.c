@@ -127,6 +127,24 @@ static void write_qualities(const struct metrics *m, FILE *out)
             median);
 }
 
+static void write_offset(FILE *out, const char *direction, uint32_t clocks, int64_t offset_ms)
+{
+    fprintf(out, "kith_peer_clock_offset_seconds{direction=\"%s\"} ", direction);
+    fprintf(out, clocks > 0 ? "%.3f\n" : "NaN\n", seconds(offset_ms));
+}
+
+static void write_clocks(const struct kith_status *s, FILE *out)
+{
+    begin(out, "peer_clocks", "gauge",
+          "IP addresses whose clock is known of the last day; 0 if the protocol does not tell clocks.");
+    sample(out, "peer_clocks", "direction", "outgoing", s->clocks_outgoing);
+    sample(out, "peer_clocks", "direction", "incoming", s->clocks_incoming);
+    begin(out, "peer_clock_offset_seconds", "gauge",
+          "Median of how far those are ahead of this node's; NaN without any.");
+    write_offset(out, "outgoing", s->clocks_outgoing, s->clock_offset_ms);
+    write_offset(out, "incoming", s->clocks_incoming, s->clock_offset_incoming_ms);
+}
+
 static void write_peers(const struct metrics *m, FILE *out)
 {
     const struct kith_status *s = m->status;
@@ -145,6 +163,7 @@ static void write_peers(const struct metrics *m, FILE *out)
     gauge(out, "eclipse_risk_ratio",
           "Greatest share that one network group has of the outgoing peers, or of what told of peers.",
           s->eclipse_risk / 100.0);
+    write_clocks(s, out);
 }
 
 /* --- messages --- */

@@ -52,12 +52,18 @@ static bool read_hello(const json_t *o, struct coin_greeting *g)
            field_hash(json_object_get(o, "genesis"), &g->genesis);
 }
 
+static struct peer_clock clock_of(const struct coin_session *s, const struct coin_greeting *g)
+{
+    return peer_clock_read((uint64_t)g->time_s, s->config.wall_ms(s->config.context));
+}
+
 static bool is_time_right(struct coin_session *s, const struct coin_greeting *g, struct session_event *ev)
 {
     int64_t ahead = g->time_s - now_s(s);
     bool is_right = ahead >= -COIN_CLOCKS_DIFFER_S && ahead <= COIN_CLOCKS_DIFFER_S;
     if (!is_right) {
-        coin_end(s, ev, END_HANDSHAKE, "its clock is %" PRId64 " s ahead of ours", ahead);
+        coin_end(s, ev, END_CLOCK, "its clock is %" PRId64 " s ahead of ours", ahead);
+        ev->end.clock = clock_of(s, g);
     }
     return is_right;
 }
@@ -84,6 +90,7 @@ static void note_peer(struct coin_session *s, const struct coin_greeting *g)
 {
     struct peer_info *p = &s->peer;
     *p = (struct peer_info){.version = s->config.node->version, .endpoint = s->config.remote};
+    p->clock = clock_of(s, g);
     session_peer_name(&s->config, s->config.remote.port, p->hash, sizeof p->hash);
     if (s->config.direction == DIRECTION_INCOMING) {
         p->endpoint.port = (uint16_t)g->port;

@@ -10,12 +10,26 @@ static enum end_reason fault(const struct ddrp_session *s)
     return s->stage == STAGE_OPEN ? END_BAD_INPUT : END_HANDSHAKE;
 }
 
+static bool is_greeting(const struct ddrp_session *s, const struct ddrp_received *a)
+{
+    return s->stage != STAGE_OPEN && a->kind == (s->stage == STAGE_HELLO ? DDRP_HELLO : DDRP_HELLO_ACK);
+}
+
 static bool check_time(struct ddrp_session *s, const struct ddrp_received *a, struct session_event *ev)
 {
-    int64_t off_ms = (int64_t)a->envelope.timestamp * 1000 - s->config.wall_ms(s->config.context);
+    int64_t wall_ms = s->config.wall_ms(s->config.context);
+    int64_t off_ms = (int64_t)a->envelope.timestamp * 1000 - wall_ms;
     int64_t most_ms = s->revision->window_s * 1000;
+    /* Another may be one of before, sent again. Where pip has the first byte of the time, fnd has a zero. */
+    bool is_new = is_greeting(s, a) && a->envelope.timestamp >> 24 != 0;
+    if (is_new) {
+        s->peer.clock = peer_clock_read(a->envelope.timestamp, wall_ms);
+    }
     if (off_ms > most_ms || off_ms < -most_ms) {
-        ddrp_end(s, ev, fault(s), "timestamp %" PRId64 " ms off", off_ms);
+        ddrp_end(s, ev, is_new ? END_CLOCK : fault(s), "timestamp %" PRId64 " ms off", off_ms);
+        if (is_new) {
+            ev->end.clock = s->peer.clock;
+        }
         return false;
     }
     return true;
@@ -31,7 +45,7 @@ static bool check_kind(struct ddrp_session *s, const struct ddrp_received *a, st
         }
         return false;
     }
-    if (s->stage == STAGE_OPEN || a->kind == (s->stage == STAGE_HELLO ? DDRP_HELLO : DDRP_HELLO_ACK)) {
+    if (s->stage == STAGE_OPEN || is_greeting(s, a)) {
         return true;
     }
     ddrp_end(s, ev, END_HANDSHAKE, "type %" PRIu32 " in the handshake", a->envelope.type);

@@ -61,6 +61,7 @@ static void note_peer(struct mintlayer_session *s, const struct mintlayer_hello 
     if (is_dialed(s)) {
         p->endpoint.port = 0;
     }
+    p->clock = peer_clock_read(h->time_s, s->config.wall_ms(s->config.context));
     if (h->has_receiver && !s->config.proxied) {
         p->sees = h->receiver;
     }
@@ -82,9 +83,10 @@ static bool is_understood(struct mintlayer_session *s, const struct mintlayer_he
 {
     const struct node_config *node = s->config.node;
     if (!is_time_right(s, h->time_s)) {
-        mintlayer_send_away(s, ev, out, END_HANDSHAKE, "Your clock differs too much from ours",
+        mintlayer_send_away(s, ev, out, END_CLOCK, "Your clock differs too much from ours",
                             "its time is %" PRIu64 ", ours %" PRId64, h->time_s,
                             s->config.wall_ms(s->config.context) / 1000);
+        ev->end.clock = s->peer.clock;
         return false;
     }
     if (h->version < node->version_minimum) {

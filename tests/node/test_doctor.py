@@ -7,9 +7,11 @@ import resource
 import socket
 import ssl
 import subprocess
+import threading
 import time
 
-from kithnode import PORT, SLOW, SeedServer, Skipped, check, run
+import ledgerwire
+from kithnode import PORT, SLOW, SeedServer, Skipped, check, run, until
 from namespace import certificate, in_namespaces, sh
 from nameserver import NameServer
 
@@ -325,6 +327,48 @@ def a_clock_that_is_wrong(lab):
         visit.says(level, "clock", text, remedy="timedatectl" if level != "ok" else None)
 
 
+def tells_clock(lab, node_address, ahead):
+    """A peer of coin that is dialed, whose clock is so many seconds ahead."""
+    server = lab.closes(socket.create_server((node_address, ledgerwire.COIN_PORT)))
+
+    def serve():
+        while True:
+            try:
+                peer = ledgerwire.Coin(lab.closes(server.accept()[0]))
+            except OSError:
+                return
+            peer.take()
+            peer.say(peer.hey(ahead=ahead), peer.hello(ahead=ahead))
+    threading.Thread(target=serve, daemon=True).start()
+
+
+def clocks_of_peers(lab):
+    """Of those that the running node has dialed; of those that have dialed it only if there are no others."""
+    addresses = [lab.address() for _ in range(3)]
+    for address, ahead in zip(addresses, (90, 95, -3000)):
+        tells_clock(lab, address, ahead)
+    node = lab.node("-protocol", "coin", "-exclusive", "-control", os.path.join(lab.home, "c.sock"),
+                    "-peers", " ".join(f"{a}:{ledgerwire.COIN_PORT}" for a in addresses))
+    until(lambda: node.status()["outgoing"] == 3, 10, "all are online")
+    status = node.status()
+    check(status["clocks_outgoing"] == 3 and 88000 < status["clock_offset_ms"] < 92000, f"{status}")
+    offsets = sorted(round(p["clock_offset_ms"] / 5000) * 5 for p in node.command("peers")["peers"])
+    check(offsets == [-3000, 90, 95], f"{offsets}")
+    Visit(node).says("warn", "clock", "behind the median of 3 clocks that peers that it dialed told",
+                     "refuse one that is off by 7200 s", remedy="timedatectl")
+
+    node = lab.node("-protocol", "coin", "-control", os.path.join(lab.home, "d.sock"), "-perIP", "100")
+    Visit(node).says("note", "clock", "no peer has told its own")
+    for ahead in (8000, -int(time.time()), 1 << 40):
+        stranger = ledgerwire.Coin.dial(node, source=lab.address())
+        stranger.say(stranger.hello(ahead=ahead))
+    until(lambda: node.status()["ended"]["clocks differ too much"] == 3, 10, "all are refused")
+    check(node.status()["clocks_incoming"] == 3 and node.status()["clocks_outgoing"] == 0, f"{node.status()}")
+    Visit(node).says("warn", "clock", "s behind the median of", "peers that dialed it", remedy="timedatectl")
+    visit = Visit(lab.node("-control", os.path.join(lab.home, "e.sock")))
+    visit.says("note", "clock", "do not tell theirs")
+
+
 def a_node_that_runs(lab):
     """It has the port, and tells why connections have ended."""
     control = os.path.join(lab.home, "control.sock")
@@ -439,7 +483,7 @@ def a_log_that_cannot_go_to_the_journal(lab):
 
 
 if __name__ == "__main__":
-    run([what_operators_reach_it_by, a_log_that_cannot_go_to_the_journal, seeds_that_fail, a_node_that_runs, a_node_that_has_the_port, peers_that_are_named, nothing_is_wrong, it_speaks_json, a_port_that_is_taken,
+    run([what_operators_reach_it_by, a_log_that_cannot_go_to_the_journal, seeds_that_fail, a_node_that_runs, clocks_of_peers, a_node_that_has_the_port, peers_that_are_named, nothing_is_wrong, it_speaks_json, a_port_that_is_taken,
          an_address_that_is_not_here, ports_that_need_rights, a_firewall_that_drops, few_descriptors, few_threads,
          a_disk_that_is_full_or_read_only, a_home_that_is_not_for_this_user, peers_files, identities,
          names_and_certificates, a_clock_that_is_wrong])

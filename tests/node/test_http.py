@@ -66,6 +66,25 @@ def the_figures_are_those_of_the_node(lab):
     check(there["kith_start_time_seconds"].samples == m["kith_start_time_seconds"], "its start is one time")
 
 
+def the_clocks_of_peers(lab):
+    """Not a number if none is known."""
+    a, web = serving(lab, *NO_GAP, "-protocol", "mintlayer")
+    outgoing, incoming = (("direction", "outgoing"),), (("direction", "incoming"),)
+
+    def looks(web, clocks):
+        """The last look may be of a second ago."""
+        figures = until(lambda: (m := web.metrics())["kith_peer_clocks"].samples == clocks and m, 10, f"{clocks}")
+        offsets = figures["kith_peer_clock_offset_seconds"].samples
+        for direction, offset in offsets.items():
+            check(abs(offset) < 2 * SLOW if clocks[direction] else offset != offset, f"{offsets}")
+
+    looks(web, {outgoing: 0, incoming: 0})
+    b, of_b = serving(lab, *NO_GAP, "-protocol", "mintlayer", "-peers", a.endpoint)
+    b.wait_online(a)
+    looks(of_b, {outgoing: 1, incoming: 0})
+    looks(web, {outgoing: 0, incoming: 1})
+
+
 def grown(web, before):
     """The counters now: the same ones, and none is less than before."""
     now = promtext.counters(web.metrics())
@@ -394,7 +413,7 @@ if __name__ == "__main__":
         a_node_whose_controller_hangs_is_not_healthy,
         who_waits_for_a_descriptor_costs_nothing,
         the_metrics_are_wellformed_and_promtool_finds_nothing_in_them,
-        the_figures_are_those_of_the_node,
+        the_figures_are_those_of_the_node, the_clocks_of_peers,
         counters_only_grow_whoever_comes_and_goes,
         what_is_dropped_is_told_by_cause,
         a_node_that_listens_is_ready_and_one_that_can_reach_nobody_is_not,

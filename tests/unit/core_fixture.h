@@ -72,8 +72,9 @@ struct world {
     uint64_t bytes_in[MOST]; /* by the index of the peer's slot */
 
     uint64_t sent_peers, dropped, known;
-    int32_t quality; /* of the last peer of a list */
-    bool is_special; /* the same */
+    int32_t quality;         /* of the last peer of a list */
+    int64_t clock_offset_ms; /* the same */
+    bool is_special;         /* the same */
     enum kith_event_type last;
     enum kith_reason last_reason;
     uint64_t last_id;
@@ -298,6 +299,7 @@ static inline void w_tell(void *world, struct node_event *event)
     if (e->type == KITH_PEERS && e->count > 0) {
         w->quality = e->peers[e->count - 1].quality;
         w->is_special = e->peers[e->count - 1].special;
+        w->clock_offset_ms = e->peers[e->count - 1].clock_offset_ms;
         for (size_t i = 0; i < DROP_CAUSE_COUNT; i++) {
             w->dropped_by[i] = e->peers[e->count - 1].dropped_by[i].count;
         }

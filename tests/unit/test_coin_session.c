@@ -240,15 +240,19 @@ static void a_clock_more_than_two_hours_off_ends_it(void **state)
         if (rows[i].fits) {
             feed(&s, "{'HEY':{'blocks':8,'time':%lld}}", (long long)(NOW_S - rows[i].ahead_s));
             assert_int_equal(s.ready, 1);
+            assert_true(s.peer.clock.is_told);
+            assert_int_equal(s.peer.clock.ahead_ms, rows[i].ahead_s * 1000 + 500); /* as its HELLO says */
         } else {
-            expect_ended(&s, END_HANDSHAKE);
+            expect_ended(&s, END_CLOCK);
+            assert_true(s.last.end.clock.is_told);
+            assert_int_equal(s.last.end.clock.ahead_ms, rows[i].ahead_s * 1000 + 500);
             expect_silence(&s);
         }
         side_close(&s);
         start(&s, DIRECTION_OUTGOING);
         feed(&s, "{'HEY':{'blocks':8,'time':%lld}}", (long long)(NOW_S + rows[i].ahead_s));
         if (!rows[i].fits) {
-            expect_ended(&s, END_HANDSHAKE);
+            expect_ended(&s, END_CLOCK);
         }
         side_close(&s);
     }

@@ -80,7 +80,8 @@ static int tear_down(void **state)
 static void expect_fault(const struct side *s)
 {
     enum end_reason r = s->last.end.reason;
-    assert_true(r == END_HANDSHAKE || r == END_VERSION || r == END_BAD_INPUT || r == END_LOOPBACK);
+    assert_true(r == END_HANDSHAKE || r == END_VERSION || r == END_BAD_INPUT || r == END_LOOPBACK ||
+                r == END_CLOCK);
 }
 
 static void digest(const struct protocol *p, const uint8_t *bytes, size_t n, bool must_fit)

@@ -153,6 +153,39 @@ static void test_hellos(void **state)
     }
 }
 
+/* Alice, who has dialed, is so far ahead. */
+static void expect_clocks(const struct protocol *p, int64_t ahead_s, bool fits)
+{
+    struct side a, b;
+    side_start(&b, p, DIRECTION_INCOMING, bob);
+    side_prepare(&a, p, alice);
+    a.wall_ms += ahead_s * 1000;
+    struct session_config config = test_config(&a, DIRECTION_OUTGOING);
+    side_open(&a, &config);
+    converse(&a, &b, SIZE_MAX);
+    const struct peer_clock *told = fits ? &b.peer.clock : &b.last.end.clock;
+    assert_true(told->is_told);
+    assert_int_equal(told->ahead_ms, ahead_s * 1000 + 500);
+    if (fits) {
+        assert_true(a.peer.clock.is_told);
+        assert_int_equal(a.peer.clock.ahead_ms, -ahead_s * 1000 + 500);
+    } else {
+        expect_ended(&b, END_CLOCK);
+    }
+    side_close(&a);
+    side_close(&b);
+}
+
+static void each_learns_the_clock_of_the_other(void **state)
+{
+    (void)state;
+    expect_clocks(&ddrp_protocol, 30, true);
+    expect_clocks(&ddrp_protocol, 31, false);
+    expect_clocks(&ddrp_protocol, -31, false);
+    expect_clocks(&fnd_protocol, 7200, true);
+    expect_clocks(&fnd_protocol, -7201, false);
+}
+
 static void test_revisions_do_not_meet(void **state)
 {
     (void)state;
@@ -589,6 +622,7 @@ int main(void)
         cmocka_unit_test(test_proxied),
         promise_test("D12", test_claimed_address),
         promise_test("D12", test_hellos),
+        cmocka_unit_test(each_learns_the_clock_of_the_other),
         cmocka_unit_test(test_revisions_do_not_meet),
         cmocka_unit_test(test_expected_identity),
         cmocka_unit_test(test_ourselves),

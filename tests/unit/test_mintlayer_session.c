@@ -337,10 +337,13 @@ static void expect_time(int64_t start_ms, int64_t now_ms, int64_t time_s, bool r
         if (right != (s.ready == 1)) {
             fail_msg("%lld from %lld to %lld", (long long)time_s, (long long)start_ms, (long long)now_ms);
         }
+        const struct peer_clock *told = right ? &s.peer.clock : &s.last.end.clock;
+        assert_true(told->is_told);
+        assert_int_equal(told->ahead_ms, peer_clock_read((uint64_t)time_s, now_ms).ahead_ms);
         if (!right) {
             expect_words(&s, clock_words);
             expect_silence(&s);
-            expect_ended(&s, END_HANDSHAKE);
+            expect_ended(&s, END_CLOCK);
         }
         side_close(&s);
     }
@@ -479,7 +482,7 @@ static void test_no_addresses_by_relays(void **state)
 static void test_order(void **state)
 {
     (void)state;
-    static const struct verdict first = {.words = clock_words, .reason = END_HANDSHAKE};
+    static const struct verdict first = {.words = clock_words, .reason = END_CLOCK};
     static const struct verdict second = {.reason = END_VERSION};
     static const struct verdict third = {.acked = true, .words = network_words, .reason = END_NETWORK};
     struct mintlayer_hello h = a_hello(false);

@@ -7,6 +7,7 @@ from ._binding import ffi, lib
 from ._reasons import Reason
 from ._types import Ban, Known, Peer, Score, Source, Status
 
+NO_CLOCK = -(2**63)  # KITH_NO_CLOCK, an expression of C
 TEXT, COUNTS = "char[", "struct kith_count *"
 OTHER_NAMES = {"name": "hash"}
 
@@ -32,6 +33,10 @@ def counts(first: Any) -> Mapping[Reason, int]:
     return dict(_counts(first))
 
 
+def clock(ms: int) -> int | None:
+    return None if ms == NO_CLOCK else ms
+
+
 def _columns(record: type, struct: str) -> list[tuple[str, str, Any]]:
     """The names of a field of the record and of a member of the struct, and what makes one of the other; None if nothing
     is to be done."""
@@ -41,7 +46,7 @@ def _columns(record: type, struct: str) -> list[tuple[str, str, Any]]:
         member = OTHER_NAMES.get(field.name, field.name)
         kind = members[member].type.cname
         convert = (text if kind.startswith(TEXT) else counts if kind.endswith(COUNTS) else
-                   Source if kind == "enum kith_source" else None)
+                   Source if kind == "enum kith_source" else clock if member == "clock_offset_ms" else None)
         columns.append((field.name, member, convert))
     return columns
 

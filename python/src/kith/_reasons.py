@@ -35,6 +35,7 @@ class Reason(IntEnum):
     END_LOCAL = 124
     END_SHUTDOWN = 125
     END_JUDGED = 126
+    END_CLOCK = 127
     DROP_STALLED = 200
     DROP_APPLICATION = 201
     DROP_LOST = 202

@@ -90,6 +90,8 @@ class Peer:
     inbound_bytes: int
     dropped_by: Mapping[Reason, int] = field(default_factory=dict)
     """The `dropped` ones by cause; in what `Node.peers` answers."""
+    clock_offset_ms: int | None = None
+    """How far its clock is ahead of ours, to a second or so; None if its handshake did not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +188,14 @@ class Status:
     """Those for which no verdict came in time."""
     awaiting: int
     """Those that wait for a verdict now."""
+    clocks_outgoing: int
+    """Peers that we dialed, by IP address, whose clock is known; 0 in protocols that do not tell clocks."""
+    clocks_incoming: int
+    """The same of those that dialed us, who may be one stranger with any clock."""
+    clock_offset_ms: int
+    """How far the median of the former is ahead of our clock, to a second or so; below 0 behind."""
+    clock_offset_incoming_ms: int
+    """The same of the latter."""
 
 
 @dataclass(frozen=True, slots=True)

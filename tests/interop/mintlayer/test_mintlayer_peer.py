@@ -50,10 +50,10 @@ def handshakes(lab):
 
 
 REFUSED = [  # by a field of a Hello or HelloAck: (fields, cause, words, whether HelloAck comes before them)
-    ({"time": -60}, "bad handshake", "Your clock differs", False),
-    ({"time": 60}, "bad handshake", "Your clock differs", False),
-    ({"time": 60, "version": 2}, "bad handshake", None, False),
-    ({"time": 60, "network": "2b7e19f8"}, "bad handshake", "Your clock differs", False),
+    ({"time": -60}, "clocks differ too much", "Your clock differs", False),
+    ({"time": 60}, "clocks differ too much", "Your clock differs", False),
+    ({"time": 60, "version": 2}, "clocks differ too much", None, False),
+    ({"time": 60, "network": "2b7e19f8"}, "clocks differ too much", "Your clock differs", False),
     ({"version": 0}, "version too low", None, False),
     ({"version": 1}, "version too low", None, False),
     ({"network": "b0075fa0"}, "wrong network", "Wrong network; our network is 'LOCAL'", True),
