@@ -362,6 +362,14 @@ class Lab:
     def address(self):
         return next(self.addresses)
 
+    def speaks(self, protocol):
+        """Whether the program was built with it."""
+        return subprocess.run([self.kith, "-protocol", protocol, "-help"], capture_output=True, check=False).returncode == 0
+
+    def needs(self, protocol):
+        if not self.speaks(protocol):
+            raise Skipped(f"this build has no {protocol}")
+
     def node(self, *flags, address=None, start=True, kith=None, port=PORT):
         home = os.path.join(self.home, f"n{len(self.nodes)}")
         node = Node(kith or self.kith, address or self.address(), home, flags, port)

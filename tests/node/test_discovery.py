@@ -124,6 +124,7 @@ def known_to(node):
 @promises("I5", "I6")
 def who_has_answered_is_told_from_whom_one_has_heard_of(lab):
     """With the times of both, through a restart."""
+    lab.needs("infnote")
     flags, begun = ("-protocol", "infnote"), time.time() * 1000 - 1000
     friend = lab.node(*flags, "-exclusive", port=INFNOTE_PORT)
     other = lab.node(*flags, "-exclusive", "-peers", friend.endpoint, port=INFNOTE_PORT)

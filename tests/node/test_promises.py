@@ -92,7 +92,7 @@ def a_program_elsewhere_is_made_with_it(lab):
     flags = output_of("pkg-config", "--cflags", "--libs", "kith", PKG_CONFIG_PATH=str(package.parent),
                       PKG_CONFIG_SYSROOT_DIR=str(installed)).split()
     check(all(str(installed) in flag for flag in flags if flag[:2] in ("-I", "-L")), f"{flags}")
-    sh(os.environ.get("CC", "cc").split()[0], "-Wall", "-Werror", "-o", program, source, *flags)
+    sh(*os.environ.get("CC", "cc").split(), "-Wall", "-Werror", "-o", program, source, *flags)
     output = os.path.join(folder, "output")
     with open(output, "wb") as file:
         process = subprocess.Popen(["stdbuf", "-oL", program], stdout=file, stderr=file,
