@@ -14,6 +14,7 @@
 
 #include "app/history.h"
 #include "app/keys.h"
+#include "app/search.h"
 #include "app/terminal.h"
 #include "base/utf8.h"
 
@@ -25,6 +26,9 @@ enum {
     /* Keys of our own, which no terminal passes on: libedit draws only while it obeys a key. */
     KEY_INSERT = ']' - '@', /* inserts `inserted` */
     KEY_DRAW = '^' - '@',   /* takes the line from the screen, and draws it */
+    KEY_SET = '\\' - '@',   /* puts `inserted` in place of the line */
+    KEY_SEARCH = 'R' - '@',
+    KEY_CANCEL = 'G' - '@',
 };
 
 struct editor {
@@ -47,6 +51,7 @@ struct editor {
 
     const char *own_keys; /* the next ones that libedit gets */
     char *inserted;
+    struct search search;
     struct completions shown; /* to be written above the line */
     char *line;               /* the one that was given last */
 
@@ -96,7 +101,7 @@ static char *prompt(EditLine *el)
         fflush(e->drawing);
         e->is_mute = true;
     }
-    return text;
+    return e->search.is_on ? e->search.prompt : text;
 }
 
 static ssize_t draw(void *self, const char *text, size_t size)
@@ -114,6 +119,17 @@ static unsigned char insert_text(EditLine *el, int key)
 {
     (void)key;
     return el_insertstr(el, editor_of(el)->inserted) == 0 ? CC_REFRESH : CC_ERROR;
+}
+
+static unsigned char set_line(EditLine *el, int key)
+{
+    const LineInfoW *l = el_wline(el);
+    int size = (int)(l->lastchar - l->buffer);
+    (void)key;
+    el_cursor(el, (int)(l->lastchar - l->cursor));
+    el_deletestr(el, size);
+    el_insertstr(el, editor_of(el)->inserted);
+    return CC_REFRESH;
 }
 
 static unsigned char draw_line(EditLine *el, int key)
@@ -219,13 +235,14 @@ static void bind_keys(struct editor *e)
     static const struct {
         const wchar_t *key, *command;
     } keys[] = {
-        {L"^I", L"kith-complete"},          {L"^]", L"kith-insert"},    {L"^^", L"kith-draw"},
-        {L"^R", L"ed-search-prev-history"}, {L"^V", L"ed-unassigned"},  {L"^Q", L"ed-unassigned"},
-        {L"^S", L"ed-unassigned"},          {L"^[x", L"ed-unassigned"}, {L"^[X", L"ed-unassigned"},
+        {L"^I", L"kith-complete"},       {L"^]", L"kith-insert"},    {L"^^", L"kith-draw"},
+        {L"^\\", L"kith-set"},           {L"^V", L"ed-unassigned"},  {L"^Q", L"ed-unassigned"},
+        {L"^S", L"ed-unassigned"},       {L"^[x", L"ed-unassigned"}, {L"^[X", L"ed-unassigned"},
         {L"^_", L"ed-delete-next-char"},
     };
     el_wset(e->el, EL_ADDFN, L"kith-complete", L"Complete the word", complete_word);
     el_wset(e->el, EL_ADDFN, L"kith-insert", L"Insert text", insert_text);
+    el_wset(e->el, EL_ADDFN, L"kith-set", L"Set the line", set_line);
     el_wset(e->el, EL_ADDFN, L"kith-draw", L"Draw the line", draw_line);
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         el_wset(e->el, EL_BIND, keys[i].key, keys[i].command, NULL);
@@ -277,6 +294,7 @@ static void free_all(struct editor *e)
     }
     terminal_close(&e->terminal);
     completions_free(&e->shown);
+    search_end(&e->search);
     free(e->line);
     free(e);
 }
@@ -424,10 +442,11 @@ void editor_resize(struct editor *e)
 bool editor_drop_line(struct editor *e)
 {
     const LineInfoW *l = el_wline(e->el);
-    if (l->lastchar == l->buffer) {
+    if (l->lastchar == l->buffer && !e->search.is_on) {
         return false;
     }
     make_way(e);
+    search_end(&e->search);
     el_reset(e->el);
     return true;
 }
@@ -485,6 +504,71 @@ static void show_completions(struct editor *e)
         editor_show(e);
     }
 }
+
+/* --- the search for a line --- */
+
+static const char *typed_before(void *context, size_t nth)
+{
+    struct editor *e = context;
+    HistEvent event;
+    int r = history(e->history, &event, H_FIRST);
+    for (; r == 0 && nth > 0; nth--) {
+        r = history(e->history, &event, H_NEXT);
+    }
+    return r == 0 ? event.str : NULL;
+}
+
+/* NULL: the line stays as it is. */
+static void show_found(struct editor *e, const char *line)
+{
+    e->inserted = line ? strdup(line) : NULL;
+    press_own(e, e->inserted ? KEY_SET : KEY_DRAW);
+    free(e->inserted);
+    e->inserted = NULL;
+}
+
+static void begin_search(struct editor *e)
+{
+    const LineInfo *l = el_line(e->el);
+    char *typed = strndup(l->buffer, (size_t)(l->lastchar - l->buffer));
+    char *pattern = strndup(l->buffer, (size_t)(l->cursor - l->buffer));
+    e->at++;
+    if (typed && pattern) {
+        search_begin(&e->search, pattern, typed);
+        show_found(e, search_first(&e->search, typed_before, e));
+    }
+    free(typed);
+    free(pattern);
+}
+
+/* False if the key is none of the search, which has ended then. `text`: bytes of text that the keys begin
+ * with. */
+static bool search_by_key(struct editor *e, size_t text)
+{
+    struct search *s = &e->search;
+    const char *keys = e->keys + e->at, *line;
+    if (text > 0) {
+        line = search_add(s, keys, text, typed_before, e);
+    } else if (keys[0] == KEY_SEARCH) {
+        line = search_again(s, typed_before, e);
+    } else if (keys[0] == '\b' || keys[0] == '\177') {
+        line = search_erase(s, typed_before, e);
+    } else if (keys[0] == KEY_CANCEL) {
+        line = search_cancel(s);
+    } else {
+        search_end(s);
+        press_own(e, KEY_DRAW);
+        return false;
+    }
+    e->at += text > 0 ? text : 1;
+    show_found(e, line);
+    if (!s->is_on) {
+        search_end(s);
+    }
+    return true;
+}
+
+/* --- keys --- */
 
 static void obey(struct editor *e, size_t size)
 {
@@ -549,16 +633,22 @@ enum lines_result editor_next(struct editor *e, char **line, size_t *size)
         }
         const char *keys = e->keys + e->at;
         size_t text = key_text(keys, e->end - e->at), key = key_size(keys, e->end - e->at);
+        if (text == 0 && key == 0 && e->end - e->at < KEY_MOST) {
+            break;
+        }
+        if (e->search.is_on && search_by_key(e, text)) {
+            continue;
+        }
         if (text > 0) {
             insert(e, text);
-        } else if (key == 0 && e->end - e->at < KEY_MOST) {
-            break;
+        } else if (keys[0] == KEY_SEARCH) {
+            begin_search(e);
         } else if (keys[0] == END_OF_INPUT && line_size(e) == 0) {
             make_way(e);
             e->ended = true;
             e->at = e->end;
-        } else if (keys[0] == KEY_INSERT || keys[0] == KEY_DRAW || keys[0] == KEY_DELETE ||
-                   (keys[0] == KEY_ESCAPE && key == 1)) {
+        } else if (keys[0] == KEY_INSERT || keys[0] == KEY_DRAW || keys[0] == KEY_SET ||
+                   keys[0] == KEY_DELETE || (keys[0] == KEY_ESCAPE && key == 1)) {
             e->at++;
         } else {
             obey(e, key > 0 ? key : 1);

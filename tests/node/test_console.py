@@ -411,9 +411,38 @@ def the_history_is_kept(lab):
     terminal.type("\x03")
     terminal.ends_with(PROMPT)
     terminal.type("caf\x12")
+    terminal.ends_with("search 'caf': caf\u00e9")
+    terminal.type("\x05")  # any other key takes the line that was found
     terminal.ends_with(PROMPT + "caf\u00e9")
     terminal.type("\x15")
     terminal.process.send_signal(signal.SIGTERM)
+    terminal.ends()
+
+
+def a_line_of_before_is_looked_for(lab):
+    """As ^R of shells does it: letter by letter, from the last line on."""
+    other, terminal, _, _ = special_pair(lab)
+    for line in ("alpha one", "beta caf\u00e9", "alpha three", "alpha three", "gamma"):
+        terminal.enter(line)
+        received(other, line)
+    for typed, shown in (("\x12", "search '': "), ("al", "search 'al': alpha three"), ("\x12", "search 'al': alpha one"),
+                         ("\x12", "search 'al': alpha one"), ("x", "nothing has 'alx': alpha one"),
+                         ("\x7f", "search 'al': alpha three"), ("\x07", PROMPT), ("draft\x12", "nothing has 'draft': draft"),
+                         ("\x07", PROMPT + "draft"), ("\x15\x12f\u00e9", "search 'f\u00e9': beta caf\u00e9"),
+                         ("\x7f", "search 'f': beta caf\u00e9"), (LEFT + "X", PROMPT + "beta cafX\u00e9"), ("\x03", PROMPT),
+                         ("\x12" + "long" * 40, "search '': "), ("gam", "search 'gam': gamma")):
+        terminal.type(typed)
+        terminal.ends_with(shown)
+    other.send("<FULLBROADCAST>", "while it is looked for")
+    terminal.shows(r"^\[.*\] while it is looked for$")
+    terminal.ends_with("search 'gam': gamma")
+    terminal.type("\x03")
+    terminal.ends_with(PROMPT)
+    terminal.type("\x12one\r")
+    received(other, "alpha one")
+    terminal.type("\x12\x03")
+    terminal.ends_with(PROMPT)
+    terminal.type("\x12\x04")
     terminal.ends()
 
 
@@ -705,7 +734,7 @@ if __name__ == "__main__":
          a_narrow_terminal_is_shown_less, bans_scores_and_addresses_are_listed, colours_are_for_terminals_that_want_them, terminals_that_cannot,
          *map(needs_libedit, [
              a_line_is_edited, messages_come_above_the_line, the_log_comes_above_the_line, the_history_is_kept,
-             a_history_that_is_no_such_file, the_history_outlives_a_kill,
+             a_line_of_before_is_looked_for, a_history_that_is_no_such_file, the_history_outlives_a_kill,
              a_disk_that_stands_still_holds_up_nobody, the_history_is_bounded, words_are_completed, keys_that_end,
              a_job_of_a_shell, a_terminal_that_changes_its_size, a_terminal_that_is_stopped_holds_nothing_up, a_stopped_process_goes_on,
              very_long_lines])])
