@@ -73,8 +73,10 @@ static void reload(struct program *p)
 {
     char error[KITH_ERROR_MAX];
     service_reloads(&p->operators.service);
-    if (kith_reload(p->node, 0, error, sizeof error) == KITH_INVALID) {
-        log_line(&p->log_sink, LOG_LEVEL_ERROR, "%s; the special peers stay as they are", error);
+    enum kith_result r = kith_reload(p->node, 0, error, sizeof error);
+    if (r != KITH_OK) {
+        log_line(&p->log_sink, LOG_LEVEL_ERROR, "%s; the special peers stay as they are",
+                 r == KITH_INVALID ? error : kith_result_text(r));
     }
     service_has_reloaded(&p->operators.service);
 }

@@ -3,9 +3,11 @@
 
 Usage: test_commands.py PATH-OF-KITH [word of a test's name]...
 """
+import signal
 import socket
 
 from kithnode import check, few, run, until
+from stopped import Stopped, thread_of
 
 NO_SUCH_COMMAND = "no such command, or not with these fields"
 
@@ -141,6 +143,18 @@ def a_dial_under_way_slows_no_requests(lab):
     check(beside < 3 * alone + 0.3, f"{beside:.2f} s of a processor, {alone:.2f} s without a dial")
 
 
+def a_reload_that_finds_no_room_is_told(lab):
+    node = lab.node("-exclusive")
+    with Stopped(thread_of(node.process.pid, "kith-control")):
+        node.write(b'{"command":"status"}\n' * 5000)  # more than may wait
+
+        def is_told():
+            node.send_signal(signal.SIGHUP)
+            return "too many commands wait; the special peers stay as they are" in node.stderr()
+        until(is_told, 20, "a line of the log")
+    check(node.command("bans")["event"] == "bans", "it goes on")
+
+
 if __name__ == "__main__":
     run([a_dial_under_way_slows_no_requests, bans_and_scores, a_report_sends_a_peer_away, special_peers_come_and_go, known_addresses,
-         a_dial_is_answered_by_what_comes_of_it, verdicts_decide_what_is_passed_on])
+         a_dial_is_answered_by_what_comes_of_it, a_reload_that_finds_no_room_is_told, verdicts_decide_what_is_passed_on])
