@@ -50,7 +50,7 @@ const char *factom_handshake_from_gob(struct handshake *h, const struct v9_parce
         read_nonce(h, p->payload);
         return NULL;
     default:
-        return "first parcel is no handshake";
+        return factom_handshake_is_message(h) ? NULL : "first parcel is no handshake";
     }
 }
 

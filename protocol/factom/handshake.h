@@ -11,12 +11,20 @@ struct handshake {
     uint32_t network, version, type;
     uint64_t node_id;
     uint16_t port;  /* 0 if it was not 1 to 65535 */
-    bool has_nonce; /* a peer request of generation 1 has none */
+    bool has_nonce; /* generation 1 has none */
     uint64_t nonce;
     bool alternatives_are_bad;
     size_t n_alternatives, n_left_out;
     struct endpoint alternatives[ALTERNATIVES_MAX];
 };
+
+/* Generation 1 has no handshake: each parcel's header says all of it, and what its application has sent to a
+ * peer goes first, before the peer request. So in V9 any parcel may be the first. True if it is one that is
+ * to be read again, as a message. */
+static inline bool factom_handshake_is_message(const struct handshake *h)
+{
+    return h->version == 9 && h->type <= TYPE_MESSAGE_PART && h->type != TYPE_PEER_REQUEST;
+}
 
 /* Reads a gob handshake out of its parcel. NULL, or what is wrong with it. */
 const char *factom_handshake_from_gob(struct handshake *h, const struct v9_parcel *p);

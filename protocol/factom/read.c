@@ -62,6 +62,7 @@ static void gob_handshake(struct session *s, int64_t now_ms, struct gob_frame *f
         factom_end(s, ev, END_HANDSHAKE, "%s", fault);
     } else {
         factom_on_handshake(s, now_ms, &h, ev, out);
+        s->must_reread = ev->type == SESSION_READY && factom_handshake_is_message(&h);
     }
 }
 
@@ -144,7 +145,8 @@ static size_t read_gob(struct session *s, int64_t now_ms, struct bytes in, struc
         return frame.size;
     }
     gob_value(s, now_ms, &frame, ev, out);
-    if (ev->type == SESSION_STARVED) { /* the same bytes are read again */
+    if (ev->type == SESSION_STARVED || s->must_reread) { /* the same bytes are read again */
+        s->must_reread = false;
         factom_gob_types_cut(&s->types, defined);
         return 0;
     }

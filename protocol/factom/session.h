@@ -25,6 +25,7 @@ struct session {
     bool v9_defined, v10_defined; /* of our own types: sent already */
     bool magic_sent;
     bool must_answer; /* the peer's handshake was a peer request, and the service does not know yet */
+    bool must_reread; /* the peer's handshake was a message as well: the same bytes are read again */
 
     int64_t opened_ms;
     struct liveness liveness; /* from STAGE_OPEN on */

@@ -307,7 +307,11 @@ static const struct gob_case gob_cases[] = {
     {"port", END_HANDSHAKE, LOCAL, 10, 8, 0, NONCE, 8},
     {"port before nonce", END_HANDSHAKE, LOCAL, 10, 8, 0, OWN, 8},
     {"our own", END_LOOPBACK, LOCAL, 10, 8, 8110, OWN, 8},
-    {"type", END_HANDSHAKE, LOCAL, 9, 6, 8110, NONCE, 8},
+    {"type", END_HANDSHAKE, LOCAL, 10, 6, 8110, NONCE, 8},
+    {"no type", END_HANDSHAKE, LOCAL, 9, 10, 8110, NONCE, 8},
+    {"type 8 in V9 without nonce", END_HANDSHAKE, LOCAL, 9, 8, 8110, "message", 7},
+    {"a message's network", END_NETWORK, LOCAL + 1, 9, 6, 8110, "message", 7},
+    {"a message's port", END_HANDSHAKE, LOCAL, 9, 6, 0, "message", 7},
     {"alternatives", END_HANDSHAKE, LOCAL, 9, 9, 8110, "[{\"ip\":\"1.2.3.4\"}]", 18},
     {"alternatives' port", END_HANDSHAKE, LOCAL, 9, 9, 8110, "[{\"ip\":\"1.2.3.4\",\"port\":\"0\"}]", 29},
     {"not JSON", END_HANDSHAKE, LOCAL, 9, 9, 8110, "12345678", 7},
@@ -360,6 +364,46 @@ static void test_gob_handshakes(void **state)
     for (size_t i = 0; i < sizeof gob_cases / sizeof gob_cases[0]; i++) {
         expect_case(&gob_cases[i], DIRECTION_INCOMING);
         expect_case(&gob_cases[i], DIRECTION_OUTGOING);
+    }
+}
+
+static void feed_part(struct side *s, uint32_t no, uint32_t total, const char *name, const char *payload);
+
+/* What the application of generation 1 has sent while its node dialed comes before the peer request. */
+static void test_a_message_comes_first(void **state)
+{
+    (void)state;
+    static const struct gob_case first = {"first", END_NONE, LOCAL, 9, TYPE_MESSAGE, 8110, "first", 5},
+                                 ping = {"ping", END_NONE, LOCAL, 9, TYPE_PING, 8110, "Ping", 4};
+    for (size_t way = 0; way < 2; way++) {
+        for (size_t chunk = 1; chunk < 400; chunk += 133) {
+            struct side s;
+            struct buffer b = {0};
+            side_start(&s, 10, way ? DIRECTION_INCOMING : DIRECTION_OUTGOING, 7);
+            write_case(&b, &first);
+            for (size_t at = 0; at < b.used; at += chunk) {
+                side_feed(&s, b.data + at, b.used - at < chunk ? b.used - at : chunk);
+            }
+            assert_int_equal(s.ready, 1);
+            assert_int_equal(s.peer.version, 9);
+            assert_int_equal(s.messages, 1);
+            expect_text(&s, "first");
+            assert_int_equal(s.requests, 0);
+            feed_part(&s, 0, 1, "name", "second");
+            assert_int_equal(s.messages, 2);
+            buffer_fini(&b);
+            side_close(&s);
+        }
+        struct side s;
+        struct buffer b = {0};
+        side_start(&s, 10, way ? DIRECTION_INCOMING : DIRECTION_OUTGOING, 7);
+        write_case(&b, &ping);
+        side_feed(&s, b.data, b.used);
+        assert_int_equal(s.ready, 1);
+        assert_int_equal(s.messages, 0);
+        assert_int_equal(s.good, 1);
+        buffer_fini(&b);
+        side_close(&s);
     }
 }
 
@@ -1585,6 +1629,7 @@ int main(void)
         cmocka_unit_test(test_targets),
         cmocka_unit_test(test_what_cannot_be_said),
         promise_test("F9 F10", test_gob_handshakes),
+        cmocka_unit_test(test_a_message_comes_first),
         cmocka_unit_test(test_handshake_with_a_wrong_checksum),
         cmocka_unit_test(test_dialing_ourselves),
         promise_test("F9 F10", test_v11_handshakes),
