@@ -128,6 +128,17 @@ static void note_names(struct frontend *f, const struct kith_event *e)
     ask_names(f);
 }
 
+/* A name that is nothing but an id is cut, as in the lines of what that peer sends, and tells no address. */
+static void print_peer(struct output *out, const struct kith_peer *p)
+{
+    enum { SHOWN = 60, DIGITS = 16 };
+    if (strlen(p->hash) <= SHOWN) {
+        output_printf(out, "%s", p->hash);
+    } else {
+        output_printf(out, "%.*s...%s%s", DIGITS, p->hash, p->address[0] ? " " : "", p->address);
+    }
+}
+
 static void console_event(struct frontend *f, const struct kith_event *e)
 {
     note_names(f, e);
@@ -139,12 +150,15 @@ static void console_event(struct frontend *f, const struct kith_event *e)
         output_printf(f->out, "* listening on %s\n", e->address);
         break;
     case KITH_ONLINE:
-        output_printf(f->out, "* online: %s, %s%s%s\n", e->peer->hash,
-                      e->peer->outgoing ? "outgoing" : "incoming", e->peer->special ? ", special" : "",
-                      e->peer->relay ? ", relay" : "");
+        output_printf(f->out, "* online: ");
+        print_peer(f->out, e->peer);
+        output_printf(f->out, ", %s%s%s\n", e->peer->outgoing ? "outgoing" : "incoming",
+                      e->peer->special ? ", special" : "", e->peer->relay ? ", relay" : "");
         break;
     case KITH_OFFLINE:
-        output_printf(f->out, "* offline: %s: %s\n", e->peer->hash, e->text);
+        output_printf(f->out, "* offline: ");
+        print_peer(f->out, e->peer);
+        output_printf(f->out, ": %s\n", e->text);
         break;
     case KITH_SENT:
         output_printf(f->out, "* sent to %llu %s\n", (unsigned long long)e->count,

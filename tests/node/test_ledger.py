@@ -319,7 +319,7 @@ def the_console_speaks_of_transactions_and_blocks(lab, protocol):
     node.events = []
     terminal = Console(node)
     lab.closers.append(terminal.close)
-    terminal.shows("online")
+    terminal.shows(rf"\* online: ([0-9a-f]{{16}}\.\.\. )?{re.escape(other.endpoint)}( [0-9a-f]+)?, outgoing, special\r")
     other.wait("online", direction="incoming")
     form = r"\* /tx SENDER RECEIVER WORD \.\.\.: "
     form_is = r"\* the form is /tx SENDER RECEIVER WORD \.\.\., not "
