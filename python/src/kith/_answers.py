@@ -43,7 +43,7 @@ class Answers:
             else:
                 future.set_result(answer)
 
-    def fail_all(self, make: type[Exception], text: str, numbers: list[int] | None = None) -> None:
-        for number in list(self._futures) if numbers is None else numbers:
+    def fail_all(self, make: type[Exception], text: str) -> None:
+        for number in list(self._futures):
             self.give(number, make(text))
         self._gate.wake()
