@@ -133,28 +133,124 @@ def a_firewall_that_drops(lab):
     visit = Visit(node)
     visit.says("ok", "firewall", "pass")
     for rules, level, part in (
-            (f"chain input {{ type filter hook input priority 0; tcp dport {PORT} drop; }}", "bad", "chain input"),
+            (f"chain input {{ type filter hook input priority 0; tcp dport {PORT} drop; }}", "bad", "chain inet filter input"),
             (f"chain i {{ type filter hook input priority 0; policy drop; iifname lo accept; tcp dport 22 accept; }}",
-             "bad", "chain i"),
+             "bad", "chain inet filter i"),
             (f"chain i {{ type filter hook input priority 0; policy drop; ct state established,related accept; "
              f"tcp dport {{ 22, 8000-8200 }} accept; }}", "ok", "pass"),
             ("chain i { type filter hook input priority 0; tcp dport 22 accept; ct state new jump strict; }\n"
-             "chain strict { meta l4proto tcp reject; }", "bad", "chain i"),
-            ("chain i { type filter hook input priority 0; tcp dport != 22 drop; }", "bad", "chain i"),
+             "chain strict { meta l4proto tcp reject; }", "bad", "chain inet filter i"),
+            ("chain i { type filter hook input priority 0; tcp dport != 22 drop; }", "bad", "chain inet filter i"),
             ("chain i { type filter hook input priority 0; udp dport 8110 drop; tcp dport 8109 drop; }", "ok", "pass"),
             ("chain i { type filter hook input priority 0; policy drop; ip saddr 10.0.0.0/8 accept; }", "note", "depends"),
             ("chain i { type filter hook input priority 0; policy drop; iifname { lo, eth0 } accept; }", "note", "depends"),
             ("chain i { type filter hook input priority 0; policy drop; ct state vmap { established : accept, invalid : drop }; "
              "tcp dport vmap { 22 : accept, 8000-8200 : accept }; }", "ok", "pass"),
             ("chain i { type filter hook input priority 0; tcp dport vmap { 22 : accept, 8110 : jump strict }; }\n"
-             "chain strict { counter drop; }", "bad", "chain i"),
+             "chain strict { counter drop; }", "bad", "chain inet filter i"),
             ("map m { type ipv4_addr : verdict; elements = { 10.0.0.1 : accept }; }\n"
              "chain i { type filter hook input priority 0; policy drop; ip saddr vmap @m; }", "note", "depends"),
-            ("chain o { type filter hook output priority 0; policy drop; oifname lo accept; }", "ok", "pass")):
+            ("chain o { type filter hook output priority 0; policy drop; oifname lo accept; }", "ok", "pass"),
+            ("chain i { type filter hook input priority 0; policy drop; ct state vmap { established : accept, new : jump ours }; }\n"
+             "chain ours { tcp dport vmap { 22 : accept, 8110 : accept }; }", "ok", "pass"),
+            ("chain i { type filter hook input priority 0; ct state vmap { established : accept, new : jump ours }; drop; }\n"
+             "chain ours { tcp dport vmap { 22 : accept, 8111 : accept }; }", "bad", "chain inet filter i"),
+            # A chain that was gone to does not come back; one that returns does.
+            ("chain i { type filter hook input priority 0; policy drop; jump a; accept; }\n"
+             "chain a { tcp dport 8110 return; drop; }", "ok", "pass"),
+            ("chain i { type filter hook input priority 0; policy drop; goto a; accept; }\n"
+             "chain a { tcp dport 8110 return; accept; }", "bad", "chain inet filter i"),
+            # As firewalld has them.
+            ('chain i { type filter hook input priority 0; ct state { established, related } accept; ct status dnat accept; '
+             'iifname "lo" accept; jump zones; ct state invalid drop; reject with icmpx admin-prohibited; }\n'
+             'chain zones { iifname "eth0" goto public; goto public; }\nchain public { tcp dport 22 accept; }', "bad", "filter i"),
+            ("set s { type ipv4_addr; }\nchain i { type filter hook input priority 0; ip saddr @s drop; }", "note", "depends"),
+            ("chain i { type filter hook input priority 0; meta nfproto ipv6 tcp dport 8110 drop; }", "note", "depends")):
         sh("nft", "flush", "ruleset")
         sh("nft", "table inet filter {\n" + rules + "\n}\n")
         visit = Visit(node)
         visit.says(level, "firewall", part, remedy="tcp dport" if level == "bad" else None)
+    sh("nft", "flush", "ruleset")
+    sh("nft", "table inet firewalld {\nchain i { type filter hook input priority 0; policy drop; }\n}\n")
+    Visit(node).says("bad", "firewall", "inet firewalld i", remedy="firewall-cmd --permanent --add-port=8110/tcp")
+    sh("nft", "flush", "ruleset")
+    sh("nft", "table ip6 f {\nchain i { type filter hook input priority 0; policy drop; }\n}\n")
+    Visit(node).says("ok", "firewall", "pass")  # it listens at an address of IPv4
+    node.command_line = lambda line=[w for w in node.command_line() if w not in ("-bind", node.address)]: line
+    Visit(node).says("warn", "firewall", "by IPv6", "chain ip6 f i", remedy="nft insert rule ip6 f i tcp dport 8110 accept")
+
+
+@in_namespaces
+def ufw_is_told_of(lab):
+    """To whom the rules are hidden, and in the remedy."""
+    node = patient(lab, "-seedURL=", seeds=False)
+    etc = os.path.join(lab.home, "etc")
+    sh("cp", "-a", "/etc", etc)
+    os.makedirs(os.path.join(etc, "ufw"), exist_ok=True)
+    sh("mount", "--bind", etc, "/etc")
+    for is_on in (True, False):
+        with open("/etc/ufw/ufw.conf", "w", encoding="ascii") as file:
+            file.write(f"# of ufw\nENABLED={'yes' if is_on else 'no'}\nLOGLEVEL=low\n")
+        os.chmod(lab.home, 0o755)
+        visit = Visit(node, user=65534, env={**os.environ, "HOME": "/nonexistent"})
+        visit.says("note", "firewall", "root may", remedy="ufw status verbose" if is_on else None)
+        check(("ufw is on" in visit.text) == is_on, visit.text)
+        sh("nft", "table inet filter {\nchain i { type filter hook input priority 0; policy drop; }\n}\n")
+        Visit(node).says("bad", "firewall", "filter i", remedy="ufw allow 8110/tcp" if is_on else "nft insert rule inet filter i")
+        sh("nft", "flush", "ruleset")
+
+
+UFW = """*filter
+:INPUT DROP [0:0]
+:ufw-before-input - [0:0]
+:ufw-not-local - [0:0]
+:ufw-user-input - [0:0]
+:ufw-skip - [0:0]
+-A INPUT -j ufw-before-input
+-A ufw-before-input -i lo -j ACCEPT
+-A ufw-before-input -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A ufw-before-input -m conntrack --ctstate INVALID -j DROP
+-A ufw-before-input -p icmp -m icmp --icmp-type 3 -j ACCEPT
+-A ufw-before-input -p udp -m udp --sport 67 --dport 68 -j ACCEPT
+-A ufw-before-input -j ufw-not-local
+-A ufw-before-input -d 224.0.0.251/32 -p udp -m udp --dport 5353 -j ACCEPT
+-A ufw-before-input -j ufw-user-input
+-A ufw-not-local -m addrtype --dst-type LOCAL -j RETURN
+-A ufw-not-local -m limit --limit 3/min --limit-burst 10 -j LOG
+-A ufw-not-local -j DROP
+-A ufw-user-input -p tcp -m tcp --dport 22 -m comment --comment "the -j ACCEPT of ssh" -j ACCEPT
+-A ufw-user-input -p tcp -m multiport --dports 80,%s -j ACCEPT
+COMMIT
+"""
+
+
+@in_namespaces
+def rules_of_iptables(lab):
+    """Of the older one and of the newer, as ufw and people have them."""
+    node = patient(lab, "-seedURL=", seeds=False)
+    for kind in ("legacy", "nft"):
+        save, restore = f"/usr/sbin/iptables-{kind}-save", f"/usr/sbin/iptables-{kind}-restore"
+        if not os.path.exists(save):
+            raise Skipped(f"no {save}")
+        drop = ":INPUT ACCEPT [0:0]\n-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT\n-A INPUT "
+        accept = ":INPUT DROP [0:0]\n-A INPUT -i lo -j ACCEPT\n-A INPUT "
+        for rules, level, part in (
+                (UFW % "8000:8200", "ok", "pass"), (UFW % "443", "bad", "INPUT of iptables"),
+                (f"*filter\n{drop}-p tcp -j REJECT\nCOMMIT\n", "bad", "INPUT"),
+                (f"*filter\n{drop}-p tcp -m tcp --dport 8000:8110 -m state --state NEW -j DROP\nCOMMIT\n", "bad", "INPUT"),
+                (f"*filter\n{drop}-p tcp ! --syn -j DROP\nCOMMIT\n", "ok", "pass"),
+                (f"*filter\n{drop}-p tcp ! --dport 8110 -j DROP\nCOMMIT\n", "ok", "pass"),
+                (f"*filter\n{drop}-s 10.0.0.0/8 -j DROP\nCOMMIT\n", "note", "depends"),
+                (f"*filter\n{accept}-s 10.0.0.0/8 -j ACCEPT\nCOMMIT\n", "note", "depends"),
+                (f"*filter\n{accept}-p udp -j ACCEPT\nCOMMIT\n", "bad", "INPUT"),
+                (f"*filter\n:a - [0:0]\n{accept}-g a\n-A INPUT -j ACCEPT\n-A a -p udp -j DROP\nCOMMIT\n", "bad", "INPUT")):
+            done = subprocess.run([restore], input=rules, text=True, capture_output=True, check=False)
+            if done.returncode and kind == "legacy":
+                raise Skipped(f"no older iptables in this kernel: {done.stderr.strip()}")
+            check(done.returncode == 0, f"{rules}: {done.stderr}")
+            Visit(node).says(level, "firewall", part, remedy="iptables -I INPUT -p tcp --dport 8110" if level == "bad" else None)
+        subprocess.run([restore], input="*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n", text=True, check=True)
+    Visit(node).says("ok", "firewall", "pass")
 
 
 def few_descriptors(lab):
@@ -487,6 +583,6 @@ def a_log_that_cannot_go_to_the_journal(lab):
 
 if __name__ == "__main__":
     run([what_operators_reach_it_by, a_log_that_cannot_go_to_the_journal, seeds_that_fail, a_node_that_runs, clocks_of_peers, a_node_that_has_the_port, peers_that_are_named, nothing_is_wrong, it_speaks_json, a_port_that_is_taken,
-         an_address_that_is_not_here, ports_that_need_rights, a_firewall_that_drops, few_descriptors, few_threads,
+         an_address_that_is_not_here, ports_that_need_rights, a_firewall_that_drops, rules_of_iptables, ufw_is_told_of, few_descriptors, few_threads,
          a_disk_that_is_full_or_read_only, a_home_that_is_not_for_this_user, peers_files, identities,
          names_and_certificates, a_clock_that_is_wrong])
