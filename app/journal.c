@@ -28,11 +28,21 @@ static int send_line(const struct log_record *line)
     char message[LINE_MOST], priority[32], identifier[] = "SYSLOG_IDENTIFIER=kith";
     snprintf(message, sizeof message, "MESSAGE=%s", line->text);
     snprintf(priority, sizeof priority, "PRIORITY=%d", priorities[line->level]);
-    const struct iovec fields[] = {
+    char peer[LOG_RECORD_ABOUT + 16], ip[LOG_RECORD_ABOUT + 16];
+    snprintf(peer, sizeof peer, "KITH_PEER=%s", line->peer);
+    snprintf(ip, sizeof ip, "KITH_IP=%s", line->ip);
+    struct iovec fields[5] = {
         {message, strlen(message)}, {priority, strlen(priority)}, {identifier, strlen(identifier)}};
+    int n = 3;
+    if (line->peer[0]) {
+        fields[n++] = (struct iovec){peer, strlen(peer)};
+    }
+    if (line->ip[0]) {
+        fields[n++] = (struct iovec){ip, strlen(ip)};
+    }
     /* It may wait for the journal, and holds nothing meanwhile that would have to be given back. */
     writing_may_end();
-    int result = sd_journal_sendv(fields, sizeof fields / sizeof fields[0]);
+    int result = sd_journal_sendv(fields, n);
     writing_must_not_end();
     return -result;
 }

@@ -198,7 +198,8 @@ static bool start_log(struct kith *node, enum log_format format, char *error, si
         return false;
     }
     node->writer = log_writer_start(&(struct log_output){.fd = STDERR_FILENO, .format = format});
-    node->sink = (struct log_sink){.line = log_writer_line, .context = node->writer};
+    node->sink = (struct log_sink){
+        .line = log_writer_line, .line_about = log_writer_line_about, .context = node->writer};
     if (!node->writer) {
         snprintf(error, error_size, "no memory, or no thread, for the log");
     }
@@ -212,7 +213,7 @@ static bool handle_start(struct kith *node, const struct options *options, char 
         return false;
     }
     node->options = options;
-    if (!node->log && !start_log(node, options->log_format, error, error_size)) {
+    if (!node->sink.line && !start_log(node, options->log_format, error, error_size)) {
         return false;
     }
     node->sink.level = options->config.log_level;
@@ -224,7 +225,8 @@ static bool handle_start(struct kith *node, const struct options *options, char 
     return node->inner;
 }
 
-static struct kith *handle_new(kith_log_function *log, void *log_context, char *error, size_t error_size)
+/* `log` is copied; it may have no `line`. */
+static struct kith *handle_new(const struct log_sink *log, char *error, size_t error_size)
 {
     struct kith *node = calloc(1, sizeof *node);
     if (!node) {
@@ -234,9 +236,7 @@ static struct kith *handle_new(kith_log_function *log, void *log_context, char *
     options_init(&node->own);
     node->locks = LOCKS_NONE;
     node->forks = descriptors_forks();
-    node->log = log;
-    node->log_context = log_context;
-    node->sink = (struct log_sink){.line = log_to_caller, .context = node};
+    node->sink = *log;
     return node;
 }
 
@@ -249,10 +249,10 @@ int open_ready(struct options *o, char *error, size_t error_size)
     return identity_load(o->identity_file, c->protocol, &c->node, error, error_size);
 }
 
-struct kith *kith_open_options(const struct options *options, kith_log_function *log, void *log_context,
-                               char *error, size_t error_size)
+struct kith *kith_open_options(const struct options *options, const struct log_sink *log, char *error,
+                               size_t error_size)
 {
-    struct kith *node = handle_new(log, log_context, error, error_size);
+    struct kith *node = handle_new(log, error, error_size);
     if (node && handle_start(node, options, error, error_size)) {
         return node;
     }
@@ -271,9 +271,14 @@ struct kith *kith_open(struct kith_config *config, kith_log_function *log, void 
         text_fail(error, error_size, "config: NULL");
         return NULL;
     }
-    struct kith *node = handle_new(log, log_context, error, error_size);
+    struct kith *node = handle_new(&(struct log_sink){.line = NULL}, error, error_size);
     if (!node) {
         return NULL;
+    }
+    if (log) {
+        node->log = log;
+        node->log_context = log_context;
+        node->sink = (struct log_sink){.line = log_to_caller, .context = node};
     }
     struct options *o = &node->own;
     *o = config->options; /* moved: the config is all defaults from now on */

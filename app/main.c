@@ -371,11 +371,6 @@ static const char *serve_node(struct program *p, const struct options *o, char *
     return why;
 }
 
-static void log_to_writer(void *writer, enum kith_log_level level, const char *line)
-{
-    log_writer_line(writer, (enum log_level)level, line);
-}
-
 static int serve(struct options *o, const struct log_output *to)
 {
     struct program p = {.signals = -1, .log_pipe = {.reader = -1, .writer = -1}};
@@ -389,11 +384,14 @@ static int serve(struct options *o, const struct log_output *to)
         log_writer_end(p.log, FLUSH_MS);
         return EXIT_FAILURE;
     }
-    p.log_sink = (struct log_sink){.line = log_writer_line, .context = p.log, .level = o->config.log_level};
+    p.log_sink = (struct log_sink){.line = log_writer_line,
+                                   .line_about = log_writer_line_about,
+                                   .context = p.log,
+                                   .level = o->config.log_level};
     char error[KITH_ERROR_MAX];
     const struct own_log own = {.sink = &p.log_sink, .writer = p.log, .tail = to->tail};
     if (operators_open(&p.operators, o, &own, error, sizeof error) == 0) {
-        p.node = kith_open_options(o, log_to_writer, p.log, error, sizeof error);
+        p.node = kith_open_options(o, &p.log_sink, error, sizeof error);
     }
     char why[KITH_ERROR_MAX + 64];
     if (!p.node) {

@@ -11,9 +11,9 @@
 int open_ready(struct options *o, char *error, size_t error_size);
 
 /* As kith_open, on any thread, with options after options_finish and open_ready, which the node borrows until
- * kith_close; until then the caller does not change them. */
-struct kith *kith_open_options(const struct options *options, kith_log_function *log, void *log_context,
-                               char *error, size_t error_size);
+ * kith_close; until then the caller does not change them. `log` is copied; the options have its level. */
+struct kith *kith_open_options(const struct options *options, const struct log_sink *log, char *error,
+                               size_t error_size);
 
 /* Any thread; does not block. What a second reader of its events takes (node/watch.h), until kith_close; NULL
  * if the options did not ask for it. */

@@ -119,8 +119,9 @@ struct controller_actions {
     bool (*measure_node)(void *host, struct kith_status *s, uint64_t datagrams[DATAGRAM_CAUSES]);
 
     uint64_t (*random)(void *host);
-    void (*log)(void *host, enum log_level level, const char *line); /* without a newline */
-    void (*ended)(void *host); /* after COMMAND_QUIT, once: nothing is left to do */
+    void (*log)(void *host, enum log_level level, const struct log_about *about,
+                const char *line); /* without a newline */
+    void (*ended)(void *host);     /* after COMMAND_QUIT, once: nothing is left to do */
 };
 
 #endif

@@ -191,17 +191,17 @@ static void note_handshake(struct controller *c, const struct slot *s)
     if (s->info.endpoint.port) {
         endpoint_format(&s->info.endpoint, at, sizeof at);
     }
-    note(c, NOTE_HANDSHAKE,
-         "connection %" PRIu64 ", %s %s: handshake of %s, version %u, node id %08" PRIx64
-         ", to be dialed at %s",
-         s->number, s->direction == DIRECTION_OUTGOING ? "to" : "from", slot_format_remote(s, from),
-         s->info.hash, s->info.version, s->info.node_id, at);
+    note_peer(c, NOTE_HANDSHAKE, s,
+              "connection %" PRIu64 ", %s %s: handshake of %s, version %u, node id %08" PRIx64
+              ", to be dialed at %s",
+              s->number, s->direction == DIRECTION_OUTGOING ? "to" : "from", slot_format_remote(s, from),
+              s->info.hash, s->info.version, s->info.node_id, at);
 }
 
 static void send_away(struct controller *c, struct slot *s, enum end_reason why)
 {
-    note(c, NOTE_REFUSAL, "connection %" PRIu64 ", %s: refused, %s", s->number, s->info.hash,
-         end_reason_text(why));
+    note_peer(c, NOTE_REFUSAL, s, "connection %" PRIu64 ", %s: refused, %s", s->number, s->info.hash,
+              end_reason_text(why));
     slot_close(c, s, why, true);
 }
 

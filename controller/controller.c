@@ -241,8 +241,8 @@ static void on_credit(struct controller *c, const struct message *m)
     if (!m->credit.bad) {
         return;
     }
-    note(c, NOTE_FAULT, "%s: %u %s not end its session", s->info.hash, m->credit.bad,
-         plural(m->credit.bad, "fault that does", "faults that do"));
+    note_peer(c, NOTE_FAULT, s, "%s: %u %s not end its session", s->info.hash, m->credit.bad,
+              plural(m->credit.bad, "fault that does", "faults that do"));
     judge_loses(c, s, (int64_t)m->credit.bad * c->config->merits.bad);
 }
 

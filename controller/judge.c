@@ -23,7 +23,8 @@ static void judge(struct controller *c, struct slot *s)
     if (quality >= least || s->lost > least / OWN_PART) {
         return;
     }
-    note(c, NOTE_SENT_AWAY, "%s: its quality is %d, below %d", s->info.hash, (int)quality, (int)least);
+    note_peer(c, NOTE_SENT_AWAY, s, "%s: its quality is %d, below %d", s->info.hash, (int)quality,
+              (int)least);
     slot_close(c, s, END_JUDGED, true);
 }
 

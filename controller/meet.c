@@ -61,8 +61,8 @@ static bool is_hearsay(const struct slot *s, const struct slot *older)
 
 static void give_way(struct controller *c, struct slot *s)
 {
-    note(c, NOTE_REFUSAL, "connection %" PRIu64 ", %s: refused, %s", s->number, s->info.hash,
-         end_reason_text(END_DUPLICATE));
+    note_peer(c, NOTE_REFUSAL, s, "connection %" PRIu64 ", %s: refused, %s", s->number, s->info.hash,
+              end_reason_text(END_DUPLICATE));
     s->rival = PEER_NOBODY;
     slot_close(c, s, END_DUPLICATE, true);
 }
@@ -78,8 +78,9 @@ static void probe(struct controller *c, struct slot *s)
 
 static void wait_for(struct controller *c, struct slot *s, struct slot *rival)
 {
-    note(c, NOTE_HANDSHAKE, "connection %" PRIu64 ", %s: waits for what becomes of connection %" PRIu64,
-         s->number, s->info.hash, rival->number);
+    note_peer(c, NOTE_HANDSHAKE, s,
+              "connection %" PRIu64 ", %s: waits for what becomes of connection %" PRIu64, s->number,
+              s->info.hash, rival->number);
     s->rival = rival->ref;
     if (rival->state == SLOT_ONLINE) {
         probe(c, rival);

@@ -18,8 +18,8 @@ static void note_score(struct controller *c, const struct ip *ip, int32_t points
 static void note_id_score(struct controller *c, const struct slot *s, int32_t points)
 {
     if (note_is_wanted(c, NOTE_SCORE)) {
-        note(c, NOTE_SCORE, "%s: %+d points for its node id, quality %d", s->info.hash, (int)points,
-             (int)book_id_quality(c->book, &s->info.id, book_time(c)));
+        note_peer(c, NOTE_SCORE, s, "%s: %+d points for its node id, quality %d", s->info.hash, (int)points,
+                  (int)book_id_quality(c->book, &s->info.id, book_time(c)));
     }
 }
 

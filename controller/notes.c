@@ -68,12 +68,22 @@ static bool address_allows(struct controller *c, enum note_kind kind, unsigned c
     return allowed;
 }
 
-static __attribute__((format(printf, 3, 0))) void write_line(struct controller *c, enum log_level level,
+static __attribute__((format(printf, 4, 0))) void write_line(struct controller *c, enum log_level level,
+                                                             const struct log_about *about,
                                                              const char *format, va_list arguments)
 {
     char line[512];
     vsnprintf(line, sizeof line, format, arguments);
-    c->act->log(c->host, level, line);
+    c->act->log(c->host, level, about, line);
+}
+
+static const struct log_about nobody;
+
+/* A dial has neither, before its name is looked up; an incoming connection no name, before its handshake. */
+static struct log_about about_slot(const struct slot *s, char ip[IP_TEXT_MAX])
+{
+    return (struct log_about){.peer = s->info.hash[0] ? s->info.hash : NULL,
+                              .ip = s->remote.port ? ip_format(&s->remote.ip, ip, IP_TEXT_MAX) : NULL};
 }
 
 void note(struct controller *c, enum note_kind kind, const char *format, ...)
@@ -83,7 +93,7 @@ void note(struct controller *c, enum note_kind kind, const char *format, ...)
     }
     va_list arguments;
     va_start(arguments, format);
-    write_line(c, kinds[kind].level, format, arguments);
+    write_line(c, kinds[kind].level, &nobody, format, arguments);
     va_end(arguments);
 }
 
@@ -94,8 +104,10 @@ void note_address(struct controller *c, enum note_kind kind, unsigned cause, con
         return;
     }
     va_list arguments;
+    char text[IP_TEXT_MAX];
     va_start(arguments, format);
-    write_line(c, kinds[kind].level, format, arguments);
+    write_line(c, kinds[kind].level, &(struct log_about){.ip = ip_format(ip, text, sizeof text)}, format,
+               arguments);
     va_end(arguments);
 }
 
@@ -115,8 +127,23 @@ void note_slot(struct controller *c, enum note_kind kind, unsigned cause, const 
         return;
     }
     va_list arguments;
+    char ip[IP_TEXT_MAX];
+    const struct log_about about = about_slot(s, ip);
     va_start(arguments, format);
-    write_line(c, kinds[kind].level, format, arguments);
+    write_line(c, kinds[kind].level, &about, format, arguments);
+    va_end(arguments);
+}
+
+void note_peer(struct controller *c, enum note_kind kind, const struct slot *s, const char *format, ...)
+{
+    if (!note_is_wanted(c, kind) || !kind_allows(c, kind)) {
+        return;
+    }
+    va_list arguments;
+    char ip[IP_TEXT_MAX];
+    const struct log_about about = about_slot(s, ip);
+    va_start(arguments, format);
+    write_line(c, kinds[kind].level, &about, format, arguments);
     va_end(arguments);
 }
 
@@ -127,7 +154,7 @@ void note_unbounded(struct controller *c, enum log_level level, const char *form
     }
     va_list arguments;
     va_start(arguments, format);
-    write_line(c, level, format, arguments);
+    write_line(c, level, &nobody, format, arguments);
     va_end(arguments);
 }
 

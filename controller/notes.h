@@ -12,7 +12,8 @@ void notes_begin(struct controller *c);
 /* Whether a line of that kind would be written at this log level. Asked before what is costly to make up. */
 bool note_is_wanted(const struct controller *c, enum note_kind kind);
 
-/* A line, within the bound of its kind; cut to its room. */
+/* A line, within the bound of its kind; cut to its room. The functions below that name an address or a
+ * connection also say whom it is about (struct log_about). */
 void note(struct controller *c, enum note_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -24,6 +25,10 @@ void note_address(struct controller *c, enum note_kind kind, unsigned cause, con
  * that no stranger can hide it. */
 void note_slot(struct controller *c, enum note_kind kind, unsigned cause, const struct slot *s,
                const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* A line about a connection, within the bound of its kind alone. */
+void note_peer(struct controller *c, enum note_kind kind, const struct slot *s, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* A line that has no bound: for what strangers cannot bring about at will. */
 void note_unbounded(struct controller *c, enum log_level level, const char *format, ...)

@@ -1,5 +1,6 @@
 #include "controller/service_actions.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/plural.h"
@@ -45,14 +46,27 @@ static void do_shared(void *core, struct peer_ref with, size_t n)
     struct controller *c = core;
     const struct slot *s = slot_find(c, with);
     if (s) {
-        note(c, NOTE_SHARE, "%s was told of %zu %s", s->info.hash, n, plural(n, "address", "addresses"));
+        note_peer(c, NOTE_SHARE, s, "%s was told of %zu %s", s->info.hash, n,
+                  plural(n, "address", "addresses"));
+    }
+}
+
+static void note_learned(struct controller *c, const struct slot *s, const struct ip *teller, size_t n,
+                         size_t added, size_t unfit)
+{
+    char ip[IP_TEXT_MAX], text[128];
+    snprintf(text, sizeof text, "told us of %zu %s: %zu new, %zu of no public network", n,
+             plural(n, "address", "addresses"), added, unfit);
+    if (s) {
+        note_peer(c, NOTE_SHARE, s, "%s %s", s->info.hash, text);
+    } else {
+        note(c, NOTE_SHARE, "%s %s", ip_format(teller, ip, sizeof ip), text);
     }
 }
 
 static void learn(struct controller *c, struct slot *s, const struct ip *teller,
                   const struct known_peer *peers, size_t n)
 {
-    char text[IP_TEXT_MAX];
     const struct known_peer *drawn[KNOWN_PEERS_TAKEN];
     size_t added = 0, unfit = 0, n_drawn = lessons_draw(c, peers, n, drawn);
     for (size_t i = 0; i < n_drawn; i++) {
@@ -66,9 +80,7 @@ static void learn(struct controller *c, struct slot *s, const struct ip *teller,
             book_identify(c->book, e, &drawn[i]->id, teller);
         }
     }
-    note(c, NOTE_SHARE, "%s told us of %zu %s: %zu new, %zu of no public network",
-         s ? s->info.hash : ip_format(teller, text, sizeof text), n, plural(n, "address", "addresses"), added,
-         unfit);
+    note_learned(c, s, teller, n, added, unfit);
     c->dial_wanted = true;
 }
 

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/plural.h"
 #include "controller/chance.h"
 #include "controller/clocks.h"
 #include "controller/discovery.h"
@@ -39,8 +40,9 @@ void upkeep_save(struct controller *c, bool unchanged_too)
     }
     book_snapshot_shift(s, c->now.wall_ms - book_time(c));
     if (c->config->peers_file[0]) {
-        note(c, NOTE_UPKEEP, "peers file %s: %zu addresses and %zu scores to write", c->config->peers_file,
-             s->n_entries, s->n_scores + s->n_ids);
+        note(c, NOTE_UPKEEP, "peers file %s: %zu %s and %zu %s to write", c->config->peers_file, s->n_entries,
+             plural(s->n_entries, "address", "addresses"), s->n_scores + s->n_ids,
+             plural(s->n_scores + s->n_ids, "score", "scores"));
     }
     c->saving = true;
     c->saving_ms = c->now.ms;

@@ -452,10 +452,10 @@ static uint64_t do_random(void *host)
     return n;
 }
 
-static void do_log(void *host, enum log_level level, const char *line)
+static void do_log(void *host, enum log_level level, const struct log_about *about, const char *line)
 {
     struct node *n = host;
-    log_line(n->sink, level, "%s", line);
+    log_line_about(n->sink, level, about, line);
 }
 
 static void do_ended(void *host)

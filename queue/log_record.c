@@ -13,16 +13,32 @@ struct head {
     int32_t level;
 };
 
-_Static_assert(sizeof(struct head) == LOG_RECORD_HEAD, "as the header says");
+_Static_assert(sizeof(struct head) + 2 * LOG_RECORD_ABOUT == LOG_RECORD_HEAD, "as the header says");
 
-struct parcel *log_record_new(enum log_level level, const char *text)
+static const char *fitting(const char *name)
 {
-    struct head head = {.time_ms = clock_wall_ms(), .level = (int32_t)level};
-    size_t size = strlen(text) + 1;
-    struct parcel *p = parcel_new(NULL, sizeof head + size);
-    if (p) {
-        memcpy(p->bytes, &head, sizeof head);
-        memcpy(p->bytes + sizeof head, text, size);
+    return name && strlen(name) < LOG_RECORD_ABOUT ? name : "";
+}
+
+/* The head, and three texts that each end with a NUL. */
+struct parcel *log_record_new(enum log_level level, const struct log_about *about, const char *text)
+{
+    const struct head head = {.time_ms = clock_wall_ms(), .level = (int32_t)level};
+    const char *const texts[] = {text, fitting(about->peer), fitting(about->ip)};
+    size_t size = sizeof head;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        size += strlen(texts[i]) + 1;
+    }
+    struct parcel *p = parcel_new(NULL, size);
+    if (!p) {
+        return NULL;
+    }
+    memcpy(p->bytes, &head, sizeof head);
+    uint8_t *to = p->bytes + sizeof head;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        memcpy(to, texts[i], strlen(texts[i]) + 1);
+        utf8_make_harmless((char *)to); /* a peer may choose its name */
+        to += strlen(texts[i]) + 1;
     }
     return p;
 }
@@ -31,9 +47,12 @@ struct log_record log_record_of(const struct parcel *p)
 {
     struct head head;
     memcpy(&head, p->bytes, sizeof head);
+    const char *text = (const char *)p->bytes + sizeof head, *peer = text + strlen(text) + 1;
     return (struct log_record){.time_ms = head.time_ms,
                                .level = (enum log_level)head.level,
-                               .text = (const char *)p->bytes + sizeof head};
+                               .text = text,
+                               .peer = peer,
+                               .ip = peer + strlen(peer) + 1};
 }
 
 const char *log_level_name(enum log_level level)
@@ -80,21 +99,45 @@ static size_t escape(const char *text, size_t size, char out[8])
     return length == 0 ? 1 : length;
 }
 
-static size_t write_json(const struct log_record *r, char *out, size_t size)
+/* As much of the text as fits in front of `size`. Returns how many bytes of `out` are used then. */
+static size_t add_escaped(const char *text, char *out, size_t n, size_t size)
 {
-    static const char end[] = "\"}\n";
-    char stamp[STAMP_MAX], piece[8];
-    size_t n = (size_t)snprintf(out, size, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":\"",
-                                format_stamp(r->time_ms, stamp), log_level_name(r->level));
-    for (size_t left = strlen(r->text), i = 0; i < left;) {
-        i += escape(r->text + i, left - i, piece);
+    char piece[8];
+    for (size_t left = strlen(text), i = 0; i < left;) {
+        i += escape(text + i, left - i, piece);
         size_t length = strlen(piece);
-        if (n + length + sizeof end - 1 > size) {
+        if (n + length > size) {
             break;
         }
         memcpy(out + n, piece, length);
         n += length;
     }
+    return n;
+}
+
+static size_t add_field(const char *name, const char *value, char *out, size_t n, size_t size)
+{
+    enum { MOST_ESCAPED = 6 };
+    /* Whole, or not at all; and the message has at least as much room as all fields in front of it. */
+    if (*value == '\0' || n + strlen(name) + MOST_ESCAPED * strlen(value) > size / 2) {
+        return n;
+    }
+    n += (size_t)snprintf(out + n, size - n, ",\"%s\":\"", name);
+    n = add_escaped(value, out, n, size);
+    out[n++] = '"';
+    return n;
+}
+
+static size_t write_json(const struct log_record *r, char *out, size_t size)
+{
+    static const char end[] = "\"}\n";
+    char stamp[STAMP_MAX];
+    size_t n = (size_t)snprintf(out, size, "{\"time\":\"%s\",\"level\":\"%s\"",
+                                format_stamp(r->time_ms, stamp), log_level_name(r->level));
+    n = add_field("peer", r->peer, out, n, size);
+    n = add_field("ip", r->ip, out, n, size);
+    n += (size_t)snprintf(out + n, size - n, ",\"message\":\"");
+    n = add_escaped(r->text, out, n, size - (sizeof end - 1));
     memcpy(out + n, end, sizeof end - 1);
     return n + sizeof end - 1;
 }

@@ -41,9 +41,11 @@ uint64_t log_writer_lost(const struct log_writer *w)
 
 /* --- the threads that log --- */
 
-static void post(struct log_writer *w, enum log_level level, const char *text)
+static const struct log_about nobody;
+
+static void post(struct log_writer *w, enum log_level level, const struct log_about *about, const char *text)
 {
-    struct message m = {.parcel = log_record_new(level, text)};
+    struct message m = {.parcel = log_record_new(level, about, text)};
     if (m.parcel && w->to.tail) {
         log_tail_add(w->to.tail, m.parcel);
     }
@@ -56,12 +58,18 @@ static void post(struct log_writer *w, enum log_level level, const char *text)
 
 void log_writer_line(void *writer, enum log_level level, const char *text)
 {
-    post(writer, level, text);
+    post(writer, level, &nobody, text);
+}
+
+void log_writer_line_about(void *writer, enum log_level level, const struct log_about *about,
+                           const char *text)
+{
+    post(writer, level, about, text);
 }
 
 void log_writer_plain(struct log_writer *w, const char *text)
 {
-    post(w, LOG_LEVEL_SILENT, text);
+    post(w, LOG_LEVEL_SILENT, &nobody, text);
 }
 
 /* --- the thread --- */
@@ -103,7 +111,7 @@ static void tell_lost(struct log_writer *w)
     }
     char text[64];
     snprintf(text, sizeof text, "log: %" PRIu64 " lines were not written", n);
-    w->line = log_record_new(LOG_LEVEL_WARNING, text);
+    w->line = log_record_new(LOG_LEVEL_WARNING, &nobody, text);
     w->failing = !w->line;
     if (w->line) {
         write_line(w);

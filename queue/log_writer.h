@@ -30,6 +30,10 @@ struct log_writer *log_writer_start(const struct log_output *to);
  * level. `writer` is a struct log_writer: this is the `line` of a struct log_sink. */
 void log_writer_line(void *writer, enum log_level level, const char *text);
 
+/* The same, with whom it is about: the `line_about` of a struct log_sink. Lines of text do not show it. */
+void log_writer_line_about(void *writer, enum log_level level, const struct log_about *about,
+                           const char *text);
+
 /* The same for a line that stands by itself: as text it is written as it is. */
 void log_writer_plain(struct log_writer *w, const char *text);
 

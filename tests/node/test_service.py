@@ -26,11 +26,28 @@ def json_lines_are_objects_and_debug_is_one_of_their_levels(lab):
     b.wait_online(a)
     a.end()
     lines = [json.loads(line) for line in a.stderr().splitlines()]
-    check(lines and all(sorted(line) == ["level", "message", "time"] for line in lines), f"{lines}")
+    check(lines and all({*line} - {"peer", "ip"} == {"level", "message", "time"} for line in lines), f"{lines}")
     check(re.fullmatch(r"\d{4}(-\d\d){2}T\d\d(:\d\d){2}\.\d{3}Z", lines[0]["time"]), f"{lines[0]}")
     check({line["level"] for line in lines} >= {"info", "debug"}, f"{lines}")
     check(lines[0]["message"].startswith("kith ") and a.home in lines[0]["message"], f"{lines[0]}")
     check(re.match(r"\S+Z info: kith ", b.stderr()), b.stderr())
+
+
+def json_lines_name_whom_they_are_about(lab):
+    a = lab.node("-exclusive", "-logFormat", "json", "-logLevel", "debug")
+    b = lab.node("-exclusive", "-peers", a.endpoint)
+    name = a.wait_from(b.address)
+    b.end()
+    a.wait("offline")
+    with socket.create_connection((a.address, a.port), source_address=("127.0.0.1", 0)) as stranger:
+        stranger.sendall(b"x" * 4096)
+        a.logged('"ip":"127.0.0.1"')
+    a.end()
+    lines = [json.loads(line) for line in a.stderr().splitlines()]
+    about = [line["message"].partition(name)[2] for line in lines if (line.get("peer"), line.get("ip")) == (name, b.address)]
+    check(any(text.startswith(" online") for text in about) and any(text.startswith(" ended") for text in about), f"{lines}")
+    check(all("peer" not in line for line in lines if line.get("ip") == "127.0.0.1"), f"a stranger has no name: {lines}")
+    check("peer" not in lines[0] and "ip" not in lines[0], f"{lines[0]}")
 
 
 def the_last_line_of_a_node_that_cannot_start_has_the_form_of_the_others(lab):
@@ -108,6 +125,8 @@ def lines_go_to_the_journal_with_their_priority(lab):
     check(sorted(first) == ["MESSAGE", "PRIORITY", "SYSLOG_IDENTIFIER"], f"{first}")
     check(first["MESSAGE"].startswith("kith ") and first["SYSLOG_IDENTIFIER"] == "kith", f"{first}")
     check({entry["PRIORITY"] for entry in journal.entries} == {"6", "7"}, "another priority")
+    until(lambda: any(" online" in entry["MESSAGE"] and entry["MESSAGE"].startswith(entry.get("KITH_PEER", "?"))
+                      and entry.get("KITH_IP") == b.address for entry in journal.entries), 5, lambda: f"{journal.entries}")
 
 
 @in_namespaces
@@ -278,7 +297,7 @@ if __name__ == "__main__":
          a_manager_hears_of_a_reload_and_of_its_end,
          a_watchdog_that_is_meant_for_another_process_hears_nothing,
          a_manager_that_takes_nothing_holds_up_nobody,
-         json_lines_are_objects_and_debug_is_one_of_their_levels,
+         json_lines_name_whom_they_are_about, json_lines_are_objects_and_debug_is_one_of_their_levels,
          the_last_line_of_a_node_that_cannot_start_has_the_form_of_the_others,
          a_journal_that_is_not_there_is_an_error_of_the_option,
          lines_go_to_the_journal_with_their_priority,

@@ -93,6 +93,7 @@ struct world {
     uint64_t dropped_by[DROP_CAUSE_COUNT]; /* of the last peer of a list */
     size_t n_lines;                        /* of the log, which is silent unless the test says so */
     char last_line[512];
+    char last_about[256]; /* of that line: the peer, "|" and the IP address */
     bool ended;
 
     char log[32768]; /* lines, the first ones */
@@ -349,10 +350,12 @@ static inline uint64_t w_random(void *world)
     return n ^ n >> 32; /* the low bits alone would repeat after a few numbers */
 }
 
-static inline void w_log(void *world, enum log_level level, const char *line)
+static inline void w_log(void *world, enum log_level level, const struct log_about *about, const char *line)
 {
     struct world *w = world;
     (void)level;
+    snprintf(w->last_about, sizeof w->last_about, "%s|%s", about->peer ? about->peer : "",
+             about->ip ? about->ip : "");
     w->n_lines++;
     snprintf(w->last_line, sizeof w->last_line, "%s", line);
     if (w->log_used + sizeof w->last_line < sizeof w->log) {

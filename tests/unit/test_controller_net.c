@@ -349,8 +349,9 @@ static uint64_t v_random(void *world)
     return net_random(n->net);
 }
 
-static void v_log(void *world, enum log_level level, const char *line)
+static void v_log(void *world, enum log_level level, const struct log_about *about, const char *line)
 {
+    (void)about;
     struct node *n = world;
     net_log(n->net, "%d log %d %s", n->number, (int)level, line);
 }

@@ -176,7 +176,7 @@ static void ignore(void *context, enum log_level level, const char *text)
 static struct udp *start(const struct ip *bind)
 {
     char error[160] = "";
-    silence = (struct log_sink){ignore, NULL, LOG_LEVEL_SILENT};
+    silence = (struct log_sink){.line = ignore, .level = LOG_LEVEL_SILENT};
     assert_int_equal(bell_init(&bell), 0);
     const struct udp_config config = {
         .bind = bind, .datagram_max = 100, .queue = 16, .rate = 100, .reader_bell = &bell, .log = &silence};
@@ -363,7 +363,7 @@ static void take_events(struct member *m)
 static void start_node(struct member *m, bool lan)
 {
     char error[256] = "";
-    silence = (struct log_sink){ignore, NULL, LOG_LEVEL_SILENT};
+    silence = (struct log_sink){.line = ignore, .level = LOG_LEVEL_SILENT};
     *m = (struct member){.protocol = echo_full(), .unsent = UINT64_MAX};
     const struct protocol *p = &m->protocol;
     m->config = (struct config){

@@ -16,6 +16,7 @@
 #include "base/utf8.h"
 #include "queue/log_tail.h"
 #include "queue/log_writer.h"
+#include "queue/parcel.h"
 #include "tests/unit/kith_fixture.h"
 
 enum { LINES = 4000, PIPE_BYTES = 4096 };
@@ -259,7 +260,8 @@ static void the_tail_is_read_while_several_log(void **state)
 static const char *as_json(const char *text, size_t size)
 {
     static char out[LOG_LINE_MAX];
-    const struct log_record r = {.time_ms = 951782399007, .level = LOG_LEVEL_INFO, .text = text};
+    const struct log_record r = {
+        .time_ms = 951782399007, .level = LOG_LEVEL_INFO, .text = text, .peer = "", .ip = ""};
     size_t n = log_record_write(&r, LOG_FORMAT_JSON, out, size);
     assert_true(n <= size && n < sizeof out);
     out[n] = '\0';
@@ -283,6 +285,34 @@ static void a_line_is_one_object_whatever_it_says(void **state)
         assert_int_equal(strlen(out), strlen(JSON_START "\"}\n") + 2 * quotes);
         assert_string_equal(out + strlen(out) - 5, "\\\"\"}\n");
     }
+}
+
+/* It is there whole, or not at all if the message needs its room; a name is a peer's choice. */
+static void a_line_names_whom_it_is_about(void **state)
+{
+    char name[LOG_RECORD_ABOUT + 1] = "", out[LOG_LINE_MAX];
+    (void)state;
+    const struct log_about about = {.peer = "10.1.1.1:8110 \"\xff\n", .ip = "10.1.1.1"};
+    struct parcel *p = log_record_new(LOG_LEVEL_INFO, &about, "it came");
+    assert_non_null(p);
+    struct log_record r = log_record_of(p);
+    out[log_record_write(&r, LOG_FORMAT_JSON, out, sizeof out)] = '\0';
+    assert_non_null(strstr(
+        out, "\"info\",\"peer\":\"10.1.1.1:8110 \\\"??\",\"ip\":\"10.1.1.1\",\"message\":\"it came\"}\n"));
+    out[log_record_write(&r, LOG_FORMAT_TEXT, out, sizeof out)] = '\0';
+    assert_non_null(strstr(out, "Z info: it came\n"));
+    r.text = "a message that is longer than there is room for, with its end cut off";
+    size_t n = log_record_write(&r, LOG_FORMAT_JSON, out, LOG_RECORD_LEAST);
+    assert_int_equal(n, LOG_RECORD_LEAST);
+    out[n] = '\0';
+    assert_null(strstr(out, "10.1.1.1"));
+    assert_non_null(strstr(out, "\"message\":\"a message that is"));
+    parcel_release(p);
+    memset(name, 'x', LOG_RECORD_ABOUT);
+    p = log_record_new(LOG_LEVEL_INFO, &(struct log_about){.peer = name}, "it came");
+    assert_non_null(p);
+    assert_string_equal(log_record_of(p).peer, "");
+    parcel_release(p);
 }
 
 static enum log_level sent[3];
@@ -447,6 +477,7 @@ int main(void)
         cmocka_unit_test(the_tail_keeps_the_last_lines_and_counts_those_that_found_no_room),
         cmocka_unit_test(the_tail_is_read_while_several_log),
         cmocka_unit_test(a_line_is_one_object_whatever_it_says),
+        cmocka_unit_test(a_line_names_whom_it_is_about),
         cmocka_unit_test(lines_may_be_sent_by_a_function_and_its_failures_are_told),
         cmocka_unit_test(a_library_s_node_does_not_write_to_the_journal),
         cmocka_unit_test(a_node_goes_on_and_ends_while_nobody_reads_stderr),

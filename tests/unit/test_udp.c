@@ -64,7 +64,7 @@ static void start(uint32_t rate)
     struct ip ip;
     assert_true(ip_parse(&ip, "127.0.0.1"));
     assert_int_equal(bell_init(&f.bell), 0);
-    f.log = (struct log_sink){note_line, NULL, LOG_LEVEL_INFO};
+    f.log = (struct log_sink){.line = note_line, .level = LOG_LEVEL_INFO};
     f.lines = 0;
     memset(f.said, 0, sizeof f.said);
     struct udp_config config = config_of(&ip);
