@@ -19,6 +19,7 @@ static int compare(const void *a, const void *b)
 void special_index_sort(struct controller *c)
 {
     c->n_special_places = 0;
+    c->n_indexed = c->n_specials;
     for (size_t i = 0; i < c->n_specials; i++) {
         const struct special *p = &c->specials[i];
         for (size_t k = 0; k < p->n_known; k++) {

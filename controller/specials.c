@@ -9,8 +9,33 @@
 
 /* --- which they are --- */
 
+/* By the index, as a list of all of them is looked up address by address; those that were added since it was
+ * sorted are looked at one by one. */
+static struct special *special_at(struct controller *c, const struct endpoint *e)
+{
+    size_t n;
+    const struct special_place *places = special_index_find(c, &e->ip, &n);
+    for (size_t i = 0; i < n; i++) {
+        struct special *p = &c->specials[places[i].special];
+        if (places[i].at.port == e->port && !p->named) {
+            return p;
+        }
+    }
+    for (size_t i = c->n_indexed; i < c->n_specials; i++) {
+        struct special *p = &c->specials[i];
+        if (!p->named && !p->proxied && endpoint_equal(&p->known[0], e)) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
 struct special *special_of_address(struct controller *c, const struct address *a)
 {
+    struct endpoint e;
+    if (address_is_ip(a, &e)) {
+        return special_at(c, &e);
+    }
     for (size_t i = 0; i < c->n_specials; i++) {
         if (address_equal(&c->specials[i].address, a)) {
             return &c->specials[i];

@@ -255,6 +255,7 @@ struct controller {
     size_t n_specials, specials_capacity;
     struct special_place *special_places; /* where they are, in the order of the IP addresses */
     size_t n_special_places, special_places_capacity;
+    size_t n_indexed;         /* of the special peers: those before this one have theirs there */
     struct outage outages[2]; /* of IPv6 and of IPv4 */
     bool dial_wanted; /* something has changed, so that there may be somebody to dial; anyone sets it */
     int64_t refill_ms, dial_ms, alone_ms, feeler_ms, relay_ms, rotate_ms;

@@ -3,12 +3,17 @@
 
 Usage: test_commands.py PATH-OF-KITH [word of a test's name]...
 """
+import collections
+import json
 import signal
 import socket
+import time
 
-from kithnode import check, few, run, until
+from kithnode import SLOW, check, few, memory_is_measured, run, until
 from stopped import Stopped, thread_of
 
+ASKED, MOST_SPECIAL = 16, 1024  # connections beyond -outgoing that may be asked for; special peers
+FULL, UNDER_WAY = 307, 311
 NO_SUCH_COMMAND = "no such command, or not with these fields"
 
 
@@ -155,6 +160,110 @@ def a_reload_that_finds_no_room_is_told(lab):
     check(node.command("bans")["event"] == "bans", "it goes on")
 
 
+class Flood:
+    """Counts the answers to requests, by what they say, as they come; the requests have no other."""
+
+    def __init__(self, node):
+        self.node, self.by_code, self.answers = node, collections.Counter(), 0
+        node.raw = self._note
+
+    def _note(self, line):
+        if b'"id":"flood"' not in line:
+            return False
+        event = json.loads(line)
+        self.by_code[event.get("code", event["event"])] += 1
+        self.answers += 1
+        return True
+
+    def run(self, requests, beside):
+        """Makes them all, with beside() now and then, and waits for all answers."""
+        lines = [json.dumps({**r, "id": "flood"}).encode() + b"\n" for r in requests]
+        before, size = self.answers, 250
+        for at in range(0, len(lines), size):
+            self.node.write(b"".join(lines[at:at + size]))
+            beside()
+        until(lambda: self.answers - before >= len(lines), 60, lambda: f"{self.answers - before} of {len(lines)}")
+        check(self.answers - before == len(lines), f"{self.answers - before} answers to {len(lines)}")
+
+
+class Watched:
+    """A node under a flood that relays between two honest peers: what it takes, and how long a message needs."""
+
+    def __init__(self, node, peer, other):
+        self.node, self.peer, self.other, self.sent = node, peer, other, 0
+        self.threads = self.descriptors = self.worst = 0
+
+    def look(self):
+        self.threads = max(self.threads, self.node.threads())
+        self.descriptors = max(self.descriptors, self.node.descriptors())
+        before, self.sent = time.monotonic(), self.sent + 1
+        self.peer.send("<FULLBROADCAST>", f"number {self.sent}")
+        self.other.wait("parcel", text=f"number {self.sent}")
+        self.worst = max(self.worst, time.monotonic() - before)
+
+
+def beside_honest_peers(lab, *flags):
+    node = lab.node("-relay", *flags)
+    peers = [lab.node("-exclusive", "-peers", node.endpoint) for _ in range(2)]
+    for peer in peers:
+        peer.wait_online(node)
+        node.wait_online(peer)
+    return node, Watched(node, *peers)
+
+
+def a_flood_of_dials_is_answered_and_delays_no_peer(lab):
+    memory_is_measured()
+    dials, outgoing = 16, 8
+    node, watched = beside_honest_peers(lab, "-dials", str(dials), "-outgoing", str(outgoing), "-handshakeTimeout", "2s")
+    silent = [lab.closes(socket.socket()) for _ in range(40)]
+    for one in silent:
+        one.bind((lab.address(), 8110))
+        one.listen()
+    mute = ["%s:%d" % one.getsockname() for one in silent]
+    refused = [f"127.200.{i % 250}.{i // 250 % 250 + 1}:{1 + i % 999}" for i in range(few(5000))]
+    threads, descriptors, memory = node.threads(), node.descriptors(), node.memory("VmRSS")
+    flood = Flood(node)
+    flood.run([{"command": "dial", "address": a} for a in refused], watched.look)
+    flood.run([{"command": "dial", "address": mute[0]}] * few(2500), watched.look)
+    flood.run([{"command": "dial", "address": mute[i % len(mute)]} for i in range(few(2500))], watched.look)
+    full, dialed, under_way = (flood.by_code[code] for code in (FULL, 101, UNDER_WAY))
+    check(full and dialed and under_way, f"{flood.by_code}")
+    check(watched.threads <= threads + outgoing + ASKED + dials, f"{watched.threads} threads, {threads} before")
+    check(watched.descriptors <= descriptors + 4 * (outgoing + ASKED + dials), f"{watched.descriptors} descriptors")
+    check(node.memory("VmHWM") < memory + 60, f"{node.memory('VmHWM'):.0f} MiB, {memory:.0f} before")
+    check(watched.worst < 0.5 * SLOW, f"a message needed {watched.worst:.2f} s")
+    check(node.status()["dialing"] <= dials, "too many dials")
+    return f"{flood.by_code}, a message needed {watched.worst:.3f} s"
+
+
+def special_peers_come_and_go_without_end(lab):
+    """One that is connected, and as many others as the list holds."""
+    memory_is_measured()
+    node, watched = beside_honest_peers(lab, "-dials", "16")
+    where, flood = watched.peer.endpoint, Flood(node)
+    threads, memory = node.threads(), node.memory("VmRSS")
+    flood.run([{"command": f"special-{what}", "peers": where} for _ in range(few(1000)) for what in ("add", "remove")],
+              watched.look)
+    check(set(flood.by_code) == {"done"}, f"{flood.by_code}")
+    check(not node.all("offline"), "it has lost its connection")
+    others = [f"[fd00::{i + 1:x}]:9" for i in range(MOST_SPECIAL)]  # which a node of IPv4 does not dial
+    all_of_them = " ".join(others)
+    check(node.command("special-add", peers=all_of_them)["event"] == "done", "they are as many as may be")
+    flood.by_code.clear()
+    flood.run([{"command": "special-add", "peers": f"[fd01::{i % 250}]:9"} for i in range(few(2000))], watched.look)
+    check(set(flood.by_code) == {FULL}, f"{flood.by_code}")
+    flood.by_code.clear()
+    flood.run([{"command": f"special-{what}", "peers": all_of_them} for _ in range(few(15)) for what in ("remove", "add")],
+              watched.look)
+    check(set(flood.by_code) == {"done"}, f"{flood.by_code}")
+    check(node.command("special-remove", peers=all_of_them)["message"] == "0 special peers", "some are left")
+    check(watched.threads <= threads + 16 + ASKED, f"{watched.threads} threads, {threads} before")
+    check(node.memory("VmHWM") < memory + 60, f"{node.memory('VmHWM'):.0f} MiB, {memory:.0f} before")
+    check(watched.worst < 0.5 * SLOW, f"a message needed {watched.worst:.2f} s")
+    return f"a message needed {watched.worst:.3f} s"
+
+
 if __name__ == "__main__":
-    run([a_dial_under_way_slows_no_requests, bans_and_scores, a_report_sends_a_peer_away, special_peers_come_and_go, known_addresses,
+    run([special_peers_come_and_go_without_end, a_flood_of_dials_is_answered_and_delays_no_peer,
+         a_dial_under_way_slows_no_requests, bans_and_scores, a_report_sends_a_peer_away, special_peers_come_and_go, known_addresses,
          a_dial_is_answered_by_what_comes_of_it, a_reload_that_finds_no_room_is_told, verdicts_decide_what_is_passed_on])
