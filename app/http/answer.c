@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "app/http/page.h"
 #include "app/http/render.h"
@@ -209,6 +210,29 @@ static const char *header(const struct client *c, const char *name)
     return MHD_lookup_connection_value(c->connection, MHD_HEADER_KIND, name);
 }
 
+/* The headers that decide whose the request is, and where it ends. */
+struct heads {
+    unsigned hosts, lengths;
+};
+
+static enum MHD_Result count_head(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    struct heads *n = context;
+    (void)kind;
+    (void)value;
+    n->hosts += strcasecmp(name, MHD_HTTP_HEADER_HOST) == 0;
+    n->lengths += strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0;
+    return MHD_YES;
+}
+
+/* Of two, a proxy before us may have gone by the other one. */
+static bool says_things_once(const struct client *c)
+{
+    struct heads n = {.hosts = 0};
+    MHD_get_connection_values(c->connection, MHD_HEADER_KIND, count_head, &n);
+    return n.hosts <= 1 && n.lengths <= 1;
+}
+
 enum MHD_Result answer_head(struct client *c, const char *method)
 {
     const char *length = header(c, MHD_HTTP_HEADER_CONTENT_LENGTH);
@@ -217,6 +241,9 @@ enum MHD_Result answer_head(struct client *c, const char *method)
     }
     if (header(c, MHD_HTTP_HEADER_TRANSFER_ENCODING) || (length && strcmp(length, "0") != 0)) {
         return refuse(c, MHD_HTTP_BAD_REQUEST, "a request has no body here\n");
+    }
+    if (!says_things_once(c)) {
+        return refuse(c, MHD_HTTP_BAD_REQUEST, "the request names its host or its length twice\n");
     }
     if (!http_host_is_ours(header(c, MHD_HTTP_HEADER_HOST), c->http->place.host)) {
         return refuse(c, MHD_HTTP_MISDIRECTED_REQUEST,

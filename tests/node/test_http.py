@@ -249,7 +249,13 @@ def only_reading_is_possible_and_only_by_our_own_names(lab):
         check(web.ask("/status.json", headers={"Host": host})[0] in (400, 421), f"host {host}")
     for host in (web.address, f"{web.address}:{PORT}", "localhost", "LocalHost:1", "[::1]:9110", "10.1.2.3"):
         check(web.ask("/status.json", headers={"Host": host})[0] == 200, f"host {host}")
-    for path in ("/nothing", "//", "/../etc/passwd", "/metrics/", "/?x=1", "/status.json?x"):
+    twice = ("Host: localhost\r\nHost: evil.example", "Host: evil.example\r\nHost: localhost",
+             "Host: localhost\r\nContent-Length: 0\r\nContent-Length: 0", "Host: localhost\r\nContent-Length: 0\r\ncontent-length: 9")
+    for lines in twice:
+        with web.connect() as talk:
+            talk.sendall(f"GET /status.json HTTP/1.1\r\n{lines}\r\nConnection: close\r\n\r\n".encode())
+            check(talk.recv(12) == b"HTTP/1.1 400", lines)
+    for path in ("/nothing", "//", "/../etc/passwd", "/%2e%2e/etc/passwd", "/metrics/", "/?x=1", "/status.json?x"):
         code = web.ask(path)[0]
         check(code == (200 if "?" in path else 404), f"{path}: {code}")
     for path in ("/", "/metrics", "/nothing"):

@@ -97,6 +97,36 @@ static void only_what_is_accepted_is_passed_on(void **state)
     close_row(&r);
 }
 
+/* Tickets can be guessed: those of messages that are still to come are no verdicts on them. */
+static void verdicts_on_what_has_not_come_change_nothing(void **state)
+{
+    struct row r = open_row(NULL);
+    struct kith_item item;
+    (void)state;
+    say(&r, "the first");
+    uint64_t first = next_ticket(&r, "the first");
+    for (uint64_t i = 1; i <= 20000; i++) {
+        enum kith_result result;
+        while ((result = kith_verdict(r.relay, first + i, i % 2 ? KITH_ACCEPT : KITH_REJECT)) == KITH_BUSY) {
+            struct pollfd fd = {.fd = kith_command_fd(r.relay), .events = POLLIN};
+            poll(&fd, 1, 100);
+        }
+        assert_int_equal(result, KITH_OK);
+    }
+    assert_int_equal(kith_ask_status(r.relay, 1), KITH_OK); /* it has heard them all */
+    next_event(r.relay, KITH_STATUS, &item);
+    assert_true(item.event.status->accepted == 0 && item.event.status->rejected == 0);
+    assert_int_equal(item.event.status->awaiting, 1);
+    say(&r, "the second");
+    uint64_t second = next_ticket(&r, "the second");
+    assert_true(second > first && second <= first + 20000);
+    assert_int_equal(kith_verdict(r.relay, first, KITH_IGNORE), KITH_OK);
+    assert_int_equal(kith_verdict(r.relay, second, KITH_ACCEPT), KITH_OK);
+    assert_int_equal(next(r.b, &item), KITH_PARCEL);
+    assert_memory_equal(item.parcel.bytes, "the second", item.parcel.size);
+    close_row(&r);
+}
+
 /* --- load --- */
 
 /* Tickets that wait for a judge; 0 for a place that is free. */
@@ -215,6 +245,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_what_is_accepted_is_passed_on),
+        cmocka_unit_test(verdicts_on_what_has_not_come_change_nothing),
         cmocka_unit_test(many_threads_judge_a_flood_and_nothing_is_lost),
         cmocka_unit_test(who_never_judges_is_given_all_and_passes_on_none),
     };
