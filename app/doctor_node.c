@@ -106,7 +106,7 @@ static void tell_clock(struct doctor *d, const json_t *status)
     const struct protocol *p = name ? protocol_find(name) : NULL;
     uint64_t outgoing = number(status, "clocks_outgoing"), incoming = number(status, "clocks_incoming");
     json_int_t offset = json_integer_value(json_object_get(status, "clock_offset_ms"));
-    json_int_t offset_in = json_integer_value(json_object_get(status, "clock_offset_incoming_ms"));
+    json_int_t offset_in = json_integer_value(json_object_get(status, "clock_offset_in_ms"));
     if (!p) {
         return;
     }

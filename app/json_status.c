@@ -85,7 +85,7 @@ static void set_peers(json_t *o, const struct kith_status *s)
     json_object_set_new(o, "clocks_outgoing", number(s->clocks_outgoing));
     json_object_set_new(o, "clocks_incoming", number(s->clocks_incoming));
     json_object_set_new(o, "clock_offset_ms", json_integer(s->clock_offset_ms));
-    json_object_set_new(o, "clock_offset_incoming_ms", json_integer(s->clock_offset_incoming_ms));
+    json_object_set_new(o, "clock_offset_in_ms", json_integer(s->clock_offset_in_ms));
     json_object_set_new(o, "known", number(s->known));
     json_object_set_new(o, "bans", number(s->banned));
 }

@@ -313,7 +313,7 @@ static void fill_status(struct controller *c, struct status_event *e)
     s->eclipse_risk = c->risk.percent;
     snprintf(s->eclipse_reason, sizeof s->eclipse_reason, "%s", c->risk.reason);
     s->clocks_outgoing = clocks_median(c, DIRECTION_OUTGOING, &s->clock_offset_ms);
-    s->clocks_incoming = clocks_median(c, DIRECTION_INCOMING, &s->clock_offset_incoming_ms);
+    s->clocks_incoming = clocks_median(c, DIRECTION_INCOMING, &s->clock_offset_in_ms);
     fill_counts(c, e);
     s->to_network += slots_parked(c);
 }

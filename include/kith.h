@@ -393,7 +393,7 @@ struct kith_status {
      * we dialed; and of those that dialed us, who may be one stranger with any clock. The latter include
      * those that were refused for it. */
     uint32_t clocks_outgoing, clocks_incoming;
-    int64_t clock_offset_ms, clock_offset_incoming_ms;
+    int64_t clock_offset_ms, clock_offset_in_ms;
 };
 
 /* A ban that is not over. */

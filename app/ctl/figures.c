@@ -21,6 +21,8 @@ static const struct {
     {"Peers",
      {"outgoing", "incoming", "special", "relays", "dialing", "known", "bans", "total_outgoing",
       "total_incoming", "dials", "ended", "eclipse_risk", "eclipse_reason"}},
+    {"Clocks of peers, beside ours",
+     {"clocks_outgoing", "clock_offset_ms", "clocks_incoming", "clock_offset_in_ms"}},
     {"Traffic",
      {"parcels_in", "parcels_out", "bytes_in", "bytes_out", "total_parcels_in", "total_parcels_out",
       "total_bytes_in", "total_bytes_out"}},
@@ -42,10 +44,18 @@ static bool ends_with(const char *text, const char *end)
     return length >= of_end && strcmp(text + length - of_end, end) == 0;
 }
 
+/* It may be below 0, which elsewhere is a time that never was. */
+static bool is_offset(const char *key)
+{
+    return strncmp(key, "clock_offset", strlen("clock_offset")) == 0;
+}
+
 static void put_number(const char *key, json_int_t n)
 {
     char cell[SHEET_CELL_MAX];
-    if (ends_with(key, "_ms") && n < 0) {
+    if (is_offset(key)) {
+        printf("%+.1fs", (double)n / 1000);
+    } else if (ends_with(key, "_ms") && n < 0) {
         fputs("never", stdout);
     } else if (ends_with(key, "_ms")) {
         fputs(sheet_time(n, cell), stdout);
@@ -133,7 +143,7 @@ static bool is_nothing(const char *key, json_t *value)
     }
     return json_is_object(value) || ends_with(key, "_max") ||
            (json_is_integer(value) && json_integer_value(value) == 0) ||
-           (ends_with(key, "_ms") && json_integer_value(value) < 0);
+           (ends_with(key, "_ms") && json_integer_value(value) < 0 && !is_offset(key));
 }
 
 static bool is_shown(const char *key, json_t *value, bool all)

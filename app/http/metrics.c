@@ -142,7 +142,7 @@ static void write_clocks(const struct kith_status *s, FILE *out)
     begin(out, "peer_clock_offset_seconds", "gauge",
           "Median of how far those are ahead of this node's; NaN without any.");
     write_offset(out, "outgoing", s->clocks_outgoing, s->clock_offset_ms);
-    write_offset(out, "incoming", s->clocks_incoming, s->clock_offset_incoming_ms);
+    write_offset(out, "incoming", s->clocks_incoming, s->clock_offset_in_ms);
 }
 
 static void write_peers(const struct metrics *m, FILE *out)

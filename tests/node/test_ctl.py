@@ -275,6 +275,9 @@ def the_status_is_in_groups_without_zeros(lab):
     check(set(key.replace("_ms", "").replace("_", " ") for key, value in node.status().items() if key not in ("event", "id") and value != "")
           == set(line[2:22].strip() for line in everything if line.startswith("  ") and line[2] != " "), f"{everything}")
     check(max(map(len, shown + everything)) <= 80, "it is too wide")
+    told = {"event": "status", "clocks_outgoing": 3, "clock_offset_ms": -12345, "clock_offset_in_ms": 0}
+    shown = Ctl(lab, Impostor(lab, said(told)))("status").splitlines()
+    check(shown == ["Clocks of peers, beside ours", "  clocks outgoing     3", "  clock offset        -12.3s"], f"{shown}")
     told = {"event": "status", "dials": {f"cause {i}": i for i in range(20)}, "identity": "02" * 33, "new_figure": 3, "shed": 0}
     shown = Ctl(lab, Impostor(lab, said(told)))("status").splitlines()
     check(max(map(len, shown)) <= 80 and shown[-2:] == ["Others", "  new figure          3"] and "    " + "02" * 33 in shown, f"{shown}")

@@ -43,7 +43,7 @@ static void expect(struct world *w, uint32_t outgoing, int64_t offset_ms, uint32
     assert_int_equal(s->clocks_outgoing, outgoing);
     assert_int_equal(s->clock_offset_ms, offset_ms);
     assert_int_equal(s->clocks_incoming, incoming);
-    assert_int_equal(s->clock_offset_incoming_ms, offset_in_ms);
+    assert_int_equal(s->clock_offset_in_ms, offset_in_ms);
 }
 
 static int64_t read_at(uint64_t told_s, int64_t wall_ms)

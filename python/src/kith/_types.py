@@ -194,7 +194,7 @@ class Status:
     """The same of those that dialed us, who may be one stranger with any clock."""
     clock_offset_ms: int
     """How far the median of the former is ahead of our clock, to a second or so; below 0 behind."""
-    clock_offset_incoming_ms: int
+    clock_offset_in_ms: int
     """The same of the latter."""
 
 
