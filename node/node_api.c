@@ -125,9 +125,6 @@ void node_quit(struct node *n)
     /* Release: see node_is_closing. */
     atomic_store_explicit(&n->closing, true, memory_order_release);
     bell_ring(&n->worker.bell);
-    /* Of who waits for room for an answer: no queue is full, that would ring once it closes. */
-    bell_ring(&n->room_bell);
-    bell_ring(&n->command_bell);
 }
 
 /* --- FromNetwork --- */
