@@ -18,7 +18,8 @@
 #include "app/terminal.h"
 #include "base/utf8.h"
 
-#define PROMPT "kith> "
+#define PROMPT  "kith> "
+#define UNKNOWN "\xef\xbf\xbd" /* in place of what is no character */
 
 enum {
     KEYS_READ = 4096, /* at once */
@@ -479,7 +480,7 @@ static size_t line_size(struct editor *e)
 }
 
 /* What is pasted comes in large parts: libedit is given each of them whole, as it draws after each key. */
-static void insert(struct editor *e, size_t size)
+static void insert(struct editor *e, const char *text, size_t size)
 {
     if (line_size(e) + size > EDITOR_LONGEST) {
         make_way(e);
@@ -487,8 +488,7 @@ static void insert(struct editor *e, size_t size)
         e->skipping = true;
         return;
     }
-    e->inserted = strndup(e->keys + e->at, size);
-    e->at += size;
+    e->inserted = strndup(text, size);
     if (e->inserted) {
         press_own(e, KEY_INSERT);
     }
@@ -640,7 +640,13 @@ enum lines_result editor_next(struct editor *e, char **line, size_t *size)
             continue;
         }
         if (text > 0) {
-            insert(e, text);
+            e->at += text;
+            insert(e, keys, text);
+        } else if (keys[0] & 0x80) {
+            /* To libedit it would be a letter that is typed, which it draws past the last row of its screen
+             * if the line was taken from there in between. */
+            e->at += key > 0 ? key : 1;
+            insert(e, UNKNOWN, sizeof UNKNOWN - 1);
         } else if (keys[0] == KEY_SEARCH) {
             begin_search(e);
         } else if (keys[0] == END_OF_INPUT && line_size(e) == 0) {

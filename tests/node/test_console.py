@@ -339,7 +339,8 @@ def a_line_is_edited(lab):
     received(other, "slow \u65e5!\u672c")
     terminal.type(b"bad \xff\xc3\xa9\xe2\x28 \xc2\x9b1 end\r")
     text = other.wait("parcel", where=lambda e: e["text"].startswith("bad"))["text"]
-    check("\x9b" not in text and text.endswith("1 end") and "\u00e9" in text, text)
+    # Such bytes go the way of all text: libedit's own way for a letter overruns its screen.
+    check(text == "bad \ufffd\u00e9\ufffd( \ufffd1 end", text)
 
 
 def messages_come_above_the_line(lab):
