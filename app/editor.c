@@ -643,8 +643,8 @@ enum lines_result editor_next(struct editor *e, char **line, size_t *size)
             e->at += text;
             insert(e, keys, text);
         } else if (keys[0] & 0x80) {
-            /* To libedit it would be a letter that is typed, which it draws past the last row of its screen
-             * if the line was taken from there in between. */
+            /* libedit would take it for a letter, and has a short way to draw one at the end of the line. It
+             * loses count of its rows there, and writes past the last of them. */
             e->at += key > 0 ? key : 1;
             insert(e, UNKNOWN, sizeof UNKNOWN - 1);
         } else if (keys[0] == KEY_SEARCH) {
