@@ -62,13 +62,10 @@ class Liar(threading.Thread):
     def __init__(self, node, address):
         super().__init__(daemon=True)
         self.peer, self.goes_on = RawPeer(node, address, receive_buffer=4096, node_id=666), True
-        self.longest = 0  # seconds between two words
         self.start()
 
     def run(self):
-        said = time.monotonic()
         while self.goes_on:
-            self.longest, said = max(self.longest, time.monotonic() - said), time.monotonic()
             try:
                 self.peer.send(HEARTBEAT, b"x")
             except OSError:
@@ -97,7 +94,8 @@ def a_liar_about_its_progress(lab):
 
 
 def how_long_it_is_believed(lab, address, is_last):
-    """None if the machine kept the liar itself from speaking in time: that says nothing."""
+    """None if it was not: once that says nothing, as a busy machine may keep the liar from speaking in time, or the node
+    from hearing it."""
     node = lab.node(*ALONE, "-stall", f"{int(STALL * 1000)}ms", "-queueBytes", "1M", address=address)
     honest, got = RawPeer(node, "127.41.1.1", node_id=2), [0]
     threading.Thread(target=read_all, args=(honest, got), daemon=True).start()
@@ -109,7 +107,7 @@ def how_long_it_is_believed(lab, address, is_last):
         time.sleep(0.01)
         check(time.monotonic() - begun < 100 * STALL, "it is believed for ever")
     waited, before = time.monotonic() - begun, got[0]
-    if waited <= 10 * STALL and liar.longest > STALL / 2 and not is_last:
+    if waited <= 10 * STALL and not is_last:
         liar.goes_on = False
         return None
     check(waited > 10 * STALL, "it is not believed at all")

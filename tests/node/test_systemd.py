@@ -190,7 +190,8 @@ def a_controller_that_stands_still_is_started_again(lab):
     pid = computer.pid("one")
     check(computer.proc("one", "comm").strip() == "kith", "another process")
     with Stopped(thread_of(pid, "kith-control")) as stopped:
-        until(stopped.has_ended, 10, "systemd has ended it")
+        # After TimeoutStopSec at the latest: on a busy machine the abort has come just as the thread was taken hold of.
+        until(stopped.has_ended, 40, "systemd has ended it")
     computer.shows("one", "NRestarts", "^[1-9]")
     computer.shows("one", "ActiveState", "^active$")
 

@@ -825,6 +825,7 @@ static void a_request_is_answered_without_memory(void **state)
     assert_true(e.id == t.asked && e.type == KITH_FAILED && e.reason == KITH_FAIL_NO_MEMORY);
     assert_int_equal(node_take(a, &t), TAKE_NOTHING);
     assert_int_equal(a->awaited, 0);
+    batch_drop(&a->held_parcels, NULL, node_release, NULL);
     queue_free(a->from_network, NULL, NULL);
     queue_free(a->events, NULL, NULL);
     bell_fini(&a->app_bell);
