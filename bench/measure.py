@@ -25,13 +25,14 @@ class Cell:
     receivers: int
     size: int
     processes: int = 1  # that the receivers of a fan-out are divided among
+    own_cores: bool = False  # of the two processes of a round trip
 
     @property
     def name(self):
         size = f"{self.size} B" if self.size < 1024 else f"{self.size >> 10} KiB" if self.size < 1 << 20 \
             else f"{self.size >> 20} MiB"
         return {"thr": f"throughput {size}", "fan": f"fan-out to {self.receivers}, {size}",
-                "lat": f"round trip {size}"}[self.work]
+                "lat": f"round trip {size}{', a core each' if self.own_cores else ''}"}[self.work]
 
 
 @dataclasses.dataclass
@@ -111,10 +112,9 @@ def listening(port):
 
 
 def own_cores(cell):
-    """One core for each process of a round trip. Who wakes whom on which core is otherwise settled by chance at the
-    start, and the same program takes 25 µs in one run and 60 in the next."""
+    """Those of the two processes, if it is for them to have some."""
     cores = sorted(os.sched_getaffinity(0))
-    return cores[:2] if cell.work == "lat" and len(cores) > 1 else []
+    return cores[:2] if cell.own_cores and len(cores) > 1 else []
 
 
 def steal_and_total():

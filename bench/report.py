@@ -52,6 +52,8 @@ def targets_of(cell):
     cpu = [Target(CPU, "go", 0.1), Target(CPU, "zmq", 1, aim=True)]
     if cell.work == "fan":
         return [Target(DELIVERIES, "go", 10), Target(DELIVERIES, "zmq", 1, aim=True), *cpu]
+    if cell.own_cores:
+        return []
     if cell.work == "lat":
         both = [Target(f, peer, 1) for f in (P50, P99) for peer in ("go", "tcp-nobatch")]
         return [*both, Target(P50, "tcp-nobatch", 0.5, aim=True)]
