@@ -160,7 +160,9 @@ void meet_peer(struct controller *c, struct slot *s, const struct peer_info *inf
 static bool has_heir(const struct controller *c, struct peer_ref ref)
 {
     for (uint32_t i = 0; i < c->n_slots; i++) {
-        if (c->slots[i].ready && c->slots[i].state != SLOT_ENDED && peer_ref_equal(c->slots[i].rival, ref)) {
+        const struct slot *heir = &c->slots[i];
+        bool is_there = heir->state != SLOT_FREE && heir->state != SLOT_ENDED;
+        if (is_there && heir->ready && peer_ref_equal(heir->rival, ref)) {
             return true;
         }
     }

@@ -122,6 +122,24 @@ static void one_that_waited_and_went_is_forgotten(void **state)
     world_free(w);
 }
 
+/* Its place is free, and still bears what it was. */
+static void one_that_waited_and_went_keeps_nobody_out(void **state)
+{
+    struct world *w = world_with_id("ddrp");
+    struct peer_ref first = comes(w, "10.0.0.9:5", "10.0.0.9:9097", HIGHER),
+                    old = comes(w, "10.0.0.1:5", "10.0.0.1:9097", LOWER), new;
+    (void)state;
+    new = comes(w, "10.0.0.2:5", "10.0.0.2:9097", LOWER);
+    ended(w, first, END_CLOSED);
+    ended(w, new, END_CLOSED);
+    new = comes(w, "10.0.0.2:6", "10.0.0.2:9097", LOWER); /* in the place of the first */
+    assert_int_equal(w->n_closed, 0);
+    ended(w, old, END_SILENT);
+    assert_int_equal(w->n_online, 3);
+    assert_true(controller_takes(w->core, new));
+    world_free(w);
+}
+
 /* --- both dial at once --- */
 
 static void who_is_met_alone_goes_on(void **state)
@@ -411,6 +429,7 @@ int main(void)
         cmocka_unit_test(who_comes_back_waits_for_the_old_connection),
         cmocka_unit_test(without_ids_the_older_stays),
         cmocka_unit_test(one_that_waited_and_went_is_forgotten),
+        cmocka_unit_test(one_that_waited_and_went_keeps_nobody_out),
         cmocka_unit_test(who_is_met_alone_goes_on),
         cmocka_unit_test(crossing_dials_leave_one),
         cmocka_unit_test(crossing_dials_with_one_that_insists),
