@@ -97,6 +97,10 @@ class Machine:
     def _root(self):
         return f"/proc/{self._children()[0]}/root"
 
+    def has_process(self, number):
+        """Whether the process of that number, as counted outside, runs in there."""
+        return os.readlink(f"/proc/{number}/ns/pid") == os.readlink(f"/proc/{self._children()[0]}/ns/pid")
+
     def path(self, path):
         """Where a file of the machine is, from outside."""
         return self._root() + path

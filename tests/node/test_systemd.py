@@ -56,9 +56,11 @@ class Computer(Machine):
                     numbers = re.search(r"^NSpid:(.*)", file.read(), re.M).group(1).split()
                 with open(f"/proc/{process}/cmdline", "rb") as file:
                     is_kith = f"/kith/{name}.conf".encode() in file.read()
+                # Two computers may each have a process of that number.
+                is_ours = self.has_process(process)
             except OSError:
                 continue
-            if is_kith and numbers[-1] == inside and len(numbers) > 1:
+            if is_kith and numbers[-1] == inside and is_ours:
                 return int(process)
         return None
 
@@ -71,7 +73,8 @@ class Computer(Machine):
         return [json.loads(line) for line in lines]
 
     def shows(self, name, what, pattern, seconds=10):
-        until(lambda: re.search(pattern, self.show(name, what)), seconds, lambda: f"{name}: {what}={self.show(name, what)}")
+        until(lambda: re.search(pattern, self.show(name, what)), seconds, lambda: f"{name}: {what}={self.show(name, what)}\n"
+              + self.run("journalctl", "-u", f"kith@{name}", "-n", "20", "-o", "short-monotonic"))
 
 
 def every_protocol_works_with_all_that_the_unit_forbids(lab):
@@ -190,8 +193,7 @@ def a_controller_that_stands_still_is_started_again(lab):
     pid = computer.pid("one")
     check(computer.proc("one", "comm").strip() == "kith", "another process")
     with Stopped(thread_of(pid, "kith-control")) as stopped:
-        # After TimeoutStopSec at the latest: on a busy machine the abort has come just as the thread was taken hold of.
-        until(stopped.has_ended, 40, "systemd has ended it")
+        until(stopped.has_ended, 10, "systemd has ended it")
     computer.shows("one", "NRestarts", "^[1-9]")
     computer.shows("one", "ActiveState", "^active$")
 
