@@ -13,8 +13,8 @@ from pathlib import Path
 from cffi import FFI
 
 HERE = Path(__file__).resolve().parent
-LIBRARY = "library"  # the folder of an archive of sources that holds what lies beside HERE in the repository
-ROOT = HERE / LIBRARY if (HERE / LIBRARY).exists() else HERE.parent
+REPOSITORY = "library"  # the folder of an archive of sources that holds what lies beside HERE in the repository
+ROOT = HERE / REPOSITORY if (HERE / REPOSITORY).exists() else HERE.parent
 # What meson reads besides the folders that hold the library.
 BESIDES = ("LICENSE", "meson.build", "meson_options.txt", "include/kith.h", "docs/kith.1", "docs/kith-ctl.1",
            "tests/meson.build", "bench/meson.build", "python/meson.build")
@@ -55,7 +55,7 @@ def own_declarations() -> str:
     return declarations(text.partition("/* cffi reads on from here. */")[2].partition("/* As far as here. */")[0])
 
 
-def library() -> tuple[str, list[str]]:
+def archive_and_links() -> tuple[str, list[str]]:
     """libkith.a, and what a program that uses it links besides."""
     named = os.environ.get("KITH_BUILD")
     build = Path(named).resolve() if named else ROOT / "build-python"

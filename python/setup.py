@@ -11,12 +11,12 @@ import kith_build  # noqa: E402
 
 
 class SourceArchive(sdist):
-    """The library's sources lie outside this folder. In an archive they lie inside, in LIBRARY."""
+    """The library's sources lie outside this folder. In an archive they lie inside, in REPOSITORY."""
 
     def make_release_tree(self, base_dir, files):
         super().make_release_tree(base_dir, files)
         for path in kith_build.sources():
-            into = os.path.join(base_dir, kith_build.LIBRARY, path.relative_to(kith_build.ROOT))
+            into = os.path.join(base_dir, kith_build.REPOSITORY, path.relative_to(kith_build.ROOT))
             self.mkpath(os.path.dirname(into))
             self.copy_file(os.fspath(path), into)
 
@@ -24,7 +24,7 @@ class SourceArchive(sdist):
 class Extension(build_ext):
     def pre_run(self, ext, _):
         """cffi calls this before the extension is compiled: an archive of sources is made without the library."""
-        archive, links = kith_build.library()
+        archive, links = kith_build.archive_and_links()
         ext.extra_objects.append(archive)
         ext.depends.append(archive)
         ext.extra_link_args[:0] = links

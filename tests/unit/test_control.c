@@ -14,6 +14,7 @@
 
 #include "app/control.h"
 #include "app/frontend.h"
+#include "tests/unit/no_desk.h"
 
 enum { CLIENTS = 64, SENDS = 64, OWED_MOST = 512, OWED_MS = 30000, NOW_MS = 100000 };
 
@@ -100,18 +101,6 @@ void desk_want_parcels(struct desk *d, unsigned number, bool on)
     (void)d;
     (void)number;
     (void)on;
-}
-
-struct parcel *desk_keep_parcel(struct desk *d)
-{
-    (void)d;
-    return NULL;
-}
-
-struct node_event *desk_keep_event(struct desk *d)
-{
-    (void)d;
-    return NULL;
 }
 
 /* --- */

@@ -13,6 +13,7 @@
 
 #include "app/control_client.h"
 #include "base/descriptor.h"
+#include "tests/unit/no_desk.h"
 
 enum { LONG_MS = 100000 };
 
@@ -60,18 +61,6 @@ bool json_frontend(struct frontend *f)
     f->refuse = refuse;
     f->close = close_frontend;
     return true;
-}
-
-struct parcel *desk_keep_parcel(struct desk *d)
-{
-    (void)d;
-    return NULL;
-}
-
-struct node_event *desk_keep_event(struct desk *d)
-{
-    (void)d;
-    return NULL;
 }
 
 static int begin(void **state)
